@@ -1,0 +1,221 @@
+"""The nodes of the IR: frozen, typed, standard library only.
+
+A node is one task template. How its tasks are entered is `joins`, how they are left is `next`; the two are independent,
+because a join may itself open the next foreach (docs/adr/0002-ir.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn, TypeAlias, final
+
+IR_VERSION = 1
+
+NodeId: TypeAlias = str
+ArtifactName: TypeAlias = str
+ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a source file: `line` and `column` count from 1, `width` is in columns (0: to the end of the line).
+
+    `file` is relative to the root of the code package, with forward slashes. The width serves diagnostics only and is
+    not part of the IR's identity.
+    """
+
+    file: str
+    line: int
+    column: int
+    width: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+# -- how a node's tasks are left ---------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Nothing follows: the run is over."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goto:
+    """One successor, at the same index path."""
+
+    target: NodeId
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """All of two or more targets, in the order written; closed by exactly one join."""
+
+    targets: tuple[NodeId, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreach:
+    """One task of `body` for each item of the artifact `over`; closed by exactly one join."""
+
+    over: ArtifactName
+    body: NodeId
+
+
+Transition: TypeAlias = "End | Goto | Branch | Foreach"
+
+
+def targets(transition: Transition) -> tuple[NodeId, ...]:
+    """The nodes a transition leads to, in the order written."""
+    match transition:
+        case End():
+            return ()
+        case Goto(target=target):
+            return (target,)
+        case Branch(targets=several):
+            return several
+        case Foreach(body=body):
+            return (body,)
+        case _:
+            assert_never(transition)
+
+
+# -- policies ----------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """`times` further attempts after the first, on a cluster `wait_seconds` apart."""
+
+    times: int
+    wait_seconds: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """A failure of the last attempt is stored in the artifact `var` (if named) and the flow goes on."""
+
+    var: ArtifactName | None = None
+    print_exception: bool = True
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """An attempt is interrupted `seconds` after its code starts."""
+
+    seconds: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a task asks of its machine: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
+
+    cpu: str | None = None
+    memory: int | None = None
+    gpu: int | None = None
+    disk: int | None = None
+    shared_memory: int | None = None
+
+
+# -- nodes and flows ---------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """What a node runs: a step method of the flow's class."""
+
+    name: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One task template; its `id` is the step's name.
+
+    `joins` names the node whose Branch or Foreach this one closes: then its tasks see several parents as `inputs`.
+    """
+
+    id: NodeId
+    where: Span
+    run: Method
+    next: Transition
+    joins: NodeId | None = None
+    doc: str = ""
+    retry: Retry | None = None
+    catch: Catch | None = None
+    timeout: Timeout | None = None
+    resources: Resources | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A value given to a run. `default` is canonical JSON text, or None where there is none.
+
+    `computed` says that the default comes from a function of the user's, called once when a run starts or, for a
+    cluster, when the flow is compiled; `default` is then None until a pass has filled it in.
+    """
+
+    name: str
+    type: ParameterType
+    where: Span
+    default: str | None = None
+    computed: bool = False
+    required: bool = False
+    help: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a cluster starts runs by itself: `crons` in robfig's standard five fields, `timezone` an IANA name."""
+
+    crons: tuple[str, ...]
+    where: Span
+    timezone: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Where the user's code is: the class `name` in `file` of the code package with this `digest` (`sha256:…`)."""
+
+    file: str
+    name: str
+    digest: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins."""
+
+    name: str
+    code: Code
+    where: Span
+    start: NodeId
+    nodes: tuple[Node, ...]
+    parameters: tuple[Parameter, ...] = ()
+    schedule: Schedule | None = None
+    doc: str = ""
+
+    def by_id(self) -> dict[NodeId, Node]:
+        """The nodes by their id (a new dict each time)."""
+        return {node.id: node for node in self.nodes}
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """For the last arm of a `match` over a union: mypy proves that it cannot be reached (typing's own needs 3.11)."""
+    raise AssertionError(f"unreachable: {value!r}")

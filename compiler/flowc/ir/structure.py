@@ -1,0 +1,281 @@
+"""The shape of a flow's graph: which join closes which split, and the tree of regions that back ends lower.
+
+A flow is structured: every split is closed by one join and splits nest. `analyse` finds all that is wrong with a graph
+in one walk; `region` gives the tree of a graph with no fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc.ir.diagnostic import Diagnostic
+from flowc.ir.model import Branch, End, Flow, Foreach, Goto, NodeId, Span, Transition, assert_never, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vertex:
+    """What the shape of a graph depends on: a node before it is known what it joins."""
+
+    id: NodeId
+    where: Span
+    takes_inputs: bool
+    next: Transition
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """`closes` maps a join to its split; `faults` is empty when the graph is a structured flow."""
+
+    closes: Mapping[NodeId, NodeId]
+    faults: tuple[Diagnostic, ...]
+
+
+def analyse(start: NodeId, vertices: Sequence[Vertex]) -> Shape:
+    """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits and joins."""
+    return _Analysis(start, vertices).shape()
+
+
+class _Analysis:
+    def __init__(self, start: NodeId, vertices: Sequence[Vertex]) -> None:
+        self.start = start
+        self.by_id = {vertex.id: vertex for vertex in vertices}
+        self.faults: list[Diagnostic] = []
+        self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
+        for vertex in vertices:
+            for target in targets(vertex.next):
+                if target in self.predecessors:
+                    self.predecessors[target].append(vertex.id)
+
+    def shape(self) -> Shape:
+        order = self._reachable_in_order()
+        # Past a cycle or an edge to nowhere the nesting means nothing: report those first, alone.
+        closes = {} if self.faults else self._match_joins(order)
+        self._report_unreachable(set(order))
+        return Shape(closes=closes, faults=tuple(self.faults))
+
+    def _fault(self, code: str, message: str, at: NodeId, hint: str | None, note: str | None = None) -> None:
+        self.faults.append(Diagnostic(code=code, message=message, span=self.by_id[at].where, hint=hint, note=note))
+
+    def _reachable_in_order(self) -> list[NodeId]:
+        """Reverse postorder from the start; reports cycles. Iterative: a flow may be a chain of thousands of steps."""
+        postorder: list[NodeId] = []
+        open_, done = set(), set()
+        stack: list[tuple[NodeId, bool]] = [(self.start, False)]
+        while stack:
+            at, leaving = stack.pop()
+            if leaving:
+                open_.discard(at)
+                done.add(at)
+                postorder.append(at)
+                continue
+            if at in done or at in open_:
+                continue
+            open_.add(at)
+            stack.append((at, True))
+            for target in reversed(targets(self.by_id[at].next)):
+                if target in open_:
+                    self._fault(
+                        "cycle",
+                        f"step '{at}' leads back to '{target}', so the flow would never end",
+                        at,
+                        "a flow is a graph without cycles; repeat work inside one step, or with a foreach",
+                    )
+                elif target in self.by_id and target not in done:
+                    stack.append((target, False))
+        return postorder[::-1]
+
+    def _report_unreachable(self, reached: set[NodeId]) -> None:
+        for at in self.by_id:
+            if at not in reached:
+                self._fault(
+                    "unreachable-step",
+                    f"step '{at}' is never reached from '{self.start}'",
+                    at,
+                    f"name it in a step's self.next(self.{at}), or remove it",
+                )
+
+    def _match_joins(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
+        """Give each node the stack of splits it is inside of; a join pops one."""
+        closes: dict[NodeId, NodeId] = {}
+        inside: dict[NodeId, tuple[NodeId, ...]] = {self.start: ()}
+        for at in order:
+            vertex, stack = self.by_id[at], inside.get(at)
+            if stack is None:  # behind a fault that is already reported
+                continue
+            if vertex.takes_inputs:
+                if not stack:
+                    self._fault(
+                        "inputs-without-split",
+                        f"step '{at}' takes inputs, but no branch or foreach is open there",
+                        at,
+                        f"write `def {at}(self):`, or split the flow before it",
+                    )
+                else:
+                    closes[at], stack = stack[-1], stack[:-1]
+            match vertex.next:
+                case End():
+                    if stack:
+                        self._unclosed(stack[-1], at, inside)
+                case Goto(target=target):
+                    self._enter(target, stack, at, inside)
+                case Branch() | Foreach() as split:
+                    for target in targets(split):
+                        self._enter(target, (*stack, at), at, inside)
+                case _:
+                    assert_never(vertex.next)
+        self._check_joined_whole(closes, inside)
+        return closes
+
+    def _unclosed(self, split: NodeId, end: NodeId, inside: Mapping[NodeId, tuple[NodeId, ...]]) -> None:
+        what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
+        # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
+        for at, stack in inside.items():
+            if "join" in at and split in stack and not self.by_id[at].takes_inputs:
+                self._join_without_inputs(at, what)
+                return
+        self._fault(
+            "split-without-join",
+            f"step '{split}' opens {what} that no step joins",
+            split,
+            f"add a step `def join(self, inputs):` between '{split}' and '{end}'",
+        )
+
+    def _join_without_inputs(self, at: NodeId, what: str) -> None:
+        self._fault(
+            "join-without-inputs",
+            f"step '{at}' closes {what} but takes no inputs",
+            at,
+            f"write `def {at}(self, inputs):`",
+        )
+
+    def _enter(
+        self, target: NodeId, stack: tuple[NodeId, ...], source: NodeId, inside: dict[NodeId, tuple[NodeId, ...]]
+    ) -> None:
+        if target not in self.by_id:  # reported by whoever resolved the names
+            return
+        first = target not in inside
+        known = inside.setdefault(target, stack)
+        takes_inputs = self.by_id[target].takes_inputs
+        if takes_inputs and stack and stack[-1] == source:
+            self._fault(
+                "empty-branch",
+                f"step '{source}' leads straight into the join '{target}', with no step between",
+                source,
+                f"put at least one step between '{source}' and '{target}'",
+            )
+        elif known != stack:
+            others = " and ".join(f"'{name}'" for name in self.predecessors[target])
+            self._fault(
+                "foreign-join",
+                f"step '{target}' brings together {others}, which are not branches of one split",
+                target,
+                "join the branches of each split in a join of their own, innermost first",
+            )
+        elif not first and not takes_inputs:
+            self._join_without_inputs(target, "branches")
+
+    def _check_joined_whole(self, closes: Mapping[NodeId, NodeId], inside: Mapping[NodeId, object]) -> None:
+        """Every branch of a split must arrive at the one join that closes it."""
+        joins_of: dict[NodeId, list[NodeId]] = {}
+        for join, split in closes.items():
+            joins_of.setdefault(split, []).append(join)
+        for split, joins in joins_of.items():
+            if len(joins) > 1:
+                names = " and ".join(f"'{name}'" for name in joins)
+                self._fault(
+                    "foreign-join",
+                    f"the branches of step '{split}' end in different joins: {names}",
+                    joins[-1],
+                    "lead every branch of one split to the same join",
+                )
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One node, run once at the region's index path."""
+
+    node: NodeId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """The arms of the Branch of `split`, which stands right before it in the region; its join stands right after."""
+
+    split: NodeId
+    arms: tuple[Region, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The body of the Foreach of `split`, run once for each item; its join stands right after."""
+
+    split: NodeId
+    body: Region
+
+
+Item: TypeAlias = "Task | Parallel | Each"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A sequence: each item starts when the one before it has ended."""
+
+    items: tuple[Item, ...]
+
+    def nodes(self) -> Iterable[NodeId]:
+        """Every node of the region and of those inside it, in order."""
+        for item in self.items:
+            match item:
+                case Task(node=node):
+                    yield node
+                case Parallel(arms=arms):
+                    for arm in arms:
+                        yield from arm.nodes()
+                case Each(body=body):
+                    yield from body.nodes()
+                case _:
+                    assert_never(item)
+
+
+def region(flow: Flow) -> Region:
+    """The tree of regions of a flow that has no fault."""
+    by_id = flow.by_id()
+
+    def build(here: NodeId | None) -> tuple[Region, NodeId | None]:
+        """The region that starts `here`, and the join that closes it: one that no split of this region opened."""
+        items: list[Item] = []
+        while here is not None:
+            node = by_id[here]
+            if node.joins is not None and not (items and isinstance(items[-1], Parallel | Each)):
+                break
+            items.append(Task(here))
+            match node.next:
+                case End():
+                    here = None
+                case Goto(target=target):
+                    here = target
+                case Branch(targets=arms):
+                    built = [build(arm) for arm in arms]
+                    items.append(Parallel(node.id, tuple(arm for arm, _ in built)))
+                    here = built[0][1]
+                case Foreach(body=body):
+                    inner, here = build(body)
+                    items.append(Each(node.id, inner))
+                case _:
+                    assert_never(node.next)
+        return Region(tuple(items)), here
+
+    return build(flow.start)[0]

@@ -1,0 +1,81 @@
+"""Every fault of a flow, as diagnostics; none is raised. Passes and back ends may assume a flow without faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.ir.diagnostic import Diagnostic
+from flowc.ir.model import Branch, Flow, Node, targets
+from flowc.ir.structure import Vertex, analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def verify(flow: Flow) -> list[Diagnostic]:
+    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, policies."""
+    faults = [*_duplicates(flow), *_edges(flow)]
+    if faults:  # the walk below needs names that resolve
+        return faults
+    vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
+    shape = analyse(flow.start, vertices)
+    return [*shape.faults, *_joins(flow, dict(shape.closes)), *_policies(flow)] if not shape.faults else [*shape.faults]
+
+
+def _duplicates(flow: Flow) -> Iterator[Diagnostic]:
+    seen: set[str] = set()
+    for node in flow.nodes:
+        if node.id in seen:
+            yield Diagnostic(code="duplicate-step", message=f"step '{node.id}' is defined twice", span=node.where,
+                             hint="give one of them another name")  # fmt: skip
+        seen.add(node.id)
+    names: set[str] = set()
+    for parameter in flow.parameters:
+        if parameter.name in names:
+            yield Diagnostic(code="parameter-clash", message=f"parameter '{parameter.name}' is defined twice",
+                             span=parameter.where, hint="give one of them another name")  # fmt: skip
+        names.add(parameter.name)
+
+
+def _edges(flow: Flow) -> Iterator[Diagnostic]:
+    known = {node.id for node in flow.nodes}
+    if flow.start not in known:
+        yield Diagnostic(code="no-start", message=f"flow '{flow.name}' has no step '{flow.start}'", span=flow.where,
+                         hint=f"add a step named '{flow.start}'")  # fmt: skip
+    for node in flow.nodes:
+        for target in targets(node.next):
+            if target not in known:
+                yield Diagnostic(code="unknown-step", message=f"step '{node.id}' leads to '{target}', which is no step",
+                                 span=node.where, hint="name a step of this flow")  # fmt: skip
+        if isinstance(node.next, Branch) and len(set(node.next.targets)) < len(node.next.targets):
+            yield Diagnostic(code="duplicate-branch", message=f"step '{node.id}' names one branch twice",
+                             span=node.where, hint="name each branch once, or use a foreach")  # fmt: skip
+
+
+def _joins(flow: Flow, closes: dict[str, str]) -> Iterator[Diagnostic]:
+    for node in flow.nodes:
+        if node.joins is not None and closes.get(node.id) != node.joins:
+            yield Diagnostic(
+                code="wrong-join",
+                message=f"step '{node.id}' says that it joins '{node.joins}', but it closes '{closes.get(node.id)}'",
+                span=node.where,
+                hint=f"write joins: {closes.get(node.id)!r}",
+            )
+
+
+def _policies(flow: Flow) -> Iterator[Diagnostic]:
+    for node in flow.nodes:
+        for what in _bad_policies(node):
+            yield Diagnostic(code="bad-policy", message=f"step '{node.id}': {what}", span=node.where,
+                             hint="see docs/ir.md for the values that each policy takes")  # fmt: skip
+
+
+def _bad_policies(node: Node) -> Iterator[str]:
+    if node.retry and (node.retry.times < 0 or node.retry.wait_seconds < 0):
+        yield "a retry's times and wait are not negative"
+    if node.timeout and node.timeout.seconds <= 0:
+        yield "a timeout is longer than 0 seconds"
+    if node.resources:
+        for name in ("memory", "gpu", "disk", "shared_memory"):
+            if (getattr(node.resources, name) or 0) < 0:
+                yield f"{name} is not negative"
