@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """What the shape of a graph depends on: a node before it is known what it joins."""
+    """What the shape of a graph depends on: a node before it is known what it joins.
+
+    `next` is None where a fault that is already reported hides it: the walk ends there, and blames nothing on it.
+    """
 
     id: NodeId
     where: Span
     takes_inputs: bool
-    next: Transition
+    next: Transition | None
 
 
 @final
@@ -37,7 +40,7 @@ class Shape:
 
 
 def analyse(start: NodeId, vertices: Sequence[Vertex]) -> Shape:
-    """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits and joins."""
+    """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits."""
     return _Analysis(start, vertices).shape()
 
 
@@ -48,9 +51,13 @@ class _Analysis:
         self.faults: list[Diagnostic] = []
         self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
         for vertex in vertices:
-            for target in targets(vertex.next):
+            for target in self._targets(vertex.id):
                 if target in self.predecessors:
                     self.predecessors[target].append(vertex.id)
+
+    def _targets(self, at: NodeId) -> tuple[NodeId, ...]:
+        transition = self.by_id[at].next
+        return () if transition is None else targets(transition)
 
     def shape(self) -> Shape:
         order = self._reachable_in_order()
@@ -78,7 +85,7 @@ class _Analysis:
                 continue
             open_.add(at)
             stack.append((at, True))
-            for target in reversed(targets(self.by_id[at].next)):
+            for target in reversed(self._targets(at)):
                 if target in open_:
                     self._fault(
                         "cycle",
@@ -119,6 +126,8 @@ class _Analysis:
                 else:
                     closes[at], stack = stack[-1], stack[:-1]
             match vertex.next:
+                case None:
+                    pass
                 case End():
                     if stack:
                         self._unclosed(stack[-1], at, inside)
