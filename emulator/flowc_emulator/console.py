@@ -208,7 +208,8 @@ class _ProgressLine:
 class JsonConsole:
     """For programs: one JSON object a line on stdout, each with `time` and `event`.
 
-    The bytes of a task's line are text with every byte that is not UTF-8 as a lone surrogate (`\\udcXX`), so none is lost.
+    The bytes of a task's line are text with every byte that is not UTF-8 as a lone surrogate (`\\udcXX`), so none is
+    lost.
     """
 
     live = False

@@ -1,8 +1,8 @@
 """The guardian: a process that outlives the supervisor by a moment, to end what that left behind and to record it.
 
-Children die with the supervisor by PR_SET_PDEATHSIG; what they started does not, and where there is no prctl they do not
-either. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds. Its end of
-file means that the supervisor is gone, however that happened.
+Children die with the supervisor by PR_SET_PDEATHSIG; what they started does not, and where there is no prctl they do
+not either. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds.
+Its end of file means that the supervisor is gone, however that happened.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to make. `last`: no retry follows; `only_catch`: the user's code is not run, only its failure kept."""
+    """One attempt to make. `last`: no retry follows; `only_catch`: not the user's code, only keeping its failure."""
 
     step: str
     path: str

@@ -1,7 +1,7 @@
 """Random numbers in forked children as they would be in pods.
 
-A pod imports the flow afresh: a generator that the flow seeds on import starts from that seed in every task, any other is
-random in each. A forked child inherits its parent's state instead, so both have to be put right.
+A pod imports the flow afresh: a generator that the flow seeds on import starts from that seed in every task, any
+other is random in each. A forked child inherits its parent's state instead, so both have to be put right.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
-Everything else comes by environment: FLOWC_STORE, FLOWC_RUN, FLOWC_IR (the flow's IR), FLOWC_CODE (the code package, laid out),
-FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on).
+Everything else comes by environment: FLOWC_STORE, FLOWC_RUN, FLOWC_IR (the flow's IR), FLOWC_CODE (the code package,
+laid out), FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on).
 
-The process that the container starts only watches: it forks a child for the user's code, so that also a child that is killed
-leaves its logs and a record that says why. The child imports the user's code while the parent claims the attempt's number.
+The process that the container starts only watches: it forks a child for the user's code, so that also a child that is
+killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
+attempt's number.
 """
 
 from __future__ import annotations
@@ -163,10 +164,12 @@ class _Pod:
     # -- in the child
 
     def _child(self, control: int, numbers: int) -> int:
+        from pathlib import Path
+
         from flowc_runtime.loader import load_module
 
         code = self.graph.flow.code
-        module = load_module(_environment("FLOWC_CODE"), code.file)
+        module = load_module(Path(_environment("FLOWC_CODE")), code.file)
         if self.node.id == self.graph.flow.start:
             self._begin_run()
         record = self.run.record()

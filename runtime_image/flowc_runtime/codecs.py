@@ -1,8 +1,8 @@
 """Values to bytes and back: pickle protocol 5 with large buffers out of band, cloudpickle where pickle cannot.
 
-The layout with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of the buffers and then of
-the pickle, as little-endian u64; their count as u64; a magic number. Aligned to pages so that a reader can map the blob and
-hand out arrays that lie in it.
+The layout with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of the buffers and
+then of the pickle, as little-endian u64; their count as u64; a magic number. Aligned to pages so that a reader can
+map the blob and hand out arrays that lie in it.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Origin:
     def unchanged(self, value: Any) -> bool:
         """Whether `value` certainly still is what was read; where it is not certain, the caller compares digests.
 
-        Large buffers were mapped privately: a page that the step wrote to is anonymous memory now, and the kernel counts
-        those, so a gigabyte that was only read is neither read nor hashed again.
+        Large buffers were mapped privately: a page that the step wrote to is anonymous memory now, and the kernel
+        counts those, so a gigabyte that was only read is neither read nor hashed again.
         """
         if value is not self.value:
             return False

@@ -26,7 +26,7 @@ class ArtifactError(FlowcError):
 
 
 class ProtocolError(FlowcError):
-    """A task was given something that does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
+    """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
 
 
 class StepTimeout(Exception):

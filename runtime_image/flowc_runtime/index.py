@@ -1,6 +1,7 @@
 """Index paths: which tasks a node has and which tasks they follow, from the IR and the paths alone.
 
-The path of a task is `0` at the root and `.i` more inside each foreach: `0.3.1` is item 1 of item 3. It is the task's id.
+The path of a task is `0` at the root and `.i` more inside each foreach: `0.3.1` is item 1 of item 3. It is the task's
+id.
 """
 
 from __future__ import annotations

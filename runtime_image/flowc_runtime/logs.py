@@ -1,7 +1,7 @@
 """Log frames: both streams of an attempt in one object, in order, every byte as written.
 
-A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock and a reader of a log
-that is being written sees whole frames and perhaps one that is cut: it stops there.
+A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock and a reader
+of a log that is being written sees whole frames and perhaps one that is cut: it stops there.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
             return value
         case "bool", bool():
             return value
-        case ("int" | "float"), bool():
+        case (("int" | "float"), bool()):
             pass
         case "int", int():
             return int(value)

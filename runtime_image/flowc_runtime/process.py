@@ -117,7 +117,7 @@ def _leave(code: int) -> NoReturn:
     """End the child without returning into the parent's stack and without running the parent's exit handlers."""
     try:
         if sys.exc_info()[0] is not None:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
         # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
         threading._shutdown()  # type: ignore[attr-defined]
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The artifacts of a task while its code runs: named by the parents' records, read on first use, stored once at the end."""
+"""The artifacts of a task while its code runs: named by the parents' records, read on first use, stored at the end."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ __all__ = ["FlowSpec"]
 class FlowSpec:
     """Base class of flows. `if __name__ == "__main__": MyFlow()` is the flow's command line.
 
-    Inside a step, whatever is assigned to `self` is an artifact; reading an attribute that the step did not assign reads the
-    artifact of that name from the task before it.
+    Inside a step, whatever is assigned to `self` is an artifact; reading an attribute that the step did not assign
+    reads the artifact of that name from the task before it.
     """
 
     def __init__(self, use_cli: bool = True) -> None:
@@ -37,7 +37,7 @@ class FlowSpec:
     # -- for the steps
 
     def next(self, *dsts: Any, foreach: str | None = None) -> None:
-        """Say where the flow goes: `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`."""
+        """Say what follows: `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`."""
         state = self._flowc_task("next")
         if state.transition is not None:
             raise MetaflowException("self.next was called twice in this step; call it once, last")
@@ -60,8 +60,8 @@ class FlowSpec:
     ) -> None:
         """In a join, take over from the inputs every artifact that has one value in all inputs that have it.
 
-        Artifacts already set in this step are left alone; nothing is read or copied. Either `exclude` names artifacts to
-        leave out or `include` the only ones to take.
+        Artifacts already set in this step are left alone; nothing is read or copied. Either `exclude` names artifacts
+        to leave out or `include` the only ones to take.
 
         Raises:
             UnhandledInMergeArtifactsException: an artifact has different values; set it in the step, or exclude it.

@@ -77,14 +77,17 @@ def fail(message: str, hint: str | None = None) -> NoReturn:
 def refuse_unguarded(cls: type) -> NoReturn:
     """A flow file without `if __name__ == "__main__":` would start its own command line while it is being imported."""
     raise RuntimeError(
-        f"{cls.__name__}() is called when the file is imported; write `if __name__ == \"__main__\": {cls.__name__}()`"
+        f'{cls.__name__}() is called when the file is imported; write `if __name__ == "__main__": {cls.__name__}()`'
     )
 
 
 # -- the store ---------------------------------------------------------------------------------------------------------
 
 store_option = click.option(
-    "--store", "store_url", metavar="DIR|URL", help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward]."
+    "--store",
+    "store_url",
+    metavar="DIR|URL",
+    help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward].",
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_runtime.records import AttemptRecord
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store import RunStore
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -30,7 +30,7 @@ def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | N
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
-    found = sorted(((run, name) for name in ([flow] if flow else store.flows()) for run in store.runs(name)))
+    found = sorted((run, name) for name in ([flow] if flow else store.flows()) for run in store.runs(name))
     rows = [_run_row(store.run(name, run)) for run, name in found[: -limit - 1 : -1]]
     if as_json:
         click.echo(json.dumps(rows, indent=2))

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import Checked, checked, load_flow, open_store, report, store_option
+from flowc.cli.common import FAULTY, Checked, load_flow, open_store, report, store_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir import Flow
-    from flowc_emulator.supervisor import Failure, RunResult
+    from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store import RunStore, Store
 
 RUN_OPTIONS: Sequence[Any] = (
@@ -43,7 +42,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     from flowc_emulator.seeds import Seeds
 
     cls = ctx.find_object(type)
-    file, class_name = _find_flow(words)
+    file, class_name = _find_flow(words) if cls is None else (None, None)
     if cls is None and file is None:
         if "--help" in words or not words:
             click.echo(_command(None, Seeds(), None, own=False).get_help(ctx))
@@ -61,7 +60,7 @@ def _find_flow(words: Sequence[str]) -> tuple[str | None, str | None]:
     """The flow's file: the first word that is neither an option nor an option's value; and --flow."""
     flags = {"--local", "--help"}
     file, class_name, skip = None, None, False
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in zip(words, [*words[1:], None], strict=False):
         if skip:
             skip = False
         elif word.startswith("-"):
@@ -101,9 +100,7 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
 
     def callback(**options: Any) -> None:
         assert found is not None
-        given = {
-            parameter.name: options.pop(f"parameter_{parameter.name}") for parameter in found.flow.parameters
-        }
+        given = {parameter.name: options.pop(f"parameter_{parameter.name}") for parameter in found.flow.parameters}
         given = {name: text for name, text in given.items() if text is not None}
         raise SystemExit(_run(found, seeds, given, options))
 
@@ -145,13 +142,14 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
 def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
     """The parameters of the run: what was given, else the defaults."""
-    from flowc.passes.resolve_defaults import resolve_defaults
+    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.parameters import ParameterError, from_text, parse_value
 
-    flow = resolve_defaults(found.flow, found.cls, skip=frozenset(given))
-    if not hasattr(flow, "parameters"):
-        report(flow, found.package.root)
-        raise SystemExit(1)
+    try:
+        flow = resolve_defaults(found.flow, found.cls, given=given, user_name=user_name())
+    except DefaultError as error:
+        report(error.diagnostics, found.package.root)
+        raise SystemExit(FAULTY) from None
     values: dict[str, Any] = {}
     for parameter in flow.parameters:
         if parameter.name in given:

@@ -205,9 +205,7 @@ def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.Cl
     return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home
 
 
-def _node(
-    method: Method, transition: Transition | None, joins: str | None, given: dict[str, Any]
-) -> Iterable[Node]:
+def _node(method: Method, transition: Transition | None, joins: str | None, given: dict[str, Any]) -> Iterable[Node]:
     """The node of a step; none where its transition is unknown, which a fault says."""
     if transition is not None:
         yield Node(

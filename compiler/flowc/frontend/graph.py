@@ -150,6 +150,4 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: list[Diagnos
     if len(last) == 1:  # one cause, one fault: the step that leads nowhere was to be the last
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
         steps.left[last[0]] = Leaving(None)
-    faults.append(
-        Diagnostic(code=codes.NO_END, message=f"flow '{flow_name}' has no step 'end'", span=where, hint=hint)
-    )
+    faults.append(Diagnostic(code=codes.NO_END, message=f"flow '{flow_name}' has no step 'end'", span=where, hint=hint))

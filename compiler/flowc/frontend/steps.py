@@ -78,9 +78,7 @@ def members_of(cls: type, base: type) -> Members:
     return found
 
 
-def find_methods(
-    members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]
-) -> dict[str, Method]:
+def find_methods(members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]) -> dict[str, Method]:
     """The methods that are steps, are decorated like one, or call `self.next`."""
     methods: dict[str, Method] = {}
     for name, (value, owner) in members.items():

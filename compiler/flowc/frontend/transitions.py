@@ -169,9 +169,7 @@ def _read_steps(method: Method, call: ast.Call, mentions: tuple[tuple[str, Span]
     return Leaving(Branch(targets=tuple(names)), mentions)
 
 
-def _fault(
-    method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
-) -> Leaving:
+def _fault(method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None) -> Leaving:
     return Leaving(None, fault=_diagnostic(method, code, message, at, hint))
 
 

@@ -1,7 +1,7 @@
 """Call the functions that give parameters their defaults, once, when a run starts or a flow is compiled.
 
-    parameter seed: int = <computed>          ->    parameter seed: int = 42
-    seed = Parameter("seed", type=int, default=lambda: 42)
+parameter seed: int = <computed>          ->    parameter seed: int = 42
+seed = Parameter("seed", type=int, default=lambda: 42)
 """
 
 from __future__ import annotations
