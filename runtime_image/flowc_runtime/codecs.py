@@ -8,7 +8,6 @@ map the blob and hand out arrays that lie in it.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import itertools
 import pickle
@@ -17,6 +16,7 @@ import struct
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from flowc_runtime.errors import ArtifactError
+from flowc_runtime.objects import blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,11 +42,6 @@ class ArtifactRef(TypedDict):
     codec: str
     repr: str
     data: NotRequired[str]
-
-
-def blob_key(digest: str) -> str:
-    """Where the blob of a digest (hex) is."""
-    return f"blobs/{digest[:2]}/{digest}"
 
 
 class Encoded:
@@ -91,25 +86,22 @@ class Encoded:
         """The blob's size in bytes."""
         return sum(memoryview(part).nbytes for part in self.parts)
 
-    def digest(self) -> str:
-        """The sha256 of the blob, hex."""
-        digest = hashlib.sha256()
-        for part in self.parts:
-            digest.update(part)
-        return digest.hexdigest()
-
 
 def store_value(objects: Objects, value: Any) -> ArtifactRef:
     """Store a value and name it; the same bytes are stored once. Raises ArtifactError."""
     encoded = Encoded(value)
-    digest, size = encoded.digest(), encoded.size
     ref = ArtifactRef(
-        digest=digest, size=size, type=type_name(type(value)), codec=encoded.codec, repr=short_repr(value)
+        digest="",
+        size=encoded.size,
+        type=type_name(type(value)),
+        codec=encoded.codec,
+        repr=short_repr(value),
     )
-    if size <= INLINE_LIMIT:
+    if ref["size"] <= INLINE_LIMIT:
+        ref["digest"] = sha256(encoded.parts)
         ref["data"] = base64.b64encode(encoded.stream).decode("ascii")
     else:
-        objects.create(blob_key(digest), encoded.parts)
+        ref["digest"] = objects.create_blob(encoded.parts)
     return ref
 
 

@@ -12,12 +12,11 @@ from flowc_runtime.codecs import type_name
 from flowc_runtime.errors import ArtifactError, FlowcError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from flowc.ir import Node
     from flowc_runtime.records import ErrorRecord, Exit, Frame
     from flowc_runtime.store import RunStore
 
+_OURS = __file__.rpartition("/")[0] + "/"
 _LIMIT = 16_000  # characters of a message or traceback that a record keeps
 
 
@@ -41,15 +40,24 @@ def describe(error: BaseException, cls: type, node: Node) -> ErrorRecord:
     """An exception of the user's code. The traceback leaves our own frames out."""
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, cls, node)
-    user = _user_part(error.__traceback__)
-    text = "".join(traceback.format_exception(type(error), error, user))
+    told = traceback.TracebackException.from_exception(error)
+    _leave_out_ours(told)
     return {
         "type": type_name(type(error)),
         "message": _message(error)[:_LIMIT],
         "repr": _safely(repr, error)[:_LIMIT],
-        "traceback": text[-_LIMIT:],
-        "frames": _frames(user, cls),
+        "traceback": "".join(told.format())[-_LIMIT:],
+        "frames": _frames(told.stack, cls),
     }
+
+
+def _leave_out_ours(told: traceback.TracebackException | None) -> None:
+    """Drop the frames of this package, also in the exceptions that led to this one."""
+    while told is not None:
+        told.stack = traceback.StackSummary.from_list(
+            [entry for entry in told.stack if not entry.filename.startswith(_OURS)]
+        )
+        told = told.__cause__ or told.__context__
 
 
 def _message(error: BaseException) -> str:
@@ -66,24 +74,17 @@ def _safely(convert: Any, error: BaseException) -> str:
         return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
 
 
-def _user_part(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is not of this package."""
-    ours = __name__.rpartition(".")[0]
-    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").partition(".")[0] == ours:
-        tb = tb.tb_next
-    return tb
-
-
-def _frames(tb: TracebackType | None, cls: type) -> list[Frame]:
+def _frames(stack: traceback.StackSummary, cls: type) -> list[Frame]:
     """The frames in the user's own files (below the flow's directory); all of them if there is none such."""
-    summary = traceback.extract_tb(tb)
     root = _directory(cls)
     frames: list[Frame] = [
         {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
-        for entry in summary
+        for entry in stack
     ]
     own = [
-        frame for frame in frames if root and frame["file"].startswith(root) and "site-packages" not in frame["file"]
+        frame
+        for frame in frames
+        if root and frame["file"].startswith(f"{root}/") and "/site-packages/" not in frame["file"]
     ]
     return own or frames
 

@@ -5,8 +5,10 @@ Keys are relative, with forward slashes. Whatever is killed when, a reader sees 
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from flowc_runtime.errors import NotFound, StoreError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Buffer = bytes | bytearray | memoryview
+OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
 
 
 class Objects(Protocol):
@@ -33,6 +36,9 @@ class Objects(Protocol):
 
     def map(self, key: str) -> memoryview:
         """The object's bytes as private, writable memory that costs nothing until it is touched. Raises NotFound."""
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest."""
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -64,10 +70,27 @@ class LocalObjects:
         os.replace(temporary, self._parent(key))
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        target = self._path(key)
-        if os.path.exists(target):  # spares writing what is there; the link below decides
+        if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
             return False
-        temporary = self._write(parts)
+        return self._link(self._write(parts), key)
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
+            digest = sha256(parts)
+            self.create(blob_key(digest), parts)
+            return digest
+        # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
+        digests: list[str] = []
+        hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
+        hashing.start()
+        try:
+            temporary = self._write(parts)
+        finally:
+            hashing.join()
+        self._link(temporary, blob_key(digests[0]))
+        return digests[0]
+
+    def _link(self, temporary: str, key: str) -> bool:
         try:
             os.link(temporary, self._parent(key))
         except FileExistsError:
@@ -140,6 +163,19 @@ def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
         view = memoryview(part).cast("B")
         while view:  # one write moves at most 2 GiB, and less on a full disk's last blocks
             view = view[os.write(descriptor, view) :]
+
+
+def blob_key(digest: str) -> str:
+    """Where the blob of a digest (hex) is."""
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def sha256(parts: Iterable[Buffer]) -> str:
+    """The digest of the parts one after the other, hex."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def open_objects(url: str) -> Objects:

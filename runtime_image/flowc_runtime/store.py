@@ -163,7 +163,7 @@ LOCAL_NAME = ".flowc"
 
 
 def default_url(start: str | None = None) -> str:
-    """`FLOWC_STORE`, or the directory `.flowc` found upward from `start` (the working directory), or to be made there."""
+    """`FLOWC_STORE`, or the directory `.flowc` found upward from `start` (the working directory), or to be made."""
     if url := os.environ.get("FLOWC_STORE"):
         return url
     here = start or os.getcwd()
