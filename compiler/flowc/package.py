@@ -97,8 +97,9 @@ def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:
     for name, size in found.items():
         top, slash, _ = name.partition("/")
         sizes.setdefault(top + slash if slash else "./", []).append(size)
-    largest = sorted(sizes.items(), key=lambda item: (-sum(item[1]), -len(item[1]), item[0]))[:3]
-    named = ", ".join(f"{name} ({len(files):,} files, {sum(files) / 1e6:.1f} MB)" for name, files in largest)
+    share = {top: max(sum(files) / MAX_BYTES, len(files) / MAX_FILES) for top, files in sizes.items()}
+    largest = sorted(sizes, key=lambda top: (-share[top], top))[:3]
+    named = ", ".join(f"{top} ({len(sizes[top]):,} files, {sum(sizes[top]) / 1e6:.1f} MB)" for top in largest)
     return PackageTooLargeError(
         f"the code package would have {len(found):,} files and {sum(found.values()) / 1e6:.1f} MB; "
         f"it may have {MAX_FILES:,} files and {MAX_BYTES // 1_000_000} MB",

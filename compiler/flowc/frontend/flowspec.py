@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.decorators import check_misplaced, policies
-from flowc.frontend.graph import connect
+from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import check_shadowed, read_parameters
@@ -161,8 +161,8 @@ def _lower(name: str, cls: type, source: Source, sources: Sources, package: Pack
     faults: list[Diagnostic] = []
     where, tree, home = _place_of(cls, source, sources)
     members = members_of(cls, FlowSpec)
-    methods = find_methods(members, sources, where, faults)
-    graph = connect(cls.__name__, where, methods, members, sources, faults)
+    methods, lost = find_methods(members, sources, where, faults)
+    graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
     nodes: list[Node] = []
     for method in graph.steps.values():
         faults += check_step(method)

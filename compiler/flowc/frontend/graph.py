@@ -13,7 +13,7 @@ from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from flowc.frontend.source import Sources
     from flowc.frontend.steps import Members, Method
@@ -30,21 +30,23 @@ class Graph:
     closes: Mapping[str, str]
 
 
-def connect(
-    flow_name: str,
-    where: Span,
-    methods: Mapping[str, Method],
-    members: Members,
-    sources: Sources,
-    faults: list[Diagnostic],
-) -> Graph:
+@final
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be a step: `methods` by a sign of it, `members` by being led to; of `lost` a fault is reported."""
+
+    methods: Mapping[str, Method]
+    lost: Set[str]
+    members: Members
+    sources: Sources
+
+
+def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Diagnostic]) -> Graph:
     """Read every step's transition, resolve the names in it and find what each join closes."""
-    steps = _Steps(methods, members, sources, faults)
+    steps = _Steps(candidates, faults)
     steps.read()
     _check_ends(flow_name, where, steps, faults)
-    for left in steps.left.values():
-        if left.fault is not None:
-            faults.append(left.fault)
+    faults += [left.fault for left in steps.left.values() if left.fault is not None]
     next_of = {name: left.next for name, left in steps.left.items()}
     closes: Mapping[str, str] = {}
     if "start" in steps.found:
@@ -53,30 +55,23 @@ def connect(
             for name, method in steps.found.items()
         ])  # fmt: skip
         closes = shape.closes
-        faults += shape.faults
-    order = [name for name in members if name in steps.found]
+        known = {method.where for method in steps.found.values() if not method.is_step}
+        faults += [fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known]
+    order = [name for name in candidates.members if name in steps.found]
     return Graph({name: steps.found[name] for name in order}, next_of, closes)
 
 
 class _Steps:
     """The steps found so far. A method that is led to, or leads on, but lacks `@step` is reported and taken for one."""
 
-    def __init__(
-        self,
-        methods: Mapping[str, Method],
-        members: Members,
-        sources: Sources,
-        faults: list[Diagnostic],
-    ) -> None:
-        self.methods = methods
-        self.members = members
-        self.sources = sources
+    def __init__(self, candidates: Candidates, faults: list[Diagnostic]) -> None:
+        self.candidates = candidates
         self.faults = faults
         self.found: dict[str, Method] = {}
         self.left: dict[str, Leaving] = {}
 
     def read(self) -> None:
-        for method in self.methods.values():
+        for method in self.candidates.methods.values():
             left = leaving(method)
             if method.is_step:
                 self._add(method, left)
@@ -100,13 +95,15 @@ class _Steps:
                 hint="write @step above it",
             )
         )
-        self._add(method, left)
+        # One cause, one fault: whoever adds @step will hear what else is missing.
+        self._add(method, Leaving(None) if left.fault and left.fault.code == codes.MISSING_NEXT else left)
 
     def _take_unmarked(self, name: str) -> bool:
         """Whether there is, or now is, a step of that name."""
         if name in self.found:
             return True
-        method = self.methods.get(name) or find_method(name, self.members, self.sources)
+        known = self.candidates
+        method = known.methods.get(name) or find_method(name, known.members, known.sources)
         if method is None:
             return False
         self._add_unmarked(method, leaving(method))
@@ -116,15 +113,17 @@ class _Steps:
     def _resolve(self, name: str) -> None:
         """Report the names that are no steps; what is then unknown of the transition ends the walk there."""
         left = self.left[name]
-        unknown = [(target, span) for target, span in left.mentions if not self._take_unmarked(target)]
+        lost = self.candidates.lost
+        unknown = [(name, span) for name, span in left.mentions if name in lost or not self._take_unmarked(name)]
         for target, span in unknown:
-            if target != "end":  # that there is no end is said once, for the whole flow
+            # That there is no end is said once, for the whole flow.
+            if target != "end" and target not in lost:
                 self.faults.append(self._unknown(target, span))
         if unknown:
             self.left[name] = Leaving(None, (), left.fault)
 
     def _unknown(self, target: str, span: Span) -> Diagnostic:
-        if target in self.members:
+        if target in self.candidates.members:
             message, hint = f"'{target}' is an attribute of the flow, not a step", "name a method that has @step"
         else:
             meant = did_you_mean(target, self.found)

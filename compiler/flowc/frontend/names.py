@@ -9,14 +9,13 @@ if TYPE_CHECKING:
 
 # What FlowSpec itself is, in Metaflow's public API and in ours: a step, parameter or artifact of that name hides it.
 FLOW_API = frozenset({
-    "cmd", "foreach_stack", "index", "input", "inputs", "merge_artifacts", "name", "next", "script_name", "self", "run",
+    "foreach_stack", "index", "input", "merge_artifacts", "name", "next", "script_name",
 })  # fmt: skip
 
-# Options of `flowc run` and of a flow's own `run` and `resume`; `-` and `_` are the same in an option.
+# Options that stand beside a flow's parameters, in `flowc run` and in a flow's own `run`; `-` and `_` are the same.
 OPTIONS = frozenset({
-    "class", "class_name", "config", "config_value", "datastore", "datastore_root", "decospecs", "environment", "help",
-    "image", "local", "log_format", "max_num_splits", "max_workers", "metadata", "namespace", "origin_run_id", "quiet",
-    "run_id", "run_id_file", "store", "tag", "tags", "user_namespace", "version", "with",
+    "class", "help", "local", "log_format", "max_num_splits", "max_workers", "namespace", "run_id_file", "store", "tag",
+    "with",
 })  # fmt: skip
 
 

@@ -163,13 +163,13 @@ class _Reader:
         """Names are compared as options are: without regard to case, and `-` is `_`."""
         name, rename = self.parameter.name, "give one of them another name"
         other = seen.get(_option(name))
+        seen[_option(name)] = name
         if other is not None:
             message = f"parameters '{other}' and '{name}' are the same option of the command line"
             if other == name:
                 message = f"parameter '{name}' is defined twice"
             self.fault(message, rename, None, codes.PARAMETER_CLASH)
-        seen[_option(name)] = name
-        if name in steps:
+        elif name in steps:
             self.fault(f"'{name}' is both a parameter and a step", rename, None, codes.PARAMETER_CLASH)
         elif name != self.attribute and name in members:
             self.fault(f"parameter '{name}' has the name of another attribute of the class", rename, None,

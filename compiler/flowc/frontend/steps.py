@@ -78,9 +78,12 @@ def members_of(cls: type, base: type) -> Members:
     return found
 
 
-def find_methods(members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]) -> dict[str, Method]:
-    """The methods that are steps, are decorated like one, or call `self.next`."""
+def find_methods(
+    members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]
+) -> tuple[dict[str, Method], set[str]]:
+    """The methods that are steps, are decorated like one, or call `self.next`; and those reported to have no source."""
     methods: dict[str, Method] = {}
+    lost: set[str] = set()
     for name, (value, owner) in members.items():
         is_static = isinstance(value, (staticmethod, classmethod))
         marks = applied_to(value)
@@ -90,6 +93,7 @@ def find_methods(members: Members, sources: Sources, cls_span: Span, faults: lis
         if not isinstance(inner, FunctionType):
             if applied and not isinstance(value, type):
                 faults.append(_no_source(name, cls_span))
+                lost.add(name)
             continue
         if not applied and "next" not in inner.__code__.co_names:
             continue
@@ -97,9 +101,10 @@ def find_methods(members: Members, sources: Sources, cls_span: Span, faults: lis
         if source is None or tree is None:
             if applied:
                 faults.append(_no_source(name, cls_span))
+                lost.add(name)
             continue
         methods[name] = Method(name, owner, inner, tree, source, applied, is_static)
-    return methods
+    return methods, lost
 
 
 def find_method(name: str, members: Members, sources: Sources) -> Method | None:

@@ -62,7 +62,8 @@ def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
 
 def _next_calls(method: Method) -> list[ast.Call]:
     walked = ast.walk(method.tree)
-    return [node for node in walked if isinstance(node, ast.Call) and _is_next(node, method.self_name)]
+    calls = [node for node in walked if isinstance(node, ast.Call) and _is_next(node, method.self_name)]
+    return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
 def _is_next(node: ast.AST, self_name: str) -> bool:

@@ -1,0 +1,21 @@
+from metaflow import FlowSpec, Parameter, catch, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.input = 3
+        self.next(self.index)
+
+    @step
+    def index(self):
+        self.end = True
+        self.next(self.end)
+
+    @catch(var="name")
+    @step
+    def end(self):
+        pass
+
+    tag = Parameter("tag")
+    merge = Parameter("merge_artifacts")
