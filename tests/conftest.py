@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,3 +39,9 @@ def fresh_imports() -> Iterator[None]:
         if not name.startswith(("metaflow", "flowc")):
             del sys.modules[name]
     sys.path[:] = path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty directory of a user's, with a store of its own."""
+    return Project(tmp_path)
