@@ -33,7 +33,7 @@ class Store:
 
     def runs(self, flow: str) -> list[str]:
         """The run ids of a flow, oldest first: an id begins with the time of its start."""
-        return [unquote(name[:-1]) for name in self.objects.names(f"flows/{quote(flow)}/runs")]
+        return [unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs")]
 
     def run(self, flow: str, run: str) -> RunStore:
         """One run, whether or not it exists."""
@@ -47,7 +47,7 @@ class RunStore:
         self.objects = objects
         self.flow = flow
         self.id = run
-        self._prefix = f"flows/{quote(flow)}/runs/{quote(run)}"
+        self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
 
     # -- the run itself
 
@@ -146,7 +146,8 @@ class RunStore:
 
 
 def _quote(name: str) -> str:
-    return quote(name, safe="")
+    """A name as one part of a key."""
+    return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 
 
 def _path_order(path: str) -> tuple[int, ...]:
