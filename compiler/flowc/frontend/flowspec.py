@@ -136,7 +136,7 @@ def _choose(module: ModuleType, source: Source, class_name: str | None) -> tuple
         code=codes.MANY_FLOWS,
         message=f"{source.file} defines several flows: {listed(leaves)}",
         span=source.header(second) if second else top,
-        hint=f"name one: --class {leaves[0]}",
+        hint=f"name one: --flow {leaves[0]}",
     )
 
 
