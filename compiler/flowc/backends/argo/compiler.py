@@ -76,6 +76,3 @@ def depth(inside: Region) -> int:
             case _:
                 assert_never(item)
     return deepest
-
-
-
