@@ -2,8 +2,8 @@
 
 Text that goes through Argo into a pod's environment is damaged in three ways: `{{` starts a template tag (even in a
 value that was itself substituted), a character that Go's `strconv.Quote` does not take as printable makes the Workflow
-invalid, and the kubelet expands `$(NAME)` and `$$`. So a value is encoded in a form that has none of these. A string that
-is safe stands for itself, so that `argo submit -p name=Bob` does what it says.
+invalid, and the kubelet expands `$(NAME)` and `$$`. So a value is encoded in a form that has none of these. A string
+that is safe stands for itself, so that `argo submit -p name=Bob` does what it says.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ MARKER = "json:"
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # An opening brace before another one; a dollar before what makes it special (before non-ASCII the kubelet breaks both).
 _DAMAGED = re.compile(r"\{(?=\{)|\$(?=[$(]|[^\x00-\x7f])")
-_BOOLS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+# The words that a flow's command line takes.
+_BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
+          "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
 
 
 def encode(kind: Kind, value: object) -> str:
     """The text of a value, None included; it has no `{{`, no `$(`, no `$$` and only printable characters."""
-    if kind == "str" and isinstance(value, str):
-        return value if _is_safe(value) and not value.startswith(MARKER) else MARKER + _json(value)
-    return MARKER + _json(value) if kind == "str" else _json(value)
+    if isinstance(value, str) and kind == "str" and _is_safe(value):
+        return value
+    marked = kind == "str" or (value is None and kind != "json")
+    return f"{MARKER if marked else ''}{_json(value)}"
 
 
 def decode(kind: Kind, text: str) -> Any:
@@ -38,12 +41,20 @@ def decode(kind: Kind, text: str) -> Any:
         ValueError: the text is no value of this kind.
     """
     if text.startswith(MARKER):
-        return _of_kind(kind, _parse(text[len(MARKER) :]))
-    if kind == "str":
-        return text
-    if kind == "bool" and text.strip().lower() in _BOOLS:
-        return _BOOLS[text.strip().lower()]
-    return _of_kind(kind, _parse(text))
+        return _of_kind(kind, json.loads(text[len(MARKER) :]))
+    match kind:
+        case "str":
+            return text
+        case "json":
+            return json.loads(text)
+        case "int":
+            return int(text)
+        case "float":
+            return float(text)
+        case "bool":
+            if text.strip().lower() not in _BOOLS:
+                raise ValueError(f"{text!r} is not a bool: write true or false")
+            return _BOOLS[text.strip().lower()]
 
 
 def argument_name(name: str) -> str:
@@ -72,7 +83,12 @@ def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
 
 
 def _is_safe(text: str) -> bool:
-    return text.isprintable() and not _DAMAGED.search(text) and not any(char > "\uffff" for char in text)
+    return (
+        text.isprintable()
+        and not text.startswith(MARKER)
+        and not _DAMAGED.search(text)
+        and not any(char > "\uffff" for char in text)
+    )
 
 
 def _json(value: object) -> str:
@@ -89,17 +105,10 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if char <= "\uffff" else json.dumps(char)[1:-1]  # a pair of surrogates
 
 
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not JSON: {error}") from error
-
-
 def _of_kind(kind: Kind, value: Any) -> Any:
     match kind, value:
         case (_, None) | ("json", _) | ("str", str()) | ("bool", bool()) | ("float", float()):
             return value
         case (("int" | "float"), int()) if not isinstance(value, bool):
             return value if kind == "int" else float(value)
-    raise ValueError(f"{json.dumps(value)} is no value of type {kind}")
+    raise ValueError(f"{json.dumps(value)} is not of type {kind}")

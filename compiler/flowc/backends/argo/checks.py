@@ -112,7 +112,7 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
         largest = max(flow.parameters, key=lambda p: len(p.default or ""))
         yield fault(
             faults.ARGUMENT_TOO_LONG,
-            f"the parameters' defaults are longer than the 128 KiB that a pod can take; the longest is '{largest.name}'",
+            f"the parameters' defaults are longer than the 128 KiB that a pod takes; the longest is '{largest.name}'",
             largest.where,
             "keep large values in a file or in the store, and give its name as the parameter",
         )
