@@ -9,9 +9,23 @@ from typing import TypeAlias
 from hypothesis import strategies as st
 
 from flowc import ir
-from flowc.ir import Branch, Catch, Code, End, Flow, Foreach, Goto, Method, Node, Resources, Retry, Schedule, Span
+from flowc.ir import (
+    Branch,
+    Catch,
+    Code,
+    End,
+    Flow,
+    Foreach,
+    Goto,
+    Method,
+    Node,
+    Resources,
+    Retry,
+    Schedule,
+    Span,
+    Timeout,
+)
 from flowc.ir import Parameter as FlowParameter
-from flowc.ir import Timeout
 
 
 @dataclass(frozen=True)
@@ -43,29 +57,26 @@ def flow(shape: Shape, *, name: str = "TestFlow", **fields: object) -> Flow:
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-def _chain(shape: Shape, last: ir.Transition, nodes: list[Node], joins: str | None = None) -> None:
+def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
     """Append the nodes of `shape`; the last of them is left by `last`."""
-    head, rest = shape[0], shape[1:]
-    assert isinstance(head, str)
-    at = len(nodes)
-    nodes.append(Node(id=head, where=Span("flow.py", 1, 1), run=Method(name=head), next=last, joins=joins))
-    if not rest:
-        return
-    following = rest[0]
-    if isinstance(following, str):
-        nodes[at] = replace(nodes[at], next=Goto(target=following))
-        _chain(rest, last, nodes)
-        return
-    kind, join, inner = following
-    assert isinstance(inner, list)
-    if kind == "each":
-        nodes[at] = replace(nodes[at], next=Foreach(over="items", body=inner[0]))
-        _chain(inner, Goto(target=join), nodes)
-    else:
-        nodes[at] = replace(nodes[at], next=Branch(targets=tuple(arm[0] for arm in inner)))
-        for arm in inner:
-            _chain(arm, Goto(target=join), nodes)
-    _chain([join, *rest[1:]], last, nodes, joins=head)
+    at = -1
+    for item in shape:
+        if isinstance(item, str):
+            step, joins = item, None
+        else:
+            kind, step, inner = item
+            joins = nodes[at].id
+            assert isinstance(inner, list)
+            arms = [inner] if kind == "each" else inner
+            heads = tuple(arm[0] for arm in arms)
+            split = Foreach(over="items", body=heads[0]) if kind == "each" else Branch(targets=heads)
+            nodes[at] = replace(nodes[at], next=split)
+            for arm in arms:
+                _chain(arm, Goto(target=step), nodes)
+        if joins is None and at >= 0:
+            nodes[at] = replace(nodes[at], next=Goto(target=step))
+        at = len(nodes)
+        nodes.append(Node(id=step, where=Span("flow.py", 1, 1), run=Method(name=step), next=last, joins=joins))
 
 
 def with_policies(made: Flow, step: str, **policies: object) -> Flow:
@@ -144,7 +155,7 @@ def _policies() -> Flow:
 EXAMPLES["policies"] = _policies()
 
 
-# -- at random -----------------------------------------------------------------------------------------------------------
+# -- at random ---------------------------------------------------------------------------------------------------------
 
 identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.isidentifier) | st.from_regex(
     r"[A-Za-z_][A-Za-z0-9_]{0,50}", fullmatch=True
