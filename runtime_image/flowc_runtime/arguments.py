@@ -8,6 +8,7 @@ that is safe stands for itself, so that `argo submit -p name=Bob` does what it s
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -58,19 +59,25 @@ def decode(kind: Kind, text: str) -> Any:
 
 
 def argument_name(name: str) -> str:
-    """The Argo parameter's name: the flow parameter's own, or `x-` and its UTF-8 bytes where Argo would not take it."""
-    if _NAME.fullmatch(name) and not name.startswith("x-"):
+    """The Argo parameter's name: the flow parameter's own, or `x-` and its UTF-8 bytes where Argo would not take it.
+
+    `json` is one: its tag `{{workflow.parameters.json}}` is that of all parameters together.
+    """
+    if _NAME.fullmatch(name) and name != "json" and not name.startswith("x-"):
         return name
     return f"x-{name.encode().hex()}"
 
 
 def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
-    """The values of a flow's parameters from Argo's `{{workflow.parameters.json}}`; the workflow's others are left out.
+    """The values of a flow's parameters from Argo's `workflow.parameters.json`, as it is or in base64.
+
+    Parameters of the workflow that are not the flow's are left out.
 
     Raises:
         ValueError: a parameter is missing, or its text is no value of its kind.
     """
-    texts = {entry["name"]: entry.get("value", "") for entry in json.loads(text)}
+    passed = text if text.startswith("[") else base64.b64decode(text)
+    texts = {entry["name"]: entry.get("value", "") for entry in json.loads(passed)}
     values = {}
     for name, kind in kinds.items():
         if argument_name(name) not in texts:
