@@ -13,8 +13,8 @@ __all__ = ["BackendError"]
 
 
 class BackendError(Exception):
-    """The flow is valid, but the target cannot run it; `faults` has every reason, each pointing at its source."""
+    """The flow is valid, but the target cannot run it; `diagnostics` has every reason, each pointing at its source."""
 
     def __init__(self, faults: Sequence[Diagnostic]) -> None:
         super().__init__("\n".join(f"{fault.span}: {fault.message} [{fault.code}]" for fault in faults))
-        self.faults = tuple(faults)
+        self.diagnostics = tuple(faults)

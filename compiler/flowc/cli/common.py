@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -61,8 +62,6 @@ def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
 
 def use_color() -> bool:
     """Whether stderr shows colors and nobody asked for none (https://no-color.org)."""
-    import os
-
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -72,6 +71,18 @@ def fail(message: str, hint: str | None = None) -> NoReturn:
     if hint:
         click.echo(f"hint: {hint}", err=True)
     raise SystemExit(FAULTY)
+
+
+def user_name() -> str:
+    """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
+    if name := os.environ.get("METAFLOW_USER"):
+        return name
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def refuse_unguarded(cls: type) -> NoReturn:

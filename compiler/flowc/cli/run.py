@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, Checked, load_flow, open_store, report, store_option
+from flowc.cli.common import FAULTY, Checked, load_flow, open_store, report, store_option, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,18 +190,6 @@ def new_run_id(now: float) -> str:
     """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-k3x9`, in UTC."""
     alphabet = "bcdfghjklmnpqrstvwxz0123456789"
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime(now)) + "".join(secrets.choice(alphabet) for _ in range(4))
-
-
-def user_name() -> str:
-    """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
-    if name := os.environ.get("METAFLOW_USER"):
-        return name
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _conclude(result: RunResult, run: RunStore, found: Checked) -> int:
