@@ -49,7 +49,8 @@ class _Analysis:
         self.start = start
         self.by_id = {vertex.id: vertex for vertex in vertices}
         self.faults: list[Diagnostic] = []
-        self.foreign: set[NodeId] = set()
+        self.said: set[tuple[str, str]] = set()
+        self.foreign: set[NodeId] = set()  # joins that are entered wrongly: reported once
         self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
         for vertex in vertices:
             for target in self._targets(vertex.id):
@@ -69,6 +70,9 @@ class _Analysis:
         return Shape(closes=closes, faults=tuple(self.faults))
 
     def _fault(self, code: str, message: str, at: NodeId, hint: str | None, note: str | None = None) -> None:
+        if (code, message) in self.said:  # such as a split that several ends leave open
+            return
+        self.said.add((code, message))
         self.faults.append(Diagnostic(code=code, message=message, span=self.by_id[at].where, hint=hint, note=note))
 
     def _reachable_in_order(self) -> list[NodeId]:
@@ -148,7 +152,7 @@ class _Analysis:
                 case None:
                     pass
                 case End():
-                    for split in stack:
+                    for split in () if self.foreign else stack:  # what is open there is not sure any more
                         self._unclosed(split, at, inside)
                 case Goto(target=target):
                     self._enter(target, stack, at, inside)
@@ -162,7 +166,7 @@ class _Analysis:
         return closes
 
     def _meets_branches(self, at: NodeId, inside: Mapping[NodeId, object]) -> bool:
-        return len({before for before in self.predecessors[at] if before in inside}) > 1
+        return at not in self.foreign and len({before for before in self.predecessors[at] if before in inside}) > 1
 
     def _unclosed(self, split: NodeId, end: NodeId, inside: Mapping[NodeId, tuple[NodeId, ...]]) -> None:
         what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
@@ -194,6 +198,7 @@ class _Analysis:
         known = inside.setdefault(target, stack)
         takes_inputs = self.by_id[target].takes_inputs
         if takes_inputs and stack and stack[-1] == source:
+            self.foreign.add(target)
             self._fault(
                 "empty-branch",
                 f"step '{source}' leads straight into the join '{target}', with no step between",
