@@ -42,11 +42,14 @@ def describe(error: BaseException, cls: type, node: Node) -> ErrorRecord:
         return _describe_artifact(*error.args, cls, node)
     told = traceback.TracebackException.from_exception(error)
     _leave_out_ours(told)
+    text = "".join(told.format())
+    if isinstance(error, SystemExit):  # its own text is the exit code at most
+        text += f"{_message(error)}\n"
     return {
         "type": type_name(type(error)),
         "message": _message(error)[:_LIMIT],
         "repr": _safely(repr, error)[:_LIMIT],
-        "traceback": "".join(told.format())[-_LIMIT:],
+        "traceback": text[-_LIMIT:],
         "frames": _frames(told.stack, cls),
     }
 

@@ -38,7 +38,9 @@ def test_a_join_sees_its_branches_in_the_order_of_the_split() -> None:
 
 def test_the_foreach_that_a_node_is_in() -> None:
     graph = Graph(
-        flows.flow(["start", ("each", "outer_join", ["outer", ("each", "inner_join", ["inner", "more"]), "after"]), "end"])
+        flows.flow(
+            ["start", ("each", "outer_join", ["outer", ("each", "inner_join", ["inner", "more"]), "after"]), "end"]
+        )
     )
     inside = {name: split.id if (split := graph.foreach_of(node)) else None for name, node in graph.nodes.items()}
     assert inside == {

@@ -98,6 +98,8 @@ def flow_main(cls: type) -> None:
         from flowc.cli.common import refuse_unguarded
 
         refuse_unguarded(cls)
+    if cls.__module__ == "__main__":
+        loader.adopt_main()
     commands = {name: COMMANDS[name] for name in FLOW_COMMANDS}
     group = _group(sys.argv[0], commands, (cls.__doc__ or f"The flow {cls.__name__}.").strip())
     group.main(prog_name=f"python {sys.argv[0]}", obj=cls)

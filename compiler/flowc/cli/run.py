@@ -187,9 +187,13 @@ def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) 
 
 
 def new_run_id(now: float) -> str:
-    """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-k3x9`, in UTC."""
-    alphabet = "bcdfghjklmnpqrstvwxz0123456789"
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime(now)) + "".join(secrets.choice(alphabet) for _ in range(4))
+    """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-482kxz`, in UTC.
+
+    After the seconds come the milliseconds and three letters that keep runs of the same moment apart.
+    """
+    clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
+    return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
 
 
 def _conclude(result: RunResult, run: RunStore, found: Checked) -> int:
