@@ -12,22 +12,32 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import logs
+from flowc_runtime import failures, logs
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph, check_path
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
-from flowc_runtime.task import Assignment, Result, perform_and_report, read_report, record_death
+from flowc_runtime.task import (
+    Assignment,
+    Result,
+    perform_and_report,
+    read_report,
+    record_death,
+    record_failure,
+    refuse,
+    report,
+    say,
+)
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:
@@ -35,6 +45,7 @@ if TYPE_CHECKING:
 
     from flowc.ir import Node
     from flowc_runtime.process import Child
+    from flowc_runtime.records import ErrorRecord
 
 DEFAULT_OUT = "/tmp/flowc/out"
 
@@ -164,25 +175,36 @@ class _Pod:
     # -- in the child
 
     def _child(self, control: int, numbers: int) -> int:
-        from pathlib import Path
+        began, code = time.time(), self.graph.flow.code
+        failure: ErrorRecord | None = None
+        cls: type = object
+        try:
+            from flowc_runtime.loader import load_module
 
-        from flowc_runtime.loader import load_module
-
-        code = self.graph.flow.code
-        module = load_module(Path(_environment("FLOWC_CODE")), code.file)
-        if self.node.id == self.graph.flow.start:
-            self._begin_run()
-        record = self.run.record()
+            cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
+        except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
+            failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        if failure is not None:
+            say(failure["traceback"])
+            record_failure(
+                self.run, self.graph, (self.node.id, self.path, attempt), began, failure, {"code": USER_FAILED}
+            )
+            report(control, Result(outcome="failed", error=failure))
+            return USER_FAILED
+        try:
+            record = self._begin_run() if self.node.id == self.graph.flow.start else self.run.record()
+        except FlowcError as error:
+            return refuse(error, control)
         assignment = Assignment(
             run=self.run,
             graph=self.graph,
             step=self.node.id,
             path=self.path,
             attempt=attempt,
-            cls=getattr(module, code.name),
+            cls=cls,
             parameters=record["parameters"],
             user=record["user"],
             last=self.retry >= self._retries(),
@@ -190,11 +212,15 @@ class _Pod:
         )
         return perform_and_report(assignment, control)
 
-    def _begin_run(self) -> None:
-        from flowc_runtime.arguments import decode
+    def _begin_run(self) -> RunRecord:
+        """Make the run's record, unless an earlier attempt of the start step did."""
+        from flowc_runtime.arguments import read
 
-        given = {each["name"]: each.get("value") for each in json.loads(os.environ.get("FLOWC_PARAMETERS") or "[]")}
-        parameters = {each.name: decode(each.type, given.get(each.name, "")) for each in self.graph.flow.parameters}
+        kinds = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
+        try:
+            parameters = read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
         record = RunRecord(
             version=RECORD_VERSION,
             flow=self.graph.flow.name,
@@ -207,7 +233,8 @@ class _Pod:
             process=this_process(),
         )
         with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
-            self.run.create(record, file.read())  # a second attempt of the start step finds it there
+            created = self.run.create(record, file.read())
+        return record if created else self.run.record()
 
 
 def _write_output(name: str, value: str) -> None:

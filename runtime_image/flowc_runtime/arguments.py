@@ -11,20 +11,19 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.parameters import parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["str", "int", "float", "bool", "json"]
+    from flowc.ir.model import ParameterType as Kind
 
 MARKER = "json:"
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # An opening brace before another one; a dollar before what makes it special (before non-ASCII the kubelet breaks both).
 _DAMAGED = re.compile(r"\{(?=\{)|\$(?=[$(]|[^\x00-\x7f])")
-# The words that a flow's command line takes.
-_BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
-          "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
 
 
 def encode(kind: Kind, value: object) -> str:
@@ -43,19 +42,7 @@ def decode(kind: Kind, text: str) -> Any:
     """
     if text.startswith(MARKER):
         return _of_kind(kind, json.loads(text[len(MARKER) :]))
-    match kind:
-        case "str":
-            return text
-        case "json":
-            return json.loads(text)
-        case "int":
-            return int(text)
-        case "float":
-            return float(text)
-        case "bool":
-            if text.strip().lower() not in _BOOLS:
-                raise ValueError(f"{text!r} is not a bool: write true or false")
-            return _BOOLS[text.strip().lower()]
+    return parse_value(kind, text)
 
 
 def argument_name(name: str) -> str:

@@ -36,10 +36,10 @@ class Caught:
         return self.traceback or self.exception
 
 
-def describe(error: BaseException, cls: type, node: Node) -> ErrorRecord:
-    """An exception of the user's code. The traceback leaves our own frames out."""
-    if isinstance(error, ArtifactError) and len(error.args) == 2:
-        return _describe_artifact(*error.args, cls, node)
+def describe(error: BaseException, root: str, step: tuple[type, Node] | None = None) -> ErrorRecord:
+    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out."""
+    if isinstance(error, ArtifactError) and len(error.args) == 2 and step is not None:
+        return _describe_artifact(*error.args, *step)
     told = traceback.TracebackException.from_exception(error)
     _leave_out_ours(told)
     text = "".join(told.format())
@@ -50,7 +50,7 @@ def describe(error: BaseException, cls: type, node: Node) -> ErrorRecord:
         "message": _message(error)[:_LIMIT],
         "repr": _safely(repr, error)[:_LIMIT],
         "traceback": text[-_LIMIT:],
-        "frames": _frames(told.stack, cls),
+        "frames": _frames(told.stack, root),
     }
 
 
@@ -77,9 +77,8 @@ def _safely(convert: Any, error: BaseException) -> str:
         return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
 
 
-def _frames(stack: traceback.StackSummary, cls: type) -> list[Frame]:
-    """The frames in the user's own files (below the flow's directory); all of them if there is none such."""
-    root = _directory(cls)
+def _frames(stack: traceback.StackSummary, root: str) -> list[Frame]:
+    """The frames in the user's own files; all of them if there is none such."""
     frames: list[Frame] = [
         {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
         for entry in stack
@@ -92,7 +91,8 @@ def _frames(stack: traceback.StackSummary, cls: type) -> list[Frame]:
     return own or frames
 
 
-def _directory(cls: type) -> str:
+def directory(cls: type) -> str:
+    """Where the user's code is: the directory of the flow's file."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
     return file.rpartition("/")[0]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from io import TextIOWrapper
 
     from flowc_runtime.records import Process
 
@@ -97,12 +98,15 @@ def _redirect(out: int, err: int) -> None:
     os.dup2(err, 2)
     for descriptor in (null, out, err):
         os.close(descriptor)
-    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2.
+    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes out
+    # when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]
-        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
+    sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+
+
+def _text(descriptor: int, errors: str) -> TextIOWrapper:
+    return open(descriptor, "w", encoding="utf-8", errors=errors, buffering=1, closefd=False)
 
 
 def _reset_signals() -> None:

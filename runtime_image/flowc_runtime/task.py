@@ -104,14 +104,20 @@ def perform_and_report(job: Assignment, control: int) -> int:
     try:
         result = perform(job)
     except FlowcError as error:
-        _say(f"{error}\n")
-        _report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
-        return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
-    _report(control, result)
+        return refuse(error, control)
+    report(control, result)
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-def _report(control: int, result: Result) -> None:
+def refuse(error: FlowcError, control: int) -> int:
+    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
+    say(f"{error}\n")
+    report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
+    return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
+
+
+def report(control: int, result: Result) -> None:
+    """Tell the parent, through the control pipe, how the attempt went."""
     error = dict(result.error or {})
     error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
     message = {"outcome": result.outcome, "count": result.count, "error": error or None}
@@ -129,20 +135,11 @@ def read_report(report: bytes) -> Result | None:
     return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
 
 
-def record_death(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
-) -> ErrorRecord:
-    """Record, as its parent, an attempt (step, path, number) whose process ended without a report of its own.
-
-    `message` replaces what the kernel says, where the parent knows better why it ended.
-    """
+def record_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
+) -> None:
+    """Record an attempt (step, path, number) that failed before or outside of `perform`."""
     step, path, number = attempt
-    exit_: Exit = {"peak_rss": ended.peak_rss}
-    if ended.signal is not None:
-        exit_["signal"] = failures.signal_name(ended.signal)
-    if ended.code is not None:
-        exit_["code"] = ended.code
-    error = failures.describe_death(exit_, message)
     record = AttemptRecord(
         version=RECORD_VERSION,
         flow=run.flow,
@@ -161,6 +158,22 @@ def record_death(
     )
     record["error"] = error
     run.finish(record)
+
+
+def record_death(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
+) -> ErrorRecord:
+    """Record, as its parent, an attempt whose process ended without a report of its own.
+
+    `message` replaces what the kernel says, where the parent knows better why it ended.
+    """
+    exit_: Exit = {"peak_rss": ended.peak_rss}
+    if ended.signal is not None:
+        exit_["signal"] = failures.signal_name(ended.signal)
+    if ended.code is not None:
+        exit_["code"] = ended.code
+    error = failures.describe_death(exit_, message)
+    record_failure(run, graph, attempt, began, error, exit_)
     return error
 
 
@@ -283,10 +296,10 @@ class _Attempt:
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
-        described = failures.describe(error, self.job.cls, self.job.node)
+        described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
         if self.job.last and self.job.node.catch:
             return self.caught(described)
-        _say(described.get("traceback", ""))
+        say(described.get("traceback", ""))
         record = self._new_record("failed", {})
         record["error"] = described
         self._flush()
@@ -298,7 +311,7 @@ class _Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            _say(error.get("traceback", error["message"] + "\n"))
+            say(error.get("traceback", error["message"] + "\n"))
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure
@@ -351,7 +364,8 @@ class _Attempt:
                 continue
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write to the task's stderr, if it still has one."""
     try:
         sys.stderr.write(text)
     except (ValueError, OSError):  # the step closed it; the record has the text

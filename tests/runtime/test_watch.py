@@ -191,7 +191,7 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
 def test_a_process_is_known_by_its_start() -> None:
     process = this_process()
     assert is_alive(process)
-    assert is_alive(process | {"started": "1"}) is (False if sys.platform.startswith("linux") else True)
+    assert is_alive(process | {"started": "1"}) is (not sys.platform.startswith("linux"))
     assert is_alive(process | {"pid": 2**22 + 1}) is False
     assert is_alive(process | {"host": "elsewhere"}) is None
     assert is_alive(process | {"pod": "p"}) is None
