@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.names import FLOW_API, did_you_mean
+from flowc.frontend.names import did_you_mean
 from flowc.ir import Catch, Foreach, Resources, Retry, Timeout
 from flowc.ir.diagnostic import Diagnostic
 
@@ -198,12 +198,8 @@ def _retry(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Retry:
     return Retry(times=given.get("times", 3), wait_seconds=math.ceil(minutes * 60))
 
 
-def _catch(reader: Reader, applied: Applied, given: dict[str, Any]) -> Catch:
-    var = given.get("var")
-    if var in FLOW_API:
-        reader.fault(codes.RESERVED_NAME, f"an artifact cannot be called '{var}': flows use that name",
-                     reader.span(applied, "var"), "give the artifact another name")  # fmt: skip
-    return Catch(var=var, print_exception=given.get("print_exception", True))
+def _catch(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Catch:
+    return Catch(var=given.get("var"), print_exception=given.get("print_exception", True))
 
 
 def _timeout(reader: Reader, applied: Applied, given: dict[str, Any]) -> Timeout | None:
