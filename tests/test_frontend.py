@@ -256,7 +256,7 @@ def test_values_whose_repr_fails_are_still_reported(tmp_path: Path) -> None:
     loaded = load(
         write(
             tmp_path,
-            f"""
+            """
 class Odd:
     def __repr__(self):
         raise ValueError
