@@ -78,6 +78,15 @@ class InternalError(Exception):
         return f"a bug in flowc: {super().__str__()}"
 
 
+def describe(error: BaseException) -> str:
+    """An exception of the user's in one line, whatever its `__str__` does."""
+    try:
+        lines = str(error).strip().split("\n")
+    except Exception:
+        lines = [""]
+    return f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__
+
+
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """As they are shown: by place; each only once."""
     unique = dict.fromkeys(diagnostics)

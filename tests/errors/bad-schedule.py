@@ -1,7 +1,7 @@
 from metaflow import FlowSpec, schedule, step
 
 
-@schedule(cron="0 25 * * *", timezone="Europe/Berlni")
+@schedule(cron="0 5 * * *", timezone="Europe/Berlni")
 class Demo(FlowSpec):
     @step
     def start(self):

@@ -10,6 +10,7 @@ class Demo(FlowSpec):
     @step
     def index(self):
         self.end = True
+        self.limit = 2
         self.next(self.end)
 
     @catch(var="name")
@@ -17,5 +18,6 @@ class Demo(FlowSpec):
     def end(self):
         pass
 
+    limit = 1
     tag = Parameter("tag")
     merge = Parameter("merge_artifacts")

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.names import FLOW_API, did_you_mean
+from flowc.frontend.names import did_you_mean
 from flowc.ir import Catch, Foreach, Resources, Retry, Timeout
 from flowc.ir.diagnostic import Diagnostic
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an argument may be: in words, and as a predicate."""
+    """What an argument may be: in words, and as a predicate; and what to do about the usual slip."""
 
     words: str
     accepts: Callable[[Any], bool]
+    hint: str | None = None
 
 
 def _is_number(value: object) -> bool:
@@ -60,7 +61,7 @@ def _is_environment(value: object) -> bool:
 
 _COUNT = Kind("a whole number, 0 or more", lambda value: not isinstance(value, str) and _is_count(value))
 _DURATION = Kind("a number, 0 or more", lambda value: _is_number(value) and value >= 0)
-_MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(value))
+_MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(value), "16 GiB are 16384 MiB")
 _BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
@@ -78,7 +79,9 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "memory": _MIB,
         "shared_memory": _MIB,
     },
-    "environment": {"vars": Kind("a dict from names to texts", _is_environment)},
+    "environment": {
+        "vars": Kind("a dict from names to texts", _is_environment, 'write numbers as text too: {"THREADS": "4"}')
+    },
 }
 
 
@@ -109,21 +112,24 @@ class Reader:
                            _suggest(name, table))  # fmt: skip
             elif not kind.accepts(value):
                 message = f"@{applied.name}: {name} is {kind.words}, not {shown(value)}"
-                self.fault(codes.BAD_ARGUMENT, message, span, None)
+                self.fault(codes.BAD_ARGUMENT, message, span, kind.hint)
         return dict(applied.kwargs) if len(self.faults) == before else None
 
     def fault(self, code: str, message: str, span: Span, hint: str | None) -> None:
         self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint))
 
-    def span(self, applied: Applied, argument: str | None = None) -> Span:
-        """Where the decorator, or one of its arguments, is written."""
+    def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
+        """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
         node = self._node(applied)
         if node is None:
             return self.source.header(self.tree)
         if argument is not None and isinstance(node, ast.Call):
             for keyword in node.keywords:
-                if keyword.arg == argument:
-                    return self.source.span(keyword)
+                match keyword:
+                    case ast.keyword(arg=name, value=ast.List(elts=items)) if name == argument and item < len(items):
+                        return self.source.span(items[item])
+                    case ast.keyword(arg=name) if name == argument:
+                        return self.source.span(keyword)
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
@@ -198,12 +204,8 @@ def _retry(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Retry:
     return Retry(times=given.get("times", 3), wait_seconds=math.ceil(minutes * 60))
 
 
-def _catch(reader: Reader, applied: Applied, given: dict[str, Any]) -> Catch:
-    var = given.get("var")
-    if var in FLOW_API:
-        reader.fault(codes.RESERVED_NAME, f"an artifact cannot be called '{var}': flows use that name",
-                     reader.span(applied, "var"), "give the artifact another name")  # fmt: skip
-    return Catch(var=var, print_exception=given.get("print_exception", True))
+def _catch(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Catch:
+    return Catch(var=given.get("var"), print_exception=given.get("print_exception", True))
 
 
 def _timeout(reader: Reader, applied: Applied, given: dict[str, Any]) -> Timeout | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
+from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import check_misplaced, policies
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
@@ -21,7 +22,7 @@ from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import check_shadowed, read_parameters
 from flowc.frontend.schedule import read_schedule
 from flowc.frontend.source import Source, Sources
-from flowc.frontend.steps import check_artifacts, check_duplicates, check_step, clean_doc, find_methods, members_of
+from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
 from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from flowc.frontend.steps import Members, Method
+    from flowc.frontend.steps import Method
     from flowc.ir import Transition
 
 
@@ -173,8 +174,7 @@ def _lower(name: str, cls: type, source: Source, sources: Sources, package: Pack
             check_misplaced(method, faults)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
-    attributes = _parameter_attributes(members)
-    faults += check_artifacts(graph.steps, attributes)
+    faults += check_artifacts(graph.steps, members)
     schedule = None
     if tree is not None:
         faults += check_shadowed(tree, home)
@@ -217,9 +217,3 @@ def _node(method: Method, transition: Transition | None, joins: str | None, give
             doc=method.doc,
             **given,
         )
-
-
-def _parameter_attributes(members: Members) -> set[str]:
-    from metaflow import Parameter
-
-    return {attribute for attribute, (value, _) in members.items() if isinstance(value, Parameter)}

@@ -75,7 +75,7 @@ class _Steps:
             left = leaving(method)
             if method.is_step:
                 self._add(method, left)
-            elif left.mentions or method.name in ("start", "end"):
+            elif (left.mentions and not method.name.startswith("_")) or method.name in ("start", "end"):
                 self._add_unmarked(method, left)
         for name in ("start", "end"):
             self._take_unmarked(name)

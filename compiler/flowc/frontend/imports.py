@@ -128,5 +128,5 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
         hint = f"install '{error.name}' in this environment, or put it beside the flow"
     elif isinstance(error, SystemExit):
         hint = 'put what the file does when it is run itself under `if __name__ == "__main__":`'
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Diagnostic(code=codes.IMPORT_FAILED, message=f"importing the flow failed: {text}", span=span, hint=hint)
+    message = f"importing the flow failed: {codes.describe(error)}"
+    return Diagnostic(code=codes.IMPORT_FAILED, message=message, span=span, hint=hint)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import STEP_DECORATORS, Kind, Reader
-from flowc.frontend.names import did_you_mean
 from flowc.ir import Schedule
 from metaflow.decorators import applied_to
 
@@ -15,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.frontend.source import Source
+    from flowc.ir import Span
     from flowc.ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
+_FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
 _BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 
 
@@ -84,44 +85,38 @@ def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str
     if cron is None:
         return (_CRONS[chosen[0]],)
     several = (cron,) if isinstance(cron, str) else tuple(cron)
-    for one in several:
-        _check_cron(applied, one, reader)
+    for index, one in enumerate(several):
+        _check_cron(one, reader.span(applied, "cron", index), reader)
     return several
 
 
-def _check_cron(applied: Applied, cron: str, reader: Reader) -> None:
-    fields, span = cron.split(), reader.span(applied, "cron")
+def _check_cron(cron: str, span: Span, reader: Reader) -> None:
+    from flowc.cron import check
+
+    fields = cron.split()
     if len(fields) == 6 and "?" in (fields[2], fields[4]) and (fields[5] == "*" or fields[5][:2] == "20"):
         # Metaflow's examples for Step Functions are of this kind: minute first, and a year at the end.
         five = " ".join(field.replace("?", "*") for field in fields[:5])
         reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is an AWS schedule of six fields, and Argo reads five", span,
                      f"leave out the year: {five!r}, with days of the week from 0 for Sunday")  # fmt: skip
         return
-    fault = _robfig(cron)
+    fault = check(cron)
     if fault is not None:
-        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is not a schedule: {fault}", span,
-                     "the five fields are minute, hour, day of month, month and day of week")  # fmt: skip
-
-
-def _robfig(cron: str) -> str | None:
-    try:
-        from flowc.cron import check
-    except ImportError:
-        return None if len(cron.split()) == 5 else "it has not five fields"
-    return check(cron)
+        what, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is not a schedule: {what}", span, hint or _FIELDS)
 
 
 def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
-    from zoneinfo import ZoneInfo, available_timezones
+    from zoneinfo import ZoneInfo
 
     try:
         ZoneInfo(timezone)
         return
     except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
-        known = available_timezones()
-    if not known:  # no database on this machine: only the cluster can tell
-        return
-    by_lower = {name.lower(): name for name in known}
-    meant = by_lower.get(timezone.lower()) or did_you_mean(timezone, known)
-    hint = f"did you mean '{meant}'?" if meant else "name one of the IANA database, such as 'Europe/Berlin'"
-    reader.fault(codes.BAD_SCHEDULE, f"{timezone!r} is not a time zone", reader.span(applied, "timezone"), hint)
+        pass
+    from flowc.cron import check_timezone  # lists every zone there is
+
+    fault = check_timezone(timezone)
+    if fault is not None:
+        message, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, message, reader.span(applied, "timezone"), hint or None)

@@ -110,9 +110,15 @@ class Sources:
         self.root = root
         self._files = files
         self._parsed: dict[str, Source | None] = {}
+        self._relative: dict[str, str] = {}
 
     def relative(self, filename: str) -> str:
         """As spans name it: relative to the root, or to the entry of sys.path that it was imported from."""
+        if filename not in self._relative:
+            self._relative[filename] = self._find_relative(filename)
+        return self._relative[filename]
+
+    def _find_relative(self, filename: str) -> str:
         path = os.path.realpath(filename)
         for base in (str(self.root), *sys.path):
             inside = f"{os.path.realpath(base)}{os.sep}" if base else ""

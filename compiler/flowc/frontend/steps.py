@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.names import FLOW_API, is_private, listed
+from flowc.frontend.names import FLOW_API, is_private
 from flowc.frontend.source import Function
 from flowc.ir.diagnostic import Diagnostic
 from metaflow.decorators import applied_to
@@ -211,26 +211,3 @@ def check_duplicates(methods: Mapping[str, Method]) -> Iterator[Diagnostic]:
                     note=f"the other one is in line {seen[name]}",
                 )
             seen[name] = statement.lineno
-
-
-def check_artifacts(steps: Mapping[str, Method], parameters: set[str]) -> Iterator[Diagnostic]:
-    """Assignments to `self.<name>` that would hide a part of the flow."""
-    for method in steps.values():
-        for node in ast.walk(method.tree):
-            match node:
-                case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
-                    owner == method.self_name
-                ):
-                    yield from _check_artifact(name, method.source.span(node), steps, parameters)
-
-
-def _check_artifact(name: str, span: Span, steps: Mapping[str, Method], parameters: set[str]) -> Iterator[Diagnostic]:
-    if name in parameters:
-        yield Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
-                         span=span, hint="keep the changed value under another name")  # fmt: skip
-    elif name in FLOW_API:
-        yield Diagnostic(code=codes.RESERVED_NAME, span=span, hint="give the artifact another name",
-                         message=f"an artifact cannot be called '{name}': flows use that name")  # fmt: skip
-    elif name in steps:
-        yield Diagnostic(code=codes.RESERVED_NAME, span=span, hint="give the artifact another name",
-                         message=f"an artifact cannot be called {listed([name])}: a step has that name")  # fmt: skip

@@ -138,12 +138,13 @@ def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
 def _read_foreach(
     method: Method, call: ast.Call, keyword: ast.keyword, mentions: tuple[tuple[str, Span], ...]
 ) -> Leaving:
-    if len(mentions) > 1:
+    body, *others = [name for name, _ in mentions]
+    if others:
         return _fault(method, codes.FOREACH_TWO_STEPS, f"step '{method.name}' opens a foreach over several steps",
                       call.args[1], "lead the foreach to one step, and branch from there")  # fmt: skip
     match keyword.value:
         case ast.Constant(value=str(over)) if over.isidentifier():
-            return Leaving(Foreach(over=over, body=mentions[0][0]), mentions)
+            return Leaving(Foreach(over=over, body=body), mentions)
         case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
             hint = f'write `foreach="{name}"`'
         case ast.Name(id=name):

@@ -59,7 +59,7 @@ def _resolve(parameter: IrParameter, function: Any, context: ParameterContext, f
     try:
         value = function(context) if _takes_context(function) else function()
     except Exception as error:
-        message = f"the default of parameter '{parameter.name}' failed: {type(error).__name__}: {error}"
+        message = f"the default of parameter '{parameter.name}' failed: {codes.describe(error)}"
         note = _raised_at(error)
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, note=note,
                                  hint="it is called once, when a run starts or the flow is compiled"))  # fmt: skip
