@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -66,12 +65,16 @@ func lintFile(f file) []result {
 	}
 	var all []parsed
 	for i, text := range separator.Split(f.Text, -1) {
-		if strings.TrimSpace(text) == "" {
+		var d document
+		plain, err := yaml.YAMLToJSONStrict([]byte(text))
+		if err == nil {
+			err = json.Unmarshal(plain, &d)
+		}
+		if err != nil {
+			results = append(results, result{f.Name, fmt.Sprintf("document %d", i), err.Error()})
 			continue
 		}
-		var d document
-		if err := yaml.Unmarshal([]byte(text), &d); err != nil {
-			results = append(results, result{f.Name, fmt.Sprintf("document %d", i), err.Error()})
+		if string(plain) == "null" { // comments only
 			continue
 		}
 		label := d.Kind + " " + d.Metadata.Name + d.Metadata.GenerateName
