@@ -24,8 +24,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tools import versions
+
+T = TypeVar("T")
 
 SOURCES = Path(__file__).parent / "go"
 
@@ -100,19 +103,26 @@ def module_files(module: Module, directory: str) -> Path:
     return _cached(f"{module}-{directory}".replace("/", "-"), make) / "files"
 
 
-def or_skip(what: Callable[[], Path]) -> Path:
+def or_skip(what: Callable[[], T]) -> T:
     """What `what` returns; skips the test where Go is not to be had (or fails it, with FLOWC_TEST_REQUIRE_GO=1).
 
-    All such skips come from this one line with one reason, so that pytest reports them as one line.
+    All such skips come from this one place with one reason, and pytest then reports them as one line. That holds for
+    calls from a test's body: a skip in a fixture counts as one of the test that asked for it.
     """
     import pytest
 
-    try:
-        return what()
-    except GoUnavailable as error:
-        if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
-            raise
-        pytest.skip(f"NOT COMPARED with Argo's validator, its CRDs and its cron library: {error}")
+    global _missing
+    if _missing is None:
+        try:
+            return what()
+        except GoUnavailable as error:
+            if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
+                raise
+            _missing = str(error)  # the next test need not wait for the network again
+    pytest.skip(f"NOT COMPARED with Argo's validator, its CRDs and its cron library: {_missing}")
+
+
+_missing: str | None = None
 
 
 def cache() -> Path:

@@ -155,9 +155,8 @@ def change(doc: Doc, path: str, value: Any) -> Doc:
     node: Any = doc
     for key in parents:
         node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
-    key = int(last) if isinstance(node, list) else last
     if value is ...:
-        del node[key]
+        del node[last]
     else:
-        node[key] = value
+        node[last] = value
     return doc
