@@ -1,0 +1,163 @@
+"""When a schedule fires: the library's search for the next time, step by step, on the clock of a zone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import final
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+SECOND = timedelta(seconds=1)
+YEARS = 5  # beyond this the library stops looking, and so do we
+
+
+class Schedule(ABC):
+    """When a flow runs."""
+
+    @abstractmethod
+    def next(self, after: datetime) -> datetime | None:
+        """The first time after `after`, which is aware and in the schedule's zone; None if not within five years."""
+
+
+@final
+@dataclass(frozen=True)
+class Every(Schedule):
+    """A fixed interval in seconds. It counts from when the controller read the schedule, not from midnight."""
+
+    seconds: int
+
+    def next(self, after: datetime) -> datetime | None:
+        clock = Clock.of(after)
+        return clock.time((after - EPOCH) // SECOND + self.seconds)
+
+
+@final
+@dataclass(frozen=True)
+class Fields(Schedule):
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]  # 0 is Sunday
+    either_day: bool
+
+    def matches(self, local: datetime) -> bool:
+        """Whether the clock time `local` is one of this schedule, whatever a time zone makes of it."""
+        return (
+            local.minute in self.minutes
+            and local.hour in self.hours
+            and local.month in self.months
+            and self._day_matches(local)
+        )
+
+    def _day_matches(self, local: datetime) -> bool:
+        day, weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
+        return day or weekday if self.either_day else day and weekday
+
+    def next(self, after: datetime) -> datetime | None:
+        if not (self.minutes and self.hours and self.months):
+            return None  # a field like ',' matches nothing: do not walk five years of minutes to find out
+        clock = Clock.of(after)
+        at = (after - EPOCH) // SECOND + 1
+        last_year = clock.local(at).year + YEARS
+        walk = _Walk(self, clock, at)
+        while clock.local(walk.at).year <= last_year:
+            if walk.month() and walk.day() and walk.hour() and walk.minute():
+                return clock.time(walk.at)
+        return None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A zone's clock. Instants are whole seconds since 1970; local times are naive datetimes."""
+
+    zone: tzinfo
+
+    @staticmethod
+    def of(time: datetime) -> Clock:
+        if time.tzinfo is None:
+            raise ValueError("an aware datetime is needed: a schedule fires by the clock of a zone")
+        return Clock(time.tzinfo)
+
+    def time(self, at: int) -> datetime:
+        return (EPOCH + at * SECOND).astimezone(self.zone)
+
+    def local(self, at: int) -> datetime:
+        return self.time(at).replace(tzinfo=None)
+
+    def offset(self, at: int) -> int:
+        return (self.time(at).utcoffset() or timedelta()) // SECOND
+
+    def at(self, local: datetime) -> int:
+        """The instant of a local time; where the clock shows it twice or never, the one that Go takes."""
+        as_utc = (local.replace(tzinfo=timezone.utc) - EPOCH) // SECOND
+        return as_utc - self.offset(as_utc - self.offset(as_utc))
+
+
+@dataclass
+class _Walk:
+    """Moves an instant forward, coarse field first, to the next match.
+
+    Each method returns False when its field wrapped around: a coarser one has changed, and the search starts over from
+    the month. Hours and minutes are added to the instant, days and months to the clock: that is what makes a run at
+    02:30 skipped or one at 01:30 doubled when clocks change, and so it must be the library's way and not a better one.
+    """
+
+    fields: Fields
+    clock: Clock
+    at: int
+    moved: bool = False  # from the first step on, the finer fields have been set to their start
+
+    def month(self) -> bool:
+        while (now := self.clock.local(self.at)).month not in self.fields.months:
+            if not self.moved:
+                now = self._start(now.replace(day=1, hour=0, minute=0, second=0))
+            first = (now.replace(day=1) + timedelta(days=31)).replace(day=1)
+            self.at = self._later(first + timedelta(days=now.day - 1))
+            if self.clock.local(self.at).month == 1:
+                return False
+        return True
+
+    def day(self) -> bool:
+        while not self.fields._day_matches(now := self.clock.local(self.at)):
+            if not self.moved:
+                now = self._start(now.replace(hour=0, minute=0, second=0))
+            self.at = self._later(now + timedelta(days=1))
+            # Where clocks change at midnight there may be no 00:00; the hour search goes on from what there is.
+            hour = self.clock.local(self.at).hour
+            self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
+            if self.clock.local(self.at).day == 1:
+                return False
+        return True
+
+    def hour(self) -> bool:
+        while (now := self.clock.local(self.at)).hour not in self.fields.hours:
+            if not self.moved:
+                self._start(now.replace(minute=0, second=0))
+            self.at += 3600
+            if self.clock.local(self.at).hour == 0:
+                return False
+        return True
+
+    def minute(self) -> bool:
+        while self.clock.local(self.at).minute not in self.fields.minutes:
+            if not self.moved:
+                self.moved, self.at = True, self.at - self.at % 60
+            self.at += 60
+            if self.clock.local(self.at).minute == 0:
+                return False
+        # A zone's mean time of long ago may be off by seconds; then, too, a run is at second 0.
+        if second := self.clock.local(self.at).second:
+            self.moved, self.at = True, self.at + 60 - second
+            return False
+        return True
+
+    def _start(self, local: datetime) -> datetime:
+        self.moved, self.at = True, self.clock.at(local)
+        return self.clock.local(self.at)
+
+    def _later(self, local: datetime) -> int:
+        """The instant of `local`. Where a zone skipped a whole day (Samoa, 2011) the library loops; we go on."""
+        at = self.clock.at(local)
+        return at if at > self.at else self.at + 24 * 3600

@@ -1,0 +1,112 @@
+"""The programs that judge: built once by however many processes ask, and a skip that is seen where they cannot be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tools import gobuild
+
+TESTS = Path(__file__).parent
+PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0"))
+
+
+@pytest.fixture
+def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `go` that writes down its calls and takes its time; the sources and the cache are the test's own."""
+    (tmp_path / "bin").mkdir()
+    go = tmp_path / "bin" / "go"
+    go.write_text(
+        textwrap.dedent(
+            f"""\
+            #!/bin/sh
+            echo "$1" >> {tmp_path}/calls
+            [ "$1" = "$FAIL_AT" ] && echo "noise" >&2 && echo "no route to host" >&2 && exit 1
+            sleep 0.2
+            while [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done
+            exit 0
+            """
+        )
+    )
+    go.chmod(0o755)
+    (tmp_path / "go" / "hello").mkdir(parents=True)
+    (tmp_path / "go" / "hello" / "main.go").write_text("package main\n")
+    monkeypatch.setattr(gobuild, "SOURCES", tmp_path / "go")
+    monkeypatch.setenv("FLOWC_TEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def calls(home: Path) -> list[str]:
+    return (home / "calls").read_text().split() if (home / "calls").exists() else []
+
+
+def test_a_program_is_built_once_and_again_when_its_source_changes(fake_go: Path) -> None:
+    first = gobuild.build(PROGRAM)
+    assert first.read_text() == "built\n"
+    assert gobuild.build(PROGRAM) == first
+    assert calls(fake_go) == ["list", "build"]
+    (fake_go / "go" / "hello" / "main.go").write_text("package main // new\n")
+    assert gobuild.build(PROGRAM) != first
+    assert calls(fake_go) == ["list", "build"] * 2
+
+
+def test_many_processes_build_once(fake_go: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tools import gobuild; gobuild.SOURCES = Path(sys.argv[1]);"
+        "print(gobuild.build(gobuild.Program('hello', gobuild.Module('example.test/none', 'v1.0.0'))))"
+    )
+    command = [sys.executable, "-c", script, str(fake_go / "go")]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    children = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    answers = {child.communicate()[0] for child in children}
+    assert [child.returncode for child in children] == [0] * 4
+    assert len(answers) == 1
+    assert calls(fake_go) == ["list", "build"]
+
+
+def test_what_failed_leaves_nothing_behind(fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIL_AT", "build")
+    with pytest.raises(RuntimeError, match="noise\nno route"):
+        gobuild.build(PROGRAM)
+    assert [path.suffix for path in (fake_go / "cache").iterdir()] == [".lock"]
+    monkeypatch.delenv("FAIL_AT")
+    assert gobuild.build(PROGRAM).exists()
+
+
+def test_no_network_and_no_go_are_the_machines_fault(fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIL_AT", "list")
+    with pytest.raises(gobuild.GoUnavailable, match=r"^`go list -mod=mod` failed: no route to host$"):
+        gobuild.build(PROGRAM)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(gobuild.GoUnavailable, match="is not installed"):
+        gobuild.build(PROGRAM)
+
+
+def test_what_is_in_the_cache_needs_no_go(fake_go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = gobuild.build(PROGRAM)
+    monkeypatch.setenv("PATH", "")
+    assert gobuild.build(PROGRAM) == built
+
+
+def run_argo_tests(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/argo", "tests/test_cron_go.py"]
+    without = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), **environment}
+    return subprocess.run(command, cwd=TESTS.parent, env=without, capture_output=True, text=True, check=False)
+
+
+def test_without_go_one_line_says_what_is_not_tested(tmp_path: Path) -> None:
+    done = run_argo_tests(tmp_path)
+    assert done.returncode == 0, done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("SKIPPED"))
+    assert "NOT COMPARED with Argo's validator, its CRDs and its cron library: `go` is not installed" in line
+
+
+def test_where_go_is_demanded_its_absence_is_a_failure(tmp_path: Path) -> None:
+    assert run_argo_tests(tmp_path, FLOWC_TEST_REQUIRE_GO="1").returncode == 1

@@ -1,0 +1,96 @@
+"""Would a cluster take a manifest? Without a cluster: the API server's own code and Argo's own validator say so.
+
+`schema_errors` is the API server's verdict with Argo's full CRDs and strict field validation: unknown fields, metadata,
+types, patterns, list maps, and the CEL rules with their cost limits (`go/crdcheck`). ConfigMaps are checked too. Known
+gap: admission webhooks, quotas and RBAC, and what fails at run time only; that is for tests on a cluster.
+
+`lint`: Argo's workflow/validate with strict decoding, as `argo lint --offline --strict` (`go/argolint`): template and
+task references, `depends`, variables, schedules. It reads the text as the cluster's YAML parser does, so an unquoted
+1234e56 is a number here. Each file is a world of its own: what one deploys, another cannot refer to. Known gap: Argo's
+linter does not look inside `when`, `expression` and `stopStrategy`.
+
+Each call starts one process, however many manifests it is given. Where Go is missing a call skips the test it is in.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import gobuild
+
+Doc = dict[str, Any]
+KINDS = ("workflows", "workflowtemplates", "clusterworkflowtemplates", "cronworkflows")
+
+
+class _Loader(yaml.SafeLoader):
+    """Without timestamps: a date is text to Kubernetes, and JSON has none."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str) -> list[Doc]:
+    """The documents of a manifest."""
+    return [doc for doc in yaml.load_all(text, Loader=_Loader) if doc is not None]
+
+
+def crds(version: str) -> list[Path]:
+    directory = gobuild.module_files(gobuild.argo_module(version), gobuild.CRDS)
+    return [directory / f"argoproj.io_{kind}.yaml" for kind in KINDS]
+
+
+def schema_errors(docs: Iterable[Doc], version: str) -> list[str]:
+    """What the API server has against `docs` with the CRDs of Argo `version`: 'Workflow name: path: what'."""
+    docs = list(docs)
+    each = schema_errors_each(docs, version)
+    return [f"{_title(doc)}: {error}" for doc, errors in zip(docs, each, strict=True) for error in errors]
+
+
+def schema_errors_each(docs: Sequence[Doc], version: str) -> list[list[str]]:
+    """The same for each document, in their order."""
+    command = gobuild.or_skip(lambda: [gobuild.build(gobuild.CRDCHECK), *crds(version)])
+    found: list[list[str]] = _ask(command, list(docs))
+    if len(found) != len(docs):
+        raise RuntimeError(f"crdcheck answered {len(found)} of {len(docs)} documents")
+    return found
+
+
+def lint(manifests: str | Iterable[Path], version: str) -> list[str]:
+    """What Argo `version`'s linter has against a manifest's text, or against files: 'file: Workflow name: what'."""
+    files = {"text": manifests} if isinstance(manifests, str) else {str(p): p.read_text("utf-8") for p in manifests}
+    return [f"{name}: {error}" for name, errors in lint_each(files, version).items() for error in errors]
+
+
+def lint_each(texts: Mapping[str, str], version: str) -> dict[str, list[str]]:
+    """The same for each text by its name. A text without any manifest is an error."""
+    request = [{"name": name, "text": text} for name, text in texts.items()]
+    answers = _ask([gobuild.or_skip(lambda: gobuild.build(gobuild.argolint(version)))], request)
+    empty = texts.keys() - {answer["name"] for answer in answers}
+    found = {name: ["has no manifest"] if name in empty else [] for name in texts}
+    for answer in answers:
+        if answer["error"]:
+            found[answer["name"]].append(f"{answer['object']}: {answer['error']}")
+    return found
+
+
+def _ask(command: list[Path], request: object) -> Any:
+    done = subprocess.run(
+        command, input=json.dumps(request), capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0].name} failed ({done.returncode}): {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def _title(doc: Doc) -> str:
+    metadata = doc.get("metadata") or {}
+    return f"{doc.get('kind', 'no kind')} {metadata.get('name') or metadata.get('generateName') or 'without name'}"

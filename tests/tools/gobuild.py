@@ -1,0 +1,188 @@
+"""Small Go programs that let the tests ask the real thing: Argo's validator, the API server, the cron library.
+
+Sources are in `go/<name>/`, the modules they need in `versions.py`. A program is built once and kept outside the tree,
+in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name made of its sources and versions; after that neither `go`
+nor a network is needed. There is no go.mod to keep up to date: each program requires one module at one version, whose
+own go.mod fixes all others, and Go's checksum database vouches for what is downloaded.
+
+    PYTHONPATH=tests python -m tools.gobuild     builds all of them now, with a line each
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tools import versions
+
+T = TypeVar("T")
+
+SOURCES = Path(__file__).parent / "go"
+
+
+class GoUnavailable(Exception):
+    """There is no `go`, or it cannot fetch a module: the machine's fault, not the program's."""
+
+
+@dataclass(frozen=True)
+class Module:
+    path: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.path}@{self.version}"
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str  # a directory of SOURCES
+    module: Module
+    tags: str = ""
+
+
+def argo_module(version: str) -> Module:
+    return Module(f"github.com/argoproj/argo-workflows/v{version.split('.')[0]}", f"v{version}")
+
+
+def argolint(version: str) -> Program:
+    return Program("argolint", argo_module(version), tags=f"argo{version.split('.')[0]}")
+
+
+CRDCHECK = Program("crdcheck", Module("k8s.io/apiextensions-apiserver", f"v{versions.KUBERNETES_MODULES}"))
+CRON = Program("cron", Module("github.com/robfig/cron/v3", f"v{versions.ROBFIG_CRON}"))
+PROGRAMS = (CRON, CRDCHECK, *map(argolint, versions.ARGO))
+CRDS = "manifests/base/crds/full"  # a directory of Argo's module
+
+
+def build(program: Program) -> Path:
+    """The program's binary, built if it is not in the cache. Raises GoUnavailable."""
+    sources = sorted((SOURCES / program.name).glob("*.go"))
+    digest = hashlib.sha256(f"{program} {platform.system()} {platform.machine()}".encode())
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+
+    def make(target: Path) -> None:
+        work = target / "src"
+        work.mkdir()
+        for source in sources:
+            shutil.copy(source, work)
+        require = f"require {program.module.path} {program.module.version}"
+        (work / "go.mod").write_text(f"module flowc.test/{program.name}\n\ngo 1.25\n\n{require}\n")
+        flags = ["-mod=mod", f"-tags={program.tags}"]
+        # Fetching apart from compiling: what fails first is the network's fault, what fails second is ours.
+        _go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
+        small = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
+        _go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)
+        shutil.rmtree(work)
+
+    return _cached(f"{program.name}-{program.module.version}-{digest.hexdigest()[:16]}", make) / program.name
+
+
+def module_files(module: Module, directory: str) -> Path:
+    """A copy of the files in a directory of a Go module, kept in the cache. Raises GoUnavailable."""
+
+    def make(target: Path) -> None:
+        answer = _go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
+        (target / "files").mkdir()
+        for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
+            shutil.copyfile(file, target / "files" / file.name)  # without its mode: Go's cache is read-only
+
+    return _cached(f"{module}-{directory}".replace("/", "-"), make) / "files"
+
+
+def or_skip(what: Callable[[], T]) -> T:
+    """What `what` returns; skips the test where Go is not to be had (or fails it, with FLOWC_TEST_REQUIRE_GO=1).
+
+    All such skips come from this one place with one reason, and pytest then reports them as one line. That holds for
+    calls from a test's body: a skip in a fixture counts as one of the test that asked for it.
+    """
+    import pytest
+
+    global _missing
+    if _missing is None:
+        try:
+            return what()
+        except GoUnavailable as error:
+            if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
+                raise
+            _missing = str(error)  # the next test need not wait for the network again
+    pytest.skip(f"NOT COMPARED with Argo's validator, its CRDs and its cron library: {_missing}")
+
+
+_missing: str | None = None
+
+
+def cache() -> Path:
+    if chosen := os.environ.get("FLOWC_TEST_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-tests"
+
+
+def _cached(name: str, make: Callable[[Path], None]) -> Path:
+    """The directory `name` of the cache; `make` fills it when it is not there. Safe among any number of processes."""
+    done = cache() / name
+    if done.exists():
+        return done
+    cache().mkdir(parents=True, exist_ok=True)
+    with _lock(cache() / f"{name}.lock"):
+        if not done.exists():  # else another process made it while this one waited
+            with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{name}.", ignore_cleanup_errors=True) as work:
+                (target := Path(work) / "new").mkdir()
+                make(target)
+                target.rename(done)  # all of it or nothing, also when this process is killed
+    return done
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, and so with the process
+        yield
+
+
+def _go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
+    if (go := shutil.which("go")) is None:
+        raise GoUnavailable("`go` is not installed")
+    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
+    done = subprocess.run([go, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        # The reason of a skip is one line; a compiler's output is wanted whole.
+        detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
+        raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
+    return done.stdout
+
+
+def main() -> None:
+    jobs: list[tuple[str, Callable[[], Path]]] = [
+        (f"{p.name} with {p.module}", lambda p=p: build(p))  # type: ignore[misc]
+        for p in PROGRAMS
+    ]
+    jobs += [
+        (f"CRDs of {argo_module(v)}", lambda v=v: module_files(argo_module(v), CRDS))  # type: ignore[misc]
+        for v in versions.ARGO
+    ]
+    for label, job in jobs:
+        start = time.monotonic()
+        try:
+            job()
+        except GoUnavailable as error:
+            sys.exit(f"skipped, and so will be the tests that need it: {label}: {error}")
+        print(f"{label}: {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

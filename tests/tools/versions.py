@@ -1,0 +1,8 @@
+"""Versions of all that the tests compare with, build, or make a cluster of; no other file names one."""
+
+ARGO = ("3.7.18", "4.0.7")  # one of each major version that a manifest must be right for
+KUBERNETES = "1.34.4"  # the last line that runs on cgroup v1 by default and with containerd 1.6
+KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # its libraries: k8s.io/apimachinery and the like
+KIND = "0.30.0"
+ROBFIG_CRON = "3.0.1"  # the cron library inside Argo's controller, both versions
+VERSITYGW = "1.8.0"  # an S3 gateway on a directory
