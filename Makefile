@@ -19,14 +19,11 @@ YAML := build/digits.yaml
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Run the digits flow on real data, show its result, compile it for Argo.
-	$(BIN)/flowc run --local $(FLOW)
-	@mkdir -p $(dir $(YAML))
+demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real data and show its result.
 	$(BIN)/flowc compile --target argo $(FLOW) -o $(YAML)
+	$(BIN)/flowc run --local $(FLOW)
 	@echo
-	@$(BIN)/flowc logs DigitsFlow/latest/end/0
-	@echo
-	@echo "The same flow for a cluster: $(YAML) ($$(wc -c < $(YAML)) bytes); kubectl apply -f $(YAML)"
+	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
 	$(BIN)/python -m pytest $(ARGS)
