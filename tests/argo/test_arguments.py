@@ -86,7 +86,7 @@ def test_what_people_type(kind: arguments.Kind, typed: str, value: object) -> No
 @pytest.mark.parametrize(
     ("kind", "typed"),
     [("int", "x"), ("int", "1.5"), ("bool", "maybe"), ("json", "{"), ("str", "json:{"), ("str", "json:1"), ("int", "json:true")],
-)  # fmt: skip
+)
 def test_what_is_refused(kind: arguments.Kind, typed: str) -> None:
     with pytest.raises(ValueError):
         arguments.decode(kind, typed)
