@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from argo import flows
+
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow, faults
 from flowc.ir import Flow, Resources, Schedule, Span

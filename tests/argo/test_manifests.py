@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from argo import flows
 from hypothesis import HealthCheck, given, settings
 
-from argo import flows
 from flowc.backends.argo import Bundle, Settings, compile_flow
 from flowc.ir import Flow
 
@@ -157,7 +157,9 @@ def test_the_workflow_kind_is_complete_in_itself(golden: Callable[[Path, str], N
 def test_a_hundred_steps_are_small_and_fast() -> None:
     flow = flows.chain(100)
     lines = "".join(f"    @step\n    def {n.id}(self):\n        self.next(self.{n.id})\n\n" for n in flow.nodes)
-    code = flows.Files((("flow.py", f"from metaflow import FlowSpec, step\n\nclass TestFlow(FlowSpec):\n{lines}".encode()),))
+    code = flows.Files(
+        (("flow.py", f"from metaflow import FlowSpec, step\n\nclass TestFlow(FlowSpec):\n{lines}".encode()),)
+    )
     compile_flow(flows.chain(3), code, Settings())  # imports Hera
     start = time.process_time()
     written = compile_flow(flow, code, Settings()).to_yaml()

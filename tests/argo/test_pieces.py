@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hera.workflows import models as m
-
 from argo import flows
 from argo.controller import expand
+from hera.workflows import models as m
+
 from flowc.backends.argo import Settings, compile_flow
 from flowc.backends.argo.containers import BRACE, literal
 from flowc.backends.argo.strict import make
@@ -43,14 +43,18 @@ FILES = (
 
 def test_every_byte_of_the_code_arrives() -> None:
     made = manifests(flows.EXAMPLES["linear"], flows.Files(FILES))
-    config_map = yaml.safe_load(compile_flow(flows.EXAMPLES["linear"], flows.Files(FILES), Settings()).to_yaml().split("\n---\n")[0])
+    config_map = yaml.safe_load(
+        compile_flow(flows.EXAMPLES["linear"], flows.Files(FILES), Settings()).to_yaml().split("\n---\n")[0]
+    )
     assert config_map == made["ConfigMap"]
     volume = made["WorkflowTemplate"]["spec"]["volumes"][0]["configMap"]
     assert volume["name"] == config_map["metadata"]["name"]
     arrived = {}
     for item in volume["items"]:
         text = config_map["data"].get(item["key"])
-        arrived[item["path"]] = text.encode() if text is not None else base64.b64decode(config_map["binaryData"][item["key"]])
+        arrived[item["path"]] = (
+            text.encode() if text is not None else base64.b64decode(config_map["binaryData"][item["key"]])
+        )
     assert schema.loads(arrived.pop("ir/ir.json")) == flows.EXAMPLES["linear"]
     assert arrived == {f"code/{path}": content for path, content in FILES}
     assert config_map["immutable"] is True
@@ -84,7 +88,7 @@ def test_parameters() -> None:
     declared = manifests(flows.EXAMPLES["parameters"])["WorkflowTemplate"]["spec"]["arguments"]["parameters"]
     assert {p["name"]: p.get("value") for p in declared} == {
         "alpha": "0.1",
-        "name": r'json:"\u007b{workflow.name}} \u0024(FLOWC_STORE)\n"',
+        "name": r'json:"\u007b{workflow.name}} $(FLOWC_STORE)\n"',
         "config": r'{"a":{"b":[1,"\u007b{x}}"]}}',
         "x-6772c3b6c39f65": "3",
         "maybe": "json:null",
