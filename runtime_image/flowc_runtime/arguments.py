@@ -1,9 +1,9 @@
 """Values of flow parameters as the text of Argo parameters, and back.
 
-Text that goes through Argo into a pod's environment is damaged in three ways: `{{` starts a template tag (even in a
-value that was itself substituted), a character that Go's `strconv.Quote` does not take as printable makes the Workflow
-invalid, and the kubelet expands `$(NAME)` and `$$`. So a value is encoded in a form that has none of these. A string
-that is safe stands for itself, so that `argo submit -p name=Bob` does what it says.
+Argo damages text in two ways: `{{` starts a template tag (even in a value that was itself substituted), and a character
+that Go's `strconv.Quote` does not take as printable makes the Workflow invalid. So a default is encoded in a form that
+has neither. A string that is safe stands for itself, so that `argo submit -p name=Bob` does what it says. The pod gets
+all values together, in base64: what people type at submission is encoded by nobody, and is to arrive as well.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 MARKER = "json:"
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-# An opening brace before another one; a dollar before what makes it special (before non-ASCII the kubelet breaks both).
-_DAMAGED = re.compile(r"\{(?=\{)|\$(?=[$(]|[^\x00-\x7f])")
+_TAG = re.compile(r"\{(?=\{)")
 
 
 def encode(kind: Kind, value: object) -> str:
-    """The text of a value, None included; it has no `{{`, no `$(`, no `$$` and only printable characters."""
+    """The text of a value, None included; it has no `{{` and only printable characters."""
     if isinstance(value, str) and kind == "str" and _is_safe(value):
         return value
     marked = kind == "str" or (value is None and kind != "json")
@@ -80,7 +79,7 @@ def _is_safe(text: str) -> bool:
     return (
         text.isprintable()
         and not text.startswith(MARKER)
-        and not _DAMAGED.search(text)
+        and "{{" not in text
         and not any(char > "\uffff" for char in text)
     )
 
@@ -90,8 +89,7 @@ def _json(value: object) -> str:
     # In compact JSON these can only stand inside strings, where every character has an escape. Beyond the BMP all are
     # escaped: whether Go prints one depends on its Unicode version, and only there it would write invalid JSON.
     return "".join(
-        char if char.isprintable() and char <= "\uffff" else _escape(char)
-        for char in _DAMAGED.sub(lambda match: _escape(match[0]), text)
+        char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
     )
 
 

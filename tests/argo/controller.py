@@ -138,7 +138,8 @@ class _Controller:
         if "dag" in template:
             return self._dag(template["dag"], inputs, name), {}
         if "steps" in template:
-            return all([self._steps(group, inputs, name) for group in template["steps"]]), {}
+            # A group starts when the one before it has succeeded.
+            return all(self._steps(group, inputs, name) for group in template["steps"]), {}
         return self._container(template, arguments, inputs, name)
 
     def _dag(self, dag: Manifest, inputs: Mapping[str, str], name: str) -> bool:

@@ -6,7 +6,6 @@ import base64
 import json
 
 import pytest
-from argo.controller import expand
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ values = st.recursive(
 def check_undamaged(encoded: str) -> None:
     assert "{{" not in encoded
     assert encoded.isprintable()
-    assert expand(encoded, {"HOME": "expanded"}) == encoded
     assert all(char <= "\uffff" for char in encoded)  # which of the others Go prints depends on its version
 
 
@@ -85,8 +83,16 @@ def test_what_people_type(kind: arguments.Kind, typed: str, value: object) -> No
 
 @pytest.mark.parametrize(
     ("kind", "typed"),
-    [("int", "x"), ("int", "1.5"), ("bool", "maybe"), ("json", "{"), ("str", "json:{"), ("str", "json:1"), ("int", "json:true")],
-)  # fmt: skip
+    [
+        ("int", "x"),
+        ("int", "1.5"),
+        ("bool", "maybe"),
+        ("json", "{"),
+        ("str", "json:{"),
+        ("str", "json:1"),
+        ("int", "json:true"),
+    ],
+)
 def test_what_is_refused(kind: arguments.Kind, typed: str) -> None:
     with pytest.raises(ValueError):
         arguments.decode(kind, typed)

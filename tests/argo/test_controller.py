@@ -130,3 +130,11 @@ def test_it_notices(tmp_path: Path, change: str, to: str, message: str) -> None:
 
 def test_the_kubelets_expansion() -> None:
     assert expand("$(A) $$(A) $(B) $A $", {"A": "1"}) == "1 $(A) $(B) $A $"
+
+
+@pytest.mark.parametrize("typed", ["a$$b $(FLOWC_STORE)", "{{workflow.name}} {{=1+1}} {{nope}} {{", "\x1b\x7f\u2028😀"])
+def test_what_people_type_arrives(tmp_path: Path, typed: str) -> None:
+    from flowc_runtime import arguments
+
+    _, calls = played(flows.EXAMPLES["parameters"], tmp_path, {}, {"needed": typed})
+    assert arguments.read(calls[0]["env"]["FLOWC_PARAMETERS"], {"needed": "str"}) == {"needed": typed}

@@ -137,10 +137,14 @@ def _own_environment(settings: Settings) -> list[m.EnvVar]:
 
 
 def _parameters(spec: PodSpec) -> list[m.EnvVar]:
-    """The only place where a user's value is put in: Argo would expand it again wherever it is passed on."""
+    """The only place where a user's value is put in: Argo would expand it again wherever it is passed on.
+
+    In base64, because what people type after `argo submit -p` is not encoded by us: as it is, a control character fails
+    the Workflow, Argo expands `{{…}}`, and the kubelet `$(…)`, even to a secret of the same pod.
+    """
     if not spec.takes_parameters:
         return []
-    return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{workflow.parameters.json}}")]
+    return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{=sprig.b64enc(workflow.parameters.json)}}")]
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:
