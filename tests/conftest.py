@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from project import Project
 
 if TYPE_CHECKING:

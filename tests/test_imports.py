@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
+
 from project import PACKAGES, ROOT
 
 if TYPE_CHECKING:

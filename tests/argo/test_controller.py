@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from argo import flows
 from argo.controller import ManifestError, PlayedWorkflow, Pod, expand, play
-
 from flowc.backends.argo import Settings, compile_flow
 from flowc.ir import Flow
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from argo import flows
 
+from argo import flows
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow, faults
 from flowc.ir import Flow, Resources, Schedule, Span
@@ -20,8 +20,8 @@ def codes(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> list[t
     """The codes and lines of the faults."""
     with pytest.raises(BackendError) as raised:
         compile_flow(flow, code, Settings(**settings))
-    assert all(fault.code in faults.CODES for fault in raised.value.faults)
-    return [(fault.code, fault.span.line) for fault in raised.value.faults]
+    assert all(fault.code in faults.CODES for fault in raised.value.diagnostics)
+    return [(fault.code, fault.span.line) for fault in raised.value.diagnostics]
 
 
 def environment(name: str, value: str) -> Flow:
@@ -85,7 +85,7 @@ def test_the_largest_files_are_named() -> None:
     files = flows.Files((("data.py", b"x" * 900_000), ("flow.py", b"y" * 200_000), ("small.py", b"")))
     with pytest.raises(BackendError, match=r"data\.py \(879 KiB\), flow\.py \(195 KiB\)") as raised:
         compile_flow(ONE, files, Settings())
-    assert raised.value.faults[0].code == "argo-code-too-large"
+    assert raised.value.diagnostics[0].code == "argo-code-too-large"
 
 
 @pytest.mark.parametrize("name", ["{{x}}.py", "a\nb.py", "..data/x.py"])

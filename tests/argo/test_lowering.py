@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from argo import flows
-from argo.controller import Pod, play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from argo import flows
+from argo.controller import Pod, play
 from flowc.backends.argo import Settings, compile_flow, series
 from flowc.ir import Flow, Foreach, targets
 from flowc.ir.structure import region

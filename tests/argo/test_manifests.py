@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from argo import flows
 from hypothesis import HealthCheck, given, settings
 
+from argo import flows
 from flowc.backends.argo import Bundle, Settings, compile_flow
 from flowc.ir import Flow
 

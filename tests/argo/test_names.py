@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from argo.flows import identifiers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo.flows import identifiers
 from flowc.backends.argo import names
 
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

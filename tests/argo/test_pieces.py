@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from argo import flows
-from argo.controller import expand
 from hera.workflows import models as m
 
+from argo import flows
+from argo.controller import expand
 from flowc.backends.argo import Settings, compile_flow
 from flowc.backends.argo.containers import BRACE, literal
 from flowc.backends.argo.strict import make

@@ -138,7 +138,7 @@ error: step 'work' failed: json.decoder.JSONDecodeError: Expecting property name
   --> helper.py:5 in parse
 5 | return json.loads(text)
 log: flowc logs Fails/RUN/work/0
-"""  # noqa: E501
+"""
     assert re.sub(r"Fails/[\w-]+", "Fails/RUN", error) == expected
     assert "flowc_runtime" not in done.err
 

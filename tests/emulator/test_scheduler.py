@@ -6,10 +6,10 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from argo import flows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo import flows
 from flowc.ir import Catch, Flow, Foreach, Retry, targets
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_runtime.index import Graph

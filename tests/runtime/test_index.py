@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from argo import flows
 
+from argo import flows
 from flowc_runtime.errors import ProtocolError
 from flowc_runtime.index import Graph, check_path, item_index, item_path, outer_path
 

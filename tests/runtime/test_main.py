@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from project import Finished, Project
-
     from flowc_runtime.store import RunStore
+    from project import Finished, Project
 
 FLOW = """
     import os, signal, sys, time
@@ -197,7 +196,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_bad_code_or_parameters_fail_the_attempt(cluster: Cluster) -> None:
     bad = cluster.call("task", "start", "--path", "0", "--retry", "0",
-                       FLOWC_PARAMETERS='[{"name": "alpha", "value": "abc"}]')  # fmt: skip
+                       FLOWC_PARAMETERS='[{"name": "mode", "value": "m"}, {"name": "alpha", "value": "abc"}]')  # fmt: skip
     assert bad.code == 79
     assert "alpha" in bad.err
     cluster.start()
