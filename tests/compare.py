@@ -1,0 +1,38 @@
+"""What a run came to, in a form in which a laptop's and a cluster's can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowc_runtime.store import RunStore
+
+
+def summary(run: RunStore) -> dict[str, Any]:
+    """The run's state and parameters, and of every task: attempts, parents, artifacts by digest, items, failures."""
+    status = run.status()
+    return {
+        "state": status["state"],
+        "failed": status.get("failed"),
+        "parameters": run.record()["parameters"],
+        "tasks": {
+            f"{step}/{path}": [_attempt(run, step, path, number) for number in numbers]
+            for step in run.steps()
+            for path, numbers in run.attempts(step).items()
+        },
+    }
+
+
+def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any] | None:
+    record = run.attempt(step, path, number)
+    if record is None:
+        return None
+    error, fanout = record.get("error"), record.get("fanout")
+    return {
+        "outcome": record["outcome"],
+        "parents": record["parents"],
+        "artifacts": {name: (ref["digest"], ref["type"]) for name, ref in record["artifacts"].items()},
+        "items": fanout and (fanout["over"], fanout["count"], fanout["items"]["digest"]),
+        "error": error and (error["type"], error["message"].partition("; its peak memory")[0]),
+        "code": record["code"],
+    }

@@ -1,0 +1,34 @@
+"""Flows and their exact manifests: tests/golden/<case>/flow.py beside argo.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from test_golden_ir import CASES
+
+from flowc.backends.argo import Bundle, Settings, compile_flow
+from flowc.frontend.flowspec import load
+from flowc.passes.resolve_defaults import resolve_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("fresh_imports")
+
+
+def compiled(case: Path, **settings: str) -> Bundle:
+    """The manifests of a case, whatever this version's own image is called."""
+    loaded = load(case / "flow.py")
+    assert loaded.flow is not None
+    assert loaded.cls is not None
+    flow = resolve_defaults(loaded.flow, loaded.cls)
+    return compile_flow(flow, loaded.package, Settings(image="flowc-runtime:golden", **settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_manifests(case: Path, golden: Callable[[Path, str], None]) -> None:
+    text = compiled(case).to_yaml()
+    golden(case / "argo.yaml", text)
+    assert compiled(case).to_yaml() == text
