@@ -55,7 +55,8 @@ def loads(text: str | bytes) -> Flow:
         data = json.loads(text)
     except ValueError as error:
         raise SchemaError(f"not JSON: {error}") from error
-    if not isinstance(data, dict) or data.pop("flowc", None) != IR_VERSION:
+    version = data.pop("flowc", None) if isinstance(data, dict) else None
+    if type(version) is not int or version != IR_VERSION:  # True is 1
         raise SchemaError(f"not a flow of IR version {IR_VERSION}: its key 'flowc' must say {IR_VERSION}")
     return _record(Flow, _FLOW, data, "flow")
 

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """What the shape of a graph depends on: a node before it is known what it joins."""
+    """What the shape of a graph depends on: a node before it is known what it joins.
+
+    `next` is None where a fault that is already reported hides it: the walk ends there, and blames nothing on it.
+    """
 
     id: NodeId
     where: Span
     takes_inputs: bool
-    next: Transition
+    next: Transition | None
 
 
 @final
@@ -37,7 +40,7 @@ class Shape:
 
 
 def analyse(start: NodeId, vertices: Sequence[Vertex]) -> Shape:
-    """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits and joins."""
+    """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits."""
     return _Analysis(start, vertices).shape()
 
 
@@ -46,20 +49,30 @@ class _Analysis:
         self.start = start
         self.by_id = {vertex.id: vertex for vertex in vertices}
         self.faults: list[Diagnostic] = []
+        self.said: set[tuple[str, str]] = set()
+        self.foreign: set[NodeId] = set()  # joins that are entered wrongly: reported once
         self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
         for vertex in vertices:
-            for target in targets(vertex.next):
+            for target in self._targets(vertex.id):
                 if target in self.predecessors:
                     self.predecessors[target].append(vertex.id)
 
+    def _targets(self, at: NodeId) -> tuple[NodeId, ...]:
+        transition = self.by_id[at].next
+        return () if transition is None else targets(transition)
+
     def shape(self) -> Shape:
         order = self._reachable_in_order()
-        # Past a cycle or an edge to nowhere the nesting means nothing: report those first, alone.
-        closes = {} if self.faults else self._match_joins(order)
+        if self.faults:  # past a cycle neither nesting nor reach means anything: report cycles first, alone
+            return Shape(closes={}, faults=tuple(self.faults))
+        closes = self._match_joins(order)
         self._report_unreachable(set(order))
         return Shape(closes=closes, faults=tuple(self.faults))
 
     def _fault(self, code: str, message: str, at: NodeId, hint: str | None, note: str | None = None) -> None:
+        if (code, message) in self.said:  # such as a split that several ends leave open
+            return
+        self.said.add((code, message))
         self.faults.append(Diagnostic(code=code, message=message, span=self.by_id[at].where, hint=hint, note=note))
 
     def _reachable_in_order(self) -> list[NodeId]:
@@ -78,7 +91,7 @@ class _Analysis:
                 continue
             open_.add(at)
             stack.append((at, True))
-            for target in reversed(targets(self.by_id[at].next)):
+            for target in reversed(self._targets(at)):
                 if target in open_:
                     self._fault(
                         "cycle",
@@ -91,14 +104,30 @@ class _Analysis:
         return postorder[::-1]
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        for at in self.by_id:
-            if at not in reached:
-                self._fault(
-                    "unreachable-step",
-                    f"step '{at}' is never reached from '{self.start}'",
-                    at,
-                    f"name it in a step's self.next(self.{at}), or remove it",
-                )
+        """Only the first step of each part that is cut off: what follows it is reached as soon as it is."""
+        if any(self.by_id[at].next is None for at in reached):
+            return
+        lost = [at for at in self.by_id if at not in reached]
+        first = [at for at in lost if all(before == at for before in self.predecessors[at])]
+        covered: set[NodeId] = set()
+        for at in [*first, *lost]:  # a part that is a cycle has no first step: then the one written first
+            if at in covered:
+                continue
+            covered.update(self._reached_from(at))
+            self._fault(
+                "unreachable-step",
+                f"step '{at}' is never reached from '{self.start}'",
+                at,
+                f"name it in the self.next of a step, as in `self.next(self.{at})`, or remove it",
+            )
+
+    def _reached_from(self, start: NodeId) -> set[NodeId]:
+        found, stack = {start}, [start]
+        while stack:
+            new = [target for target in self._targets(stack.pop()) if target not in found and target in self.by_id]
+            found.update(new)
+            stack.extend(new)
+        return found
 
     def _match_joins(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
         """Give each node the stack of splits it is inside of; a join pops one."""
@@ -108,20 +137,23 @@ class _Analysis:
             vertex, stack = self.by_id[at], inside.get(at)
             if stack is None:  # behind a fault that is already reported
                 continue
-            if vertex.takes_inputs:
-                if not stack:
-                    self._fault(
-                        "inputs-without-split",
-                        f"step '{at}' takes inputs, but no branch or foreach is open there",
-                        at,
-                        f"write `def {at}(self):`, or split the flow before it",
-                    )
-                else:
-                    closes[at], stack = stack[-1], stack[:-1]
+            if vertex.takes_inputs and not stack:
+                self._fault(
+                    "inputs-without-split",
+                    f"step '{at}' takes inputs, but no branch or foreach is open there",
+                    at,
+                    f"write `def {at}(self):`, or split the flow before it",
+                )
+            elif vertex.takes_inputs or (stack and self._meets_branches(at, inside)):
+                closes[at], stack = stack[-1], stack[:-1]
+                if not vertex.takes_inputs:
+                    self._join_without_inputs(at, "branches")
             match vertex.next:
+                case None:
+                    pass
                 case End():
-                    if stack:
-                        self._unclosed(stack[-1], at, inside)
+                    for split in () if self.foreign else stack:  # what is open there is not sure any more
+                        self._unclosed(split, at, inside)
                 case Goto(target=target):
                     self._enter(target, stack, at, inside)
                 case Branch() | Foreach() as split:
@@ -129,8 +161,12 @@ class _Analysis:
                         self._enter(target, (*stack, at), at, inside)
                 case _:
                     assert_never(vertex.next)
-        self._check_joined_whole(closes, inside)
+        if not self.faults:
+            self._check_joined_whole(closes)
         return closes
+
+    def _meets_branches(self, at: NodeId, inside: Mapping[NodeId, object]) -> bool:
+        return at not in self.foreign and len({before for before in self.predecessors[at] if before in inside}) > 1
 
     def _unclosed(self, split: NodeId, end: NodeId, inside: Mapping[NodeId, tuple[NodeId, ...]]) -> None:
         what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
@@ -159,10 +195,10 @@ class _Analysis:
     ) -> None:
         if target not in self.by_id:  # reported by whoever resolved the names
             return
-        first = target not in inside
         known = inside.setdefault(target, stack)
         takes_inputs = self.by_id[target].takes_inputs
         if takes_inputs and stack and stack[-1] == source:
+            self.foreign.add(target)
             self._fault(
                 "empty-branch",
                 f"step '{source}' leads straight into the join '{target}', with no step between",
@@ -170,17 +206,18 @@ class _Analysis:
                 f"put at least one step between '{source}' and '{target}'",
             )
         elif known != stack:
-            others = " and ".join(f"'{name}'" for name in self.predecessors[target])
+            if target in self.foreign:
+                return
+            self.foreign.add(target)
+            *others, last = (f"'{name}'" for name in self.predecessors[target])
             self._fault(
                 "foreign-join",
-                f"step '{target}' brings together {others}, which are not branches of one split",
+                f"step '{target}' brings together {', '.join(others)} and {last}, which are not branches of one split",
                 target,
                 "join the branches of each split in a join of their own, innermost first",
             )
-        elif not first and not takes_inputs:
-            self._join_without_inputs(target, "branches")
 
-    def _check_joined_whole(self, closes: Mapping[NodeId, NodeId], inside: Mapping[NodeId, object]) -> None:
+    def _check_joined_whole(self, closes: Mapping[NodeId, NodeId]) -> None:
         """Every branch of a split must arrive at the one join that closes it."""
         joins_of: dict[NodeId, list[NodeId]] = {}
         for join, split in closes.items():

@@ -67,7 +67,7 @@ def _policies(flow: Flow) -> Iterator[Diagnostic]:
     for node in flow.nodes:
         for what in _bad_policies(node):
             yield Diagnostic(code="bad-policy", message=f"step '{node.id}': {what}", span=node.where,
-                             hint="see docs/ir.md for the values that each policy takes")  # fmt: skip
+                             hint="give it a value that means something, or leave it out")  # fmt: skip
 
 
 def _bad_policies(node: Node) -> Iterator[str]:

@@ -1,0 +1,63 @@
+# The few commands of this repository: `make help` lists them.
+#
+# Each makes the virtual environment .venv with the python3 that is there and installs into it what the command needs,
+# again only when pyproject.toml has changed. PYTHON=… chooses another interpreter, VENV=… another place.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+FLOW := examples/digits/digits.py
+YAML := build/digits.yaml
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench clean
+
+help: ## List these commands.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real data and show its result.
+	$(BIN)/flowc compile --target argo $(FLOW) -o $(YAML)
+	$(BIN)/flowc run --local $(FLOW)
+	@echo
+	@echo "The result is above; the same flow for a cluster is in $(YAML)."
+
+test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy bench examples/digits
+	$(BIN)/pyright
+
+bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--peers compares with others.
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## Delete what these commands have made, .flowc excepted: it holds your runs.
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that is broken, or was made without pip, is made anew; one that works is kept.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || \
+	  { echo "flowc needs Python 3.10 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
+	  echo "making the virtual environment $(VENV) with $$($(PYTHON) --version)"; \
+	  $(PYTHON) -m venv --clear $(VENV) || \
+	    { echo "that needs Python's venv module; on Debian: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }; }
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.made
+	@echo "installing flowc and what the example needs into $(VENV)"
+	@$(PIP) --editable '.[examples]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.made
+	@echo "installing flowc and the tools of its developers into $(VENV); the first time takes a minute"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,74 @@
+"""The command line of the bench: measures and prints a table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.cases import GROUPS, Bench, Figure
+from bench.measure import Floors, measure_floors
+
+
+def main() -> int:
+    """Measure and print; 1 with --check if a target is missed."""
+    arguments = _arguments()
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="flowc-bench-", dir=arguments.directory) as name:
+        directory = Path(name)
+        floors = measure_floors(directory, arguments.times)
+        print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+        print(f"medians of {arguments.times}; the load was {os.getloadavg()[0]:.1f} at the start")
+        _print_floors(floors)
+        print(f"\n{'figure':42} {'target':>9} {'measured':>9} {'least':>9}        against the floor")
+        bench = Bench(directory, arguments.times, floors)
+        for group in arguments.only or GROUPS:
+            for figure in GROUPS[group](bench):
+                missed += not figure.ok
+                print(_row(figure), flush=True)
+        if arguments.peers:
+            _print_peers(directory, arguments.times)
+    if missed:
+        print(f"\n{missed} missed")
+    return 1 if missed and arguments.check else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--times", type=int, default=5, metavar="N", help="measure each N times [default: 5]")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="this group of figures; may be repeated")
+    parser.add_argument("--directory", type=Path, help="measure on this disk, in a directory made there")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
+    parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows with them")
+    return parser.parse_args()
+
+
+def _print_floors(floors: Floors) -> None:
+    start, fork, write = floors.python.median * 1e3, floors.fork.median * 1e3, floors.write.median
+    print(f"floors: a Python start {start:.1f} ms, fork and wait {fork:.2f} ms, 256 MiB written raw {write:.2f} s")
+
+
+def _row(figure: Figure) -> str:
+    least = "" if figure.least is None else _number(figure.least, figure.unit)
+    cells = f"{_number(figure.target, figure.unit):>9} {_number(figure.value, figure.unit):>9} {least:>9}"
+    return f"{figure.name:42} {cells}  {'ok  ' if figure.ok else 'MISS'}  {figure.ratio}".rstrip()
+
+
+def _number(value: float, unit: str) -> str:
+    digits = {"s": 3, "×": 2, "": 0}.get(unit, 1)
+    return f"{value:.{digits}f} {unit}".rstrip()
+
+
+def _print_peers(directory: Path, times: int) -> None:
+    from bench.peers import measure_peers
+
+    print(f"\n{'the same, two workers':24} {'by':32} {'seconds':>8}")
+    for what, who, seconds in measure_peers(directory, max(1, times // 2)):
+        print(f"{what:24} {who:32} {seconds:8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

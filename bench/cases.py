@@ -1,0 +1,162 @@
+"""What is measured, one function a group of figures, and the targets that flowc has to meet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, final
+
+from bench.compiling import write_chain
+from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Floors, Sample, output, repeat, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Unit = Literal["s", "ms", "×", "kB", ""]
+HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table: `value` is a median, `least` the minimum, `ratio` relates it to a floor, in words."""
+
+    name: str
+    value: float
+    target: float
+    unit: Unit
+    least: float | None = None
+    ratio: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the target is met."""
+        return self.value <= self.target
+
+
+def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
+    """A time of seconds."""
+    return Figure(name, sample.median, target, "s", sample.least, ratio)
+
+
+def milliseconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
+    """A time of milliseconds."""
+    return Figure(name, sample.median * 1e3, target, "ms", sample.least * 1e3, ratio)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how often to measure, and the floors."""
+
+    directory: Path
+    times: int
+    floors: Floors
+
+    def program(self, *arguments: str) -> Sample:
+        """A Python program in a directory of its own; the first run only fills caches."""
+        return measure_program([sys.executable, *arguments], self.directory, self.times)
+
+
+def measure_program(command: list[str], directory: Path, times: int) -> Sample:
+    """Run a program once for its caches, then measure it. Each run has an empty directory, and so an empty store."""
+
+    def once() -> float:
+        place = directory / "run"
+        place.mkdir()
+        try:
+            return run(command, place)
+        finally:
+            shutil.rmtree(place)
+
+    once()
+    return repeat(times, once)
+
+
+def flow(name: str, *options: str) -> list[str]:
+    """`python FLOW.py run`, the same command line under Metaflow."""
+    return [str(FLOWS / f"{name}.py"), "run", *options]
+
+
+def measure_tasks(bench: Bench) -> Iterator[Figure]:
+    """The fixed cost of a run and the cost of a task."""
+    start, fork = bench.floors.python.median, bench.floors.fork.median
+    linear = bench.program(*flow("linear"))
+    ratio = f"{linear.median / start:.1f} × a Python start"
+    yield seconds("3 trivial steps, the whole process", linear, 0.2, ratio)
+
+    hundred = bench.program(*flow("fanout"))
+    task = (hundred.median - linear.median) / 100
+    yield seconds("100-way foreach", hundred, 0.6, f"a task {task * 1e3:.1f} ms = {task / fork:.1f} × fork and wait")
+
+    thousand = bench.program(*flow("fanout", "--width", "1000"))
+    task = (thousand.median - linear.median) / 1000
+    ratio = f"{thousand.median:.2f} s, a task {task / fork:.1f} × fork and wait"
+    yield Figure("1,000-way foreach / 100-way", thousand.median / hundred.median, 11, "×", ratio=ratio)
+
+
+def measure_data(bench: Bench) -> Iterator[Figure]:
+    """What a large array costs in time and memory."""
+    array = bench.program(*flow("large"))
+    ratio = f"{array.median / bench.floors.write.median:.1f} × one raw write of it"
+    yield seconds("256 MiB array made, added to, read", array, 1.2, ratio)
+
+    place = bench.directory / "peak"
+    place.mkdir()
+    run([sys.executable, *flow("large")], place)
+    records = place.glob(".flowc/flows/*/runs/*/tasks/*/0.json")
+    peaks = {path.parent.name: json.loads(path.read_bytes())["exit"]["peak_rss"] for path in records}
+    shutil.rmtree(place)
+    ratio = "MiB: " + ", ".join(f"{step} {peaks[step] / MIB:.0f}" for step in ("start", "add", "hand_on", "end"))
+    yield Figure("peak memory where it is only passed on", peaks["hand_on"] / ARRAY_BYTES, 1.2, "×", ratio=ratio)
+
+
+def measure_starts(bench: Bench) -> Iterator[Figure]:
+    """What is paid before anything happens."""
+    start = bench.floors.python.median
+    imported = bench.program("-c", "import metaflow")
+    ratio = f"{imported.median / start:.1f} × a Python start"
+    yield milliseconds("import metaflow, the whole process", imported, 60, ratio)
+
+    loaded = json.loads(output([sys.executable, "-c", _LOADED], bench.directory))
+    heavy = sorted(set(HEAVY) & set(loaded["packages"]))
+    ratio = ", ".join(heavy) or f"{loaded['modules']} modules beyond a Python start"
+    yield Figure("heavy packages that it loads", len(heavy), 0, "", ratio=ratio)
+
+    help_ = bench.program("-m", "flowc", "--help")
+    yield milliseconds("flowc --help", help_, 150, f"{help_.median / start:.1f} × a Python start")
+
+
+_LOADED = """
+import json, sys
+before = set(sys.modules)
+import metaflow
+new = set(sys.modules) - before
+print(json.dumps({"modules": len(new), "packages": sorted({name.partition(".")[0] for name in new})}))
+"""
+
+
+def measure_compiler(bench: Bench) -> Iterator[Figure]:
+    """A flow of 100 steps, compiled to Argo."""
+    place = bench.directory / "chain"
+    place.mkdir()
+    write_chain(place / "chain.py")
+    command = [sys.executable, "-m", "bench.compiling", str(place / "chain.py")]
+    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first only fills caches
+    shutil.rmtree(place)
+    compiling = Sample(tuple(one["front_end"] + one["back_end"] for one in runs))
+    ratio = f"and Hera's import {statistics.median(one['hera'] for one in runs):.2f} s"
+    yield seconds("compile 100 steps, without Hera's import", compiling, 0.2, ratio)
+    yield Figure("the YAML of it", runs[0]["bytes"] / 1e3, 100, "kB")
+
+
+GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "tasks": measure_tasks,
+    "data": measure_data,
+    "starts": measure_starts,
+    "compiler": measure_compiler,
+}

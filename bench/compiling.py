@@ -1,0 +1,44 @@
+"""Run as a program on a flow's file: compiles it in this process and prints how long each part took, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+STEPS = 100
+
+
+def write_chain(path: Path) -> None:
+    """A flow of a hundred steps in a row, each of a few lines."""
+    names = ["start", *(f"step_{number}" for number in range(1, STEPS - 1)), "end"]
+    lines = ["from metaflow import FlowSpec, step", "", "", "class ChainBench(FlowSpec):"]
+    for name, following in zip(names, [*names[1:], None], strict=True):
+        last = f"self.next(self.{following})" if following else "pass"
+        lines += ["    @step", f"    def {name}(self):", f"        self.last = {name!r}", f"        {last}", ""]
+    path.write_text("\n".join(lines))
+
+
+def main(path: Path) -> None:
+    """Time loading the flow, importing Hera, and compiling; Hera's import is not the compiler's doing."""
+    began = time.perf_counter()
+    from flowc.backends.argo import Settings, compile_flow
+    from flowc.frontend.flowspec import load
+
+    loaded = load(path)
+    assert loaded.flow is not None, loaded.diagnostics
+    front_end = time.perf_counter()
+    import hera.workflows.models  # noqa: TID251 - to leave its import out of the figure
+    import yaml  # noqa: F401, TID251
+
+    assert hera
+    imported = time.perf_counter()
+    text = compile_flow(loaded.flow, loaded.package, Settings()).to_yaml()
+    done = time.perf_counter()
+    took = {"front_end": front_end - began, "hera": imported - front_end, "back_end": done - imported}
+    print(json.dumps(took | {"bytes": len(text.encode())}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,196 @@
+"""The container templates: what runs in a pod, and how it is confined."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hera.workflows import models as m
+
+from flowc.backends.argo.strict import make
+
+if TYPE_CHECKING:
+    from flowc.backends.argo.pods import PodSpec, StepTemplate
+    from flowc.backends.argo.settings import Settings
+    from flowc.ir.model import Resources
+
+CODE_ROOT = "/flowc"  # one read-only volume: code/… and ir/ir.json
+COUNT_FILE = "/tmp/flowc/out/count"
+# The runtime interrupts a step at its timeout; the pod's deadline is for a runtime that cannot.
+GRACE_SECONDS = 120
+DO_NOT_RETRY = 79
+GPU = "nvidia.com/gpu"
+
+# A literal `{{` in an environment variable would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is
+# done, so the brace goes in by this variable.
+BRACE = "FLOWC_BRACE"
+RESERVED_ENVIRONMENT = re.compile(r"FLOWC_.*|ARGO_.*", re.DOTALL)
+
+
+def step(template: StepTemplate, settings: Settings, display: bool, path_label: bool) -> m.Template:
+    """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
+    spec = template.spec
+    title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
+    path = "{{inputs.parameters.path}}"
+    labels = {"flowc.dev/step": title} | ({"flowc.dev/path": path} if path_label else {})
+    inputs = ("step", "title", "path") if template.titled else ("step", "path")
+    return make(
+        m.Template,
+        name=template.name,
+        annotations={"workflows.argoproj.io/display-name": f"{title}-{path}"} if display else None,
+        metadata=make(m.Metadata, labels=labels),
+        inputs=make(m.Inputs, parameters=[make(m.Parameter, name=name) for name in inputs]),
+        outputs=_count() if spec.counts else None,
+        container=_container(
+            settings,
+            ["task", "{{inputs.parameters.step}}", "--path", path, "--retry", "{{retries}}"],
+            environment=_parameters(spec) + _environment(spec),
+            resources=_resources(spec.resources) if spec.resources else None,
+            shared_memory=bool(spec.resources and spec.resources.shared_memory),
+        ),
+        volumes=_shared_memory(spec.resources),
+        retry_strategy=_retry(spec.retries, spec.wait_seconds),
+        active_deadline_seconds=str(spec.timeout_seconds + GRACE_SECONDS) if spec.timeout_seconds else None,
+    )
+
+
+def finish(settings: Settings) -> m.Template:
+    """The exit handler: writes the end of the run into the store. It exits 0 always; the retries are for lost pods."""
+    return make(
+        m.Template,
+        name="finish",
+        container=_container(settings, ["finish", "--status", "{{workflow.status}}"]),
+        retry_strategy=make(m.RetryStrategy, limit="2", retry_policy="Always"),
+    )
+
+
+def volumes(config_map: str, files: tuple[tuple[str, str], ...]) -> list[m.Volume]:
+    """The volumes of all pods: the code, and a place to write, as the root file system is read-only."""
+    items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
+    return [
+        make(m.Volume, name="code", config_map=make(m.ConfigMapVolumeSource, name=config_map, items=items)),
+        make(m.Volume, name="tmp", empty_dir=make(m.EmptyDirVolumeSource)),
+    ]
+
+
+def pod_security() -> m.PodSecurityContext:
+    """The pod's half of the "restricted" Pod Security Standard; Argo's own containers come under it too."""
+    return make(
+        m.PodSecurityContext,
+        run_as_non_root=True,
+        run_as_user=1000,
+        run_as_group=1000,
+        fs_group=1000,
+        seccomp_profile=make(m.SeccompProfile, type="RuntimeDefault"),
+    )
+
+
+def _container(
+    settings: Settings,
+    args: list[str],
+    *,
+    environment: list[m.EnvVar] | None = None,
+    resources: m.ResourceRequirements | None = None,
+    shared_memory: bool = False,
+) -> m.Container:
+    mounts = [
+        make(m.VolumeMount, name="code", mount_path=CODE_ROOT, read_only=True),
+        make(m.VolumeMount, name="tmp", mount_path="/tmp"),
+    ]
+    if shared_memory:
+        mounts.append(make(m.VolumeMount, name="shm", mount_path="/dev/shm"))
+    secret = make(m.SecretEnvSource, name=settings.store_secret, optional=True)
+    return make(
+        m.Container,
+        image=settings.image,
+        command=["python", "-m", "flowc_runtime"],
+        args=args,
+        env=_own_environment(settings) + (environment or []),
+        env_from=[make(m.EnvFromSource, secret_ref=secret)],
+        resources=resources,
+        volume_mounts=mounts,
+        security_context=make(
+            m.SecurityContext,
+            allow_privilege_escalation=False,
+            capabilities=make(m.Capabilities, drop=["ALL"]),
+            read_only_root_filesystem=True,
+        ),
+    )
+
+
+def _own_environment(settings: Settings) -> list[m.EnvVar]:
+    values = {
+        "FLOWC_STORE": settings.store,
+        "FLOWC_RUN": "{{workflow.name}}",
+        "FLOWC_CODE": f"{CODE_ROOT}/code",
+        "FLOWC_IR": f"{CODE_ROOT}/ir/ir.json",
+    }
+    fields = {"FLOWC_POD": "metadata.name", "FLOWC_POD_UID": "metadata.uid", "FLOWC_NODE": "spec.nodeName"}
+    return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
+        make(
+            m.EnvVar,
+            name=name,
+            value_from=make(m.EnvVarSource, field_ref=make(m.ObjectFieldSelector, field_path=field)),
+        )
+        for name, field in fields.items()
+    ]
+
+
+def _parameters(spec: PodSpec) -> list[m.EnvVar]:
+    """The only place where a user's value is put in: Argo would expand it again wherever it is passed on.
+
+    In base64, because what people type after `argo submit -p` is not encoded by us: as it is, a control character fails
+    the Workflow, Argo expands `{{…}}`, and the kubelet `$(…)`, even to a secret of the same pod.
+    """
+    if not spec.takes_parameters:
+        return []
+    return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{=sprig.b64enc(workflow.parameters.json)}}")]
+
+
+def _environment(spec: PodSpec) -> list[m.EnvVar]:
+    values = {name: literal(value) for name, value in spec.environment}
+    brace = {BRACE: "{"} if any("{{" in value for _, value in spec.environment) else {}
+    return [make(m.EnvVar, name=name, value=value) for name, value in {**brace, **values}.items()]
+
+
+def literal(value: str) -> str:
+    """A form of the value that Argo leaves alone and the kubelet turns into the value."""
+    return re.sub(r"\{(?=\{)", f"$({BRACE})", value.replace("$", "$$"))
+
+
+def _resources(resources: Resources) -> m.ResourceRequirements:
+    """Requests, as Metaflow's users know them: a task may use more memory than it asked for while its node has some."""
+    requests = {
+        "cpu": resources.cpu,
+        "memory": f"{resources.memory}Mi" if resources.memory else None,
+        "ephemeral-storage": f"{resources.disk}Mi" if resources.disk else None,
+        GPU: str(resources.gpu) if resources.gpu else None,
+    }
+    asked = {name: amount for name, amount in requests.items() if amount is not None}
+    # Kubernetes neither shares nor overcommits a GPU: request and limit are one.
+    limits = {GPU: asked[GPU]} if GPU in asked else None
+    return make(m.ResourceRequirements, requests=asked or None, limits=limits)
+
+
+def _shared_memory(resources: Resources | None) -> list[m.Volume] | None:
+    if resources is None or not resources.shared_memory:
+        return None
+    source = make(m.EmptyDirVolumeSource, medium="Memory", size_limit=f"{resources.shared_memory}Mi")
+    return [make(m.Volume, name="shm", empty_dir=source)]
+
+
+def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
+    # Always there, as `{{retries}}` needs it. `Always` also covers pods that are evicted or never start.
+    return make(
+        m.RetryStrategy,
+        limit=str(limit),
+        retry_policy="Always",
+        expression=f"lastRetry.exitCode != '{DO_NOT_RETRY}'",
+        backoff=make(m.Backoff, duration=f"{wait_seconds}s") if wait_seconds else None,
+    )
+
+
+def _count() -> m.Outputs:
+    # Without a default a missing file would make the executor fail instead of the step.
+    source = make(m.ValueFrom, path=COUNT_FILE, default="0")
+    return make(m.Outputs, parameters=[make(m.Parameter, name="count", value_from=source)])

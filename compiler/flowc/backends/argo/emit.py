@@ -1,0 +1,120 @@
+"""Writes manifests as YAML that every reader takes for the same strings.
+
+Go's YAML reads `1234e56` as a number and `n` as false, so anything but an evident word is quoted; nothing is wrapped.
+Text of several lines stands in a literal block, byte for byte, wherever YAML can do that faithfully.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
+_NOT_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+
+# What stands as itself: printable for YAML, and neither a line break of one of its versions (NEL, LS, PS), nor a byte
+# order mark, nor invisible or reordering (zero width, bidirectional controls): those show up as escapes. Fixed ranges,
+# not str.isprintable(), because that depends on the Python version and the same flow gives the same bytes.
+_VISIBLE = "\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_BLOCK = re.compile(f"[\t\n{_VISIBLE}]*")
+_ESCAPE = re.compile(f'[^{_VISIBLE}]|["\\\\]')
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+# People look for these first; all other keys stay in the order given.
+_FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "template", "depends", "metadata"))}
+
+
+def emit(documents: Iterable[Mapping[str, Any]]) -> str:
+    """The documents as a YAML stream; the same documents give the same text.
+
+    Raises:
+        TypeError: a value is neither a string, int, bool, list nor mapping (manifests have no other).
+        ValueError: a string has a lone surrogate, which no YAML can hold.
+    """
+    return "---\n".join("".join(f"{line}\n" for line in _mapping(document, "")) for document in documents)
+
+
+def _mapping(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for key in sorted(mapping, key=lambda key: _FIRST.get(key, len(_FIRST))):
+        yield from _entry(f"{indent}{_inline(key)}:", mapping[key], indent)
+
+
+def _entry(head: str, value: object, indent: str) -> Iterator[str]:
+    """The lines of `head` and its value, which is nested in `indent` if it needs lines of its own."""
+    match value:
+        case dict() if value:
+            yield head
+            yield from _mapping(value, f"{indent}  ")
+        case list() if value:
+            yield head
+            yield from _list(value, indent)
+        case str() if _is_block(value):
+            yield from _block(head, value, f"{indent}  ")
+        case _:
+            yield f"{head} {_scalar(value)}"
+
+
+def _list(items: list[Any], indent: str) -> Iterator[str]:
+    for item in items:
+        match item:
+            case dict() | list() if item:
+                # The nested lines are two columns deeper; the dash takes the place of the first one's indent.
+                lines = _mapping(item, f"{indent}  ") if isinstance(item, dict) else _list(item, f"{indent}  ")
+                yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
+                yield from lines
+            case _:
+                yield from _entry(f"{indent}-", item, indent)
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return _inline(value)
+        case dict():
+            return "{}"
+        case list():
+            return "[]"
+    raise TypeError(f"a manifest has no value of type {type(value).__name__}")
+
+
+def _inline(text: str) -> str:
+    if _WORD.fullmatch(text) and text.lower() not in _NOT_WORDS:
+        return text
+    return f'"{_ESCAPE.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _SHORT:
+        return _SHORT[character]
+    code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        raise ValueError("a lone surrogate cannot be written in YAML")
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
+
+
+def _is_block(text: str) -> bool:
+    # A last line of blanks only would depend on how a reader takes `chomping`; all else is exact.
+    return "\n" in text and _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
+
+
+def _ends_blank(text: str) -> bool:
+    return text.rstrip("\n").rpartition("\n")[2].strip(" \t") == ""
+
+
+def _block(head: str, text: str, indent: str) -> Iterator[str]:
+    body = text.rstrip("\n")
+    chomping = {0: "-", 1: ""}.get(len(text) - len(body), "+")
+    # Where the first line starts with a blank, a reader cannot tell the indent by itself.
+    hint = "2" if text[0] in " \t\n" else ""
+    yield f"{head} |{hint}{chomping}"
+    for line in body.split("\n"):
+        yield f"{indent}{line}" if line else ""
+    yield from [""] * (len(text) - len(body) - 1)

@@ -1,0 +1,66 @@
+"""Which steps share a container template: those whose pods differ in nothing but the step's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+from flowc.backends.argo import names
+from flowc.ir.model import Flow, Foreach, Node, NodeId, Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSpec:
+    """All that makes one step's pods different from another's.
+
+    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it).
+    """
+
+    counts: bool = False
+    takes_parameters: bool = False
+    retries: int = 0
+    wait_seconds: int = 0
+    timeout_seconds: int | None = None
+    resources: Resources | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTemplate:
+    """A container template: its name and spec; `titled` when its steps need a title that is not their name."""
+
+    name: str
+    spec: PodSpec
+    titled: bool
+
+
+def pod_spec(flow: Flow, node: Node) -> PodSpec:
+    """What a step's pods need."""
+    retry = node.retry
+    return PodSpec(
+        counts=isinstance(node.next, Foreach),
+        takes_parameters=bool(flow.parameters) and node.id == flow.start,
+        retries=(retry.times if retry else 0) + (1 if node.catch else 0),
+        wait_seconds=retry.wait_seconds if retry else 0,
+        timeout_seconds=node.timeout.seconds if node.timeout else None,
+        resources=node.resources if node.resources != Resources() else None,
+        environment=node.environment,
+    )
+
+
+def step_templates(flow: Flow, titles: Mapping[NodeId, str]) -> dict[NodeId, StepTemplate]:
+    """The container template of each step; steps of one spec get the same one."""
+    by_spec: dict[PodSpec, StepTemplate] = {}
+    of: dict[NodeId, PodSpec] = {}
+    for node in flow.nodes:
+        spec = of[node.id] = pod_spec(flow, node)
+        name = "step" if spec == PodSpec() else f"step-{names.step_name(node.id)}"
+        template = by_spec.setdefault(spec, StepTemplate(name=name, spec=spec, titled=False))
+        if titles[node.id] != node.id:
+            by_spec[spec] = replace(template, titled=True)
+    return {node: by_spec[spec] for node, spec in of.items()}

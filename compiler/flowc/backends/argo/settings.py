@@ -1,0 +1,68 @@
+"""What the flow does not say and the platform does: where its images, store and pods are. Imports no hera."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from flowc import __version__
+
+Kind: TypeAlias = Literal["template", "workflow", "cron"]
+
+KINDS: tuple[Kind, ...] = ("template", "workflow", "cron")
+_DNS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a flow is deployed.
+
+    Attributes:
+        image: runs every task; it has Python and `flowc_runtime`.
+        store: where pods keep records and artifacts.
+        namespace: of the manifests; None leaves it to kubectl's context.
+        kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
+            (as `template`, but a flow without a schedule is an error).
+        service_account: of the pods; needs what Argo's executor needs.
+        store_secret: a Secret whose keys become environment variables (credentials of the store); it may be missing.
+        parallelism: how many items of one foreach run at once.
+        ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
+        deadline_seconds: ends a whole run; None lets it run for as long as it takes.
+        concurrency: what a schedule does when the run before is still going.
+        starting_deadline_seconds: how late a missed schedule may still start a run.
+    """
+
+    image: str = f"flowc-runtime:{__version__}"
+    store: str = "s3://flowc"
+    namespace: str | None = None
+    kind: Kind = "template"
+    service_account: str = "flowc"
+    store_secret: str = "flowc-store"
+    parallelism: int = 100
+    ttl_seconds: int = 7 * 86400
+    deadline_seconds: int | None = None
+    concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
+    starting_deadline_seconds: int = 300
+
+    def __post_init__(self) -> None:
+        """Refuse what Argo or Kubernetes would misread: settings come from command lines and files.
+
+        Raises:
+            ValueError: naming the setting.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
+        for name in ("image", "store"):
+            value = getattr(self, name)
+            if not value or "{{" in value or "$" in value or not value.isprintable() or " " in value:
+                raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {value!r}")
+        for name in ("namespace", "service_account", "store_secret"):
+            value = getattr(self, name)
+            if value is not None and not _DNS.fullmatch(value):
+                raise ValueError(f"{name}: lower-case letters, digits and '-', not {value!r}")
+        for name in ("parallelism", "deadline_seconds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: at least 1, not {value}")

@@ -1,0 +1,105 @@
+"""The command lines: `flowc …` and `python flow.py …`. Only here are the packages put together.
+
+Each command is a module that is imported when it is called, so that `flowc --help` imports none of them.
+Exit codes: 0 done, 1 the flow has a fault or the run failed, 2 the command line is wrong, 128 + n ended by signal n.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["flow_main", "main"]
+
+# name: (module of this package, what `flowc --help` says)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("run", "Run a flow on this machine."),
+    "check": ("check", "Check a flow and report every fault at once."),
+    "ir": ("check", "Print the flow's intermediate representation."),
+    "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
+    "runs": ("read", "List runs."),
+    "logs": ("read", "Print what tasks wrote to stdout and stderr."),
+    "dump": ("read", "Print the artifacts of a task."),
+    "doctor": ("doctor", "Say what is installed and what is missing for which command."),
+}
+FLOW_COMMANDS = ("run", "check")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are in modules of this package; the help is known without importing them."""
+
+    def __init__(self, commands: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._lazy = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return None
+        command = getattr(import_module(f"flowc.cli.{self._lazy[cmd_name][0]}"), f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := _closest(args[0], self._lazy):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
+            raise
+
+
+def _closest(name: str, names: Mapping[str, object]) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, names, n=1)), None)
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"flowc {__version__}")
+        ctx.exit()
+
+
+def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str) -> LazyGroup:
+    version = click.Option(
+        ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+    )
+    return LazyGroup(commands, name=name, help=text, params=[version], context_settings={"max_content_width": 100})
+
+
+def main() -> None:
+    """The program `flowc`."""
+    text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
+    _group("flowc", COMMANDS, text).main(prog_name="flowc")
+
+
+def flow_main(cls: type) -> None:
+    """The command line of a flow's own file: `python flow.py run`."""
+    from flowc_runtime import loader
+
+    if loader.executing is not None:
+        from flowc.cli.common import refuse_unguarded
+
+        refuse_unguarded(cls)
+    if cls.__module__ == "__main__":
+        loader.adopt_main()
+    commands = {name: COMMANDS[name] for name in FLOW_COMMANDS}
+    group = _group(sys.argv[0], commands, (cls.__doc__ or f"The flow {cls.__name__}.").strip())
+    group.main(prog_name=f"python {sys.argv[0]}", obj=cls)

@@ -1,0 +1,44 @@
+"""`flowc check` and `flowc ir`."""
+
+from __future__ import annotations
+
+import click
+
+from flowc.cli.common import load_flow
+
+flow_argument = click.argument("file", metavar="FLOW", required=False)
+class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+
+
+@click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
+@flow_argument
+@class_option
+@click.pass_context
+def check_command(ctx: click.Context, file: str | None, class_name: str | None) -> None:
+    """Check a flow."""
+    flow = load_flow(ctx, _required(ctx, file), class_name).flow
+    click.echo(f"{flow.name}: {len(flow.nodes)} steps, no faults")
+
+
+@click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")
+@flow_argument
+@class_option
+@click.option("--text", is_flag=True, help="Print it for people.")
+@click.pass_context
+def ir_command(ctx: click.Context, file: str | None, class_name: str | None, text: bool) -> None:
+    """Print the IR."""
+    from flowc.ir.schema import dumps
+    from flowc.ir.text import print_flow
+
+    flow = load_flow(ctx, _required(ctx, file), class_name).flow
+    click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
+
+
+def _required(ctx: click.Context, file: str | None) -> str | None:
+    """`python flow.py check` names no file; `flowc check` has to."""
+    own = ctx.find_object(type) is not None
+    if file is None and not own:
+        raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
+    if file is not None and own:
+        raise click.UsageError(f"unexpected argument {file!r}: the flow is this file's", ctx)
+    return file

@@ -1,0 +1,82 @@
+"""`flowc compile`: a flow as the manifests of an orchestrator."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
+
+if TYPE_CHECKING:
+    from flowc.backends.argo import Settings
+
+# The settings that an environment variable can give, so that a team writes them once.
+VARIABLES = {
+    "image": "FLOWC_IMAGE",
+    "store": "FLOWC_CLUSTER_STORE",
+    "namespace": "FLOWC_NAMESPACE",
+    "service_account": "FLOWC_SERVICE_ACCOUNT",
+}
+
+
+@click.command(
+    "compile",
+    help="Compile FLOW to Argo: a WorkflowTemplate, its code as a ConfigMap, and a CronWorkflow if it has a @schedule.",
+)
+@click.argument("file", metavar="FLOW")
+@click.option("--target", type=click.Choice(["argo"]), default="argo", show_default=True, help="The orchestrator.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, not to stdout.")
+@click.option("--image", metavar="IMAGE", help="What every task runs in [$FLOWC_IMAGE].")
+@click.option("--store", metavar="URL", help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE].")
+@click.option("--namespace", metavar="NAME", help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE].")
+@click.option("--service-account", metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT].")
+@click.option("--kind", type=click.Choice(["template", "workflow", "cron"]), help="What to make [default: template].")
+@click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+@click.pass_context
+def compile_command(
+    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: str | None
+) -> None:
+    """Compile a flow."""
+    found = load_flow(ctx, file, class_name)
+    text = _compile_argo(found, given)
+    if output is None:
+        sys.stdout.buffer.write(text.encode())
+        return
+    path = Path(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
+
+
+def _compile_argo(found: Any, given: dict[str, str | None]) -> str:
+    from flowc.backends import BackendError
+    from flowc.backends.argo import compile_flow
+    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+
+    try:
+        flow = resolve_defaults(found.flow, found.cls, user_name=user_name())
+        return compile_flow(flow, found.package, _settings(given)).to_yaml()
+    except (DefaultError, BackendError) as error:
+        report(error.diagnostics, found.package.root)
+        raise SystemExit(FAULTY) from None
+    except ModuleNotFoundError as error:
+        if error.name not in ("hera", "yaml"):
+            raise
+        fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
+
+
+def _settings(given: dict[str, str | None]) -> Settings:
+    """The command line, then the environment, then the defaults."""
+    from flowc.backends.argo import Settings
+
+    variables = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
+    values: dict[str, Any] = {name: value for name, value in variables.items() if value}
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**values)
+    except ValueError as error:
+        raise click.UsageError(f"setting {error}") from None

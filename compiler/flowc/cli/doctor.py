@@ -1,0 +1,83 @@
+"""`flowc doctor`: what is installed, what is missing for which command, and whose `metaflow` is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from flowc import __version__
+from flowc.cli.common import FAULTY
+
+# what: (the module that is imported, what needs it, how to get it)
+OPTIONAL = {
+    "rich": ("rich", "the progress line on a terminal", "pip install rich"),
+    "cloudpickle": ("cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
+    "hera": ("hera", "flowc compile --target argo", "pip install 'flowc[argo]'"),
+    "PyYAML": ("yaml", "flowc compile --target argo", "pip install 'flowc[argo]'"),
+}
+
+
+class Finding(NamedTuple):
+    """One line of the report; `bad` makes the exit code 1."""
+
+    mark: str
+    text: str
+    bad: bool = False
+
+
+@click.command("doctor", help="Say what is installed and what is missing for which command; exit code 1 on a conflict.")
+def doctor_command() -> None:
+    """Examine the installation."""
+    findings = [
+        Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
+        _metaflow(),
+        *_distributions(),
+        *(_optional(name) for name in OPTIONAL),
+        _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
+        _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
+    ]
+    for finding in findings:
+        click.echo(f"{finding.mark:>7}  {finding.text}")
+    if any(finding.bad for finding in findings):
+        raise SystemExit(FAULTY)
+
+
+def _metaflow() -> Finding:
+    """Whose `metaflow` an import finds."""
+    spec = util.find_spec("metaflow")
+    place = Path(spec.origin).parent if spec is not None and spec.origin else None
+    if place is not None and (place / "_unsupported.py").is_file():
+        return Finding("ok", f"metaflow is flowc's, in {place}")
+    return Finding("BAD", f"`import metaflow` finds another one, in {place}: flows would not be flowc's", bad=True)
+
+
+def _distributions() -> list[Finding]:
+    """Another distribution that installs a `metaflow` overwrites our files or is overwritten, whoever came last."""
+    others = [name for name in metadata.packages_distributions().get("metaflow", []) if name != "flowc"]
+    return [
+        Finding("BAD", f"the distribution '{name}' installs a `metaflow` as well: pip uninstall {name}", bad=True)
+        for name in sorted(set(others))
+    ]
+
+
+def _optional(name: str) -> Finding:
+    module, purpose, how = OPTIONAL[name]
+    if util.find_spec(module) is None:
+        return Finding("missing", f"{name}, for {purpose}: {how}")
+    return Finding("ok", f"{name} {_version(name)}, for {purpose}")
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(of unknown version)"
+
+
+def _platform(name: str, there: bool, otherwise: str) -> Finding:
+    return Finding("ok", name) if there else Finding("note", f"no {name}: {otherwise}")

@@ -1,0 +1,42 @@
+"""The one error at the end of a failed run: which task, why, where in the user's code, and how to read its log."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flowc_runtime.index import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from flowc_emulator.supervisor import Failure
+    from flowc_runtime.store import RunStore
+
+
+def render_failure(failures: Sequence[Failure], run: RunStore, root: Path) -> str:
+    """As a diagnostic of the flow's source, with the user's frames only, outermost first."""
+    first, *others = failures
+    job, error = first.job, first.error
+    attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
+    kind = error["type"].removeprefix("flowc_runtime.errors.")
+    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {kind}: {error['message']}"]
+    for frame in error.get("frames", []):
+        lines.append(f"  --> {_relative(frame['file'], root)}:{frame['line']} in {frame['function']}")
+        if frame["text"]:
+            lines.append(f"{frame['line']} | {frame['text']}")
+    if others:
+        names = ", ".join(other.job.task for other in others[:5])
+        lines.append(f"note: failed as well: {names}{' …' if len(others) > 5 else ''}")
+    lines.append(f"log: flowc logs {run.flow}/{run.id}/{job.step}/{job.path}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _task(path: str) -> str:
+    return "" if path == ROOT else f" (task {path})"
+
+
+def _relative(file: str, root: Path) -> str:
+    """The file as seen from the working directory, if it is below the flow's directory."""
+    return os.path.relpath(file) if file.startswith(f"{root}/") else file

@@ -1,0 +1,161 @@
+"""`flowc runs`, `flowc logs`, `flowc dump`: what runs have left in the store."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import fail, find_run, open_store, store_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_runtime.records import AttemptRecord
+    from flowc_runtime.store import RunStore
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command("runs", help="List the runs of FLOW, or of all flows, newest first.")
+@click.argument("flow", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@json_option
+@store_option
+def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | None) -> None:
+    """List runs."""
+    store = open_store(store_url)
+    if flow is not None and flow not in store.flows():
+        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+    found = sorted((run, name) for name in ([flow] if flow else store.flows()) for run in store.runs(name))
+    rows = [_run_row(store.run(name, run)) for run, name in found[: -limit - 1 : -1]]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif not rows:
+        click.echo(f"no runs in {store.objects.url}", err=True)
+    else:
+        _table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
+
+
+def _run_row(run: RunStore) -> dict[str, Any]:
+    record, status = run.record(), status_of(run)
+    took = None if status["state"] == "running" else round(status["changed"] - record["created"], 3)
+    return {
+        "pathspec": f"{run.flow}/{run.id}",
+        "state": status["state"],
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record["created"])),
+        "took": f"{took:.1f} s" if took is not None else "",
+        "why": (f"{status['failed']}: " if "failed" in status else "") + status.get("message", "").partition("\n")[0],
+        "user": record["user"],
+        "parameters": record["parameters"],
+        "seconds": took,
+    }
+
+
+def status_of(run: RunStore) -> Any:
+    """The run's status; a run whose process is gone without a word was killed together with its guardian."""
+    from flowc_runtime.process import is_alive
+
+    status = run.status()
+    if status["state"] == "running" and is_alive(run.record()["process"]) is False:
+        return {"state": "killed", "changed": status["changed"], "message": "its process is gone"}
+    return status
+
+
+def _table(rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@click.command("logs", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
+@click.argument("pathspec")
+@click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
+@click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
+@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
+@store_option
+def logs_command(pathspec: str, only: Any, attempt: int | None, store_url: str | None) -> None:
+    """Print logs: of one task as its bytes are, of several with a prefix to each line."""
+    from flowc_runtime.logs import chunks, lines
+
+    found = find_run(open_store(store_url), pathspec)
+    single = found.path is not None
+    shown = 0
+    for step, path, number in _attempts(found.run, found.step, found.path):
+        if attempt is not None and number != attempt:
+            continue
+        shown += 1
+        log = _log(found.run, step, path, number)
+        prefix = b"" if single else f"[{step}/{path}{f' #{number}' if number > 1 else ''}] ".encode()
+        for _, stream, data in chunks(log) if single else lines(log, only):
+            if only is None or stream == only:
+                out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+                out.write(prefix + data + (b"\n" if prefix and not data.endswith(b"\n") else b""))
+                out.flush()
+    if not shown:
+        fail(f"{pathspec} has no attempt {attempt}")
+
+
+def _attempts(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
+    from flowc.ir.schema import loads
+
+    order = [node.id for node in loads(run.ir()).nodes]
+    steps = [step] if step is not None else sorted(run.steps(), key=order.index)
+    for name in steps:
+        for task, numbers in run.attempts(name).items():
+            if path in (None, task):
+                yield from ((name, task, number) for number in numbers)
+
+
+def _log(run: RunStore, step: str, path: str, attempt: int) -> bytes:
+    from flowc_runtime.errors import NotFound
+
+    try:
+        return run.objects.get(run.log_key(step, path, attempt))
+    except NotFound:  # it printed nothing
+        return b""
+
+
+@click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")
+@click.argument("pathspec")
+@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
+              help="Characters of a value to print.")  # fmt: skip
+@json_option
+@store_option
+def dump_command(pathspec: str, max_value_size: int, as_json: bool, store_url: str | None) -> None:
+    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
+    found = find_run(open_store(store_url), pathspec, least=3)
+    assert found.step is not None
+    paths = [found.path] if found.path is not None else list(found.run.attempts(found.step))
+    records = [_task_record(found.run, found.step, path) for path in paths]
+    if as_json:
+        click.echo(json.dumps(records, indent=2))
+        return
+    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    for record in records:
+        click.echo(f"{record['flow']}/{record['run']}/{record['step']}/{record['path']}")
+        for name, ref in record["artifacts"].items():
+            click.echo(f"  {name}: {ref['type']}, {ref['size']:,} bytes = {_value(found.run, ref, max_value_size)}")
+
+
+def _task_record(run: RunStore, step: str, path: str) -> AttemptRecord:
+    from flowc_runtime.errors import NotFound
+
+    try:
+        return run.task(step, path)
+    except NotFound:
+        fail(f"task {step}/{path} has not finished, so it has no artifacts", f"flowc logs {run.flow}/{run.id}/{step}")
+
+
+def _value(run: RunStore, ref: Any, limit: int) -> str:
+    from flowc_runtime.codecs import load_value
+    from flowc_runtime.errors import ArtifactError
+
+    try:
+        text = repr(load_value(run.objects, ref))
+    except ArtifactError as error:
+        return f"{ref['repr']} ({error})"
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

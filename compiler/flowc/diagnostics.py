@@ -1,0 +1,213 @@
+"""Diagnostics as text for people, and every code there is. docs/errors.md explains each code."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from flowc.ir.diagnostic import Diagnostic
+    from flowc.ir.model import Span
+
+# A code is never reused for another fault. The IR's own checks (flowc.ir imports nothing of ours) spell theirs out; a
+# test keeps this list, the sources, tests/errors and docs/errors.md equal.
+
+# the file
+SYNTAX_ERROR: Final = "syntax-error"
+IMPORT_FAILED: Final = "import-failed"
+UNKNOWN_NAME: Final = "unknown-name"
+UNSUPPORTED_FEATURE: Final = "unsupported-feature"
+NO_FLOW: Final = "no-flow"
+MANY_FLOWS: Final = "many-flows"
+PACKAGE_TOO_LARGE: Final = "package-too-large"
+# steps
+NO_START: Final = "no-start"
+NO_END: Final = "no-end"
+NO_SOURCE: Final = "no-source"
+STEP_SIGNATURE: Final = "step-signature"
+STEP_NOT_PLAIN: Final = "step-not-plain"
+MISSING_STEP_DECORATOR: Final = "missing-step-decorator"
+DUPLICATE_STEP: Final = "duplicate-step"
+RESERVED_NAME: Final = "reserved-name"
+# transitions
+MISSING_NEXT: Final = "missing-next"
+NEXT_NOT_LAST: Final = "next-not-last"
+SEVERAL_NEXTS: Final = "several-nexts"
+NEXT_ARGUMENT: Final = "next-argument"
+END_WITH_NEXT: Final = "end-with-next"
+UNKNOWN_STEP: Final = "unknown-step"
+FOREACH_NAME: Final = "foreach-name"
+FOREACH_TWO_STEPS: Final = "foreach-two-steps"
+DUPLICATE_BRANCH: Final = "duplicate-branch"
+# the graph
+CYCLE: Final = "cycle"
+UNREACHABLE_STEP: Final = "unreachable-step"
+JOIN_WITHOUT_INPUTS: Final = "join-without-inputs"
+INPUTS_WITHOUT_SPLIT: Final = "inputs-without-split"
+SPLIT_WITHOUT_JOIN: Final = "split-without-join"
+FOREIGN_JOIN: Final = "foreign-join"
+EMPTY_BRANCH: Final = "empty-branch"
+WRONG_JOIN: Final = "wrong-join"
+# decorators
+UNKNOWN_ARGUMENT: Final = "unknown-argument"
+BAD_ARGUMENT: Final = "bad-argument"
+BAD_SCHEDULE: Final = "bad-schedule"
+BAD_POLICY: Final = "bad-policy"
+DUPLICATE_DECORATOR: Final = "duplicate-decorator"
+MISPLACED_DECORATOR: Final = "misplaced-decorator"
+CATCH_ON_FOREACH: Final = "catch-on-foreach"
+# parameters
+BAD_PARAMETER: Final = "bad-parameter"
+BAD_DEFAULT: Final = "bad-default"
+PARAMETER_CLASH: Final = "parameter-clash"
+ASSIGNED_PARAMETER: Final = "assigned-parameter"
+
+CODES: frozenset[str] = frozenset(
+    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
+)
+
+
+class InternalError(Exception):
+    """A broken invariant of ours, never a fault of the user's flow."""
+
+    def __str__(self) -> str:
+        return f"a bug in flowc: {super().__str__()}"
+
+
+def describe(error: BaseException) -> str:
+    """An exception of the user's in one line, whatever its `__str__` does."""
+    try:
+        lines = str(error).strip().split("\n")
+    except Exception:
+        lines = [""]
+    return f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """As they are shown: by place; each only once."""
+    unique = dict.fromkeys(diagnostics)
+    return tuple(sorted(unique, key=lambda d: (d.span.file, d.span.line, d.span.column, d.code, d.message)))
+
+
+def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = None, color: bool = False) -> str:
+    """All diagnostics as text that ends with a count and a newline.
+
+    `root` is what the spans' files are relative to. With `cwd`, files below it are named relative to it, so that a
+    terminal can open them.
+    """
+    ordered = in_order(diagnostics)
+    sources = _Sources(root)
+    shown = [_render_one(diagnostic, sources, cwd, _Paint(color)) for diagnostic in ordered]
+    count = "1 error" if len(ordered) == 1 else f"{len(ordered)} errors"
+    return "\n".join([*shown, f"{count}\n"])
+
+
+class _Paint:
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def __call__(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
+
+
+_RED, _BLUE, _BOLD, _CYAN = "1;31", "34", "1", "36"
+
+
+def _render_one(diagnostic: Diagnostic, sources: _Sources, cwd: Path | None, paint: _Paint) -> str:
+    span = diagnostic.span
+    lines = [
+        f"{paint(_RED, f'error[{diagnostic.code}]')}{paint(_BOLD, f': {diagnostic.message}')}",
+        f"{paint(_BLUE, '  -->')} {_place(span, sources.root, cwd)}",
+        *_excerpt(span, sources.line(span), paint),
+    ]
+    if diagnostic.hint is not None:
+        lines.append(f"{paint(_CYAN, 'hint:')} {diagnostic.hint}")
+    if diagnostic.note is not None:
+        lines.append(f"{paint(_CYAN, 'note:')} {diagnostic.note}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _place(span: Span, root: Path, cwd: Path | None) -> str:
+    if cwd is not None:
+        path = root / span.file
+        if path.is_relative_to(cwd):
+            return f"{path.relative_to(cwd).as_posix()}:{span.line}:{span.column}"
+    return str(span)
+
+
+# -- the line of source and its carets ---------------------------------------------------------------------------------
+
+_TAB = "    "
+_LONGEST = 160
+
+
+def _excerpt(span: Span, line: str | None, paint: _Paint) -> Iterator[str]:
+    if line is None:
+        return
+    start = min(span.column - 1, len(line))
+    end = min(start + span.width, len(line)) if span.width else len(line.rstrip())
+    before, marked, after = _shown(line[:start]), _shown(line[start:end]), _shown(line[end:])
+    if _columns(before) > _LONGEST // 2:  # a long line is shown from its fault on
+        before = "… "
+    room = max(_LONGEST - len(before), 1)
+    number = str(span.line)
+    text = (before + marked + after).rstrip()
+    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    carets = "^" * max(min(_columns(marked), room), 1)
+    yield f"{paint(_BLUE, number + ' |')} {cut}"
+    yield f"{paint(_BLUE, ' ' * len(number) + ' |')} {' ' * _columns(before)}{paint(_RED, carets)}"
+
+
+def _shown(text: str) -> str:
+    """Text that takes its place on a terminal and does nothing to it: no tabs, no control characters."""
+    return "".join(_TAB if char == "\t" else char if char.isprintable() else "�" for char in text)
+
+
+def _columns(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+class _Sources:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files: dict[str, list[str]] = {}
+
+    def line(self, span: Span) -> str | None:
+        if span.file not in self.files:
+            self.files[span.file] = self._read(span.file)
+        lines = self.files[span.file]
+        return lines[span.line - 1] if 0 < span.line <= len(lines) else None
+
+    def _read(self, file: str) -> list[str]:
+        # A step inherited from an installed package stands in a file relative to an entry of sys.path.
+        for base in (str(self.root), *sys.path):
+            try:
+                return split_lines((Path(base) / file).read_bytes())
+            except OSError:
+                continue
+        return []
+
+
+def decode(content: bytes) -> str:
+    """A Python source as text with `\\n` line ends; what cannot be decoded is replaced, never raised."""
+    if b"coding" in content[:200]:
+        from importlib.util import decode_source  # imports tokenize and re
+
+        try:
+            return decode_source(content)
+        except (SyntaxError, UnicodeDecodeError):
+            pass
+    return content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def split_lines(content: bytes) -> list[str]:
+    """The lines as Python counts them: a form feed or U+2028 ends none."""
+    return decode(content).split("\n")

@@ -1,0 +1,60 @@
+"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, must not hide a part of the flow."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from flowc import diagnostics as codes
+from flowc.frontend.decorators import Reader
+from flowc.frontend.names import FLOW_API
+from flowc.ir.diagnostic import Diagnostic
+from metaflow.parameters import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.frontend.steps import Members, Method
+    from flowc.ir import Span
+
+_RENAME = "give the artifact another name"
+
+
+def check_artifacts(steps: Mapping[str, Method], members: Members) -> Iterator[Diagnostic]:
+    """Every artifact named in a step that has the name of something else."""
+    for method in steps.values():
+        for name, span in _named(method):
+            fault = _fault(name, span, steps, members)
+            if fault is not None:
+                yield fault
+
+
+def _named(method: Method) -> Iterator[tuple[str, Span]]:
+    for node in ast.walk(method.tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
+                owner == method.self_name
+            ):
+                yield name, method.source.span(node)
+    reader = Reader(method.source, method.tree, [])
+    for applied in method.applied:
+        var = applied.kwargs.get("var")
+        if applied.name == "catch" and isinstance(var, str):
+            yield var, reader.span(applied, "var")
+
+
+def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:
+    value, _ = members.get(name, (None, object))
+    if isinstance(value, Parameter):
+        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
+                          span=span, hint="keep the changed value under another name")  # fmt: skip
+    if name in FLOW_API:
+        reason = "flows use that name"
+    elif name in steps:
+        reason = "a step has that name"
+    elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
+        reason = "the class defines it, for every task alike"
+    else:
+        return None
+    message = f"an artifact cannot be called '{name}': {reason}"
+    return Diagnostic(code=codes.RESERVED_NAME, message=message, span=span, hint=_RENAME)

@@ -1,0 +1,219 @@
+"""The front end of the Metaflow API: a file with a FlowSpec -> IR, with every fault of it at once.
+
+The user's module is imported, which reads its decorators and parameters; its steps' trees say how they are left. No
+step and no default function is ever run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from flowc import diagnostics as codes
+from flowc.diagnostics import InternalError, in_order
+from flowc.frontend.artifacts import check_artifacts
+from flowc.frontend.decorators import check_misplaced, policies
+from flowc.frontend.graph import Candidates, connect
+from flowc.frontend.imports import check_imports, import_fault, syntax_fault
+from flowc.frontend.names import did_you_mean, listed
+from flowc.frontend.parameters import check_shadowed, read_parameters
+from flowc.frontend.schedule import read_schedule
+from flowc.frontend.source import Source, Sources
+from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
+from flowc.ir import Code, Flow, Node, Span
+from flowc.ir import Method as RunMethod
+from flowc.ir.diagnostic import Diagnostic
+from flowc.ir.verify import verify
+from flowc.package import Package, PackageTooLargeError, collect, pack
+from flowc_runtime.loader import load_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+    from flowc.frontend.steps import Method
+    from flowc.ir import Transition
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What a file holds: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
+
+    package: Package
+    flow: Flow | None = None
+    cls: type | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def load(path: Path, *, class_name: str | None = None) -> Loaded:
+    """Import the file `path` and lower its flow, or the one called `class_name`.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    path = path.resolve()
+    package, fault = _collect(path)
+    if fault is not None:
+        return Loaded(package=package, diagnostics=(fault,))
+    sources = Sources(package.root, dict(package.files))
+    try:
+        source = sources.parse(path.name, dict(package.files)[path.name])
+    except (SyntaxError, ValueError) as error:
+        return Loaded(package=package, diagnostics=(syntax_fault(error, sources, path.name),))
+    faults = check_imports(source)
+    if faults:
+        return Loaded(package=package, diagnostics=in_order(faults))
+    try:
+        module = load_module(package.root, path.name)
+    except (Exception, SystemExit) as error:
+        return Loaded(package=package, diagnostics=(import_fault(error, sources, str(path)),))
+    chosen = _choose(module, source, class_name)
+    if isinstance(chosen, Diagnostic):
+        return Loaded(package=package, diagnostics=(chosen,))
+    return _lower(*chosen, source, sources, package)
+
+
+def load_class(cls: type) -> Loaded:
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if file is None:
+        raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
+    path = Path(file).resolve()
+    package, fault = _collect(path)
+    if fault is not None:
+        return Loaded(package=package, cls=cls, diagnostics=(fault,))
+    sources = Sources(package.root, dict(package.files))
+    source = sources.of(str(path))
+    if source is None:  # it ran, so it is Python, unless it has changed since
+        raise TypeError(f"{path.name} has changed while it ran and is no longer Python")
+    return _lower(cls.__qualname__, cls, source, sources, package)
+
+
+def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
+    try:
+        return collect(path), None
+    except PackageTooLargeError as error:
+        alone = pack(path.parent, [(path.name, path.read_bytes())])
+        span = Span(path.name, 1, 1)
+        return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+
+
+# -- which class -------------------------------------------------------------------------------------------------------
+
+
+def _choose(module: ModuleType, source: Source, class_name: str | None) -> tuple[str, type] | Diagnostic:
+    """The flow's class and its name in the module."""
+    from metaflow import FlowSpec
+
+    everything = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec
+    }
+    top = Span(source.file, 1, 1)
+    if class_name is not None:
+        if class_name in everything:
+            return class_name, everything[class_name]
+        meant = did_you_mean(class_name, everything)
+        hint = f"did you mean '{meant}'?" if meant else f"it has {', '.join(everything) or 'no flow'}"
+        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} has no flow '{class_name}'", span=top, hint=hint)
+    defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
+    # `if __name__ == "__main__": TrainFlow()` says which flow `python flow.py` is.
+    main = [name for name in _called_in_main(source.tree) if name in everything]
+    bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
+    leaves = [name for name, cls in defined.items() if cls not in bases]
+    for names in (main, leaves):
+        if len(names) == 1:
+            return names[0], everything[names[0]]
+    if not leaves:
+        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} defines no flow", span=top,
+                          hint="write a class that derives from FlowSpec")  # fmt: skip
+    second = source.classes.get(leaves[1])
+    return Diagnostic(
+        code=codes.MANY_FLOWS,
+        message=f"{source.file} defines several flows: {listed(leaves)}",
+        span=source.header(second) if second else top,
+        hint=f"name one: --flow {leaves[0]}",
+    )
+
+
+def _called_in_main(tree: ast.Module) -> list[str]:
+    names: list[str] = []
+    for statement in tree.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=body):
+                for node in (node for inner in body for node in ast.walk(inner)):
+                    match node:
+                        case ast.Call(func=ast.Name(id=name)):
+                            names.append(name)
+    return list(dict.fromkeys(names))
+
+
+# -- lowering ----------------------------------------------------------------------------------------------------------
+
+
+def _lower(name: str, cls: type, source: Source, sources: Sources, package: Package) -> Loaded:
+    from metaflow import FlowSpec
+
+    faults: list[Diagnostic] = []
+    where, tree, home = _place_of(cls, source, sources)
+    members = members_of(cls, FlowSpec)
+    methods, lost = find_methods(members, sources, where, faults)
+    graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    nodes: list[Node] = []
+    for method in graph.steps.values():
+        faults += check_step(method)
+        given = policies(method, graph.next_of[method.name], faults)
+        nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
+    for method in methods.values():
+        if method.name not in graph.steps:
+            check_misplaced(method, faults)
+    faults += check_duplicates(methods)
+    parameters = read_parameters(members, set(graph.steps), sources, faults)
+    faults += check_artifacts(graph.steps, members)
+    schedule = None
+    if tree is not None:
+        faults += check_shadowed(tree, home)
+        schedule = read_schedule(cls, home, tree, faults)
+    if faults:
+        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
+    flow = Flow(
+        name=cls.__name__,
+        code=Code(file=source.file, name=name, digest=package.digest),
+        where=where,
+        start="start",
+        nodes=tuple(nodes),
+        parameters=parameters,
+        schedule=schedule,
+        doc=clean_doc(cls.__dict__.get("__doc__")),
+    )
+    missed = verify(flow)
+    if missed:
+        raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
+    return Loaded(package=package, cls=cls, flow=flow)
+
+
+def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
+    """Where the class is written; a class made by a call has no tree, and is placed at the file's top."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    home = (sources.of(file) if file else None) or source
+    tree = home.classes.get(cls.__qualname__)
+    return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home
+
+
+def _node(method: Method, transition: Transition | None, joins: str | None, given: dict[str, Any]) -> Iterable[Node]:
+    """The node of a step; none where its transition is unknown, which a fault says."""
+    if transition is not None:
+        yield Node(
+            id=method.name,
+            where=method.where,
+            run=RunMethod(name=method.name),
+            next=transition,
+            joins=joins,
+            doc=method.doc,
+            **given,
+        )

@@ -1,0 +1,40 @@
+"""Names: which are reserved, and which one was probably meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What FlowSpec itself is, in Metaflow's public API and in ours: a step, parameter or artifact of that name hides it.
+FLOW_API = frozenset({
+    "foreach_stack", "index", "input", "merge_artifacts", "name", "next", "script_name",
+})  # fmt: skip
+
+# Options that stand beside a flow's parameters, in `flowc run` and in a flow's own `run`; `-` and `_` are the same.
+OPTIONS = frozenset({
+    "flow", "help", "local", "log_format", "max_num_splits", "max_workers", "namespace", "run_id_file", "store", "tag",
+    "with",
+})  # fmt: skip
+
+
+def is_private(name: str) -> bool:
+    """Ours by its look: mangled, special, or the runtime's."""
+    return name.startswith(("__", "_flowc_"))
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one is closest to, if any is close."""
+    if not isinstance(word, str):
+        return None
+    from difflib import get_close_matches  # only once there is a fault
+
+    close = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """`'a', 'b' and 'c'`."""
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

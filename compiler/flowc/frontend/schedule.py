@@ -1,0 +1,122 @@
+"""`@schedule` on a flow's class -> the IR's Schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc import diagnostics as codes
+from flowc.frontend.decorators import STEP_DECORATORS, Kind, Reader
+from flowc.ir import Schedule
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Mapping
+
+    from flowc.frontend.source import Source
+    from flowc.ir import Span
+    from flowc.ir.diagnostic import Diagnostic
+    from metaflow.decorators import Applied
+
+_FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
+_BOOL = Kind("True or False", lambda value: isinstance(value, bool))
+
+
+def _is_crons(value: object) -> bool:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return value is None or (bool(several) and all(isinstance(cron, str) for cron in several))
+
+
+_SCHEDULE: Final[Mapping[str, Kind]] = {
+    "hourly": _BOOL,
+    "daily": _BOOL,
+    "weekly": _BOOL,
+    "cron": Kind("a cron expression as text, or a list of them", _is_crons),
+    "timezone": Kind("a time zone's name as text", lambda value: value is None or isinstance(value, str)),
+}
+_CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * * 0"}
+
+
+def read_schedule(cls: type, source: Source, tree: ast.ClassDef, faults: list[Diagnostic]) -> Schedule | None:
+    """The flow's schedule; that of a base class counts only where the class has none of its own."""
+    reader = Reader(source, tree, faults)
+    found: list[Applied] = []
+    for applied in reversed(applied_to(cls)):
+        if applied.name in STEP_DECORATORS:
+            reader.fault(codes.MISPLACED_DECORATOR, f"@{applied.name} decorates a step, not the flow's class",
+                         reader.span(applied), "put it above a step's `def`")  # fmt: skip
+        else:
+            found.append(applied)
+    for extra in found[1:]:
+        reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @schedule twice", reader.span(extra),
+                     'for several times give one @schedule a list: cron=["…", "…"]')  # fmt: skip
+    if not found:
+        inherited = (a for base in cls.__mro__[1:] for a in applied_to(base) if a.name == "schedule")
+        found = [*inherited][:1]
+    return _read(found[0], reader) if found else None
+
+
+def _read(applied: Applied, reader: Reader) -> Schedule | None:
+    given = reader.arguments(applied, _SCHEDULE)
+    if given is None:
+        return None
+    before = len(reader.faults)
+    crons = _crons(applied, given, reader)
+    timezone = given.get("timezone")
+    if timezone is not None:
+        _check_timezone(applied, timezone, reader)
+    where = reader.span(applied)
+    return Schedule(crons=crons, timezone=timezone, where=where) if len(reader.faults) == before else None
+
+
+def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str, ...]:
+    cron = given.get("cron")
+    chosen = [name for name in _CRONS if given.get(name)] + (["cron"] if cron is not None else [])
+    if len(chosen) > 1:
+        reader.fault(codes.BAD_SCHEDULE, f"@schedule says {' and '.join(chosen)}", reader.span(applied, chosen[1]),
+                     'say one of them; for several times give a list: cron=["…", "…"]')  # fmt: skip
+        return ()
+    if not chosen:
+        if given.get("daily", True):
+            return (_CRONS["daily"],)
+        reader.fault(codes.BAD_SCHEDULE, "@schedule says no time", reader.span(applied),
+                     "give it hourly=True, daily=True, weekly=True or cron=")  # fmt: skip
+        return ()
+    if cron is None:
+        return (_CRONS[chosen[0]],)
+    several = (cron,) if isinstance(cron, str) else tuple(cron)
+    for index, one in enumerate(several):
+        _check_cron(one, reader.span(applied, "cron", index), reader)
+    return several
+
+
+def _check_cron(cron: str, span: Span, reader: Reader) -> None:
+    from flowc.cron import check
+
+    fields = cron.split()
+    if len(fields) == 6 and "?" in (fields[2], fields[4]) and (fields[5] == "*" or fields[5][:2] == "20"):
+        # Metaflow's examples for Step Functions are of this kind: minute first, and a year at the end.
+        five = " ".join(field.replace("?", "*") for field in fields[:5])
+        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is an AWS schedule of six fields, and Argo reads five", span,
+                     f"leave out the year: {five!r}, with days of the week from 0 for Sunday")  # fmt: skip
+        return
+    fault = check(cron)
+    if fault is not None:
+        what, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is not a schedule: {what}", span, hint or _FIELDS)
+
+
+def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(timezone)
+        return
+    except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
+        pass
+    from flowc.cron import check_timezone  # lists every zone there is
+
+    fault = check_timezone(timezone)
+    if fault is not None:
+        message, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, message, reader.span(applied, "timezone"), hint or None)

@@ -1,0 +1,148 @@
+"""Python sources with their trees, and the spans of what stands in them. Each file is parsed once."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from typing import TYPE_CHECKING, final
+
+from flowc.diagnostics import decode
+from flowc.ir import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@final
+class Source:
+    """One file: its tree, and its functions and classes by where they are."""
+
+    def __init__(self, file: str, text: str) -> None:
+        """Raises SyntaxError (or ValueError for a null byte) where `text` is no Python."""
+        self.file = file
+        self.lines = text.split("\n")
+        self.tree = ast.parse(text, file)
+        self.classes: dict[str, ast.ClassDef] = {}
+        self._functions: dict[int, list[Function]] = {}
+        self._index(self.tree.body, "")
+
+    def _index(self, body: list[ast.stmt], prefix: str) -> None:
+        for statement in body:
+            if isinstance(statement, ast.ClassDef):
+                self.classes[prefix + statement.name] = statement
+                self._index(statement.body, f"{prefix}{statement.name}.")
+            elif isinstance(statement, Function):
+                first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
+                self._functions.setdefault(first, []).append(statement)
+                self._index(statement.body, f"{prefix}{statement.name}.<locals>.")
+            else:  # the arms of an `if`, `try`, `with`, …
+                for field in ("body", "orelse", "finalbody"):
+                    self._index(getattr(statement, field, None) or [], prefix)
+                for handler in getattr(statement, "handlers", ()):
+                    self._index(handler.body, prefix)
+
+    def function(self, name: str, first_line: int) -> Function | None:
+        """The function of a code object: `co_firstlineno` is the line of its first decorator."""
+        for found in self._functions.get(first_line, ()):
+            if found.name == name:
+                return found
+        return None
+
+    # -- spans ---------------------------------------------------------------------------------------------------------
+
+    def line(self, number: int) -> str:
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> Span:
+        """The whole of an expression or statement, to the end of its first line."""
+        column = self._column(node.lineno, node.col_offset)
+        one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
+        end = self._column(node.lineno, node.end_col_offset or 0) if one_line else 0
+        return Span(self.file, node.lineno, column, max(end - column, 0))
+
+    def header(self, node: Function | ast.ClassDef) -> Span:
+        """A definition's first line up to its colon."""
+        column = self._column(node.lineno, node.col_offset)
+        line = self.line(node.lineno)
+        return Span(self.file, node.lineno, column, _colon(line, column - 1) - (column - 1))
+
+    def whole_line(self, number: int) -> Span:
+        """What stands in a line."""
+        line = self.line(number)
+        column = len(line) - len(line.lstrip()) + 1
+        return Span(self.file, number, column)
+
+    def _column(self, number: int, offset: int) -> int:
+        """A column in characters from 1: `ast` counts the bytes of UTF-8."""
+        line = self.line(number)
+        return offset + 1 if line.isascii() else len(line.encode()[:offset].decode(errors="replace")) + 1
+
+
+def _colon(line: str, start: int) -> int:
+    """Where the colon of the definition that starts there is; the end of the line if it is further down."""
+    depth, quote = 0, ""
+    for index in range(start, len(line)):
+        char = line[index]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "#":
+            return len(line[:index].rstrip())
+        elif char == ":" and not depth:
+            return index
+    return len(line.rstrip())
+
+
+@final
+class Sources:
+    """The sources that a flow's classes and functions come from, by the file names that Python knows them by."""
+
+    def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
+        self.root = root
+        self._files = files
+        self._parsed: dict[str, Source | None] = {}
+        self._relative: dict[str, str] = {}
+
+    def relative(self, filename: str) -> str:
+        """As spans name it: relative to the root, or to the entry of sys.path that it was imported from."""
+        if filename not in self._relative:
+            self._relative[filename] = self._find_relative(filename)
+        return self._relative[filename]
+
+    def _find_relative(self, filename: str) -> str:
+        path = os.path.realpath(filename)
+        for base in (str(self.root), *sys.path):
+            inside = f"{os.path.realpath(base)}{os.sep}" if base else ""
+            if inside and path.startswith(inside):
+                return path[len(inside) :].replace(os.sep, "/")
+        return path.replace(os.sep, "/")
+
+    def parse(self, file: str, content: bytes) -> Source:
+        """Parse one file of the package. Raises SyntaxError or ValueError."""
+        self._parsed[file] = source = Source(file, decode(content))
+        return source
+
+    def of(self, filename: str) -> Source | None:
+        """The source of a code object's or module's file; None where there is none to read."""
+        file = self.relative(filename)
+        if file not in self._parsed:
+            try:
+                content = self._files.get(file)
+                self._parsed[file] = Source(file, decode(content if content is not None else _read(filename)))
+            except (OSError, SyntaxError, ValueError):
+                self._parsed[file] = None
+        return self._parsed[file]
+
+
+def _read(filename: str) -> bytes:
+    with open(filename, "rb") as file:
+        return file.read()

@@ -1,0 +1,107 @@
+"""The code package: the files that travel with a flow to wherever its tasks run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_BYTES = 10 * 1000 * 1000
+MAX_FILES = 2_000
+
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Package:
+    """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both."""
+
+    root: Path
+    files: tuple[tuple[str, bytes], ...]
+    digest: str
+
+
+class PackageTooLargeError(Exception):
+    """The flow's directory holds more Python than a code package may; the message names where it is."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def collect(flow_file: Path) -> Package:
+    """The flow's file and every `*.py` under its directory.
+
+    Left out: what is hidden, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`,
+    `site-packages` and `*.egg-info`.
+
+    Raises:
+        PackageTooLargeError: more than 10 MB or 2,000 files.
+        OSError: the flow's file cannot be read.
+    """
+    flow_file = flow_file.resolve()
+    root = flow_file.parent
+    found = {flow_file.name: flow_file.stat().st_size}
+    found.update(_scan(str(root), "", frozenset()))
+    if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
+        raise _too_large(root, found)
+    return pack(root, ((name, (root / name).read_bytes()) for name in found))
+
+
+def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
+    """The package of these files: sorted, and named by what they are."""
+    ordered = tuple(sorted(files))
+    digest = sha256()
+    for name, content in ordered:
+        encoded = os.fsencode(name)
+        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths first: no two packages collide
+        digest.update(content)
+    return Package(root, ordered, f"sha256:{digest.hexdigest()}")
+
+
+def _scan(directory: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int]]:
+    """(relative path, size) of each Python file below; `above` are the links followed so far, against cycles."""
+    with os.scandir(directory) as entries:
+        listed = list(entries)
+    if prefix and any(entry.name == "pyvenv.cfg" for entry in listed):
+        return
+    for entry in listed:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        if entry.is_dir():
+            if name in _SKIPPED or name.endswith(".egg-info"):
+                continue
+            inside = above
+            if entry.is_symlink():
+                status = entry.stat()
+                identity = (status.st_dev, status.st_ino)
+                if identity in above or f"{directory}/".startswith(f"{os.path.realpath(entry.path)}/"):
+                    continue
+                inside = above | {identity}
+            if os.access(entry.path, os.R_OK | os.X_OK):
+                yield from _scan(entry.path, f"{prefix}{name}/", inside)
+        elif name.endswith(".py") and entry.is_file():
+            yield f"{prefix}{name}", entry.stat().st_size
+
+
+def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:
+    sizes: dict[str, list[int]] = {}
+    for name, size in found.items():
+        top, slash, _ = name.partition("/")
+        sizes.setdefault(top + slash if slash else "./", []).append(size)
+    share = {top: max(sum(files) / MAX_BYTES, len(files) / MAX_FILES) for top, files in sizes.items()}
+    largest = sorted(sizes, key=lambda top: (-share[top], top))[:3]
+    named = ", ".join(f"{top} ({len(sizes[top]):,} files, {sum(sizes[top]) / 1e6:.1f} MB)" for top in largest)
+    return PackageTooLargeError(
+        f"the code package would have {len(found):,} files and {sum(found.values()) / 1e6:.1f} MB; "
+        f"it may have {MAX_FILES:,} files and {MAX_BYTES // 1_000_000} MB",
+        f"move the flow to a directory of its own; the most is in {named}",
+    )

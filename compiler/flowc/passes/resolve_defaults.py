@@ -1,0 +1,105 @@
+"""Call the functions that give parameters their defaults, once, when a run starts or a flow is compiled.
+
+parameter seed: int = <computed>          ->    parameter seed: int = 42
+seed = Parameter("seed", type=int, default=lambda: 42)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, final
+
+from flowc import diagnostics as codes
+from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.parameters import ParameterError, check_value, to_text
+from metaflow.parameters import Parameter, ParameterContext
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flowc.ir import Flow
+    from flowc.ir import Parameter as IrParameter
+
+
+@final
+class DefaultError(Exception):
+    """Functions that failed to give a default; `diagnostics` has one for each."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
+        self.diagnostics = diagnostics
+
+
+def resolve_defaults(flow: Flow, cls: type, *, given: Collection[str] = (), user_name: str | None = None) -> Flow:
+    """The flow with every computed default filled in, except of the parameters that are `given` values anyway.
+
+    Raises:
+        DefaultError: a function raised, or returned a value of another type.
+    """
+    if not any(parameter.computed for parameter in flow.parameters):
+        return flow
+    functions = {value.name: value.default for value in _parameters(cls)}
+    faults: list[Diagnostic] = []
+    resolved: list[IrParameter] = []
+    for parameter in flow.parameters:
+        if parameter.computed and parameter.name not in given:
+            context = ParameterContext(flow.name, user_name or _user(), parameter.name)
+            parameter = _resolve(parameter, functions[parameter.name], context, faults)
+        resolved.append(parameter)
+    if faults:
+        raise DefaultError(tuple(faults))
+    return replace(flow, parameters=tuple(resolved))
+
+
+def _parameters(cls: type) -> list[Parameter[Any]]:
+    return [value for owner in reversed(cls.__mro__) for value in vars(owner).values() if isinstance(value, Parameter)]
+
+
+def _resolve(parameter: IrParameter, function: Any, context: ParameterContext, faults: list[Diagnostic]) -> IrParameter:
+    try:
+        value = function(context) if _takes_context(function) else function()
+    except Exception as error:
+        message = f"the default of parameter '{parameter.name}' failed: {codes.describe(error)}"
+        note = _raised_at(error)
+        faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, note=note,
+                                 hint="it is called once, when a run starts or the flow is compiled"))  # fmt: skip
+        return parameter
+    if value is None:  # as without a default
+        return replace(parameter, computed=False)
+    try:
+        return replace(parameter, computed=False, default=to_text(check_value(parameter.type, value)))
+    except ParameterError as error:
+        message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
+        faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
+                                 hint=f"let the function return a value of type {parameter.type}"))  # fmt: skip
+        return parameter
+
+
+def _takes_context(function: Any) -> bool:
+    from inspect import Parameter as Argument
+    from inspect import signature
+
+    try:
+        arguments = signature(function).parameters.values()
+    except (TypeError, ValueError):  # a builtin that does not say
+        return False
+    positional = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD, Argument.VAR_POSITIONAL)
+    return any(argument.kind in positional and argument.default is Argument.empty for argument in arguments)
+
+
+def _raised_at(error: Exception) -> str | None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return None
+    return f"raised in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}"
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user id without a name
+        return "unknown"

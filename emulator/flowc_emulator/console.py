@@ -1,0 +1,260 @@
+"""What a run shows: live output of the tasks on stdout, everything about the run on stderr.
+
+On a terminal there is a progress line; elsewhere a plain line for each event; or JSON lines on stdout for programs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from flowc_runtime.failures import signal_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_emulator.scheduler import Job, Scheduler
+    from flowc_runtime.logs import Stream
+    from flowc_runtime.records import ErrorRecord
+
+_PIECE = 1 << 16  # bytes of a line without an end that are held back before they are shown
+
+
+class Console(Protocol):
+    """What the supervisor tells. `live` asks for progress() to be called now and then without an event."""
+
+    live: bool
+
+    def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
+    def task_began(self, job: Job, pid: int) -> None: ...
+    def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
+    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None: ...
+    def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None: ...
+    def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
+    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None: ...
+    def note(self, text: str) -> None: ...
+    def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None: ...
+
+
+def make_console(log_format: str) -> Console:
+    """The console for a `--log-format` of `text` or `json`, and for what stdout and stderr are."""
+    if log_format == "json":
+        return JsonConsole(sys.stdout.buffer)
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    color = terminal and not os.environ.get("NO_COLOR")
+    return TextConsole(sys.stdout.buffer, sys.stderr.buffer, terminal=terminal, color=color)
+
+
+class _Sink:
+    """A stream that may go away: a run does not end because nobody reads what it prints."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file: IO[bytes] | None = file
+
+    def write(self, data: bytes) -> None:
+        if self._file is not None:
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except BrokenPipeError:
+                self._drop()
+
+    def _drop(self) -> None:
+        assert self._file is not None
+        # Python flushes the standard streams when it exits; let it flush into nothing.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._file.fileno())
+        os.close(null)
+        self._file = None
+
+
+class _Lines:
+    """Cuts the output of each task into lines; bytes stay as they are."""
+
+    def __init__(self) -> None:
+        self._rest: dict[tuple[Job, Stream], bytes] = {}
+
+    def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
+        data = self._rest.pop((job, stream), b"") + data
+        *whole, rest = data.split(b"\n")
+        if len(rest) > _PIECE:
+            whole, rest = [*whole, rest], b""
+        if rest:
+            self._rest[job, stream] = rest
+        return whole
+
+    def end(self, job: Job) -> list[tuple[Stream, bytes]]:
+        streams: tuple[Stream, Stream] = ("stdout", "stderr")
+        return [(stream, rest) for stream in streams if (rest := self._rest.pop((job, stream), None)) is not None]
+
+
+class TextConsole:
+    """For people. `terminal` gives the progress line, `color` the colors."""
+
+    def __init__(self, out: IO[bytes], err: IO[bytes], *, terminal: bool, color: bool) -> None:
+        self._out, self._err = _Sink(out), _Sink(err)
+        self._color = color
+        self._lines = _Lines()
+        self._progress = _ProgressLine(self._err, color=color) if terminal else None
+        self.live = terminal
+
+    def run_began(self, pathspec: str, workers: int, store: str) -> None:
+        self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
+
+    def task_began(self, job: Job, pid: int) -> None:
+        return  # its end is worth a line, or its failure
+
+    def output(self, job: Job, stream: Stream, data: bytes) -> None:
+        self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
+
+    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+        self._show(self._lines.end(job), job)
+        if caught:
+            self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
+        elif self._progress is None:
+            self._say(f"done {job.task} in {seconds:.1f} s")
+
+    def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
+        self._show(self._lines.end(job), job)
+        then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
+        word = self._paint("failed", 33 if follow else 31)
+        first = (error["message"].splitlines() or [""])[0]
+        self._say(f"{word} {job.task} (attempt {job.attempt}){then}: {error['type']}: {first}")
+
+    def interrupted(self, number: int, running: int, *, again: bool) -> None:
+        how = "killing" if again else "ending"
+        self._say(f"{signal_name(number)}: {how} {running} running tasks" + ("" if again else "; once more kills them"))
+
+    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        if self._progress is not None:
+            self._progress.draw(scheduler, running)
+
+    def note(self, text: str) -> None:
+        self._say(f"note: {text}")
+
+    def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None:
+        word = self._paint(state, 32 if state == "succeeded" else 31)
+        self._say(f"{self._paint(pathspec, 1)} {word}: {tasks} tasks in {seconds:.1f} s")
+
+    def _show(self, lines: Sequence[tuple[Stream, bytes]], job: Job) -> None:
+        if not lines:
+            return
+        self._clear()
+        again = f" #{job.attempt}" if job.attempt > 1 else ""
+        prefix = self._paint(f"[{job.task}{again}]", 36).encode() + b" "
+        for stream in ("stdout", "stderr"):
+            mine = b"".join(prefix + line + b"\n" for of, line in lines if of == stream)
+            if mine:
+                (self._out if stream == "stdout" else self._err).write(mine)
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        self._err.write(f"{text}\n".encode(errors="backslashreplace"))
+
+    def _clear(self) -> None:
+        if self._progress is not None:
+            self._progress.clear()
+
+    def _paint(self, text: str, code: int) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+
+class _ProgressLine:
+    """The last line of a terminal, drawn by rich and wiped before anything else is written."""
+
+    def __init__(self, sink: _Sink, *, color: bool) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        self._bar, self._table = ProgressBar, Table
+        self._rich = RichConsole(force_terminal=True, no_color=not color, highlight=False, markup=False)
+        self._sink = sink
+        self._began = time.monotonic()
+        self._drawn = 0.0
+        self._shown = False
+
+    def draw(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        now = time.monotonic()
+        if self._shown and now - self._drawn < 0.05:  # a fast run ends hundreds of tasks a second
+            return
+        self._drawn = now
+        self._rich.width = shutil.get_terminal_size().columns
+        names = ", ".join(job.task for job in running[:3]) + (" …" if len(running) > 3 else "")
+        line = self._table.grid(padding=(0, 1))
+        line.add_column(width=20)
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True, overflow="ellipsis")
+        line.add_row(
+            self._bar(total=scheduler.known, completed=scheduler.done, width=20),
+            f"{scheduler.done}/{scheduler.known} tasks  {now - self._began:.0f} s",
+            names,
+        )
+        with self._rich.capture() as capture:
+            self._rich.print(line, end="")
+        self._sink.write(b"\r\x1b[2K" + capture.get().rstrip("\n").encode())
+        self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            self._sink.write(b"\r\x1b[2K")
+            self._shown = False
+
+
+class JsonConsole:
+    """For programs: one JSON object a line on stdout, each with `time` and `event`.
+
+    The bytes of a task's line are text with every byte that is not UTF-8 as a lone surrogate (`\\udcXX`), so none is
+    lost.
+    """
+
+    live = False
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = _Sink(out)
+        self._lines = _Lines()
+
+    def run_began(self, pathspec: str, workers: int, store: str) -> None:
+        self._event("run_began", run=pathspec, workers=workers, store=store)
+
+    def task_began(self, job: Job, pid: int) -> None:
+        self._event("task_began", job, pid=pid)
+
+    def output(self, job: Job, stream: Stream, data: bytes) -> None:
+        for line in self._lines.add(job, stream, data):
+            self._line(job, stream, line)
+
+    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+        self._end(job)
+        self._event("task_done", job, seconds=round(seconds, 3), caught=caught)
+
+    def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
+        self._end(job)
+        self._event("task_failed", job, type=error["type"], message=error["message"], retried=follow is not None)
+
+    def interrupted(self, number: int, running: int, *, again: bool) -> None:
+        self._event("interrupted", signal=signal_name(number), running=running)
+
+    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        return
+
+    def note(self, text: str) -> None:
+        self._event("note", text=text)
+
+    def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None:
+        self._event("run_ended", run=pathspec, state=state, tasks=tasks, seconds=round(seconds, 3))
+
+    def _end(self, job: Job) -> None:
+        for stream, rest in self._lines.end(job):
+            self._line(job, stream, rest)
+
+    def _line(self, job: Job, stream: Stream, line: bytes) -> None:
+        self._event("output", job, stream=stream, text=line.decode("utf-8", "surrogateescape"))
+
+    def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
+        task = {"step": job.step, "path": job.path, "attempt": job.attempt} if job else {}
+        self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")

@@ -1,0 +1,138 @@
+"""Which task comes next: pure, with no clock, no process and no store, so that any history can be replayed.
+
+Fan-outs are not expanded: the queue holds one entry for fifty thousand items.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+from flowc.ir import Branch, End, Foreach, Goto
+from flowc.ir.model import assert_never
+from flowc_runtime.index import ROOT, item_path, outer_path
+
+if TYPE_CHECKING:
+    from flowc_runtime.index import Graph
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt to make. `last`: no retry follows; `only_catch`: not the user's code, only keeping its failure."""
+
+    step: str
+    path: str
+    attempt: int
+    last: bool
+    only_catch: bool = False
+
+    @property
+    def task(self) -> str:
+        """`step` at the root, `step/path` inside a foreach."""
+        return self.step if self.path == ROOT else f"{self.step}/{self.path}"
+
+
+@dataclass(slots=True)
+class _Items:
+    """The items of a foreach that are not started yet."""
+
+    step: str
+    path: str
+    next: int
+    count: int
+
+
+class Scheduler:
+    """The state of one run. `take` gives what can start; `succeeded` and `failed` say how it went."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._ready: deque[Job | _Items] = deque()
+        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> tasks that it still waits for
+        self.known = 0  # tasks that have become ready so far, done or not
+        self.done = 0
+        self.finished = False
+        self._start(graph.flow.start, ROOT)
+
+    def take(self) -> Job | None:
+        """The next job, None if everything that remains waits for something."""
+        if not self._ready:
+            return None
+        head = self._ready[0]
+        if isinstance(head, Job):
+            self._ready.popleft()
+            return head
+        job = self._first_attempt(head.step, item_path(head.path, head.next))
+        head.next += 1
+        if head.next == head.count:
+            self._ready.popleft()
+        return job
+
+    def succeeded(self, job: Job, count: int = 0) -> None:
+        """The task is done; `count` is the number of items if it opens a foreach."""
+        self.done += 1
+        transition = self._graph.nodes[job.step].next
+        match transition:
+            case End():
+                self.finished = True
+            case Goto(target=target):
+                self._arrive(target, job.path)
+            case Branch(targets=branches):
+                for target in branches:
+                    self._arrive(target, job.path)
+            case Foreach(body=body):
+                self._fan_out(job, body, count)
+            case _:
+                assert_never(transition)
+
+    def failed(self, job: Job, *, died: bool = False, retryable: bool = True) -> Job | None:
+        """The attempt failed; the attempt that follows, None if there is none and the run has failed.
+
+        `died`: the process could not catch its failure itself. The next attempt is queued before anything else.
+        """
+        follow = None
+        if not job.last and retryable:
+            follow = self._attempt(job.step, job.path, job.attempt + 1)
+        elif died and self._graph.nodes[job.step].catch and not job.only_catch:
+            follow = replace(job, attempt=job.attempt + 1, last=True, only_catch=True)
+        if follow is not None:
+            self._ready.appendleft(follow)
+        return follow
+
+    def _start(self, step: str, path: str) -> None:
+        self.known += 1
+        # In front of the fan-outs: an item is brought to its end before the next is begun.
+        self._ready.appendleft(self._first_attempt(step, path))
+
+    def _arrive(self, target: str, path: str) -> None:
+        """A task has ended that leads to `target`; a join starts when the last of those has."""
+        node = self._graph.nodes[target]
+        if node.joins is None:
+            self._start(target, path)
+            return
+        split = self._graph.nodes[node.joins]
+        at = outer_path(path) if isinstance(split.next, Foreach) else path
+        missing = self._missing.get((target, at), len(self._graph.predecessors[target])) - 1
+        if missing:
+            self._missing[target, at] = missing
+        else:
+            self._missing.pop((target, at), None)
+            self._start(target, at)
+
+    def _fan_out(self, job: Job, body: str, count: int) -> None:
+        join = self._graph.join_of[job.step]
+        if not count:
+            self._start(join, job.path)
+            return
+        self._missing[join, job.path] = count
+        self.known += count
+        self._ready.append(_Items(body, job.path, 0, count))
+
+    def _first_attempt(self, step: str, path: str) -> Job:
+        return self._attempt(step, path, 1)
+
+    def _attempt(self, step: str, path: str, attempt: int) -> Job:
+        retry = self._graph.nodes[step].retry
+        return Job(step, path, attempt, last=attempt > (retry.times if retry else 0))

@@ -1,0 +1,47 @@
+"""Random numbers in forked children as they would be in pods.
+
+A pod imports the flow afresh: a generator that the flow seeds on import starts from that seed in every task, any
+other is random in each. A forked child inherits its parent's state instead, so both have to be put right.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Seeds:
+    """What the flow seeded while it was imported."""
+
+    def __init__(self) -> None:
+        self.python = False
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Note whether `random.seed` is called."""
+        original = random.seed
+
+        def seed(*args: Any, **kwargs: Any) -> None:
+            self.python = True
+            original(*args, **kwargs)
+
+        random.seed = seed
+        try:
+            yield
+        finally:
+            random.seed = original
+            self._state = random.getstate()
+
+    def enter_child(self) -> None:
+        """In a forked child: restore what was seeded, renew what was not."""
+        if self.python:  # Python reseeds `random` itself after a fork
+            random.setstate(self._state)
+        numpy = sys.modules.get("numpy.random")
+        # np.random.seed leaves a generator without a seed sequence; one that numpy seeded itself has it.
+        if numpy is not None and numpy.mtrand._rand._bit_generator.seed_seq is not None:
+            numpy.seed()

@@ -1,0 +1,248 @@
+"""The supervisor: forks a process per attempt, pumps its output, and records what the process itself cannot."""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_emulator.guardian import Guardian
+from flowc_emulator.orphans import end_adopted
+from flowc_emulator.scheduler import Job, Scheduler
+from flowc_emulator.seeds import Seeds
+from flowc_runtime import failures, logs
+from flowc_runtime.errors import NO_RETRY
+from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn, this_process
+from flowc_runtime.records import RECORD_VERSION
+from flowc_runtime.task import Assignment, perform_and_report, read_report, record_death
+from flowc_runtime.watch import Ended, Output, Signalled, Watcher, kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_emulator.console import Console
+    from flowc_runtime.index import Graph
+    from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.store import RunStore
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL when a run is interrupted
+TIMEOUT_GRACE = 120.0  # seconds past its timeout after which a task that ignores it is killed, as a pod would be
+REFRESH = 0.2  # seconds between updates of the progress line on a terminal
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a run is made of."""
+
+    run: RunStore
+    graph: Graph
+    cls: type
+    parameters: Mapping[str, Any]
+    user: str
+    max_workers: int
+    seeds: Seeds
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The task that made the run fail."""
+
+    job: Job
+    error: ErrorRecord
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How the run ended: `failures` in the order in which they happened, `signal` if one interrupted it."""
+
+    tasks: int
+    failures: tuple[Failure, ...]
+    signal: int | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task of the flow is done."""
+        return not self.failures and self.signal is None
+
+
+@dataclass(slots=True)
+class _Running:
+    job: Job
+    child: Child
+    began: float
+    timed_out: bool = False
+
+
+class Supervisor:
+    """Runs one plan to its end."""
+
+    def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
+        self._plan = plan
+        self._console = console
+        self._scheduler = Scheduler(plan.graph)
+        self._running: dict[int, _Running] = {}
+        self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
+        self._failures: list[Failure] = []
+        self._signal: int | None = None
+        self._timeout_grace = timeout_grace
+        self._prctl = load_prctl()
+
+    def run(self) -> RunResult:
+        """Run until everything is done, or something failed and what was running has ended."""
+        adopt_orphans(self._prctl)
+        if threading.active_count() > 1:
+            self._console.note("the flow started threads when it was imported; they do not exist in its tasks")
+        gc.collect()
+        gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
+        with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
+            self._guardian = Guardian(self._plan.run, self._watcher.descriptors())
+            try:
+                self._loop()
+            finally:
+                for running in self._running.values():  # only after a bug of ours: nothing is left behind all the same
+                    kill_group(running.child.pid, signal.SIGKILL)
+                end_adopted(keep={self._guardian.pid})
+                self._record_end()
+                self._guardian.dismiss()
+                gc.unfreeze()
+        return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
+
+    def _loop(self) -> None:
+        while True:
+            self._fill()
+            if not self._running:
+                return
+            self._console.progress(self._scheduler, [running.job for running in self._running.values()])
+            for event in self._watcher.poll(self._wait()):
+                match event:
+                    case Output(child, stream, data):
+                        self._output(self._running[child.pid], stream, data)
+                    case Ended():
+                        self._ended(event)
+                    case Signalled(number):
+                        self._interrupt(number)
+            self._kill_overdue()
+
+    def _fill(self) -> None:
+        while len(self._running) < self._plan.max_workers and not self._failures and self._signal is None:
+            job = self._scheduler.take()
+            if job is None:
+                return
+            self._launch(job)
+
+    def _wait(self) -> float | None:
+        """Seconds until something must be done without an event."""
+        waits = [max(0.0, self._deadlines[0][0] - time.monotonic())] if self._deadlines else []
+        if self._console.live:
+            waits.append(REFRESH)
+        return min(waits, default=None)
+
+    # -- one attempt
+
+    def _launch(self, job: Job) -> None:
+        plan = self._plan
+        began = time.time()
+        plan.run.begin(
+            job.step, job.path, job.attempt, {"version": RECORD_VERSION, "began": began, "process": this_process()}
+        )
+        assignment = Assignment(
+            run=plan.run,
+            graph=plan.graph,
+            step=job.step,
+            path=job.path,
+            attempt=job.attempt,
+            cls=plan.cls,
+            parameters=plan.parameters,
+            user=plan.user,
+            last=job.last,
+            only_catch=job.only_catch,
+        )
+
+        def body(control: int) -> int:
+            self._guardian.enter_child()
+            os.environ["FLOWC_RUN"] = plan.run.id
+            plan.seeds.enter_child()
+            return perform_and_report(assignment, control)
+
+        child = spawn(body, prctl=self._prctl, close=self._watcher.descriptors())
+        self._watcher.add(child)
+        self._running[child.pid] = _Running(job, child, began)
+        self._console.task_began(job, child.pid)
+        if timeout := plan.graph.nodes[job.step].timeout:
+            self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
+
+    def _output(self, running: _Running, stream: logs.Stream, data: bytes) -> None:
+        job, run = running.job, self._plan.run
+        run.objects.append(run.log_key(job.step, job.path, job.attempt), logs.frame(time.time(), stream, data))
+        self._console.output(job, stream, data)
+
+    def _ended(self, event: Ended) -> None:
+        running = self._running.pop(event.child.pid)
+        self._guardian.reaped(event.child.pid)
+        job = running.job
+        result = read_report(event.report)
+        if result is not None and result.outcome != "failed":
+            self._scheduler.succeeded(job, result.count)
+            self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
+            return
+        error = result.error if result else None
+        died = error is None
+        if error is None:
+            error = self._record_death(running, event)
+        follow = None
+        if self._signal is None:
+            follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
+        self._console.task_failed(job, error, follow)
+        if follow is None and self._signal is None:
+            self._failures.append(Failure(job, error))
+
+    def _record_death(self, running: _Running, event: Ended) -> ErrorRecord:
+        """The process left no report: say what the kernel says, or why we killed it."""
+        why = None
+        if self._signal is not None:
+            why = f"interrupted by {failures.signal_name(self._signal)}"
+        elif running.timed_out:
+            why = "the process was killed: it went on after its timeout"
+        job, plan = running.job, self._plan
+        attempt = (job.step, job.path, job.attempt)
+        error = record_death(plan.run, plan.graph, attempt, running.began, event, why)
+        self._output(running, "stderr", f"{error['message']}\n".encode())
+        return error
+
+    # -- ending
+
+    def _deadline(self, seconds: float, pid: int, number: int) -> None:
+        heapq.heappush(self._deadlines, (time.monotonic() + seconds, pid, number))
+
+    def _kill_overdue(self) -> None:
+        while self._deadlines and self._deadlines[0][0] <= time.monotonic():
+            _, pid, number = heapq.heappop(self._deadlines)
+            if running := self._running.get(pid):
+                running.timed_out = self._signal is None
+                kill_group(pid, number)
+
+    def _interrupt(self, number: int) -> None:
+        """The first signal asks the tasks to end and waits a little, the second does not wait."""
+        again, self._signal = self._signal is not None, self._signal or number
+        self._console.interrupted(number, len(self._running), again=again)
+        for pid in self._running:
+            kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)
+            self._deadline(GRACE, pid, signal.SIGKILL)
+
+    def _record_end(self) -> None:
+        state = "succeeded" if self._scheduler.finished else "failed"
+        status: Any = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
+        if self._signal is not None:
+            status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._signal)}"}
+        elif self._failures:
+            first = self._failures[0]
+            status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}
+        self._plan.run.set_status(status)

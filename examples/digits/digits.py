@@ -1,0 +1,111 @@
+"""Which model reads handwritten digits best? Nine settings, cross-validated side by side; the best is put to the test.
+
+    python digits.py run
+    python digits.py run --folds 3 --models '{"one neighbour": {"kind": "knn", "n_neighbors": 1}}'
+
+The data comes with scikit-learn: 1,797 images of 8×8 pixels from the UCI "optical recognition of handwritten digits".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import report
+from classifiers import make_classifier
+from sklearn.datasets import load_digits
+from sklearn.metrics import accuracy_score, confusion_matrix
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from threadpoolctl import threadpool_limits
+
+from metaflow import FlowSpec, JSONType, Parameter, catch, current, resources, retry, schedule, step
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "k-NN, 1 neighbour": {"kind": "knn", "n_neighbors": 1},
+    "k-NN, 5 neighbours": {"kind": "knn", "n_neighbors": 5},
+    "SVM, linear": {"kind": "svm", "kernel": "linear"},
+    "SVM, RBF, C=1": {"kind": "svm", "C": 1},
+    "SVM, RBF, C=10": {"kind": "svm", "C": 10},
+    "logistic, C=0.1": {"kind": "logistic", "C": 0.1},
+    "logistic, C=1": {"kind": "logistic", "C": 1},
+    "forest, 50 trees": {"kind": "forest", "n_estimators": 50},
+    "forest, 200 trees": {"kind": "forest", "n_estimators": 200},
+}
+
+
+@schedule(cron="0 6 * * MON-FRI", timezone="America/New_York")
+class DigitsFlow(FlowSpec):
+    """Cross-validate classifiers on images of handwritten digits and test the best on images it has not seen."""
+
+    models = Parameter("models", type=JSONType, default=SETTINGS, help="Settings by name, see classifiers.py.")
+    folds = Parameter("folds", default=5, help="Folds of the cross-validation.")
+    test_size = Parameter("test_size", default=0.25, help="Share of the images to hold out.")
+    seed = Parameter("seed", default=0, help="Seed of the split, the folds and the forests.")
+
+    @step
+    def start(self) -> None:
+        """Load the images and hold some out, the same share of each digit."""
+        images, digits = load_digits(return_X_y=True)
+        self.images, self.test_images, self.digits, self.test_digits = train_test_split(
+            images / 16, digits, test_size=self.test_size, stratify=digits, random_state=self.seed
+        )
+        self.names = list(self.models)
+        print(f"{len(self.digits)} images to train on, {len(self.test_digits)} held out, {len(self.names)} settings")
+        self.next(self.train, foreach="names")
+
+    @catch(var="failure", print_exception=False)  # a setting that does not work does not spoil the others
+    @retry(times=2)
+    @resources(cpu=1, memory=1024)
+    @step
+    def train(self) -> None:
+        """Score one setting by cross-validation."""
+        self.setting = self.input
+        classifier = make_classifier(self.models[self.setting], self.seed)
+        folds = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
+        with threadpool_limits(1):  # there is a task for each core already
+            self.scores = cross_val_score(classifier, self.images, self.digits, cv=folds)
+        print(f"{self.setting}: {self.scores.mean():.4f}")
+        self.next(self.choose)
+
+    @step
+    def choose(self, inputs: Any) -> None:
+        """Pick the setting with the best mean score and train it on all images that were not held out."""
+        self.results = {task.setting: [float(score) for score in task.scores] for task in inputs if not task.failure}
+        self.failures = {task.input: str(task.failure.exception) for task in inputs if task.failure}
+        if not self.results:
+            raise RuntimeError(f"no setting works: {self.failures}")
+        self.best = max(self.results, key=lambda name: report.mean(self.results[name]))
+        # What `start` made goes on unread and uncopied; what is one setting's own ends here.
+        self.merge_artifacts(inputs, include=["images", "digits", "test_images", "test_digits"])
+        self.model = make_classifier(self.models[self.best], self.seed).fit(self.images, self.digits)
+        self.next(self.measure, self.draw)
+
+    @step
+    def measure(self) -> None:
+        """Measure it on the images that were held out."""
+        self.accuracy = float(accuracy_score(self.test_digits, self.model.predict(self.test_images)))
+        self.next(self.conclude)
+
+    @step
+    def draw(self) -> None:
+        """Draw which digits it takes for which others."""
+        matrix = confusion_matrix(self.test_digits, self.model.predict(self.test_images))
+        self.confusion = [[int(count) for count in row] for row in matrix]
+        self.picture = report.draw_svg(self.confusion)
+        self.next(self.conclude)
+
+    @step
+    def conclude(self, inputs: Any) -> None:
+        """Bring the two together: nothing differs between them, so everything can be taken over."""
+        self.merge_artifacts(inputs)
+        self.summary = report.summarize(self.results, self.failures, self.best, self.accuracy, self.confusion)
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        """Show the result."""
+        print(f"Run {current.run_id}: {self.folds}-fold cross-validation on {len(self.digits)} images\n")
+        print(self.summary)
+
+
+if __name__ == "__main__":
+    DigitsFlow()

@@ -1,0 +1,262 @@
+"""The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
+
+Everything else comes by environment: FLOWC_STORE, FLOWC_RUN, FLOWC_IR (the flow's IR), FLOWC_CODE (the code package,
+laid out), FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on).
+
+The process that the container starts only watches: it forks a child for the user's code, so that also a child that is
+killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
+attempt's number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import Foreach
+from flowc.ir.schema import SchemaError, loads
+from flowc_runtime import failures, logs
+from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
+from flowc_runtime.index import Graph, check_path
+from flowc_runtime.process import load_prctl, spawn, this_process
+from flowc_runtime.records import RECORD_VERSION, RunRecord
+from flowc_runtime.store import RunStore, Store
+from flowc_runtime.task import (
+    Assignment,
+    Result,
+    perform_and_report,
+    read_report,
+    record_death,
+    record_failure,
+    refuse,
+    report,
+    say,
+)
+from flowc_runtime.watch import Ended, Output, Watcher, kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.ir import Node
+    from flowc_runtime.process import Child
+    from flowc_runtime.records import ErrorRecord
+
+DEFAULT_OUT = "/tmp/flowc/out"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.errors`."""
+    parser = argparse.ArgumentParser(prog="python -m flowc_runtime", description="flowc's in-pod entrypoint")
+    commands = parser.add_subparsers(dest="command", required=True)
+    task = commands.add_parser("task", help="make one attempt of one task")
+    task.add_argument("step")
+    task.add_argument("--path", required=True, help="the task's index path, such as 0.3")
+    task.add_argument("--retry", required=True, type=int, help="how many attempts the orchestrator made before")
+    finish = commands.add_parser("finish", help="record how the run ended")
+    finish.add_argument("--status", required=True, help="the workflow's phase, such as Succeeded")
+    options = parser.parse_args(arguments)
+    try:
+        graph = Graph(_read_ir(_environment("FLOWC_IR")))
+        run = Store.open(_environment("FLOWC_STORE")).run(graph.flow.name, _environment("FLOWC_RUN"))
+        if options.command == "finish":
+            return _finish(run, options.status)
+        return _Pod(run, graph, graph.node(options.step), check_path(options.path), options.retry).main()
+    except StoreError as error:
+        print(f"flowc: {error}", file=sys.stderr)
+        return INFRASTRUCTURE
+    except FlowcError as error:
+        print(f"flowc: {error}", file=sys.stderr)
+        return NO_RETRY
+
+
+def _environment(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ProtocolError(f"the environment variable {name} is not set")
+    return value
+
+
+def _read_ir(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:
+            return loads(file.read())
+    except (OSError, SchemaError) as error:
+        raise ProtocolError(f"cannot read the IR {path}: {error}") from error
+
+
+class _Pod:
+    """One attempt in a pod: the parent's side, and `_child`, which is the child's."""
+
+    def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
+        self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
+
+    def main(self) -> int:
+        numbers, number_in = os.pipe()
+        with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
+            child = spawn(
+                lambda control: self._child(control, numbers),
+                prctl=load_prctl(),
+                close=(number_in, *watcher.descriptors()),
+            )
+            os.close(numbers)
+            watcher.add(child)
+            began = time.time()
+            try:
+                attempt = self._claim(began)
+                with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
+                    os.write(number_in, str(attempt).encode())
+                os.close(number_in)
+                ended = self._watch(watcher, child, attempt)
+            except BaseException:
+                kill_group(child.pid, signal.SIGKILL)
+                raise
+        return self._conclude(ended, attempt, began)
+
+    def _claim(self, began: float) -> int:
+        """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""
+        attempt = 1
+        record: Any = {"version": RECORD_VERSION, "began": began, "process": this_process()}
+        while not self.run.begin(self.node.id, self.path, attempt, record):
+            attempt += 1
+        return attempt
+
+    def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
+        """Pass the child's output on, to the pod's own log and to the store, until it ends."""
+        key = self.run.log_key(self.node.id, self.path, attempt)
+        while True:
+            for event in watcher.poll():
+                match event:
+                    case Output(_, stream, data):
+                        self.run.objects.append(key, logs.frame(time.time(), stream, data))
+                        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+                        out.write(data)
+                        out.flush()
+                    case Ended():
+                        return event
+                    case _:
+                        kill_group(child.pid, signal.SIGTERM)
+
+    def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
+        """Leave the record that the child could not, the outputs for Argo, and the exit code."""
+        result = read_report(ended.report)
+        if result is None:
+            error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
+            self.run.objects.append(
+                self.run.log_key(self.node.id, self.path, attempt),
+                logs.frame(time.time(), "stderr", f"{error['message']}\n".encode()),
+            )
+            print(f"flowc: {error['message']}", file=sys.stderr)
+            result = Result(outcome="failed", error=error)
+        if result.outcome == "failed":
+            assert result.error is not None
+            follows = self.retry < self._limit() and ended.code != NO_RETRY
+            if not follows:
+                task = f"{self.node.id}/{self.path}"
+                message = result.error["message"]
+                self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
+            return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
+        if isinstance(self.node.next, Foreach):
+            _write_output("count", str(result.count))
+        return OK
+
+    def _retries(self) -> int:
+        return self.node.retry.times if self.node.retry else 0
+
+    def _limit(self) -> int:
+        """How often Argo retries: as the compiled retryStrategy says."""
+        return self._retries() + (1 if self.node.catch else 0)
+
+    # -- in the child
+
+    def _child(self, control: int, numbers: int) -> int:
+        began, code = time.time(), self.graph.flow.code
+        failure: ErrorRecord | None = None
+        cls: type = object
+        try:
+            from flowc_runtime.loader import load_module
+
+            cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
+        except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
+            failure = failures.describe(error, _environment("FLOWC_CODE"))
+        attempt = int(os.read(numbers, 32) or b"0")
+        if not attempt:
+            return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        if failure is not None:
+            say(failure["traceback"])
+            record_failure(
+                self.run, self.graph, (self.node.id, self.path, attempt), began, failure, {"code": USER_FAILED}
+            )
+            report(control, Result(outcome="failed", error=failure))
+            return USER_FAILED
+        try:
+            record = self._begin_run() if self.node.id == self.graph.flow.start else self.run.record()
+        except FlowcError as error:
+            return refuse(error, control)
+        assignment = Assignment(
+            run=self.run,
+            graph=self.graph,
+            step=self.node.id,
+            path=self.path,
+            attempt=attempt,
+            cls=cls,
+            parameters=record["parameters"],
+            user=record["user"],
+            last=self.retry >= self._retries(),
+            only_catch=self.retry > self._retries(),
+        )
+        return perform_and_report(assignment, control)
+
+    def _begin_run(self) -> RunRecord:
+        """Make the run's record, unless an earlier attempt of the start step did."""
+        from flowc_runtime.arguments import read
+
+        kinds = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
+        try:
+            parameters = read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
+        record = RunRecord(
+            version=RECORD_VERSION,
+            flow=self.graph.flow.name,
+            run=self.run.id,
+            created=time.time(),
+            user=os.environ.get("FLOWC_USER", "argo"),
+            target="argo",
+            parameters=parameters,
+            code=self.graph.flow.code.digest,
+            process=this_process(),
+        )
+        with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
+            created = self.run.create(record, file.read())
+        return record if created else self.run.record()
+
+
+def _write_output(name: str, value: str) -> None:
+    directory = os.environ.get("FLOWC_OUT", DEFAULT_OUT)
+    os.makedirs(directory, exist_ok=True)
+    with open(f"{directory}/{name}", "w", encoding="ascii") as file:
+        file.write(value)
+
+
+def _finish(run: RunStore, phase: str) -> int:
+    """Record the end of the run. Exits 0 also when that fails: an exit handler that fails would fail the workflow."""
+    try:
+        status = run.status()
+        if phase == "Succeeded":
+            run.set_status({"state": "succeeded", "changed": time.time()})
+        elif status["state"] == "running":
+            run.set_status({"state": "failed", "changed": time.time(), "message": f"the workflow ended as {phase}"})
+        print(f"run {run.flow}/{run.id}: {phase}")
+    except FlowcError as error:
+        print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Values of flow parameters as the text of Argo parameters, and back.
+
+Argo damages text in two ways: `{{` starts a template tag (even in a value that was itself substituted), and a character
+that Go's `strconv.Quote` does not take as printable makes the Workflow invalid. So a default is encoded in a form that
+has neither. A string that is safe stands for itself, so that `argo submit -p name=Bob` does what it says. The pod gets
+all values together, in base64: what people type at submission is encoded by nobody, and is to arrive as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.parameters import parse_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir.model import ParameterType as Kind
+
+MARKER = "json:"
+_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_TAG = re.compile(r"\{(?=\{)")
+
+
+def encode(kind: Kind, value: object) -> str:
+    """The text of a value, None included; it has no `{{` and only printable characters."""
+    if isinstance(value, str) and kind == "str" and _is_safe(value):
+        return value
+    marked = kind == "str" or (value is None and kind != "json")
+    return f"{MARKER if marked else ''}{_json(value)}"
+
+
+def decode(kind: Kind, text: str) -> Any:
+    """The value of a text: of `encode`, or typed by a person after `argo submit -p name=`.
+
+    Raises:
+        ValueError: the text is no value of this kind.
+    """
+    if text.startswith(MARKER):
+        return _of_kind(kind, json.loads(text[len(MARKER) :]))
+    return parse_value(kind, text)
+
+
+def argument_name(name: str) -> str:
+    """The Argo parameter's name: the flow parameter's own, or `x-` and its UTF-8 bytes where Argo would not take it.
+
+    `json` is one: its tag `{{workflow.parameters.json}}` is that of all parameters together.
+    """
+    if _NAME.fullmatch(name) and name != "json" and not name.startswith("x-"):
+        return name
+    return f"x-{name.encode().hex()}"
+
+
+def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """The values of a flow's parameters from Argo's `workflow.parameters.json`, as it is or in base64.
+
+    Parameters of the workflow that are not the flow's are left out.
+
+    Raises:
+        ValueError: a parameter is missing, or its text is no value of its kind.
+    """
+    passed = text if text.startswith("[") else base64.b64decode(text)
+    texts = {entry["name"]: entry.get("value", "") for entry in json.loads(passed)}
+    values = {}
+    for name, kind in kinds.items():
+        if argument_name(name) not in texts:
+            raise ValueError(f"parameter '{name}' is missing")
+        try:
+            values[name] = decode(kind, texts[argument_name(name)])
+        except ValueError as error:
+            raise ValueError(f"parameter '{name}': {error}") from error
+    return values
+
+
+def _is_safe(text: str) -> bool:
+    return (
+        text.isprintable()
+        and not text.startswith(MARKER)
+        and "{{" not in text
+        and not any(char > "\uffff" for char in text)
+    )
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # In compact JSON these can only stand inside strings, where every character has an escape. Beyond the BMP all are
+    # escaped: whether Go prints one depends on its Unicode version, and only there it would write invalid JSON.
+    return "".join(
+        char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
+    )
+
+
+def _escape(char: str) -> str:
+    return f"\\u{ord(char):04x}" if char <= "\uffff" else json.dumps(char)[1:-1]  # a pair of surrogates
+
+
+def _of_kind(kind: Kind, value: Any) -> Any:
+    match kind, value:
+        case (_, None) | ("json", _) | ("str", str()) | ("bool", bool()) | ("float", float()):
+            return value
+        case (("int" | "float"), int()) if not isinstance(value, bool):
+            return value if kind == "int" else float(value)
+    raise ValueError(f"{json.dumps(value)} is not of type {kind}")

@@ -1,0 +1,33 @@
+"""Errors of the runtime, and the exit codes by which an orchestrator tells them apart."""
+
+from __future__ import annotations
+
+# What the in-pod entrypoint exits with. 64 is never used: Argo's executor reserves it for its own failures.
+OK = 0
+USER_FAILED = 1  # the user's code failed: retry if retries are left
+INFRASTRUCTURE = 75  # sysexits' EX_TEMPFAIL: the store or the machine failed, not the flow
+NO_RETRY = 79  # the same would happen again: `expression: lastRetry.exitCode != '79'`
+
+
+class FlowcError(Exception):
+    """Base of the errors that are told to a user in one line, without a traceback of ours."""
+
+
+class NotFound(FlowcError):
+    """There is no such object, run, task or artifact in the store."""
+
+
+class StoreError(FlowcError):
+    """The store could not be read or written, or holds something damaged."""
+
+
+class ArtifactError(FlowcError):
+    """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
+
+
+class ProtocolError(FlowcError):
+    """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
+
+
+class StepTimeout(Exception):
+    """The step ran longer than its @timeout allows; raised inside the step, so that its own code and @catch see it."""

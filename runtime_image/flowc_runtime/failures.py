@@ -1,0 +1,191 @@
+"""Why an attempt failed, as records, messages and `@catch` have it."""
+
+from __future__ import annotations
+
+import linecache
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.codecs import type_name
+from flowc_runtime.errors import ArtifactError, FlowcError
+
+if TYPE_CHECKING:
+    from flowc.ir import Node
+    from flowc_runtime.records import ErrorRecord, Exit, Frame
+    from flowc_runtime.store import RunStore
+
+_OURS = __file__.rpartition("/")[0] + "/"
+_LIMIT = 16_000  # characters of a message or traceback that a record keeps
+
+
+class Caught:
+    """The failure of a step as `@catch(var=…)` stores it: what it was, in words that outlive its own class."""
+
+    def __init__(self, error: ErrorRecord) -> None:
+        self.type = error.get("type", "")
+        self.message = error.get("message", "")
+        self.exception = error.get("repr", "")
+        self.traceback = error.get("traceback", "")
+
+    def __repr__(self) -> str:
+        return self.exception
+
+    def __str__(self) -> str:
+        return self.traceback or self.exception
+
+
+def describe(error: BaseException, root: str, step: tuple[type, Node] | None = None) -> ErrorRecord:
+    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out."""
+    if isinstance(error, ArtifactError) and len(error.args) == 2 and step is not None:
+        return _describe_artifact(*error.args, *step)
+    told = traceback.TracebackException.from_exception(error)
+    _leave_out_ours(told)
+    text = "".join(told.format())
+    if isinstance(error, SystemExit):  # its own text is the exit code at most
+        text += f"{_message(error)}\n"
+    return {
+        "type": type_name(type(error)),
+        "message": _message(error)[:_LIMIT],
+        "repr": _safely(repr, error)[:_LIMIT],
+        "traceback": text[-_LIMIT:],
+        "frames": _frames(told.stack, root),
+    }
+
+
+def _leave_out_ours(told: traceback.TracebackException | None) -> None:
+    """Drop the frames of this package, also in the exceptions that led to this one."""
+    while told is not None:
+        told.stack = traceback.StackSummary.from_list(
+            [entry for entry in told.stack if not entry.filename.startswith(_OURS)]
+        )
+        told = told.__cause__ or told.__context__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the step called sys.exit({error.code!r}) before it had finished"
+    return _safely(str, error)
+
+
+def _safely(convert: Any, error: BaseException) -> str:
+    """A user's exception may itself fail to print."""
+    try:
+        return str(convert(error))
+    except Exception as second:
+        return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
+
+
+def _frames(stack: traceback.StackSummary, root: str) -> list[Frame]:
+    """The frames in the user's own files; all of them if there is none such."""
+    frames: list[Frame] = [
+        {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
+        for entry in stack
+    ]
+    own = [
+        frame
+        for frame in frames
+        if root and frame["file"].startswith(f"{root}/") and "/site-packages/" not in frame["file"]
+    ]
+    return own or frames
+
+
+def directory(cls: type) -> str:
+    """Where the user's code is: the directory of the flow's file."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    return file.rpartition("/")[0]
+
+
+def _describe_artifact(name: str, message: str, cls: type, node: Node) -> ErrorRecord:
+    """An artifact that cannot be stored: point at the line that assigned it."""
+    frame = _assignment(name, cls, node)
+    text = f"cannot store artifact '{name}': {message}"
+    where = (
+        f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}\n    {frame["text"]}\n'
+        if frame
+        else ""
+    )
+    return {
+        "type": type_name(ArtifactError),
+        "message": text,
+        "repr": f"ArtifactError({text!r})",
+        "traceback": f"{where}{text}\n",
+        "frames": [frame] if frame else [],
+    }
+
+
+def _assignment(name: str, cls: type, node: Node) -> Frame | None:
+    """The last line of the step that assigns `self.<name>`."""
+    import ast
+
+    method = getattr(cls, node.run.name, None)
+    code = getattr(method, "__code__", None)
+    if code is None:
+        return None
+    try:
+        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except SyntaxError:
+        return None
+    lines = [
+        target.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        and function.name == node.run.name
+        and function.lineno <= code.co_firstlineno + len(function.decorator_list) + 50
+        for target in ast.walk(function)
+        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store) and target.attr == name
+    ]
+    if not lines:
+        return None
+    text = linecache.getline(code.co_filename, lines[-1]).strip()
+    return {"file": code.co_filename, "line": lines[-1], "function": node.run.name, "text": text}
+
+
+def describe_refusal(error: FlowcError) -> ErrorRecord:
+    """An attempt that could not be made, or not recorded: our own error, without frames."""
+    return {"type": type_name(type(error)), "message": str(error), "repr": repr(error), "frames": []}
+
+
+# -- processes that did not come back ----------------------------------------------------------------------------------
+
+
+def describe_death(exit_: Exit, why: str | None = None) -> ErrorRecord:
+    """A process that ended without a record of its own: by a signal, or by an exit code."""
+    peak = f"; its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
+    if why is not None:
+        message = f"{why}{peak}"
+    elif name := exit_.get("signal"):
+        hint = {
+            "SIGSEGV": " (segmentation fault)",
+            "SIGKILL": " (the system may have run out of memory)",
+        }.get(name, "")
+        message = f"the process was killed by {name}{hint}{peak}"
+    else:
+        message = f"the process exited with code {exit_.get('code')} before the step had finished{peak}"
+    return {"type": "flowc.ProcessDied", "message": message, "repr": f"ProcessDied({message!r})", "frames": []}
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def mebibytes(size: int) -> str:
+    """A size for people: `123 MiB`."""
+    return f"{size / (1 << 20):,.0f} MiB"
+
+
+def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
+    """Why the attempts before this one failed: what the last one recorded, or that it vanished."""
+    for number in range(attempt - 1, 0, -1):
+        record = run.attempt(step, path, number)
+        if record is not None and "error" in record:
+            return record["error"]
+        if record is None:
+            break
+    message = "the process vanished without a record: it was killed, or its machine was lost"
+    return {"type": "flowc.ProcessDied", "message": message, "repr": f"ProcessDied({message!r})", "frames": []}

@@ -1,0 +1,192 @@
+"""Bytes under keys: the few operations that a store needs of a directory or an object store.
+
+Keys are relative, with forward slashes. Whatever is killed when, a reader sees an object whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from flowc_runtime.errors import NotFound, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Buffer = bytes | bytearray | memoryview
+OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
+
+
+class Objects(Protocol):
+    """What a backend offers."""
+
+    url: str
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises NotFound."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Create or replace, atomically."""
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        """Create, atomically, from the parts one after the other; False, and nothing written, if the key exists."""
+
+    def map(self, key: str) -> memoryview:
+        """The object's bytes as private, writable memory that costs nothing until it is touched. Raises NotFound."""
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    def append(self, key: str, data: bytes) -> None:
+        """Add to the end; a reader sees a prefix of all that was appended."""
+
+    def names(self, prefix: str) -> list[str]:
+        """What is directly under a prefix, sorted; a name that holds further ones ends with a slash."""
+
+
+class LocalObjects:
+    """A directory. Temporary names live in `tmp/` beside the objects, so that a rename never crosses file systems."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = os.path.abspath(root)
+        self.url = f"file://{self.root}"
+        self._made: set[str] = set()
+
+    def get(self, key: str) -> bytes:
+        try:
+            with open(self._path(key), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise NotFound(f"no {key} in {self.url}") from None
+
+    def put(self, key: str, data: bytes) -> None:
+        temporary = self._write([data])
+        os.replace(temporary, self._parent(key))
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
+            return False
+        return self._link(self._write(parts), key)
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
+            digest = sha256(parts)
+            self.create(blob_key(digest), parts)
+            return digest
+        # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
+        digests: list[str] = []
+        hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
+        hashing.start()
+        try:
+            temporary = self._write(parts)
+        finally:
+            hashing.join()
+        self._link(temporary, blob_key(digests[0]))
+        return digests[0]
+
+    def _link(self, temporary: str, key: str) -> bool:
+        try:
+            os.link(temporary, self._parent(key))
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(temporary)
+        return True
+
+    def map(self, key: str) -> memoryview:
+        try:
+            descriptor = os.open(self._path(key), os.O_RDONLY)
+        except FileNotFoundError:
+            raise NotFound(f"no {key} in {self.url}") from None
+        try:
+            if os.fstat(descriptor).st_size == 0:  # which mmap refuses
+                return memoryview(bytearray())
+            return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
+        finally:
+            os.close(descriptor)
+
+    def exists(self, key: str) -> bool:
+        return os.path.exists(self._path(key))
+
+    def append(self, key: str, data: bytes) -> None:
+        descriptor = os.open(self._parent(key), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            _write_all(descriptor, [data])
+        finally:
+            os.close(descriptor)
+
+    def names(self, prefix: str) -> list[str]:
+        try:
+            with os.scandir(self._path(prefix)) as entries:
+                return sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _path(self, key: str) -> str:
+        if ".." in key.split("/") or key.startswith("/"):
+            raise StoreError(f"not a key: {key!r}")
+        return f"{self.root}/{key}"
+
+    def _parent(self, key: str) -> str:
+        """The path of a key whose directory exists: made at most once each."""
+        path = self._path(key)
+        self._make(path.rpartition("/")[0])
+        return path
+
+    def _make(self, directory: str) -> None:
+        if directory not in self._made:
+            os.makedirs(directory, exist_ok=True)
+            self._made.add(directory)
+
+    def _write(self, parts: Iterable[Buffer]) -> str:
+        self._make(f"{self.root}/tmp")
+        path = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            _write_all(descriptor, parts)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(descriptor)
+        return path
+
+
+def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
+    for part in parts:
+        view = memoryview(part).cast("B")
+        while view:  # one write moves at most 2 GiB, and less on a full disk's last blocks
+            view = view[os.write(descriptor, view) :]
+
+
+def blob_key(digest: str) -> str:
+    """Where the blob of a digest (hex) is."""
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def sha256(parts: Iterable[Buffer]) -> str:
+    """The digest of the parts one after the other, hex."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def open_objects(url: str) -> Objects:
+    """The backend of a store's address: a path, `file://…`.
+
+    Raises:
+        StoreError: the scheme is not supported.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return LocalObjects(url)
+    if scheme == "file":
+        return LocalObjects(rest)
+    raise StoreError(f"cannot open the store {url!r}: only a directory or file:// is supported by this version")

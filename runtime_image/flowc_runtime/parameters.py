@@ -1,0 +1,108 @@
+"""Values of parameters: from the command line's text, and back to the canonical JSON that the IR and records keep."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from flowc.ir.model import ParameterType
+
+Value: TypeAlias = Any
+"""A str, int, float or bool, or for `json` what `json.loads` returns."""
+
+# The words that click takes, so that a flow's command line means the same as Metaflow's.
+_BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
+          "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
+_NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON"}
+
+
+class ParameterError(ValueError):
+    """A value that is not of its parameter's type; the message says both: `'abc' is not an int`."""
+
+
+def parse_value(kind: ParameterType, text: str) -> Value:
+    """The value that a text from the command line stands for.
+
+    Raises:
+        ParameterError: the text does not read as a value of that kind.
+    """
+    _check_unicode(text)
+    try:
+        match kind:
+            case "str":
+                return text
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return _BOOLS[text.strip().lower()]
+            case "json":
+                return json.loads(text)
+    except (ValueError, KeyError, RecursionError) as error:
+        hint = {"bool": ": write true or false", "json": f": {error}"}.get(kind, "")
+        raise ParameterError(f"{_short(text)} is not {_NOUNS[kind]}{hint}") from None
+
+
+def check_value(kind: ParameterType, value: object) -> Value:
+    """A Python value, such as a default, as its parameter's kind: an int may stand for a float, text for any JSON.
+
+    Raises:
+        ParameterError: the value is of another type, or would not survive being written as JSON.
+    """
+    match kind, value:
+        case "json", str():
+            return parse_value("json", value)
+        case "json", _:
+            return _check_json(value)
+        case "str", str():
+            _check_unicode(value)
+            return value
+        case "bool", bool():
+            return value
+        case (("int" | "float"), bool()):
+            pass
+        case "int", int():
+            return int(value)
+        case "float", int() | float():
+            return float(value)
+    raise ParameterError(f"{_short(value)} is not {_NOUNS[kind]}")
+
+
+def to_text(value: Value) -> str:
+    """A checked value as canonical JSON: no spaces, keys in their own order, `NaN` as Python writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(text: str) -> Value:
+    """The value of a canonical JSON text."""
+    return json.loads(text)
+
+
+def _check_json(value: object) -> Value:
+    try:
+        text = to_text(value)
+        back = from_text(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParameterError(f"{_short(value)} is not JSON: {error}") from None
+    # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
+    if back != value and value == value:
+        raise ParameterError(f"{_short(value)} is not JSON: it would be read back as {_short(back)}")
+    _check_unicode(text)
+    return back
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"{_short(text)} is not valid Unicode text") from None
+
+
+def _short(value: object) -> str:
+    try:
+        shown = repr(value)
+    except Exception:
+        shown = f"<{type(value).__name__}>"
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

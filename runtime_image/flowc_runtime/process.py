@@ -1,0 +1,172 @@
+"""Forking a process that cannot outlive its parent, and saying which process something runs in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from io import TextIOWrapper
+
+    from flowc_runtime.records import Process
+
+HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A forked process and the parent's ends of its pipes. `control` is how the child reports to its parent."""
+
+    pid: int
+    stdout: int
+    stderr: int
+    control: int
+
+
+def load_prctl() -> Callable[[int, int], None] | None:
+    """prctl(2), or None where there is none (macOS). Loaded before the fork: the child should only call it."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+
+    def prctl(option: int, value: int) -> None:
+        if library.prctl(option, value, 0, 0, 0) != 0:
+            error = ctypes.get_errno()
+            raise OSError(error, f"prctl({option}): {os.strerror(error)}")
+
+    return prctl
+
+
+def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
+    """Become the parent of what descendants leave behind, so that it can be found and ended (Linux only)."""
+    if prctl is not None:
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def spawn(
+    body: Callable[[int], int],
+    *,
+    prctl: Callable[[int, int], None] | None,
+    close: Iterable[int] = (),
+) -> Child:
+    """Fork a child in a session of its own; it runs `body(control)` and exits with what that returns.
+
+    Its stdin is /dev/null, its stdout and stderr are pipes. It is killed when its parent dies, where prctl is there.
+    `close` are the parent's descriptors that the child must not hold.
+    """
+    out, err, control = os.pipe(), os.pipe(), os.pipe()
+    sys.stdout.flush()  # else the child would flush our text a second time
+    sys.stderr.flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        code = 70  # EX_SOFTWARE: only if what follows could not even start
+        try:
+            os.setsid()
+            if prctl is not None:
+                prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+                if os.getppid() != parent:  # it died before the line above: nothing will signal us any more
+                    os._exit(code)
+            for descriptor in (*close, out[0], err[0], control[0]):
+                os.close(descriptor)
+            _redirect(out[1], err[1])
+            _reset_signals()
+            code = body(control[1])
+        finally:
+            _leave(code)
+    for descriptor in (out[1], err[1], control[1]):
+        os.close(descriptor)
+    for descriptor in (out[0], err[0], control[0]):
+        os.set_blocking(descriptor, False)
+    return Child(pid, out[0], err[0], control[0])
+
+
+def _redirect(out: int, err: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for descriptor in (null, out, err):
+        os.close(descriptor)
+    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes out
+    # when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+
+
+def _text(descriptor: int, errors: str) -> TextIOWrapper:
+    return open(descriptor, "w", encoding="utf-8", errors=errors, buffering=1, closefd=False)
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
+
+
+def _leave(code: int) -> NoReturn:
+    """End the child without returning into the parent's stack and without running the parent's exit handlers."""
+    try:
+        if sys.exc_info()[0] is not None:
+            sys.excepthook(*sys.exc_info())
+        # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
+        threading._shutdown()  # type: ignore[attr-defined]
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        code = code or 1  # a stream that cannot be flushed has lost output
+    finally:
+        os._exit(code)
+
+
+# -- which process -----------------------------------------------------------------------------------------------------
+
+
+def this_process() -> Process:
+    """This process as records name it; in a pod also the pod, its uid and its node."""
+    pid = os.getpid()
+    process: Process = {"host": os.uname().nodename, "pid": pid, "started": start_time(pid) or ""}
+    if pod := os.environ.get("FLOWC_POD"):
+        process["pod"] = pod
+        process["pod_uid"] = os.environ.get("FLOWC_POD_UID", "")
+        process["node"] = os.environ.get("FLOWC_NODE", "")
+    return process
+
+
+def start_time(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot: with the pid it names one process. None: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except OSError:
+        return None
+    return stat.rpartition(b")")[2].split()[19].decode()  # field 22; the name before it may hold anything
+
+
+def is_alive(process: Process) -> bool | None:
+    """Whether a recorded process still runs; None if that cannot be told from this machine."""
+    if process.get("host") != os.uname().nodename or "pod" in process:
+        return None
+    pid = process.get("pid", 0)
+    if sys.platform.startswith("linux"):
+        return start_time(pid) == process.get("started")
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

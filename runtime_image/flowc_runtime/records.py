@@ -1,0 +1,124 @@
+"""The JSON records of the store. They are what other programs read: a field is added, never given another meaning."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from flowc_runtime.codecs import ArtifactRef
+
+RunState: TypeAlias = Literal["running", "succeeded", "failed", "interrupted", "killed"]
+Outcome: TypeAlias = Literal["ok", "caught", "failed"]
+
+
+class Process(TypedDict, total=False):
+    """Where something runs: enough to tell whether it still does, and where to look if it does not."""
+
+    host: str
+    pid: int
+    started: str  # the process's start in clock ticks since boot (Linux): with the pid it names one process
+    pod: str
+    pod_uid: str
+    node: str
+
+
+class RunRecord(TypedDict):
+    """`run.json`, written once when the run begins. Times are seconds since the epoch."""
+
+    version: int
+    flow: str
+    run: str
+    created: float
+    user: str
+    target: Literal["local", "argo"]
+    parameters: dict[str, Any]
+    code: str
+    process: Process
+
+
+class StatusRecord(TypedDict, total=False):
+    """`status.json`, replaced as the run goes on. `failed` names the task, `message` says why in one line."""
+
+    state: RunState
+    changed: float
+    tasks: int
+    failed: str
+    message: str
+
+
+class BeginRecord(TypedDict):
+    """`PATH-N.begin.json`: attempt N has begun."""
+
+    version: int
+    began: float
+    process: Process
+
+
+class Frame(TypedDict):
+    """One line of a traceback."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+
+class ErrorRecord(TypedDict, total=False):
+    """Why an attempt failed. `frames` are the user's own, outermost first; a killed process has none."""
+
+    type: str
+    message: str
+    repr: str
+    traceback: str
+    frames: list[Frame]
+
+
+class Exit(TypedDict, total=False):
+    """How the process ended, as far as is known to the writer; `peak_rss` is in bytes."""
+
+    code: int
+    signal: str
+    peak_rss: int
+
+
+class Fanout(TypedDict):
+    """What a foreach fans out over: the artifact's name, the number of items and the items themselves."""
+
+    over: str
+    count: int
+    items: ArtifactRef
+
+
+class ParentsRecord(TypedDict):
+    """The tasks before this one at one node: `path`, or with a `count` the items `path.0` to `path.count-1`."""
+
+    step: str
+    path: str
+    count: int | None
+
+
+class _Attempt(TypedDict):
+    version: int
+    flow: str
+    run: str
+    step: str
+    path: str
+    attempt: int
+    outcome: Outcome
+    began: float
+    ended: float
+    parents: list[ParentsRecord]
+    artifacts: dict[str, ArtifactRef]
+    exit: Exit
+    process: Process
+    code: str
+
+
+class AttemptRecord(_Attempt, total=False):
+    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it."""
+
+    error: ErrorRecord
+    fanout: Fanout
+    superseded: bool
+
+
+RECORD_VERSION = 1

@@ -1,0 +1,183 @@
+"""The store: runs, attempts, artifacts and logs as objects under keys (docs/adr/0003-store.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, unquote
+
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import Objects, open_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
+
+
+class Store:
+    """All that flows have left behind, under one root."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The store at an address: a directory or `file://…`. Nothing is read or made yet. Raises StoreError."""
+        return cls(open_objects(url))
+
+    def flows(self) -> list[str]:
+        """The names of the flows that have run."""
+        return [unquote(name[:-1]) for name in self.objects.names("flows")]
+
+    def runs(self, flow: str) -> list[str]:
+        """The run ids of a flow, oldest first: an id begins with the time of its start."""
+        return [unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs")]
+
+    def run(self, flow: str, run: str) -> RunStore:
+        """One run, whether or not it exists."""
+        return RunStore(self.objects, flow, run)
+
+
+class RunStore:
+    """The records and logs of one run."""
+
+    def __init__(self, objects: Objects, flow: str, run: str) -> None:
+        self.objects = objects
+        self.flow = flow
+        self.id = run
+        self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
+
+    # -- the run itself
+
+    def create(self, record: RunRecord, ir: str) -> bool:
+        """Begin the run; False if a run of this id exists. The IR goes first: a run that exists has one."""
+        self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
+        return self.objects.create(f"{self._prefix}/run.json", [_dump(record)])
+
+    def exists(self) -> bool:
+        """Whether the run has begun."""
+        return self.objects.exists(f"{self._prefix}/run.json")
+
+    def record(self) -> RunRecord:
+        """The run's record. Raises NotFound."""
+        return cast("RunRecord", self._load("run.json"))
+
+    def ir(self) -> str:
+        """The IR that the run executes, as JSON text. Raises NotFound."""
+        return self.objects.get(f"{self._prefix}/ir.json").decode()
+
+    def status(self) -> StatusRecord:
+        """How the run is doing; a run that has only begun is running."""
+        try:
+            return cast("StatusRecord", self._load("status.json"))
+        except NotFound:
+            return {"state": "running", "changed": self.record()["created"]}
+
+    def set_status(self, status: StatusRecord) -> None:
+        """Replace the run's status."""
+        self.objects.put(f"{self._prefix}/status.json", _dump(status))
+
+    # -- tasks
+
+    def begin(self, step: str, path: str, attempt: int, record: BeginRecord) -> bool:
+        """Claim an attempt's number; False if it is taken."""
+        return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
+
+    def finish(self, record: AttemptRecord) -> bool:
+        """Write the record of an attempt that has ended, last of all it names.
+
+        The first that is done becomes the task's record; one that is done after it is kept as superseded (False).
+        """
+        step, path = record["step"], record["path"]
+        if record["outcome"] != "failed":
+            if self.objects.create(self._task(step, f"{path}.json"), [_dump(record)]):
+                return True
+            record["superseded"] = True
+        self.objects.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
+        return record["outcome"] == "failed"
+
+    def task(self, step: str, path: str) -> AttemptRecord:
+        """The record of a task that is done. Raises NotFound."""
+        return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
+
+    def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
+        """The record of one attempt, None while it runs (or if its process vanished). Raises NotFound: never begun."""
+        begun = self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json")
+        for name in (f"{path}-{attempt}.json", f"{path}.json"):
+            try:
+                record = cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{name}"))
+            except NotFound:
+                continue
+            if record["attempt"] == attempt:
+                return record
+        assert begun
+        return None
+
+    def steps(self) -> list[str]:
+        """The steps of which a task has begun."""
+        return [unquote(name[:-1]) for name in self.objects.names(f"{self._prefix}/tasks")]
+
+    def attempts(self, step: str) -> dict[str, list[int]]:
+        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths."""
+        found: dict[str, list[int]] = {}
+        for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
+            if name.endswith(".begin.json"):
+                path, _, attempt = name.removesuffix(".begin.json").rpartition("-")
+                found.setdefault(path, []).append(int(attempt))
+        return {path: sorted(found[path]) for path in sorted(found, key=_path_order)}
+
+    # -- logs
+
+    def log_key(self, step: str, path: str, attempt: int) -> str:
+        """Where the log frames of an attempt are appended."""
+        return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"
+
+    def _task(self, step: str, name: str) -> str:
+        return f"{self._prefix}/tasks/{_quote(step)}/{name}"
+
+    def _load(self, name: str) -> Any:
+        key = f"{self._prefix}/{name}"
+        try:
+            return json.loads(self.objects.get(key))
+        except ValueError as error:
+            raise StoreError(f"{key} in {self.objects.url} is damaged: {error}") from error
+
+
+def _quote(name: str) -> str:
+    """A name as one part of a key."""
+    return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
+
+
+def _path_order(path: str) -> tuple[int, ...]:
+    return tuple(map(int, path.split(".")))
+
+
+def _dump(record: object) -> bytes:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+# -- where the store is ------------------------------------------------------------------------------------------------
+
+LOCAL_NAME = ".flowc"
+
+
+def default_url(start: str | None = None) -> str:
+    """`FLOWC_STORE`, or the directory `.flowc` found upward from `start` (the working directory), or to be made."""
+    if url := os.environ.get("FLOWC_STORE"):
+        return url
+    here = start or os.getcwd()
+    for directory in _upward(here):
+        if os.path.isdir(f"{directory}/{LOCAL_NAME}"):
+            return f"{directory}/{LOCAL_NAME}"
+    return f"{here}/{LOCAL_NAME}"
+
+
+def _upward(directory: str) -> Iterator[str]:
+    while True:
+        yield directory.rstrip("/")
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return
+        directory = parent

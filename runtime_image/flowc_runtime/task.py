@@ -1,0 +1,398 @@
+"""The task protocol: one attempt of one task, in this process.
+
+Input is the store, the IR, the user's class and (run, step, index path). The parents' records give the artifacts; the
+step's code runs; artifacts are stored and the record is written, last. The same function runs in a pod and in the
+emulator's forked child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir import Branch, End, Foreach, Goto, targets
+from flowc.ir.model import assert_never
+from flowc_runtime import codecs, context, failures
+from flowc_runtime.errors import (
+    INFRASTRUCTURE,
+    NO_RETRY,
+    OK,
+    USER_FAILED,
+    ArtifactError,
+    FlowcError,
+    NotFound,
+    ProtocolError,
+    StepTimeout,
+    StoreError,
+)
+from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
+from flowc_runtime.process import this_process
+from flowc_runtime.records import RECORD_VERSION, AttemptRecord
+from flowc_runtime.state import Inputs, TaskState, bind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc.ir import Node
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.store import RunStore
+    from flowc_runtime.watch import Ended
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One attempt to make. `last` says that no retry follows; `only_catch` that the user's code is not run any more."""
+
+    run: RunStore
+    graph: Graph
+    step: str
+    path: str
+    attempt: int
+    cls: type
+    parameters: Mapping[str, Any]
+    user: str
+    last: bool = True
+    only_catch: bool = False
+
+    @property
+    def node(self) -> Node:
+        """The node that the task is of."""
+        return self.graph.node(self.step)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the orchestrator is told: how it ended, the items of a foreach, and why it failed."""
+
+    outcome: Outcome
+    count: int = 0
+    error: ErrorRecord | None = None
+
+
+def perform(job: Assignment) -> Result:
+    """Make one attempt and leave its record.
+
+    A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
+    """
+    attempt = _Attempt(job)
+    attempt.enter()
+    try:
+        if job.only_catch:
+            return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+        attempt.run_code()
+        return attempt.done()
+    except FlowcError as error:
+        if isinstance(error, ArtifactError):
+            return attempt.failed(error)
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt end a step as well: it did not finish
+        return attempt.failed(error)
+
+
+def perform_and_report(job: Assignment, control: int) -> int:
+    """Perform in a forked child: report the result to the parent by its pipe and give the exit code."""
+    try:
+        result = perform(job)
+    except FlowcError as error:
+        return refuse(error, control)
+    report(control, result)
+    return USER_FAILED if result.outcome == "failed" else OK
+
+
+def refuse(error: FlowcError, control: int) -> int:
+    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
+    say(f"{error}\n")
+    report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
+    return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
+
+
+def report(control: int, result: Result) -> None:
+    """Tell the parent, through the control pipe, how the attempt went."""
+    error = dict(result.error or {})
+    error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
+    message = {"outcome": result.outcome, "count": result.count, "error": error or None}
+    data = memoryview(json.dumps(message).encode())
+    while data:
+        data = data[os.write(control, data) :]
+
+
+def read_report(report: bytes) -> Result | None:
+    """What a child reported; None if it died before it could."""
+    try:
+        message = json.loads(report)
+    except ValueError:
+        return None
+    return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
+
+
+def record_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
+) -> None:
+    """Record an attempt (step, path, number) that failed before or outside of `perform`."""
+    step, path, number = attempt
+    record = AttemptRecord(
+        version=RECORD_VERSION,
+        flow=run.flow,
+        run=run.id,
+        step=step,
+        path=path,
+        attempt=number,
+        outcome="failed",
+        began=began,
+        ended=time.time(),
+        parents=[],
+        artifacts={},
+        exit=exit_,
+        process=this_process(),
+        code=graph.flow.code.digest,
+    )
+    record["error"] = error
+    run.finish(record)
+
+
+def record_death(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
+) -> ErrorRecord:
+    """Record, as its parent, an attempt whose process ended without a report of its own.
+
+    `message` replaces what the kernel says, where the parent knows better why it ended.
+    """
+    exit_: Exit = {"peak_rss": ended.peak_rss}
+    if ended.signal is not None:
+        exit_["signal"] = failures.signal_name(ended.signal)
+    if ended.code is not None:
+        exit_["code"] = ended.code
+    error = failures.describe_death(exit_, message)
+    record_failure(run, graph, attempt, began, error, exit_)
+    return error
+
+
+class _Attempt:
+    def __init__(self, job: Assignment) -> None:
+        self.job = job
+        self.began = time.time()
+        self.parents: list[ParentsRecord] = []
+        self.state = self._state(job.node, job.path, {})
+        self.flow: Any = bind(job.cls, self.state, job.parameters)
+        self.arguments: tuple[Any, ...] = ()
+
+    def enter(self) -> None:
+        """Find the parents' records and become the task: environment, `current`."""
+        job = self.job
+        os.environ.update(job.node.environment)
+        context.enter(
+            context.TaskContext(
+                flow=job.graph.flow.name,
+                run=job.run.id,
+                step=job.step,
+                path=job.path,
+                attempt=job.attempt,
+                user=job.user,
+                parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
+            )
+        )
+        before = job.graph.predecessors[job.step]
+        if job.node.joins is not None:
+            self._enter_join(job.node.joins, before)
+        elif before:
+            parent, path = before[0], parent_path(before[0], job.path)
+            self.parents = [{"step": parent.id, "path": path, "count": None}]
+            self.state.inherited = dict(self._record(parent.id, path)["artifacts"])
+
+    def _enter_join(self, split: str, before: Sequence[Node]) -> None:
+        job = self.job
+        fanout = self._record(split, job.path).get("fanout")
+        if fanout is None:
+            tasks = [(last, job.path) for last in before]
+            self.parents = [{"step": last.id, "path": path, "count": None} for last, path in tasks]
+        else:
+            tasks = [(before[0], item_path(job.path, index)) for index in range(fanout["count"])]
+            self.parents = [{"step": before[0].id, "path": job.path, "count": fanout["count"]}]
+
+        def make(number: int) -> Any:
+            last, path = tasks[number]
+            state = self._state(last, path, self._record(last.id, path)["artifacts"], read_only=True)
+            return bind(job.cls, state, job.parameters)
+
+        steps = [last.id for last in before] if fanout is None else []
+        self.state.inputs = Inputs(len(tasks), make, steps)
+        self.arguments = (self.state.inputs,)
+
+    def _state(
+        self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
+    ) -> TaskState:
+        """The state of a task of `node`: its item is found through the record of the foreach that it is in."""
+
+        def find_fanout() -> Fanout | None:
+            split = self.job.graph.foreach_of(node)
+            return self._record(split.id, outer_path(path)).get("fanout") if split else None
+
+        return TaskState(
+            self.job.run.objects,
+            inherited,
+            index=item_index(path),
+            find_fanout=find_fanout,
+            read_only=read_only,
+        )
+
+    def run_code(self) -> None:
+        """Run the step's method under its timeout."""
+        method = getattr(type(self.flow), self.job.node.run.name)
+        with _timeout(self.job.node):
+            method(self.flow, *self.arguments)
+        self._check_transition()
+
+    def _check_transition(self) -> None:
+        """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
+        said, expected = self.state.transition, self.job.node.next
+        if isinstance(expected, End):
+            return
+        over = expected.over if isinstance(expected, Foreach) else None
+        if said is None:
+            raise ProtocolError(f"step '{self.job.node.id}' returned before its self.next(…)")
+        if said != (targets(expected), over):
+            raise ProtocolError(f"step '{self.job.node.id}' called self.next with other targets than its source shows")
+
+    def done(self) -> Result:
+        """Store the artifacts and the record of a step that has finished."""
+        if (catch := self.job.node.catch) and catch.var:
+            self.flow.__dict__.setdefault(catch.var, None)
+        artifacts = self.state.store(self.flow)
+        fanout = self._fanout(artifacts)
+        record = self._new_record("ok", artifacts)
+        if fanout is not None:
+            record["fanout"] = fanout
+        self._flush()
+        self.job.run.finish(record)
+        return Result(outcome="ok", count=fanout["count"] if fanout else 0)
+
+    def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
+        match self.job.node.next:
+            case Foreach(over=over):
+                items = getattr(self.flow, over)  # AttributeError: the user's fault, told as such
+                if isinstance(items, list | tuple):
+                    return {"over": over, "count": len(items), "items": artifacts[over]}
+                try:
+                    listed = list(items)
+                except TypeError:
+                    raise TypeError(
+                        f"foreach needs a list, but self.{over} is of type {codecs.type_name(type(items))}"
+                    ) from None
+                return {"over": over, "count": len(listed), "items": codecs.store_value(self.state.objects, listed)}
+            case End() | Goto() | Branch():
+                return None
+            case _:
+                assert_never(self.job.node.next)
+
+    def failed(self, error: BaseException) -> Result:
+        """Record why the code failed; on the last attempt of a step with @catch, catch it."""
+        described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+        if self.job.last and self.job.node.catch:
+            return self.caught(described)
+        say(described.get("traceback", ""))
+        record = self._new_record("failed", {})
+        record["error"] = described
+        self._flush()
+        self.job.run.finish(record)
+        return Result(outcome="failed", error=described)
+
+    def caught(self, error: ErrorRecord) -> Result:
+        """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""
+        catch = self.job.node.catch
+        assert catch is not None
+        if catch.print_exception:
+            say(error.get("traceback", error["message"] + "\n"))
+        failure = failures.Caught(error) if catch.var else None
+        if catch.var:
+            self.flow.__dict__[catch.var] = failure
+            self.state.forget(catch.var)
+        try:
+            artifacts = self.state.store(self.flow)
+        except ArtifactError:  # the failure may be that very value: fall back to what the step started with
+            artifacts = dict(self.state.inherited)
+            if catch.var:
+                artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
+        record = self._new_record("caught", artifacts)
+        record["error"] = error
+        self._flush()
+        self.job.run.finish(record)
+        return Result(outcome="caught", error=error)
+
+    def _record(self, step: str, path: str) -> AttemptRecord:
+        try:
+            return self.job.run.task(step, path)
+        except NotFound:
+            raise ProtocolError(
+                f"{self.job.node.id}/{self.job.path} needs {step}/{path}, but that task is not done"
+            ) from None
+
+    def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
+        job = self.job
+        return AttemptRecord(
+            version=RECORD_VERSION,
+            flow=job.graph.flow.name,
+            run=job.run.id,
+            step=job.step,
+            path=job.path,
+            attempt=job.attempt,
+            outcome=outcome,
+            began=self.began,
+            ended=time.time(),
+            parents=self.parents,
+            artifacts=dict(artifacts),
+            exit={"code": 0 if outcome != "failed" else 1, "peak_rss": peak_rss()},
+            process=this_process(),
+            code=job.graph.flow.code.digest,
+        )
+
+    def _flush(self) -> None:
+        """What the step printed goes out before the record says that it has ended."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (ValueError, OSError):  # the step closed it, which is its right
+                continue
+
+
+def say(text: str) -> None:
+    """Write to the task's stderr, if it still has one."""
+    try:
+        sys.stderr.write(text)
+    except (ValueError, OSError):  # the step closed it; the record has the text
+        return
+
+
+def peak_rss() -> int:
+    """The largest resident set of this process so far, in bytes (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@contextmanager
+def _timeout(node: Node) -> Iterator[None]:
+    """Raise StepTimeout inside the step when its time is up."""
+    if node.timeout is None:
+        yield
+        return
+    seconds = node.timeout.seconds
+
+    def expire(signum: int, frame: object) -> None:
+        raise StepTimeout(f"step '{node.id}' took longer than its timeout of {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

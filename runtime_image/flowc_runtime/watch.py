@@ -1,0 +1,183 @@
+"""Waiting for children without polling: their output, their death, and signals, as events of one selector.
+
+Single-threaded: whoever holds a Watcher may fork at any time. Deaths come by pidfd, and by SIGCHLD where there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc_runtime.process import HAS_PIDFD, Child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc_runtime.logs import Stream
+
+READ = 1 << 16  # bytes: the capacity of a pipe
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes that a child wrote."""
+
+    child: Child
+    stream: Stream
+    data: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child is gone and all its output was given before. `report` is what it wrote to its control pipe."""
+
+    child: Child
+    code: int | None  # exit code, None if a signal killed it
+    signal: int | None
+    peak_rss: int  # bytes
+    report: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """This process got a signal."""
+
+    number: int
+
+
+Event: TypeAlias = "Output | Ended | Signalled"
+
+
+@dataclass(slots=True)
+class _Watched:
+    child: Child
+    pidfd: int | None
+    report: bytearray = field(default_factory=bytearray)
+    open: set[int] = field(default_factory=set)
+
+
+class Watcher:
+    """Watches children and signals. Use as a context manager: it restores the signal handlers it replaced."""
+
+    def __init__(self, signals: Iterable[int] = (), *, use_pidfd: bool = HAS_PIDFD) -> None:
+        self._use_pidfd = use_pidfd
+        self._signals = [*signals, *([] if use_pidfd else [signal.SIGCHLD])]
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[int, _Watched] = {}
+        self._undo = ExitStack()
+        self._wake_read, self._wake_write = -1, -1
+
+    def __enter__(self) -> Watcher:
+        self._wake_read, self._wake_write = os.pipe()
+        for descriptor in (self._wake_read, self._wake_write):
+            os.set_blocking(descriptor, False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        previous = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._undo.callback(signal.set_wakeup_fd, previous)
+        for number in self._signals:
+            # A handler of Python's must be set for the wakeup descriptor to be written; the work is done in poll().
+            self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._undo.close()
+        for watched in list(self._children.values()):
+            self._forget(watched)
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def descriptors(self) -> list[int]:
+        """What a forked child should close."""
+        held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
+        selector = getattr(self._selector, "fileno", None)
+        return [*held, self._wake_read, self._wake_write, *([selector()] if selector else [])]
+
+    def add(self, child: Child) -> None:
+        """Watch a child from now on. A death before this call is not missed."""
+        watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd else None)
+        self._children[child.pid] = watched
+        for descriptor in (child.stdout, child.stderr, child.control):
+            watched.open.add(descriptor)
+            self._selector.register(descriptor, selectors.EVENT_READ, watched)
+        if watched.pidfd is not None:
+            self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
+
+    def poll(self, timeout: float | None = None) -> list[Event]:
+        """Wait for something to happen, at most `timeout` seconds; the events in the order they were seen."""
+        events: list[Event] = []
+        dead: list[_Watched] = []
+        for key, _ in self._selector.select(timeout):
+            watched: _Watched | None = key.data
+            if watched is None:
+                for number in os.read(self._wake_read, READ):
+                    if number == signal.SIGCHLD and not self._use_pidfd:
+                        dead += [each for each in self._children.values() if each not in dead]
+                    elif number in self._signals:
+                        events.append(Signalled(number))
+            elif key.fd == watched.pidfd:
+                dead.append(watched)
+            else:
+                self._read(watched, key.fd, events)
+        for watched in dead:
+            self._reap(watched, events)
+        return events
+
+    def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
+        """Take what a pipe has; False when there is nothing more for now."""
+        try:
+            data = os.read(descriptor, READ)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._selector.unregister(descriptor)
+            watched.open.discard(descriptor)
+            os.close(descriptor)
+            return False
+        if descriptor == watched.child.control:
+            watched.report += data
+        else:
+            events.append(Output(watched.child, "stdout" if descriptor == watched.child.stdout else "stderr", data))
+        return True
+
+    def _reap(self, watched: _Watched, events: list[Event]) -> None:
+        pid, status, usage = os.wait4(watched.child.pid, os.WNOHANG)
+        if pid == 0:  # SIGCHLD was about another one
+            return
+        # What the task started goes with it, as a container's processes go with the container.
+        kill_group(watched.child.pid, signal.SIGKILL)
+        for descriptor in list(watched.open):
+            while self._read(watched, descriptor, events):
+                continue
+        self._forget(watched)
+        killed = os.WIFSIGNALED(status)
+        events.append(
+            Ended(
+                child=watched.child,
+                code=None if killed else os.WEXITSTATUS(status),
+                signal=os.WTERMSIG(status) if killed else None,
+                peak_rss=usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024),
+                report=bytes(watched.report),
+            )
+        )
+
+    def _forget(self, watched: _Watched) -> None:
+        del self._children[watched.child.pid]
+        for descriptor in (*watched.open, *([watched.pidfd] if watched.pidfd is not None else [])):
+            self._selector.unregister(descriptor)
+            os.close(descriptor)
+
+
+def kill_group(pid: int, number: int) -> None:
+    """Signal the process group of a child that leads its own session; nothing if it is empty."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):  # PermissionError: macOS says so of zombies
+        return

@@ -1,0 +1,36 @@
+"""Metaflow's exceptions, as far as flows see them."""
+
+from __future__ import annotations
+
+__all__ = ["MetaflowException", "MissingInMergeArtifactsException", "UnhandledInMergeArtifactsException"]
+
+
+class MetaflowException(Exception):
+    """Base of what the API raises. `headline` is a title for a person."""
+
+    headline = "Flow failed"
+
+    def __init__(self, msg: str = "", lineno: int | None = None) -> None:
+        self.message = msg
+        self.line_no = lineno
+        super().__init__(msg)
+
+
+class UnhandledInMergeArtifactsException(MetaflowException):
+    """Artifacts have different values in the inputs of a join and nothing says which one to take."""
+
+    headline = "Unhandled artifacts in merge"
+
+    def __init__(self, msg: str, unhandled: list[str]) -> None:
+        super().__init__(msg)
+        self.artifact_names = unhandled
+
+
+class MissingInMergeArtifactsException(MetaflowException):
+    """`include` names artifacts that no input has."""
+
+    headline = "Missing artifacts in merge"
+
+    def __init__(self, msg: str, unhandled: list[str]) -> None:
+        super().__init__(msg)
+        self.artifact_names = unhandled

@@ -1,0 +1,307 @@
+"""Argo's controller and the kubelet in a few dozen lines: plays compiled manifests on this machine, one pod at a time.
+
+It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. Known
+gaps: parallelism, deadlines of whole workflows, volumes other than the code, resources.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Manifest = Mapping[str, Any]
+OUT = "/tmp/flowc/out/"
+
+
+class ManifestError(Exception):
+    """Argo or Kubernetes would refuse this, or do something else than was meant."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One attempt, as the kubelet would start it; paths in it are those of this machine."""
+
+    name: str
+    uid: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    out: Path
+    deadline: float | None
+
+
+@dataclass
+class Node:
+    """What Argo's page would show: `name` is the chain of tasks, `exits` has each attempt's exit code."""
+
+    name: str
+    template: str
+    inputs: Mapping[str, str]
+    display_name: str
+    phase: str = "Running"
+    exits: list[int] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+
+
+@dataclass
+class PlayedWorkflow:
+    """The end of a run; `nodes` are its pods, in the order they were started."""
+
+    name: str
+    phase: str
+    nodes: list[Node]
+
+    def logs(self) -> str:
+        """All that the pods wrote, for a failing test's message."""
+        return "\n".join(f"--- {node.name} {node.exits}\n{log}" for node in self.nodes for log in node.logs)
+
+
+Run = Callable[[Pod], "tuple[int, str]"]
+
+
+def play(
+    manifests: Iterable[Manifest],
+    store_url: str,
+    workdir: Path,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    name: str = "played",
+    environment: Mapping[str, str] | None = None,
+    run: Run | None = None,
+) -> PlayedWorkflow:
+    """Run the Workflow or WorkflowTemplate among the manifests, as `argo submit -p name=text …` would.
+
+    `environment` is what the image would have set; `run` takes the place of starting a pod's command.
+    """
+    by_kind = {manifest["kind"]: manifest for manifest in manifests}
+    workflow = by_kind.get("WorkflowTemplate") or by_kind["Workflow"]
+    code = _lay_out(by_kind["ConfigMap"], workflow["spec"]["volumes"], workdir)
+    return _Controller(workflow["spec"], name, store_url, workdir, code, environment or {}, run or start).play(
+        parameters or {}
+    )
+
+
+def start(pod: Pod) -> tuple[int, str]:
+    """Run a pod's command as a process: its exit code as a container's, and what it wrote."""
+    try:
+        done = subprocess.run(
+            pod.command, env=dict(pod.env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=pod.deadline
+        )
+    except subprocess.TimeoutExpired as late:
+        return 137, (late.stdout or b"").decode(errors="replace")
+    code = done.returncode
+    return (code if code >= 0 else 128 - code), done.stdout.decode(errors="replace")
+
+
+class _Controller:
+    def __init__(
+        self,
+        spec: Manifest,
+        name: str,
+        store_url: str,
+        workdir: Path,
+        code: Path,
+        environment: Mapping[str, str],
+        run: Run,
+    ) -> None:
+        self.spec, self.name, self.store_url, self.workdir, self.code = spec, name, store_url, workdir, code
+        self.environment, self.run = environment, run
+        self.templates = {template["name"]: template for template in spec["templates"]}
+        self.globals = {"workflow.name": name}
+        self.nodes: list[Node] = []
+        self.pods = 0
+
+    def play(self, parameters: Mapping[str, str]) -> PlayedWorkflow:
+        self.globals |= _global_parameters(self.spec.get("arguments", {}).get("parameters", []), parameters)
+        ok, _ = self._call(self.spec["entrypoint"], {}, self.name)
+        phase = "Succeeded" if ok else "Failed"
+        self.globals["workflow.status"] = phase
+        if "onExit" in self.spec:
+            ended, _ = self._call(self.spec["onExit"], {}, f"{self.name}.onExit")
+            phase = phase if ended else "Failed"
+        return PlayedWorkflow(self.name, phase, self.nodes)
+
+    def _call(self, template_name: str, arguments: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
+        """Run a template: whether it succeeded, and its output parameters."""
+        template = self.templates[template_name]
+        declared = [parameter["name"] for parameter in template.get("inputs", {}).get("parameters", [])]
+        if sorted(declared) != sorted(arguments):
+            raise ManifestError(f"{name}: template '{template_name}' takes {declared}, and is given {list(arguments)}")
+        inputs = {f"inputs.parameters.{key}": value for key, value in arguments.items()}
+        if "dag" in template:
+            return self._dag(template["dag"], inputs, name), {}
+        if "steps" in template:
+            # A group starts when the one before it has succeeded.
+            return all(self._steps(group, inputs, name) for group in template["steps"]), {}
+        return self._container(template, arguments, inputs, name)
+
+    def _dag(self, dag: Manifest, inputs: Mapping[str, str], name: str) -> bool:
+        succeeded: dict[str, bool] = {}
+        outputs: dict[str, str] = {}
+        waiting = list(dag["tasks"])
+        while waiting:
+            ready = [t for t in waiting if all(d in succeeded for d in _depends(t))]
+            if not ready:
+                raise ManifestError(f"{name}: {[t['name'] for t in waiting]} depend on each other or on nothing")
+            for task in ready:
+                waiting.remove(task)
+                if not all(succeeded[d] for d in _depends(task)):
+                    succeeded[task["name"]] = False  # Omitted
+                    continue
+                values = {k: v for k, v in outputs.items() if k.split(".")[1] in self._ancestors(task, dag)}
+                ok, given = self._task(task, {**inputs, **values}, f"{name}.{task['name']}")
+                succeeded[task["name"]] = ok
+                outputs |= {f"tasks.{task['name']}.outputs.parameters.{k}": v for k, v in given.items()}
+        return all(succeeded.values())
+
+    def _ancestors(self, task: Manifest, dag: Manifest) -> set[str]:
+        by_name = {t["name"]: t for t in dag["tasks"]}
+        found: set[str] = set()
+        todo = _depends(task)
+        while todo:
+            if (at := todo.pop()) not in found:
+                found.add(at)
+                todo += _depends(by_name[at])
+        return found
+
+    def _steps(self, group: Sequence[Manifest], inputs: Mapping[str, str], name: str) -> bool:
+        results = []
+        for step in group:
+            count = int(self._fill(step["withSequence"]["count"], inputs))
+            for item in range(count):
+                ok, _ = self._task(step, {**inputs, "item": str(item)}, f"{name}.{step['name']}({item})")
+                results.append(ok)
+        return all(results)
+
+    def _task(self, task: Manifest, values: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
+        parameters = task.get("arguments", {}).get("parameters", [])
+        return self._call(task["template"], {p["name"]: self._fill(p["value"], values) for p in parameters}, name)
+
+    def _container(
+        self, template: Manifest, arguments: Mapping[str, str], inputs: Mapping[str, str], name: str
+    ) -> tuple[bool, dict[str, str]]:
+        shown = template.get("annotations", {}).get("workflows.argoproj.io/display-name", "")
+        node = Node(name, template["name"], arguments, self._fill(shown, inputs) or name.rpartition(".")[2])
+        if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,61}[a-zA-Z0-9]", node.display_name):
+            raise ManifestError(f"{name}: Argo refuses the display name {node.display_name!r}")
+        for label in template.get("metadata", {}).get("labels", {}).values():
+            value = self._fill(label, inputs)
+            if not re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?", value):
+                raise ManifestError(f"{name}: Kubernetes refuses the label {value!r}")
+        self.nodes.append(node)
+        retry = template["retryStrategy"]
+        for attempt in range(int(retry["limit"]) + 1):
+            pod = self._pod(template, {**inputs, "retries": str(attempt)})
+            code, log = self.run(pod)
+            node.exits.append(code)
+            node.logs.append(log)
+            if code == 0:
+                node.phase = "Succeeded"
+                return True, _outputs(template, pod.out)
+            final = re.fullmatch(r"lastRetry\.exitCode != '(\d+)'", retry.get("expression", ""))
+            if final and code == int(final[1]):
+                break
+        node.phase = "Failed"
+        return False, {}
+
+    def _pod(self, template: Manifest, values: Mapping[str, str]) -> Pod:
+        self.pods += 1
+        name, uid = f"{self.name}-{template['name']}-{self.pods}", f"uid-{self.pods}"
+        container = template["container"]
+        home = self.workdir / "pods" / uid
+        (out := home / "out").mkdir(parents=True)
+        fields = {"metadata.name": name, "metadata.uid": uid, "spec.nodeName": "this-machine"}
+        env: dict[str, str] = {}
+        for variable in container.get("env", []):
+            if variable["name"] in env:
+                raise ManifestError(f"{name}: {variable['name']} is set twice")
+            if "value" in variable:
+                # The kubelet expands variables that stand before this one, after Argo's substitution.
+                env[variable["name"]] = expand(self._fill(variable["value"], values), env)
+            else:
+                env[variable["name"]] = fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
+        env = {key: value.replace("/flowc/", f"{self.code}/", 1) if key in ("FLOWC_CODE", "FLOWC_IR") else value
+               for key, value in env.items()}  # fmt: skip
+        machine = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": str(home)}
+        env = {**machine, **self.environment, **env, "FLOWC_STORE": self.store_url, "FLOWC_OUT": str(out)}
+        argv = [expand(self._fill(word, values), env) for word in (*container["command"], *container["args"])]
+        deadline = template.get("activeDeadlineSeconds")
+        command = (sys.executable if argv[0] == "python" else argv[0], *argv[1:])
+        return Pod(name, uid, command, env, out, float(deadline) if deadline else None)
+
+    def _fill(self, text: str, values: Mapping[str, str]) -> str:
+        """Argo's substitution: in the JSON text of the template, with values quoted as Go quotes them."""
+        known = {**self.globals, **values}
+
+        def value(match: re.Match[str]) -> str:
+            if match[1] == "=sprig.b64enc(workflow.parameters.json)":
+                return base64.b64encode(known["workflow.parameters.json"].encode()).decode()
+            if match[1] not in known:
+                raise ManifestError(f"nothing is known of {match[0]}")
+            filling = known[match[1]]
+            if not filling.isprintable():
+                raise ManifestError(f"{match[0]} has the value {filling!r}, of which Argo makes invalid JSON")
+            return filling
+
+        return re.sub(r"\{\{(.*?)\}\}", value, text)
+
+
+def _depends(task: Manifest) -> list[str]:
+    return task["depends"].split(" && ") if "depends" in task else []
+
+
+def _outputs(template: Manifest, out: Path) -> dict[str, str]:
+    found = {}
+    for parameter in template.get("outputs", {}).get("parameters", []):
+        source = parameter["valueFrom"]
+        if not source["path"].startswith(OUT):
+            raise ManifestError(f"an output outside of {OUT}: {source['path']}")
+        file = out / source["path"].removeprefix(OUT)
+        # Argo strips one newline.
+        found[parameter["name"]] = file.read_text().removesuffix("\n") if file.exists() else source["default"]
+    return found
+
+
+def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -> dict[str, str]:
+    """`workflow.parameters.json` and, over it, each parameter's own tag: one named `json` would take its place."""
+    names = [parameter["name"] for parameter in declared]
+    if unknown := given.keys() - set(names):
+        raise ManifestError(f"the workflow has no parameter {sorted(unknown)}")
+    filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
+    if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
+        raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
+    # As Go's json.Marshal, which leaves DEL and all above it alone.
+    text = json.dumps(filled, ensure_ascii=False)
+    return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """The kubelet's expansion: `$(NAME)` if NAME is known, `$$` is one `$`."""
+    return re.sub(
+        r"\$(?:\$|\(([^)]*)\))",
+        lambda match: "$" if match[0] == "$$" else env.get(match[1], match[0]),
+        text,
+    )
+
+
+def _lay_out(config_map: Manifest, volumes: Sequence[Manifest], workdir: Path) -> Path:
+    """The ConfigMap as the volume that is mounted at /flowc."""
+    root = workdir / "flowc"
+    (source,) = [volume["configMap"] for volume in volumes if "configMap" in volume]
+    if source["name"] != config_map["metadata"]["name"]:
+        raise ManifestError(f"the volume is of ConfigMap {source['name']}, which is not deployed")
+    for item in source["items"]:
+        file = root / item["path"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if item["key"] in config_map["data"]:
+            file.write_bytes(config_map["data"][item["key"]].encode())
+        else:
+            file.write_bytes(base64.b64decode(config_map["binaryData"][item["key"]]))
+    return root

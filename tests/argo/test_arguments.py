@@ -1,0 +1,123 @@
+"""Parameter values survive Argo and the kubelet, byte for byte."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flowc_runtime import arguments
+
+text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet='{}$()"\\ é\x1b\x7f\u2028😀=:json')
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def check_undamaged(encoded: str) -> None:
+    assert "{{" not in encoded
+    assert encoded.isprintable()
+    assert all(char <= "\uffff" for char in encoded)  # which of the others Go prints depends on its version
+
+
+@given(text)
+@example("")
+@example("json:1")
+@example("{{{{")
+@example("$$(HOME)")
+@example("\0")
+def test_strings(value: str) -> None:
+    encoded = arguments.encode("str", value)
+    check_undamaged(encoded)
+    assert arguments.decode("str", encoded) == value
+
+
+@given(values)
+def test_json(value: object) -> None:
+    encoded = arguments.encode("json", value)
+    check_undamaged(encoded)
+    decoded = arguments.decode("json", encoded)
+    assert decoded == value
+    assert json.dumps(decoded) == json.dumps(value)  # also tells 1 from 1.0 and True
+
+
+@given(st.integers() | st.none())
+def test_ints(value: int | None) -> None:
+    assert arguments.decode("int", arguments.encode("int", value)) == value
+
+
+@given(st.floats(allow_nan=False) | st.none())
+def test_floats(value: float | None) -> None:
+    assert arguments.decode("float", arguments.encode("float", value)) == value
+
+
+@pytest.mark.parametrize("kind", ["str", "int", "float", "bool", "json"])
+def test_none(kind: arguments.Kind) -> None:
+    assert arguments.decode(kind, arguments.encode(kind, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "value"),
+    [
+        ("str", "Bob", "Bob"),
+        ("str", " 1 ", " 1 "),
+        ("int", "3", 3),
+        ("float", "3", 3.0),
+        ("float", "json:3", 3.0),
+        ("bool", "True", True),
+        ("bool", "no", False),
+        ("json", '{"a": [1]}', {"a": [1]}),
+        ("str", r'json:"a\nb"', "a\nb"),
+    ],
+)
+def test_what_people_type(kind: arguments.Kind, typed: str, value: object) -> None:
+    decoded = arguments.decode(kind, typed)
+    assert decoded == value
+    assert type(decoded) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    [
+        ("int", "x"),
+        ("int", "1.5"),
+        ("bool", "maybe"),
+        ("json", "{"),
+        ("str", "json:{"),
+        ("str", "json:1"),
+        ("int", "json:true"),
+    ],
+)
+def test_what_is_refused(kind: arguments.Kind, typed: str) -> None:
+    with pytest.raises(ValueError):
+        arguments.decode(kind, typed)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text(st.characters(exclude_categories=["Cs"])))
+@example("json", "x-6a736f6e")
+def test_names(one: str, other: str) -> None:
+    made = arguments.argument_name(one)
+    assert made != "json"
+    assert made.isascii()
+    assert made.replace("-", "").replace("_", "").isalnum() or set(made) <= {"-", "_"}
+    assert (made == arguments.argument_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize("transport", [str, lambda text: base64.b64encode(text.encode()).decode()])
+def test_reading_what_argo_passes(transport: object) -> None:
+    passed = [
+        {"name": "alpha", "value": "1"},
+        {"name": arguments.argument_name("größe"), "value": "x"},
+        {"name": "other"},
+    ]
+    text = transport(json.dumps(passed))  # type: ignore[operator]
+    assert arguments.read(text, {"alpha": "float", "größe": "str"}) == {"alpha": 1.0, "größe": "x"}
+    with pytest.raises(ValueError, match="'gone' is missing"):
+        arguments.read(text, {"gone": "int"})
+    with pytest.raises(ValueError, match="'größe': invalid literal"):
+        arguments.read(text, {"größe": "int"})

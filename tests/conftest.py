@@ -1,0 +1,47 @@
+"""`pytest --update-golden` rewrites the goldens; without it a golden that differs or is missing fails."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the goldens instead of comparing with them")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """`golden(path, text)`: the text is byte for byte what the file holds."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.write_bytes(text.encode())
+        assert path.exists(), f"{path.name} is missing: pytest --update-golden writes it"
+        assert text == path.read_bytes().decode(), f"{path.name} differs: pytest --update-golden rewrites it"
+
+    return compare
+
+
+@pytest.fixture
+def fresh_imports() -> Iterator[None]:
+    """Forget afterwards what a test imported, and its entries of sys.path: flows of several tests share names."""
+    modules, path = dict(sys.modules), list(sys.path)
+    yield
+    for name in set(sys.modules) - set(modules):
+        if not name.startswith(("metaflow", "flowc")):
+            del sys.modules[name]
+    sys.path[:] = path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty directory of a user's, with a store of its own."""
+    return Project(tmp_path)

@@ -1,0 +1,235 @@
+"""Ctrl-C, SIGTERM and SIGKILL: no process stays behind, and the run is recorded as what it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from project import Project
+
+# Three tasks that say they are there: one sleeps, one ignores SIGTERM, one has a grandchild in a session of its own.
+FLOW = """
+    import os, signal, subprocess, sys, time
+    from pathlib import Path
+    from metaflow import FlowSpec, step, retry
+
+    def here(name, pid):
+        Path(f"{name}.tmp").write_text(str(pid))
+        Path(f"{name}.tmp").rename(f"{name}.pid")
+
+    class Sleeps(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.plain, self.deaf, self.parent)
+
+        @retry(times=3)
+        @step
+        def plain(self):
+            print("asleep")
+            here("plain", os.getpid())
+            time.sleep(1000)
+            self.next(self.join)
+
+        @step
+        def deaf(self):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            here("deaf", os.getpid())
+            while True:
+                time.sleep(1)
+            self.next(self.join)
+
+        @step
+        def parent(self):
+            child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+            here("child", child.pid)
+            here("parent", os.getpid())
+            child.wait()
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+NAMES = ("plain", "deaf", "child", "parent")
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def sleeping(project: Project) -> tuple[subprocess.Popen[str], list[int]]:
+    """A run with all its tasks asleep, and their processes."""
+    project.write("flow.py", FLOW)
+    process = project.start("-m", "flowc", "run", "flow.py", "--max-workers", "3")
+    wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
+    return process, [int((project.root / f"{name}.pid").read_text()) for name in NAMES]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_run(
+    project: Project, sleeping: tuple[subprocess.Popen[str], list[int]], number: signal.Signals
+) -> None:
+    process, pids = sleeping
+    began = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert 4 < time.monotonic() - began < 15  # the deaf one was given its time and then killed
+    assert all(map(gone, pids))
+    run = project.latest()
+    assert run.status()["state"] == "interrupted"
+    assert run.status()["message"] == f"by {number.name}"
+    assert f"Sleeps/{run.id} interrupted" in err
+    plain = run.attempt("plain", "0", 1)
+    assert plain is not None
+    assert plain.get("error", {})["message"].startswith(f"interrupted by {number.name}")
+    assert run.attempts("plain") == {"0": [1]}  # an interrupted task is not retried
+    assert b"asleep" in run.objects.get(run.log_key("plain", "0", 1))
+
+
+def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subprocess.Popen[str], list[int]]) -> None:
+    process, pids = sleeping
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 4
+    assert all(map(gone, pids))
+    assert project.latest().status()["state"] == "interrupted"
+
+
+def test_a_killed_supervisor_leaves_nothing_behind(
+    project: Project, sleeping: tuple[subprocess.Popen[str], list[int]]
+) -> None:
+    process, pids = sleeping
+    process.kill()
+    process.communicate(timeout=30)  # the pipes close: also the guardian holds them no longer
+    wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
+    wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
+    assert "killed" in project.flowc("runs").out
+
+
+def test_supervisor_and_guardian_killed_together_read_as_killed(
+    project: Project, sleeping: tuple[subprocess.Popen[str], list[int]]
+) -> None:
+    process, pids = sleeping
+    (guardian,) = _children(process.pid) - set(pids)
+    os.kill(guardian, signal.SIGKILL)
+    process.kill()
+    process.communicate(timeout=30)
+    assert project.latest().status()["state"] == "running"  # nobody was left to say otherwise
+    row = project.flowc("runs").out
+    assert "killed" in row
+    assert "its process is gone" in row
+    os.kill(pids[NAMES.index("child")], signal.SIGKILL)
+
+
+def _children(pid: int) -> set[int]:
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    return {int(word) for word in done.stdout.split()}
+
+
+def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
+    """As on macOS: the fallbacks are put in place, then the supervisor is killed."""
+    project.write("flow.py", FLOW)
+    project.write(
+        "fallback.py",
+        """
+        import sys
+        from flowc.cli import main
+        from flowc_emulator import supervisor
+        from flowc_runtime import watch
+
+        supervisor.load_prctl = lambda: None
+        original = watch.Watcher.__init__
+        watch.Watcher.__init__ = lambda self, signals=(): original(self, signals, use_pidfd=False)
+        sys.argv = ["flowc", "run", "flow.py", "--max-workers", "3"]
+        main()
+        """,
+    )
+    process = project.start("fallback.py")
+    wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
+    pids = [int((project.root / f"{name}.pid").read_text()) for name in NAMES]
+    process.kill()
+    process.communicate(timeout=30)
+    wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
+    wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
+
+
+def test_what_a_finished_task_left_behind_is_ended(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import subprocess
+        from metaflow import FlowSpec, step
+
+        class Leaves(FlowSpec):
+            @step
+            def start(self):
+                self.pids = [
+                    subprocess.Popen(["sleep", "1000"]).pid,
+                    subprocess.Popen(["sleep", "1000"], start_new_session=True).pid,
+                ]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py", PYTHONWARNINGS="ignore")
+    assert all(map(gone, project.artifacts(run, "end")["pids"]))
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import time
+        from metaflow import FlowSpec, step
+
+        class Talks(FlowSpec):
+            @step
+            def start(self):
+                for line in range(1000):
+                    print(line)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print("end")
+        """,
+    )
+    process = project.start("-m", "flowc", "run", "flow.py")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(30) == 0, err
+    assert project.latest().status()["state"] == "succeeded"

@@ -1,0 +1,12 @@
+from metaflow import FlowSpec, schedule, step
+
+
+@schedule(cron="0 10 * * ? *")
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

@@ -1,0 +1,31 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.a, self.b)
+
+    @step
+    def a(self):
+        self.next(self.c, self.d)
+
+    @step
+    def b(self):
+        self.next(self.join)
+
+    @step
+    def c(self):
+        self.next(self.join)
+
+    @step
+    def d(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

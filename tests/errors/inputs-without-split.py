@@ -1,0 +1,15 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.train)
+
+    @step
+    def train(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

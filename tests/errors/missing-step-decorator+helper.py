@@ -1,0 +1,14 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    def go_on(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

@@ -1,0 +1,7 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)

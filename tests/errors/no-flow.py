@@ -1,0 +1,3 @@
+from metaflow import FlowSpec, step
+
+print_later = FlowSpec, step

@@ -1,0 +1,23 @@
+from metaflow import FlowSpec, Parameter, catch, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.input = 3
+        self.next(self.index)
+
+    @step
+    def index(self):
+        self.end = True
+        self.limit = 2
+        self.next(self.end)
+
+    @catch(var="name")
+    @step
+    def end(self):
+        pass
+
+    limit = 1
+    tag = Parameter("tag")
+    merge = Parameter("merge_artifacts")

@@ -1,0 +1,20 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.a)
+        self.next(self.b)
+
+    @step
+    def a(self):
+        self.next(self.end)
+
+    @step
+    def b(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

@@ -1,0 +1,88 @@
+"""A user's directory for tests: files, a store, and the programs run in it as a user would run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flowc_runtime.codecs import load_value
+from flowc_runtime.store import RunStore, Store
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
+
+
+class Finished(NamedTuple):
+    """A program that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Project:
+    """A directory of a user's: files, a store of its own, and the programs run in it as a user would."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Store.open(str(root / ".flowc"))
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(root),
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
+            "PYTHONWARNINGS": "error",
+        }
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file; the text is dedented."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+        return path
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start Python with these arguments."""
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+        )
+
+    def python(self, *command: str, timeout: float = 60, **environment: str) -> Finished:
+        """Run Python with these arguments to its end."""
+        with self.start(*command, **environment) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return Finished(process.returncode, out, err)
+
+    def flowc(self, *arguments: str, **environment: str) -> Finished:
+        """Run `flowc`."""
+        return self.python("-m", "flowc", *arguments, **environment)
+
+    def run(self, file: str, *arguments: str, **environment: str) -> RunStore:
+        """Run a flow that has to succeed."""
+        done = self.flowc("run", "--local", file, *arguments, **environment)
+        assert done.code == 0, done.err
+        return self.latest()
+
+    def latest(self) -> RunStore:
+        """The newest run of the only flow."""
+        (flow,) = self.store.flows()
+        return self.store.run(flow, self.store.runs(flow)[-1])
+
+    def artifacts(self, run: RunStore, step: str, path: str = "0") -> dict[str, Any]:
+        """The values that a task left."""
+        record = run.task(step, path)
+        return {name: load_value(run.objects, ref) for name, ref in record["artifacts"].items()}

@@ -1,0 +1,177 @@
+"""Values to bytes and back."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import resource
+import sys
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowc_runtime import codecs
+from flowc_runtime.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, restore, short_repr, store_value
+from flowc_runtime.errors import ArtifactError, NotFound
+from flowc_runtime.objects import LocalObjects, blob_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalObjects:
+    return LocalObjects(tmp_path)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(max_size=2000),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+)
+
+
+@given(VALUES)
+def test_any_value_comes_back(value: Any) -> None:
+    encoded = Encoded(value)
+    assert pickle.loads(encoded.stream) == value
+
+
+def test_a_small_value_stands_in_the_record(local: LocalObjects) -> None:
+    ref = store_value(local, {"a": 1})
+    assert "data" in ref
+    assert local.names("") == []
+    assert load_value(local, ref) == {"a": 1}
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_the_limit_of_a_small_value(local: LocalObjects, extra: int) -> None:
+    overhead = len(pickle.dumps(b"x" * 300, protocol=5)) - 300
+    ref = store_value(local, b"x" * (INLINE_LIMIT - overhead + extra))
+    assert ref["size"] == INLINE_LIMIT + extra
+    assert ("data" in ref) == (extra <= 0)
+    assert load_value(local, ref) == b"x" * (INLINE_LIMIT - overhead + extra)
+
+
+def test_the_same_value_is_stored_once(local: LocalObjects) -> None:
+    first, second = store_value(local, "x" * 10_000), store_value(local, "x" * 10_000)
+    assert first == second
+    assert local.names(f"blobs/{first['digest'][:2]}") == [first["digest"]]
+
+
+def test_an_array_lies_out_of_band_aligned_and_comes_back_writable(local: LocalObjects) -> None:
+    value = {"a": np.arange(100_000.0), "b": np.ones((300, 300), order="F"), "small": np.arange(3)}
+    ref = store_value(local, value)
+    assert ref["codec"] == BUFFERS
+    back = load_value(local, ref)
+    for name, array in value.items():
+        np.testing.assert_array_equal(back[name], array)
+    assert back["a"].ctypes.data % codecs.PAGE == 0
+    back["a"] += 1  # its own copy: the blob stays
+    np.testing.assert_array_equal(load_value(local, ref)["a"], value["a"])
+
+
+def test_a_mapped_array_costs_nothing_until_it_is_touched(local: LocalObjects) -> None:
+    ref = store_value(local, np.ones(8 << 20))  # 64 MiB
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    array = load_value(local, ref)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert array.nbytes == 64 << 20
+    assert faults < 1000  # of the 16,384 pages
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
+def test_an_array_that_was_only_read_is_known_to_be_unchanged(local: LocalObjects) -> None:
+    origin = restore(local, store_value(local, [np.arange(100_000.0), np.arange(50_000.0)]))
+    origin.value[0].sum()
+    assert origin.unchanged(origin.value)
+    origin.value[1][40_000] = 7
+    assert not origin.unchanged(origin.value)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
+def test_another_object_or_shape_is_not_unchanged(local: LocalObjects) -> None:
+    origin = restore(local, store_value(local, np.arange(100_000.0)))
+    assert not origin.unchanged(np.arange(100_000.0))
+    origin.value.shape = (100, 1000)
+    assert not origin.unchanged(origin.value)
+
+
+def test_immutable_builtins_are_unchanged_and_lists_are_not_trusted(local: LocalObjects) -> None:
+    for value in (1, "text", b"bytes" * 1000, None, 2.5):
+        origin = restore(local, store_value(local, value))
+        assert origin.unchanged(origin.value)
+    origin = restore(local, store_value(local, [1, 2]))
+    assert not origin.unchanged(origin.value)
+
+
+def test_a_lambda_is_kept(local: LocalObjects) -> None:
+    offset = 40
+    function = load_value(local, store_value(local, lambda x: x + offset))
+    assert function(2) == 42
+
+
+@pytest.mark.parametrize("value", [(x for x in [1]), threading.Lock(), {"inner": threading.Lock()}])
+def test_what_cannot_be_pickled_is_refused_by_type(local: LocalObjects, value: Any) -> None:
+    with pytest.raises(ArtifactError, match=f"type {codecs.type_name(type(value))} cannot be pickled"):
+        store_value(local, value)
+    assert local.names("blobs") == []
+
+
+def test_nesting_too_deep_is_refused(local: LocalObjects) -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ArtifactError, match="nested too deeply"):
+        store_value(local, value)
+    while value:  # taken apart by hand: freeing it at once would recurse as deep
+        value = value[0]
+
+
+def test_a_value_whose_class_is_gone_is_an_error_that_says_so(local: LocalObjects) -> None:
+    ref = store_value(local, OrderedDict(a=1))
+    ref["data"] = base64.b64encode(b"\x80\x05cnowhere\nThing\n.").decode()
+    with pytest.raises(ArtifactError, match="nowhere"):
+        load_value(local, ref)
+
+
+def test_a_missing_or_damaged_blob_is_an_error(local: LocalObjects, tmp_path: Path) -> None:
+    ref = store_value(local, np.arange(100_000.0))
+    blob = tmp_path / blob_key(ref["digest"])
+    blob.write_bytes(blob.read_bytes()[:-8] + b"damaged!")
+    with pytest.raises(ArtifactError, match="damaged"):
+        load_value(local, ref)
+    blob.unlink()
+    with pytest.raises(NotFound):
+        load_value(local, ref)
+
+
+class _Loud:
+    def __repr__(self) -> str:
+        raise AssertionError("the user's repr was called")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (3, "3"),
+        ("text", "'text'"),
+        ([1, 2, 3], "[1, 2, 3]"),
+        (list(range(100)), "[0, 1, 2, 3, 4, 5, ...]"),
+        (np.ones((2, 3)), "<numpy.ndarray 2×3 float64>"),
+        (OrderedDict(a=1), "<collections.OrderedDict>"),
+        ([_Loud()], "<list of 1>"),
+    ],
+)
+def test_the_short_repr(value: Any, expected: str) -> None:
+    assert short_repr(value) == expected
+
+
+def test_the_short_repr_of_a_list_that_holds_itself() -> None:
+    value: list[Any] = []
+    value.append(value)
+    assert short_repr(value)

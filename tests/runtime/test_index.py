@@ -1,0 +1,54 @@
+"""Index paths and what the graph says about them."""
+
+from __future__ import annotations
+
+import pytest
+from argo import flows
+
+from flowc_runtime.errors import ProtocolError
+from flowc_runtime.index import Graph, check_path, item_index, item_path, outer_path
+
+
+def test_paths() -> None:
+    assert item_path("0", 3) == "0.3"
+    assert outer_path("0.3.1") == "0.3"
+    assert (item_index("0"), item_index("0.3.1")) == (None, 1)
+    with pytest.raises(ProtocolError):
+        outer_path("0")
+
+
+@pytest.mark.parametrize("path", ["0", "0.0", "0.12.3"])
+def test_a_path(path: str) -> None:
+    assert check_path(path) == path
+
+
+@pytest.mark.parametrize("path", ["", "1", "0.", "0.x", "0.-1", "../0", "0.²", "0 "])
+def test_not_a_path(path: str) -> None:
+    with pytest.raises(ProtocolError, match="not an index path"):
+        check_path(path)
+
+
+def test_a_join_sees_its_branches_in_the_order_of_the_split() -> None:
+    made = flows.flow(
+        ["start", ("fork", "join", [["z"], ["b", ("each", "b_join", ["one"])], ["a", ("fork", "a_join", [["x"], ["y"]])]]),
+         "end"]
+    )  # fmt: skip
+    assert [node.id for node in Graph(made).predecessors["join"]] == ["z", "b_join", "a_join"]
+
+
+def test_the_foreach_that_a_node_is_in() -> None:
+    graph = Graph(
+        flows.flow(
+            ["start", ("each", "outer_join", ["outer", ("each", "inner_join", ["inner", "more"]), "after"]), "end"]
+        )
+    )
+    inside = {name: split.id if (split := graph.foreach_of(node)) else None for name, node in graph.nodes.items()}
+    assert inside == {
+        "start": None, "outer": "start", "inner": "outer", "more": "outer", "inner_join": "start", "after": "start",
+        "outer_join": None, "end": None,
+    }  # fmt: skip
+
+
+def test_an_unknown_step_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="no step 'nope'"):
+        Graph(flows.EXAMPLES["linear"]).node("nope")

@@ -1,0 +1,219 @@
+"""The in-pod entrypoint, as a manifest calls it: a process with arguments and environment."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from project import Finished, Project
+
+    from flowc_runtime.store import RunStore
+
+FLOW = """
+    import os, signal, sys, time
+    from metaflow import FlowSpec, step, retry, catch, Parameter, current
+
+    class Pods(FlowSpec):
+        mode = Parameter("mode", default="ok")
+        alpha = Parameter("alpha", type=float)
+
+        @step
+        def start(self):
+            print("out", self.mode)
+            print("err", file=sys.stderr)
+            self.items = ["a", "b"]
+            self.next(self.work, foreach="items")
+
+        @catch(var="why")
+        @retry(times=1)
+        @step
+        def work(self):
+            if self.mode == "raise":
+                raise ValueError("boom")
+            if self.mode == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.mode == "sleep":
+                print("asleep")
+                time.sleep(1000)
+            self.got = self.input, current.retry_count
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.got = [inp.got for inp in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            if self.mode == "ok":
+                raise ValueError("at the end")
+    """
+
+
+class Cluster:
+    """Calls the entrypoint as pods of one workflow."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        project.write("code/flow.py", FLOW)
+        (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
+        self.environment = {
+            "FLOWC_STORE": f"file://{project.root}/.flowc",
+            "FLOWC_RUN": "pods-x7",
+            "FLOWC_IR": str(project.root / "ir.json"),
+            "FLOWC_CODE": str(project.root / "code"),
+            "FLOWC_OUT": str(project.root / "out"),
+            "FLOWC_POD": "pods-x7-work-1",
+            "FLOWC_POD_UID": "u-1",
+            "FLOWC_NODE": "node-1",
+        }
+        self.run: RunStore = project.store.run("Pods", "pods-x7")
+
+    def call(self, *arguments: str, **environment: str) -> Finished:
+        return self.project.python("-m", "flowc_runtime", *arguments, **self.environment | environment)
+
+    def start(self, mode: str = "ok") -> Finished:
+        parameters = json.dumps([{"name": "mode", "value": mode}, {"name": "alpha", "value": "0.5"}])
+        return self.call("task", "start", "--path", "0", "--retry", "0", FLOWC_PARAMETERS=parameters)
+
+    def count(self) -> str:
+        return (self.project.root / "out" / "count").read_text()
+
+
+@pytest.fixture
+def cluster(project: Project) -> Cluster:
+    return Cluster(project)
+
+
+def test_the_start_step_begins_the_run_and_says_how_many(cluster: Cluster) -> None:
+    done = cluster.start()
+    assert (done.code, done.out, done.err) == (0, "out ok\n", "err\n")
+    assert cluster.count() == "2"
+    record = cluster.run.record()
+    assert (record["target"], record["parameters"]) == ("argo", {"mode": "ok", "alpha": 0.5})
+    assert record["process"]["pod"] == "pods-x7-work-1"
+    assert cluster.run.task("start", "0")["process"]["node"] == "node-1"
+    log = cluster.run.objects.get(cluster.run.log_key("start", "0", 1))
+    assert b"out ok\n" in log
+    assert b"err\n" in log
+
+
+def test_a_whole_flow_by_hand(cluster: Cluster) -> None:
+    cluster.start()
+    for path in ("0.0", "0.1"):
+        assert cluster.call("task", "work", "--path", path, "--retry", "0").code == 0
+    assert cluster.call("task", "join", "--path", "0", "--retry", "0").code == 0
+    assert cluster.project.artifacts(cluster.run, "join")["got"] == [("a", 0), ("b", 0)]
+    done = cluster.call("task", "end", "--path", "0", "--retry", "0")
+    assert done.code == 1
+    assert "ValueError: at the end" in done.err
+    assert cluster.run.status()["failed"] == "end/0"
+    assert cluster.call("finish", "--status", "Failed").code == 0
+    assert cluster.run.status() == cluster.run.status() | {"state": "failed", "message": "at the end"}
+
+
+@pytest.mark.parametrize("mode", ["raise", "kill"])
+def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> None:
+    cluster.start(mode)
+    first = cluster.call("task", "work", "--path", "0.0", "--retry", "0")
+    assert first.code == 1
+    assert cluster.run.status()["state"] == "running"  # a retry follows
+    record = cluster.run.attempt("work", "0.0", 1)
+    assert record is not None
+    assert record["outcome"] == "failed"
+    second = cluster.call("task", "work", "--path", "0.0", "--retry", "1")
+    if mode == "kill":
+        assert second.code == 1
+        assert "killed by SIGKILL" in second.err
+        assert cluster.call("task", "work", "--path", "0.0", "--retry", "2").code == 0
+    else:
+        assert second.code == 0
+    done = cluster.run.task("work", "0.0")
+    assert done["outcome"] == "caught"
+    assert cluster.project.artifacts(cluster.run, "work", "0.0")["why"].message.startswith(
+        "boom" if mode == "raise" else "the process was killed by SIGKILL"
+    )
+
+
+def test_an_attempts_number_is_the_stores(cluster: Cluster) -> None:
+    """`argo retry` counts from 0 again: the store does not."""
+    cluster.start("raise")
+    cluster.call("task", "work", "--path", "0.0", "--retry", "0")
+    cluster.call("task", "work", "--path", "0.0", "--retry", "0")
+    assert cluster.run.attempts("work") == {"0.0": [1, 2]}
+
+
+def test_a_second_start_keeps_the_runs_record(cluster: Cluster) -> None:
+    cluster.start("ok")
+    cluster.start("kill")
+    assert cluster.run.record()["parameters"]["mode"] == "ok"
+    second = cluster.run.attempt("start", "0", 2)
+    assert second is not None
+    assert second["superseded"]
+
+
+def test_a_deleted_pod_leaves_a_record(cluster: Cluster) -> None:
+    cluster.start("sleep")
+    with cluster.project.start(
+        "-m", "flowc_runtime", "task", "work", "--path", "0.1", "--retry", "0", **cluster.environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asleep\n"
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        process.communicate(timeout=20)
+        assert time.monotonic() - began < 10
+    assert process.returncode == 1
+    record = cluster.run.attempt("work", "0.1", 1)
+    assert record is not None
+    assert record["exit"]["signal"] == "SIGTERM"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "message"),
+    [
+        (["task", "nope", "--path", "0", "--retry", "0"], {}, 79, "has no step 'nope'"),
+        (["task", "work", "--path", "0.x", "--retry", "0"], {}, 79, "not an index path"),
+        (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": ""}, 79, "FLOWC_STORE is not set"),
+        (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": "ftp://x"}, 75, "cannot open the store"),
+        (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_IR": "/nope"}, 79, "cannot read the IR"),
+        (["task", "join", "--path", "0", "--retry", "0"], {}, 79, "needs work/0.0, but that task is not done"),
+        (["task", "work"], {}, 2, "required"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    cluster: Cluster, arguments: list[str], environment: dict[str, str], code: int, message: str
+) -> None:
+    cluster.start()
+    done = cluster.call(*arguments, **environment)
+    assert message in done.err
+    assert done.code == code
+
+
+def test_bad_code_or_parameters_fail_the_attempt(cluster: Cluster) -> None:
+    bad = cluster.call("task", "start", "--path", "0", "--retry", "0",
+                       FLOWC_PARAMETERS='[{"name": "alpha", "value": "abc"}]')  # fmt: skip
+    assert bad.code == 79
+    assert "alpha" in bad.err
+    cluster.start()
+    cluster.project.write("code/flow.py", "import nope\n")
+    done = cluster.call("task", "work", "--path", "0.0", "--retry", "0")
+    assert done.code == 1
+    assert "No module named 'nope'" in done.err
+    record = cluster.run.attempt("work", "0.0", 1)
+    assert record is not None
+    assert "No module named 'nope'" in record.get("error", {})["message"]
+
+
+def test_the_end_of_a_run_never_fails(cluster: Cluster) -> None:
+    cluster.start()
+    assert cluster.call("finish", "--status", "Succeeded").code == 0
+    assert cluster.run.status()["state"] == "succeeded"
+    done = cluster.call("finish", "--status", "Failed", FLOWC_RUN="other")
+    assert done.code == 0
+    assert "cannot record the end of the run" in done.err

@@ -1,0 +1,130 @@
+"""Bytes under keys in a directory."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc_runtime import objects
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import LocalObjects, blob_key, open_objects, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalObjects:
+    return LocalObjects(tmp_path / "store")
+
+
+def test_nothing_is_made_before_the_first_write(local: LocalObjects, tmp_path: Path) -> None:
+    assert local.names("") == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_put_replaces_and_get_gives_the_bytes(local: LocalObjects) -> None:
+    local.put("a/b", b"one")
+    local.put("a/b", b"two\0")
+    assert local.get("a/b") == b"two\0"
+
+
+def test_what_is_not_there_is_not_found(local: LocalObjects) -> None:
+    local.put("a/b", b"x")
+    for key in ("c", "a", "a/b/c"):
+        with pytest.raises(NotFound):
+            local.get(key)
+    with pytest.raises(NotFound):
+        local.map("c")
+
+
+def test_create_happens_once(local: LocalObjects) -> None:
+    assert local.create("k", [b"first ", memoryview(b"half")])
+    assert not local.create("k", [b"second"])
+    assert local.get("k") == b"first half"
+
+
+def test_of_many_creators_one_wins(local: LocalObjects) -> None:
+    wins: list[int] = []
+    barrier = threading.Barrier(8)
+
+    def create(number: int) -> None:
+        barrier.wait()
+        if local.create("k", [str(number).encode() * 1000]):
+            wins.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wins) == 1
+    assert local.get("k") == str(wins[0]).encode() * 1000
+
+
+def test_nothing_temporary_stays_behind(local: LocalObjects) -> None:
+    local.create("k", [b"x"])
+    local.create("k", [b"y"])
+    local.put("l", b"z")
+    assert local.names("tmp") == []
+
+
+def test_a_failed_write_leaves_nothing(local: LocalObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, parts: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(objects, "_write_all", full)
+    with pytest.raises(OSError, match="No space"):
+        local.create("k", [b"x"])
+    assert local.names("tmp") == []
+    assert not local.exists("k")
+
+
+@pytest.mark.parametrize("size", [0, 1, objects.OVERLAP + 1])
+def test_a_blob_is_stored_once_under_its_digest(local: LocalObjects, size: int) -> None:
+    parts = [b"x" * size, b"tail"]
+    digest = local.create_blob(parts)
+    assert digest == sha256(parts)
+    inode = (local.root, local.names("blobs"))
+    assert local.create_blob([b"".join(parts)]) == digest
+    assert (local.root, local.names("blobs")) == inode
+    assert local.get(blob_key(digest)) == b"".join(parts)
+
+
+def test_a_mapping_is_private(local: LocalObjects) -> None:
+    local.put("k", b"abc")
+    view = local.map("k")
+    view[0] = ord("X")
+    assert bytes(view) == b"Xbc"
+    assert local.get("k") == b"abc"
+
+
+def test_an_empty_object_can_be_mapped(local: LocalObjects) -> None:
+    local.put("k", b"")
+    assert bytes(local.map("k")) == b""
+
+
+def test_append_adds_to_the_end(local: LocalObjects) -> None:
+    local.append("log", b"one ")
+    local.append("log", b"two")
+    assert local.get("log") == b"one two"
+
+
+def test_names_are_sorted_and_mark_what_holds_more(local: LocalObjects) -> None:
+    for key in ("d/b", "d/a/c", "d/c"):
+        local.put(key, b"")
+    assert local.names("d") == ["a/", "b", "c"]
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd"])
+def test_a_key_cannot_leave_the_root(local: LocalObjects, key: str) -> None:
+    with pytest.raises(StoreError):
+        local.put(key, b"")
+
+
+def test_addresses(tmp_path: Path) -> None:
+    assert open_objects(str(tmp_path)).url == open_objects(f"file://{tmp_path}").url == f"file://{tmp_path}"
+    with pytest.raises(StoreError, match="ftp://x"):
+        open_objects("ftp://x")

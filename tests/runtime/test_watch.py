@@ -1,0 +1,197 @@
+"""Children, their output and their deaths: with pidfd, and with SIGCHLD as where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc_runtime.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
+from flowc_runtime.watch import Ended, Output, Signalled, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from project import Project
+
+
+@pytest.fixture(params=["pidfd", "sigchld"])
+def watcher(request: pytest.FixtureRequest) -> Iterator[Watcher]:
+    if request.param == "pidfd" and not HAS_PIDFD:
+        pytest.skip("this system has no pidfd")
+    with Watcher([signal.SIGUSR1], use_pidfd=request.param == "pidfd") as watcher:
+        yield watcher
+
+
+def start(watcher: Watcher, body: Callable[[int], int]) -> Child:
+    child = spawn(body, prctl=load_prctl(), close=watcher.descriptors())
+    watcher.add(child)
+    return child
+
+
+def wait(watcher: Watcher, children: int = 1) -> tuple[list[Ended], dict[tuple[int, str], bytes]]:
+    """The ends of so many children, and all that they wrote."""
+    ended: list[Ended] = []
+    output: dict[tuple[int, str], bytes] = {}
+    deadline = time.monotonic() + 20
+    while len(ended) < children:
+        assert time.monotonic() < deadline, "a death was missed"
+        for event in watcher.poll(1):
+            if isinstance(event, Output):
+                assert not any(end.child == event.child for end in ended), "output after the end"
+                key = (event.child.pid, event.stream)
+                output[key] = output.get(key, b"") + event.data
+            elif isinstance(event, Ended):
+                ended.append(event)
+    return ended, output
+
+
+def test_output_report_and_exit_code(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        print("out")
+        os.write(2, b"\xff\x00err")
+        os.write(control, b"report")
+        return 3
+
+    child = start(watcher, body)
+    (end,), output = wait(watcher)
+    assert (end.code, end.signal, end.report) == (3, None, b"report")
+    assert end.peak_rss > 1 << 20
+    assert output == {(child.pid, "stdout"): b"out\n", (child.pid, "stderr"): b"\xff\x00err"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
+    def body(control: int) -> int:
+        os.kill(os.getpid(), number)
+        return 0
+
+    start(watcher, body)
+    (end,), _ = wait(watcher)
+    assert (end.code, end.signal) == (None, number)
+
+
+def test_many_at_once(watcher: Watcher) -> None:
+    def body(number: int) -> Callable[[int], int]:
+        def run(control: int) -> int:
+            os.write(1, str(number).encode() * 100)
+            return number
+
+        return run
+
+    children = {start(watcher, body(number)).pid: number for number in range(20)}
+    ended, output = wait(watcher, 20)
+    assert {end.child.pid: end.code for end in ended} == children
+    assert {pid: data for (pid, _), data in output.items()} == {
+        pid: str(number).encode() * 100 for pid, number in children.items()
+    }
+
+
+def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        sys.stdout.write("x" * 5_000_000)
+        return 0
+
+    child = start(watcher, body)
+    _, output = wait(watcher)
+    assert output == {(child.pid, "stdout"): b"x" * 5_000_000}
+
+
+def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        sleeper = subprocess.Popen(["sleep", "1000"])  # holds our pipes open as well
+        print(sleeper.pid, flush=True)
+        return 0
+
+    child = start(watcher, body)
+    _, output = wait(watcher)
+    sleeper = int(output[child.pid, "stdout"])
+    deadline = time.monotonic() + 10
+    while (stat := start_time(sleeper)) is not None and _state(sleeper) != "Z":
+        assert time.monotonic() < deadline, f"the sleeper started at {stat} is still there"
+        time.sleep(0.01)
+
+
+def _state(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def test_signals_are_events(watcher: Watcher) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert watcher.poll(5) == [Signalled(signal.SIGUSR1)]
+
+
+def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        assert sys.stdin.read() == ""
+        assert os.getsid(0) == os.getpid() == os.getpgid(0)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGUSR1) is not None
+        for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+            with contextlib.suppress(FileNotFoundError):  # the listing's own
+                assert "eventpoll" not in os.readlink(f"/proc/self/fd/{name}")
+        return 0
+
+    start(watcher, body)
+    (end,), output = wait(watcher)
+    assert end.code == 0, output
+
+
+def test_an_exception_in_the_child_does_not_return_into_the_parent(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        raise RuntimeError("boom")
+
+    child = start(watcher, body)
+    (end,), output = wait(watcher)
+    assert end.code == 70
+    assert b"RuntimeError: boom" in output[child.pid, "stderr"]
+
+
+def test_threads_that_are_no_daemons_are_waited_for(watcher: Watcher) -> None:
+    def body(control: int) -> int:
+        import threading
+
+        threading.Thread(target=lambda: (time.sleep(0.2), print("late"))).start()
+        return 0
+
+    child = start(watcher, body)
+    _, output = wait(watcher)
+    assert output == {(child.pid, "stdout"): b"late\n"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prctl; see tests/emulator/test_guardian.py")
+def test_a_child_dies_with_its_parent(project: Project) -> None:
+    project.write(
+        "parent.py",
+        """
+        import os, signal, time
+        from flowc_runtime.process import load_prctl, spawn
+        child = spawn(lambda control: time.sleep(1000) or 0, prctl=load_prctl())
+        print(child.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    pid = int(project.python("parent.py").out)
+    deadline = time.monotonic() + 10
+    while start_time(pid) is not None and _state(pid) != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_process_is_known_by_its_start() -> None:
+    process = this_process()
+    assert is_alive(process)
+    assert is_alive(process | {"started": "1"}) is (not sys.platform.startswith("linux"))
+    assert is_alive(process | {"pid": 2**22 + 1}) is False
+    assert is_alive(process | {"host": "elsewhere"}) is None
+    assert is_alive(process | {"pod": "p"}) is None

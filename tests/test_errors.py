@@ -1,0 +1,71 @@
+"""Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR) beside the exact text in <code>.txt.
+
+`<code>+<what>.py` is a further case of the same code. A case is copied to a directory of its own first.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc import diagnostics
+from flowc.frontend.flowspec import load
+from flowc.ir import schema
+from flowc.ir.verify import verify
+from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowc.ir.diagnostic import Diagnostic
+
+HERE = Path(__file__).parent
+CASES = sorted([*(HERE / "errors").glob("*.py"), *(HERE / "errors").glob("*.json")])
+
+
+def code_of(case: Path) -> str:
+    return case.stem.partition("+")[0]
+
+
+def check(case: Path) -> Sequence[Diagnostic]:
+    if case.suffix == ".json":
+        return verify(schema.loads(case.read_text()))
+    loaded = load(case)
+    if loaded.flow is None or loaded.cls is None:
+        return loaded.diagnostics
+    with pytest.raises(DefaultError) as caught:
+        resolve_defaults(loaded.flow, loaded.cls, user_name="someone")
+    return caught.value.diagnostics
+
+
+@pytest.mark.usefixtures("fresh_imports")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
+    alone = Path(shutil.copy(case, tmp_path))
+    if code_of(case) == diagnostics.PACKAGE_TOO_LARGE:
+        (tmp_path / "data").mkdir()
+        for number in range(2_001):
+            (tmp_path / "data" / f"f{number}.py").touch()
+    found = check(alone)
+    assert code_of(case) in {diagnostic.code for diagnostic in found}
+    golden(case.with_suffix(".txt"), diagnostics.render(found, tmp_path))
+
+
+def test_codes_cases_and_documentation_are_equal() -> None:
+    headings = re.findall(r"^## ([a-z-]+)$", (HERE.parent / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert headings == sorted(headings)
+    assert set(headings) == diagnostics.CODES
+    assert {code_of(case) for case in CASES} == diagnostics.CODES
+    assert {path.with_suffix("").name for path in (HERE / "errors").glob("*.txt")} == {case.stem for case in CASES}
+
+
+def test_codes_of_the_ir_are_listed() -> None:
+    """flowc.ir imports nothing of ours, so it spells its codes out."""
+    ir = Path(schema.__file__).parent
+    spelt = re.findall(r'(?:code=|_fault\(\s*)"([^"]+)"', "".join(path.read_text() for path in ir.glob("*.py")))
+    assert spelt
+    assert set(spelt) <= diagnostics.CODES

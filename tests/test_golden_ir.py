@@ -1,0 +1,192 @@
+"""Flows and their exact IR: tests/golden/<case>/flow.py beside ir.txt; and the JSON that the IR travels as."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from flowc.frontend.flowspec import load
+from flowc.ir import schema
+from flowc.ir.text import print_flow
+from flowc.ir.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flowc.ir import Flow
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent for path in (HERE / "golden").glob("*/flow.py"))
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(Path(schema.__file__).with_name("schema.json").read_text()))
+
+pytestmark = pytest.mark.usefixtures("fresh_imports")
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def flow_of(case: Path) -> Flow:
+    loaded = load(case / "flow.py")
+    assert loaded.diagnostics == ()
+    assert loaded.flow is not None
+    return loaded.flow
+
+
+@each_case
+def test_printed(case: Path, golden: Callable[[Path, str], None]) -> None:
+    golden(case / "ir.txt", print_flow(flow_of(case)))
+
+
+@each_case
+def test_json_is_valid_and_comes_back_the_same(case: Path) -> None:
+    flow = flow_of(case)
+    text = schema.dumps(flow)
+    VALIDATOR.validate(json.loads(text))
+    assert schema.loads(text) == flow
+    assert schema.dumps(schema.loads(text)) == text
+    assert verify(flow) == []
+
+
+def test_same_source_same_bytes() -> None:
+    """Two processes with different hash seeds print the same JSON."""
+    program = (
+        "import sys; from pathlib import Path; from flowc.frontend.flowspec import load; from flowc.ir import schema\n"
+        "print(schema.dumps(load(Path(sys.argv[1])).flow))"
+    )
+    case = HERE / "golden" / "policies" / "flow.py"
+
+    def bytes_with(seed: str) -> bytes:
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return subprocess.run(
+            [sys.executable, "-c", program, str(case)], env=environment, capture_output=True, check=True
+        ).stdout
+
+    assert bytes_with("1") == bytes_with("2")
+
+
+# -- what is not a flow is refused, by the reader and by the JSON Schema alike -----------------------------------------
+
+
+def everything() -> Any:
+    """A document with every field of the IR in it."""
+    span = "flow.py:1:1"
+    node = {"where": span, "run": {"method": "start"}}
+    document = {
+        "flowc": 1,
+        "name": "Demo",
+        "doc": "A flow.",
+        "code": {"file": "flow.py", "name": "Demo", "digest": "sha256:" + "0" * 64},
+        "where": span,
+        "start": "start",
+        "nodes": [
+            {**node, "id": "start", "next": {"foreach": "items", "body": "body"}},
+            {**node, "id": "body", "next": "join", "doc": "Text.", "retry": {"times": 1, "wait_seconds": 2},
+             "catch": {"var": "failure", "print_exception": False}, "timeout": {"seconds": 3},
+             "resources": {"cpu": "0.5", "memory": 1, "gpu": 2, "disk": 3, "shared_memory": 4},
+             "environment": {"NAME": "value"}},
+            {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
+            {**node, "id": "a", "next": "end"},
+            {**node, "id": "b", "next": "end"},
+            {**node, "id": "end", "next": None, "joins": "join"},
+        ],
+        "parameters": [
+            {"name": "alpha", "type": "int", "where": span, "default": "1", "computed": True, "required": True,
+             "help": "Text."},
+        ],
+        "schedule": {"crons": ["0 6 * * *"], "timezone": "Europe/Berlin", "where": span},
+    }  # fmt: skip
+    return json.loads(json.dumps(document))  # nothing in it is shared
+
+
+Place = tuple[Any, ...]
+
+
+def places(value: Any, at: Place = ()) -> Iterator[Place]:
+    yield at
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*at, key))
+
+
+def value_at(document: Any, place: Place) -> Any:
+    for key in place:
+        document = document[key]
+    return document
+
+
+def with_value(place: Place, value: Any) -> Any:
+    document = everything()
+    if not place:
+        return value
+    value_at(document, place[:-1])[place[-1]] = value
+    return document
+
+
+def without(place: Place) -> Any:
+    document = everything()
+    del value_at(document, place[:-1])[place[-1]]
+    return document
+
+
+def refused_by_both(document: Any) -> bool:
+    by_schema = not VALIDATOR.is_valid(document)
+    try:
+        schema.loads(json.dumps(document))
+    except schema.SchemaError:
+        assert by_schema, "the reader refuses what the JSON Schema allows"
+        return True
+    assert not by_schema, "the JSON Schema refuses what the reader allows"
+    return False
+
+
+def test_everything_is_a_flow() -> None:
+    assert not refused_by_both(everything())
+    assert verify(schema.loads(json.dumps(everything()))) == []
+
+
+REQUIRED = {
+    "flow": {"flowc", "name", "code", "where", "start", "nodes"},
+    "code": {"file", "name", "digest"},
+    "nodes": {"id", "where", "run", "next"},
+    "run": {"method"},
+    "next": {"foreach", "body"},
+    "retry": {"times"},
+    "timeout": {"seconds"},
+    "parameters": {"name", "type", "where"},
+    "schedule": {"crons", "where"},
+}
+
+
+def is_required(place: Place) -> bool:
+    owner = next((key for key in reversed(place[:-1]) if isinstance(key, str)), "flow")
+    return place[-1] in REQUIRED.get(owner, ())
+
+
+FREE_KEYS = ("nodes", 1, "environment")
+
+
+@pytest.mark.parametrize("place", [p for p in places(everything()) if p and isinstance(p[-1], str)], ids=str)
+def test_a_missing_field_is_refused_exactly_if_required(place: Place) -> None:
+    assert refused_by_both(without(place)) == is_required(place)
+
+
+@pytest.mark.parametrize("place", list(places(everything())), ids=str)
+def test_an_unknown_field_is_refused(place: Place) -> None:
+    value = copy.deepcopy(value_at(everything(), place))
+    if isinstance(value, dict) and place != FREE_KEYS:
+        assert refused_by_both(with_value(place, {**value, "unknown": 1}))
+
+
+@pytest.mark.parametrize("place", list(places(everything())), ids=str)
+@pytest.mark.parametrize("wrong", [None, True, 7, 1.5, "text", [1], {"a": 1}], ids=repr)
+def test_a_value_of_another_type_is_refused(place: Place, wrong: Any) -> None:
+    old = value_at(everything(), place)
+    is_next = place[-1:] == ("next",)
+    if type(old) is not type(wrong) and not (is_next and isinstance(wrong, str | None)):
+        assert refused_by_both(with_value(place, wrong))

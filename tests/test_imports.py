@@ -1,0 +1,129 @@
+"""What an import loads and what is public: start-up time and the direction of dependence are part of the contract."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+from project import PACKAGES, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from project import Project
+
+HEAVY = {"hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "numpy", "asyncio"}
+OURS = {"metaflow", "flowc", "flowc_runtime", "flowc_emulator"}
+PUBLIC = ("metaflow", "flowc", "flowc.ir", "flowc.backends.argo", "flowc_runtime", "flowc_emulator")
+
+_PROBE = """
+import json, sys
+before = set(sys.modules)
+{statement}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.fixture
+def loaded(project: Project) -> Callable[[str], set[str]]:
+    """The modules that a statement loads in a fresh Python."""
+
+    def probe(statement: str) -> set[str]:
+        done = project.python("-c", _PROBE.format(statement=statement))
+        assert done.code == 0, done.err
+        return set(json.loads(done.out.splitlines()[-1]))
+
+    return probe
+
+
+def packages(modules: set[str]) -> set[str]:
+    """The top-level packages of modules."""
+    return {name.partition(".")[0] for name in modules}
+
+
+def modules_of(package: str) -> list[str]:
+    """All modules of one of our packages, by their files."""
+    (root,) = (ROOT / parent / package for parent in PACKAGES if (ROOT / parent / package).is_dir())
+    names = (path.relative_to(root.parent).with_suffix("").parts for path in sorted(root.rglob("*.py")))
+    return [".".join(parts).removesuffix(".__init__") for parts in names if parts[-1] != "__main__"]
+
+
+def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
+    """Every task of every flow pays for `import metaflow`."""
+    modules = loaded("import metaflow")
+    assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator"})
+    assert not any(name.startswith(("flowc.frontend", "flowc.backends", "flowc.cli")) for name in modules)
+
+
+def test_flowc_is_empty(loaded: Callable[[str], set[str]]) -> None:
+    """`import flowc` is a name and a version."""
+    assert loaded("import flowc") == {"flowc"}
+
+
+def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
+    """`flowc --help` knows the commands without importing one."""
+    modules = loaded(
+        "import contextlib\n"
+        "import flowc.cli\n"
+        "sys.argv = ['flowc', '--help']\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    flowc.cli.main()"
+    )
+    assert not packages(modules) & (HEAVY | {"cloudpickle", "flowc_emulator", "flowc_runtime", "metaflow"})
+    assert {name for name in modules if name.startswith("flowc")} <= {"flowc", "flowc.cli", "flowc.cli.common"}
+
+
+@pytest.mark.parametrize("command", ["check", "ir"])
+def test_reading_a_flow_is_light(project: Project, command: str) -> None:
+    """Checking a flow needs neither Hera nor the emulator."""
+    flow = str(ROOT / "tests" / "golden" / "linear" / "flow.py")
+    code = f"import sys, flowc.cli\nsys.argv = ['flowc', {command!r}, {flow!r}]\ntry: flowc.cli.main()\nfinally: "
+    done = project.python("-c", code + "print(*sys.modules, file=sys.stderr)")
+    assert done.code == 0, done.err
+    assert not packages(set(done.err.split())) & (HEAVY | {"cloudpickle", "flowc_emulator"})
+
+
+@pytest.mark.parametrize("module", [name for name in modules_of("flowc") if f"{name}.".startswith("flowc.ir.")])
+def test_ir_needs_the_standard_library_only(loaded: Callable[[str], set[str]], module: str) -> None:
+    """A pod carries the IR without the compiler."""
+    modules = loaded(f"import {module}")
+    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc"}
+    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+
+
+def test_runtime_needs_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
+    """What executes a task knows neither the authoring API nor the compiler."""
+    modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_runtime")))
+    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_runtime"}
+    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+
+
+def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
+    """The authoring API does not know the compiler, the emulator or the command line."""
+    modules = loaded("\n".join(f"import {name}" for name in modules_of("metaflow")))
+    assert packages(modules) & OURS <= {"metaflow", "flowc", "flowc_runtime"}
+    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+
+
+def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
+    """The emulator runs the IR; it does not know where that came from."""
+    modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_emulator")))
+    assert packages(modules) & OURS <= {"flowc", "flowc_runtime", "flowc_emulator"}
+    assert not packages(modules) & HEAVY
+    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+
+
+def test_public_names(golden: Callable[[Path, str], None]) -> None:
+    """What users can rely on changes on purpose only: `--update-golden` after a change, and a line in CHANGELOG.md."""
+    pytest.importorskip("hera")
+    lines = []
+    for name in PUBLIC:
+        module = import_module(name)
+        exported = list(getattr(module, "__all__", ()))
+        assert exported == [n for n in exported if hasattr(module, n)], f"{name}.__all__ names what is not there"
+        lines += [name, *(f"    {public}" for public in sorted(exported))]
+    golden(ROOT / "tests" / "public_api.txt", "\n".join(lines) + "\n")

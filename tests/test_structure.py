@@ -1,0 +1,190 @@
+"""The shape of graphs: structured flows are accepted with the right joins, others refused, and none breaks the walk."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowc.ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Transition, targets
+from flowc.ir.structure import Vertex, analyse, region
+from flowc.ir.verify import verify
+
+HERE = Span("flow.py", 1, 1)
+
+
+def vertex(name: str, following: Transition | None, takes_inputs: bool = False) -> Vertex:
+    return Vertex(id=name, where=HERE, takes_inputs=takes_inputs, next=following)
+
+
+# A block is a step, or a split with its arms, each a list of blocks.
+Block = tuple[str, list[list["Block"]]]
+BLOCKS: st.SearchStrategy[list[Block]] = st.recursive(
+    st.lists(st.just(("step", [])), min_size=1, max_size=3),
+    lambda inner: st.lists(
+        st.just(("step", []))
+        | st.tuples(st.just("branch"), st.lists(inner, min_size=2, max_size=3))
+        | st.tuples(st.just("foreach"), st.lists(inner, min_size=1, max_size=1)),
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=8,
+)
+
+
+def build(blocks: list[Block]) -> tuple[list[Vertex], dict[str, str]]:
+    """The vertices of `start`, the blocks one after another, `end`; and which join closes which split."""
+    vertices: list[Vertex] = []
+    closes: dict[str, str] = {}
+
+    def lay(blocks: list[Block], after: str) -> str:
+        """Lay the blocks before `after`; the name of the first."""
+        for kind, arms in reversed(blocks):
+            name = f"n{len(vertices)}"
+            if kind == "step":
+                vertices.append(vertex(name, Goto(target=after)))
+                after = name
+                continue
+            join = f"j{len(vertices)}"
+            vertices.append(vertex(join, Goto(target=after), takes_inputs=True))
+            split = f"s{len(vertices)}"
+            heads = [lay(arm, join) for arm in arms]
+            following = Foreach(over="items", body=heads[0]) if kind == "foreach" else Branch(targets=tuple(heads))
+            vertices.append(vertex(split, following))
+            closes[join] = split
+            after = split
+        return after
+
+    vertices.append(vertex("end", End()))
+    vertices.append(vertex("start", Goto(target=lay(blocks, "end"))))
+    return vertices, closes
+
+
+@given(BLOCKS)
+def test_structured_flows_are_accepted(blocks: list[Block]) -> None:
+    vertices, closes = build(blocks)
+    shape = analyse("start", vertices)
+    assert shape.faults == ()
+    assert shape.closes == closes
+    flow = as_flow(vertices, closes)
+    assert verify(flow) == []
+    assert sorted(region(flow).nodes()) == sorted(v.id for v in vertices)
+
+
+def as_flow(vertices: list[Vertex], closes: dict[str, str]) -> Flow:
+    nodes = tuple(
+        Node(id=v.id, where=v.where, run=Method(name=v.id), next=v.next, joins=closes.get(v.id))
+        for v in vertices
+        if v.next is not None
+    )
+    return Flow(name="F", code=Code(file="f.py", name="F", digest=""), where=HERE, start="start", nodes=nodes)
+
+
+NAMES = ["start", "a", "b", "c", "d", "e", "end"]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Vertex]:
+    vertices = []
+    for name in NAMES:
+        target = st.sampled_from(NAMES)
+        following = draw(
+            st.none()
+            | st.just(End())
+            | st.builds(lambda t: Goto(target=t), target)
+            | st.builds(lambda t: Foreach(over="x", body=t), target)
+            | st.builds(lambda ts: Branch(targets=tuple(ts)), st.lists(target, min_size=2, max_size=3, unique=True))
+        )
+        vertices.append(vertex(name, following, takes_inputs=draw(st.booleans())))
+    return vertices
+
+
+@settings(max_examples=300)
+@given(graphs())
+def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
+    """No crash; each fault once; and a graph without faults can be cut into regions that hold every step once."""
+    shape = analyse("start", vertices)
+    assert len({(fault.code, fault.message) for fault in shape.faults}) == len(shape.faults)
+    if shape.faults or any(v.next is None for v in vertices):
+        return
+    found = list(region(as_flow(vertices, dict(shape.closes))).nodes())
+    assert sorted(found) == sorted(NAMES)
+
+
+def outcomes(order: list[str], index: int) -> list[Vertex]:
+    """Every vertex that `order[index]` could be in a graph without cycles."""
+    later = order[index + 1 :]
+    ways: list[Transition] = [End()] if not later else []
+    ways += [Goto(target=target) for target in later] + [Foreach(over="x", body=target) for target in later]
+    ways += [Branch(targets=several) for k in (2, 3) for several in itertools.combinations(later, k)]
+    return [vertex(order[index], way, joins) for way in ways for joins in ((False, True) if index else (False,))]
+
+
+def is_structured(vertices: tuple[Vertex, ...]) -> bool:
+    """What structured means, said another way: by parsing the graph from its start as nested sequences."""
+    by_id = {v.id: v for v in vertices}
+
+    def parse(here: str) -> tuple[list[str], str | None]:
+        """The steps of the sequence that starts here, and the join that ends it."""
+        found: list[str] = []
+        joined = False
+        while joined == by_id[here].takes_inputs:
+            found.append(here)
+            match by_id[here].next:
+                case End():
+                    return found, None
+                case Goto(target=target):
+                    here, joined = target, False
+                case Branch() | Foreach() as split:
+                    arms = [parse(target) for target in targets(split)]
+                    ends = {join for _, join in arms}
+                    if len(ends) > 1 or None in ends or not all(steps for steps, _ in arms):
+                        return [], None
+                    found += [name for steps, _ in arms for name in steps]
+                    here, joined = str(ends.pop()), True
+        return (found, here) if by_id[here].takes_inputs else ([], None)
+
+    steps, join = parse("start")
+    return join is None and sorted(steps) == sorted(by_id)
+
+
+def test_every_small_graph() -> None:
+    """All 26,000 graphs of five steps: accepted exactly if they are structured."""
+    order = ["start", "a", "b", "c", "end"]
+    accepted = 0
+    for vertices in itertools.product(*(outcomes(order, index) for index in range(len(order)))):
+        structured = is_structured(vertices)
+        assert structured == (not analyse("start", vertices).faults), vertices
+        accepted += structured
+    assert accepted == 15
+
+
+def test_one_cause_one_fault() -> None:
+    """A step that cannot be reached is reported alone, without the ones behind it."""
+    vertices = [
+        vertex("start", Goto(target="end")),
+        vertex("lost", Branch(targets=("a", "b"))),
+        vertex("a", Goto(target="join")),
+        vertex("b", Goto(target="join")),
+        vertex("join", Goto(target="end"), takes_inputs=True),
+        vertex("ring", Goto(target="ring_two")),
+        vertex("ring_two", Goto(target="ring")),
+        vertex("end", End()),
+    ]
+    messages = [fault.message for fault in analyse("start", vertices).faults]
+    assert messages == ["step 'lost' is never reached from 'start'", "step 'ring' is never reached from 'start'"]
+
+
+def test_nothing_is_blamed_on_a_step_whose_transition_is_unknown() -> None:
+    vertices = [vertex("start", Branch(targets=("a", "b"))), vertex("a", None), vertex("b", Goto(target="join")),
+                vertex("join", Goto(target="end"), takes_inputs=True), vertex("other", Goto(target="join")),
+                vertex("end", End())]  # fmt: skip
+    assert analyse("start", vertices).faults == ()
+
+
+def test_a_long_chain_is_walked_without_recursion() -> None:
+    vertices = [vertex("start", Goto(target="n0"))]
+    vertices += [vertex(f"n{i}", Goto(target=f"n{i + 1}" if i < 4_999 else "end")) for i in range(5_000)]
+    vertices.append(vertex("end", End()))
+    assert analyse("start", vertices).faults == ()
