@@ -115,6 +115,8 @@ def test_a_naive_time_is_refused(text: str) -> None:
         ("*/2/3 * * * *", "more than one '/'"),
         ("*/-2 * * * *", "not understood"),
         ("99999999999999999999 * * * *", "not understood"),
+        ("9" * 5000 + " * * * *", "not understood"),
+        ("@every " + "9" * 5000 + "h", "is not a duration"),
         ("٣ * * * *", "not understood"),
         ("@reboot", "nothing boots"),
         ("@Daily", "write @daily"),

@@ -36,7 +36,7 @@ _MACROS = {
 }
 # Go's idea of white space (str.split also splits at U+001C to U+001F)
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"\+?(?=[0-9])0*([0-9]*)")
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
 _NANOSECONDS["h"] = 60 * _NANOSECONDS["m"]
@@ -125,8 +125,9 @@ def _item(item: str, kind: _Kind) -> tuple[range, bool]:
 def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     if not a_step and text.lower() in kind.names:
         return kind.low + kind.names.index(text.lower())
-    if _INTEGER.fullmatch(text) and 0 <= int(text) <= _INT64:
-        return int(text)
+    digits = _INTEGER.fullmatch(text)
+    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # 19: int() of thousands of digits raises
+        return int(digits[1] or "0")
     raise CronError(f"{kind.name} {item!r} is not understood: {_habit(item, text, kind)}")
 
 
@@ -186,9 +187,9 @@ def _duration(text: str) -> int:
     total, at = 0, 0
     while part := _DURATION_PART.match(unsigned, at):
         whole, fraction, unit = part[1], part[2] or "", part[3]
-        if not (whole or fraction) or unit not in _NANOSECONDS:
+        if not (whole or fraction) or unit not in _NANOSECONDS or len(whole.lstrip("0")) > 19:
             break
-        total += int(whole or "0") * _NANOSECONDS[unit]
+        total += int(whole.lstrip("0") or "0") * _NANOSECONDS[unit]
         if fraction:  # in floating point, as Go does it, so that 1.99…9s rounds alike
             total += int(float(fraction[:18]) * (_NANOSECONDS[unit] / 10.0 ** len(fraction[:18])))
         at = part.end()
