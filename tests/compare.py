@@ -33,6 +33,6 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
         "parents": record["parents"],
         "artifacts": {name: (ref["digest"], ref["type"]) for name, ref in record["artifacts"].items()},
         "items": fanout and (fanout["over"], fanout["count"], fanout["items"]["digest"]),
-        "error": error and (error["type"], error["message"].partition("; its peak memory")[0]),
+        "error": error and (error["type"], error["message"], error.get("frames"), error.get("traceback")),
         "code": record["code"],
     }

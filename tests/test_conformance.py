@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
 from argo.controller import play
 from compare import summary
 from project import PACKAGES, ROOT
 from test_golden_ir import CASES
 
 if TYPE_CHECKING:
-    from project import Project
-
     from flowc_runtime.store import RunStore
+    from project import Project
 
 # Flows that need more than goldens show: (name, source, the state that the run ends in).
 FLOWS: dict[str, tuple[str, str]] = {}
@@ -183,4 +183,5 @@ def test_flows(project: Project, name: str) -> None:
     assert done.code == (0 if state == "succeeded" else 1), done.err
     local = summary(project.latest())
     assert local["state"] == state
-    assert summary(played(project, "flow.py")) == local
+    other = summary(played(project, "flow.py"))
+    assert other == local

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from test_golden_ir import CASES
 
 from flowc.backends.argo import Bundle, Settings, compile_flow
 from flowc.frontend.flowspec import load
 from flowc.passes.resolve_defaults import resolve_defaults
+from test_golden_ir import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

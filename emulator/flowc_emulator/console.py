@@ -12,7 +12,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from flowc_runtime.failures import signal_name
+from flowc_runtime.failures import signal_name, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ class TextConsole:
         self._show(self._lines.end(job), job)
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         word = self._paint("failed", 33 if follow else 31)
-        first = (error["message"].splitlines() or [""])[0]
+        first = (told(error).splitlines() or [""])[0]
         self._say(f"{word} {job.task} (attempt {job.attempt}){then}: {error['type']}: {first}")
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
@@ -234,7 +234,7 @@ class JsonConsole:
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
         self._end(job)
-        self._event("task_failed", job, type=error["type"], message=error["message"], retried=follow is not None)
+        self._event("task_failed", job, type=error["type"], message=told(error), retried=follow is not None)
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
         self._event("interrupted", signal=signal_name(number), running=running)

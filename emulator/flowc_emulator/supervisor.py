@@ -214,7 +214,7 @@ class Supervisor:
         job, plan = running.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         error = record_death(plan.run, plan.graph, attempt, running.began, event, why)
-        self._output(running, "stderr", f"{error['message']}\n".encode())
+        self._output(running, "stderr", f"{failures.told(error)}\n".encode())
         return error
 
     # -- ending

@@ -149,9 +149,9 @@ class _Pod:
             error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
             self.run.objects.append(
                 self.run.log_key(self.node.id, self.path, attempt),
-                logs.frame(time.time(), "stderr", f"{error['message']}\n".encode()),
+                logs.frame(time.time(), "stderr", f"{failures.told(error)}\n".encode()),
             )
-            print(f"flowc: {error['message']}", file=sys.stderr)
+            print(f"flowc: {failures.told(error)}", file=sys.stderr)
             result = Result(outcome="failed", error=error)
         if result.outcome == "failed":
             assert result.error is not None

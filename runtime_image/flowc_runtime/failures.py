@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
 _OURS = __file__.rpartition("/")[0] + "/"
+PROCESS_DIED = "flowc.ProcessDied"
 _LIMIT = 16_000  # characters of a message or traceback that a record keeps
 
 
@@ -41,7 +42,7 @@ def describe(error: BaseException, root: str, step: tuple[type, Node] | None = N
     if isinstance(error, ArtifactError) and len(error.args) == 2 and step is not None:
         return _describe_artifact(*error.args, *step)
     told = traceback.TracebackException.from_exception(error)
-    _leave_out_ours(told)
+    own = _clean(told, root)
     text = "".join(told.format())
     if isinstance(error, SystemExit):  # its own text is the exit code at most
         text += f"{_message(error)}\n"
@@ -50,17 +51,38 @@ def describe(error: BaseException, root: str, step: tuple[type, Node] | None = N
         "message": _message(error)[:_LIMIT],
         "repr": _safely(repr, error)[:_LIMIT],
         "traceback": text[-_LIMIT:],
-        "frames": _frames(told.stack, root),
+        "frames": [_frame(entry) for entry in own or told.stack],
     }
 
 
-def _leave_out_ours(told: traceback.TracebackException | None) -> None:
-    """Drop the frames of this package, also in the exceptions that led to this one."""
-    while told is not None:
-        told.stack = traceback.StackSummary.from_list(
-            [entry for entry in told.stack if not entry.filename.startswith(_OURS)]
-        )
-        told = told.__cause__ or told.__context__
+def _clean(told: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
+    """Drop the frames of this package and name the user's files relative to `root`; gives the user's own frames.
+
+    A record says the same on every machine, and so does what @catch stores.
+    """
+    own: list[traceback.FrameSummary] = []
+    here: traceback.TracebackException | None = told
+    while here is not None:
+        entries = []
+        for entry in here.stack:
+            if entry.filename.startswith(_OURS):
+                continue
+            if _is_below(entry.filename, root):
+                file = entry.filename[len(root) + 1 :]
+                entry = traceback.FrameSummary(file, entry.lineno, entry.name, lookup_line=False, line=entry.line)
+                own += [entry] if here is told else []
+            entries.append(entry)
+        here.stack = traceback.StackSummary.from_list(entries)
+        here = here.__cause__ or here.__context__
+    return own
+
+
+def _is_below(file: str, root: str) -> bool:
+    return bool(root) and file.startswith(f"{root}/") and "/site-packages/" not in file
+
+
+def _frame(entry: traceback.FrameSummary) -> Frame:
+    return {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
 
 
 def _message(error: BaseException) -> str:
@@ -75,20 +97,6 @@ def _safely(convert: Any, error: BaseException) -> str:
         return str(convert(error))
     except Exception as second:
         return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
-
-
-def _frames(stack: traceback.StackSummary, root: str) -> list[Frame]:
-    """The frames in the user's own files; all of them if there is none such."""
-    frames: list[Frame] = [
-        {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
-        for entry in stack
-    ]
-    own = [
-        frame
-        for frame in frames
-        if root and frame["file"].startswith(f"{root}/") and "/site-packages/" not in frame["file"]
-    ]
-    return own or frames
 
 
 def directory(cls: type) -> str:
@@ -139,7 +147,9 @@ def _assignment(name: str, cls: type, node: Node) -> Frame | None:
     if not lines:
         return None
     text = linecache.getline(code.co_filename, lines[-1]).strip()
-    return {"file": code.co_filename, "line": lines[-1], "function": node.run.name, "text": text}
+    root = directory(cls)
+    file = code.co_filename[len(root) + 1 :] if _is_below(code.co_filename, root) else code.co_filename
+    return {"file": file, "line": lines[-1], "function": node.run.name, "text": text}
 
 
 def describe_refusal(error: FlowcError) -> ErrorRecord:
@@ -152,18 +162,28 @@ def describe_refusal(error: FlowcError) -> ErrorRecord:
 
 def describe_death(exit_: Exit, why: str | None = None) -> ErrorRecord:
     """A process that ended without a record of its own: by a signal, or by an exit code."""
-    peak = f"; its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     if why is not None:
-        message = f"{why}{peak}"
+        message = why
     elif name := exit_.get("signal"):
         hint = {
             "SIGSEGV": " (segmentation fault)",
             "SIGKILL": " (the system may have run out of memory)",
         }.get(name, "")
-        message = f"the process was killed by {name}{hint}{peak}"
+        message = f"the process was killed by {name}{hint}"
     else:
-        message = f"the process exited with code {exit_.get('code')} before the step had finished{peak}"
-    return {"type": "flowc.ProcessDied", "message": message, "repr": f"ProcessDied({message!r})", "frames": []}
+        message = f"the process exited with code {exit_.get('code')} before the step had finished"
+    return {
+        "type": PROCESS_DIED,
+        "message": message,
+        "repr": f"ProcessDied({message!r})",
+        "frames": [],
+        "note": f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}",
+    }
+
+
+def told(error: ErrorRecord) -> str:
+    """The message and the note, for people."""
+    return "; ".join(part for part in (error["message"], error.get("note")) if part)
 
 
 def signal_name(number: int) -> str:
@@ -188,4 +208,4 @@ def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRec
         if record is None:
             break
     message = "the process vanished without a record: it was killed, or its machine was lost"
-    return {"type": "flowc.ProcessDied", "message": message, "repr": f"ProcessDied({message!r})", "frames": []}
+    return {"type": PROCESS_DIED, "message": message, "repr": f"ProcessDied({message!r})", "frames": []}

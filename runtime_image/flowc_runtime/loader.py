@@ -6,6 +6,7 @@ flow's module is called: its stem, or `flow_<stem>` where that name is taken by 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -47,12 +48,12 @@ def load_module(root: Path, file: str) -> ModuleType:
     is then not registered.
     """
     global executing
-    path = str((root / file).resolve())
+    path = os.path.abspath(root / file)  # links stay: a pod's code is a volume of links
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == path:
         return loaded
-    put_first_on_path(str(root.resolve()))
+    put_first_on_path(os.path.abspath(root))
     spec = spec_from_file_location(name, path, loader=_SourceOnly(name, path))
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
@@ -95,7 +96,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
         file = getattr(main, "__file__", None)
         if file is None:  # an interactive session has no file to be loaded again from
             return main
-        name = _free_name(Path(file).name, str(Path(file).resolve()))
+        name = _free_name(Path(file).name, os.path.abspath(file))
     sys.modules[name] = main
     main.__name__ = name
     seen: set[int] = set()

@@ -54,7 +54,7 @@ class BeginRecord(TypedDict):
 
 
 class Frame(TypedDict):
-    """One line of a traceback."""
+    """One line of a traceback. `file` is relative to the root of the code package, if it is the user's own."""
 
     file: str
     line: int
@@ -63,13 +63,17 @@ class Frame(TypedDict):
 
 
 class ErrorRecord(TypedDict, total=False):
-    """Why an attempt failed. `frames` are the user's own, outermost first; a killed process has none."""
+    """Why an attempt failed. `frames` are the user's own, outermost first; a killed process has none.
+
+    `note` is what differs from machine to machine, such as the peak memory.
+    """
 
     type: str
     message: str
     repr: str
     traceback: str
     frames: list[Frame]
+    note: str
 
 
 class Exit(TypedDict, total=False):

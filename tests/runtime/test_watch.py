@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import subprocess
@@ -69,6 +70,7 @@ def test_output_report_and_exit_code(watcher: Watcher) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
     def body(control: int) -> int:
+        faulthandler.disable()  # pytest's, which would write a page about it
         os.kill(os.getpid(), number)
         return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from flowc_runtime.failures import told
 from flowc_runtime.index import ROOT
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ def render_failure(failures: Sequence[Failure], run: RunStore, root: Path) -> st
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
     kind = error["type"].removeprefix("flowc_runtime.errors.")
-    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {kind}: {error['message']}"]
+    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {kind}: {told(error)}"]
     for frame in error.get("frames", []):
-        lines.append(f"  --> {_relative(frame['file'], root)}:{frame['line']} in {frame['function']}")
+        lines.append(f"  --> {_from_here(frame['file'], root)}:{frame['line']} in {frame['function']}")
         if frame["text"]:
             lines.append(f"{frame['line']} | {frame['text']}")
     if others:
@@ -37,6 +38,6 @@ def _task(path: str) -> str:
     return "" if path == ROOT else f" (task {path})"
 
 
-def _relative(file: str, root: Path) -> str:
-    """The file as seen from the working directory, if it is below the flow's directory."""
-    return os.path.relpath(file) if file.startswith(f"{root}/") else file
+def _from_here(file: str, root: Path) -> str:
+    """The user's own files as seen from the working directory."""
+    return file if os.path.isabs(file) else os.path.relpath(root / file)

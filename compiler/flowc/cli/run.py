@@ -85,13 +85,13 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
     params += collect(lambda: None)
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    for parameter in found.flow.parameters if found else ():
+    for number, parameter in enumerate(found.flow.parameters if found else ()):
         text = parameter.help
         if parameter.default is not None:
             text += f" [default: {parameter.default}]"
         params.append(
             click.Option(
-                [f"--{parameter.name}", f"parameter_{parameter.name}"],
+                [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
                 metavar=parameter.type.upper(),
                 required=parameter.required,
                 help=text.strip(),
@@ -100,8 +100,10 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
 
     def callback(**options: Any) -> None:
         assert found is not None
-        given = {parameter.name: options.pop(f"parameter_{parameter.name}") for parameter in found.flow.parameters}
-        given = {name: text for name, text in given.items() if text is not None}
+        texts = {
+            parameter.name: options.pop(f"parameter_{number}") for number, parameter in enumerate(found.flow.parameters)
+        }
+        given = {name: text for name, text in texts.items() if text is not None}
         raise SystemExit(_run(found, seeds, given, options))
 
     about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
