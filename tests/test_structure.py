@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +71,15 @@ def test_structured_flows_are_accepted(blocks: list[Block]) -> None:
     flow = as_flow(vertices, closes)
     assert verify(flow) == []
     assert sorted(region(flow).nodes()) == sorted(v.id for v in vertices)
+
+
+@given(BLOCKS, st.data())
+def test_one_wrong_signature_is_one_fault(blocks: list[Block], data: st.DataObject) -> None:
+    """A join without inputs, or inputs where nothing is joined, anywhere in a structured flow."""
+    vertices, _ = build(blocks)
+    index = data.draw(st.integers(0, len(vertices) - 2))  # all but the start
+    vertices[index] = replace(vertices[index], takes_inputs=not vertices[index].takes_inputs)
+    assert len(analyse("start", vertices).faults) == 1
 
 
 def as_flow(vertices: list[Vertex], closes: dict[str, str]) -> Flow:

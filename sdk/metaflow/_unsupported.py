@@ -4,7 +4,8 @@ UNSUPPORTED = frozenset({
     # flow and step decorators
     "airflow", "batch", "card", "conda", "conda_base", "exit_hook", "kubernetes", "named_env", "parallel", "project",
     "pypi", "pypi_base", "secrets", "step_functions", "torchrun", "trigger", "trigger_on_finish", "unbounded_foreach",
-    "checkpoint", "huggingface_hub", "model", "app_deploy", "nim", "nvidia", "uv",
+    "checkpoint", "deepspeed", "huggingface_hub", "metaflow_ray", "mpi", "pytorch_parallel", "tensorflow_parallel",
+    "model", "app_deploy", "nim", "nvidia", "uv",
     # decorators of one's own
     "FlowMutator", "MutableFlow", "MutableStep", "StepMutator", "USER_SKIP_STEP", "UserStepDecorator",
     "user_step_decorator",

@@ -12,14 +12,26 @@ class Demo(FlowSpec):
 
     @step
     def b(self):
-        self.next(self.join)
+        self.next(self.e, self.f)
 
     @step
     def c(self):
-        self.next(self.join)
+        self.next(self.crossed)
 
     @step
     def d(self):
+        self.next(self.join)
+
+    @step
+    def e(self):
+        self.next(self.crossed)
+
+    @step
+    def f(self):
+        self.next(self.join)
+
+    @step
+    def crossed(self, inputs):
         self.next(self.join)
 
     @step

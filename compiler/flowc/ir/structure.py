@@ -1,4 +1,4 @@
-"""The shape of a flow's graph: which join closes which split, and the tree of regions that back ends lower.
+"""The shape of a flow's graph: what is reached from its start, and the tree of regions that back ends lower.
 
 A flow is structured: every split is closed by one join and splits nest. `analyse` finds all that is wrong with a graph
 in one walk; `region` gives the tree of a graph with no fault.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.model import Branch, End, Flow, Foreach, Goto, NodeId, Span, Transition, assert_never, targets
+from flowc.ir.nesting import match_joins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,6 @@ class _Analysis:
         self.by_id = {vertex.id: vertex for vertex in vertices}
         self.faults: list[Diagnostic] = []
         self.said: set[tuple[str, str]] = set()
-        self.foreign: set[NodeId] = set()  # joins that are entered wrongly: reported once
         self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
         for vertex in vertices:
             for target in self._targets(vertex.id):
@@ -65,7 +65,7 @@ class _Analysis:
         order = self._reachable_in_order()
         if self.faults:  # past a cycle neither nesting nor reach means anything: report cycles first, alone
             return Shape(closes={}, faults=tuple(self.faults))
-        closes = self._match_joins(order)
+        closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))
         return Shape(closes=closes, faults=tuple(self.faults))
 
@@ -128,109 +128,6 @@ class _Analysis:
             found.update(new)
             stack.extend(new)
         return found
-
-    def _match_joins(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
-        """Give each node the stack of splits it is inside of; a join pops one."""
-        closes: dict[NodeId, NodeId] = {}
-        inside: dict[NodeId, tuple[NodeId, ...]] = {self.start: ()}
-        for at in order:
-            vertex, stack = self.by_id[at], inside.get(at)
-            if stack is None:  # behind a fault that is already reported
-                continue
-            if vertex.takes_inputs and not stack:
-                self._fault(
-                    "inputs-without-split",
-                    f"step '{at}' takes inputs, but no branch or foreach is open there",
-                    at,
-                    f"write `def {at}(self):`, or split the flow before it",
-                )
-            elif vertex.takes_inputs or (stack and self._meets_branches(at, inside)):
-                closes[at], stack = stack[-1], stack[:-1]
-                if not vertex.takes_inputs:
-                    self._join_without_inputs(at, "branches")
-            match vertex.next:
-                case None:
-                    pass
-                case End():
-                    for split in () if self.foreign else stack:  # what is open there is not sure any more
-                        self._unclosed(split, at, inside)
-                case Goto(target=target):
-                    self._enter(target, stack, at, inside)
-                case Branch() | Foreach() as split:
-                    for target in targets(split):
-                        self._enter(target, (*stack, at), at, inside)
-                case _:
-                    assert_never(vertex.next)
-        if not self.faults:
-            self._check_joined_whole(closes)
-        return closes
-
-    def _meets_branches(self, at: NodeId, inside: Mapping[NodeId, object]) -> bool:
-        return at not in self.foreign and len({before for before in self.predecessors[at] if before in inside}) > 1
-
-    def _unclosed(self, split: NodeId, end: NodeId, inside: Mapping[NodeId, tuple[NodeId, ...]]) -> None:
-        what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
-        # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
-        for at, stack in inside.items():
-            if "join" in at and split in stack and not self.by_id[at].takes_inputs:
-                self._join_without_inputs(at, what)
-                return
-        self._fault(
-            "split-without-join",
-            f"step '{split}' opens {what} that no step joins",
-            split,
-            f"add a step `def join(self, inputs):` between '{split}' and '{end}'",
-        )
-
-    def _join_without_inputs(self, at: NodeId, what: str) -> None:
-        self._fault(
-            "join-without-inputs",
-            f"step '{at}' closes {what} but takes no inputs",
-            at,
-            f"write `def {at}(self, inputs):`",
-        )
-
-    def _enter(
-        self, target: NodeId, stack: tuple[NodeId, ...], source: NodeId, inside: dict[NodeId, tuple[NodeId, ...]]
-    ) -> None:
-        if target not in self.by_id:  # reported by whoever resolved the names
-            return
-        known = inside.setdefault(target, stack)
-        takes_inputs = self.by_id[target].takes_inputs
-        if takes_inputs and stack and stack[-1] == source:
-            self.foreign.add(target)
-            self._fault(
-                "empty-branch",
-                f"step '{source}' leads straight into the join '{target}', with no step between",
-                source,
-                f"put at least one step between '{source}' and '{target}'",
-            )
-        elif known != stack:
-            if target in self.foreign:
-                return
-            self.foreign.add(target)
-            *others, last = (f"'{name}'" for name in self.predecessors[target])
-            self._fault(
-                "foreign-join",
-                f"step '{target}' brings together {', '.join(others)} and {last}, which are not branches of one split",
-                target,
-                "join the branches of each split in a join of their own, innermost first",
-            )
-
-    def _check_joined_whole(self, closes: Mapping[NodeId, NodeId]) -> None:
-        """Every branch of a split must arrive at the one join that closes it."""
-        joins_of: dict[NodeId, list[NodeId]] = {}
-        for join, split in closes.items():
-            joins_of.setdefault(split, []).append(join)
-        for split, joins in joins_of.items():
-            if len(joins) > 1:
-                names = " and ".join(f"'{name}'" for name in joins)
-                self._fault(
-                    "foreign-join",
-                    f"the branches of step '{split}' end in different joins: {names}",
-                    joins[-1],
-                    "lead every branch of one split to the same join",
-                )
 
 
 # -- regions -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,176 @@
+"""Which join closes which split. Each node has a stack of the splits that are open there; a join pops one.
+
+Faults do not cascade: where the entries of a node disagree, one fault says so, and the walk goes on with the stack that
+was probably meant, or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from flowc.ir.model import Branch, End, Foreach, Goto, NodeId, assert_never, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.ir.structure import Vertex
+
+Stack: TypeAlias = tuple[NodeId, ...]
+
+
+class Report(Protocol):
+    def __call__(self, code: str, message: str, at: NodeId, hint: str | None) -> None: ...
+
+
+def match_joins(
+    order: Sequence[NodeId],
+    by_id: Mapping[NodeId, Vertex],
+    predecessors: Mapping[NodeId, Sequence[NodeId]],
+    report: Report,
+) -> dict[NodeId, NodeId]:
+    """The split that each join closes; `order` is topological and begins at the start. Faults go to `report`."""
+    return _Walk(by_id, predecessors, report).walk(order)
+
+
+class _Walk:
+    def __init__(
+        self, by_id: Mapping[NodeId, Vertex], predecessors: Mapping[NodeId, Sequence[NodeId]], report: Report
+    ) -> None:
+        self.by_id = by_id
+        self.predecessors = predecessors
+        self._fault = report
+        self.closes: dict[NodeId, NodeId] = {}
+        self.entries: dict[NodeId, list[Stack]] = {}
+        self.inside: dict[NodeId, Stack] = {}  # of the nodes walked so far
+        self.clean = True
+
+    def walk(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
+        self.entries[order[0]] = [()]
+        for at in order:
+            stack = self._stack_at(at)
+            if stack is None:
+                continue
+            self.inside[at] = stack
+            after = self._joined(at, stack)
+            if after is not None:
+                self._leave(at, after)
+        if self.clean:
+            self._check_joined_whole()
+        return self.closes
+
+    def _stack_at(self, at: NodeId) -> Stack | None:
+        """What is open where the node stands; None where nothing is known for sure."""
+        entries = list(dict.fromkeys(self.entries.get(at, ())))
+        if len(entries) < 2:
+            return entries[0] if entries else None
+        *_, deepest = sorted(entries, key=len)
+        shallowest = min(entries, key=len)
+        left_open = deepest[len(shallowest) :]
+        one_line = all(deepest[: len(entry)] == entry for entry in entries)
+        if one_line and not any(split in self.closes.values() for split in left_open):
+            for split in left_open:
+                self._unclosed(split, at)
+            return shallowest if self.by_id[at].takes_inputs else None
+        self._foreign(at)
+        return deepest if one_line and self.by_id[at].takes_inputs else None
+
+    def _joined(self, at: NodeId, stack: Stack) -> Stack | None:
+        """The stack after a join has popped its split; None where nothing is known for sure any more."""
+        takes_inputs = self.by_id[at].takes_inputs
+        if not stack:
+            if takes_inputs:
+                self._fault(
+                    "inputs-without-split",
+                    f"step '{at}' takes inputs, but no branch or foreach is open there",
+                    at,
+                    f"write `def {at}(self):`, or split the flow before it",
+                )
+            return stack
+        before = set(self.predecessors[at])
+        if takes_inputs and stack[-1] in before:
+            self._empty_branch(stack[-1], at)
+            if len(before) == 1:  # nothing is joined: the likely slip is the argument
+                return stack
+        if not takes_inputs:
+            meeting = len(before & self.inside.keys())
+            if meeting < 2:
+                return stack
+            self._join_without_inputs(at, "branches")
+            if meeting < len(targets(self.by_id[stack[-1]].next or End())):  # the other arms end in another join
+                return None
+        self.closes[at] = stack[-1]
+        return stack[:-1]
+
+    def _leave(self, at: NodeId, stack: Stack) -> None:
+        following = self.by_id[at].next
+        match following:
+            case None:
+                pass
+            case End():
+                for split in stack:
+                    self._unclosed(split, at)
+            case Goto(target=target):
+                self.entries.setdefault(target, []).append(stack)
+            case Branch() | Foreach():
+                for target in targets(following):
+                    self.entries.setdefault(target, []).append((*stack, at))
+            case _:
+                assert_never(following)
+
+    def _check_joined_whole(self) -> None:
+        """Every branch of a split must arrive at the one join that closes it."""
+        joins_of: dict[NodeId, list[NodeId]] = {}
+        for join, split in self.closes.items():
+            joins_of.setdefault(split, []).append(join)
+        for split, joins in joins_of.items():
+            if len(joins) > 1:
+                names = " and ".join(f"'{name}'" for name in joins)
+                self._fault(
+                    "foreign-join",
+                    f"the branches of step '{split}' end in different joins: {names}",
+                    joins[-1],
+                    "lead every branch of one split to the same join",
+                )
+
+    # -- faults --------------------------------------------------------------------------------------------------------
+
+    def _unclosed(self, split: NodeId, end: NodeId) -> None:
+        self.clean = False
+        what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
+        # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
+        for at, stack in self.inside.items():
+            if "join" in at and split in stack and not self.by_id[at].takes_inputs:
+                self._join_without_inputs(at, what)
+                return
+        self._fault(
+            "split-without-join",
+            f"step '{split}' opens {what} that no step joins",
+            split,
+            f"add a step `def join(self, inputs):` between '{split}' and '{end}'",
+        )
+
+    def _join_without_inputs(self, at: NodeId, what: str) -> None:
+        self._fault(
+            "join-without-inputs",
+            f"step '{at}' closes {what} but takes no inputs",
+            at,
+            f"write `def {at}(self, inputs):`",
+        )
+
+    def _empty_branch(self, split: NodeId, join: NodeId) -> None:
+        self._fault(
+            "empty-branch",
+            f"step '{split}' leads straight into the join '{join}', with no step between",
+            split,
+            f"put at least one step between '{split}' and '{join}', or write `def {join}(self):` if it joins nothing",
+        )
+
+    def _foreign(self, at: NodeId) -> None:
+        self.clean = False
+        *others, last = (f"'{name}'" for name in self.predecessors[at])
+        self._fault(
+            "foreign-join",
+            f"step '{at}' brings together {', '.join(others)} and {last}, which are not branches of one split",
+            at,
+            "join the branches of each split in a join of their own, innermost first",
+        )
