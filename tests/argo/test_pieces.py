@@ -122,6 +122,12 @@ def test_resources() -> None:
     assert {"name": "shm", "mountPath": "/dev/shm"} in big["container"]["volumeMounts"]
 
 
+def test_a_users_variable_takes_the_place_of_ours() -> None:
+    flow = flows.with_policies(flows.EXAMPLES["linear"], "train", environment=(("HOME", "/data"),))
+    env = template(flow, "step-train")["container"]["env"]
+    assert [variable["value"] for variable in env if variable["name"] == "HOME"] == ["/data"]
+
+
 @pytest.mark.parametrize("value", ["plain", "{{", "{{{", "{{{{x}}}}", "$(HOME)", "$$", "$", "$é", "{$({", "\n\t"])
 def test_environment_values_survive(value: str) -> None:
     written = literal(value)
