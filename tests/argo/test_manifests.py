@@ -172,13 +172,13 @@ def test_the_same_in_every_process() -> None:
         "from argo import flows; from flowc.backends.argo import *; import sys;"
         "[sys.stdout.write(compile_flow(f, flows.CODE, Settings()).to_yaml()) for f in flows.EXAMPLES.values()]"
     )
-    path = ":".join(sys.path)
+    path, command = ":".join(sys.path), [sys.executable, "-c", script]
     written = {
         subprocess.run(
-            [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
+            command, env={"PYTHONHASHSEED": seed, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
         ).stdout
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(written) == 1
     assert written.pop().decode() == "".join(compiled(flow).to_yaml() for flow in flows.EXAMPLES.values())
 

@@ -28,7 +28,7 @@ def template(flow: Flow, name: str) -> dict[str, Any]:
     return next(t for t in spec["templates"] if t["name"] == name)
 
 
-# -- code ----------------------------------------------------------------------------------------------------------------
+# -- code --------------------------------------------------------------------------------------------------------------
 
 FILES = (
     ("binary.so", b"\xff\x00\x01"),
@@ -52,9 +52,8 @@ def test_every_byte_of_the_code_arrives() -> None:
     arrived = {}
     for item in volume["items"]:
         text = config_map["data"].get(item["key"])
-        arrived[item["path"]] = (
-            text.encode() if text is not None else base64.b64decode(config_map["binaryData"][item["key"]])
-        )
+        key = item["key"]
+        arrived[item["path"]] = base64.b64decode(config_map["binaryData"][key]) if text is None else text.encode()
     assert schema.loads(arrived.pop("ir/ir.json")) == flows.EXAMPLES["linear"]
     assert arrived == {f"code/{path}": content for path, content in FILES}
     assert config_map["immutable"] is True
@@ -81,7 +80,7 @@ def test_the_ir_has_a_line_for_each_step() -> None:
     ]
 
 
-# -- parameters ----------------------------------------------------------------------------------------------------------
+# -- parameters --------------------------------------------------------------------------------------------------------
 
 
 def test_parameters() -> None:
@@ -98,7 +97,7 @@ def test_parameters() -> None:
     assert declared[0]["description"] == "learning rate"
 
 
-# -- pods ----------------------------------------------------------------------------------------------------------------
+# -- pods --------------------------------------------------------------------------------------------------------------
 
 
 def test_policies() -> None:
@@ -123,6 +122,12 @@ def test_resources() -> None:
     assert {"name": "shm", "mountPath": "/dev/shm"} in big["container"]["volumeMounts"]
 
 
+def test_a_users_variable_takes_the_place_of_ours() -> None:
+    flow = flows.with_policies(flows.EXAMPLES["linear"], "train", environment=(("HOME", "/data"),))
+    env = template(flow, "step-train")["container"]["env"]
+    assert [variable["value"] for variable in env if variable["name"] == "HOME"] == ["/data"]
+
+
 @pytest.mark.parametrize("value", ["plain", "{{", "{{{", "{{{{x}}}}", "$(HOME)", "$$", "$", "$é", "{$({", "\n\t"])
 def test_environment_values_survive(value: str) -> None:
     written = literal(value)
@@ -144,7 +149,7 @@ def test_deep_nesting_keeps_display_names_short() -> None:
         assert ("flowc.dev/path" in step["metadata"]["labels"]) == (longest <= 63)
 
 
-# -- schedules -----------------------------------------------------------------------------------------------------------
+# -- schedules ---------------------------------------------------------------------------------------------------------
 
 
 def test_schedule() -> None:
@@ -168,7 +173,7 @@ def test_a_schedule_without_timezone_says_utc() -> None:
     assert manifests(flow, kind="cron")["CronWorkflow"]["spec"]["timezone"] == "UTC"
 
 
-# -- Hera ----------------------------------------------------------------------------------------------------------------
+# -- Hera --------------------------------------------------------------------------------------------------------------
 
 
 def test_hera_would_drop_an_unknown_field_and_we_do_not() -> None:

@@ -24,7 +24,6 @@ GPU = "nvidia.com/gpu"
 # A literal `{{` in an environment variable would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is
 # done, so the brace goes in by this variable.
 BRACE = "FLOWC_BRACE"
-RESERVED_ENVIRONMENT = re.compile(r"FLOWC_.*|ARGO_.*", re.DOTALL)
 
 
 def step(template: StepTemplate, settings: Settings, display: bool, path_label: bool) -> m.Template:
@@ -99,13 +98,15 @@ def _container(
     ]
     if shared_memory:
         mounts.append(make(m.VolumeMount, name="shm", mount_path="/dev/shm"))
+    given = {variable.name for variable in environment or ()}
+    own = [variable for variable in _own_environment(settings) if variable.name not in given]
     secret = make(m.SecretEnvSource, name=settings.store_secret, optional=True)
     return make(
         m.Container,
         image=settings.image,
         command=["python", "-m", "flowc_runtime"],
         args=args,
-        env=_own_environment(settings) + (environment or []),
+        env=own + (environment or []),
         env_from=[make(m.EnvFromSource, secret_ref=secret)],
         resources=resources,
         volume_mounts=mounts,
@@ -124,6 +125,8 @@ def _own_environment(settings: Settings) -> list[m.EnvVar]:
         "FLOWC_RUN": "{{workflow.name}}",
         "FLOWC_CODE": f"{CODE_ROOT}/code",
         "FLOWC_IR": f"{CODE_ROOT}/ir/ir.json",
+        # Caches go to the home directory, and that of a user without a name is /, which is read-only.
+        "HOME": "/tmp",
     }
     fields = {"FLOWC_POD": "metadata.name", "FLOWC_POD_UID": "metadata.uid", "FLOWC_NODE": "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
