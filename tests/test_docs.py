@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
 from project import PACKAGES, ROOT
 
 if TYPE_CHECKING:
