@@ -33,7 +33,7 @@ lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy bench examples/digits
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--peers compares with others.
 	$(BIN)/python -m bench $(ARGS)
