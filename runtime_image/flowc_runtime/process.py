@@ -98,8 +98,8 @@ def _redirect(out: int, err: int) -> None:
     os.dup2(err, 2)
     for descriptor in (null, out, err):
         os.close(descriptor)
-    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes out
-    # when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
+    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes
+    # out when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
