@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc import diagnostics
+from flowc.backends.argo import faults
 from flowc.frontend.flowspec import load
 from flowc.ir import schema
 from flowc.ir.verify import verify
@@ -58,7 +59,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
 def test_codes_cases_and_documentation_are_equal() -> None:
     headings = re.findall(r"^## ([a-z-]+)$", (HERE.parent / "docs" / "errors.md").read_text(), re.MULTILINE)
     assert headings == sorted(headings)
-    assert set(headings) == diagnostics.CODES
+    assert set(headings) == diagnostics.CODES | set(faults.CODES)
     assert {code_of(case) for case in CASES} == diagnostics.CODES
     assert {path.with_suffix("").name for path in (HERE / "errors").glob("*.txt")} == {case.stem for case in CASES}
 

@@ -57,7 +57,7 @@ def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
     """Print faults on stderr, in color on a terminal."""
     from flowc.diagnostics import render
 
-    click.echo(render(diagnostics, root=root, color=use_color()), err=True, nl=False)
+    click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
 
 
 def use_color() -> bool:
