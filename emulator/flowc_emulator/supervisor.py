@@ -180,9 +180,12 @@ class Supervisor:
             self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
 
     def _output(self, running: _Running, stream: logs.Stream, data: bytes) -> None:
-        job, run = running.job, self._plan.run
+        self._log(running.job, stream, data)
+        self._console.output(running.job, stream, data)
+
+    def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
+        run = self._plan.run
         run.objects.append(run.log_key(job.step, job.path, job.attempt), logs.frame(time.time(), stream, data))
-        self._console.output(job, stream, data)
 
     def _ended(self, event: Ended) -> None:
         running = self._running.pop(event.child.pid)
@@ -214,7 +217,7 @@ class Supervisor:
         job, plan = running.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         error = record_death(plan.run, plan.graph, attempt, running.began, event, why)
-        self._output(running, "stderr", f"{failures.told(error)}\n".encode())
+        self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
     # -- ending
