@@ -1,7 +1,7 @@
 """Native thread pools (OpenBLAS, OpenMP) shared out among tasks that run at once.
 
 Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight,
-which wait for each other by spinning: a fit of half a second takes half a minute. In pods, requests share out the cores.
+which wait for each other by spinning: a fit of half a second takes half a minute. In pods, limits share out the cores.
 """
 
 from __future__ import annotations
