@@ -10,18 +10,17 @@ FROM ${BASE} AS build
 ARG PIP="python3 -m pip --python /opt/flowc/bin/python"
 ARG PIP_OPTIONS=""
 ARG EXTRA_PIP=""
-RUN python3 -m venv --without-pip /opt/flowc
+RUN python3 -m venv --without-pip /opt/flowc && rm /opt/flowc/bin/[Aa]ctivate*
+# Bytecode is made here, since nothing can be written where it runs; unchecked, since nothing can change there either.
+RUN echo 'exec /opt/flowc/bin/python -m compileall -q -f --invalidation-mode unchecked-hash "$@"' > /compile
 COPY runtime_image/dependencies /dependencies
 RUN ${PIP} install --no-cache-dir --no-compile --only-binary :all: --find-links /dependencies ${PIP_OPTIONS} \
-      --requirement /dependencies/requirements.txt ${EXTRA_PIP}
+      --requirement /dependencies/requirements.txt ${EXTRA_PIP} \
+ && sh /compile /opt/flowc/lib
 COPY sdk/metaflow /source/metaflow
 COPY compiler/flowc /source/flowc
 COPY runtime_image/flowc_runtime /source/flowc_runtime
-# Compiled here, since nothing can be written where it runs; unchecked, since nothing can change there either.
-RUN packages=$(/opt/flowc/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
- && cp -r /source/* "$packages" \
- && rm -rf /opt/flowc/bin/activate* /opt/flowc/bin/Activate* \
- && /opt/flowc/bin/python -m compileall -q -f --invalidation-mode unchecked-hash "$packages"
+RUN sh /compile -s /source -p /opt/flowc /source && cp -r /source/* /opt/flowc/lib/python3*/site-packages
 
 FROM ${BASE}
 # Official images come without the standard library's bytecode: a read-only pod would compile what it imports every time.

@@ -118,14 +118,17 @@ def _compile(what: Build, target: Path) -> None:
 
 
 def _go_mod(what: Build, work: Path) -> str:
+    require = {what.module}
     replace = [f"{path} => {module.path} {module.version}" for path, module in what.replace]
     if what.kubernetes:
+        require.add(Module("k8s.io/kubernetes", f"v{what.kubernetes}"))
         replace += _published_staging(what.kubernetes)
     if what.added:
         _copy_with_additions(what, work / "module")
         replace.append(f"{what.module.path} => ./module")
-    lines = "".join(f"replace {line}\n" for line in replace)
-    return f"module flowc.test/{what.name}\n\ngo 1.25\n\nrequire {what.module.path} {what.module.version}\n\n{lines}"
+    lines = [f"require {module.path} {module.version}" for module in sorted(require, key=str)]
+    lines += [f"replace {line}" for line in replace]
+    return f"module flowc.test/{what.name}\n\ngo 1.25\n\n" + "\n".join(lines) + "\n"
 
 
 def _published_staging(version: str) -> list[str]:
