@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    """The cluster that is up."""
+def cluster() -> Iterator[Cluster]:
+    """The cluster that is up; its store can be opened in the tests' own process too."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None, f"{description.VARIABLE} names no description of a cluster"
-    return Cluster(found)
+    cluster = Cluster(found)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.store_environment.items():
+            patch.setenv(name, value)
+        yield cluster

@@ -20,8 +20,8 @@ ENDED = ("Succeeded", "Failed", "Error")
 class Cluster:
     """The cluster of this test run.
 
-    `store` is the one address of the store, in pods and here; `environment` is what a program of this machine needs to
-    open it, and to import flowc.
+    `store` is the one address of the store, in pods and here. `store_environment` is what a program of this machine needs
+    to open it (the fixture sets it in the tests' own process), `environment` a whole environment for a child.
     """
 
     def __init__(self, description: Description) -> None:
@@ -30,6 +30,7 @@ class Cluster:
         self.image_with_ml = description.image_with_ml
         self.argo = description.argo
         self.store = description.store
+        self.store_environment = description.environment
         self.environment = {"PATH": os.environ["PATH"], "HOME": "/tmp", **description.environment}
         self._kubectl = Kubectl(description.kubectl, description.kubeconfig)
 
