@@ -11,11 +11,14 @@ PYTHONPATH=tests python -m cluster image     build the runtime image and measure
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 from cluster import argo, description, docker_daemon, lifecycle, measure
@@ -34,7 +37,7 @@ def main() -> int:
     try:
         if options.command in ("status", "env"):
             return _status() if options.command == "status" else _env()
-        with gobuild.lock(state() / "lock"):  # one at a time: a second one waits
+        with _alone():
             match options.command:
                 case "up":
                     return _up(argo.version(wanted))
@@ -51,6 +54,18 @@ def main() -> int:
         say("interrupted")
         return 130
     return 0
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One command at a time: they share a daemon and a cluster."""
+    with (state() / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another command of the harness is at work; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from cluster import argo, description, docker_daemon, engine, go_builds, node_im
 from cluster.description import Cluster
 from cluster.engine import Engine
 from cluster.kind_cluster import Kind, Kubectl
-from cluster.shell import Missing, root, say, timed
+from cluster.shell import Missing, root, say, state, timed
 
 NAMESPACE = "flowc-test"
 STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP")
@@ -28,7 +28,9 @@ def up(argo_version: str) -> Cluster:
     """A cluster with Argo, a store and a namespace for flows; the one that is up is brought up to date."""
     with timed("up"):
         root().mkdir(parents=True, exist_ok=True)
-        cluster = _given(argo_version) if os.environ.get("KUBECONFIG") else _made(argo_version)
+        given = os.environ.get("KUBECONFIG")
+        ours = str(state() / "kubeconfig")  # which a shell has after `cluster env`
+        cluster = _given(argo_version, given) if given and given != ours else _made(argo_version)
         description.write(cluster)
     return cluster
 
@@ -61,9 +63,8 @@ def _delete_kind(of: Engine) -> None:
 # -- the three ways
 
 
-def _given(argo_version: str) -> Cluster:
+def _given(argo_version: str, kubeconfig: str) -> Cluster:
     """The cluster that KUBECONFIG names."""
-    kubeconfig = os.environ["KUBECONFIG"]
     say(f"KUBECONFIG is set: using the cluster of {kubeconfig}")
     image, store = os.environ.get("FLOWC_TEST_IMAGE"), os.environ.get("FLOWC_TEST_STORE")
     if not image or not store:
@@ -139,7 +140,7 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
     with tempfile.TemporaryDirectory(dir=root(), prefix="images.") as work, timed("images loaded, manifests applied"):
         _side_by_side(
             lambda: _load(kind, argo_version if offline and fresh else None, runtime.keys() - known.keys(), Path(work)),
-            lambda: _apply(kubectl, argo_version, fresh=fresh),
+            lambda: _apply(kubectl, argo_version),
         )
     with timed("Argo and the S3 gateway ready"):
         argo.wait(kubectl)
@@ -173,9 +174,8 @@ def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: 
         kind.load(kind.engine.save(sorted(runtime), work / "runtime.tar"))  # one archive: they share layers
 
 
-def _apply(kubectl: Kubectl, argo_version: str, *, fresh: bool) -> None:
-    if fresh:
-        argo.install(kubectl, argo_version)
+def _apply(kubectl: Kubectl, argo_version: str) -> None:
+    argo.install(kubectl, argo_version)
     s3_gateway.install(kubectl)
     tenant.install(kubectl, NAMESPACE, s3_gateway.environment(kubectl))
 

@@ -137,7 +137,7 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
     if done.exists():
         return done
     done.parent.mkdir(parents=True, exist_ok=True)
-    with lock(done.with_name(f"{done.name}.lock")):
+    with _lock(done.with_name(f"{done.name}.lock")):
         if not done.exists():  # else another process made it while this one waited
             with tempfile.TemporaryDirectory(
                 dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True
@@ -149,7 +149,7 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, and so with the process
         yield
