@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster import go_builds, images
 from cluster.kind_cluster import Kubectl
-from cluster.shell import FILES, CommandFailed, root, run
+from cluster.shell import FILES, CommandFailed, run, scratch
 from tools import versions
 from tools.gobuild import argo_module
 
@@ -41,7 +41,7 @@ def archives(binaries: Path, argo_version: str, work: Path) -> list[Path]:
 def install(kubectl: Kubectl, argo_version: str) -> None:
     """Apply Argo's manifests with our kustomization over them, and wait for the controller."""
     source = go_builds.downloaded(argo_module(argo_version)) / "manifests"
-    with tempfile.TemporaryDirectory(dir=root(), prefix="argo.") as work:
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix="argo.") as work:
         shutil.copytree(source, Path(work) / "manifests", copy_function=shutil.copyfile)
         run("chmod", "-R", "u+w", work)
         overlay = (FILES / "argo-kustomization.yaml").read_text().replace("@VERSION@", f"v{argo_version}")

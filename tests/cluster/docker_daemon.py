@@ -119,6 +119,11 @@ def running() -> bool:
     return _pid() is not None
 
 
+def crashed() -> bool:
+    """Whether a daemon ended without `stop`: its containers run on, until the next daemon ends them."""
+    return not running() and (run_directory() / "exec").exists()
+
+
 def stop() -> None:
     """End the daemon and all that is left of it: processes, mounts, cgroups, its files in /run."""
     if (pid := _pid()) is not None:

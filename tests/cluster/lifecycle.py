@@ -18,7 +18,7 @@ from cluster import argo, description, docker_daemon, engine, go_builds, node_im
 from cluster.description import Cluster
 from cluster.engine import Engine
 from cluster.kind_cluster import Kind, Kubectl
-from cluster.shell import Missing, root, say, state, timed
+from cluster.shell import Missing, root, say, scratch, state, timed
 
 NAMESPACE = "flowc-test"
 STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP")
@@ -41,7 +41,8 @@ def down() -> None:
     if cluster is not None and cluster.origin == "given":
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
         kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found", "--wait=false")
-    elif docker_daemon.running():
+    elif docker_daemon.running() or docker_daemon.crashed():
+        docker_daemon.start()
         own = Engine("docker", docker_daemon.host())
         _delete_kind(own)
         if "kind" in own.run("network", "ls", "--format", "{{.Name}}").split():
@@ -49,6 +50,7 @@ def down() -> None:
     elif (found := engine.find()) is not None:
         _delete_kind(found)
     docker_daemon.stop()
+    shutil.rmtree(root() / "scratch", ignore_errors=True)
     description.forget()
 
 
@@ -137,7 +139,10 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
     _side_by_side(create, build_images)
     runtime = {image.name: kind.engine.identity(image.name) for image in (runtime_image.PLAIN, runtime_image.WITH_ML)}
     known = runtime if not fresh and before is not None and before.runtime == runtime else {}
-    with tempfile.TemporaryDirectory(dir=root(), prefix="images.") as work, timed("images loaded, manifests applied"):
+    with (
+        tempfile.TemporaryDirectory(dir=scratch(), prefix="images.") as work,
+        timed("images loaded, manifests applied"),
+    ):
         _side_by_side(
             lambda: _load(kind, argo_version if offline and fresh else None, runtime.keys() - known.keys(), Path(work)),
             lambda: _apply(kubectl, argo_version),

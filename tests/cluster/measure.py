@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster import docker_daemon, engine, runtime_image
 from cluster.engine import Engine
-from cluster.shell import FILES, Missing, root, run, say
+from cluster.shell import FILES, Missing, root, run, say, scratch
 
 LIMIT = 0.25  # seconds that the runtime may take over a bare Python
 FLOW = """\
@@ -62,7 +62,7 @@ def _engine() -> tuple[Engine, bool]:
 
 def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
     """Seconds of a bare Python and of the runtime to the user's first line, in one container, read-only as a pod is."""
-    with tempfile.TemporaryDirectory(dir=root(), prefix="coldstart.") as work:
+    with tempfile.TemporaryDirectory(dir=scratch(), prefix="coldstart.") as work:
         code = Path(work) / "code"
         code.mkdir()
         (code / "flow.py").write_text(FLOW)

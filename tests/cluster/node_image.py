@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import debian, go_builds, images
+from cluster import debian, docker_daemon, go_builds, images
 from cluster.engine import Engine
-from cluster.shell import FILES, root, run, state, timed, wait_until
+from cluster.shell import FILES, run, scratch, state, timed, wait_until
 from tools import versions
 
 PACKAGES = (
@@ -72,7 +72,7 @@ def ensure(engine: Engine, binaries: Binaries) -> str:
     image = name()
     if not engine.has(image):
         base = file_system()
-        with timed(f"node image {image}"), tempfile.TemporaryDirectory(dir=root(), prefix="node.") as work:
+        with timed(f"node image {image}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="node.") as work:
             node = Path(work) / "root"
             run("cp", "-a", base, node)
             _files_of_kind(node)
@@ -186,7 +186,7 @@ def _iptables(node: Path, tree: Path) -> None:
 @contextlib.contextmanager
 def _containerd_on(store: Path) -> Iterator[str]:
     """A containerd that keeps its content in `store`; its socket."""
-    with tempfile.TemporaryDirectory(dir="/run", prefix="flowc-containerd.") as work:
+    with tempfile.TemporaryDirectory(dir=docker_daemon.run_directory()) as work:
         socket = f"{work}/containerd.sock"
         Path(work, "config.toml").write_text(
             f'version = 2\nroot = "{store}"\nstate = "{work}/state"\n'

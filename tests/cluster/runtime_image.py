@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cluster import debian
 from cluster.engine import Engine
-from cluster.shell import root, run, timed
+from cluster.shell import root, run, scratch, timed
 from tools import gobuild
 
 SOURCE = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ WITH_ML = Image("flowc.test/flowc-runtime:test-ml", ML)
 
 def build(engine: Engine, image: Image, *, offline: bool) -> None:
     """Build the Dockerfile; `offline` means without anything from a registry or an index."""
-    with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=root(), prefix="context.") as work:
+    with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="context.") as work:
         context = Path(work)
         for part in ("Dockerfile", *_context()):
             (context / part).parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _base(engine: Engine) -> str:
     tree = file_system()
     name = f"flowc.test/python:{PYTHON}-{tree.name.rsplit('-', 1)[-1]}"
     if not engine.has(name):
-        with tempfile.NamedTemporaryFile(dir=root(), suffix=".tar") as archive:
+        with tempfile.NamedTemporaryFile(dir=scratch(), suffix=".tar") as archive:
             run("tar", "-C", tree, "-cf", archive.name, ".")
             engine.run("import", archive.name, name)
     return name

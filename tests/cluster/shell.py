@@ -36,6 +36,13 @@ def state() -> Path:
     return directory
 
 
+def scratch() -> Path:
+    """Where work in progress is; `down` deletes what a killed harness has left there."""
+    directory = root() / "scratch"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
 def run(
     *command: str | Path,
     cwd: Path | None = None,
