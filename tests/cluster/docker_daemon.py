@@ -59,6 +59,7 @@ def start() -> None:
         return
     with timed("docker daemon started"):
         run_directory().mkdir(exist_ok=True)
+        (run_directory() / "docker.pid").unlink(missing_ok=True)  # of a daemon that was killed
         log = (state() / "dockerd.log").open("wb")
         process = subprocess.Popen(
             [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],
