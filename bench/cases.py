@@ -7,6 +7,7 @@ import shutil
 import statistics
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, final
 
 from bench.compiling import write_chain
@@ -58,23 +59,30 @@ class Bench:
     floors: Floors
 
     def program(self, *arguments: str) -> Sample:
-        """A Python program in a directory of its own; the first run only fills caches."""
+        """A Python program, measured several times."""
         return measure_program([sys.executable, *arguments], self.directory, self.times)
+
+    def together(self, *programs: list[str]) -> list[Sample]:
+        """Several Python programs, measured in turns: another program that slows one slows the others."""
+        once = [partial(run_once, [sys.executable, *program], self.directory) for program in programs]
+        rounds = [[measure() for measure in once] for _ in range(self.times + 1)][1:]
+        return [Sample(times) for times in zip(*rounds, strict=True)]
 
 
 def measure_program(command: list[str], directory: Path, times: int) -> Sample:
-    """Run a program once for its caches, then measure it. Each run has an empty directory, and so an empty store."""
+    """Run a program once for its caches, then measure it."""
+    run_once(command, directory)
+    return repeat(times, lambda: run_once(command, directory))
 
-    def once() -> float:
-        place = directory / "run"
-        place.mkdir()
-        try:
-            return run(command, place)
-        finally:
-            shutil.rmtree(place)
 
-    once()
-    return repeat(times, once)
+def run_once(command: list[str], directory: Path) -> float:
+    """The seconds of a program in an empty directory, and so with an empty store."""
+    place = directory / "run"
+    place.mkdir()
+    try:
+        return run(command, place)
+    finally:
+        shutil.rmtree(place)
 
 
 def flow(name: str, *options: str) -> list[str]:
@@ -89,14 +97,14 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
     ratio = f"{linear.median / start:.1f} × a Python start"
     yield seconds("3 trivial steps, the whole process", linear, 0.2, ratio)
 
-    hundred = bench.program(*flow("fanout"))
+    hundred, thousand = bench.together(flow("fanout"), flow("fanout", "--width", "1000"))
     task = (hundred.median - linear.median) / 100
     yield seconds("100-way foreach", hundred, 0.6, f"a task {task * 1e3:.1f} ms = {task / fork:.1f} × fork and wait")
 
-    thousand = bench.program(*flow("fanout", "--width", "1000"))
     task = (thousand.median - linear.median) / 1000
     ratio = f"{thousand.median:.2f} s, a task {task / fork:.1f} × fork and wait"
-    yield Figure("1,000-way foreach / 100-way", thousand.median / hundred.median, 11, "×", ratio=ratio)
+    times = Sample(tuple(large / small for small, large in zip(hundred.seconds, thousand.seconds, strict=True)))
+    yield Figure("1,000-way foreach / 100-way", times.median, 11, "×", times.least, ratio)
 
 
 def measure_data(bench: Bench) -> Iterator[Figure]:

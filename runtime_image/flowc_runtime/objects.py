@@ -27,27 +27,43 @@ class Objects(Protocol):
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises NotFound."""
+        ...
 
     def put(self, key: str, data: bytes) -> None:
         """Create or replace, atomically."""
+        ...
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create, atomically, from the parts one after the other; False, and nothing written, if the key exists."""
+        ...
 
     def map(self, key: str) -> memoryview:
         """The object's bytes as private, writable memory that costs nothing until it is touched. Raises NotFound."""
+        ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest."""
+        ...
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
+        ...
 
     def append(self, key: str, data: bytes) -> None:
-        """Add to the end; a reader sees a prefix of all that was appended."""
+        """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
+        ...
+
+    def appended(self, key: str) -> bytes:
+        """All that was appended so far. Raises NotFound, or gives nothing, where nothing was."""
+        ...
+
+    def flush(self, *, now: bool = False) -> float | None:
+        """Send what was appended and has waited long enough, or all; the seconds until the next is due, if any."""
+        ...
 
     def names(self, prefix: str) -> list[str]:
         """What is directly under a prefix, sorted; a name that holds further ones ends with a slash."""
+        ...
 
 
 class LocalObjects:
@@ -121,6 +137,12 @@ class LocalObjects:
         finally:
             os.close(descriptor)
 
+    def appended(self, key: str) -> bytes:
+        return self.get(key)
+
+    def flush(self, *, now: bool = False) -> float | None:
+        return None
+
     def names(self, prefix: str) -> list[str]:
         try:
             with os.scandir(self._path(prefix)) as entries:
@@ -179,7 +201,7 @@ def sha256(parts: Iterable[Buffer]) -> str:
 
 
 def open_objects(url: str) -> Objects:
-    """The backend of a store's address: a path, `file://…`.
+    """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Raises:
         StoreError: the scheme is not supported.
@@ -189,4 +211,8 @@ def open_objects(url: str) -> Objects:
         return LocalObjects(url)
     if scheme == "file":
         return LocalObjects(rest)
-    raise StoreError(f"cannot open the store {url!r}: only a directory or file:// is supported by this version")
+    from flowc_runtime.remote import SCHEMES, RemoteObjects
+
+    if scheme in SCHEMES and rest:
+        return RemoteObjects(url)
+    raise StoreError(f"cannot open the store {url!r}: a directory, file://, s3://, gs:// or az:// and a bucket")

@@ -1,0 +1,123 @@
+"""`flowc compile` and `flowc doctor` as commands."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+FLOW = """
+    from metaflow import FlowSpec, step, schedule
+
+    @schedule(cron="0 6 * * MON-FRI", timezone="Europe/Berlin")
+    class Made(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+@pytest.fixture
+def made(project: Project) -> Project:
+    project.write("flow.py", FLOW)
+    return project
+
+
+def kinds(text: str) -> list[str]:
+    return [manifest["kind"] for manifest in yaml.safe_load_all(text)]
+
+
+def test_to_stdout_and_to_a_file(made: Project) -> None:
+    first = made.flowc("compile", "--target", "argo", "flow.py")
+    assert first.code == 0, first.err
+    assert kinds(first.out) == ["ConfigMap", "WorkflowTemplate", "CronWorkflow"]
+    done = made.flowc("compile", "flow.py", "-o", "build/out.yaml")
+    assert done.out == ""
+    assert "kubectl apply --server-side -f build/out.yaml" in done.err
+    assert (made.root / "build/out.yaml").read_text() == first.out
+    assert made.flowc("compile", "flow.py", PYTHONHASHSEED="7").out == first.out
+
+
+def test_settings_come_from_the_command_line_then_the_environment(made: Project) -> None:
+    environment = {
+        "FLOWC_IMAGE": "team/image:1",
+        "FLOWC_CLUSTER_STORE": "s3://team/flows",
+        "FLOWC_NAMESPACE": "team",
+        "FLOWC_SERVICE_ACCOUNT": "runner",
+    }
+    _, template, cron = yaml.safe_load_all(made.flowc("compile", "flow.py", **environment).out)
+    text = yaml.safe_dump(template)
+    assert "team/image:1" in text
+    assert "s3://team/flows" in text
+    assert template["metadata"]["namespace"] == cron["metadata"]["namespace"] == "team"
+    assert template["spec"]["serviceAccountName"] == "runner"
+    given = made.flowc("compile", "flow.py", "--image", "mine:2", "--namespace", "me", **environment)
+    assert 'image: "mine:2"' in given.out
+    assert "namespace: me" in given.out
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("workflow", ["ConfigMap", "Workflow"]), ("cron", ["ConfigMap", "WorkflowTemplate", "CronWorkflow"])],
+)
+def test_kinds(made: Project, kind: str, expected: list[str]) -> None:
+    assert kinds(made.flowc("compile", "flow.py", "--kind", kind).out) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nope.py"], 2, "'nope.py' does not exist"),
+        (["flow.py", "--image", "a b"], 2, "setting image"),
+        (["flow.py", "--kind", "job"], 2, "Invalid value for '--kind'"),
+        (["flow.py", "--target", "airflow"], 2, "Invalid value for '--target'"),
+        (["plain.py", "--kind", "cron"], 1, "error[no-schedule]"),
+    ],
+)
+def test_what_is_refused(made: Project, arguments: list[str], code: int, message: str) -> None:
+    made.write("plain.py", FLOW.replace("@schedule", "# @schedule"))
+    done = made.flowc("compile", *arguments)
+    assert done.code == code
+    assert message in done.err
+    assert done.out == ""
+
+
+def test_without_hera_it_says_what_to_install(made: Project) -> None:
+    made.write("nohera/hera/__init__.py", "raise ModuleNotFoundError('No module named hera', name='hera')")
+    path = f"{made.root}/nohera{os.pathsep}{made.environment['PYTHONPATH']}"
+    done = made.flowc("compile", "flow.py", PYTHONPATH=path)
+    assert done.code == 1
+    assert "hint: pip install 'flowc[argo]'" in done.err
+
+
+def test_doctor(project: Project) -> None:
+    done = project.flowc("doctor")
+    assert done.code == 0, done.out
+    assert "ok  metaflow is flowc's" in done.out
+    assert "ok  hera" in done.out
+
+
+def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:
+    project.write("other/metaflow/__init__.py", "")
+    dist = "other/metaflow-2.19.0.dist-info"
+    project.write(f"{dist}/METADATA", "Metadata-Version: 2.1\nName: metaflow\nVersion: 2.19.0\n")
+    project.write(f"{dist}/top_level.txt", "metaflow\n")
+    project.write(f"{dist}/RECORD", "metaflow/__init__.py,,\n")
+    ours = project.environment["PYTHONPATH"]
+    done = project.flowc("doctor", PYTHONPATH=f"{ours}{os.pathsep}{tmp_path}/other")
+    assert done.code == 1
+    assert "BAD  the distribution 'metaflow' installs a `metaflow` as well: pip uninstall metaflow" in done.out
+    done = project.flowc("doctor", PYTHONPATH=f"{tmp_path}/other{os.pathsep}{ours}")
+    assert done.code == 1
+    assert "BAD  `import metaflow` finds another one" in done.out
