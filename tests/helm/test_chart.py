@@ -242,7 +242,8 @@ def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., s
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
     assert set(exported) == set(VARIABLES.values())
     flow = CHART / "files" / "test" / "flow" / "flow.py"
-    done = project.python("-m", "flowc", "compile", str(flow), **exported)
+    project.environment |= exported
+    done = project.python("-m", "flowc", "compile", str(flow))
     assert (done.code, done.err) == (0, "")
     code, template = argo.load(done.out)
     assert {code["metadata"]["namespace"], template["metadata"]["namespace"]} == {"flows"}
