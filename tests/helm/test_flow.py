@@ -88,9 +88,9 @@ def test_success(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (
             {"phase": "Failed", "message": "child failed", "nodes": {"a": pod("start-0", "Failed", message="exit 1")}},
-            ["Failed: start-0: exit 1", "FAILED: Failed: child failed"],
+            ["Failed: start-0: exit 1", "FAILED: the Workflow ended as Failed: child failed"],
         ),
-        ({"phase": "Error"}, ["FAILED: Error: without a message"]),
+        ({"phase": "Error"}, ["FAILED: the Workflow ended as Error\n"]),
         (None, ["Argo's controller has not taken it up"]),
         ({"phase": "Running"}, ["not at its end after 0 s: Running"]),
     ],

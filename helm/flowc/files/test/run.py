@@ -55,14 +55,14 @@ def run(api: Api, namespace: str, manifest: Any, timeout: float) -> int:
             print("passed: Argo ran the flow, and its pods passed values on through the store")
             return 0
         if phase in ("Failed", "Error"):
-            print(f"FAILED: {phase}: {status.get('message', 'without a message')}")
+            print(f"FAILED: the Workflow ended as {phase}" + (f": {status['message']}" if status.get("message") else ""))
             break
         if time.monotonic() > deadline:
             print(f"FAILED: not at its end after {timeout:.0f} s: " + waiting_for(phase))
             break
         time.sleep(POLL_SECONDS)
     print("what its pods said, as long as they are there:")
-    print(f"  kubectl logs -n {namespace} -l workflows.argoproj.io/workflow={name} --all-containers --prefix")
+    print(f"  kubectl logs -n {namespace} -l workflows.argoproj.io/workflow={name} -c main --prefix")
     return 1
 
 
