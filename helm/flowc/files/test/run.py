@@ -55,7 +55,7 @@ def run(api: Api, namespace: str, manifest: Any, timeout: float) -> int:
             print("passed: Argo ran the flow, and its pods passed values on through the store")
             return 0
         if phase in ("Failed", "Error"):
-            print(f"FAILED: the Workflow ended as {phase}" + (f": {status['message']}" if status.get("message") else ""))
+            print(": ".join(filter(None, (f"FAILED: the Workflow ended as {phase}", status.get("message")))))
             break
         if time.monotonic() > deadline:
             print(f"FAILED: not at its end after {timeout:.0f} s: " + waiting_for(phase))
