@@ -35,7 +35,7 @@ class Tenant:
 
     def install(self, command: str = "install", **values: dict[str, Any]) -> None:
         """Install or upgrade, with the cluster's image and store and these values over them."""
-        store = self.cluster.environment
+        store = self.cluster.store_environment
         image, _, tag = self.cluster.image.rpartition(":")
         given: dict[str, dict[str, Any]] = {
             "image": {"repository": image, "tag": tag},

@@ -74,7 +74,7 @@ def volumes(config_map: str, files: tuple[tuple[str, str], ...]) -> list[m.Volum
 
 
 def argo_containers() -> str:
-    """The patch that makes Argo's own containers meet the "restricted" Pod Security Standard, without a word to its admin.
+    """A patch of all pods: Argo's own containers meet the "restricted" Pod Security Standard too.
 
     Argo gives them no security context unless its controller is configured to, and a restricted namespace then refuses
     every pod.
@@ -88,7 +88,7 @@ def argo_containers() -> str:
 
 
 def pod_security() -> m.PodSecurityContext:
-    """The pod's half of the "restricted" Pod Security Standard; Argo's own containers come under it too."""
+    """The pod's half of the "restricted" Pod Security Standard."""
     return make(
         m.PodSecurityContext,
         run_as_non_root=True,
