@@ -54,6 +54,13 @@ class Tenant:
         self.values.write_text(json.dumps(given))
         self.helm(command, CHART, "--values", self.values)
 
+    def test(self) -> None:
+        """`helm test`; when it fails, with what its pod said: helm does not tell."""
+        try:
+            self.helm("test")
+        except HelmError as error:
+            raise AssertionError(f"{error}\n{self.cluster.kubectl('logs', 'flowc-test')}") from None
+
     def objects(self) -> set[str]:
         """Everything in the namespace, whatever its kind."""
         kinds = self.cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
@@ -98,7 +105,7 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
         "secret/flowc-store",
         "secret/sh.helm.release.v1.flowc.v1",
     }
-    tenant.helm("test")
+    tenant.test()
     wait_until(lambda: tenant.objects() == installed, "the end of all that the test had made", 60)
 
     run = tenant.cluster.submit(GOLDEN / "foreach" / "flow.py")
@@ -117,7 +124,7 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
     )
     accounts = {name for name in tenant.objects() if name.startswith("serviceaccount/")}
     assert accounts == {"serviceaccount/default", "serviceaccount/flows"}
-    tenant.helm("test")
+    tenant.test()
 
     tenant.helm("uninstall", "--wait")
     tenant.cluster.kubectl("delete", "workflow,workflowtemplate,configmap", "-l", "flowc.dev/flow")  # the flow's own
