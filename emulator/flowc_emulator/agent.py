@@ -47,8 +47,7 @@ class Agent:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Send what is left and end the agent."""
-        self.flush(now=True)
+        """Let the agent send what is left, and end."""
         self._socket.close()
         os.waitpid(self.pid, 0)
 

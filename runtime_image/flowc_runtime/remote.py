@@ -11,6 +11,7 @@ in-pod entrypoint).
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -107,11 +108,10 @@ class RemoteObjects:
 
     def exists(self, key: str) -> bool:
         import obstore
-        from obstore.exceptions import NotFoundError
 
         try:
             obstore.head(self._store, key)
-        except NotFoundError:
+        except FileNotFoundError:
             return False
         except Exception as error:
             self._fail(error, key)
@@ -157,22 +157,27 @@ class RemoteObjects:
         from obstore import exceptions
 
         text = str(error)
-        if "NoSuchBucket" in text:
-            raise StoreError(
-                f"the bucket of {self.url} does not exist; create it, or name another with --store"
-            ) from error
-        if isinstance(error, exceptions.NotFoundError):
-            raise NotFound(f"no {key} in {self.url}") from error
         denied = isinstance(error, exceptions.UnauthenticatedError | exceptions.PermissionDeniedError)
         if denied or any(word in text for word in _DENIED):
             raise StoreError(
                 f"{self.url} refuses these credentials ({_reason(text)}); look at AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or what your provider's tools read"
             ) from error
+        if "NoSuchBucket" in text:
+            raise StoreError(f"the bucket of {self.url} does not exist: create it or name another") from error
+        if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
+            raise NotFound(f"no {key} in {self.url}") from error
         raise StoreError(f"cannot reach {self.url}: {_reason(text)}") from error
 
 
-_DENIED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "403 Forbidden", "401 Unauthorized")
+_DENIED = (
+    "InvalidAccessKeyId",
+    "XAdminUserNotFound",
+    "SignatureDoesNotMatch",
+    "AccessDenied",
+    "403 Forbidden",
+    "401 Unauthorized",
+)
 
 
 def _reason(text: str) -> str:
@@ -191,12 +196,19 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
             yield bytes(view[at : at + PART])
 
 
+def _says_http() -> bool:
+    """Whether the endpoint that the environment names is plain http: whoever writes that means it."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+    return endpoint.startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+
+
 def _connect(url: str) -> Any:
     try:
         from obstore.store import from_url
     except ModuleNotFoundError as error:
         raise StoreError(f"the store {url} needs obstore: pip install 'flowc[s3]'") from error
     try:
-        return from_url(url, retry_config=_RETRY, client_options=_CLIENT)  # type: ignore[call-overload]
+        options = _CLIENT | {"allow_http": _says_http()}
+        return from_url(url, retry_config=_RETRY, client_options=options)  # type: ignore[call-overload]
     except Exception as error:
         raise StoreError(f"cannot open the store {url}: {_reason(str(error))}") from error

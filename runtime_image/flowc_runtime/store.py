@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
+
+
+_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # as in the ids that flowc gives
 
 
 class Store:
@@ -32,8 +37,18 @@ class Store:
         return [unquote(name[:-1]) for name in self.objects.names("flows")]
 
     def runs(self, flow: str) -> list[str]:
-        """The run ids of a flow, oldest first: an id begins with the time of its start."""
-        return [unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs")]
+        """The run ids of a flow, oldest first."""
+        names = (unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs"))
+        return sorted(names, key=lambda run: (self._began(flow, run), run))
+
+    def _began(self, flow: str, run: str) -> str:
+        """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
+        if said := _TIME.search(run):
+            return said[0]
+        try:
+            return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
+        except NotFound:  # its first task has not got that far
+            return "9"
 
     def run(self, flow: str, run: str) -> RunStore:
         """One run, whether or not it exists."""

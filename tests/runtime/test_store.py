@@ -54,6 +54,19 @@ def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
         run.record()
 
 
+def test_runs_are_in_the_order_of_their_beginning_whoever_named_them(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path))
+    created = {
+        "20200101-000000-001xyz": 0.0,  # its name says when
+        "f-20200301-000000-x1": 0.0,
+        "f-zzzzz": 1580515200.0,  # February 2020
+        "f-1585699200": 1585699200.0,  # April, as a CronWorkflow names it
+    }
+    for run in sorted(created, key=lambda name: name[::-1]):
+        store.run("F", run).create(run_record(run) | {"created": created[run]}, "{}")  # type: ignore[operator]
+    assert store.runs("F") == ["20200101-000000-001xyz", "f-zzzzz", "f-20200301-000000-x1", "f-1585699200"]
+
+
 def test_an_attempts_number_is_claimed_once(run: RunStore) -> None:
     assert begin(run, 1)
     assert not begin(run, 1)

@@ -129,6 +129,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     try:
         records = _begin(Store(agent) if agent else store, found, parameters, user)
     except FlowcError as error:
+        if agent is not None:
+            agent.close()
         fail(str(error))
     run = store.run(records.flow, records.id)
     if options["run_id_file"]:
