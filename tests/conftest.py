@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from project import Project
+from tools import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,3 +47,10 @@ def fresh_imports() -> Iterator[None]:
 def project(tmp_path: Path) -> Project:
     """An empty directory of a user's, with a store of its own."""
     return Project(tmp_path)
+
+
+@pytest.fixture(params=versions.ARGO, ids=lambda version: f"argo-{version}")
+def argo_version(request: pytest.FixtureRequest) -> str:
+    """Each version of Argo in turn that a manifest must be right for."""
+    version: str = request.param
+    return version

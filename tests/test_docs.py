@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "bench/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "bench/*.md", "helm/**/*.md")
     for path in ROOT.glob(pattern)
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )

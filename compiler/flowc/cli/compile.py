@@ -20,6 +20,7 @@ VARIABLES = {
     "store": "FLOWC_CLUSTER_STORE",
     "namespace": "FLOWC_NAMESPACE",
     "service_account": "FLOWC_SERVICE_ACCOUNT",
+    "store_secret": "FLOWC_STORE_SECRET",
 }
 
 
@@ -34,6 +35,7 @@ VARIABLES = {
 @click.option("--store", metavar="URL", help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE].")
 @click.option("--namespace", metavar="NAME", help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE].")
 @click.option("--service-account", metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT].")
+@click.option("--store-secret", metavar="NAME", help="A Secret with the store's credentials [$FLOWC_STORE_SECRET].")
 @click.option("--kind", type=click.Choice(["template", "workflow", "cron"]), help="What to make [default: template].")
 @click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
 @click.pass_context

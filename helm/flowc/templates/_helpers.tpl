@@ -1,0 +1,48 @@
+{{/* Names are fixed, not made of the release's: compiled flows refer to them, and a namespace needs one of each. */}}
+
+{{- define "flowc.labels" -}}
+app.kubernetes.io/name: flowc
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: flowc
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "flowc.image" -}}
+{{- with .Values.image -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{- define "flowc.storeSecret" -}}
+{{ .Values.store.existingSecret | default "flowc-store" }}
+{{- end }}
+
+{{- define "flowc.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* An egress rule: a dict of to, ports and protocols. */}}
+{{- define "flowc.egress" -}}
+- to: {{- toYaml .to | nindent 4 }}
+  ports:
+  {{- range $port := .ports }}
+  {{- range $.protocols }}
+    - port: {{ $port }}
+      protocol: {{ . }}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* Of what `helm test` makes; a failed test leaves it for whoever looks, and the next one begins by deleting it. */}}
+{{- define "flowc.testAnnotations" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}

@@ -1,0 +1,254 @@
+"""What the chart renders: taken by helm and by Kubernetes, the same bytes as before, and no more rights than needed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flowc import __version__
+from flowc.cli.compile import VARIABLES
+from tools import argo, kubernetes
+from tools.helm import CHART, helm, objects, render
+
+from .cases import CASES, EVERYTHING, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from project import Project
+
+HERE = Path(__file__).parent
+ARGO_IS_THERE = "--api-versions=argoproj.io/v1alpha1/Workflow"
+
+
+def find(docs: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    (found,) = (doc for doc in docs if (doc["kind"], doc["metadata"]["name"]) == (kind, name))
+    return found
+
+
+def is_test(doc: dict[str, Any]) -> bool:
+    return bool(doc["metadata"].get("annotations", {}).get("helm.sh/hook") == "test")
+
+
+def test_lint() -> None:
+    helm("lint", "--strict", CHART)
+
+
+def test_version() -> None:
+    (chart,) = argo.load((CHART / "Chart.yaml").read_text("utf-8"))
+    assert chart["version"] == chart["appVersion"] == __version__
+
+
+@pytest.mark.parametrize("case", ["default", "everything"])
+def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
+    golden(HERE / "golden" / f"{case}.yaml", render(CASES[case]))
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_kubernetes_takes_it(values: Values) -> None:
+    assert kubernetes.schema_errors(objects(values)) == []
+
+
+def test_kubernetes_would_not_take_a_slip() -> None:
+    """What finds nothing proves nothing."""
+    role = find(objects(), "Role", "flowc-executor")
+    role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
+    unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)
+    assert "'verb' was unexpected" in unknown
+    assert "'verbs' is a required property" in missing
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_metadata(values: Values) -> None:
+    """Everything is in the release's namespace and has the recommended labels."""
+    for doc in objects(values):
+        assert doc["metadata"]["namespace"] == "flows"
+        labels = doc["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "flowc"
+        assert labels["app.kubernetes.io/instance"] == "flowc"
+        assert labels["app.kubernetes.io/version"] == __version__
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert (labels.get("app.kubernetes.io/component") == "test") == is_test(doc)
+
+
+def test_names_that_look_like_numbers() -> None:
+    """They are names to Kubernetes, and text to its YAML parser only in quotes."""
+    values = {
+        "image": {"repository": "123", "tag": "1e3", "pullSecrets": ["0x10"]},
+        "serviceAccount": {"name": "1e3"},
+        "deployers": [{"kind": "ServiceAccount", "name": "123", "namespace": "null"}],
+        "store": {"existingSecret": "123"},
+    }
+    docs = objects(values, release="1e3", namespace="1234")
+    assert kubernetes.schema_errors(docs) == []
+    workflow = embedded(docs)
+    assert workflow["spec"]["serviceAccountName"] == "1e3"
+    container = next(t["container"] for t in workflow["spec"]["templates"] if "container" in t)
+    assert container["image"] == "123:1e3"
+    assert container["envFrom"] == [{"secretRef": {"name": "123", "optional": True}}]
+
+
+# -- rights
+
+
+def rules(doc: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (group, " ".join(rule["resources"]), " ".join(rule["verbs"]))
+        for rule in doc["rules"]
+        for group in rule["apiGroups"]
+    ]
+
+
+def test_rights_of_pods() -> None:
+    """What Argo's executor needs, and no more."""
+    docs = [doc for doc in objects() if not is_test(doc)]
+    assert [doc["kind"] for doc in docs] == ["ServiceAccount", "Role", "RoleBinding"]
+    _, role, binding = docs
+    assert rules(role) == [("argoproj.io", "workflowtaskresults", "create patch")]
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "flowc-executor"}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "flowc", "namespace": "flows"}]
+
+
+def test_rights_of_deployers() -> None:
+    docs = objects(EVERYTHING)
+    assert rules(find(docs, "Role", "flowc-deployer")) == [
+        ("argoproj.io", "workflowtemplates cronworkflows workflows", "get list watch create update patch delete"),
+        ("", "configmaps", "get list create patch delete"),
+        ("", "pods", "get list watch"),
+        ("", "pods/log", "get"),
+    ]
+    assert find(docs, "RoleBinding", "flowc-deployer")["subjects"] == [
+        {"kind": "User", "name": "ada@example.com", "apiGroup": "rbac.authorization.k8s.io"},
+        {"kind": "Group", "name": "data:science", "apiGroup": "rbac.authorization.k8s.io"},
+        {"kind": "ServiceAccount", "name": "ci", "namespace": "ci"},
+        {"kind": "ServiceAccount", "name": "here", "namespace": "flows"},
+    ]
+
+
+def test_rights_of_the_test() -> None:
+    """They are hooks, so they are there while it runs only; flows' own account gets nothing of them."""
+    docs = [doc for doc in objects() if is_test(doc)]
+    assert rules(find(docs, "Role", "flowc-test")) == [("argoproj.io", "workflows", "create get")]
+    assert find(docs, "RoleBinding", "flowc-test")["subjects"] == [
+        {"kind": "ServiceAccount", "name": "flowc-test", "namespace": "flows"}
+    ]
+    for doc in docs:
+        assert doc["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_nothing_reaches_beyond_the_namespace(values: Values) -> None:
+    kinds = {doc["kind"] for doc in objects(values)}
+    assert kinds.isdisjoint({"ClusterRole", "ClusterRoleBinding", "Namespace", "CustomResourceDefinition"})
+
+
+def test_the_test_pod_is_restricted() -> None:
+    """As the "restricted" Pod Security Standard has it."""
+    spec = find(objects(), "Pod", "flowc-test")["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} == {"configMap"}
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+# -- the store
+
+
+def test_secret() -> None:
+    secret = find(objects(EVERYTHING), "Secret", "flowc-store")
+    assert secret["stringData"] == {
+        "AWS_ENDPOINT_URL": "http://s3.storage.svc:7070",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "0123",
+        "AWS_SECRET_ACCESS_KEY": 'quote"colon:hash#brace{{',
+    }
+
+
+def test_secret_is_nowhere_else() -> None:
+    assert render(EVERYTHING).count("colon:hash#brace") == 1
+
+
+def test_secret_without_keys() -> None:
+    """The pods have a cloud identity; an empty key would hide it."""
+    assert find(objects(CASES["cloud-identity"]), "Secret", "flowc-store")["stringData"] == {"AWS_REGION": "us-west-2"}
+
+
+@pytest.mark.parametrize("case", ["default", "existing"])
+def test_no_secret(case: str) -> None:
+    assert "Secret" not in {doc["kind"] for doc in objects(CASES[case])}
+
+
+# -- the test's flow
+
+
+def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The Workflow that the test's pod submits."""
+    (workflow,) = argo.load(find(docs, "ConfigMap", "flowc-test")["data"]["workflow.json"])
+    assert isinstance(workflow, dict)
+    return workflow
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_embedded_workflow(values: Values, argo_version: str) -> None:
+    """Argo takes it, its code is there, and nothing that the template puts in was forgotten."""
+    docs = objects(values)
+    workflow = embedded(docs)
+    assert argo.schema_errors([workflow], argo_version) == []
+    volumes = {volume["name"]: volume for volume in workflow["spec"]["volumes"]}
+    find(docs, "ConfigMap", volumes["code"]["configMap"]["name"])
+    assert "chart-" not in str(workflow).replace("flowc-chart-test", "")
+
+
+# -- notes
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """What `helm install` prints; without a cluster helm prints it only as a part of a manifest."""
+    chart = tmp_path / "flowc"
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "NOTES.txt").rename(chart / "notes")
+    (chart / "templates" / "notes.yaml").write_text('notes: {{ tpl (.Files.Get "notes") . | toJson }}\n')
+
+    def printed(values: Values, *flags: str) -> str:
+        (text,) = (doc["notes"] for doc in argo.load(render(values, *flags, chart=chart)) if "notes" in doc)
+        return str(text)
+
+    yield printed
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_notes(case: str, notes: Callable[..., str], golden: Callable[[Path, str], None]) -> None:
+    golden(HERE / "golden" / f"notes-{case}.txt", notes(CASES[case], ARGO_IS_THERE))
+
+
+def test_notes_miss_argo(notes: Callable[..., str]) -> None:
+    assert "WARNING: this cluster has no Argo Workflows" in notes({})
+    assert "WARNING" not in notes({}, ARGO_IS_THERE)
+
+
+def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
+    """A flow compiled with it uses the chart's account, Secret, image and store."""
+    exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
+    assert set(exported) == set(VARIABLES.values())
+    flow = CHART / "files" / "test" / "flow" / "flow.py"
+    project.environment |= exported
+    done = project.python("-m", "flowc", "compile", str(flow))
+    assert (done.code, done.err) == (0, "")
+    code, template = argo.load(done.out)
+    assert {code["metadata"]["namespace"], template["metadata"]["namespace"]} == {"flows"}
+    of_chart = embedded(objects(CASES["existing"]))["spec"]
+    assert template["spec"] == of_chart | {"templates": template["spec"]["templates"]}
+    assert [t.get("container") for t in template["spec"]["templates"]] == [
+        t.get("container") for t in of_chart["templates"]
+    ]

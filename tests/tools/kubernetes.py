@@ -1,0 +1,48 @@
+"""Would a cluster take an object of Kubernetes' own? Its published OpenAPI schemas say so, read strictly.
+
+Strictly is what `kubectl apply` asks for: a field that the schema does not have is an error. Known gap: what the API
+server checks in code (names, labels, quantities, references); that is for tests on a cluster.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import jsonschema
+
+from tools import gobuild, versions
+
+Doc = dict[str, Any]
+MODULE = gobuild.Module("k8s.io/kubernetes", f"v{versions.KUBERNETES}")
+
+
+def schema_errors(docs: Iterable[Doc]) -> list[str]:
+    """What the schemas have against `docs`: 'Role name: path: what'. Skips the test where Go is missing."""
+    return [
+        f"{doc.get('kind')} {doc.get('metadata', {}).get('name')}: {error.json_path}: {error.message}"
+        for doc in docs
+        for error in _validator(str(doc.get("apiVersion")), str(doc.get("kind"))).iter_errors(doc)
+    ]
+
+
+def _validator(api_version: str, kind: str) -> jsonschema.Draft202012Validator:
+    schemas = _schemas(api_version)
+    group, _, version = api_version.rpartition("/")
+    wanted = {"group": group, "version": version, "kind": kind}
+    (name,) = (n for n, s in schemas.items() if wanted in s.get("x-kubernetes-group-version-kind", ()))
+    return jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+
+
+@functools.cache
+def _schemas(api_version: str) -> dict[str, Doc]:
+    directory = gobuild.or_skip(lambda: gobuild.module_files(MODULE, "api/openapi-spec/v3"))
+    name = f"apis__{api_version.replace('/', '__')}" if "/" in api_version else f"api__{api_version}"
+    published = json.loads((directory / f"{name}_openapi.json").read_text("utf-8"))
+    schemas: dict[str, Doc] = published["components"]["schemas"]
+    for schema in schemas.values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return schemas
