@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, find_run, open_store, store_option
+from flowc.cli.cluster import cluster_options, connected
+from flowc.cli.common import fail, find_run, open_store, store_option, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,27 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @json_option
 @store_option
-def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | None) -> None:
+@click.option(
+    "--cluster", "on_cluster", is_flag=True, help="Those that the cluster knows; the options below are for it."
+)
+@cluster_options
+def runs_command(
+    flow: str | None,
+    limit: int,
+    as_json: bool,
+    store_url: str | None,
+    on_cluster: bool,
+    context: str | None,
+    kubeconfig: str | None,
+    namespace: str | None,
+) -> None:
     """List runs."""
+    if on_cluster:
+        from flowc.cli.status import list_runs
+
+        with connected(context, kubeconfig, namespace) as cluster:
+            list_runs(cluster, flow, limit, as_json)
+        return
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
@@ -37,7 +57,7 @@ def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | N
     elif not rows:
         click.echo(f"no runs in {store.objects.url}", err=True)
     else:
-        _table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
+        table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
 
 
 def _run_row(run: RunStore) -> dict[str, Any]:
@@ -63,12 +83,6 @@ def status_of(run: RunStore) -> Any:
     if status["state"] == "running" and is_alive(run.record()["process"]) is False:
         return {"state": "killed", "changed": status["changed"], "message": "its process is gone"}
     return status
-
-
-def _table(rows: list[list[str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @click.command("logs", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
