@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def test_the_place_is_that_of_the_decorator() -> None:
     lines = Path(__file__).read_text().splitlines()
     for applied in applied_to(function):
         assert applied.file == __file__
-        assert f"@{applied.name}" in lines[applied.line - 1]
+        # A bare decorator's call counts as on the line of the `def` before Python 3.11; the front end reads the source.
+        named = "def function" if sys.version_info < (3, 11) and not applied.kwargs else f"@{applied.name}"
+        assert named in lines[applied.line - 1]
 
 
 def test_a_wrapper_does_not_share_what_is_applied_to_it() -> None:

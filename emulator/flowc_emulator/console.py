@@ -12,7 +12,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from flowc_runtime.failures import signal_name, told
+from flowc_runtime.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,8 @@ class TextConsole:
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         word = self._paint("failed", 33 if follow else 31)
         first = (told(error).splitlines() or [""])[0]
-        self._say(f"{word} {job.task} (attempt {job.attempt}){then}: {error['type']}: {first}")
+        attempt = f" (attempt {job.attempt})" if follow or job.attempt > 1 else ""
+        self._say(f"{word} {job.task}{attempt}{then}: {short_type(error)}{first}")
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
         how = "killing" if again else "ending"

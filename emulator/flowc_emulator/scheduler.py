@@ -70,6 +70,15 @@ class Scheduler:
             self._ready.popleft()
         return job
 
+    def ready(self, most: int) -> int:
+        """How many jobs `take` could give now, counted up to `most`."""
+        count = 0
+        for entry in self._ready:
+            count += 1 if isinstance(entry, Job) else entry.count - entry.next
+            if count >= most:
+                return most
+        return count
+
     def succeeded(self, job: Job, count: int = 0) -> None:
         """The task is done; `count` is the number of items if it opens a foreach."""
         self.done += 1

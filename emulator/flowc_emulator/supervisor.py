@@ -15,6 +15,7 @@ from flowc_emulator.guardian import Guardian
 from flowc_emulator.orphans import end_adopted
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
+from flowc_emulator.threads import Threads
 from flowc_runtime import failures, logs
 from flowc_runtime.errors import NO_RETRY
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn, this_process
@@ -94,6 +95,7 @@ class Supervisor:
         self._signal: int | None = None
         self._timeout_grace = timeout_grace
         self._prctl = load_prctl()
+        self._threads = Threads()
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
@@ -149,6 +151,7 @@ class Supervisor:
 
     def _launch(self, job: Job) -> None:
         plan = self._plan
+        tasks = min(plan.max_workers, len(self._running) + 1 + self._scheduler.ready(plan.max_workers))
         began = time.time()
         plan.run.begin(
             job.step, job.path, job.attempt, {"version": RECORD_VERSION, "began": began, "process": this_process()}
@@ -170,6 +173,7 @@ class Supervisor:
             self._guardian.enter_child()
             os.environ["FLOWC_RUN"] = plan.run.id
             plan.seeds.enter_child()
+            self._threads.enter_child(tasks)
             return perform_and_report(assignment, control)
 
         child = spawn(body, prctl=self._prctl, close=self._watcher.descriptors())
@@ -180,9 +184,12 @@ class Supervisor:
             self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
 
     def _output(self, running: _Running, stream: logs.Stream, data: bytes) -> None:
-        job, run = running.job, self._plan.run
+        self._log(running.job, stream, data)
+        self._console.output(running.job, stream, data)
+
+    def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
+        run = self._plan.run
         run.objects.append(run.log_key(job.step, job.path, job.attempt), logs.frame(time.time(), stream, data))
-        self._console.output(job, stream, data)
 
     def _ended(self, event: Ended) -> None:
         running = self._running.pop(event.child.pid)
@@ -214,7 +221,7 @@ class Supervisor:
         job, plan = running.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         error = record_death(plan.run, plan.graph, attempt, running.began, event, why)
-        self._output(running, "stderr", f"{failures.told(error)}\n".encode())
+        self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
     # -- ending

@@ -15,7 +15,6 @@ from classifiers import make_classifier
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
-from threadpoolctl import threadpool_limits
 
 from metaflow import FlowSpec, JSONType, Parameter, catch, current, resources, retry, schedule, step
 
@@ -61,8 +60,7 @@ class DigitsFlow(FlowSpec):
         self.setting = self.input
         classifier = make_classifier(self.models[self.setting], self.seed)
         folds = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
-        with threadpool_limits(1):  # there is a task for each core already
-            self.scores = cross_val_score(classifier, self.images, self.digits, cv=folds)
+        self.scores = cross_val_score(classifier, self.images, self.digits, cv=folds)
         print(f"{self.setting}: {self.scores.mean():.4f}")
         self.next(self.choose)
 

@@ -43,7 +43,7 @@ from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir import Node
+    from flowc.ir import Node, ParameterType
     from flowc_runtime.process import Child
     from flowc_runtime.records import ErrorRecord
 
@@ -216,7 +216,7 @@ class _Pod:
         """Make the run's record, unless an earlier attempt of the start step did."""
         from flowc_runtime.arguments import read
 
-        kinds = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
+        kinds: dict[str, ParameterType] = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
         try:
             parameters = read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds)
         except ValueError as error:

@@ -181,6 +181,12 @@ def describe_death(exit_: Exit, why: str | None = None) -> ErrorRecord:
     }
 
 
+def short_type(error: ErrorRecord) -> str:
+    """`ValueError: ` before a message; nothing where the message says it all."""
+    kind = error["type"]
+    return "" if kind == PROCESS_DIED or kind.startswith("flowc_runtime.") else f"{kind}: "
+
+
 def told(error: ErrorRecord) -> str:
     """The message and the note, for people."""
     return "; ".join(part for part in (error["message"], error.get("note")) if part)

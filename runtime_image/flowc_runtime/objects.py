@@ -27,27 +27,35 @@ class Objects(Protocol):
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises NotFound."""
+        ...
 
     def put(self, key: str, data: bytes) -> None:
         """Create or replace, atomically."""
+        ...
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create, atomically, from the parts one after the other; False, and nothing written, if the key exists."""
+        ...
 
     def map(self, key: str) -> memoryview:
         """The object's bytes as private, writable memory that costs nothing until it is touched. Raises NotFound."""
+        ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest."""
+        ...
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
+        ...
 
     def append(self, key: str, data: bytes) -> None:
         """Add to the end; a reader sees a prefix of all that was appended."""
+        ...
 
     def names(self, prefix: str) -> list[str]:
         """What is directly under a prefix, sorted; a name that holds further ones ends with a slash."""
+        ...
 
 
 class LocalObjects:

@@ -120,8 +120,8 @@ def _reset_signals() -> None:
 def _leave(code: int) -> NoReturn:
     """End the child without returning into the parent's stack and without running the parent's exit handlers."""
     try:
-        if sys.exc_info()[0] is not None:
-            sys.excepthook(*sys.exc_info())
+        if (error := sys.exc_info()[1]) is not None:
+            sys.excepthook(type(error), error, error.__traceback__)
         # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
         threading._shutdown()  # type: ignore[attr-defined]
         sys.stdout.flush()

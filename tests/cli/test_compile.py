@@ -78,7 +78,7 @@ def test_kinds(made: Project, kind: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["nope.py"], 2, "there is no file 'nope.py'"),
+        (["nope.py"], 2, "'nope.py' does not exist"),
         (["flow.py", "--image", "a b"], 2, "setting image"),
         (["flow.py", "--kind", "job"], 2, "Invalid value for '--kind'"),
         (["flow.py", "--target", "airflow"], 2, "Invalid value for '--target'"),

@@ -108,7 +108,7 @@ def test_run_without_a_flow(options: Project) -> None:
     assert "Run FLOW on this machine." in options.flowc("run", "--help").out
     done = options.flowc("run", "nope.py")
     assert done.code == 2
-    assert "there is no file 'nope.py'" in done.err
+    assert "'nope.py' does not exist" in done.err
 
 
 def test_options_before_the_flow(options: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -402,6 +403,48 @@ def test_classes_of_the_flows_own_file_are_the_same_however_it_is_run(project: P
     assert one.id != two.id
     assert one.task("end", "0")["artifacts"]["point"] == two.task("end", "0")["artifacts"]["point"]
     assert two.task("end", "0")["artifacts"]["point"]["type"] == "mine.Point"
+
+
+def test_tasks_at_once_share_the_cores(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import os
+        import numpy as np
+        from threadpoolctl import threadpool_info
+        from metaflow import FlowSpec, step
+
+        def most():
+            return max(pool["num_threads"] for pool in threadpool_info())
+
+        class Cores(FlowSpec):
+            @step
+            def start(self):
+                assert most() == os.cpu_count()
+                self.items = list(range(4))
+                self.next(self.work, foreach="items")
+
+            @step
+            def work(self):
+                self.threads = most()
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.threads = [inp.threads for inp in inputs]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    shared = project.artifacts(project.run("flow.py", "--max-workers", str(os.cpu_count())), "end")["threads"]
+    assert shared[0] == 1  # the last ones may be alone again
+    alone = project.artifacts(project.run("flow.py", "--max-workers", "1"), "end")["threads"]
+    assert alone == [os.cpu_count()] * 4
+    chosen = project.artifacts(project.run("flow.py", OMP_NUM_THREADS=str(os.cpu_count())), "end")["threads"]
+    assert chosen == [os.cpu_count()] * 4
 
 
 def test_random_numbers_are_as_in_pods(project: Project) -> None:

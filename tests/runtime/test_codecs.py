@@ -94,10 +94,11 @@ def test_an_array_that_was_only_read_is_known_to_be_unchanged(local: LocalObject
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
-def test_another_object_or_shape_is_not_unchanged(local: LocalObjects) -> None:
+def test_another_object_or_more_of_it_is_not_unchanged(local: LocalObjects) -> None:
     origin = restore(local, store_value(local, np.arange(100_000.0)))
     assert not origin.unchanged(np.arange(100_000.0))
-    origin.value.shape = (100, 1000)
+    origin = restore(local, store_value(local, [np.arange(100_000.0)]))
+    origin.value.append("more")
     assert not origin.unchanged(origin.value)
 
 

@@ -40,7 +40,8 @@ def load_flow(ctx: click.Context, file: str | None, class_name: str | None = Non
         assert file is not None
         path = Path(file)
         if not path.is_file():
-            raise click.UsageError(f"there is no file {file!r}", ctx)
+            what = "is a directory, not a Python file" if path.is_dir() else "does not exist"
+            raise click.UsageError(f"{file!r} {what}", ctx)
         loaded = load(path, class_name=class_name)
     return checked(loaded)
 

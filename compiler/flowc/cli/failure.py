@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 from typing import TYPE_CHECKING
 
-from flowc_runtime.failures import told
+from flowc_runtime.failures import short_type, told
 from flowc_runtime.index import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from flowc.ir import Flow
     from flowc_emulator.supervisor import Failure
+    from flowc_runtime.records import Frame
     from flowc_runtime.store import RunStore
 
 
-def render_failure(failures: Sequence[Failure], run: RunStore, root: Path) -> str:
+def render_failure(failures: Sequence[Failure], run: RunStore, flow: Flow, root: Path) -> str:
     """As a diagnostic of the flow's source, with the user's frames only, outermost first."""
     first, *others = failures
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
-    kind = error["type"].removeprefix("flowc_runtime.errors.")
-    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {kind}: {told(error)}"]
-    for frame in error.get("frames", []):
+    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {short_type(error)}{told(error)}"]
+    for frame in error.get("frames") or [_definition(job.step, flow, root)]:
         lines.append(f"  --> {_from_here(frame['file'], root)}:{frame['line']} in {frame['function']}")
         if frame["text"]:
             lines.append(f"{frame['line']} | {frame['text']}")
@@ -32,6 +34,13 @@ def render_failure(failures: Sequence[Failure], run: RunStore, root: Path) -> st
         lines.append(f"note: failed as well: {names}{' …' if len(others) > 5 else ''}")
     lines.append(f"log: flowc logs {run.flow}/{run.id}/{job.step}/{job.path}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _definition(step: str, flow: Flow, root: Path) -> Frame:
+    """Where the step is: the nearest place there is for a process that died without a word."""
+    where = flow.by_id()[step].where
+    text = linecache.getline(str(root / where.file), where.line).strip()
+    return {"file": where.file, "line": where.line, "function": step, "text": text}
 
 
 def _task(path: str) -> str:

@@ -35,7 +35,7 @@ RUN_OPTIONS: Sequence[Any] = (
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
     add_help_option=False,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW")
 @click.pass_context
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
@@ -204,7 +204,7 @@ def _conclude(result: RunResult, run: RunStore, found: Checked) -> int:
         from flowc.cli.failure import render_failure
 
         sys.stdout.flush()
-        click.echo(render_failure(result.failures, run, found.package.root), err=True, nl=False)
+        click.echo(render_failure(result.failures, run, found.flow, found.package.root), err=True, nl=False)
     if result.signal is not None:
         return 128 + result.signal
     return 0 if result.ok else 1

@@ -1,0 +1,31 @@
+"""Native thread pools (OpenBLAS, OpenMP) shared out among tasks that run at once.
+
+Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight,
+which wait for each other by spinning: a fit of half a second takes half a minute. In pods, limits share out the cores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+_CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Threads:
+    """The pools of the libraries that the flow has loaded; none where threadpoolctl is not installed."""
+
+    def __init__(self) -> None:
+        self._controller: Any = None
+        if "numpy" in sys.modules and not any(name in os.environ for name in _CHOSEN):
+            try:
+                from threadpoolctl import ThreadpoolController
+            except ModuleNotFoundError:
+                return
+            self._controller = ThreadpoolController()  # looks for the libraries once, for all children
+
+    def enter_child(self, tasks: int) -> None:
+        """In a forked child: take this task's share of the cores, of so many tasks at once."""
+        if self._controller is not None and tasks > 1:
+            self._controller.limit(limits=max(1, (os.cpu_count() or 1) // tasks))
