@@ -96,7 +96,9 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
         if not run.exists():  # also where file:// is a volume of the pods, not this machine's directory
             return f"the store {url} has no record of it, as seen from here"
         if run.status()["state"] != "succeeded":
-            run.set_status({"state": "interrupted", "changed": time.time(), "message": f"terminated by {user}"})
+            now = time.time()
+            message = f"terminated by {user}"
+            run.set_status({"state": "interrupted", "changed": now, "message": message, "ended": now})
     except FlowcError as error:
         return str(error)
     return None
