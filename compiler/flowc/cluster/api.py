@@ -41,7 +41,7 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
         from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
         from urllib3 import Retry
     except ModuleNotFoundError as error:
-        if error.name not in ("kubernetes", "urllib3"):
+        if (error.name or "").partition(".")[0] not in ("kubernetes", "urllib3"):
             raise
         raise ClusterError(
             "talking to a cluster needs the package kubernetes", "pip install 'flowc[cluster]'"
