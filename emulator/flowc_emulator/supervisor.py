@@ -18,14 +18,14 @@ from flowc_emulator.seeds import Seeds
 from flowc_emulator.threads import Threads
 from flowc_runtime import failures, logs
 from flowc_runtime.errors import NO_RETRY
-from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn, this_process
-from flowc_runtime.records import RECORD_VERSION
+from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
 from flowc_runtime.task import Assignment, perform_and_report, read_report, record_death
 from flowc_runtime.watch import Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
@@ -39,15 +39,21 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that a run is made of."""
+    """All that a run is made of.
+
+    `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
+    it: through `agent`, where the store is remote.
+    """
 
     run: RunStore
+    records: RunStore
     graph: Graph
     cls: type
     parameters: Mapping[str, Any]
     user: str
     max_workers: int
     seeds: Seeds
+    agent: Agent | None = None
 
 
 @final
@@ -105,13 +111,13 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
-            self._guardian = Guardian(self._plan.run, self._watcher.descriptors())
+            self._guardian = Guardian(self._plan.run, self._descriptors())
             try:
                 self._loop()
             finally:
                 for running in self._running.values():  # only after a bug of ours: nothing is left behind all the same
                     kill_group(running.child.pid, signal.SIGKILL)
-                end_adopted(keep={self._guardian.pid})
+                end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
                 self._record_end()
                 self._guardian.dismiss()
                 gc.unfreeze()
@@ -153,9 +159,6 @@ class Supervisor:
         plan = self._plan
         tasks = min(plan.max_workers, len(self._running) + 1 + self._scheduler.ready(plan.max_workers))
         began = time.time()
-        plan.run.begin(
-            job.step, job.path, job.attempt, {"version": RECORD_VERSION, "began": began, "process": this_process()}
-        )
         assignment = Assignment(
             run=plan.run,
             graph=plan.graph,
@@ -176,19 +179,24 @@ class Supervisor:
             self._threads.enter_child(tasks)
             return perform_and_report(assignment, control)
 
-        child = spawn(body, prctl=self._prctl, close=self._watcher.descriptors())
+        child = spawn(body, prctl=self._prctl, close=self._descriptors())
         self._watcher.add(child)
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
             self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
 
+    def _descriptors(self) -> list[int]:
+        """What a forked process must not hold."""
+        agent = self._plan.agent
+        return [*self._watcher.descriptors(), *([agent.descriptor()] if agent else [])]
+
     def _output(self, running: _Running, stream: logs.Stream, data: bytes) -> None:
         self._log(running.job, stream, data)
         self._console.output(running.job, stream, data)
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
-        run = self._plan.run
+        run = self._plan.records
         run.objects.append(run.log_key(job.step, job.path, job.attempt), logs.frame(time.time(), stream, data))
 
     def _ended(self, event: Ended) -> None:
@@ -220,7 +228,7 @@ class Supervisor:
             why = "the process was killed: it went on after its timeout"
         job, plan = running.job, self._plan
         attempt = (job.step, job.path, job.attempt)
-        error = record_death(plan.run, plan.graph, attempt, running.began, event, why)
+        error = record_death(plan.records, plan.graph, attempt, running.began, event, why)
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
@@ -252,4 +260,4 @@ class Supervisor:
         elif self._failures:
             first = self._failures[0]
             status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}
-        self._plan.run.set_status(status)
+        self._plan.records.set_status(status)

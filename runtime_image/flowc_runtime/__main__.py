@@ -30,6 +30,7 @@ from flowc_runtime.store import RunStore, Store
 from flowc_runtime.task import (
     Assignment,
     Result,
+    begin_record,
     perform_and_report,
     read_report,
     record_death,
@@ -121,7 +122,7 @@ class _Pod:
     def _claim(self, began: float) -> int:
         """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""
         attempt = 1
-        record: Any = {"version": RECORD_VERSION, "began": began, "process": this_process()}
+        record = begin_record(began)
         while not self.run.begin(self.node.id, self.path, attempt, record):
             attempt += 1
         return attempt
@@ -130,7 +131,7 @@ class _Pod:
         """Pass the child's output on, to the pod's own log and to the store, until it ends."""
         key = self.run.log_key(self.node.id, self.path, attempt)
         while True:
-            for event in watcher.poll():
+            for event in watcher.poll(self.run.objects.flush()):
                 match event:
                     case Output(_, stream, data):
                         self.run.objects.append(key, logs.frame(time.time(), stream, data))
@@ -153,6 +154,7 @@ class _Pod:
             )
             print(f"flowc: {failures.told(error)}", file=sys.stderr)
             result = Result(outcome="failed", error=error)
+        self.run.objects.flush(now=True)
         if result.outcome == "failed":
             assert result.error is not None
             follows = self.retry < self._limit() and ended.code != NO_RETRY
@@ -209,6 +211,7 @@ class _Pod:
             user=record["user"],
             last=self.retry >= self._retries(),
             only_catch=self.retry > self._retries(),
+            claimed=True,
         )
         return perform_and_report(assignment, control)
 

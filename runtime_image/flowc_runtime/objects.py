@@ -50,7 +50,15 @@ class Objects(Protocol):
         ...
 
     def append(self, key: str, data: bytes) -> None:
-        """Add to the end; a reader sees a prefix of all that was appended."""
+        """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
+        ...
+
+    def appended(self, key: str) -> bytes:
+        """All that was appended so far. Raises NotFound, or gives nothing, where nothing was."""
+        ...
+
+    def flush(self, *, now: bool = False) -> float | None:
+        """Send what was appended and has waited long enough, or all; the seconds until the next is due, if any."""
         ...
 
     def names(self, prefix: str) -> list[str]:
@@ -129,6 +137,12 @@ class LocalObjects:
         finally:
             os.close(descriptor)
 
+    def appended(self, key: str) -> bytes:
+        return self.get(key)
+
+    def flush(self, *, now: bool = False) -> float | None:
+        return None
+
     def names(self, prefix: str) -> list[str]:
         try:
             with os.scandir(self._path(prefix)) as entries:
@@ -187,7 +201,7 @@ def sha256(parts: Iterable[Buffer]) -> str:
 
 
 def open_objects(url: str) -> Objects:
-    """The backend of a store's address: a path, `file://…`.
+    """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Raises:
         StoreError: the scheme is not supported.
@@ -197,4 +211,8 @@ def open_objects(url: str) -> Objects:
         return LocalObjects(url)
     if scheme == "file":
         return LocalObjects(rest)
-    raise StoreError(f"cannot open the store {url!r}: only a directory or file:// is supported by this version")
+    from flowc_runtime.remote import SCHEMES, RemoteObjects
+
+    if scheme in SCHEMES and rest:
+        return RemoteObjects(url)
+    raise StoreError(f"cannot open the store {url!r}: a directory, file://, s3://, gs:// or az:// and a bucket")

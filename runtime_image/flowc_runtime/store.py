@@ -103,8 +103,7 @@ class RunStore:
         return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """The record of one attempt, None while it runs (or if its process vanished). Raises NotFound: never begun."""
-        begun = self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json")
+        """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{name}"))
@@ -112,7 +111,6 @@ class RunStore:
                 continue
             if record["attempt"] == attempt:
                 return record
-        assert begun
         return None
 
     def steps(self) -> list[str]:
@@ -121,11 +119,11 @@ class RunStore:
 
     def attempts(self, step: str) -> dict[str, list[int]]:
         """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths."""
-        found: dict[str, list[int]] = {}
+        found: dict[str, set[int]] = {}
         for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
-            if name.endswith(".begin.json"):
-                path, _, attempt = name.removesuffix(".begin.json").rpartition("-")
-                found.setdefault(path, []).append(int(attempt))
+            path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
+            if dash:
+                found.setdefault(path, set()).add(int(attempt))
         return {path: sorted(found[path]) for path in sorted(found, key=_path_order)}
 
     # -- logs

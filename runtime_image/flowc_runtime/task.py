@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from flowc.ir import Node
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import BeginRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.store import RunStore
     from flowc_runtime.watch import Ended
 
@@ -50,7 +50,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One attempt to make. `last` says that no retry follows; `only_catch` that the user's code is not run any more."""
+    """One attempt to make.
+
+    `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
+    attempt's number was already claimed in the store.
+    """
 
     run: RunStore
     graph: Graph
@@ -62,6 +66,7 @@ class Assignment:
     user: str
     last: bool = True
     only_catch: bool = False
+    claimed: bool = False
 
     @property
     def node(self) -> Node:
@@ -135,6 +140,11 @@ def read_report(report: bytes) -> Result | None:
     return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
 
 
+def begin_record(began: float) -> BeginRecord:
+    """The record of an attempt that this process begins."""
+    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
+
+
 def record_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
 ) -> None:
@@ -189,6 +199,8 @@ class _Attempt:
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
         context.enter(
             context.TaskContext(

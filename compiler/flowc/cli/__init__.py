@@ -63,6 +63,16 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        from flowc_runtime.errors import FlowcError
+
+        try:
+            return super().invoke(ctx)
+        except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
+            from flowc.cli.common import fail
+
+            fail(str(error))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

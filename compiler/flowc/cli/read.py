@@ -139,7 +139,7 @@ def _log(run: RunStore, step: str, path: str, attempt: int) -> bytes:
     from flowc_runtime.errors import NotFound
 
     try:
-        return run.objects.get(run.log_key(step, path, attempt))
+        return run.objects.appended(run.log_key(step, path, attempt))
     except NotFound:  # it printed nothing
         return b""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, Checked, load_flow, open_store, report, store_option, user_name
+from flowc.cli.common import FAULTY, Checked, fail, load_flow, open_store, report, store_option, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,12 +113,26 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
 def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any]) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
+    from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
+    from flowc_runtime.objects import LocalObjects
+    from flowc_runtime.store import Store
 
     parameters = _values(found, given)
     store = open_store(options["store_url"])
+    agent = None
+    if not isinstance(store.objects, LocalObjects):
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(store.objects.url)
     user = user_name()
-    run = _begin(store, found, parameters, user)
+    try:
+        records = _begin(Store(agent) if agent else store, found, parameters, user)
+    except FlowcError as error:
+        if agent is not None:
+            agent.close()
+        fail(str(error))
+    run = store.run(records.flow, records.id)
     if options["run_id_file"]:
         with open(options["run_id_file"], "w", encoding="utf-8") as file:
             file.write(run.id)
@@ -129,6 +143,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     began = time.monotonic()
     plan = Plan(
         run=run,
+        records=records,
+        agent=agent,
         graph=Graph(found.flow),
         cls=found.cls,
         parameters=parameters,
@@ -137,6 +153,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         seeds=seeds,
     )
     result = Supervisor(plan, console).run()
+    if agent is not None:
+        agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(pathspec, state, result.tasks, time.monotonic() - began)
     return _conclude(result, run, found)

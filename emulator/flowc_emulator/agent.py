@@ -1,0 +1,163 @@
+"""A process that does the supervisor's requests to a remote store.
+
+The supervisor forks a child per attempt, and a process that has used obstore must not fork. So the agent is forked
+first and is the only one of the two that uses it. Requests go through a socket pair, one after the other; appended
+log chunks are not answered, so that a slow store does not hold up the tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flowc_runtime.errors import FlowcError, StoreError
+from flowc_runtime.remote import RemoteObjects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_runtime.objects import Buffer
+
+_HEAD = struct.Struct("<Q")
+
+
+class Agent:
+    """The supervisor's side: what it needs of `flowc_runtime.objects.Objects`, asked of the agent's process."""
+
+    def __init__(self, url: str) -> None:
+        """Fork the agent of the store at `url`; nothing is requested yet."""
+        self.url = url
+        self._socket, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self._socket.close()
+                _serve(RemoteObjects(url), theirs)
+            finally:
+                os._exit(1)
+        theirs.close()
+
+    def descriptor(self) -> int:
+        """What a forked child should close: the agent ends when nobody holds it any more."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Let the agent send what is left, and end."""
+        self._socket.close()
+        os.waitpid(self.pid, 0)
+
+    def get(self, key: str) -> bytes:
+        answer: bytes = self._ask("get", key)
+        return answer
+
+    def put(self, key: str, data: bytes) -> None:
+        self._ask("put", key, data)
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        answer: bool = self._ask("create", key, [bytes(part) for part in parts])
+        return answer
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        answer: str = self._ask("create_blob", [bytes(part) for part in parts])
+        return answer
+
+    def exists(self, key: str) -> bool:
+        answer: bool = self._ask("exists", key)
+        return answer
+
+    def names(self, prefix: str) -> list[str]:
+        answer: list[str] = self._ask("names", prefix)
+        return answer
+
+    def append(self, key: str, data: bytes) -> None:
+        self._tell("append", key, data)
+
+    def appended(self, key: str) -> bytes:
+        answer: bytes = self._ask("appended", key)
+        return answer
+
+    def flush(self, *, now: bool = False) -> float | None:
+        if now:  # what is due, the agent sends by itself
+            self._ask("flush_all")
+        return None
+
+    def map(self, key: str) -> memoryview:
+        return memoryview(bytearray(self.get(key)))
+
+    def _tell(self, operation: str, *arguments: Any) -> None:
+        try:
+            _send(self._socket, (operation, arguments))
+        except OSError as error:
+            raise StoreError(f"the process that talks to {self.url} has died") from error
+
+    def _ask(self, operation: str, *arguments: Any) -> Any:
+        self._tell(operation, *arguments)
+        answer = _receive(self._socket)
+        if answer is None:
+            raise StoreError(f"the process that talks to {self.url} has died")
+        result, error = answer
+        if error is not None:
+            raise error
+        return result
+
+
+def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends with the supervisor, after it
+    failed: FlowcError | None = None
+    while True:
+        due: float | None = None
+        try:
+            due = objects.flush()
+        except FlowcError as error:
+            failed = error
+        if not select.select([requests], [], [], due)[0]:
+            continue
+        request = _receive(requests)
+        if request is None:
+            break
+        operation, arguments = request
+        try:
+            if operation == "append":
+                objects.append(*arguments)
+                continue
+            if failed is not None:  # told with the next request that is answered
+                raise failed
+            result = objects.flush(now=True) if operation == "flush_all" else getattr(objects, operation)(*arguments)
+            _send(requests, (result, None))
+        except FlowcError as error:
+            failed = error if operation == "append" else None
+            if operation != "append":
+                _send(requests, (None, error))
+    try:
+        objects.flush(now=True)
+    except FlowcError:
+        os._exit(1)  # the supervisor is gone: nobody is left to tell
+    os._exit(0)
+
+
+def _send(to: socket.socket, message: object) -> None:
+    data = pickle.dumps(message, protocol=5)
+    to.sendall(_HEAD.pack(len(data)) + data)
+
+
+def _receive(source: socket.socket) -> Any:
+    """The next message, None at the end."""
+    head = _read(source, _HEAD.size)
+    return pickle.loads(_read(source, *_HEAD.unpack(head))) if head else None
+
+
+def _read(source: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        piece = source.recv(length - len(data))
+        if not piece:
+            return b""
+        data += piece
+    return bytes(data)

@@ -1,0 +1,214 @@
+"""Objects in an object store (S3, Google Cloud Storage, Azure Blob) through obstore.
+
+Credentials and endpoint come from the environment, by the names that the providers' own tools read (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL, …). obstore retries what failed on the way (5xx, dropped connections, timeouts) with backoff.
+
+A process that has used obstore must not fork: the child would hang. So nothing here touches obstore before the first
+request, and a process that forks tasks makes none: it lets an `agent` do it (flowc_emulator), or forks first (the
+in-pod entrypoint).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import Buffer, blob_key, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEMES = ("s3", "gs", "az")
+PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
+FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
+FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
+_RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=120)}
+_CLIENT = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=300)}
+
+
+class RemoteObjects:
+    """A prefix of a bucket."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._client: Any = None
+        self._pending: dict[str, tuple[float, bytearray]] = {}  # appended, not sent: (since when, bytes)
+        self._sent: dict[str, int] = {}  # how many chunks of a key are in the store
+
+    @property
+    def _store(self) -> Any:
+        if self._client is None:
+            self._client = _connect(self.url)
+        return self._client
+
+    def get(self, key: str) -> bytes:
+        import obstore
+
+        try:
+            return bytes(obstore.get(self._store, key).bytes())
+        except Exception as error:
+            self._fail(error, key)
+
+    def put(self, key: str, data: bytes) -> None:
+        import obstore
+
+        try:
+            obstore.put(self._store, key, data, use_multipart=False)
+        except Exception as error:
+            self._fail(error, key)
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        try:
+            obstore.put(self._store, key, b"".join(parts), mode="create", use_multipart=False)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        except Exception as error:
+            self._fail(error, key)
+        return True
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        import obstore
+
+        digest = sha256(parts)
+        key = blob_key(digest)
+        size = sum(memoryview(part).nbytes for part in parts)
+        if size <= PART:
+            self.create(key, parts)
+        elif not self.exists(key):  # of two that send it at once both send the same bytes
+            try:
+                obstore.put(self._store, key, _pieces(parts), chunk_size=PART, max_concurrency=4)
+            except Exception as error:
+                self._fail(error, key)
+        return digest
+
+    def map(self, key: str) -> memoryview:
+        """Fetched into an unnamed file first: the memory is the page cache's, as it is for a local store."""
+        import tempfile
+
+        import obstore
+
+        try:
+            answer = obstore.get(self._store, key)
+            if not answer.meta["size"]:
+                return memoryview(bytearray())
+            with tempfile.TemporaryFile() as file:
+                for chunk in answer.stream(min_chunk_size=PART):
+                    file.write(chunk)
+                file.flush()
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        except Exception as error:
+            self._fail(error, key)
+
+    def exists(self, key: str) -> bool:
+        import obstore
+
+        try:
+            obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            self._fail(error, key)
+        return True
+
+    def names(self, prefix: str) -> list[str]:
+        import obstore
+
+        try:
+            found = obstore.list_with_delimiter(self._store, f"{prefix}/" if prefix else None)
+        except Exception as error:
+            self._fail(error, prefix)
+        at = len(prefix) + 1 if prefix else 0
+        deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
+        return sorted([*deeper, *(entry["path"][at:] for entry in found["objects"])])
+
+    # -- an object that grows is a row of chunks
+
+    def append(self, key: str, data: bytes) -> None:
+        _, waiting = self._pending.setdefault(key, (time.monotonic(), bytearray()))
+        waiting += data
+        if len(waiting) >= FLUSH_BYTES:
+            self._send(key)
+
+    def appended(self, key: str) -> bytes:
+        return b"".join(self.get(f"{key}/{name}") for name in self.names(key))
+
+    def flush(self, *, now: bool = False) -> float | None:
+        for key, (since, _) in list(self._pending.items()):
+            if now or time.monotonic() - since >= FLUSH_SECONDS:
+                self._send(key)
+        if not self._pending:
+            return None
+        return max(0.0, min(since for since, _ in self._pending.values()) + FLUSH_SECONDS - time.monotonic())
+
+    def _send(self, key: str) -> None:
+        _, waiting = self._pending.pop(key)
+        number = self._sent[key] = self._sent.get(key, 0) + 1
+        self.put(f"{key}/{number:08}", bytes(waiting))
+
+    def _fail(self, error: Exception, key: str) -> NoReturn:
+        """Say in one line what the store refused, and what to look at."""
+        from obstore import exceptions
+
+        text = str(error)
+        denied = isinstance(error, exceptions.UnauthenticatedError | exceptions.PermissionDeniedError)
+        if denied or any(word in text for word in _DENIED):
+            raise StoreError(
+                f"{self.url} refuses these credentials ({_reason(text)}); look at AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or what your provider's tools read"
+            ) from error
+        if "NoSuchBucket" in text:
+            raise StoreError(f"the bucket of {self.url} does not exist: create it or name another") from error
+        if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
+            raise NotFound(f"no {key} in {self.url}") from error
+        raise StoreError(f"cannot reach {self.url}: {_reason(text)}") from error
+
+
+_DENIED = (
+    "InvalidAccessKeyId",
+    "XAdminUserNotFound",
+    "SignatureDoesNotMatch",
+    "AccessDenied",
+    "403 Forbidden",
+    "401 Unauthorized",
+)
+
+
+def _reason(text: str) -> str:
+    """The part of obstore's message that a person needs: it goes on with the debug form of every layer."""
+    import re
+
+    if code := re.search(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL):
+        return ": ".join(part for part in code.groups() if part)
+    return text.partition("Debug source")[0].strip().splitlines()[0][:300] if text.strip() else "no reason given"
+
+
+def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
+    for part in parts:
+        view = memoryview(part).cast("B")
+        for at in range(0, len(view), PART):
+            yield bytes(view[at : at + PART])
+
+
+def _says_http() -> bool:
+    """Whether the endpoint that the environment names is plain http: whoever writes that means it."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+    return endpoint.startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+
+
+def _connect(url: str) -> Any:
+    try:
+        from obstore.store import from_url
+    except ModuleNotFoundError as error:
+        raise StoreError(f"the store {url} needs obstore: pip install 'flowc[s3]'") from error
+    try:
+        options = _CLIENT | {"allow_http": _says_http()}
+        return from_url(url, retry_config=_RETRY, client_options=options)  # type: ignore[call-overload]
+    except Exception as error:
+        raise StoreError(f"cannot open the store {url}: {_reason(str(error))}") from error

@@ -1,0 +1,206 @@
+"""Flows whose runs must come to the same on a laptop and on a cluster, beside those in tests/golden."""
+
+from __future__ import annotations
+
+# Flows that need more than goldens show: (name, source, the state that the run ends in).
+FLOWS: dict[str, tuple[str, str]] = {}
+
+
+def case(state: str, source: str) -> str:
+    name = source.split("class ")[1].split("(")[0]
+    FLOWS[name] = (state, "from metaflow import *\nimport os, signal, sys, time\n\n\n" + source)
+    return name
+
+
+case(
+    "succeeded",
+    """class Attempts(FlowSpec):
+    @step
+    def start(self):
+        self.items = list("abc")
+        self.next(self.flaky, foreach="items")
+
+    @retry(times=2, minutes_between_retries=0)
+    @step
+    def flaky(self):
+        if self.index == 1 and current.retry_count < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.index == 2 and current.retry_count < 1:
+            raise KeyError("once")
+        self.got = self.input
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.got = [inp.got for inp in inputs]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+""",
+)
+case(
+    "succeeded",
+    """class Catches(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.raises, self.dies, self.slow, self.leaves)
+
+    @catch(var="why")
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def raises(self):
+        self.before = "kept"
+        raise ValueError("boom")
+        self.next(self.join)
+
+    @catch(var="why")
+    @step
+    def dies(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+        self.next(self.join)
+
+    @catch(var="why")
+    @timeout(seconds=1)
+    @step
+    def slow(self):
+        time.sleep(60)
+        self.next(self.join)
+
+    @catch
+    @step
+    def leaves(self):
+        sys.exit(3)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.why = [str(inputs[at].why.type) for at in range(3)]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+""",
+)
+case(
+    "failed",
+    """class Fails(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.work)
+
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def work(self):
+        raise ValueError("boom")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+""",
+)
+case(
+    "succeeded",
+    '''class Awkward(FlowSpec):
+    """Strings that a shell, YAML, Argo or Kubernetes would like to change."""
+
+    text = Parameter("text", default="quotes ' \\" \\n $HOME $(touch x) `id` {{workflow.name}} {{=1+1}} \\x1b 🎉 json:1 ")
+    long = Parameter("long", default="ü" * 30_000)
+    data = Parameter("data", type=JSONType, default={"a": {"b": ["{{x}}", None, 1.5, "\\t"]}})
+    flag = Parameter("flag", default=True)
+    none = Parameter("none", type=int)
+    computed = Parameter("computed", default=lambda context: context.flow_name, type=str)
+
+    @step
+    def start(self):
+        self.seen = self.text, len(self.long), self.data, self.flag, self.none, self.computed
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert self.seen == (self.text, len(self.long), self.data, self.flag, self.none, "Awkward")
+''',
+)
+case(
+    "succeeded",
+    """class Shapes(FlowSpec):
+    none = Parameter("none", default=0)
+    one = Parameter("one", default=1)
+
+    @step
+    def start(self):
+        self.next(self.empty, self.single, self.seven)
+
+    @step
+    def empty(self):
+        self.items = list(range(self.none))
+        self.next(self.nothing, foreach="items")
+
+    @step
+    def nothing(self):
+        self.next(self.empty_join)
+
+    @step
+    def empty_join(self, inputs):
+        self.count = len(inputs)
+        self.next(self.join)
+
+    @step
+    def single(self):
+        self.items = list(range(self.one))
+        self.next(self.only, foreach="items")
+
+    @step
+    def only(self):
+        self.got = self.input
+        self.next(self.single_join)
+
+    @step
+    def single_join(self, inputs):
+        self.count = len(inputs)
+        self.next(self.join)
+
+    @step
+    def seven(self):
+        self.items = [{"n": n, "name": f"item {n}"} for n in range(7)]
+        self.next(self.first, foreach="items")
+
+    @step
+    def first(self):
+        self.n = self.input["n"]
+        self.inner = list(range(self.n % 3))
+        self.next(self.deep, foreach="inner")
+
+    @step
+    def deep(self):
+        self.pair = (self.n, self.input)
+        self.next(self.deep_join)
+
+    @step
+    def deep_join(self, inputs):
+        self.pairs = [inp.pair for inp in inputs]
+        self.next(self.last)
+
+    @step
+    def last(self):
+        self.size = len(self.pairs)
+        self.next(self.seven_join)
+
+    @step
+    def seven_join(self, inputs):
+        self.count = [inp.size for inp in inputs]
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.counts = [inp.count for inp in inputs]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert self.counts == [0, 1, [0, 1, 2, 0, 1, 2, 0]], self.counts
+""",
+)

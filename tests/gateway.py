@@ -1,0 +1,68 @@
+"""A real S3 gateway (versitygw) on a directory of this machine, for the tests of the remote store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.gobuild import VERSITYGW, build, or_skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCESS, SECRET = "flowc", "flowc-secret"
+
+
+class Gateway:
+    """A running gateway; `environment` is what a client of it needs."""
+
+    def __init__(self, address: str, directory: Path) -> None:
+        self.directory = directory
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://{address}",
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket; gives its address."""
+        (self.directory / name).mkdir()
+        return f"s3://{name}"
+
+
+@contextlib.contextmanager
+def gateway(directory: Path) -> Iterator[Gateway]:
+    """A gateway on loopback that ends with the block."""
+    program = or_skip(lambda: build(VERSITYGW))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    environment = {"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": SECRET}
+    log = (directory / "gateway.log").open("wb")
+    buckets = directory / "buckets"
+    buckets.mkdir()
+    with log, subprocess.Popen(
+        [program, "--port", address, "posix", "--nometa", buckets], env=environment, stdout=log, stderr=log
+    ) as process:  # fmt: skip
+        try:
+            _wait(address, process)
+            yield Gateway(address, buckets)
+        finally:
+            process.kill()
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        assert process.poll() is None, "the gateway has ended"
+        time.sleep(0.05)
+    raise AssertionError("the gateway does not answer")
