@@ -83,24 +83,25 @@ def build(program: Program) -> Path:
         (work / "go.mod").write_text(f"module flowc.test/{program.name}\n\ngo 1.25\n\n{require}\n")
         flags = ["-mod=mod", f"-tags={program.tags}"]
         # Fetching apart from compiling: what fails first is the network's fault, what fails second is ours.
-        _go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
+        go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
         small = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
-        _go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)
+        go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)
         shutil.rmtree(work)
 
-    return _cached(f"{program.name}-{program.module.version}-{digest.hexdigest()[:16]}", make) / program.name
+    name = f"{program.name}-{program.module.version}-{digest.hexdigest()[:16]}"
+    return cached(cache() / name, make) / program.name
 
 
 def module_files(module: Module, directory: str) -> Path:
     """A copy of the files in a directory of a Go module, kept in the cache. Raises GoUnavailable."""
 
     def make(target: Path) -> None:
-        answer = _go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
+        answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
         (target / "files").mkdir()
         for file in (Path(json.loads(answer)["Dir"]) / directory).iterdir():
             shutil.copyfile(file, target / "files" / file.name)  # without its mode: Go's cache is read-only
 
-    return _cached(f"{module}-{directory}".replace("/", "-"), make) / "files"
+    return cached(cache() / f"{module}-{directory}".replace("/", "-"), make) / "files"
 
 
 def or_skip(what: Callable[[], T]) -> T:
@@ -131,15 +132,14 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-tests"
 
 
-def _cached(name: str, make: Callable[[Path], None]) -> Path:
-    """The directory `name` of the cache; `make` fills it when it is not there. Safe among any number of processes."""
-    done = cache() / name
+def cached(done: Path, make: Callable[[Path], None]) -> Path:
+    """The directory `done`; `make` fills it when it is not there. Safe among any number of processes."""
     if done.exists():
         return done
-    cache().mkdir(parents=True, exist_ok=True)
-    with _lock(cache() / f"{name}.lock"):
+    done.parent.mkdir(parents=True, exist_ok=True)
+    with lock(done.with_name(f"{done.name}.lock")):
         if not done.exists():  # else another process made it while this one waited
-            with tempfile.TemporaryDirectory(dir=cache(), prefix=f"{name}.", ignore_cleanup_errors=True) as work:
+            with tempfile.TemporaryDirectory(dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
                 target.rename(done)  # all of it or nothing, also when this process is killed
@@ -147,17 +147,18 @@ def _cached(name: str, make: Callable[[Path], None]) -> Path:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, and so with the process
         yield
 
 
-def _go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
-    if (go := shutil.which("go")) is None:
+def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
+    """What a `go` command prints, without cgo and workspaces; raises `blame` when it fails, GoUnavailable without Go."""
+    if (program := shutil.which("go")) is None:
         raise GoUnavailable("`go` is not installed")
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
-    done = subprocess.run([go, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         # The reason of a skip is one line; a compiler's output is wanted whole.

@@ -3,6 +3,10 @@
 ARGO = ("3.7.18", "4.0.7")  # one of each major version that a manifest must be right for
 KUBERNETES = "1.34.4"  # the last line that runs on cgroup v1 by default and with containerd 1.6
 KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # its libraries: k8s.io/apimachinery and the like
+ETCD = "3.6.5"  # this, CoreDNS and pause are what kubeadm of that Kubernetes asks for
+COREDNS = "1.12.1"
+PAUSE = "3.10.1"
+CRI_TOOLS = "1.30.0"  # crictl: the last that both the module proxy and the checksum database give
 KIND = "0.30.0"
 ROBFIG_CRON = "3.0.1"  # the cron library inside Argo's controller, both versions
 VERSITYGW = "1.8.0"  # an S3 gateway on a directory

@@ -1,0 +1,30 @@
+"""Root file systems from Debian's packages: what images are made of where none can be pulled."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from cluster.shell import root, run
+from tools import gobuild
+
+SUITE = "bookworm"  # containerd and runc for the node, Python 3.11 for the runtime image
+_RUBBISH = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "var/log")
+
+
+def file_system(name: str, packages: tuple[str, ...]) -> Path:
+    """A minimal Debian with these packages, made once."""
+    digest = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:12]
+    done = root() / f"debian-{SUITE}-{name}-{digest}"
+    return gobuild.cached(done, lambda target: _debootstrap(target, packages))
+
+
+def _debootstrap(target: Path, packages: tuple[str, ...]) -> None:
+    target.chmod(0o755)
+    downloads = root() / "deb"  # shared by all file systems
+    downloads.mkdir(exist_ok=True)
+    run("debootstrap", "--variant=minbase", f"--cache-dir={downloads}", f"--include={','.join(packages)}", SUITE, target)
+    for directory in _RUBBISH:
+        for path in (target / directory).iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

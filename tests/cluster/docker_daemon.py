@@ -1,0 +1,136 @@
+"""A docker daemon of the harness's own, for machines where no image can be pulled.
+
+It leaves the machine's network as it is: no docker0, no firewall rules, no forwarding. The bridge of a cluster is all
+there is, so pods reach each other and this machine, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from cluster.shell import FILES, Missing, install_packages, root, run, say, state, succeeds, timed, wait_until
+
+PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
+PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
+    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
+    "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
+    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()  # in the order of their bits
+
+
+def run_directory() -> Path:
+    """Sockets and pids: below /run, since a socket's path has to be short."""
+    return Path("/run") / f"flowc-cluster-{hashlib.sha256(str(root()).encode()).hexdigest()[:8]}"
+
+
+def host() -> str:
+    return f"unix://{run_directory()}/docker.sock"
+
+
+def check() -> None:
+    """Raises Missing where such a daemon cannot run; installs what it needs where it can."""
+    if os.uname().sysname != "Linux":
+        raise Missing("without images to pull a cluster can be made on Linux only; start a container engine that can pull")
+    if os.geteuid() != 0:
+        raise Missing("a docker daemon of its own needs root: run as root, or start a container engine that can pull")
+    if not shutil.which("go"):
+        raise Missing("`go` is not installed: without images to pull the cluster's programs are built from Go modules")
+    install_packages(PACKAGES)
+
+
+def start() -> None:
+    """The daemon, started if it does not run yet."""
+    if _pid() is not None and succeeds("docker", "version", env={"DOCKER_HOST": host()}):
+        return
+    with timed("docker daemon started"):
+        run_directory().mkdir(exist_ok=True)
+        log = (state() / "dockerd.log").open("wb")
+        process = subprocess.Popen(
+            [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a Ctrl-C is for the harness, which then ends it in order
+        )
+        log.close()
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                tail = (state() / "dockerd.log").read_text().splitlines()[-5:]
+                raise Missing("the docker daemon ended at once:\n" + "\n".join(tail))
+            return succeeds("docker", "version", env={"DOCKER_HOST": host()})
+
+        wait_until(ready, "the start of the docker daemon")
+
+
+def _options() -> list[str]:
+    options = [f"--data-root={root() / 'docker'}", f"--exec-root={run_directory() / 'exec'}"]
+    options += [f"--pidfile={run_directory() / 'docker.pid'}", f"--host={host()}"]
+    options += ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
+    options += ["--storage-driver=overlay2", "--exec-opt=native.cgroupdriver=cgroupfs", "--oom-score-adjust=0"]
+    if lacking := _lacking():
+        script = run_directory() / "runc-cut"
+        runc = shutil.which("runc") or "/usr/sbin/runc"
+        script.write_text((FILES / "runc-cut").read_text().replace("@LACK@", json.dumps(lacking)).replace("@RUNC@", runc))
+        script.chmod(0o755)
+        options += [f"--add-runtime=cut={script}", "--default-runtime=cut"]
+    return options
+
+
+def _lacking() -> list[str]:
+    """The capabilities that this process may not give to anyone."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    bounding = int(next(line.split()[1] for line in status if line.startswith("CapBnd")), 16)
+    return [f"CAP_{name}" for bit, name in enumerate(CAPABILITIES) if not bounding >> bit & 1]
+
+
+def _pid() -> int | None:
+    """The daemon's process, if the pid in its file is still that of our daemon."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((run_directory() / "docker.pid").read_text())
+        if str(root() / "docker").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    return None
+
+
+def running() -> bool:
+    return _pid() is not None
+
+
+def stop() -> None:
+    """End the daemon and all that is left of it: its containers' supervisors, its mounts, its files in /run."""
+    if (pid := _pid()) is not None:
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: _pid() is None, "the end of the docker daemon")
+    for left in _processes_below(run_directory()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
+            say(f"ended process {left}, which the docker daemon had left behind")
+    for mount in _mounts_below(run_directory(), root()):
+        succeeds("umount", "--lazy", mount)
+    shutil.rmtree(run_directory(), ignore_errors=True)
+
+
+def _processes_below(directory: Path) -> list[int]:
+    """Processes whose command line names a file in the directory: the daemon's own, and nobody else's."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(process.name) != os.getpid() and f"{directory}/".encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def _mounts_below(*directories: Path) -> list[str]:
+    """Deepest first."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return sorted((mount for mount in mounts if any(mount.startswith(f"{d}/") for d in directories)), reverse=True)

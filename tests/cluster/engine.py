@@ -1,0 +1,62 @@
+"""The container engine: docker or podman, the user's own or the harness's; buildah too, which only builds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import docker_daemon
+from cluster.shell import CommandFailed, run, succeeds
+from tools import versions
+
+PROBE = f"registry.k8s.io/pause:{versions.PAUSE}"  # 300 kB, and every cluster needs it
+
+
+@dataclass(frozen=True)
+class Engine:
+    program: str  # docker, podman or buildah
+    host: str = ""  # the daemon's address, where it is the harness's own
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which docker, kind and the like find this engine."""
+        own = {"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"} if self.host else {}
+        own |= {"KIND_EXPERIMENTAL_PROVIDER": "podman"} if self.program == "podman" else {}
+        return {**os.environ, **own}
+
+    def run(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = None) -> str:
+        return run(self.program, *arguments, env=self.environment(), stdin=stdin, timeout=timeout)
+
+    def has(self, image: str) -> bool:
+        return succeeds(self.program, "inspect", "--type", "image", image, env=self.environment())
+
+    def save(self, image: str, target: Path) -> Path:
+        """The image as an archive that containerd reads."""
+        target.unlink(missing_ok=True)
+        self.run("save", "-o", target, image)
+        return target
+
+
+def find() -> Engine | None:
+    """An engine that is installed and answers, and can run containers."""
+    for program in ("docker", "podman"):
+        if shutil.which(program) and succeeds(program, "info", timeout=10):
+            return Engine(program)
+    return None
+
+
+def can_pull(engine: Engine) -> bool:
+    """Whether images can be had from a registry."""
+    try:
+        engine.run("pull", PROBE, timeout=60)
+    except CommandFailed:
+        return False
+    return True
+
+
+def own() -> Engine:
+    """The harness's own docker. Raises Missing where that cannot be."""
+    docker_daemon.check()
+    docker_daemon.start()
+    return Engine("docker", docker_daemon.host())

@@ -1,0 +1,154 @@
+"""The programs that a cluster is made of, built from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, S3.
+
+Each is built once and kept outside the tree (`tools.gobuild`), under a name made of its versions. Static, so that an image
+of one is that one file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import gobuild, versions
+from tools.gobuild import GoUnavailable, Module, argo_module
+
+SOURCES = Path(__file__).parent / "files"
+
+
+@dataclass(frozen=True)
+class Build:
+    """One `go build` of `commands` (file name -> package) in a module of its own that requires `module`."""
+
+    name: str
+    module: Module
+    commands: tuple[tuple[str, str], ...]
+    replace: tuple[tuple[str, Module], ...] = ()
+    kubernetes: str = ""  # the version of Kubernetes whose staging modules have to be replaced by their published twins
+    link: str = ""  # flags for the linker
+    added: tuple[tuple[str, str], ...] = ()  # files the module as published lacks: path in it -> one of SOURCES
+
+
+def _kubernetes(version: str) -> Build:
+    main, stamp = "k8s.io/kubernetes", "k8s.io/component-base/version"
+    names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm", "kubectl")
+    minor = version.split(".")[1]
+    return Build(
+        name="kubernetes",
+        module=Module(main, f"v{version}"),
+        commands=tuple((name, f"{main}/cmd/{name}") for name in names),
+        kubernetes=version,
+        link=f"-X {stamp}.gitVersion=v{version} -X {stamp}.gitMajor=1 -X {stamp}.gitMinor={minor}",
+    )
+
+
+def _crictl(version: str) -> Build:
+    """Its go.mod declares another path than the one it is published under."""
+    declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
+    return Build(
+        name="crictl",
+        module=Module(declared, f"v{version}"),
+        commands=(("crictl", f"{declared}/cmd/crictl"),),
+        replace=((declared, Module(published, f"v{version}")),),
+        kubernetes=version,
+    )
+
+
+def argo(version: str) -> Build:
+    module = argo_module(version)
+    return Build(
+        name="argo",
+        module=module,
+        commands=tuple((name, f"{module.path}/cmd/{name}") for name in ("workflow-controller", "argoexec")),
+        link=f"-X {module.path}.version=v{version}",
+        added=(("workflow/executor/osspecific/signal_linux.go", "signal_linux.go.in"),),
+    )
+
+
+def _simple(name: str, module: str, version: str, package: str = "") -> Build:
+    return Build(name=name, module=Module(module, f"v{version}"), commands=((name, f"{module}{package}"),))
+
+
+KUBERNETES = _kubernetes(versions.KUBERNETES)
+CRICTL = _crictl(versions.CRI_TOOLS)
+ETCD = _simple("etcd", "go.etcd.io/etcd/server/v3", versions.ETCD)
+COREDNS = _simple("coredns", "github.com/coredns/coredns", versions.COREDNS)
+KIND = _simple("kind", "sigs.k8s.io/kind", versions.KIND)
+S3 = _simple("versitygw", "github.com/versity/versitygw", versions.VERSITYGW, "/cmd/versitygw")
+NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # what the node image holds
+
+
+def build(what: Build, root: Path) -> Path:
+    """The directory with the binaries, below `root`, built if it is not there. Raises GoUnavailable."""
+    digest = hashlib.sha256(f"{what} {platform.machine()}".encode())
+    for _, source in what.added:
+        digest.update((SOURCES / source).read_bytes())
+    done = root / f"{what.name}-{what.module.version}-{digest.hexdigest()[:12]}"
+    return gobuild.cached(done, lambda target: _compile(what, target))
+
+
+def build_pause(root: Path) -> Path:
+    """The directory with `pause`, the one program that has no module."""
+    source = SOURCES / "pause.go"
+    digest = hashlib.sha256(source.read_bytes() + platform.machine().encode()).hexdigest()[:12]
+    flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
+
+    def make(target: Path) -> None:
+        gobuild.go("build", *flags, "-o", str(target / "pause"), str(source), cwd=target, blame=RuntimeError)
+
+    return gobuild.cached(root / f"pause-v{versions.PAUSE}-{digest}", make)
+
+
+def _compile(what: Build, target: Path) -> None:
+    work = target / "src"
+    work.mkdir()
+    (work / "go.mod").write_text(_go_mod(what, work))
+    packages = [package for _, package in what.commands]
+    # Fetching apart from compiling: what fails first is the network's fault, what fails second is ours.
+    gobuild.go("list", "-mod=mod", "-deps", *packages, cwd=work, blame=GoUnavailable)
+    flags = ["-mod=mod", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {what.link}"]
+    gobuild.go("build", *flags, "-o", f"{target}/", *packages, cwd=work, blame=RuntimeError)
+    for name, package in what.commands:
+        if not (built := target / name).exists():  # Go names it after the package's last element, a version left out
+            (target / package.removesuffix("/v3").rsplit("/", 1)[-1]).rename(built)
+    shutil.rmtree(work)
+
+
+def _go_mod(what: Build, work: Path) -> str:
+    require = {what.module}
+    replace = [f"{path} => {module.path} {module.version}" for path, module in what.replace]
+    if what.kubernetes:
+        require.add(Module("k8s.io/kubernetes", f"v{what.kubernetes}"))
+        replace += _published_staging(what.kubernetes)
+    if what.added:
+        _copy_with_additions(what, work / "module")
+        replace.append(f"{what.module.path} => ./module")
+    lines = [f"require {module.path} {module.version}" for module in sorted(require, key=str)]
+    lines += [f"replace {line}" for line in replace]
+    return f"module flowc.test/{what.name}\n\ngo 1.25\n\n" + "\n".join(lines) + "\n"
+
+
+def _published_staging(version: str) -> list[str]:
+    """Kubernetes' go.mod replaces its libraries by directories of its repository; the published ones are the same."""
+    go_mod = downloaded(Module("k8s.io/kubernetes", f"v{version}")) / "go.mod"
+    published = f"v0{version.removeprefix('1')}"
+    local = [line.split(" => ")[0].strip() for line in go_mod.read_text().splitlines() if "=> ./staging" in line]
+    return [f"{path} => {path} {published}" for path in local]
+
+
+def _copy_with_additions(what: Build, copy: Path) -> None:
+    shutil.copytree(downloaded(what.module), copy, copy_function=shutil.copyfile)  # without modes: the original is read-only
+    for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+        directory.chmod(0o755)
+    for path, source in what.added:
+        if not (copy / path).exists():
+            (copy / path).write_text((SOURCES / source).read_text().replace("@MODULE@", what.module.path))
+
+
+def downloaded(module: Module) -> Path:
+    """The module's files in Go's cache, read-only."""
+    answer = gobuild.go("mod", "download", "-json", str(module), cwd=Path("/"), blame=GoUnavailable)
+    return Path(json.loads(answer)["Dir"])

@@ -1,0 +1,76 @@
+"""A cluster from kind, and the kubectl that talks to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.engine import Engine
+from cluster.shell import FILES, run, state, succeeds, wait_until
+
+NAME = "flowc"
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl with a cluster to talk to."""
+
+    program: str
+    kubeconfig: str
+
+    def __call__(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = 120) -> str:
+        return run(self.program, "--kubeconfig", self.kubeconfig, *arguments, stdin=stdin, timeout=timeout)
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What `kubectl … -o json` says."""
+        answer: dict[str, Any] = json.loads(self(*arguments, "-o", "json"))
+        return answer
+
+    def apply(self, manifests: str) -> None:
+        self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifests)
+
+    def has(self, *resource: str) -> bool:
+        return succeeds(self.program, "--kubeconfig", self.kubeconfig, "get", *resource)
+
+
+@dataclass(frozen=True)
+class Kind:
+    program: Path
+    engine: Engine
+
+    @property
+    def kubeconfig(self) -> Path:
+        return state() / "kubeconfig"
+
+    def _run(self, *arguments: str | Path) -> str:
+        return run(self.program, *arguments, env=self.engine.environment())
+
+    def exists(self) -> bool:
+        return NAME in self._run("get", "clusters").split()
+
+    def create(self, image: str | None) -> None:
+        """A cluster whose node is ready; kind's own node image if none is given."""
+        chosen = ["--image", image] if image else []
+        config = ["--config", FILES / "kind.yaml", "--kubeconfig", self.kubeconfig]
+        self._run("create", "cluster", "--name", NAME, *config, *chosen, "--wait", "180s")
+
+    def delete(self) -> None:
+        self._run("delete", "cluster", "--name", NAME, "--kubeconfig", self.kubeconfig)
+        self.kubeconfig.unlink(missing_ok=True)
+
+    def load(self, archive: Path) -> None:
+        """The images of an archive, for the node's containerd."""
+        self._run("load", "image-archive", "--name", NAME, archive)
+
+
+def node_address(kubectl: Kubectl) -> str:
+    """The first node's address on the cluster's network, which this machine reaches too."""
+    (node, *_) = kubectl.json("get", "nodes")["items"]
+    return next(entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP")
+
+
+def wait_for_service_accounts(kubectl: Kubectl, namespace: str) -> None:
+    """A new namespace takes pods as soon as its default service account is there."""
+    wait_until(lambda: kubectl.has("-n", namespace, "serviceaccount", "default"), "the default service account", 60)

@@ -1,0 +1,218 @@
+"""Up and down: which cluster it is to be, and the order of the pieces.
+
+    KUBECONFIG is set                  that cluster; Argo and a namespace are installed, the rest is named by variables
+    an engine runs and can pull        kind's own node image; Argo's and the gateway's images come from their registries
+    otherwise                          all images from Go modules and Debian packages, in a docker daemon of our own
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from cluster import argo, description, docker_daemon, engine, go_builds, node_image, runtime_image, s3_gateway, tenant
+from cluster.description import Cluster
+from cluster.engine import Engine
+from cluster.kind_cluster import Kind, Kubectl
+from cluster.shell import Missing, root, say, timed
+
+NAMESPACE = "flowc-test"
+STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP")
+
+
+def up(argo_version: str) -> Cluster:
+    """A cluster with Argo, a store and a namespace for flows; the one that is up is brought up to date."""
+    with timed("up"):
+        root().mkdir(parents=True, exist_ok=True)
+        cluster = _given(argo_version) if os.environ.get("KUBECONFIG") else _made(argo_version)
+        description.write(cluster)
+    return cluster
+
+
+def down() -> None:
+    """End all that `up` started, also what it left when it was interrupted. What was built stays in the cache."""
+    cluster = description.read()
+    if cluster is not None and cluster.origin == "given":
+        kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
+        kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found", "--wait=false")
+    elif docker_daemon.running():
+        _delete_kind(Engine("docker", docker_daemon.host()))
+    elif (found := engine.find()) is not None and (kind := shutil.which("kind") or _built_kind()):
+        if Kind(Path(kind), found).exists():
+            Kind(Path(kind), found).delete()
+    docker_daemon.stop()
+    description.forget()
+
+
+# -- the three ways
+
+
+def _given(argo_version: str) -> Cluster:
+    """The cluster that KUBECONFIG names."""
+    kubeconfig = os.environ["KUBECONFIG"]
+    say(f"KUBECONFIG is set: using the cluster of {kubeconfig}")
+    image, store = os.environ.get("FLOWC_TEST_IMAGE"), os.environ.get("FLOWC_TEST_STORE")
+    if not image or not store:
+        raise Missing(
+            "with KUBECONFIG set, FLOWC_TEST_IMAGE names the runtime image (`make image`, then push it to where the nodes "
+            "can pull it) and FLOWC_TEST_STORE the store (s3://bucket/prefix, with AWS_… for credentials)"
+        )
+    program = shutil.which("kubectl")
+    if program is None:
+        raise Missing("kubectl is not installed")
+    kubectl = Kubectl(program, kubeconfig)
+    if argo.installed(kubectl):
+        say("Argo is there already and stays as it is")
+    else:
+        with timed(f"Argo {argo_version}"):
+            argo.install(kubectl, argo_version)
+            argo.wait(kubectl)
+    environment = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
+    tenant.install(kubectl, NAMESPACE, environment)
+    return Cluster(
+        origin="given",
+        argo=argo_version,
+        kubectl=program,
+        kubeconfig=kubeconfig,
+        namespace=NAMESPACE,
+        image=image,
+        image_with_ml=os.environ.get("FLOWC_TEST_IMAGE_ML", image),
+        store=store,
+        environment=environment,
+        shell={"KUBECONFIG": kubeconfig},
+    )
+
+
+def _made(argo_version: str) -> Cluster:
+    """A kind cluster, on the engine that is there if it can pull, else on one of our own."""
+    if not docker_daemon.running() and (found := engine.find()) is not None and engine.can_pull(found):
+        say(f"{found.program} is there and can pull images: kind with its own node image")
+        kind = Kind(Path(shutil.which("kind") or _build(go_builds.KIND) / "kind"), found)
+        kubectl = shutil.which("kubectl") or str(_build(go_builds.KUBERNETES) / "kubectl")
+        return _fill(kind, kubectl, None, argo_version, offline=False)
+    say("no container engine that can pull images: building them from Go modules and Debian packages")
+    docker_daemon.check()
+    binaries = _binaries(argo_version)
+    own = engine.own()
+    node = node_image.ensure(own, binaries)
+    kind = Kind(_build(go_builds.KIND) / "kind", own)
+    return _fill(kind, str(binaries.path("kubectl")), node, argo_version, offline=True)
+
+
+def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str, *, offline: bool) -> Cluster:
+    """A cluster of kind's with everything on it; what takes long runs side by side."""
+    kubectl = Kubectl(kubectl_program, str(kind.kubeconfig))
+    before = description.read()
+    fresh = not kind.exists()
+    if not fresh and before is not None and before.argo != argo_version:
+        say(f"the cluster that is up has Argo {before.argo}: deleting it")
+        kind.delete()
+        fresh = True
+
+    def create() -> None:
+        if fresh:
+            with timed("kind create cluster"):
+                kind.create(node)
+
+    def build_images() -> None:
+        for image in (runtime_image.PLAIN, runtime_image.WITH_ML):
+            runtime_image.build(kind.engine, image, offline=offline)
+
+    _side_by_side(create, build_images)
+    with tempfile.TemporaryDirectory(dir=root(), prefix="images.") as work, timed("images loaded, manifests applied"):
+        _side_by_side(
+            lambda: _load(kind, argo_version if offline and fresh else None, Path(work)),
+            lambda: _apply(kubectl, argo_version, fresh=fresh),
+        )
+    with timed("Argo and the S3 gateway ready"):
+        argo.wait(kubectl)
+        s3_gateway.wait(kubectl)
+    return Cluster(
+        origin="kind",
+        argo=argo_version,
+        kubectl=kubectl_program,
+        kubeconfig=str(kind.kubeconfig),
+        namespace=NAMESPACE,
+        image=runtime_image.PLAIN.name,
+        image_with_ml=runtime_image.WITH_ML.name,
+        store=s3_gateway.STORE,
+        environment=s3_gateway.environment(kubectl),
+        shell={
+            "KUBECONFIG": str(kind.kubeconfig),
+            "PATH": f"{Path(kubectl_program).parent}:{kind.program.parent}:{os.environ['PATH']}",
+            **({"DOCKER_HOST": kind.engine.host} if kind.engine.host else {}),
+        },
+    )
+
+
+def _load(kind: Kind, argo_version: str | None, work: Path) -> None:
+    """Images that no registry gives to the node; Argo's and the gateway's with `argo_version` only."""
+    if argo_version is not None:
+        for archive in argo.archives(_build(go_builds.argo(argo_version)), argo_version, work):
+            kind.load(archive)
+        kind.load(s3_gateway.archive(_build(go_builds.S3), work))
+    # The one with more in it holds the layers of the other.
+    for image in (runtime_image.PLAIN, runtime_image.WITH_ML):
+        kind.load(kind.engine.save(image.name, work / "runtime.tar"))
+
+
+def _apply(kubectl: Kubectl, argo_version: str, *, fresh: bool) -> None:
+    if fresh:
+        argo.install(kubectl, argo_version)
+        s3_gateway.install(kubectl)
+    tenant.install(kubectl, NAMESPACE, s3_gateway.environment(kubectl))
+
+
+def _delete_kind(own: Engine) -> None:
+    kind = _built_kind()
+    if kind and Kind(Path(kind), own).exists():
+        Kind(Path(kind), own).delete()
+    if "kind" in own.run("network", "ls", "--format", "{{.Name}}").split():
+        own.run("network", "rm", "kind")
+
+
+# -- what is built
+
+
+def _build(what: go_builds.Build) -> Path:
+    return go_builds.build(what, root() / "bin")
+
+
+def _built_kind() -> str | None:
+    """kind as built before: `down` builds nothing."""
+    (*_, last) = (None, *sorted((root() / "bin").glob("kind-*/kind")))
+    return str(last) if last else None
+
+
+def _binaries(argo_version: str) -> node_image.Binaries:
+    """All programs of an offline cluster and its root file systems: minutes the first time, nothing after that."""
+    builds = [*go_builds.NODE, go_builds.KIND, go_builds.argo(argo_version), go_builds.S3]
+
+    def compile_all() -> None:
+        for what in builds:
+            with timed(f"{what.name} {what.module.version}"):
+                _build(what)
+
+    def bootstrap() -> None:
+        node_image.file_system()
+        runtime_image.file_system()
+
+    _side_by_side(compile_all, bootstrap)
+    return node_image.Binaries(
+        kubernetes=_build(go_builds.KUBERNETES),
+        etcd=_build(go_builds.ETCD),
+        coredns=_build(go_builds.COREDNS),
+        crictl=_build(go_builds.CRICTL),
+        pause=go_builds.build_pause(root() / "bin"),
+    )
+
+
+def _side_by_side(*jobs: Callable[[], None]) -> None:
+    """All of them, and then the first failure, if there is one."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for future in [pool.submit(job) for job in jobs]:
+            future.result()

@@ -1,0 +1,102 @@
+"""The runtime image, from the Dockerfile at the repository's root.
+
+Where no image can be pulled, its base is a Debian of our own, and its wheels are fetched before: a build there reaches no
+package index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import debian
+from cluster.engine import Engine
+from cluster.shell import root, run, timed
+from tools import gobuild
+
+SOURCE = Path(__file__).parents[2]
+CONTEXT = ("Dockerfile", ".dockerignore", "runtime_image", "sdk/metaflow", "compiler/flowc/__init__.py", "compiler/flowc/ir")
+REQUIREMENTS = "runtime_image/dependencies/requirements.txt"
+ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
+PYTHON = "3.11"  # of the Debian that `debian.SUITE` names
+
+
+@dataclass(frozen=True)
+class Image:
+    name: str
+    extra: str = ""  # packages besides requirements.txt
+
+
+PLAIN = Image("flowc.test/flowc-runtime:test")
+WITH_ML = Image("flowc.test/flowc-runtime:test-ml", ML)
+
+
+def build(engine: Engine, image: Image, *, offline: bool) -> None:
+    """Build the Dockerfile; `offline` means without anything from a registry or an index."""
+    with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=root(), prefix="context.") as work:
+        context = Path(work)
+        for part in CONTEXT:
+            (context / part).parent.mkdir(parents=True, exist_ok=True)
+            _copy(SOURCE / part, context / part)
+        arguments = {"EXTRA_PIP": image.extra}
+        options: list[str] = []
+        if offline:
+            wheels = _wheels(image.extra)
+            for wheel in wheels.iterdir():
+                shutil.copy(wheel, context / "runtime_image/dependencies")
+            (pip,) = wheels.glob("pip-*.whl")  # a wheel of pip runs without being installed
+            arguments |= {"PIP": f"/opt/flowc/bin/python /dependencies/{pip.name}/pip", "PIP_OPTIONS": "--no-index"}
+            arguments |= {"BASE": _base(engine)}
+            options = ["--network", "none"]
+        options += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        verb = "bud" if engine.program == "buildah" else "build"
+        engine.run(verb, *options, "--tag", image.name, context)
+
+
+def file_system() -> Path:
+    """The Debian that the image is made of."""
+    return debian.file_system("runtime", ("python3", "ca-certificates", "tzdata"))
+
+
+def _base(engine: Engine) -> str:
+    """A Debian with Python as the image to build on."""
+    tree = file_system()
+    name = f"flowc.test/python:{PYTHON}-{tree.name.rsplit('-', 1)[-1]}"
+    if not engine.has(name):
+        with tempfile.NamedTemporaryFile(dir=root(), suffix=".tar") as archive:
+            run("tar", "-C", tree, "-cf", archive.name, ".")
+            engine.run("import", archive.name, name)
+    return name
+
+
+def _wheels(extra: str) -> Path:
+    """The wheels that the build installs, and pip's own, for the base's Python."""
+    wanted = ["pip", *extra.split(), *_requirements()]
+    digest = hashlib.sha256(" ".join([PYTHON, platform.machine(), *wanted]).encode()).hexdigest()[:12]
+    machine = platform.machine()
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in (36, 28, 27, 24, 17)] + [f"manylinux2014_{machine}"]
+
+    def make(target: Path) -> None:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(target)]
+        command += ["--python-version", PYTHON, "--implementation", "cp"]
+        command += [word for name in platforms for word in ("--platform", name)]
+        run(*command, *wanted)
+
+    return gobuild.cached(root() / f"wheels-{digest}", make)
+
+
+def _requirements() -> list[str]:
+    lines = (SOURCE / REQUIREMENTS).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)

@@ -1,0 +1,43 @@
+"""An S3 gateway on the cluster, and the one address by which pods and this machine reach it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import images
+from cluster.kind_cluster import Kubectl, node_address
+from cluster.shell import FILES
+from tools import versions
+
+IMAGE = f"ghcr.io/versity/versitygw:v{versions.VERSITYGW}"
+COMMAND = "/usr/local/bin/versitygw"
+PORT = 30900
+STORE = "s3://flowc"
+ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"  # a gateway that no other machine reaches
+
+
+def archive(binaries: Path, work: Path) -> Path:
+    return images.of_binary(binaries / "versitygw", IMAGE, work / "versitygw.tar", path=COMMAND)
+
+
+def install(kubectl: Kubectl) -> None:
+    manifest = (FILES / "s3.yaml").read_text()
+    values = {"IMAGE": IMAGE, "COMMAND": COMMAND, "ACCESS_KEY": ACCESS_KEY, "SECRET_KEY": SECRET_KEY}
+    for name, value in values.items():
+        manifest = manifest.replace(f"@{name}@", value)
+    kubectl.apply(manifest)
+
+
+def wait(kubectl: Kubectl) -> None:
+    kubectl("-n", "flowc-s3", "rollout", "status", "deployment/s3", "--timeout=120s", timeout=150)
+
+
+def environment(kubectl: Kubectl) -> dict[str, str]:
+    """The variables from which obstore, and every other S3 client, takes where the store is and who asks."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ENDPOINT_URL": f"http://{node_address(kubectl)}:{PORT}",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }

@@ -1,0 +1,117 @@
+"""Running commands and saying so: what every piece of the harness shares."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tools import gobuild
+
+FILES = Path(__file__).parent / "files"
+
+
+class Missing(Exception):
+    """What this machine lacks for a cluster; the text is for a person, who can do something about it."""
+
+
+class CommandFailed(Exception):
+    """A command ended with an error; the text has its last lines."""
+
+
+def root() -> Path:
+    """Where everything is kept that outlives a cluster: binaries, root file systems, the daemon's images."""
+    return gobuild.cache() / "cluster"
+
+
+def state() -> Path:
+    """Where the files of the cluster that is up are kept: its description, kubeconfig, logs."""
+    directory = root() / "state"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+) -> str:
+    """What the command prints to stdout. Raises CommandFailed."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env=os.environ | (env or {}),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise CommandFailed(f"{words[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(f"`{' '.join(words[:3])}` took longer than {timeout} s") from error
+    if done.returncode != 0:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+        raise CommandFailed(f"`{' '.join(words[:4])}` ended with {done.returncode}:\n{tail}")
+    return done.stdout
+
+
+def succeeds(*command: str | Path, env: Mapping[str, str] | None = None, timeout: float | None = 30) -> bool:
+    """Whether the command ends without an error."""
+    try:
+        run(*command, env=env, timeout=timeout)
+    except CommandFailed:
+        return False
+    return True
+
+
+def say(text: str) -> None:
+    """A line of progress, on stderr: stdout is for what a command was asked for."""
+    print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Says what was done and how long it took."""
+    start = time.monotonic()
+    yield
+    if (took := time.monotonic() - start) >= 0.5:  # what was in the cache is not worth a line
+        say(f"{what}: {took:.1f} s")
+
+
+def wait_until(condition: object, what: str, seconds: float = 60) -> None:
+    """Ask `condition` until it is true; raises CommandFailed after `seconds`."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise CommandFailed(f"{what} did not happen within {seconds:.0f} s")
+        time.sleep(0.1)
+
+
+def install_packages(commands: Mapping[str, str]) -> None:
+    """Debian's packages (command -> package) whose commands are not there. Raises Missing where that cannot be done."""
+    packages = sorted({package for command, package in commands.items() if not shutil.which(command, path=_search_path())})
+    if not packages:
+        return
+    if not shutil.which("apt-get"):
+        raise Missing(f"{', '.join(packages)}: this is no Debian, so the harness cannot install them itself")
+    say(f"apt-get install {' '.join(packages)}")
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    run("apt-get", "update", "-qq", env=environment)
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, env=environment)
+
+
+def _search_path() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # not in a plain user's PATH on Debian
