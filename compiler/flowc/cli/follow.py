@@ -74,7 +74,9 @@ def _await_begin(run: RunStore, name: str, pause: Pause) -> None:
     deadline = pause.now() + BEGINNING
     if not run.exists():
         click.echo(f"waiting for {name} to begin in {run.objects.url}", err=True)
-    while not run.exists() and pause.now() < deadline:
+    while not run.exists():
+        if pause.now() >= deadline:
+            fail(f"{name} has not begun in {BEGINNING:.0f} s", f"flowc status {run.id} says why, if it is on a cluster")
         pause.sleep(SLOWEST)
 
 

@@ -125,7 +125,7 @@ class Cluster:
         more = ""
         while True:
             page = self._call(_Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA))
-            yield from page["items"]
+            yield from page["items"] or ()  # Go writes an empty list of these as null
             more = page["metadata"].get("continue") or ""
             if not more:
                 return
