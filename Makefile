@@ -6,18 +6,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+export ARGO ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 FLOW := examples/digits/digits.py
 YAML := build/digits.yaml
+CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real data and show its result.
 	$(BIN)/flowc compile --target argo $(FLOW) -o $(YAML)
@@ -37,6 +39,18 @@ lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 
 bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--peers compares with others.
 	$(BIN)/python -m bench $(ARGS)
+
+image: $(VENV)/.dev ## Build the image that pods run in, and print its size and cold start.
+	$(CLUSTER) image
+
+cluster-up: $(VENV)/.dev ## Make a Kubernetes cluster with Argo and an S3 store on this machine; ARGO=4.0.7 for another version.
+	$(CLUSTER) up
+
+cluster-down: $(VENV)/.dev ## End that cluster; what was built for it stays in the cache.
+	$(CLUSTER) down
+
+test-cluster: $(VENV)/.dev ## Run the tests on a cluster: the one that is up, KUBECONFIG's, or one made for it; ARGO=, ARGS=.
+	$(CLUSTER) test $(ARGS)
 
 clean: ## Delete what these commands have made, .flowc excepted: it holds your runs.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,11 +1,11 @@
 """The harness's commands; the Makefile calls them.
 
-    PYTHONPATH=tests python -m cluster up        a cluster for flows, made or brought up to date
-    PYTHONPATH=tests python -m cluster down      end all of it
-    PYTHONPATH=tests python -m cluster status    what is up
-    PYTHONPATH=tests python -m cluster env       lines for a shell: KUBECONFIG, the store and its credentials
-    PYTHONPATH=tests python -m cluster test …    the cluster tests; brings down afterwards what it brought up
-    PYTHONPATH=tests python -m cluster image     build the runtime image and measure it
+PYTHONPATH=tests python -m cluster up        a cluster for flows, made or brought up to date
+PYTHONPATH=tests python -m cluster down      end all of it
+PYTHONPATH=tests python -m cluster status    what is up
+PYTHONPATH=tests python -m cluster env       lines for a shell: KUBECONFIG, the store and its credentials
+PYTHONPATH=tests python -m cluster test …    the cluster tests; brings down afterwards what it brought up
+PYTHONPATH=tests python -m cluster image     build the runtime image and measure it
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _up(version: str) -> int:
     _up_or_down(version)
-    say(f"ready; `eval \"$({sys.executable} -m cluster env)\"` with PYTHONPATH=tests for a shell that talks to it")
+    say(f'ready; `eval "$({sys.executable} -m cluster env)"` with PYTHONPATH=tests for a shell that talks to it')
     return 0
 
 
@@ -118,7 +118,11 @@ def _env() -> int:
     if cluster is None:
         print("cluster: error: it is down", file=sys.stderr)
         return 1
-    ours = {"FLOWC_IMAGE": cluster.image, "FLOWC_CLUSTER_STORE": cluster.store, description.VARIABLE: description.path()}
+    ours = {
+        "FLOWC_IMAGE": cluster.image,
+        "FLOWC_CLUSTER_STORE": cluster.store,
+        description.VARIABLE: description.path(),
+    }
     for name, value in (cluster.shell | cluster.environment | ours).items():
         print(f"export {name}={shlex.quote(str(value))}")
     return 0

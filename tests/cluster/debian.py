@@ -24,7 +24,9 @@ def _debootstrap(target: Path, packages: tuple[str, ...]) -> None:
     target.chmod(0o755)
     downloads = root() / "deb"  # shared by all file systems
     downloads.mkdir(exist_ok=True)
-    run("debootstrap", "--variant=minbase", f"--cache-dir={downloads}", f"--include={','.join(packages)}", SUITE, target)
+    run(
+        "debootstrap", "--variant=minbase", f"--cache-dir={downloads}", f"--include={','.join(packages)}", SUITE, target
+    )
     for directory in _RUBBISH:
         for path in (target / directory).iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

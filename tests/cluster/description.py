@@ -21,6 +21,7 @@ class Cluster:
     namespace: str
     image: str
     image_with_ml: str
+    runtime: dict[str, str]  # the two images as they were loaded: name -> digest
     store: str
     environment: dict[str, str]  # for a program of this machine that opens the store
     shell: dict[str, str]  # for a person who looks around
@@ -39,7 +40,7 @@ def read(file: Path | None = None) -> Cluster | None:
     """The cluster that is up, as far as the file knows."""
     try:
         return Cluster(**json.loads((file or path()).read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, TypeError):  # none, or one that another version of this file wrote
         return None
 
 

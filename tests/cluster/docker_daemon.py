@@ -15,16 +15,20 @@ import signal
 import subprocess
 from pathlib import Path
 
-from cluster.shell import FILES, Missing, install_packages, root, run, say, state, succeeds, timed, wait_until
+from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, timed, wait_until
 
+CGROUP = "flowc-cluster"  # of all containers, whatever the controller
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
 PACKAGES |= {"debootstrap": "debootstrap", "ip": "iproute2", "iptables": "iptables"}
 CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
-    "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
-    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()  # in the order of their bits
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL"),  # in the order of their bits
+    *("SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST"),
+    *("NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO"),
+    *("SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE"),
+    *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE"),
+    *("AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM"),
+    *("BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE"),
+)
 
 
 def run_directory() -> Path:
@@ -39,7 +43,9 @@ def host() -> str:
 def check() -> None:
     """Raises Missing where such a daemon cannot run; installs what it needs where it can."""
     if os.uname().sysname != "Linux":
-        raise Missing("without images to pull a cluster can be made on Linux only; start a container engine that can pull")
+        raise Missing(
+            "without images to pull a cluster can be made on Linux only; start a container engine that can pull"
+        )
     if os.geteuid() != 0:
         raise Missing("a docker daemon of its own needs root: run as root, or start a container engine that can pull")
     if not shutil.which("go"):
@@ -76,11 +82,18 @@ def _options() -> list[str]:
     options = [f"--data-root={root() / 'docker'}", f"--exec-root={run_directory() / 'exec'}"]
     options += [f"--pidfile={run_directory() / 'docker.pid'}", f"--host={host()}"]
     options += ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
-    options += ["--storage-driver=overlay2", "--exec-opt=native.cgroupdriver=cgroupfs", "--oom-score-adjust=0"]
+    options += [
+        f"--cgroup-parent=/{CGROUP}",
+        "--storage-driver=overlay2",
+        "--exec-opt=native.cgroupdriver=cgroupfs",
+        "--oom-score-adjust=0",
+    ]
     if lacking := _lacking():
         script = run_directory() / "runc-cut"
         runc = shutil.which("runc") or "/usr/sbin/runc"
-        script.write_text((FILES / "runc-cut").read_text().replace("@LACK@", json.dumps(lacking)).replace("@RUNC@", runc))
+        script.write_text(
+            (FILES / "runc-cut").read_text().replace("@LACK@", json.dumps(lacking)).replace("@RUNC@", runc)
+        )
         script.chmod(0o755)
         options += [f"--add-runtime=cut={script}", "--default-runtime=cut"]
     return options
@@ -107,7 +120,7 @@ def running() -> bool:
 
 
 def stop() -> None:
-    """End the daemon and all that is left of it: its containers' supervisors, its mounts, its files in /run."""
+    """End the daemon and all that is left of it: processes, mounts, cgroups, its files in /run."""
     if (pid := _pid()) is not None:
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: _pid() is None, "the end of the docker daemon")
@@ -117,6 +130,9 @@ def stop() -> None:
             say(f"ended process {left}, which the docker daemon had left behind")
     for mount in _mounts_below(run_directory(), root()):
         succeeds("umount", "--lazy", mount)
+    for cgroup in (*Path("/sys/fs/cgroup").glob(CGROUP), *Path("/sys/fs/cgroup").glob(f"*/{CGROUP}")):
+        with contextlib.suppress(OSError):
+            cgroup.rmdir()
     shutil.rmtree(run_directory(), ignore_errors=True)
 
 

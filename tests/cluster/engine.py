@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,14 @@ class Engine:
     def has(self, image: str) -> bool:
         return succeeds(self.program, "inspect", "--type", "image", image, env=self.environment())
 
-    def save(self, image: str, target: Path) -> Path:
-        """The image as an archive that containerd reads."""
-        target.unlink(missing_ok=True)
-        self.run("save", "-o", target, image)
+    def identity(self, image: str) -> str:
+        """The digest of what is under this name now."""
+        return self.run("inspect", "--type", "image", "--format", "{{.Id}}", image).strip()
+
+    def save(self, images: Sequence[str], target: Path) -> Path:
+        """The images as one archive that containerd reads."""
+        several = ["--multi-image-archive"] if self.program == "podman" else []
+        self.run("save", *several, "-o", target, *images)
         return target
 
 

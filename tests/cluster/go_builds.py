@@ -34,7 +34,15 @@ class Build:
 
 def _kubernetes(version: str) -> Build:
     main, stamp = "k8s.io/kubernetes", "k8s.io/component-base/version"
-    names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm", "kubectl")
+    names = (
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kube-proxy",
+        "kubelet",
+        "kubeadm",
+        "kubectl",
+    )
     minor = version.split(".")[1]
     return Build(
         name="kubernetes",
@@ -140,7 +148,9 @@ def _published_staging(version: str) -> list[str]:
 
 
 def _copy_with_additions(what: Build, copy: Path) -> None:
-    shutil.copytree(downloaded(what.module), copy, copy_function=shutil.copyfile)  # without modes: the original is read-only
+    shutil.copytree(
+        downloaded(what.module), copy, copy_function=shutil.copyfile
+    )  # without modes: the original is read-only
     for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
     for path, source in what.added:

@@ -25,7 +25,11 @@ def archive(tree: Path, name: str, entrypoint: str, target: Path, *, user: str =
         config = _json(
             architecture=ARCHITECTURE,
             os="linux",
-            config={"Entrypoint": [entrypoint], "Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "User": user},
+            config={
+                "Entrypoint": [entrypoint],
+                "Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+                "User": user,
+            },
             rootfs={"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         )
         config_name = f"{hashlib.sha256(config).hexdigest()}.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.engine import Engine
-from cluster.shell import FILES, run, state, succeeds, wait_until
+from cluster.shell import FILES, run, state, succeeds
 
 NAME = "flowc"
 
@@ -52,9 +52,8 @@ class Kind:
 
     def create(self, image: str | None) -> None:
         """A cluster whose node is ready; kind's own node image if none is given."""
-        chosen = ["--image", image] if image else []
-        config = ["--config", FILES / "kind.yaml", "--kubeconfig", self.kubeconfig]
-        self._run("create", "cluster", "--name", NAME, *config, *chosen, "--wait", "180s")
+        options = ["--name", NAME, "--config", str(FILES / "kind.yaml"), "--kubeconfig", str(self.kubeconfig)]
+        self._run("create", "cluster", *options, *(["--image", image] if image else []), "--wait", "180s")
 
     def delete(self) -> None:
         self._run("delete", "cluster", "--name", NAME, "--kubeconfig", self.kubeconfig)
@@ -68,9 +67,5 @@ class Kind:
 def node_address(kubectl: Kubectl) -> str:
     """The first node's address on the cluster's network, which this machine reaches too."""
     (node, *_) = kubectl.json("get", "nodes")["items"]
-    return next(entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP")
-
-
-def wait_for_service_accounts(kubectl: Kubectl, namespace: str) -> None:
-    """A new namespace takes pods as soon as its default service account is there."""
-    wait_until(lambda: kubectl.has("-n", namespace, "serviceaccount", "default"), "the default service account", 60)
+    addresses: dict[str, str] = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
+    return addresses["InternalIP"]

@@ -1,8 +1,8 @@
 """Up and down: which cluster it is to be, and the order of the pieces.
 
-    KUBECONFIG is set                  that cluster; Argo and a namespace are installed, the rest is named by variables
-    an engine runs and can pull        kind's own node image; Argo's and the gateway's images come from their registries
-    otherwise                          all images from Go modules and Debian packages, in a docker daemon of our own
+KUBECONFIG is set                  that cluster; Argo and a namespace are installed, the rest is named by variables
+an engine runs and can pull        kind's own node image; Argo's and the gateway's images come from their registries
+otherwise                          all images from Go modules and Debian packages, in a docker daemon of our own
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,12 +40,22 @@ def down() -> None:
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
         kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found", "--wait=false")
     elif docker_daemon.running():
-        _delete_kind(Engine("docker", docker_daemon.host()))
-    elif (found := engine.find()) is not None and (kind := shutil.which("kind") or _built_kind()):
-        if Kind(Path(kind), found).exists():
-            Kind(Path(kind), found).delete()
+        own = Engine("docker", docker_daemon.host())
+        _delete_kind(own)
+        if "kind" in own.run("network", "ls", "--format", "{{.Name}}").split():
+            own.run("network", "rm", "kind")
+    elif (found := engine.find()) is not None:
+        _delete_kind(found)
     docker_daemon.stop()
     description.forget()
+
+
+def _delete_kind(of: Engine) -> None:
+    """Delete the cluster, if there is one; a machine without kind has none."""
+    built = sorted((root() / "bin").glob("kind-*/kind"))
+    program = built[-1] if built else shutil.which("kind")
+    if program and (kind := Kind(Path(program), of)).exists():
+        kind.delete()
 
 
 # -- the three ways
@@ -81,6 +91,7 @@ def _given(argo_version: str) -> Cluster:
         namespace=NAMESPACE,
         image=image,
         image_with_ml=os.environ.get("FLOWC_TEST_IMAGE_ML", image),
+        runtime={},
         store=store,
         environment=environment,
         shell={"KUBECONFIG": kubeconfig},
@@ -123,9 +134,11 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
             runtime_image.build(kind.engine, image, offline=offline)
 
     _side_by_side(create, build_images)
+    runtime = {image.name: kind.engine.identity(image.name) for image in (runtime_image.PLAIN, runtime_image.WITH_ML)}
+    known = runtime if not fresh and before is not None and before.runtime == runtime else {}
     with tempfile.TemporaryDirectory(dir=root(), prefix="images.") as work, timed("images loaded, manifests applied"):
         _side_by_side(
-            lambda: _load(kind, argo_version if offline and fresh else None, Path(work)),
+            lambda: _load(kind, argo_version if offline and fresh else None, runtime.keys() - known.keys(), Path(work)),
             lambda: _apply(kubectl, argo_version, fresh=fresh),
         )
     with timed("Argo and the S3 gateway ready"):
@@ -139,6 +152,7 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
         namespace=NAMESPACE,
         image=runtime_image.PLAIN.name,
         image_with_ml=runtime_image.WITH_ML.name,
+        runtime=runtime,
         store=s3_gateway.STORE,
         environment=s3_gateway.environment(kubectl),
         shell={
@@ -149,30 +163,21 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
     )
 
 
-def _load(kind: Kind, argo_version: str | None, work: Path) -> None:
+def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: Path) -> None:
     """Images that no registry gives to the node; Argo's and the gateway's with `argo_version` only."""
     if argo_version is not None:
         for archive in argo.archives(_build(go_builds.argo(argo_version)), argo_version, work):
             kind.load(archive)
         kind.load(s3_gateway.archive(_build(go_builds.S3), work))
-    # The one with more in it holds the layers of the other.
-    for image in (runtime_image.PLAIN, runtime_image.WITH_ML):
-        kind.load(kind.engine.save(image.name, work / "runtime.tar"))
+    if runtime:
+        kind.load(kind.engine.save(sorted(runtime), work / "runtime.tar"))  # one archive: they share layers
 
 
 def _apply(kubectl: Kubectl, argo_version: str, *, fresh: bool) -> None:
     if fresh:
         argo.install(kubectl, argo_version)
-        s3_gateway.install(kubectl)
+    s3_gateway.install(kubectl)
     tenant.install(kubectl, NAMESPACE, s3_gateway.environment(kubectl))
-
-
-def _delete_kind(own: Engine) -> None:
-    kind = _built_kind()
-    if kind and Kind(Path(kind), own).exists():
-        Kind(Path(kind), own).delete()
-    if "kind" in own.run("network", "ls", "--format", "{{.Name}}").split():
-        own.run("network", "rm", "kind")
 
 
 # -- what is built
@@ -180,12 +185,6 @@ def _delete_kind(own: Engine) -> None:
 
 def _build(what: go_builds.Build) -> Path:
     return go_builds.build(what, root() / "bin")
-
-
-def _built_kind() -> str | None:
-    """kind as built before: `down` builds nothing."""
-    (*_, last) = (None, *sorted((root() / "bin").glob("kind-*/kind")))
-    return str(last) if last else None
 
 
 def _binaries(argo_version: str) -> node_image.Binaries:

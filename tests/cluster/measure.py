@@ -77,5 +77,9 @@ def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
 
 def _size(chosen: Engine) -> int:
     if chosen.program == "buildah":
-        return sum(int(entry["size"]) for entry in [json.loads(chosen.run("inspect", "--type", "image", runtime_image.PLAIN.name))["OCIv1"]] if "size" in entry)
+        return sum(
+            int(entry["size"])
+            for entry in [json.loads(chosen.run("inspect", "--type", "image", runtime_image.PLAIN.name))["OCIv1"]]
+            if "size" in entry
+        )
     return int(chosen.run("inspect", "--type", "image", "--format", "{{.Size}}", runtime_image.PLAIN.name))

@@ -21,9 +21,10 @@ from cluster.shell import FILES, root, run, state, timed, wait_until
 from tools import versions
 
 PACKAGES = (
-    "systemd,systemd-sysv,containerd,runc,containernetworking-plugins,iptables,nftables,conntrack,ethtool,iproute2,kmod,"
-    "procps,mount,util-linux,ca-certificates,curl,jq,hostname,socat"
-).split(",")
+    *("systemd", "systemd-sysv", "containerd", "runc", "containernetworking-plugins", "iptables", "nftables"),
+    *("conntrack", "ethtool", "iproute2", "kmod", "procps", "mount", "util-linux", "ca-certificates", "curl", "jq"),
+    *("hostname", "socat"),
+)
 UNWANTED_UNITS = (
     "lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
     "lib/systemd/system/multi-user.target.wants/*",
@@ -63,7 +64,7 @@ def name() -> str:
 
 def file_system() -> Path:
     """The Debian that the node is made of."""
-    return debian.file_system("node", tuple(PACKAGES))
+    return debian.file_system("node", PACKAGES)
 
 
 def ensure(engine: Engine, binaries: Binaries) -> str:
@@ -170,7 +171,9 @@ def _iptables(node: Path, tree: Path) -> None:
     inside = f"/{extensions.relative_to(node)}"
     shutil.copytree(extensions, tree / inside.lstrip("/"))
     script = f"ldd /usr/sbin/xtables-nft-multi {inside}/*.so"
-    wanted = {word for word in run("chroot", node, "sh", "-c", script).split() if word.startswith("/lib") and word[-1] != ":"}
+    wanted = {
+        word for word in run("chroot", node, "sh", "-c", script).split() if word.startswith("/lib") and word[-1] != ":"
+    }
     for library in wanted:
         (tree / library.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy((node / library.lstrip("/")).resolve(), tree / library.lstrip("/"))
@@ -190,7 +193,9 @@ def _containerd_on(store: Path) -> Iterator[str]:
         )
         with (state() / "containerd-import.log").open("wb") as log:
             command = ["containerd", "--config", f"{work}/config.toml"]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             wait_until(lambda: Path(socket).exists(), "the start of containerd", 20)
             yield socket

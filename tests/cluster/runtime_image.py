@@ -20,7 +20,14 @@ from cluster.shell import root, run, timed
 from tools import gobuild
 
 SOURCE = Path(__file__).parents[2]
-CONTEXT = ("Dockerfile", ".dockerignore", "runtime_image", "sdk/metaflow", "compiler/flowc/__init__.py", "compiler/flowc/ir")
+CONTEXT = (
+    "Dockerfile",
+    ".dockerignore",
+    "runtime_image",
+    "sdk/metaflow",
+    "compiler/flowc/__init__.py",
+    "compiler/flowc/ir",
+)
 REQUIREMENTS = "runtime_image/dependencies/requirements.txt"
 ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
 PYTHON = "3.11"  # of the Debian that `debian.SUITE` names

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tools import gobuild
@@ -90,9 +90,8 @@ def timed(what: str) -> Iterator[None]:
         say(f"{what}: {took:.1f} s")
 
 
-def wait_until(condition: object, what: str, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Ask `condition` until it is true; raises CommandFailed after `seconds`."""
-    assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -102,7 +101,9 @@ def wait_until(condition: object, what: str, seconds: float = 60) -> None:
 
 def install_packages(commands: Mapping[str, str]) -> None:
     """Debian's packages (command -> package) whose commands are not there. Raises Missing where that cannot be done."""
-    packages = sorted({package for command, package in commands.items() if not shutil.which(command, path=_search_path())})
+    packages = sorted(
+        {package for command, package in commands.items() if not shutil.which(command, path=_search_path())}
+    )
     if not packages:
         return
     if not shutil.which("apt-get"):

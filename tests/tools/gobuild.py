@@ -139,7 +139,9 @@ def cached(done: Path, make: Callable[[Path], None]) -> Path:
     done.parent.mkdir(parents=True, exist_ok=True)
     with lock(done.with_name(f"{done.name}.lock")):
         if not done.exists():  # else another process made it while this one waited
-            with tempfile.TemporaryDirectory(dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True) as work:
+            with tempfile.TemporaryDirectory(
+                dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True
+            ) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
                 target.rename(done)  # all of it or nothing, also when this process is killed

@@ -61,6 +61,7 @@ def workflow_spec(
         volumes=containers.volumes(code.name, code.files),
         service_account_name=settings.service_account,
         security_context=containers.pod_security(),
+        pod_spec_patch=containers.argo_containers(),
         workflow_metadata=make(m.WorkflowMetadata, labels=own),
         pod_metadata=make(m.Metadata, labels=own),
         # A failed pod stays as long as its Workflow: its events say what the store cannot know (image, scheduling).

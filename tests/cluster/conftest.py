@@ -1,0 +1,35 @@
+"""The tests in this directory need a cluster: `make test-cluster` makes one. Without it one line says that they did not run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import description
+from cluster.support import Cluster
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ours = [item for item in items if HERE in item.path.parents]
+    if not ours or description.VARIABLE in os.environ:
+        return
+    reason = f"NOT RUN on a cluster: {len(ours)} tests that `make test-cluster` runs"
+    ours[0].add_marker(pytest.mark.skip(reason=reason))
+    items[:] = [item for item in items if item not in ours[1:]]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster that is up; its store can be opened in the tests' own process too."""
+    found = description.read(Path(os.environ[description.VARIABLE]))
+    assert found is not None, f"{description.VARIABLE} names no description of a cluster"
+    cluster = Cluster(found)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.store_environment.items():
+            patch.setenv(name, value)
+        yield cluster

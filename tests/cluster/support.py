@@ -1,0 +1,116 @@
+"""What tests on a cluster share: a flow is compiled, applied, submitted and waited for, and its records are read here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.description import Cluster as Description
+from cluster.kind_cluster import Kubectl
+
+ENDED = ("Succeeded", "Failed", "Error")
+
+
+class Cluster:
+    """The cluster of this test run.
+
+    `store` is the one address of the store, in pods and here. `store_environment` is what a program of this machine needs
+    to open it (the fixture sets it in the tests' own process), `environment` a whole environment for a child.
+    """
+
+    def __init__(self, description: Description) -> None:
+        self.namespace = description.namespace
+        self.image = description.image
+        self.image_with_ml = description.image_with_ml
+        self.argo = description.argo
+        self.store = description.store
+        self.store_environment = description.environment
+        self.environment = {"PATH": os.environ["PATH"], "HOME": "/tmp", **description.environment}
+        self._kubectl = Kubectl(description.kubectl, description.kubeconfig)
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
+        """What kubectl prints, in the tests' namespace. Raises CommandFailed."""
+        return self._kubectl("--namespace", self.namespace, *arguments, stdin=stdin, timeout=timeout)
+
+    def get(self, *what: str) -> dict[str, Any]:
+        """An object, or a list of them."""
+        answer: dict[str, Any] = json.loads(self.kubectl("get", *what, "-o", "json"))
+        return answer
+
+    def flowc(self, *arguments: str | Path, cwd: Path | None = None) -> str:
+        """What a command of flowc's prints, run here. Raises AssertionError with its output if it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flowc", *map(str, arguments)],
+            env=self.environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"flowc {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def deploy(self, flow_file: Path, *options: str, image: str | None = None) -> str:
+        """Compile the flow and apply it; the name of its WorkflowTemplate."""
+        settings = ["--store", self.store, "--image", image or self.image, *options]
+        manifests = self.flowc("compile", "--target", "argo", flow_file, *settings)
+        applied = self.kubectl("apply", "--server-side", "-f", "-", "-o", "name", stdin=manifests).split()
+        (template,) = (name.split("/")[1] for name in applied if name.startswith("workflowtemplate"))
+        return template
+
+    def start(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
+        """Submit a WorkflowTemplate, as `argo submit --from` does; the name of the Workflow, which is the run's id."""
+        arguments = {"parameters": [{"name": name, "value": value} for name, value in (parameters or {}).items()]}
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {"generateName": f"{template}-"},
+            "spec": {"workflowTemplateRef": {"name": template}, "arguments": arguments},
+        }
+        return self.kubectl("create", "-f", "-", "-o", "name", stdin=json.dumps(workflow)).strip().split("/")[1]
+
+    def submit(self, flow_file: Path, parameters: Mapping[str, str] | None = None, *, image: str | None = None) -> str:
+        """Deploy a flow and start it; the name of the Workflow, which is the run's id."""
+        return self.start(self.deploy(flow_file, image=image), parameters)
+
+    def wait(self, name: str, seconds: float = 300) -> str:
+        """The Workflow's phase once it has ended. Raises AssertionError with what it was waiting for."""
+        end = time.monotonic() + seconds
+        while (phase := self.phase(name)) not in ENDED:
+            assert time.monotonic() < end, f"{name} has not ended after {seconds:.0f} s:\n{self.explain(name)}"
+            time.sleep(0.5)
+        return phase
+
+    def phase(self, name: str) -> str:
+        return self.kubectl("get", "workflow", name, "-o", "jsonpath={.status.phase}")
+
+    def workflow(self, name: str) -> dict[str, Any]:
+        return self.get("workflow", name)
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """The pods of a Workflow that are there; those that succeeded are deleted after a minute."""
+        pods: list[dict[str, Any]] = self.get("pods", "-l", f"workflows.argoproj.io/workflow={name}")["items"]
+        return pods
+
+    def explain(self, name: str) -> str:
+        """What a failed test wants to know of a Workflow: its nodes that did not succeed, and its pods' last lines."""
+        lines = []
+        for node in self.workflow(name)["status"].get("nodes", {}).values():
+            if node["phase"] not in ("Succeeded", "Omitted", "Skipped"):
+                lines.append(f"{node['displayName']}: {node['phase']} {node.get('message', '')}".rstrip())
+        selector = f"workflows.argoproj.io/workflow={name}"
+        lines.append(self.kubectl("logs", "-l", selector, "-c", "main", "--tail=20", "--prefix", "--ignore-errors"))
+        return "\n".join(lines)
+
+    def succeed(self, name: str, seconds: float = 300) -> None:
+        """Wait for the Workflow; anything but success fails the test, and says why."""
+        phase = self.wait(name, seconds)
+        assert phase == "Succeeded", f"{name}: {phase}\n{self.explain(name)}"
