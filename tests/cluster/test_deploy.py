@@ -29,7 +29,7 @@ from metaflow import FlowSpec, JSONType, Parameter, schedule, step
 class {name}(FlowSpec):
     text = Parameter("text", default="world")
     seconds = Parameter("seconds", default=0.0)
-    größe = Parameter("größe", type=JSONType, default=None)
+    json = Parameter("json", type=JSONType, default=None)
 
     @step
     def start(self):
@@ -207,14 +207,14 @@ def test_a_run_from_trigger_to_its_records(user: User) -> None:
     user.does("deploy", "awkward/flow.py")
     given = json.dumps(AWKWARD, ensure_ascii=False)
     text = "".join(AWKWARD.values())
-    arguments = ["--param", f"text={text}", "--param", f"größe={given}", "--run-id-file", "id"]
+    arguments = ["--param", f"text={text}", "--param", f"json={given}", "--run-id-file", "id"]
     run = user.trigger("Awkward", *arguments)
     assert (user.project.root / "id").read_text() == run
     followed = user.flowc("logs", f"Awkward/{run}", "--follow")
     assert followed.code == 0, followed.err
     assert followed.out == "[start/0] said 0\n[start/0] said 1\n[start/0] said 2\n[end/0] done\n"
     assert followed.err.splitlines()[-1] == f"Awkward/{run} succeeded"
-    assert user.run("Awkward", run).record()["parameters"] == {"text": text, "seconds": 0.0, "größe": AWKWARD}
+    assert user.run("Awkward", run).record()["parameters"] == {"text": text, "seconds": 0.0, "json": AWKWARD}
     user.until(run, "Succeeded")
     status = user.does("status", run)
     assert f"logs: flowc logs Awkward/{run} --store {user.store.objects.url}" in status

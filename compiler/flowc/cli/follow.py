@@ -175,7 +175,8 @@ class Follower:
     def _is_over(self, status: StatusRecord, silence: float) -> bool:
         if status["state"] == "running":
             return False
-        return "ended" in status or not self._on_cluster or silence > UNFINISHED
+        early = self._on_cluster and status["state"] == "failed" and "ended" not in status
+        return not early or silence > UNFINISHED
 
     def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
         """Print what is new, in the order of its writing; whether anything was."""

@@ -93,7 +93,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """The namespace of the context in use."""
     from kubernetes.config import list_kube_config_contexts
 
-    contexts, active = list_kube_config_contexts(files)
+    found: Any = list_kube_config_contexts(files)
+    contexts, active = found
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None
 
