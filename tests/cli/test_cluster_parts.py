@@ -16,7 +16,7 @@ from flowc.cluster.deployment import Change
 from flowc.cluster.difference import difference, essence
 from flowc.cluster.errors import AlreadyThere, Missing
 from flowc.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
-from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, go_json, run_name
+from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
 from flowc.cluster.targets import flow_names
 from flowc.cluster.workflows import code_of, store_of, view
 from flowc_runtime.arguments import decode
@@ -125,15 +125,11 @@ def test_what_a_pod_cannot_take_is_said_before() -> None:
     """All parameters reach the first pod in one variable of 128 KiB, in base64."""
     takes = template(arguments={"parameters": [{"name": "a", "value": "x"}]})
     room = 128 * 1024 * 3 // 4 - len('[{"name":"a","value":""}]') - 40
-    check_size(takes, [{"name": "a", "value": "x" * room}])
+    check_size(takes, [{"name": "a", "value": "x" * room}], {})
     with pytest.raises(BadParameter, match=r"the parameters take 128 KiB together.*; the longest is 'a'"):
-        check_size(takes, [{"name": "a", "value": "x" * (room + 40)}])
+        check_size(takes, [{"name": "a", "value": "x" * (room + 40)}], {})
     with pytest.raises(BadParameter):
-        check_size(takes, [{"name": "a", "value": "<" * (room // 4)}])
-
-
-def test_json_as_go_writes_it() -> None:
-    assert go_json({"a": "<é&\u2028>"}) == '{"a":"\\u003cé\\u0026\\u2028\\u003e"}'.encode()
+        check_size(takes, [{"name": "a", "value": "<" * (room // 4)}], {})
 
 
 def test_names_of_runs() -> None:

@@ -55,7 +55,8 @@ AWKWARD = {
     "words": "null",
     "empty": "",
     "equals": "a=b=c",
-    "long": "x<&>" * 4096,
+    "go": "<&>" * 128,
+    "long": "x" * 16_384,
 }
 
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
 SETTLED = 5.0  # seconds without news after which an attempt that has its record is read no more, until the end
-UNFINISHED = 60.0  # seconds without news after which a failed run is over though its exit handler has not said so
+UNFINISHED = (
+    60.0  # seconds without news and without a task under way after which a failed run counts as ended: its exit
+)
+# handler, which says so, may have failed as well
 BEGINNING = 300.0  # seconds that a run may take to begin: a cluster has to find a node and pull an image
 
 
@@ -176,7 +179,7 @@ class Follower:
         if status["state"] == "running":
             return False
         early = self._on_cluster and status["state"] == "failed" and "ended" not in status
-        return not early or silence > UNFINISHED
+        return not early or (silence > UNFINISHED and not self._active)
 
     def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
         """Print what is new, in the order of its writing; whether anything was."""

@@ -53,8 +53,9 @@ def trigger_command(
         template = _template(cluster, local.name if local else flow)
         deployed = flow_of(cluster, template)
         try:
-            arguments = arguments_of(accepted(template, deployed or local), given)
-            check_size(template, arguments)
+            parameters = accepted(template, deployed or local)
+            arguments = arguments_of(parameters, given)
+            check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
         except BadParameter as error:
             raise click.UsageError(f"{error}{_stale(local, deployed, str(error))}", ctx) from None
         run = submit(cluster, template, arguments, lambda: new_run_id(time.time()))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
+from flowc.backends.argo.faults import MAX_ARGUMENT
 from flowc.cluster.errors import AlreadyThere, ClusterError
 from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.cluster.workflows import code_of
-from flowc_runtime.arguments import argument_name, encode
+from flowc_runtime.arguments import argument_name, encode, variable_size
 from flowc_runtime.parameters import ParameterError, parse_value
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flowc.ir.model import ParameterType as Kind
 
 MAX_NAME = 63
-MAX_VARIABLE = 128 * 1024  # bytes of one environment variable, its name and the final NUL included (Linux)
 
 Given: TypeAlias = "Sequence[tuple[str, str]]"
 """Names and texts from the command line, in its order."""
@@ -111,25 +110,18 @@ def _suggest(name: str, known: Iterable[str]) -> str:
     return f"; there are {', '.join(names)}" if names else "; the flow has none"
 
 
-def check_size(template: Object, arguments: Sequence[Mapping[str, str]]) -> None:
-    """A run's parameters reach its first pod in one environment variable, as JSON in base64. Raises BadParameter."""
+def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
+    """A run's parameters have to fit into its first pod; `names` are theirs in the flow. Raises BadParameter."""
     values = {entry["name"]: entry["value"] for entry in arguments}
     declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
     passed = [entry | ({"value": values[entry["name"]]} if entry["name"] in values else {}) for entry in declared]
-    size = len("FLOWC_PARAMETERS=\0") + (len(go_json(passed)) + 2) // 3 * 4
-    if size > MAX_VARIABLE:
-        longest = max(values, key=lambda name: len(values[name]), default="")
+    size = variable_size(passed)
+    if size > MAX_ARGUMENT:
+        longest = max(passed, key=lambda entry: len(entry.get("value", "")))["name"]
         raise BadParameter(
-            f"the parameters take {size / 1024:,.0f} KiB together, but a pod takes 128; the longest is '{longest}'"
+            f"the parameters take {size / 1024:,.0f} KiB together, but a pod takes {MAX_ARGUMENT // 1024}; "
+            f"the longest is '{names.get(longest, longest)}'"
         )
-
-
-def go_json(value: Any) -> bytes:
-    """JSON as Argo writes it: Go escapes also what has a meaning in HTML or JavaScript."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text.encode()
 
 
 def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]) -> Object:
