@@ -36,6 +36,13 @@ class Engine:
         """The digest of what is under this name now."""
         return self.run("inspect", "--type", "image", "--format", "{{.Id}}", image).strip()
 
+    def remove_others(self, image: str) -> None:
+        """Remove the images that had this name with another tag: each edit of what goes into one makes a new tag."""
+        repository = image.rpartition(":")[0]
+        for other in self.run("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split():
+            if other != image:
+                self.run("rmi", other)
+
     def save(self, images: Sequence[str], target: Path) -> Path:
         """The images as one archive that containerd reads."""
         several = ["--multi-image-archive"] if self.program == "podman" else []

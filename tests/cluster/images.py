@@ -39,7 +39,7 @@ def archive(tree: Path, name: str, entrypoint: str, target: Path, *, user: str =
                 entry = tarfile.TarInfo(file_name)
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
-            tar.add(layer, arcname=f"{digest}.tar")
+            tar.add(layer, arcname=f"{digest}.tar", filter=_anonymous)
     return target
 
 

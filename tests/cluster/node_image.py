@@ -82,6 +82,7 @@ def ensure(engine: Engine, binaries: Binaries) -> str:
             _images(node, binaries, Path(work))
             entrypoint = 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'
             _import(engine, node, image, ["ENV container=docker", entrypoint])
+            engine.remove_others(image)
     return image
 
 

@@ -20,14 +20,6 @@ from cluster.shell import root, run, timed
 from tools import gobuild
 
 SOURCE = Path(__file__).parents[2]
-CONTEXT = (
-    "Dockerfile",
-    ".dockerignore",
-    "runtime_image",
-    "sdk/metaflow",
-    "compiler/flowc/__init__.py",
-    "compiler/flowc/ir",
-)
 REQUIREMENTS = "runtime_image/dependencies/requirements.txt"
 ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
 PYTHON = "3.11"  # of the Debian that `debian.SUITE` names
@@ -47,7 +39,7 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
     """Build the Dockerfile; `offline` means without anything from a registry or an index."""
     with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=root(), prefix="context.") as work:
         context = Path(work)
-        for part in CONTEXT:
+        for part in ("Dockerfile", *_context()):
             (context / part).parent.mkdir(parents=True, exist_ok=True)
             _copy(SOURCE / part, context / part)
         arguments = {"EXTRA_PIP": image.extra}
@@ -63,6 +55,11 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
         options += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         verb = "bud" if engine.program == "buildah" else "build"
         engine.run(verb, *options, "--tag", image.name, context)
+
+
+def _context() -> list[str]:
+    """What the Dockerfile may copy: .dockerignore shows nothing else to an engine."""
+    return [line[1:] for line in (SOURCE / ".dockerignore").read_text().split() if line.startswith("!")]
 
 
 def file_system() -> Path:

@@ -1,0 +1,109 @@
+"""The harness that makes clusters, as far as it can be tried without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from cluster import argo, description, docker_daemon, images, runtime_image
+from cluster.shell import CommandFailed
+from project import ROOT
+from tools import versions
+
+TESTS = Path(__file__).parent
+
+
+def harness(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the harness on a machine with nothing: no engine, no go."""
+    bare = {"PATH": "/nonexistent", "HOME": str(tmp_path), "PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
+    command = [sys.executable, "-m", "cluster", *arguments]
+    return subprocess.run(command, env=bare | environment, capture_output=True, text=True, check=False)
+
+
+def test_what_is_missing_is_said_in_a_line(tmp_path: Path) -> None:
+    done = harness(tmp_path, "up")
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("cluster: error: "))
+    assert "needs root" in line if os.geteuid() else "`go` is not installed" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cluster_of_ones_own_wants_an_image_and_a_store(tmp_path: Path) -> None:
+    done = harness(tmp_path, "up", KUBECONFIG="/nonexistent/config")
+    assert done.returncode == 1
+    assert "using the cluster of /nonexistent/config" in done.stderr
+    assert "FLOWC_TEST_IMAGE" in done.stderr and "FLOWC_TEST_STORE" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["down", "down"])
+def test_down_is_done_where_nothing_is_up(tmp_path: Path, command: str) -> None:
+    assert harness(tmp_path, command).returncode == 0
+
+
+def test_status_and_env_say_that_it_is_down(tmp_path: Path) -> None:
+    assert harness(tmp_path, "status").stdout == "down\n"
+    assert harness(tmp_path, "env").returncode == 1
+
+
+def test_env_is_for_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWC_TEST_CACHE", str(tmp_path))
+    cluster = description.Cluster(
+        origin="given",
+        argo="3.7.18",
+        kubectl="kubectl",
+        kubeconfig="/a path/config",
+        namespace="flowc-test",
+        image="an/image:1",
+        image_with_ml="an/image:1-ml",
+        runtime={},
+        store="s3://bucket",
+        environment={"AWS_SECRET_ACCESS_KEY": "it's"},
+        shell={"KUBECONFIG": "/a path/config"},
+    )
+    description.write(cluster)
+    assert description.read() == cluster
+    assert description.path().stat().st_mode & 0o077 == 0
+    printed = harness(tmp_path, "env").stdout
+    script = f'{printed}echo "$KUBECONFIG $AWS_SECRET_ACCESS_KEY $FLOWC_CLUSTER_STORE"'
+    assert (
+        subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout
+        == "/a path/config it's s3://bucket\n"
+    )
+
+
+def test_a_version_of_argo_by_its_beginning() -> None:
+    assert [argo.version(known.split(".")[0]) for known in versions.ARGO] == list(versions.ARGO)
+    with pytest.raises(CommandFailed, match=r"the pinned versions are"):
+        argo.version("2")
+
+
+def test_an_image_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    binary = tmp_path / "program"
+    binary.write_bytes(b"\x7fELF")
+    binary.chmod(0o755)
+    first = images.of_binary(binary, "a/b:1", tmp_path / "1.tar", path="/bin/program", user="8737")
+    second = images.of_binary(binary, "a/b:1", tmp_path / "2.tar", path="/bin/program", user="8737")
+    assert first.read_bytes() == second.read_bytes()
+    with tarfile.open(first) as tar:
+        manifest = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
+        config = json.load(tar.extractfile(manifest[0]["Config"]))  # type: ignore[arg-type]
+    assert manifest[0]["RepoTags"] == ["a/b:1"]
+    assert config["config"]["User"] == "8737"
+
+
+def test_the_capabilities_are_those_of_the_kernel() -> None:
+    """In the order of their bits; the last one is number 40 since Linux 5.9."""
+    assert docker_daemon.CAPABILITIES.index("SYS_ADMIN") == 21
+    assert docker_daemon.CAPABILITIES.index("SYS_RESOURCE") == 24
+    assert docker_daemon.CAPABILITIES.index("CHECKPOINT_RESTORE") == 40
+
+
+def test_what_is_installed_is_pinned() -> None:
+    lines = (ROOT / runtime_image.REQUIREMENTS).read_text().splitlines()
+    assert all("==" in line for line in lines if line and not line.startswith("#"))
