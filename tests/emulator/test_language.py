@@ -91,13 +91,13 @@ def test_branches_meet_in_the_order_of_the_split(project: Project) -> None:
                 self.next(self.z, self.a)
 
             @step
-            def z(self):
-                self.mine = "z"
+            def a(self):
+                self.mine = "a"
                 self.next(self.join)
 
             @step
-            def a(self):
-                self.mine = "a"
+            def z(self):
+                self.mine = "z"
                 self.next(self.join)
 
             @step

@@ -176,9 +176,15 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
     project.write(
         "parent.py",
         """
-        import os, signal, time
+        import os, select, signal, time
         from flowc_runtime.process import load_prctl, spawn
-        child = spawn(lambda control: time.sleep(1000) or 0, prctl=load_prctl())
+
+        def body(control):
+            os.write(1, b"here")
+            time.sleep(1000)
+
+        child = spawn(body, prctl=load_prctl())
+        select.select([child.stdout], [], [])
         print(child.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
         """,
