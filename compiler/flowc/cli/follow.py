@@ -96,7 +96,7 @@ class Tail:
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
         """What is new; a frame that is cut only if it is the `last` look."""
         try:
-            new = bytes(run.objects.map(self.key)[self.at :])
+            new = run.objects.appended(self.key, self.at)
         except NotFound:  # it has printed nothing yet
             return []
         found, taken = whole(new)
