@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.gobuild import VERSITYGW, build, or_skip
+from cluster import go_builds
+from tools.gobuild import cache, or_skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Gateway:
 @contextlib.contextmanager
 def gateway(directory: Path) -> Iterator[Gateway]:
     """A gateway on loopback that ends with the block."""
-    program = or_skip(lambda: build(VERSITYGW))
+    program = or_skip(lambda: go_builds.build(go_builds.S3, cache() / "cluster" / "bin")) / "versitygw"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -49,7 +50,7 @@ def gateway(directory: Path) -> Iterator[Gateway]:
     buckets = directory / "buckets"
     buckets.mkdir()
     with log, subprocess.Popen(
-        [program, "--port", address, "posix", "--nometa", buckets], env=environment, stdout=log, stderr=log
+        [program, "--port", address, "posix", buckets], env=environment, stdout=log, stderr=log
     ) as process:  # fmt: skip
         try:
             _wait(address, process)

@@ -78,6 +78,13 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
     assert {name for name in modules if name.startswith("flowc")} <= {"flowc", "flowc.cli", "flowc.cli.common"}
 
 
+def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str]]) -> None:
+    """Everything about a cluster but the talking to it works, and starts, without the Kubernetes client."""
+    modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc") if "cluster" in name))
+    assert not packages(modules) & (HEAVY | {"cloudpickle", "flowc_emulator", "urllib3"})
+    assert not any(name.startswith("flowc.cli.") for name in loaded("import flowc.cluster.control"))
+
+
 @pytest.mark.parametrize("command", ["check", "ir"])
 def test_reading_a_flow_is_light(project: Project, command: str) -> None:
     """Checking a flow needs neither Hera nor the emulator."""

@@ -77,8 +77,8 @@ class Agent:
     def append(self, key: str, data: bytes) -> None:
         self._tell("append", key, data)
 
-    def appended(self, key: str) -> bytes:
-        answer: bytes = self._ask("appended", key)
+    def appended(self, key: str, start: int = 0) -> bytes:
+        answer: bytes = self._ask("appended", key, start)
         return answer
 
     def flush(self, *, now: bool = False) -> float | None:

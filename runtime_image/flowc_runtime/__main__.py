@@ -250,11 +250,14 @@ def _write_output(name: str, value: str) -> None:
 def _finish(run: RunStore, phase: str) -> int:
     """Record the end of the run. Exits 0 also when that fails: an exit handler that fails would fail the workflow."""
     try:
-        status = run.status()
+        status, now = run.status(), time.time()
         if phase == "Succeeded":
-            run.set_status({"state": "succeeded", "changed": time.time()})
+            run.set_status({"state": "succeeded", "changed": now, "ended": now})
         elif status["state"] == "running":
-            run.set_status({"state": "failed", "changed": time.time(), "message": f"the workflow ended as {phase}"})
+            message = f"the workflow ended as {phase}"
+            run.set_status({"state": "failed", "changed": now, "message": message, "ended": now})
+        else:
+            run.set_status({**status, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
     except FlowcError as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_runtime.parameters import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.ir.model import ParameterType as Kind
 
@@ -52,6 +52,14 @@ def argument_name(name: str) -> str:
     if _NAME.fullmatch(name) and name != "json" and not name.startswith("x-"):
         return name
     return f"x-{name.encode().hex()}"
+
+
+def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
+    """The bytes of the environment variable that passes Argo's parameters to the first pod, as JSON in base64."""
+    text = json.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
+    escaped = sum(map(text.count, "<>&"))  # Go writes `\\u003c` for what has a meaning in HTML
+    size = len(text.encode()) + 5 * escaped
+    return len("FLOWC_PARAMETERS=\0") + (size + 2) // 3 * 4
 
 
 def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:

@@ -31,13 +31,24 @@ def frame(when: float, stream: Stream, data: bytes) -> bytes:
 
 def chunks(log: bytes) -> Iterator[Chunk]:
     """The chunks of a log; a frame that is cut at the end gives the bytes that are there."""
+    return (chunk for chunk, _ in _frames(log))
+
+
+def whole(log: bytes) -> tuple[list[Chunk], int]:
+    """The chunks of the frames that are not cut, and where these end: from there to read on, as the log grows."""
+    found = [(chunk, end) for chunk, end in _frames(log) if end <= len(log)]
+    return [chunk for chunk, _ in found], found[-1][1] if found else 0
+
+
+def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
+    """Each frame, and where it ends: past the log's own end, if it is cut."""
     at = 0
     while (end := log.find(b"\n", at)) >= 0:
         head = log[at:end].split(b" ")
         if len(head) != 3 or head[1] not in _STREAM or not head[2].isdigit():
             return
         at = end + 1 + int(head[2])
-        yield Chunk(float(head[0]), _STREAM[head[1]], log[end + 1 : at])
+        yield Chunk(float(head[0]), _STREAM[head[1]], log[end + 1 : at]), at
 
 
 def lines(log: bytes, stream: Stream | None = None) -> Iterator[Chunk]:

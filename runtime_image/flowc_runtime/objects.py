@@ -53,8 +53,8 @@ class Objects(Protocol):
         """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
         ...
 
-    def appended(self, key: str) -> bytes:
-        """All that was appended so far. Raises NotFound, or gives nothing, where nothing was."""
+    def appended(self, key: str, start: int = 0) -> bytes:
+        """All that was appended so far, from byte `start` on. Raises NotFound, or gives nothing, where nothing was."""
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
@@ -137,8 +137,15 @@ class LocalObjects:
         finally:
             os.close(descriptor)
 
-    def appended(self, key: str) -> bytes:
-        return self.get(key)
+    def appended(self, key: str, start: int = 0) -> bytes:
+        if not start:
+            return self.get(key)
+        try:
+            with open(self._path(key), "rb") as file:
+                file.seek(start)
+                return file.read()
+        except FileNotFoundError:
+            raise NotFound(f"no {key} in {self.url}") from None
 
     def flush(self, *, now: bool = False) -> float | None:
         return None

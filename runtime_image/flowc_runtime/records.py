@@ -36,13 +36,17 @@ class RunRecord(TypedDict):
 
 
 class StatusRecord(TypedDict, total=False):
-    """`status.json`, replaced as the run goes on. `failed` names the task, `message` says why in one line."""
+    """`status.json`, replaced as the run goes on. `failed` names the task, `message` says why in one line.
+
+    A run on a cluster has failed as soon as a task has; other tasks may go on until `ended`, when none is left.
+    """
 
     state: RunState
     changed: float
     tasks: int
     failed: str
     message: str
+    ended: float
 
 
 class BeginRecord(TypedDict):

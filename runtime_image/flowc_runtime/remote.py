@@ -136,8 +136,20 @@ class RemoteObjects:
         if len(waiting) >= FLUSH_BYTES:
             self._send(key)
 
-    def appended(self, key: str) -> bytes:
-        return b"".join(self.get(f"{key}/{name}") for name in self.names(key))
+    def appended(self, key: str, start: int = 0) -> bytes:
+        import obstore
+
+        try:
+            found = obstore.list_with_delimiter(self._store, f"{key}/")["objects"]
+        except Exception as error:
+            self._fail(error, key)
+        parts: list[bytes] = []
+        end = 0  # chunks never change, so those before `start` need not be fetched
+        for chunk in sorted(found, key=lambda entry: entry["path"]):
+            begin, end = end, end + chunk["size"]
+            if end > start:
+                parts.append(self.get(chunk["path"])[max(start - begin, 0) :])
+        return b"".join(parts)
 
     def flush(self, *, now: bool = False) -> float | None:
         for key, (since, _) in list(self._pending.items()):

@@ -10,6 +10,7 @@ import pytest
 from flowc_runtime import objects
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import LocalObjects, blob_key, open_objects, sha256
+from flowc_runtime.remote import RemoteObjects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +111,9 @@ def test_append_adds_to_the_end(local: LocalObjects) -> None:
     local.append("log", b"one ")
     local.append("log", b"two")
     assert local.get("log") == b"one two"
+    assert [local.appended("log", start) for start in (0, 2, 7, 9)] == [b"one two", b"e two", b"", b""]
+    with pytest.raises(NotFound):
+        local.appended("nothing", 1)
 
 
 def test_names_are_sorted_and_mark_what_holds_more(local: LocalObjects) -> None:
@@ -128,3 +132,17 @@ def test_addresses(tmp_path: Path) -> None:
     assert open_objects(str(tmp_path)).url == open_objects(f"file://{tmp_path}").url == f"file://{tmp_path}"
     with pytest.raises(StoreError, match="ftp://x"):
         open_objects("ftp://x")
+
+
+def test_a_row_of_chunks_is_read_from_anywhere() -> None:
+    """An object store has no append: what grows is a row of chunks."""
+    remote = RemoteObjects("s3://nobody")
+    remote._client = pytest.importorskip("obstore.store").MemoryStore()
+    for chunk in (b"one ", b"two ", b"three"):
+        remote.append("log", chunk)
+        remote.flush(now=True)
+    whole = b"one two three"
+    assert [remote.appended("log", start) for start in range(len(whole) + 2)] == [
+        whole[start:] for start in range(len(whole) + 2)
+    ]
+    assert remote.appended("nothing") == b""

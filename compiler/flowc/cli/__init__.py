@@ -2,6 +2,7 @@
 
 Each command is a module that is imported when it is called, so that `flowc --help` imports none of them.
 Exit codes: 0 done, 1 the flow has a fault or the run failed, 2 the command line is wrong, 128 + n ended by signal n.
+`flowc diff` has those of diff: 0 the same, 1 different, 2 an error.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("check", "Check a flow and report every fault at once."),
     "ir": ("check", "Print the flow's intermediate representation."),
     "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
+    "deploy": ("deploy", "Compile a flow and apply it to a cluster."),
+    "diff": ("deploy", "Show what a deploy would change."),
+    "trigger": ("trigger", "Start a run of a deployed flow."),
+    "status": ("status", "Say how runs and flows on the cluster do."),
+    "suspend": ("control", "Hold a run or a schedule on the cluster."),
+    "unsuspend": ("control", "Let a suspended run or schedule go on."),
+    "terminate": ("control", "End a run on the cluster."),
+    "delete": ("control", "Delete a flow or a run from the cluster."),
     "runs": ("read", "List runs."),
     "logs": ("read", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),

@@ -74,6 +74,13 @@ def fail(message: str, hint: str | None = None) -> NoReturn:
     raise SystemExit(FAULTY)
 
 
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells in columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 def user_name() -> str:
     """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
     if name := os.environ.get("METAFLOW_USER"):

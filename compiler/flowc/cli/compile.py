@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
 
 if TYPE_CHECKING:
-    from flowc.backends.argo import Settings
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.backends.argo import Bundle, Settings
+    from flowc.cli.common import Checked
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The settings that an environment variable can give, so that a team writes them once.
 VARIABLES = {
@@ -24,6 +29,29 @@ VARIABLES = {
 }
 
 
+def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
+    """The options that say how a flow becomes manifests; `kinds` are those of --kind."""
+    options = (
+        click.option("--image", metavar="IMAGE", help="What every task runs in [$FLOWC_IMAGE]."),
+        click.option("--store", metavar="URL",
+                     help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE]."),
+        click.option("--namespace", metavar="NAME",
+                     help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE]."),
+        click.option("--service-account", metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT]."),
+        click.option("--store-secret", metavar="NAME",
+                     help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
+        click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
+    )  # fmt: skip
+
+    def add(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
 @click.command(
     "compile",
     help="Compile FLOW to Argo: a WorkflowTemplate, its code as a ConfigMap, and a CronWorkflow if it has a @schedule.",
@@ -31,20 +59,13 @@ VARIABLES = {
 @click.argument("file", metavar="FLOW")
 @click.option("--target", type=click.Choice(["argo"]), default="argo", show_default=True, help="The orchestrator.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, not to stdout.")
-@click.option("--image", metavar="IMAGE", help="What every task runs in [$FLOWC_IMAGE].")
-@click.option("--store", metavar="URL", help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE].")
-@click.option("--namespace", metavar="NAME", help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE].")
-@click.option("--service-account", metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT].")
-@click.option("--store-secret", metavar="NAME", help="A Secret with the store's credentials [$FLOWC_STORE_SECRET].")
-@click.option("--kind", type=click.Choice(["template", "workflow", "cron"]), help="What to make [default: template].")
-@click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+@argo_options(["template", "workflow", "cron"])
 @click.pass_context
 def compile_command(
     ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: str | None
 ) -> None:
     """Compile a flow."""
-    found = load_flow(ctx, file, class_name)
-    text = _compile_argo(found, given)
+    text = compile_argo(load_flow(ctx, file, class_name), given).to_yaml()
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
@@ -54,14 +75,15 @@ def compile_command(
     click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
 
 
-def _compile_argo(found: Any, given: dict[str, str | None]) -> str:
+def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
+    """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     try:
         flow = resolve_defaults(found.flow, found.cls, user_name=user_name())
-        return compile_flow(flow, found.package, _settings(given)).to_yaml()
+        return compile_flow(flow, found.package, _settings(given))
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
@@ -71,7 +93,7 @@ def _compile_argo(found: Any, given: dict[str, str | None]) -> str:
         fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
 
 
-def _settings(given: dict[str, str | None]) -> Settings:
+def _settings(given: Mapping[str, str | None]) -> Settings:
     """The command line, then the environment, then the defaults."""
     from flowc.backends.argo import Settings
 

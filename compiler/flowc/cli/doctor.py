@@ -18,6 +18,7 @@ OPTIONAL = {
     "rich": ("rich", "the progress line on a terminal", "pip install rich"),
     "cloudpickle": ("cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
     "hera": ("hera", "flowc compile --target argo", "pip install 'flowc[argo]'"),
+    "kubernetes": ("kubernetes", "flowc deploy, trigger, status and the like", "pip install 'flowc[cluster]'"),
     "PyYAML": ("yaml", "flowc compile --target argo", "pip install 'flowc[argo]'"),
 }
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, find_run, open_store, store_option
+from flowc.cli.cluster import cluster_options, connected
+from flowc.cli.common import fail, find_run, open_store, store_option, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,27 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @json_option
 @store_option
-def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | None) -> None:
+@click.option(
+    "--cluster", "on_cluster", is_flag=True, help="Those that the cluster knows; the options below are for it."
+)
+@cluster_options
+def runs_command(
+    flow: str | None,
+    limit: int,
+    as_json: bool,
+    store_url: str | None,
+    on_cluster: bool,
+    context: str | None,
+    kubeconfig: str | None,
+    namespace: str | None,
+) -> None:
     """List runs."""
+    if on_cluster:
+        from flowc.cli.status import list_runs
+
+        with connected(context, kubeconfig, namespace) as cluster:
+            list_runs(cluster, flow, limit, as_json)
+        return
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
@@ -37,7 +57,7 @@ def runs_command(flow: str | None, limit: int, as_json: bool, store_url: str | N
     elif not rows:
         click.echo(f"no runs in {store.objects.url}", err=True)
     else:
-        _table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
+        table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
 
 
 def _run_row(run: RunStore) -> dict[str, Any]:
@@ -65,31 +85,30 @@ def status_of(run: RunStore) -> Any:
     return status
 
 
-def _table(rows: list[list[str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 @click.command("logs", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
 @click.argument("pathspec")
 @click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
 @click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
 @click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
+@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
 @store_option
-def logs_command(pathspec: str, only: Any, attempt: int | None, store_url: str | None) -> None:
+def logs_command(pathspec: str, only: Any, attempt: int | None, follow: bool, store_url: str | None) -> None:
     """Print logs: of one task as its bytes are, of several with a prefix to each line."""
     from flowc_runtime.logs import chunks, lines
 
+    if follow:
+        from flowc.cli.follow import follow_run
+
+        raise SystemExit(follow_run(open_store(store_url), pathspec, only, attempt))
     found = find_run(open_store(store_url), pathspec)
     single = found.path is not None
     shown = 0
-    for step, path, number in _attempts(found.run, found.step, found.path):
+    for step, path, number in attempts_of(found.run, found.step, found.path):
         if attempt is not None and number != attempt:
             continue
         shown += 1
         log = _log(found.run, step, path, number)
-        prefix = b"" if single else f"[{step}/{path}{f' #{number}' if number > 1 else ''}] ".encode()
+        prefix = b"" if single else prefix_of(step, path, number)
         for _, stream, data in chunks(log) if single else lines(log, only):
             if only is None or stream == only:
                 out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
@@ -99,7 +118,13 @@ def logs_command(pathspec: str, only: Any, attempt: int | None, store_url: str |
         fail(f"{pathspec} has no attempt {attempt}")
 
 
-def _attempts(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
+def prefix_of(step: str, path: str, attempt: int) -> bytes:
+    """What stands before each line where several tasks are printed."""
+    return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
+
+
+def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
+    """The attempts that have begun, in the order of the flow: (step, path, number)."""
     from flowc.ir.schema import loads
 
     order = [node.id for node in loads(run.ir()).nodes]

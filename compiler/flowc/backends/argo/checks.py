@@ -104,11 +104,15 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
                 "compile the flow from its source, not from its IR",
             )
     total = [
-        {"name": p.name, "value": arguments.encode(p.type, json.loads(p.default)), "description": p.help}
+        {
+            "name": arguments.argument_name(p.name),
+            "value": arguments.encode(p.type, json.loads(p.default)),
+            "description": p.help,
+        }
         for p in flow.parameters
         if p.default is not None
     ]
-    if len(json.dumps(total, ensure_ascii=False).encode()) > faults.MAX_ARGUMENT - 1024:
+    if arguments.variable_size(total) > faults.MAX_ARGUMENT - 1024:
         largest = max(flow.parameters, key=lambda p: len(p.default or ""))
         yield fault(
             faults.ARGUMENT_TOO_LONG,

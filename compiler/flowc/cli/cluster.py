@@ -1,0 +1,47 @@
+"""What the commands about a cluster share: finding it, and telling what it says."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flowc.cli.common import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flowc.cluster.api import Cluster
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+context_option = click.option("--context", metavar="NAME", help="The kubeconfig's context [default: its current one].")
+kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
+namespace_option = click.option(
+    "--namespace",
+    metavar="NAME",
+    envvar="FLOWC_NAMESPACE",
+    help="The namespace; without, the context's [$FLOWC_NAMESPACE].",
+)
+
+
+def cluster_options(function: Command) -> Command:
+    """--context, --kubeconfig and --namespace."""
+    for option in (namespace_option, kubeconfig_option, context_option):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def connected(
+    context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
+) -> Iterator[Cluster]:
+    """The cluster. What goes wrong with it inside is told, and ends the program."""
+    from flowc.cluster.api import connect
+    from flowc.cluster.errors import ClusterError
+
+    try:
+        yield connect(kubeconfig=kubeconfig, context=context, namespace=namespace or None)
+    except ClusterError as error:
+        fail(error.message, error.hint)

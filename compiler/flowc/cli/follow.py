@@ -1,0 +1,213 @@
+"""`flowc logs --follow`: the logs of a run as they are written, from the store alone, until the run has ended.
+
+A store cannot say that something has changed, so it is asked again and again: at once after news, less and less often
+without. Each log is read from where its last whole frame ended, so no byte is missed or told twice.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+import click
+
+from flowc.cli.common import fail, find_run
+from flowc.cli.read import attempts_of, prefix_of, status_of
+from flowc_runtime.errors import NotFound
+from flowc_runtime.logs import chunks, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from flowc_runtime.logs import Chunk, Stream
+    from flowc_runtime.records import StatusRecord
+    from flowc_runtime.store import RunStore, Store
+
+    Task = tuple[str, str, int]
+    """Step, path and number of an attempt."""
+
+FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
+SETTLED = 5.0  # seconds without news after which an attempt that has its record is read no more, until the end
+UNFINISHED = (
+    60.0  # seconds without news and without a task under way after which a failed run counts as ended: its exit
+)
+# handler, which says so, may have failed as well
+BEGINNING = 300.0  # seconds that a run may take to begin: a cluster has to find a node and pull an image
+
+
+class Pause(NamedTuple):
+    """Time, so that tests need none."""
+
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+
+
+def follow_run(store: Store, pathspec: str, only: Stream | None, attempt: int | None, pause: Pause = Pause()) -> int:  # noqa: B008
+    """Print what the tasks write until the run ends, then how it ended; the exit code, 0 for success."""
+    try:
+        run, step, path = _find(store, pathspec, pause)
+        status = Follower(run, (step, path, attempt), Printer(only, prefixed=path is None), pause).follow()
+    except KeyboardInterrupt:
+        return 130
+    where = f": {status['failed']}: " if "failed" in status else ": " if "message" in status else ""
+    why = status.get("message", "").partition("\n")[0]
+    click.echo(f"{run.flow}/{run.id} {status['state']}{where}{why}", err=True)
+    return 0 if status["state"] == "succeeded" else 1
+
+
+def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
+    """The run, once it has begun; its steps are those of the flow, begun or not."""
+    from flowc.ir.schema import loads
+
+    parts = pathspec.strip("/").split("/")
+    run_spec, (step, path) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
+    if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
+        _await_begin(store.run(parts[0], parts[1]), run_spec, pause)
+    run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
+    steps = [node.id for node in loads(run.ir()).nodes]
+    if step is not None and step not in steps:
+        fail(f"flow '{run.flow}' has no step '{step}'", f"steps: {', '.join(steps)}")
+    return run, step, path
+
+
+def _await_begin(run: RunStore, name: str, pause: Pause) -> None:
+    """Wait for a run that was triggered a moment ago: its record is made by its first pod."""
+    deadline = pause.now() + BEGINNING
+    if not run.exists():
+        click.echo(f"waiting for {name} to begin in {run.objects.url}", err=True)
+    while not run.exists():
+        if pause.now() >= deadline:
+            fail(f"{name} has not begun in {BEGINNING:.0f} s", f"flowc status {run.id} says why, if it is on a cluster")
+        pause.sleep(SLOWEST)
+
+
+@final
+@dataclass(slots=True)
+class Tail:
+    """The log of one attempt, and how much of it has been told."""
+
+    task: Task
+    key: str
+    at: int = 0
+    news: float = 0.0  # when something new was read, or it was last asked whether the attempt has ended
+
+    def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
+        """What is new; a frame that is cut only if it is the `last` look."""
+        try:
+            new = run.objects.appended(self.key, self.at)
+        except NotFound:  # it has printed nothing yet
+            return []
+        found, taken = whole(new)
+        self.at += taken
+        if last:
+            found += chunks(new[taken:])
+            self.at += len(new) - taken
+        return found
+
+
+@final
+@dataclass(slots=True)
+class Printer:
+    """Writes chunks: of one task as they are, of several by the line, each with the task's name before it."""
+
+    only: Stream | None
+    prefixed: bool
+    rest: dict[tuple[Task, Stream], bytes] = field(default_factory=dict)  # lines that have yet to end
+
+    def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
+        """Print chunks in their order."""
+        for task, chunk in told:
+            if self.only in (None, chunk.stream):
+                self._show(task, chunk.stream, chunk.data)
+
+    def _show(self, task: Task, stream: Stream, data: bytes) -> None:
+        if self.prefixed:
+            *lines, rest = (self.rest.pop((task, stream), b"") + data).split(b"\n")
+            if rest:
+                self.rest[task, stream] = rest
+            prefix = prefix_of(*task)
+            data = b"".join(b"%b%b\n" % (prefix, line) for line in lines)
+        _write(stream, data)
+
+    def finish(self, task: Task) -> None:
+        """Print what an attempt that has ended left of a line."""
+        for key in [key for key in self.rest if key[0] == task]:
+            _write(key[1], b"%b%b\n" % (prefix_of(*task), self.rest.pop(key)))
+
+
+def _write(stream: Stream, data: bytes) -> None:
+    out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+    out.write(data)
+    out.flush()
+
+
+@final
+class Follower:
+    """Follows the attempts of a run that are `wanted`: all, of a step, of a task, or of one number."""
+
+    def __init__(
+        self, run: RunStore, wanted: tuple[str | None, str | None, int | None], printer: Printer, pause: Pause
+    ) -> None:
+        self._run = run
+        self._wanted = wanted
+        self._printer = printer
+        self._pause = pause
+        self._tails: dict[Task, Tail] = {}  # all, the settled ones too
+        self._active: dict[Task, Tail] = {}
+        self._on_cluster = run.record()["target"] != "local"
+
+    def follow(self) -> StatusRecord:
+        """Print until the run has ended; how it ended."""
+        interval, news = FASTEST, self._pause.now()
+        while True:
+            # First the status, then the logs: what was written before the end is read after it.
+            status: Any = status_of(self._run)
+            if self._look(self._active.values()):
+                interval, news = FASTEST, self._pause.now()
+            if self._is_over(status, self._pause.now() - news):
+                self._look(self._tails.values(), last=True)
+                for task in self._tails:
+                    self._printer.finish(task)
+                return status  # type: ignore[no-any-return]
+            self._settle()
+            self._pause.sleep(interval)
+            interval = min(interval * 1.5, SLOWEST)
+
+    def _is_over(self, status: StatusRecord, silence: float) -> bool:
+        if status["state"] == "running":
+            return False
+        early = self._on_cluster and status["state"] == "failed" and "ended" not in status
+        return not early or (silence > UNFINISHED and not self._active)
+
+    def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
+        """Print what is new, in the order of its writing; whether anything was."""
+        self._discover()
+        now = self._pause.now()
+        told: list[tuple[Task, Chunk]] = []
+        for tail in list(tails):
+            found = tail.read(self._run, last=last)
+            if found:
+                tail.news = now
+                told += [(tail.task, chunk) for chunk in found]
+        self._printer.show(sorted(told, key=lambda entry: entry[1].when))
+        return bool(told)
+
+    def _discover(self) -> None:
+        """Take up the attempts that have begun since."""
+        step, path, attempt = self._wanted
+        for task in attempts_of(self._run, step, path):
+            if task not in self._tails and attempt in (None, task[2]):
+                tail = Tail(task, self._run.log_key(*task), news=self._pause.now())
+                self._tails[task] = self._active[task] = tail
+
+    def _settle(self) -> None:
+        """Let go of attempts that have ended: a wide foreach has thousands of them."""
+        now = self._pause.now()
+        for task, tail in list(self._active.items()):
+            if now - tail.news >= SETTLED:
+                tail.news = now
+                if self._run.attempt(*task) is not None:
+                    self._printer.finish(task)
+                    del self._active[task]

@@ -1,0 +1,157 @@
+"""Starting a run of a deployed template: what it takes, checking what is given, and the Workflow that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc.backends.argo.faults import MAX_ARGUMENT
+from flowc.cluster.errors import AlreadyThere, ClusterError
+from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
+from flowc.cluster.workflows import code_of
+from flowc_runtime.arguments import argument_name, encode, variable_size
+from flowc_runtime.parameters import ParameterError, parse_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from flowc.cluster.api import Cluster
+    from flowc.cluster.kinds import Object
+    from flowc.ir.model import Flow
+    from flowc.ir.model import ParameterType as Kind
+
+MAX_NAME = 63
+
+Given: TypeAlias = "Sequence[tuple[str, str]]"
+"""Names and texts from the command line, in its order."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A parameter of a template. `kind` is None where only Argo's declaration is known: the text is passed as it is."""
+
+    name: str
+    argument: str
+    kind: Kind | None
+    required: bool
+
+
+class BadParameter(Exception):
+    """What is given does not fit what the template takes: a mistake on the command line."""
+
+
+def flow_of(cluster: Cluster, item: Object) -> Flow | None:
+    """The flow that a template or a run executes, from the IR beside its code; None if that is not there."""
+    from flowc.ir.schema import SchemaError, loads
+
+    name = code_of(item)
+    code = cluster.find(CONFIG_MAP, name) if name else None
+    try:
+        return loads(code["data"]["ir.json"]) if code else None
+    except (SchemaError, KeyError):
+        return None  # compiled by a flowc that wrote another IR
+
+
+def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
+    """The parameters of a template, typed as far as its flow says how."""
+    kinds = {argument_name(p.name): p for p in flow.parameters} if flow else {}
+    declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
+    found = []
+    for entry in declared:
+        argument = entry["name"]
+        parameter = kinds.get(argument)
+        name, kind = (parameter.name, parameter.type) if parameter else (argument, None)
+        found.append(Accepted(name, argument, kind, required="value" not in entry and "default" not in entry))
+    return tuple(found)
+
+
+def arguments_of(parameters: Sequence[Accepted], given: Given) -> list[dict[str, str]]:
+    """What is given as Argo's arguments; what is not given keeps the template's default.
+
+    Raises:
+        BadParameter: a name that there is not, twice the same, a value of the wrong type, or one that is missing.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    texts: dict[str, str] = {}
+    for name, text in given:
+        if name not in known:
+            raise BadParameter(f"there is no parameter '{name}'{_suggest(name, known)}")
+        if name in texts:
+            raise BadParameter(f"parameter '{name}' is given twice")
+        texts[name] = text
+    missing = [name for name, parameter in known.items() if parameter.required and name not in texts]
+    if missing:
+        raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
+    return [{"name": known[name].argument, "value": _value(known[name], text)} for name, text in texts.items()]
+
+
+def _value(parameter: Accepted, text: str) -> str:
+    if parameter.kind is None:
+        return text
+    try:
+        return encode(parameter.kind, parse_value(parameter.kind, text))
+    except ParameterError as error:
+        raise BadParameter(f"parameter '{parameter.name}': {error}") from None
+
+
+def _named(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"parameter '{names[0]}' is"
+    return f"each of the parameters {', '.join(map(repr, names))} is"
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = list(known)
+    if close := get_close_matches(name, names, n=1):
+        return f"; did you mean '{close[0]}'?"
+    return f"; there are {', '.join(names)}" if names else "; the flow has none"
+
+
+def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
+    """A run's parameters have to fit into its first pod; `names` are theirs in the flow. Raises BadParameter."""
+    values = {entry["name"]: entry["value"] for entry in arguments}
+    declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
+    passed = [entry | ({"value": values[entry["name"]]} if entry["name"] in values else {}) for entry in declared]
+    size = variable_size(passed)
+    if size > MAX_ARGUMENT:
+        longest = max(passed, key=lambda entry: len(entry.get("value", "")))["name"]
+        raise BadParameter(
+            f"the parameters take {size / 1024:,.0f} KiB together, but a pod takes {MAX_ARGUMENT // 1024}; "
+            f"the longest is '{names.get(longest, longest)}'"
+        )
+
+
+def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]) -> Object:
+    """The Workflow of a run."""
+    flow = labels_of(template).get(FLOW_LABEL)
+    manifest: Object = {
+        "apiVersion": f"{WORKFLOW.group}/{WORKFLOW.version}",
+        "kind": WORKFLOW.name,
+        "metadata": {"name": name, "labels": {MANAGED_LABEL: "flowc"} | ({FLOW_LABEL: flow} if flow else {})},
+        "spec": {"workflowTemplateRef": {"name": name_of(template)}},
+    }
+    if arguments:
+        manifest["spec"]["arguments"] = {"parameters": list(arguments)}
+    return manifest
+
+
+def submit(
+    cluster: Cluster, template: Object, arguments: Sequence[Mapping[str, str]], new_id: Callable[[], str]
+) -> str:
+    """Start a run under a name that nobody has; its name, which is the run's id. Raises ClusterError."""
+    for _ in range(5):
+        name = run_name(name_of(template), new_id())
+        try:
+            cluster.create(workflow(template, name, arguments), WORKFLOW)
+        except AlreadyThere:
+            continue
+        return name
+    raise ClusterError(f"no name for a run of {name_of(template)} is free")
+
+
+def run_name(template: str, run_id: str) -> str:
+    """The template's name, cut where it is too long, and an id that says when: people and `latest` go by it."""
+    return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

@@ -1,0 +1,234 @@
+"""`flowc logs --follow`: nothing missed, nothing told twice, an end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowc.cli import follow
+from flowc_runtime.logs import chunks, frame, whole
+from flowc_runtime.store import RunStore, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from project import Project
+
+IR = (
+    '{"flowc":1,"name":"Slow","code":{"file":"flow.py","name":"Slow","digest":"sha256:0000"},"where":"flow.py:1:1",'
+    '"start":"start","nodes":['
+    '{"id":"start","where":"flow.py:2:1","run":{"method":"start"},"next":"end"},'
+    '{"id":"end","where":"flow.py:3:1","run":{"method":"end"},"next":null}]}'
+)
+
+
+class Story:
+    """A run that goes on by a step each time the follower sleeps: a clock and a writer in one."""
+
+    def __init__(self, run: RunStore, events: Iterator[Any]) -> None:
+        self.run, self.events, self.clock = run, events, 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += seconds
+        assert self.clock < 1000, "it follows a run that has ended"
+        next(self.events, None)
+
+    @property
+    def pause(self) -> follow.Pause:
+        return follow.Pause(self.sleep, lambda: self.clock)
+
+    def begin(self, target: str = "argo") -> None:
+        record: Any = {"flow": "Slow", "run": "r1", "created": 0.0, "target": target, "process": {"pod": "p"}}
+        assert self.run.create(record, IR)
+
+    def attempt(self, step: str, number: int = 1) -> None:
+        record: Any = {"began": 0.0}
+        self.run.begin(step, "0", number, record)
+
+    def write(self, step: str, data: bytes, number: int = 1) -> None:
+        self.run.objects.append(self.run.log_key(step, "0", number), data)
+
+    def say(self, step: str, text: str, number: int = 1) -> None:
+        self.write(step, frame(self.clock, "stdout", text.encode()), number)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(str(tmp_path))
+
+
+Told = tuple[int, str, str]
+
+
+@pytest.fixture
+def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Told]:
+    """The exit code, stdout and stderr of following a story."""
+
+    def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
+        made = Story(store.run("Slow", "r1"), iter(()))
+        made.events = story(made)
+        next(made.events, None)  # up to its first yield it is what was there before
+        code = follow.follow_run(store, pathspec, None, None, made.pause)
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return tell
+
+
+def test_a_run_from_its_begin_to_its_end(told: Callable[..., Told]) -> None:
+    def story(run: Story) -> Iterator[None]:
+        yield
+        run.begin()
+        yield
+        run.attempt("start")
+        yield
+        run.say("start", "one\ntw")
+        yield
+        run.say("start", "o\n")
+        run.attempt("end")
+        run.say("end", "no newline")
+        yield
+        run.run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
+
+    code, out, err = told(story)
+    assert (code, out) == (0, "[start/0] one\n[start/0] two\n[end/0] no newline\n")
+    assert err.splitlines()[0].startswith("waiting for Slow/r1 to begin in file://")
+    assert err.splitlines()[1:] == ["Slow/r1 succeeded"]
+
+
+def test_a_task_alone_is_told_as_its_bytes_are(told: Callable[..., Told]) -> None:
+    def story(run: Story) -> Iterator[None]:
+        run.begin()
+        run.attempt("start")
+        run.say("start", "one\ntw")
+        run.attempt("end")
+        run.say("end", "not asked for")
+        yield
+        run.run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
+
+    assert told(story, "Slow/r1/start/0")[:2] == (0, "one\ntw")
+
+
+def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -> None:
+    """On a cluster the run's status says failed as soon as it is clear; what still runs is told as well."""
+
+    def story(run: Story) -> Iterator[None]:
+        run.begin()
+        run.attempt("start")
+        status: Any = {"state": "failed", "changed": 1.0, "failed": "start/0", "message": "ValueError: no\nmore"}
+        run.run.set_status(status)
+        for _ in range(20):  # of up to 2 s each
+            yield
+        run.say("start", "late\n")
+        yield
+        run.run.set_status({**status, "ended": 2.0})
+
+    assert told(story) == (1, "[start/0] late\n", "Slow/r1 failed: start/0: ValueError: no\n")
+
+
+def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> None:
+    def story(run: Story) -> Iterator[None]:
+        run.begin()
+        run.run.set_status({"state": "failed", "changed": 1.0})
+        yield
+
+    assert told(story) == (1, "", "Slow/r1 failed\n")
+
+
+def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
+    """An attempt that has its record is no longer asked; the last look at the end still finds what came late."""
+
+    def story(run: Story) -> Iterator[None]:
+        run.begin()
+        run.attempt("start")
+        run.say("start", "early\n")
+        yield
+        record: Any = {"step": "start", "path": "0", "attempt": 1, "outcome": "ok"}
+        run.run.finish(record)
+        for _ in range(20):
+            yield
+        run.say("start", "late\n")
+        yield
+        run.run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
+
+    assert told(story)[1] == "[start/0] early\n[start/0] late\n"
+
+
+def test_a_frame_that_is_cut_is_told_when_it_is_whole(told: Callable[..., Told]) -> None:
+    def story(run: Story) -> Iterator[None]:
+        run.begin()
+        run.attempt("start")
+        one, two = frame(1.0, "stdout", b"one"), frame(2.0, "stdout", b"two, and never more")
+        for byte in one:
+            run.write("start", bytes([byte]))
+            yield
+        run.write("start", two[:-5])
+        run.run.set_status({"state": "killed", "changed": 9.0, "ended": 9.0})
+
+    assert told(story, "Slow/r1/start/0")[1] == "onetwo, and never"
+
+
+def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    Story(store.run("Slow", "r1"), iter(())).begin()
+    with pytest.raises(SystemExit):
+        follow.follow_run(store, "Slow/r1/strat", None, None)
+    assert capfd.readouterr().err == "error: flow 'Slow' has no step 'strat'\nhint: steps: start, end\n"
+
+
+@given(st.lists(st.binary(min_size=1)), st.integers(min_value=0))
+def test_reading_on_from_where_the_last_look_ended(writes: list[bytes], cut: int) -> None:
+    log = b"".join(frame(1.0, "stdout", data) for data in writes)
+    cut %= len(log) + 1
+    before, at = whole(log[:cut])
+    after, _ = whole(log[at:])
+    assert [chunk.data for chunk in [*before, *after]] == writes
+    assert [*chunks(log)] == [*before, *after]
+
+
+def test_a_real_run_in_the_background(project: Project) -> None:
+    """Another process follows while the run writes; what it prints is what is there afterwards."""
+    project.write(
+        "flow.py",
+        """
+        import time
+        from metaflow import FlowSpec, step
+
+        class Slow(FlowSpec):
+            @step
+            def start(self):
+                self.items = range(3)
+                self.next(self.work, foreach="items")
+
+            @step
+            def work(self):
+                for line in range(20):
+                    print(f"{self.input} says {line}", flush=True)
+                    time.sleep(0.03)
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print("done", end="")
+        """,
+    )
+    with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
+        while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
+            time.sleep(0.02)
+        done = project.flowc("logs", f"Slow/{run_id}", "--follow")
+        run.communicate()
+    assert (done.code, done.err) == (0, f"Slow/{run_id} succeeded\n")
+    assert sorted(done.out.splitlines()) == sorted(project.flowc("logs", "Slow/latest").out.splitlines())
+    for item in range(3):
+        mine = [line.partition("] ")[2] for line in done.out.splitlines() if line.startswith(f"[work/0.{item}]")]
+        assert mine == [f"{item} says {line}" for line in range(20)]
+    again = project.flowc("logs", "Slow/latest/end/0", "--follow")
+    assert (again.code, again.out) == (0, "done")

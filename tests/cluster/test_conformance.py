@@ -1,0 +1,276 @@
+"""The same flows on a laptop and on the cluster: the same tasks, parents, artifacts, attempts, failures and end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from compare import summary
+from conformance import FLOWS
+from project import Project
+from test_golden_ir import CASES
+
+from cluster.support import Cluster
+from flowc_runtime.arguments import encode
+from flowc_runtime.store import RunStore, Store
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# Memory that a container may have where its flow does not say: what the flow below asks for is more.
+LIMITS = {
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": {"name": "tests"},
+    "spec": {"limits": [{"type": "Container", "default": {"memory": "768Mi"}, "defaultRequest": {"memory": "32Mi"}}]},
+}
+HOG = """
+    import os, signal
+    from metaflow import FlowSpec, step, catch
+
+    class Hog(FlowSpec):
+        @step
+        def start(self):
+            self.before = 1
+            self.next(self.hog)
+
+        @catch(var="why")
+        @step
+        def hog(self):
+            if "FLOWC_POD" not in os.environ:
+                os.kill(os.getpid(), signal.SIGKILL)  # what the kernel does in the pod
+            kept = []
+            while True:
+                kept.append(bytearray(os.urandom(1 << 20)) * 16)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+class Started(NamedTuple):
+    """A flow that runs on the cluster, and the directory of the same flow here."""
+
+    project: Project
+    workflow: str
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster) -> Iterator[Store]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.environment.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
+        yield Store.open(cluster.store)
+
+
+@pytest.fixture(scope="module")
+def started(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
+    """Every flow is submitted before the first is waited for: the cluster's pods are slow, not many."""
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
+    began = time.monotonic()
+    found: dict[str, Started] = {}
+    for name, sources in _flows().items():
+        project = Project(tmp_path_factory.mktemp(name))
+        for file, text in sources.items():
+            project.write(file, text)
+        image = cluster.image_with_ml if name == "digits" else None
+        found[name] = Started(project, cluster.submit(project.root / "flow.py", image=image))
+    print(f"{len(found)} flows submitted in {time.monotonic() - began:.1f} s")
+    return found
+
+
+def _flows() -> dict[str, dict[str, str]]:
+    flows = {case.name: {file.name: file.read_text() for file in case.glob("*.py")} for case in CASES}
+    flows |= {name: {"flow.py": source} for name, (_, source) in FLOWS.items()}
+    digits = {file.name: file.read_text() for file in (EXAMPLES / "digits").glob("*.py")}
+    flows["digits"] = digits | {"flow.py": digits.pop("digits.py")}
+    flows["Hog"] = {"flow.py": HOG}
+    return flows
+
+
+def cluster_run(store: Store, project: Project, workflow: str) -> RunStore:
+    return store.run(project.latest().flow, workflow)
+
+
+@pytest.mark.parametrize("name", _flows())
+def test_laptop_and_cluster_agree(cluster: Cluster, store: Store, started: dict[str, Started], name: str) -> None:
+    project, workflow = started[name]
+    expected = "failed" if FLOWS.get(name, ("",))[0] == "failed" else "succeeded"
+    local = project.flowc("run", "flow.py")
+    assert local.code == (expected == "failed"), local.err
+    phase = cluster.wait(workflow, 900)
+    assert phase == ("Failed" if expected == "failed" else "Succeeded"), cluster.explain(workflow)
+    there, here = summary(cluster_run(store, project, workflow)), summary(project.latest())
+    assert there == here
+
+
+AWKWARD = [
+    "quotes ' and \" and \\",
+    "two\nlines\r\n",
+    "$HOME $(HOME) ${HOME} $(touch x)",
+    "`id`",
+    "{{x}} {{workflow.name}} {{=1+1}}",
+    "\x1b[31m\x7f\x00"[:-1],
+    "🎉 ü \u200b \U000e0001",
+    "json:1",
+    "",
+    " ",
+    "x" * 64_000,
+]
+PARAMETERS = """
+    from metaflow import FlowSpec, step, Parameter, JSONType
+
+    class Given(FlowSpec):
+        text = Parameter("text", required=True, type=str)
+        data = Parameter("data", type=JSONType)
+
+        @step
+        def start(self):
+            self.seen = self.text, self.data
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    template = cluster.deploy(project.write("flow.py", PARAMETERS))
+    given = [(text, {"deep": [text, None, 1.5]}) for text in AWKWARD]
+    names = [cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given]
+    for name, (text, data) in zip(names, given, strict=True):
+        cluster.succeed(name)
+        run = store.run("Given", name)
+        assert run.record()["parameters"] == {"text": text, "data": data}
+        assert project.artifacts(run, "end")["seen"] == (text, data)
+
+
+SLEEPER = """
+    import time
+    from metaflow import FlowSpec, step, retry, current
+
+    class Sleeper(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.work)
+
+        @retry(times=2, minutes_between_retries=0)
+        @step
+        def work(self):
+            print("attempt", current.retry_count)
+            if current.retry_count == 0:
+                time.sleep(600)
+            self.attempt = current.retry_count
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_a_deleted_pod_is_tried_again(cluster: Cluster, store: Store, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    name = cluster.submit(project.write("flow.py", SLEEPER))
+    pod = _running_pod(cluster, name, "attempt 0")
+    cluster.kubectl("delete", "pod", pod, "--wait=false")
+    cluster.succeed(name)
+    run = store.run("Sleeper", name)
+    assert project.artifacts(run, "end")["attempt"] == 1
+    lost = run.attempt("work", "0", 1)
+    assert lost is not None
+    assert lost["exit"].get("signal") == "SIGTERM"
+    assert run.status()["state"] == "succeeded"
+
+
+def _running_pod(cluster: Cluster, workflow: str, line: str) -> str:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        for pod in cluster.pods(workflow):
+            name = str(pod["metadata"]["name"])
+            if pod["status"]["phase"] == "Running" and line in cluster.kubectl("logs", name, "-c", "main"):
+                return name
+        time.sleep(0.5)
+    raise AssertionError(f"no pod of {workflow} has printed {line!r}")
+
+
+def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> None:
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    soon = datetime.now(ZoneInfo("America/New_York")) + timedelta(seconds=75)
+    project = Project(tmp_path)
+    project.write(
+        "flow.py",
+        f"""
+        from metaflow import FlowSpec, step, schedule
+
+        @schedule(cron=["{soon.minute} {soon.hour} * * *", "0 4 29 2 *"], timezone="America/New_York")
+        class Fires(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    template = cluster.deploy(project.root / "flow.py")
+    cron: dict[str, Any] = cluster.get("cronworkflow", template)
+    assert len(cron["spec"]["schedules"]) == 2
+    selector = f"workflows.argoproj.io/cron-workflow={template}"
+    end = time.monotonic() + 180
+    while not (made := cluster.get("workflows", "-l", selector)["items"]):
+        assert time.monotonic() < end, "the CronWorkflow did not fire"
+        time.sleep(1)
+    name = made[0]["metadata"]["name"]
+    cluster.succeed(name)
+    assert store.run("Fires", name).status()["state"] == "succeeded"
+    cluster.kubectl("delete", "cronworkflow", template)
+
+
+def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
+    """A foreach over 200 items: all artifacts are right, and the Workflow object stays small."""
+    project = Project(tmp_path)
+    project.write(
+        "flow.py",
+        """
+        from metaflow import FlowSpec, step
+
+        class Wide(FlowSpec):
+            @step
+            def start(self):
+                self.items = list(range(200))
+                self.next(self.square, foreach="items")
+
+            @step
+            def square(self):
+                self.squared = self.input ** 2
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.squares = [inp.squared for inp in inputs]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    began = time.monotonic()
+    name = cluster.submit(project.root / "flow.py")
+    cluster.succeed(name, 1500)
+    seconds = time.monotonic() - began
+    size = len(json.dumps(cluster.workflow(name), separators=(",", ":")))
+    print(f"a 200-way foreach: {seconds:.0f} s, {204 / seconds:.2f} pods a second, Workflow object {size:,} bytes")
+    assert project.artifacts(store.run("Wide", name), "end")["squares"] == [number**2 for number in range(200)]
+    assert size < 300_000

@@ -1,0 +1,316 @@
+"""The store in a bucket of a real S3 gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import threading
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from compare import summary
+from flowc_runtime import remote
+from flowc_runtime.codecs import load_value, store_value
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import blob_key, sha256
+from flowc_runtime.remote import RemoteObjects
+from flowc_runtime.store import Store
+from gateway import Gateway, gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from project import Project
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def objects(s3: Gateway, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> RemoteObjects:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = s3.bucket(f"b{abs(hash(request.node.nodeid))}")
+    return RemoteObjects(f"{bucket}/some/prefix")
+
+
+def test_put_get_create(objects: RemoteObjects) -> None:
+    objects.put("a/b", b"one")
+    objects.put("a/b", b"two\0")
+    assert objects.get("a/b") == b"two\0"
+    assert objects.create("a/c", [b"first ", memoryview(b"half")])
+    assert not objects.create("a/c", [b"second"])
+    assert objects.get("a/c") == b"first half"
+    assert (objects.exists("a/c"), objects.exists("a/d")) == (True, False)
+    with pytest.raises(NotFound):
+        objects.get("a/d")
+    with pytest.raises(NotFound):
+        objects.map("a/d")
+
+
+def test_names(objects: RemoteObjects) -> None:
+    assert objects.names("") == objects.names("d") == []
+    for key in ("d/b", "d/a/c", "d/c"):
+        objects.put(key, b"x")
+    assert objects.names("d") == ["a/", "b", "c"]
+    assert objects.names("") == ["d/"]
+
+
+@pytest.mark.parametrize("size", [0, 10, remote.PART + 1, 3 * remote.PART])
+def test_blobs_of_any_size(objects: RemoteObjects, size: int) -> None:
+    parts = [np.random.default_rng(1).bytes(size), b"tail"]
+    digest = objects.create_blob(parts)
+    assert digest == sha256(parts) == objects.create_blob(parts)
+    assert objects.get(blob_key(digest)) == b"".join(parts)
+    view = objects.map(blob_key(digest))
+    assert bytes(view) == b"".join(parts)
+    view[0] = 0  # private
+
+
+def test_artifacts(objects: RemoteObjects) -> None:
+    array = np.arange(5_000_000.0)
+    ref = store_value(objects, {"array": array})
+    back = load_value(objects, ref)["array"]
+    np.testing.assert_array_equal(back, array)
+    back += 1
+
+
+def test_what_is_appended_waits_for_more_but_not_for_long(objects: RemoteObjects) -> None:
+    objects.append("log", b"one ")
+    assert objects.names("log") == []
+    due = objects.flush()
+    assert due is not None
+    assert 0 < due <= remote.FLUSH_SECONDS
+    time.sleep(due)
+    assert objects.flush() is None
+    assert objects.appended("log") == b"one "
+    objects.append("log", b"x" * remote.FLUSH_BYTES)
+    objects.append("log", b"tail")
+    assert objects.appended("log") == b"one " + b"x" * remote.FLUSH_BYTES
+    objects.flush(now=True)
+    assert objects.appended("log") == b"one " + b"x" * remote.FLUSH_BYTES + b"tail"
+
+
+@pytest.mark.parametrize(
+    ("change", "url", "message"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://there", "refuses these credentials"),
+        ({"AWS_ACCESS_KEY_ID": "nobody"}, "s3://there", "refuses these credentials"),
+        ({}, "s3://no-such-bucket", "the bucket of s3://no-such-bucket does not exist"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    s3: Gateway, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], url: str, message: str
+) -> None:
+    for name, value in (s3.environment | change).items():
+        monkeypatch.setenv(name, value)
+    if not (s3.directory / "there").exists():
+        s3.bucket("there")
+    for request in (
+        lambda objects: objects.get("k"),
+        lambda objects: objects.put("k", b""),
+        lambda objects: objects.create("k", [b""]),
+        lambda objects: objects.names("k"),
+    ):
+        with pytest.raises(StoreError, match=message) as raised:
+            request(RemoteObjects(url))
+        assert "\n" not in str(raised.value)
+
+
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch, s3: Gateway) -> None:
+    monkeypatch.setattr(remote, "_RETRY", {"max_retries": 1})
+    for name, value in (s3.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match="cannot reach s3://b"):
+        RemoteObjects("s3://b").get("k")
+
+
+FLOW = """
+    import os, signal
+    import numpy as np
+    from metaflow import FlowSpec, step, retry, catch, current
+
+    class Far(FlowSpec):
+        @step
+        def start(self):
+            self.array = np.arange(200_000.0)
+            self.items = list("abc")
+            print("hello")
+            self.next(self.work, foreach="items")
+
+        @catch(var="why")
+        @retry(times=1, minutes_between_retries=0)
+        @step
+        def work(self):
+            print("item", self.input)
+            if self.index == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.index == 2 and current.retry_count == 0:
+                raise ValueError("once")
+            self.sum = float(self.array.sum())
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.sums = [inp.sum for inp in inputs if not inp.why]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_a_run_leaves_the_same_records_there(project: Project, s3: Gateway) -> None:
+    project.write("flow.py", FLOW)
+    url = s3.bucket("runs") + "/team"
+    done = project.flowc("run", "--local", "flow.py", "--store", url, **s3.environment)
+    assert done.code == 0, done.err
+    assert "[start] hello\n" in done.out
+    local = summary(project.run("flow.py"))
+    told = project.flowc("runs", "--store", url, "--json", **s3.environment)
+    (row,) = json.loads(told.out)
+    assert row["state"] == "succeeded"
+    program = """
+        import json, sys
+        from flowc_runtime.store import Store
+        from compare import summary
+        store = Store.open(sys.argv[1])
+        print(json.dumps(summary(store.run("Far", store.runs("Far")[0]))))
+        """
+    project.write("summary.py", program)
+    path = f"{project.environment['PYTHONPATH']}:{__file__.rpartition('/runtime/')[0]}"
+    done = project.python("summary.py", url, **s3.environment | {"PYTHONPATH": path})
+    assert json.loads(done.out) == json.loads(json.dumps(local)), done.err
+    logs = project.flowc("logs", "Far/latest", "--store", url, "--stdout", **s3.environment)
+    assert logs.out.splitlines() == [
+        "[start/0] hello",
+        "[work/0.0] item a",
+        "[work/0.1] item b",
+        "[work/0.1 #2] item b",
+        "[work/0.2] item c",
+        "[work/0.2 #2] item c",
+    ]
+    logs = project.flowc("logs", "Far/latest/work/0.1", "--attempt", "2", "--store", url, "--stderr", **s3.environment)
+    assert "killed by SIGKILL" in logs.out + logs.err
+    dump = project.flowc("dump", "Far/latest/join", "--store", url, **s3.environment)
+    assert "sums: list" in dump.out
+
+
+def test_a_killed_supervisor_is_recorded_there(project: Project, s3: Gateway) -> None:
+    project.write(
+        "flow.py",
+        """
+        import time
+        from metaflow import FlowSpec, step
+
+        class Sleeps(FlowSpec):
+            @step
+            def start(self):
+                print("asleep")
+                time.sleep(1000)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    url = s3.bucket("killed")
+    process = project.start("-m", "flowc", "run", "flow.py", "--store", url, **s3.environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "[start] asleep\n"
+    process.kill()
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 20
+    while "killed" not in project.flowc("runs", "--store", url, **s3.environment).out:
+        assert time.monotonic() < deadline
+    assert "asleep" in project.flowc("logs", "Sleeps/latest", "--store", url, **s3.environment).out
+    left = subprocess.run(["pgrep", "-f", url], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
+
+
+def test_a_wrong_store_ends_a_run_before_it_begins(project: Project, s3: Gateway) -> None:
+    project.write("flow.py", FLOW)
+    done = project.flowc("run", "flow.py", "--store", "s3://missing", **s3.environment)
+    assert done.code == 1
+    assert "error: the bucket of s3://missing does not exist" in done.err
+    done = project.flowc("runs", "--store", "s3://missing", **s3.environment | {"AWS_SECRET_ACCESS_KEY": "no"})
+    assert done.code == 1
+    assert "refuses these credentials" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_default_store_may_be_remote(project: Project, s3: Gateway) -> None:
+    url = s3.bucket("default")
+    assert Store.open(url).objects.url == url
+    project.write("flow.py", FLOW)
+    done = project.flowc("run", "flow.py", FLOWC_STORE=url, **s3.environment)
+    assert done.code == 0, done.err
+    assert not (project.root / ".flowc").exists()
+
+
+class Unsteady:
+    """Stands before the gateway and spoils the first requests, then only passes bytes on."""
+
+    def __init__(self, upstream: str, spoil: list[str]) -> None:
+        self.spoil, self.seen = spoil, 0
+        self._upstream = upstream.removeprefix("http://").split(":")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        way, self.seen = (self.spoil[self.seen] if self.seen < len(self.spoil) else "pass"), self.seen + 1
+        with client, contextlib.suppress(OSError):
+            if way == "stall":
+                time.sleep(5)
+            elif way == "error":
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            elif way == "pass":
+                with socket.create_connection((self._upstream[0], int(self._upstream[1]))) as server:
+                    back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
+                    back.start()
+                    self._copy(client, server)
+                    back.join(5)
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("spoil", [["error"] * 3, ["drop"] * 3, ["stall", "error", "drop"]])
+def test_what_fails_on_the_way_is_tried_again(s3: Gateway, monkeypatch: pytest.MonkeyPatch, spoil: list[str]) -> None:
+    monkeypatch.setattr(remote, "_CLIENT", {"timeout": timedelta(seconds=1)})
+    unsteady = Unsteady(s3.environment["AWS_ENDPOINT_URL"], [])
+    for name, value in (s3.environment | {"AWS_ENDPOINT_URL": unsteady.url}).items():
+        monkeypatch.setenv(name, value)
+    objects = RemoteObjects(s3.bucket(f"unsteady{len(spoil)}{spoil[0]}{spoil[-1]}"))
+    objects.put("k", b"value")
+    fresh = RemoteObjects(objects.url)  # its connections are not open yet
+    unsteady.spoil, unsteady.seen = spoil, 0
+    assert fresh.get("k") == b"value"
+    assert unsteady.seen == len(spoil) + 1
+    unsteady.close()
