@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from compare import summary
-from conformance import FLOWS
-from project import Project
-from test_golden_ir import CASES
 
 from cluster.support import Cluster
+from compare import summary
+from conformance import FLOWS
 from flowc_runtime.arguments import encode
 from flowc_runtime.store import RunStore, Store
+from project import Project
+from test_golden_ir import CASES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Memory that a container may have where its flow does not say: what the flow below asks for is more.
@@ -144,7 +144,9 @@ def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: 
     project = Project(tmp_path)
     template = cluster.deploy(project.write("flow.py", PARAMETERS))
     given = [(text, {"deep": [text, None, 1.5]}) for text in AWKWARD]
-    names = [cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given]
+    names = [
+        cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given
+    ]
     for name, (text, data) in zip(names, given, strict=True):
         cluster.succeed(name)
         run = store.run("Given", name)
