@@ -35,7 +35,6 @@ from flowc_runtime.task import (
     read_report,
     record_death,
     record_failure,
-    refuse,
     report,
     say,
 )
@@ -66,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graph = Graph(_read_ir(_environment("FLOWC_IR")))
         run = Store.open(_environment("FLOWC_STORE")).run(graph.flow.name, _environment("FLOWC_RUN"))
         if options.command == "finish":
-            return _finish(run, options.status)
+            return _finish(run, graph, options.status)
         return _Pod(run, graph, graph.node(options.step), check_path(options.path), options.retry).main()
-    except StoreError as error:
+    except (StoreError, OSError) as error:  # OSError: a store in a volume that is full, or not there
         print(f"flowc: {error}", file=sys.stderr)
         return INFRASTRUCTURE
     except FlowcError as error:
@@ -109,6 +108,8 @@ class _Pod:
             watcher.add(child)
             began = time.time()
             try:
+                if self.node.id == self.graph.flow.start:
+                    self._begin_run()
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
                     os.write(number_in, str(attempt).encode())
@@ -174,6 +175,18 @@ class _Pod:
         """How often Argo retries: as the compiled retryStrategy says."""
         return self._retries() + (1 if self.node.catch else 0)
 
+    def _begin_run(self) -> None:
+        """Make the run's record, unless an earlier attempt of the start step did. Raises ProtocolError."""
+        from flowc_runtime.arguments import read
+
+        kinds: dict[str, ParameterType] = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
+        try:
+            _create_run(self.run, self.graph, read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds))
+        except ValueError as error:
+            _create_run(self.run, self.graph, {})  # there was such a run, and this is how it ended
+            self.run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
+            raise ProtocolError(str(error)) from error
+
     # -- in the child
 
     def _child(self, control: int, numbers: int) -> int:
@@ -196,10 +209,7 @@ class _Pod:
             )
             report(control, Result(outcome="failed", error=failure))
             return USER_FAILED
-        try:
-            record = self._begin_run() if self.node.id == self.graph.flow.start else self.run.record()
-        except FlowcError as error:
-            return refuse(error, control)
+        record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,
             graph=self.graph,
@@ -215,30 +225,6 @@ class _Pod:
         )
         return perform_and_report(assignment, control)
 
-    def _begin_run(self) -> RunRecord:
-        """Make the run's record, unless an earlier attempt of the start step did."""
-        from flowc_runtime.arguments import read
-
-        kinds: dict[str, ParameterType] = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
-        try:
-            parameters = read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds)
-        except ValueError as error:
-            raise ProtocolError(str(error)) from error
-        record = RunRecord(
-            version=RECORD_VERSION,
-            flow=self.graph.flow.name,
-            run=self.run.id,
-            created=time.time(),
-            user=os.environ.get("FLOWC_USER", "argo"),
-            target="argo",
-            parameters=parameters,
-            code=self.graph.flow.code.digest,
-            process=this_process(),
-        )
-        with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
-            created = self.run.create(record, file.read())
-        return record if created else self.run.record()
-
 
 def _write_output(name: str, value: str) -> None:
     directory = os.environ.get("FLOWC_OUT", DEFAULT_OUT)
@@ -247,9 +233,27 @@ def _write_output(name: str, value: str) -> None:
         file.write(value)
 
 
-def _finish(run: RunStore, phase: str) -> int:
+def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
+    record = RunRecord(
+        version=RECORD_VERSION,
+        flow=run.flow,
+        run=run.id,
+        created=time.time(),
+        user=os.environ.get("FLOWC_USER", "argo"),
+        target="argo",
+        parameters=parameters,
+        code=graph.flow.code.digest,
+        process=this_process(),
+    )
+    with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
+        run.create(record, file.read())
+
+
+def _finish(run: RunStore, graph: Graph, phase: str) -> int:
     """Record the end of the run. Exits 0 also when that fails: an exit handler that fails would fail the workflow."""
     try:
+        if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
+            _create_run(run, graph, {})
         status, now = run.status(), time.time()
         if phase == "Succeeded":
             run.set_status({"state": "succeeded", "changed": now, "ended": now})
@@ -259,7 +263,7 @@ def _finish(run: RunStore, phase: str) -> int:
         else:
             run.set_status({**status, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
-    except FlowcError as error:
+    except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
     return OK
 

@@ -199,12 +199,14 @@ def test_bad_code_or_parameters_fail_the_attempt(cluster: Cluster) -> None:
                        FLOWC_PARAMETERS='[{"name": "mode", "value": "m"}, {"name": "alpha", "value": "abc"}]')  # fmt: skip
     assert bad.code == 79
     assert "alpha" in bad.err
+    assert "'abc' is not a float" in cluster.run.status()["message"]
+    cluster.environment["FLOWC_RUN"] = "another"
     cluster.start()
     cluster.project.write("code/flow.py", "import nope\n")
     done = cluster.call("task", "work", "--path", "0.0", "--retry", "0")
     assert done.code == 1
     assert "No module named 'nope'" in done.err
-    record = cluster.run.attempt("work", "0.0", 1)
+    record = cluster.project.store.run("Pods", "another").attempt("work", "0.0", 1)
     assert record is not None
     assert "No module named 'nope'" in record.get("error", {})["message"]
 
@@ -213,6 +215,19 @@ def test_the_end_of_a_run_never_fails(cluster: Cluster) -> None:
     cluster.start()
     assert cluster.call("finish", "--status", "Succeeded").code == 0
     assert cluster.run.status()["state"] == "succeeded"
-    done = cluster.call("finish", "--status", "Failed", FLOWC_RUN="other")
+    done = cluster.call("finish", "--status", "Failed", FLOWC_STORE="file:///dev/null/nowhere")
     assert done.code == 0
     assert "cannot record the end of the run" in done.err
+
+
+def test_a_run_whose_first_pod_never_began_is_recorded_as_failed(cluster: Cluster) -> None:
+    assert cluster.call("finish", "--status", "Error").code == 0
+    status = cluster.run.status()
+    assert (status["state"], status["message"]) == ("failed", "the workflow ended as Error")
+
+
+def test_a_run_that_has_hardly_begun_does_not_spoil_the_list(cluster: Cluster) -> None:
+    (cluster.project.root / ".flowc/flows/Pods/runs/early/tasks/start").mkdir(parents=True)
+    done = cluster.project.flowc("runs")
+    assert done.code == 0, done.err
+    assert "Pods/early  beginning" in done.out

@@ -61,6 +61,8 @@ def runs_command(
 
 
 def _run_row(run: RunStore) -> dict[str, Any]:
+    if not run.exists():  # its first task has not got as far as to say so
+        return {"pathspec": f"{run.flow}/{run.id}", "state": "beginning", "created": "", "took": "", "why": ""}
     record, status = run.record(), status_of(run)
     took = None if status["state"] == "running" else round(status["changed"] - record["created"], 3)
     return {
