@@ -276,3 +276,22 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     print(f"a 200-way foreach: {seconds:.0f} s, {204 / seconds:.2f} pods a second, Workflow object {size:,} bytes")
     assert project.artifacts(store.run("Wide", name), "end")["squares"] == [number**2 for number in range(200)]
     assert size < 300_000
+
+
+def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
+    """A claim in place of a bucket; what it holds is read by a pod of the same image."""
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "runs"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}},
+    }
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
+    project = Project(tmp_path)
+    project.write("flow.py", (Path(__file__).parents[1] / "golden" / "foreach" / "flow.py").read_text())
+    options = ["--store", "file:///data/runs", "--store-claim", "runs", "--image", cluster.image]
+    manifests = cluster.flowc("compile", project.root / "flow.py", *options)
+    applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "name", stdin=manifests)
+    (template,) = (name.split("/")[1] for name in applied.split() if name.startswith("workflowtemplate"))
+    cluster.succeed(cluster.start(template))  # the join has read what the items wrote
+    cluster.kubectl("delete", "workflowtemplate", template)

@@ -25,6 +25,7 @@ VARIABLES = {
     "store": "FLOWC_CLUSTER_STORE",
     "namespace": "FLOWC_NAMESPACE",
     "service_account": "FLOWC_SERVICE_ACCOUNT",
+    "store_claim": "FLOWC_STORE_CLAIM",
     "store_secret": "FLOWC_STORE_SECRET",
 }
 
@@ -38,6 +39,8 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
         click.option("--namespace", metavar="NAME",
                      help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE]."),
         click.option("--service-account", metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT]."),
+        click.option("--store-claim", metavar="NAME",
+                     help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.option("--store-secret", metavar="NAME",
                      help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),

@@ -64,13 +64,17 @@ def finish(settings: Settings) -> m.Template:
     )
 
 
-def volumes(config_map: str, files: tuple[tuple[str, str], ...]) -> list[m.Volume]:
-    """The volumes of all pods: the code, and a place to write, as the root file system is read-only."""
+def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Settings) -> list[m.Volume]:
+    """The volumes of all pods: the code, a place to write, as the root file system is read-only, perhaps the store."""
     items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
-    return [
+    found = [
         make(m.Volume, name="code", config_map=make(m.ConfigMapVolumeSource, name=config_map, items=items)),
         make(m.Volume, name="tmp", empty_dir=make(m.EmptyDirVolumeSource)),
     ]
+    if settings.store_claim is not None:
+        claim = make(m.PersistentVolumeClaimVolumeSource, claim_name=settings.store_claim)
+        found.append(make(m.Volume, name="store", persistent_volume_claim=claim))
+    return found
 
 
 def argo_containers() -> str:
@@ -111,6 +115,8 @@ def _container(
         make(m.VolumeMount, name="code", mount_path=CODE_ROOT, read_only=True),
         make(m.VolumeMount, name="tmp", mount_path="/tmp"),
     ]
+    if settings.store_directory is not None:
+        mounts.append(make(m.VolumeMount, name="store", mount_path=settings.store_directory))
     if shared_memory:
         mounts.append(make(m.VolumeMount, name="shm", mount_path="/dev/shm"))
     given = {variable.name for variable in environment or ()}

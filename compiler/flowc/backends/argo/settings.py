@@ -26,6 +26,7 @@ class Settings:
         kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
             (as `template`, but a flow without a schedule is an error).
         service_account: of the pods; needs what Argo's executor needs.
+        store_claim: a PersistentVolumeClaim that is mounted at the directory of a `file://` store.
         store_secret: a Secret whose keys become environment variables (credentials of the store); it may be missing.
         parallelism: how many items of one foreach run at once.
         ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
@@ -39,6 +40,7 @@ class Settings:
     namespace: str | None = None
     kind: Kind = "template"
     service_account: str = "flowc"
+    store_claim: str | None = None
     store_secret: str = "flowc-store"
     parallelism: int = 100
     ttl_seconds: int = 7 * 86400
@@ -58,11 +60,29 @@ class Settings:
             value = getattr(self, name)
             if not value or "{{" in value or "$" in value or not value.isprintable() or " " in value:
                 raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {value!r}")
-        for name in ("namespace", "service_account", "store_secret"):
+        for name in ("namespace", "service_account", "store_secret", "store_claim"):
             value = getattr(self, name)
             if value is not None and not _DNS.fullmatch(value):
                 raise ValueError(f"{name}: lower-case letters, digits and '-', not {value!r}")
+        self._check_store()
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: at least 1, not {value}")
+
+    def _check_store(self) -> None:
+        scheme, _, rest = self.store.partition("://")
+        if scheme in ("s3", "gs", "az") and rest:
+            if self.store_claim is not None:
+                raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
+        elif scheme != "file":
+            raise ValueError(f"store: s3://, gs:// or az:// and a bucket, or file:///directory, not {self.store!r}")
+        elif self.store_claim is None:
+            raise ValueError(f"store: {self.store} reaches a pod as a volume only; name its claim with --store-claim")
+        elif not rest.startswith("/") or rest == "/" or rest.split("/")[1] in ("flowc", "tmp"):
+            raise ValueError(f"store: an absolute directory, not /, /tmp or /flowc, not {self.store!r}")
+
+    @property
+    def store_directory(self) -> str | None:
+        """Where the claim is mounted; None where the store is a bucket."""
+        return self.store.removeprefix("file://") if self.store_claim is not None else None

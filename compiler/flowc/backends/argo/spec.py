@@ -58,7 +58,7 @@ def workflow_spec(
         on_exit="finish",
         arguments=make(m.Arguments, parameters=[argument(p) for p in flow.parameters]) if flow.parameters else None,
         templates=list(templates),
-        volumes=containers.volumes(code.name, code.files),
+        volumes=containers.volumes(code.name, code.files, settings),
         service_account_name=settings.service_account,
         security_context=containers.pod_security(),
         pod_spec_patch=containers.argo_containers(),
