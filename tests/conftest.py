@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from project import Project
@@ -13,6 +14,10 @@ from tools import versions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("flowc", deadline=None)
+hypothesis.settings.load_profile("flowc")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

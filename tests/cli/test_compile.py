@@ -67,6 +67,15 @@ def test_settings_come_from_the_command_line_then_the_environment(made: Project)
     assert "namespace: me" in given.out
 
 
+def test_a_store_on_a_volume(made: Project) -> None:
+    done = made.flowc("compile", "flow.py", "--store", "file:///data/runs", "--store-claim", "flows")
+    _, template, _ = yaml.safe_load_all(done.out)
+    volume = template["spec"]["volumes"][-1]
+    assert volume == {"name": "store", "persistentVolumeClaim": {"claimName": "flows"}}
+    containers = [each["container"] for each in template["spec"]["templates"] if "container" in each]
+    assert all({"name": "store", "mountPath": "/data/runs"} in each["volumeMounts"] for each in containers)
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [("workflow", ["ConfigMap", "Workflow"]), ("cron", ["ConfigMap", "WorkflowTemplate", "CronWorkflow"])],
@@ -80,6 +89,10 @@ def test_kinds(made: Project, kind: str, expected: list[str]) -> None:
     [
         (["nope.py"], 2, "'nope.py' does not exist"),
         (["flow.py", "--image", "a b"], 2, "setting image"),
+        (["flow.py", "--store", "file:///data"], 2, "name its claim with --store-claim"),
+        (["flow.py", "--store", "file:///tmp/x", "--store-claim", "c"], 2, "an absolute directory, not /, /tmp"),
+        (["flow.py", "--store", "s3://b", "--store-claim", "c"], 2, "setting store_claim"),
+        (["flow.py", "--store", "ftp://b"], 2, "s3://, gs:// or az:// and a bucket"),
         (["flow.py", "--kind", "job"], 2, "Invalid value for '--kind'"),
         (["flow.py", "--target", "airflow"], 2, "Invalid value for '--target'"),
         (["plain.py", "--kind", "cron"], 1, "error[no-schedule]"),
