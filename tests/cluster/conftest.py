@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster import description
-from cluster.support import Cluster
+from cluster.support import FIGURES, Cluster
 
 HERE = Path(__file__).parent
 
@@ -33,3 +33,8 @@ def cluster() -> Iterator[Cluster]:
         for name, value in cluster.store_environment.items():
             patch.setenv(name, value)
         yield cluster
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for figure in FIGURES:
+        terminalreporter.write_line(f"figure: {figure}")

@@ -15,6 +15,7 @@ from cluster.description import Cluster as Description
 from cluster.kind_cluster import Kubectl
 
 ENDED = ("Succeeded", "Failed", "Error")
+FIGURES: list[str] = []  # what the tests measured; printed at the end of the run
 
 
 class Cluster:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cluster.support import Cluster
+from cluster.support import FIGURES, Cluster
 from compare import summary
 from conformance import FLOWS
 from flowc_runtime.arguments import encode
@@ -24,7 +24,7 @@ LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",
     "metadata": {"name": "tests"},
-    "spec": {"limits": [{"type": "Container", "default": {"memory": "768Mi"}, "defaultRequest": {"memory": "32Mi"}}]},
+    "spec": {"limits": [{"type": "Container", "default": {"memory": "1280Mi"}, "defaultRequest": {"memory": "32Mi"}}]},
 }
 HOG = """
     import os, signal
@@ -69,7 +69,7 @@ def store(cluster: Cluster) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def started(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
+def started(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Started]]:
     """Every flow is submitted before the first is waited for: the cluster's pods are slow, not many."""
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
     began = time.monotonic()
@@ -80,8 +80,16 @@ def started(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[
             project.write(file, text)
         image = cluster.image_with_ml if name == "digits" else None
         found[name] = Started(project, cluster.submit(project.root / "flow.py", image=image))
-    print(f"{len(found)} flows submitted in {time.monotonic() - began:.1f} s")
-    return found
+    yield found
+    seconds = time.monotonic() - began
+    pods = sum(_pods(cluster.workflow(each.workflow)) for each in found.values())
+    FIGURES.append(
+        f"conformance: {len(found)} flows, {pods} pods in {seconds:.0f} s, {pods / seconds:.2f} pods a second"
+    )
+
+
+def _pods(workflow: dict[str, Any]) -> int:
+    return sum(node["type"] == "Pod" for node in workflow["status"].get("nodes", {}).values())
 
 
 def _flows() -> dict[str, dict[str, str]]:
@@ -273,7 +281,7 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     cluster.succeed(name, 1500)
     seconds = time.monotonic() - began
     size = len(json.dumps(cluster.workflow(name), separators=(",", ":")))
-    print(f"a 200-way foreach: {seconds:.0f} s, {204 / seconds:.2f} pods a second, Workflow object {size:,} bytes")
+    FIGURES.append(f"200-way foreach: {seconds:.0f} s, {204 / seconds:.2f} pods a second, Workflow {size:,} bytes")
     assert project.artifacts(store.run("Wide", name), "end")["squares"] == [number**2 for number in range(200)]
     assert size < 300_000
 
