@@ -36,7 +36,7 @@ def image() -> None:
     chosen, offline = _engine()
     try:
         runtime_image.build(chosen, runtime_image.PLAIN, offline=offline)
-        print(f"{runtime_image.PLAIN.name}: {_size(chosen) / 1e6:.0f} MB")
+        print(f"{runtime_image.PLAIN.name}: {size(chosen) / 1e6:.0f} MB")
         if chosen.program == "buildah":
             say("buildah runs no containers as a cluster does: cold start not measured")
             return
@@ -75,7 +75,8 @@ def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
     return answer["bare"], answer["first_line"]
 
 
-def _size(chosen: Engine) -> int:
+def size(chosen: Engine) -> int:
+    """The image in bytes, its base included."""
     if chosen.program == "buildah":
         return sum(
             int(entry["size"])
