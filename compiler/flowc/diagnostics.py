@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -201,10 +202,8 @@ def decode(content: bytes) -> str:
     if b"coding" in content[:200]:
         from importlib.util import decode_source  # imports tokenize and re
 
-        try:
+        with suppress(SyntaxError, UnicodeDecodeError):
             return decode_source(content)
-        except (SyntaxError, UnicodeDecodeError):
-            pass
     return content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 

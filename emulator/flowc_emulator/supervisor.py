@@ -17,9 +17,10 @@ from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.threads import Threads
 from flowc_runtime import failures, logs
+from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
-from flowc_runtime.task import Assignment, perform_and_report, read_report, record_death
+from flowc_runtime.task import Assignment, perform_and_report
 from flowc_runtime.watch import Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:

@@ -22,22 +22,13 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir import Foreach
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime import failures, logs
+from flowc_runtime.attempts import Result, begin_record, read_report, record_death, record_failure, report, say
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph, check_path
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
-from flowc_runtime.task import (
-    Assignment,
-    Result,
-    begin_record,
-    perform_and_report,
-    read_report,
-    record_death,
-    record_failure,
-    report,
-    say,
-)
+from flowc_runtime.task import Assignment, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ emulator's forked child.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -20,9 +19,8 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.ir import Branch, End, Foreach, Goto, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures
+from flowc_runtime.attempts import Result, begin_record, refuse, report, say
 from flowc_runtime.errors import (
-    INFRASTRUCTURE,
-    NO_RETRY,
     OK,
     USER_FAILED,
     ArtifactError,
@@ -30,7 +28,6 @@ from flowc_runtime.errors import (
     NotFound,
     ProtocolError,
     StepTimeout,
-    StoreError,
 )
 from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
 from flowc_runtime.process import this_process
@@ -42,9 +39,8 @@ if TYPE_CHECKING:
 
     from flowc.ir import Node
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.records import BeginRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import ErrorRecord, Fanout, Outcome, ParentsRecord
     from flowc_runtime.store import RunStore
-    from flowc_runtime.watch import Ended
 
 
 @final
@@ -72,16 +68,6 @@ class Assignment:
     def node(self) -> Node:
         """The node that the task is of."""
         return self.graph.node(self.step)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What the orchestrator is told: how it ended, the items of a foreach, and why it failed."""
-
-    outcome: Outcome
-    count: int = 0
-    error: ErrorRecord | None = None
 
 
 def perform(job: Assignment) -> Result:
@@ -112,79 +98,6 @@ def perform_and_report(job: Assignment, control: int) -> int:
         return refuse(error, control)
     report(control, result)
     return USER_FAILED if result.outcome == "failed" else OK
-
-
-def refuse(error: FlowcError, control: int) -> int:
-    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
-    say(f"{error}\n")
-    report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
-    return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
-
-
-def report(control: int, result: Result) -> None:
-    """Tell the parent, through the control pipe, how the attempt went."""
-    error = dict(result.error or {})
-    error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
-    message = {"outcome": result.outcome, "count": result.count, "error": error or None}
-    data = memoryview(json.dumps(message).encode())
-    while data:
-        data = data[os.write(control, data) :]
-
-
-def read_report(report: bytes) -> Result | None:
-    """What a child reported; None if it died before it could."""
-    try:
-        message = json.loads(report)
-    except ValueError:
-        return None
-    return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
-
-
-def begin_record(began: float) -> BeginRecord:
-    """The record of an attempt that this process begins."""
-    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
-
-
-def record_failure(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
-) -> None:
-    """Record an attempt (step, path, number) that failed before or outside of `perform`."""
-    step, path, number = attempt
-    record = AttemptRecord(
-        version=RECORD_VERSION,
-        flow=run.flow,
-        run=run.id,
-        step=step,
-        path=path,
-        attempt=number,
-        outcome="failed",
-        began=began,
-        ended=time.time(),
-        parents=[],
-        artifacts={},
-        exit=exit_,
-        process=this_process(),
-        code=graph.flow.code.digest,
-    )
-    record["error"] = error
-    run.finish(record)
-
-
-def record_death(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
-) -> ErrorRecord:
-    """Record, as its parent, an attempt whose process ended without a report of its own.
-
-    `message` replaces what the kernel says, where the parent knows better why it ended.
-    """
-    exit_: Exit = {"peak_rss": ended.peak_rss}
-    if ended.signal is not None:
-        exit_["signal"] = failures.signal_name(ended.signal)
-    if ended.code is not None:
-        exit_["code"] = ended.code
-    error = failures.describe_death(exit_, message)
-    record_failure(run, graph, attempt, began, error, exit_)
-    return error
 
 
 class _Attempt:
@@ -374,14 +287,6 @@ class _Attempt:
                 stream.flush()
             except (ValueError, OSError):  # the step closed it, which is its right
                 continue
-
-
-def say(text: str) -> None:
-    """Write to the task's stderr, if it still has one."""
-    try:
-        sys.stderr.write(text)
-    except (ValueError, OSError):  # the step closed it; the record has the text
-        return
 
 
 def peak_rss() -> int:

@@ -111,12 +111,12 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
 
     try:
         ZoneInfo(timezone)
-        return
     except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
-        pass
-    from flowc.cron import check_timezone  # lists every zone there is
+        from flowc.cron import check_timezone  # lists every zone there is
 
-    fault = check_timezone(timezone)
+        fault = check_timezone(timezone)
+    else:
+        return
     if fault is not None:
         message, _, hint = fault.partition(": ")
         reader.fault(codes.BAD_SCHEDULE, message, reader.span(applied, "timezone"), hint or None)

@@ -1,0 +1,112 @@
+"""What is said of an attempt besides running it: records where `perform` wrote none, and the report to its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc_runtime import failures
+from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, FlowcError, StoreError
+from flowc_runtime.process import this_process
+from flowc_runtime.records import RECORD_VERSION, AttemptRecord
+
+if TYPE_CHECKING:
+    from flowc_runtime.index import Graph
+    from flowc_runtime.records import BeginRecord, ErrorRecord, Exit, Outcome
+    from flowc_runtime.store import RunStore
+    from flowc_runtime.watch import Ended
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the orchestrator is told: how it ended, the items of a foreach, and why it failed."""
+
+    outcome: Outcome
+    count: int = 0
+    error: ErrorRecord | None = None
+
+
+def refuse(error: FlowcError, control: int) -> int:
+    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
+    say(f"{error}\n")
+    report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
+    return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
+
+
+def report(control: int, result: Result) -> None:
+    """Tell the parent, through the control pipe, how the attempt went."""
+    error = dict(result.error or {})
+    error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
+    message = {"outcome": result.outcome, "count": result.count, "error": error or None}
+    data = memoryview(json.dumps(message).encode())
+    while data:
+        data = data[os.write(control, data) :]
+
+
+def read_report(report: bytes) -> Result | None:
+    """What a child reported; None if it died before it could."""
+    try:
+        message = json.loads(report)
+    except ValueError:
+        return None
+    return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
+
+
+def begin_record(began: float) -> BeginRecord:
+    """The record of an attempt that this process begins."""
+    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
+
+
+def record_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
+) -> None:
+    """Record an attempt (step, path, number) that failed before or outside of `perform`."""
+    step, path, number = attempt
+    record = AttemptRecord(
+        version=RECORD_VERSION,
+        flow=run.flow,
+        run=run.id,
+        step=step,
+        path=path,
+        attempt=number,
+        outcome="failed",
+        began=began,
+        ended=time.time(),
+        parents=[],
+        artifacts={},
+        exit=exit_,
+        process=this_process(),
+        code=graph.flow.code.digest,
+    )
+    record["error"] = error
+    run.finish(record)
+
+
+def record_death(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
+) -> ErrorRecord:
+    """Record, as its parent, an attempt whose process ended without a report of its own.
+
+    `message` replaces what the kernel says, where the parent knows better why it ended.
+    """
+    exit_: Exit = {"peak_rss": ended.peak_rss}
+    if ended.signal is not None:
+        exit_["signal"] = failures.signal_name(ended.signal)
+    if ended.code is not None:
+        exit_["code"] = ended.code
+    error = failures.describe_death(exit_, message)
+    record_failure(run, graph, attempt, began, error, exit_)
+    return error
+
+
+def say(text: str) -> None:
+    """Write to the task's stderr, if it still has one."""
+    try:
+        sys.stderr.write(text)
+    except (ValueError, OSError):  # the step closed it; the record has the text
+        return
