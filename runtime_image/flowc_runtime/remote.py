@@ -26,7 +26,9 @@ SCHEMES = ("s3", "gs", "az")
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
 FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
-_RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=120)}
+# A store that is busy for a minute, such as while two hundred pods start, does not fail a task.
+_BACKOFF = {"init_backoff": timedelta(milliseconds=250), "base": 2, "max_backoff": timedelta(seconds=10)}
+_RETRY = {"max_retries": 14, "retry_timeout": timedelta(seconds=180), "backoff": _BACKOFF}
 _CLIENT = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=300)}
 
 

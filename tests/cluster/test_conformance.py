@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cluster import docker_daemon, engine
 from cluster.support import FIGURES, Cluster
 from compare import summary
 from conformance import FLOWS
@@ -296,6 +297,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}},
     }
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(claim))
+    _open_to_all(cluster)
     project = Project(tmp_path)
     project.write("flow.py", (Path(__file__).parents[1] / "golden" / "foreach" / "flow.py").read_text())
     options = ["--store", "file:///data/runs", "--store-claim", "runs", "--image", cluster.image]
@@ -304,3 +306,17 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
     (template,) = (name.split("/")[1] for name in applied.split() if name.startswith("workflowtemplate"))
     cluster.succeed(cluster.start(template))  # the join has read what the items wrote
     cluster.kubectl("delete", "workflowtemplate", template)
+
+
+def _open_to_all(cluster: Cluster) -> None:
+    """A directory of the node, as kind's volumes are, belongs to root: fsGroup changes real volumes only."""
+    end = time.monotonic() + 60
+    while cluster.get("pvc", "runs")["status"]["phase"] != "Bound":
+        assert time.monotonic() < end, "the claim was not bound"
+        time.sleep(0.5)
+    volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
+    if "hostPath" in volume:
+        (node,) = (each["metadata"]["name"] for each in cluster.get("nodes")["items"])
+        host = engine.own() if docker_daemon.running() else engine.find()
+        assert host is not None
+        host.run("exec", node, "chmod", "0777", volume["hostPath"]["path"])
