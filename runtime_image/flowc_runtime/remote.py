@@ -26,9 +26,11 @@ SCHEMES = ("s3", "gs", "az")
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
 FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
-# A store that is busy for a minute, such as while two hundred pods start, does not fail a task.
-_BACKOFF = {"init_backoff": timedelta(milliseconds=250), "base": 2, "max_backoff": timedelta(seconds=10)}
-_RETRY = {"max_retries": 14, "retry_timeout": timedelta(seconds=180), "backoff": _BACKOFF}
+# Who waits at a prompt is told soon; a task in a pod outlasts a store that is busy for a minute or two, such as while two
+# hundred pods start.
+_RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
+_PATIENT_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
+_PATIENT_RETRY = {"max_retries": 16, "retry_timeout": timedelta(seconds=240), "backoff": _PATIENT_BACKOFF}
 _CLIENT = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=300)}
 
 
@@ -223,6 +225,7 @@ def _connect(url: str) -> Any:
         raise StoreError(f"the store {url} needs obstore: pip install 'flowc[s3]'") from error
     try:
         options = _CLIENT | {"allow_http": _says_http()}
-        return from_url(url, retry_config=_RETRY, client_options=options)  # type: ignore[call-overload]
+        retry = _PATIENT_RETRY if "FLOWC_POD" in os.environ else _RETRY
+        return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
     except Exception as error:
         raise StoreError(f"cannot open the store {url}: {_reason(str(error))}") from error
