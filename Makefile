@@ -28,7 +28,7 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff check

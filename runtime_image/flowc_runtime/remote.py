@@ -26,8 +26,8 @@ SCHEMES = ("s3", "gs", "az")
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
 FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
-# Who waits at a prompt is told soon; a task in a pod outlasts a store that is busy for a minute or two, such as while two
-# hundred pods start.
+# Who waits at a prompt is told soon; a task in a pod outlasts a store that is busy for a minute or two, as it is while
+# two hundred pods start.
 _RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 _PATIENT_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
 _PATIENT_RETRY = {"max_retries": 16, "retry_timeout": timedelta(seconds=240), "backoff": _PATIENT_BACKOFF}
