@@ -319,4 +319,4 @@ def _open_to_all(cluster: Cluster) -> None:
         (node,) = (each["metadata"]["name"] for each in cluster.get("nodes")["items"])
         host = engine.own() if docker_daemon.running() else engine.find()
         assert host is not None
-        host.run("exec", node, "chmod", "0777", volume["hostPath"]["path"])
+        host.run("exec", node, "install", "-d", "-m", "0777", volume["hostPath"]["path"])
