@@ -68,7 +68,27 @@ class Cluster:
         return template
 
     def start(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
-        """Submit a WorkflowTemplate, as `argo submit --from` does; the name of the Workflow, which is the run's id."""
+        """Submit a WorkflowTemplate, as `argo submit --from` does; the name of the Workflow, which is the run's id.
+
+        A busy controller may not have heard of a template that was applied a moment ago: then it is submitted again.
+        """
+        for _ in range(10):
+            name = self._create(template, parameters)
+            status = self._first_status(name)
+            if status.get("phase") != "Error" or "not found" not in status.get("message", ""):
+                return name
+            self.kubectl("delete", "workflow", name)
+            time.sleep(1)
+        raise AssertionError(f"the controller does not find the WorkflowTemplate {template}")
+
+    def _first_status(self, name: str, seconds: float = 60) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while not (status := self.workflow(name).get("status", {})).get("phase"):
+            assert time.monotonic() < end, f"the controller does not take up {name}"
+            time.sleep(0.3)
+        return dict(status)
+
+    def _create(self, template: str, parameters: Mapping[str, str] | None) -> str:
         arguments = {"parameters": [{"name": name, "value": value} for name, value in (parameters or {}).items()]}
         workflow = {
             "apiVersion": "argoproj.io/v1alpha1",
