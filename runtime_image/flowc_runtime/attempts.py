@@ -62,19 +62,19 @@ def begin_record(began: float) -> BeginRecord:
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
-def record_failure(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
-) -> None:
-    """Record an attempt (step, path, number) that failed before or outside of `perform`."""
+def new_record(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
+) -> AttemptRecord:
+    """The record of an attempt (step, path, number) that ends now, so far without parents and artifacts."""
     step, path, number = attempt
-    record = AttemptRecord(
+    return AttemptRecord(
         version=RECORD_VERSION,
         flow=run.flow,
         run=run.id,
         step=step,
         path=path,
         attempt=number,
-        outcome="failed",
+        outcome=outcome,
         began=began,
         ended=time.time(),
         parents=[],
@@ -83,6 +83,13 @@ def record_failure(
         process=this_process(),
         code=graph.flow.code.digest,
     )
+
+
+def record_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
+) -> None:
+    """Record an attempt that failed before or outside of `perform`."""
+    record = new_record(run, graph, attempt, "failed", began, exit_)
     record["error"] = error
     run.finish(record)
 

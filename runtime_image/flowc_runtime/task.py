@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.ir import Branch, End, Foreach, Goto, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures
-from flowc_runtime.attempts import Result, begin_record, refuse, report, say
+from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -30,8 +30,7 @@ from flowc_runtime.errors import (
     StepTimeout,
 )
 from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
-from flowc_runtime.process import this_process
-from flowc_runtime.records import RECORD_VERSION, AttemptRecord
+from flowc_runtime.records import AttemptRecord
 from flowc_runtime.state import Inputs, TaskState, bind
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from flowc.ir import Node
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.records import ErrorRecord, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.store import RunStore
 
 
@@ -263,22 +262,11 @@ class _Attempt:
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
-        return AttemptRecord(
-            version=RECORD_VERSION,
-            flow=job.graph.flow.name,
-            run=job.run.id,
-            step=job.step,
-            path=job.path,
-            attempt=job.attempt,
-            outcome=outcome,
-            began=self.began,
-            ended=time.time(),
-            parents=self.parents,
-            artifacts=dict(artifacts),
-            exit={"code": 0 if outcome != "failed" else 1, "peak_rss": peak_rss()},
-            process=this_process(),
-            code=job.graph.flow.code.digest,
-        )
+        exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak_rss()}
+        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
+        record["parents"] = self.parents
+        record["artifacts"] = dict(artifacts)
+        return record
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""
