@@ -183,11 +183,12 @@ class _Pod:
     def _child(self, control: int, numbers: int) -> int:
         began, code = time.time(), self.graph.flow.code
         failure: ErrorRecord | None = None
-        cls: type = object
+        cls: Any = object
         try:
             from flowc_runtime.loader import load_module
 
             cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
+            cls._flowc_prepare({})
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
             failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")

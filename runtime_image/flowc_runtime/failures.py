@@ -56,16 +56,18 @@ def describe(error: BaseException, root: str, step: tuple[type, Node] | None = N
 
 
 def _clean(told: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
-    """Drop the frames of this package and name the user's files relative to `root`; gives the user's own frames.
+    """Drop the frames of flowc and name the user's files relative to `root`; gives the user's own frames.
 
     A record says the same on every machine, and so does what @catch stores.
     """
+    sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
+    ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
     own: list[traceback.FrameSummary] = []
     here: traceback.TracebackException | None = told
     while here is not None:
         entries = []
         for entry in here.stack:
-            if entry.filename.startswith(_OURS):
+            if entry.filename.startswith(ours):
                 continue
             if _is_below(entry.filename, root):
                 file = entry.filename[len(root) + 1 :]

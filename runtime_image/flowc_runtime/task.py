@@ -171,9 +171,8 @@ class _Attempt:
 
     def run_code(self) -> None:
         """Run the step's method under its timeout."""
-        method = getattr(type(self.flow), self.job.node.run.name)
         with _timeout(self.job.node):
-            method(self.flow, *self.arguments)
+            self.flow._flowc_call(self.job.node.run.name, self.arguments)
         self._check_transition()
 
     def _check_transition(self) -> None:

@@ -1,8 +1,12 @@
-"""The Metaflow API, as a clean-room drop-in: `from metaflow import FlowSpec, step`."""
+"""The Metaflow API, as a clean-room drop-in: `from metaflow import FlowSpec, step`.
+
+What steps need is imported at once; the rest when it is first asked for, since every task of every flow pays for this
+import.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metaflow.current import current
 from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
@@ -10,7 +14,7 @@ from metaflow.flowspec import FlowSpec
 from metaflow.parameters import JSONType, Parameter
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Mapping
 
 __all__ = [
     "FlowSpec",
@@ -26,8 +30,16 @@ __all__ = [
     "timeout",
 ]
 
+# name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
+_LAZY: Mapping[str, str] = {}
 
-def __getattr__(name: str) -> NoReturn:
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
     from metaflow._unsupported import UNSUPPORTED
 
     if name in UNSUPPORTED:

@@ -12,7 +12,7 @@ from metaflow.exception import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef
 
@@ -33,6 +33,20 @@ class FlowSpec:
             from flowc.cli import flow_main
 
             flow_main(type(self))
+
+    # -- for the front end and the runtime
+
+    @classmethod
+    def _flowc_prepare(cls, configs: Mapping[str, Any]) -> None:
+        """Bring the class to its final form: give its configs their values, then let its mutators change it.
+
+        Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
+        a config's name to its value (None: the config has none).
+        """
+
+    def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
+        """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
+        getattr(type(self), step)(self, *arguments)
 
     # -- for the steps
 

@@ -156,10 +156,11 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 # -- lowering ----------------------------------------------------------------------------------------------------------
 
 
-def _lower(name: str, cls: type, source: Source, sources: Sources, package: Package) -> Loaded:
+def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package) -> Loaded:
     from metaflow import FlowSpec
 
     faults: list[Diagnostic] = []
+    cls._flowc_prepare({})
     where, tree, home = _place_of(cls, source, sources)
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
