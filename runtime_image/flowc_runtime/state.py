@@ -48,6 +48,7 @@ class TaskState:
         self.index = index
         self.read_only = read_only
         self.transition: tuple[tuple[str, ...], str | None] | None = None  # what self.next was called with
+        self.implied: Mapping[str, Any] | None = None  # a decorator ran in place of the code: what it says of self.next
         self._find_fanout = find_fanout  # called when the step asks for its input, not before
         self._input: list[Any] = []
         self._origins: dict[str, Origin] = {}

@@ -181,10 +181,22 @@ class _Attempt:
         if isinstance(expected, End):
             return
         over = expected.over if isinstance(expected, Foreach) else None
+        if said is None and self.state.implied is not None:
+            self._check_implied(self.state.implied)
+            return
         if said is None:
             raise ProtocolError(f"step '{self.job.node.id}' returned before its self.next(…)")
         if said != (targets(expected), over):
             raise ProtocolError(f"step '{self.job.node.id}' called self.next with other targets than its source shows")
+
+    def _check_implied(self, given: Mapping[str, Any]) -> None:
+        """What a decorator gives self.next must be something that the step gives it as well."""
+        known = {"foreach"} if isinstance(self.job.node.next, Foreach) else set()
+        if unknown := sorted(set(given) - known):
+            raise ProtocolError(
+                f"a decorator of step '{self.job.node.id}' gives self.next {', '.join(unknown)}=, which the step does "
+                "not give it"
+            )
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -202,6 +214,7 @@ class _Attempt:
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
         match self.job.node.next:
             case Foreach(over=over):
+                over = (self.state.implied or {}).get("foreach", over)
                 items = getattr(self.flow, over)  # AttributeError: the user's fault, told as such
                 if isinstance(items, list | tuple):
                     return {"over": over, "count": len(items), "items": artifacts[over]}

@@ -16,10 +16,26 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.user_decorators.mutable_flow import MutableFlow
+    from metaflow.user_decorators.mutable_step import MutableStep
+    from metaflow.user_decorators.user_flow_decorator import FlowMutator
+    from metaflow.user_decorators.user_step_decorator import (
+        USER_SKIP_STEP,
+        StepMutator,
+        UserStepDecorator,
+        user_step_decorator,
+    )
+
 __all__ = [
+    "USER_SKIP_STEP",
+    "FlowMutator",
     "FlowSpec",
     "JSONType",
+    "MutableFlow",
+    "MutableStep",
     "Parameter",
+    "StepMutator",
+    "UserStepDecorator",
     "catch",
     "current",
     "environment",
@@ -28,10 +44,19 @@ __all__ = [
     "schedule",
     "step",
     "timeout",
+    "user_step_decorator",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
-_LAZY: Mapping[str, str] = {}
+_LAZY: Mapping[str, str] = {
+    "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "MutableFlow": "metaflow.user_decorators.mutable_flow",
+    "MutableStep": "metaflow.user_decorators.mutable_step",
+    "StepMutator": "metaflow.user_decorators.user_step_decorator",
+    "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
+    "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
+    "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
+}
 
 
 def __getattr__(name: str) -> Any:

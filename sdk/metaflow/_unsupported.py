@@ -22,7 +22,6 @@ UNSUPPORTED = frozenset(
         "exit_hook",
         "FilePathClass",
         "Flow",
-        "FlowMutator",
         "get_aws_client",
         "get_metadata",
         "get_namespace",
@@ -35,8 +34,6 @@ UNSUPPORTED = frozenset(
         "metaflow_ray",
         "model",
         "mpi",
-        "MutableFlow",
-        "MutableStep",
         "named_env",
         "namespace",
         "NBDeployer",
@@ -58,16 +55,12 @@ UNSUPPORTED = frozenset(
         "secrets",
         "Step",
         "step_functions",
-        "StepMutator",
         "Task",
         "tensorflow_parallel",
         "torchrun",
         "trigger",
         "trigger_on_finish",
         "unbounded_foreach",
-        "USER_SKIP_STEP",
-        "user_step_decorator",
-        "UserStepDecorator",
         "uv",
     }
 )
@@ -98,7 +91,6 @@ UNSUPPORTED_MODULES = frozenset(
         "system",
         "tagging_util",
         "user_configs",
-        "user_decorators",
         "util",
     }
 )

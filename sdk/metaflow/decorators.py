@@ -17,20 +17,24 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _Class = TypeVar("_Class", bound=type)
 
 ATTRIBUTE = "__flowc_decorators__"
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
 
 
 @final
 class Applied:
-    """One application of a decorator: its arguments as written, and the place of the call."""
+    """One application of a decorator: its arguments as written, the place of the call, and the mutator that made it."""
 
-    __slots__ = ("args", "file", "kwargs", "line", "name")
+    __slots__ = ("args", "by", "file", "kwargs", "line", "name")
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int) -> None:
+    def __init__(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int, by: str | None = None
+    ) -> None:
         self.name = name
         self.args = args
         self.kwargs = kwargs
         self.file = file
         self.line = line
+        self.by = by
 
     def __repr__(self) -> str:
         written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.state import OURS, STATE, TaskState
+from metaflow.decorators import USER_ATTRIBUTE
 from metaflow.exception import (
     MetaflowException,
     MissingInMergeArtifactsException,
@@ -37,16 +39,27 @@ class FlowSpec:
     # -- for the front end and the runtime
 
     @classmethod
-    def _flowc_prepare(cls, configs: Mapping[str, Any]) -> None:
+    def _flowc_prepare(cls, configs: Mapping[str, Any], with_decorators: Sequence[str] = ()) -> None:
         """Bring the class to its final form: give its configs their values, then let its mutators change it.
 
         Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
-        a config's name to its value (None: the config has none).
+        a config's name to its value (None: the config has none). `with_decorators` are those of the command line.
         """
+        # Only a program that has decorators or mutators of its own has loaded that module.
+        if with_decorators or "metaflow.user_decorators.common" in sys.modules:
+            from metaflow.user_decorators._mutate import mutate
+
+            mutate(cls, with_decorators)
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
-        getattr(type(self), step)(self, *arguments)
+        method = getattr(type(self), step)
+        if not getattr(method, USER_ATTRIBUTE, ()):
+            method(self, *arguments)
+            return
+        from metaflow.user_decorators._call import call_wrapped
+
+        self._flowc_task("next").implied = call_wrapped(self, step, arguments)
 
     # -- for the steps
 

@@ -1,0 +1,78 @@
+"""Metaflow's own decorators as mutators see them: their full names, and the arguments that they have if none is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflow.decorators import Applied
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """One of them. `several` says that a step can have it more than once."""
+
+    full_name: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    several: bool = False
+
+
+def _plugin(module: str, cls: str, several: bool = False, **defaults: Any) -> Builtin:
+    return Builtin(f"metaflow.plugins.{module}.{cls}", defaults, several)
+
+
+_PACKAGES: Final[Mapping[str, Any]] = {"packages": {}, "python": None, "disabled": None}
+_CONDA: Final[Mapping[str, Any]] = {"packages": {}, "libraries": {}, "python": None, "disabled": None}
+
+STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
+    "retry": _plugin("retry_decorator", "RetryDecorator", times=3, minutes_between_retries=2),
+    "catch": _plugin("catch_decorator", "CatchDecorator", var=None, print_exception=True),
+    "timeout": _plugin("timeout_decorator", "TimeoutDecorator", seconds=0, minutes=0, hours=0),
+    "resources": _plugin(
+        "resources_decorator", "ResourcesDecorator", cpu=None, gpu=None, disk=None, memory=None, shared_memory=None
+    ),
+    "environment": _plugin("environment_decorator", "EnvironmentDecorator", vars={}),
+    "kubernetes": _plugin("kubernetes.kubernetes_decorator", "KubernetesDecorator"),
+    "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[]),
+    "card": _plugin("cards.card_decorator", "CardDecorator", several=True),
+    "parallel": _plugin("parallel_decorator", "ParallelDecorator"),
+    "conda": _plugin("pypi.conda_decorator", "CondaStepDecorator", **_CONDA),
+    "pypi": _plugin("pypi.pypi_decorator", "PyPIStepDecorator", **_PACKAGES),
+}
+
+FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
+    "project": _plugin("project_decorator", "ProjectDecorator", name=None, branch=None, production=False),
+    "schedule": _plugin(
+        "airflow.schedule_decorator", "ScheduleDecorator", cron=None, weekly=False, daily=True, hourly=False,
+        timezone=None,
+    ),
+    "trigger": _plugin("events_decorator", "TriggerDecorator", event=None, events=[], options={}),
+    "trigger_on_finish": _plugin("events_decorator", "TriggerOnFinishDecorator", flow=None, flows=[], options={}),
+    "exit_hook": _plugin("exit_hook.exit_hook_decorator", "ExitHookDecorator", several=True,
+                         on_success=[], on_error=[], options={}),
+    "conda_base": _plugin("pypi.conda_decorator", "CondaFlowDecorator", **_CONDA),
+    "pypi_base": _plugin("pypi.pypi_decorator", "PyPIFlowDecorator", **_PACKAGES),
+}  # fmt: skip
+
+
+def supported(table: Mapping[str, Builtin]) -> list[str]:
+    """Those of them that this version has."""
+    import metaflow
+
+    return [name for name in table if name in metaflow.__all__]
+
+
+def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
+    """All arguments of an application: those given, else the defaults."""
+    known = table.get(applied.name)
+    return {**(known.defaults if known else {}), **applied.kwargs}
+
+
+def full_name(name: str, table: Mapping[str, Builtin]) -> str:
+    """The name with its module, as Metaflow has it."""
+    known = table.get(name)
+    return known.full_name if known else f"metaflow.{name}"

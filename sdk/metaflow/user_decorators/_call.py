@@ -1,0 +1,71 @@
+"""A step's code inside the decorators that wrap it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from metaflow.exception import MetaflowException
+from metaflow.user_decorators.common import user_decorators
+from metaflow.user_decorators.user_step_decorator import UserStepDecorator
+
+if TYPE_CHECKING:
+    from metaflow.flowspec import FlowSpec
+
+
+def call_wrapped(flow: FlowSpec, step: str, arguments: tuple[Any, ...]) -> Mapping[str, Any] | None:
+    """Run the step inside its wrappers, the one written first outermost.
+
+    Where its own code did not run to its end, and all is well: what `self.next` is given beside the steps, should
+    nothing have called it. None where the code has run.
+    """
+    method: Any = getattr(type(flow), step)
+    entered: list[UserStepDecorator] = []
+    run, implied = method, None
+    for wrapper in reversed(user_decorators(method)):
+        if not isinstance(wrapper, UserStepDecorator):
+            continue
+        # What a pre_step raises fails the step at once: the wrappers around it see what the step's own code raises.
+        replacement = wrapper.pre_step(step, flow, arguments[0] if arguments else None)
+        entered.append(wrapper)
+        skip = wrapper.skip_step
+        if skip is not False:
+            run, implied = None, dict(skip) if isinstance(skip, Mapping) else {}
+            break
+        if replacement is not None:
+            run, implied = replacement, {}
+            break
+    failure: Exception | None = None
+    if run is not None:
+        try:
+            run(flow, *arguments)
+        except Exception as error:
+            failure = error
+    for wrapper in reversed(entered):
+        before = failure
+        failure, given = _after(wrapper, step, flow, failure)
+        if given is not None or (before is not None and failure is None):
+            implied = given or implied or {}
+    if failure is not None:
+        raise failure
+    return implied
+
+
+def _after(
+    wrapper: UserStepDecorator, step: str, flow: FlowSpec, failure: Exception | None
+) -> tuple[Exception | None, Mapping[str, Any] | None]:
+    try:
+        said: object = wrapper.post_step(step, flow, failure)
+    except Exception as error:
+        return error, None
+    match said:
+        case None:
+            return None, None
+        case Exception():
+            return said, None
+        case (None | Exception() as failure, None | Mapping() as given):
+            return failure, given
+    raise MetaflowException(
+        f"@{type(wrapper).__name__} returned {said!r} after the step; it can return None, an exception, or a tuple "
+        "of one of these and a dictionary for self.next"
+    )

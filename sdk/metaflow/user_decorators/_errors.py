@@ -1,0 +1,58 @@
+"""What decorators and mutators raise; `metaflow.decorators` has the public names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class UnknownStepDecoratorException(MetaflowException):
+    """No step decorator has that name."""
+
+    headline = "Unknown step decorator"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no step decorator '{name}'; there are {', '.join(sorted(known))}")
+
+
+class UnknownFlowDecoratorException(MetaflowException):
+    """No flow decorator has that name."""
+
+    headline = "Unknown flow decorator"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no flow decorator '{name}'; there are {', '.join(sorted(known))}")
+
+
+class DuplicateStepDecoratorException(MetaflowException):
+    """A step has the decorator already, and it was added as `ERROR`."""
+
+    headline = "Duplicate decorators"
+
+    def __init__(self, name: str, step: str) -> None:
+        super().__init__(f"step '{step}' already has a decorator '{name}'; it can have one of them")
+
+
+class DuplicateFlowDecoratorException(MetaflowException):
+    """The flow has the decorator already, and it was added as `ERROR`."""
+
+    headline = "Duplicate decorators"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the flow already has a decorator '{name}'; it can have one of them")
+
+
+class PreparationError(MetaflowException):
+    """A mutator, or a decorator's `init`, failed: the error is its `__cause__`; the place is where it was applied."""
+
+    headline = "Mutating the flow failed"
+
+    def __init__(self, what: str, file: str, line: int) -> None:
+        super().__init__(f"{what} failed")
+        self.what = what
+        self.file = file
+        self.line = line

@@ -1,0 +1,102 @@
+"""What `MutableFlow` and `MutableStep` have in common."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from metaflow.exception import MetaflowException
+from metaflow.user_decorators._spec import parse_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from metaflow.user_decorators._mutate import Preparation
+
+
+class Mutable:
+    """A flow or a step in the hands of one mutator: `early` in its `pre_mutate`, `by` is its name."""
+
+    IGNORE = 1
+    """Keep the decorator that is there."""
+    ERROR = 2
+    """Raise, unless it is the command line that adds the decorator."""
+    OVERRIDE = 3
+    """Take the new decorator in place of the one that is there."""
+
+    def __init__(self, preparation: Preparation, *, early: bool, by: str | None, static: bool) -> None:
+        self._preparation = preparation
+        self._early = early
+        self._by = by
+        self._static = static
+
+    @property
+    def decorator_specs(self) -> Iterator[tuple[str, str, list[Any], dict[str, Any]]]:
+        """The decorators."""
+        raise NotImplementedError
+
+    def has_decorator(self, name: str) -> bool:
+        """Whether there is a decorator of that name, short or with its module."""
+        return bool(self.get_decorator_specs(name))
+
+    def get_decorator_specs(self, name: str) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
+        """The `decorator_specs` of that name, short or with its module."""
+        return [spec for spec in self.decorator_specs if named(name, spec[0], spec[1])]
+
+    # -- for add_decorator
+
+    def _asked(
+        self, asked: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
+    ) -> tuple[str | Any, dict[str, Any]]:
+        """What `add_decorator` was given: one of Metaflow's own by its name, or a user's class; and its arguments."""
+        given = dict(kwargs or {})
+        if isinstance(asked, str):
+            name, written = parse_spec(asked)
+            if written and (args or given):
+                raise MetaflowException(f"add_decorator({asked!r}) has arguments in the text and beside it")
+            return self._find(name), {**written, **given}
+        if self._is_own(asked):
+            return asked, given
+        return self._find(_public_name(asked)), given
+
+    def _replaces(self, name: str, duplicates: int) -> bool:
+        """Whether the new one is taken though there is one already."""
+        if duplicates == self.ERROR and self._static:
+            raise self._duplicate(name)
+        if duplicates not in (self.IGNORE, self.ERROR, self.OVERRIDE):
+            raise MetaflowException("duplicates is IGNORE, ERROR or OVERRIDE")
+        return duplicates == self.OVERRIDE
+
+    def _only_early(self, what: str) -> None:
+        if not self._early:
+            raise MetaflowException(f"{what} is possible only in a mutator's pre_mutate, not in its mutate")
+
+    def _find(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def _is_own(self, value: object) -> bool:
+        raise NotImplementedError
+
+    def _duplicate(self, name: str) -> Exception:
+        raise NotImplementedError
+
+
+def _public_name(value: object) -> str:
+    """The name of one of Metaflow's decorators, given as `retry` itself."""
+    import metaflow
+
+    name = getattr(value, "__name__", None)
+    if not isinstance(name, str) or getattr(metaflow, name, None) is not value:
+        raise MetaflowException(f"add_decorator takes a decorator, or its name, not {value!r}")
+    return name
+
+
+def named(name: str, short: str, full: str) -> bool:
+    """Whether a decorator is meant by a name, which may have its module."""
+    return full == name if "." in name else short.rpartition(".")[2] == name
+
+
+def caller(depth: int) -> tuple[str, int]:
+    """The place in the source that called: 1 is who called the caller of this."""
+    frame = sys._getframe(depth + 1)
+    return frame.f_code.co_filename, frame.f_lineno

@@ -1,0 +1,51 @@
+"""Decorators written as text, `my_module.my_decorator:a=1,b={"x": 2}`: on a command line, and for `add_decorator`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from metaflow.exception import MetaflowException
+from metaflow.user_decorators.common import known_classes, matching
+from metaflow.user_decorators.user_step_decorator import UserStepDecoratorBase
+
+if TYPE_CHECKING:
+    from metaflow.user_decorators.common import UserDecoratorMeta
+
+_NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
+    """The name and the arguments. A value that is JSON is that, any other is text; a comma begins the next argument
+    only where a name and `=` follow it. Raises MetaflowException for an argument without `=`.
+    """
+    name, colon, rest = spec.partition(":")
+    arguments: dict[str, Any] = {}
+    for part in _NEXT.split(rest) if colon and rest.strip() else ():
+        key, equals, text = part.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise MetaflowException(f"in the decorator {spec!r}, {part!r} is not NAME=VALUE")
+        try:
+            arguments[key.strip()] = json.loads(text)
+        except ValueError:
+            arguments[key.strip()] = text.strip()
+    return name.strip(), arguments
+
+
+def find_user_decorator(name: str) -> UserDecoratorMeta | None:
+    """The decorator or mutator of steps that is called so: one that is defined already, or `module.name`, imported.
+
+    None where there is none of that name; raises MetaflowException where its module cannot be imported.
+    """
+    known = matching(name, known_classes(UserStepDecoratorBase))
+    module_name, dot, attribute = name.rpartition(".")
+    if known is not None or not dot:
+        return known
+    from importlib import import_module
+
+    try:
+        found: object = getattr(import_module(module_name), attribute, None)
+    except Exception as error:
+        raise MetaflowException(f"cannot import the decorator {name}: {type(error).__name__}: {error}") from error
+    return found if isinstance(found, type) and issubclass(found, UserStepDecoratorBase) else None

@@ -1,0 +1,144 @@
+"""What decorators and mutators of a user's own have in common: their arguments, their names, how they are applied."""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from metaflow.decorators import USER_ATTRIBUTE as USER
+from metaflow.decorators import applied_to
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["USER", "UserDecorator", "UserDecoratorMeta"]
+
+_Target = TypeVar("_Target", bound="Callable[..., Any]")
+
+_classes: list[UserDecoratorMeta] = []
+
+
+class UserDecoratorMeta(type):
+    """Makes `@my` and `@my(x=1)` do the same thing: the first decorates at once, the second makes what will."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        _classes.append(cls)
+
+    @overload
+    def __call__(cls, target: _Target, /) -> _Target: ...
+    @overload
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        caller = sys._getframe(1)
+        place = caller.f_code.co_filename, caller.f_lineno
+        if len(args) == 1 and not kwargs and cls._decorates(args[0]):
+            return cls.make((), {}, place)(args[0])
+        return cls.make(args, kwargs, place)
+
+    def make(cls, args: tuple[Any, ...], kwargs: dict[str, Any], place: tuple[str, int]) -> Any:
+        """An instance, with the place in the source that asked for it."""
+        cls._check_arguments(args)
+        made = super().__call__(*args, **kwargs)
+        made._flowc_arguments = args, kwargs
+        made._flowc_place = place
+        return made
+
+    def _decorates(cls, value: object) -> bool:
+        return is_step(value)
+
+    def _check_arguments(cls, args: tuple[Any, ...]) -> None:
+        """Raise where this kind of decorator cannot be given these positional arguments."""
+
+    @property
+    def decorator_name(cls) -> str:
+        """Its full name: `my_module.my_decorator`."""
+        return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class UserDecorator(metaclass=UserDecoratorMeta):
+    """Base of all of them."""
+
+    _flowc_arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+    _flowc_place: tuple[str, int] = ("?", 0)
+    _flowc_static = True  # written in the flow's source, or added by what is
+    _flowc_by: str | None = None  # the mutator that added it
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The arguments go to `init`, once the flow's configs have their values."""
+
+    def init(self, *args: Any, **kwargs: Any) -> None:
+        """Implement this to take arguments; it is called before anything else, with configs' values in place."""
+
+    @property
+    def decorator_name(self) -> str:
+        """Its full name: `my_module.my_decorator`."""
+        return type(self).decorator_name
+
+    def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments that it was applied with."""
+        args, kwargs = self._flowc_arguments
+        return [resolved(value) for value in args], {name: resolved(value) for name, value in kwargs.items()}
+
+    def external_init(self) -> None:
+        """Call `init` with the arguments. Raises MetaflowException where there are some and nothing takes them."""
+        args, kwargs = self.get_args_kwargs()
+        if (args or kwargs) and type(self).init is UserDecorator.init:
+            raise MetaflowException(
+                f"{self.decorator_name} is given arguments but has no method to take them: "
+                "write `def init(self, *args, **kwargs):`"
+            )
+        self.init(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__mro__[1].__name__}({self.decorator_name})"
+
+
+def resolved(value: Any) -> Any:
+    """A value that stands for one of a config's, as that; any other as it is."""
+    configs = sys.modules.get("metaflow.user_configs.config_parameters")
+    return value if configs is None else configs.resolve_delayed_evaluator(value)
+
+
+def is_step(value: object) -> bool:
+    """Whether it is a function that `@step` was applied to."""
+    return isinstance(value, FunctionType) and any(applied.name == "step" for applied in applied_to(value))
+
+
+def user_decorators(target: object) -> tuple[UserDecorator, ...]:
+    """What of a user's own decorates a step's function or a class (not its bases), the innermost first."""
+    found: tuple[UserDecorator, ...] = vars(target).get(USER, ()) if hasattr(target, "__dict__") else ()
+    return found
+
+
+def add(target: Any, decorator: UserDecorator) -> Any:
+    """Put it around the others."""
+    setattr(target, USER, (*user_decorators(target), decorator))
+    return target
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def known_classes(base: type) -> list[UserDecoratorMeta]:
+    """Every class of that kind that a program has defined so far."""
+    return [cls for cls in _classes if issubclass(cls, base) and not cls.__module__.startswith("metaflow.")]
+
+
+def short_name(cls: UserDecoratorMeta, kind: type) -> str:
+    """The shortest end of its full name that is its own."""
+    parts = cls.decorator_name.split(".")
+    others = {other.decorator_name for other in known_classes(kind)} - {cls.decorator_name}
+    for start in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[start:])
+        if not any(f".{other}".endswith(f".{name}") for other in others):
+            return name
+    return cls.decorator_name
+
+
+def matching(name: str, classes: Iterable[UserDecoratorMeta]) -> UserDecoratorMeta | None:
+    """The last class whose full name ends in `name`: a file that was loaded again has defined its classes again."""
+    found = [cls for cls in classes if f".{cls.decorator_name}".endswith(f".{name}")]
+    return found[-1] if found else None

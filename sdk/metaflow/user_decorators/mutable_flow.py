@@ -1,0 +1,197 @@
+"""`MutableFlow`: a flow as mutators see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow.decorators import ATTRIBUTE, Applied, applied_to
+from metaflow.exception import MetaflowException
+from metaflow.parameters import Parameter
+from metaflow.user_decorators._builtin import FLOW_DECORATORS, attributes, full_name, supported
+from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
+from metaflow.user_decorators._mutable import Mutable, caller, named
+from metaflow.user_decorators.common import add, known_classes, matching, resolved, short_name
+from metaflow.user_decorators.mutable_step import MutableStep
+from metaflow.user_decorators.user_flow_decorator import FlowMutator, flow_mutators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from metaflow.user_decorators.common import UserDecoratorMeta
+    from metaflow.user_decorators.mutable_step import Spec
+
+__all__ = ["MutableFlow"]
+
+
+class MutableFlow(Mutable):
+    """A flow: its steps, parameters and configs are attributes too, as in `flow.start.add_decorator("retry")`."""
+
+    @property
+    def steps(self) -> Iterator[tuple[str, MutableStep]]:
+        """(name, step) of each step. Their order means nothing."""
+        for name in self._preparation.step_names():
+            yield name, self._step(name)
+
+    @property
+    def parameters(self) -> Iterator[tuple[str, Any]]:
+        """(attribute, parameter) of each parameter."""
+        for name, value in self._preparation.members().items():
+            if isinstance(value, Parameter) and not _is_config(value):
+                yield name, value
+
+    @property
+    def configs(self) -> Iterator[tuple[str, Any]]:
+        """(attribute, value) of each config."""
+        for name, value in self._preparation.members().items():
+            if _is_config(value):
+                yield name, getattr(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        # Called only where this class has nothing of that name.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self._preparation.step_names():
+            return self._step(name)
+        flow = self._preparation.flow
+        if not hasattr(flow, name):
+            raise AttributeError(f"flow '{flow.__name__}' has no attribute '{name}'", name=name, obj=self)
+        return resolved(getattr(flow, name))
+
+    def _step(self, name: str) -> MutableStep:
+        return MutableStep(self._preparation, name, early=self._early, by=self._by, static=self._static)
+
+    # -- parameters
+
+    def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
+        """Give the flow a parameter as its attribute `name`. Only in `pre_mutate`.
+
+        Raises MetaflowException where the flow has something of that name, unless it is to be overwritten.
+        """
+        self._only_early(f"adding the parameter '{name}'")
+        if not isinstance(value, Parameter):
+            raise MetaflowException(f"add_parameter takes a Parameter, not a {type(value).__name__}")
+        flow = self._preparation.flow
+        if hasattr(flow, name) and not overwrite:
+            raise MetaflowException(
+                f"flow '{flow.__name__}' already has an attribute '{name}'; overwrite=True takes its place"
+            )
+        self._preparation.set(name, value)
+        value.__set_name__(flow, name)
+
+    def remove_parameter(self, parameter_name: str) -> bool:
+        """Remove the parameter of that name, which is the command line's. Only in `pre_mutate`. Whether there was one."""
+        self._only_early(f"removing the parameter '{parameter_name}'")
+        found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
+        for attribute in found:
+            self._preparation.remove(attribute)
+        return bool(found)
+
+    # -- decorators
+
+    @property
+    def decorator_specs(self) -> Iterator[Spec]:
+        """(name, full name, positional arguments, keyword arguments) of each decorator of the class and its bases."""
+        for applied in self._preparation.flow_decorators():
+            yield (applied.name, full_name(applied.name, FLOW_DECORATORS), [*applied.args],
+                   attributes(applied, FLOW_DECORATORS))  # fmt: skip
+        for mutator in flow_mutators(self._preparation.flow):
+            yield (short_name(type(mutator), FlowMutator), mutator.decorator_name, *mutator.get_args_kwargs())
+
+    def add_decorator(
+        self,
+        deco_type: str | UserDecoratorMeta | Callable[..., Any],
+        deco_args: Sequence[Any] | None = None,
+        deco_kwargs: Mapping[str, Any] | None = None,
+        duplicates: int = Mutable.IGNORE,
+    ) -> Any:
+        """Add a decorator of flows, or a mutator, itself or as text such as `project:name=mine`. Only in `pre_mutate`.
+
+        If the flow has it already, `duplicates` says what happens: IGNORE keeps the one that is there, OVERRIDE takes
+        the new one in its place, ERROR raises. Returns what was added, None if nothing was.
+        """
+        found, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
+        args = tuple(deco_args or ())
+        flow = self._preparation.flow
+        if isinstance(found, str):
+            self._only_early(f"adding the decorator '{found}'")
+            return self._add_builtin(found, args, kwargs, duplicates)
+        self._only_early(f"adding the mutator '{found.decorator_name}'")
+        if any(type(mutator) is found for mutator in flow_mutators(flow)):
+            if not self._replaces(found.decorator_name, duplicates):
+                return None
+            raise MetaflowException(f"'{found.decorator_name}' cannot be replaced: mutators are at work already")
+        made = found.make(args, kwargs, caller(1))
+        made._flowc_static, made._flowc_by = self._static, self._by
+        made.external_init()
+        self._preparation.own_decorators()
+        return add(flow, made) and made
+
+    def _add_builtin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], duplicates: int) -> Any:
+        if args:
+            raise MetaflowException(f"@{name} takes its arguments by name: give them as deco_kwargs")
+        flow = self._preparation.flow
+        self._preparation.own_decorators()
+        present = [applied for applied in self._preparation.flow_decorators() if applied.name == name]
+        if present and not FLOW_DECORATORS[name].several:
+            if not self._replaces(name, duplicates):
+                return None
+            self._drop(present)
+        applied = Applied(name, (), kwargs, *caller(2), by=self._by)
+        setattr(flow, ATTRIBUTE, (*applied_to(flow), applied))
+        return applied
+
+    def remove_decorator(
+        self,
+        deco_name: str,
+        deco_args: Sequence[Any] | None = None,
+        deco_kwargs: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Remove the decorators of that name; with arguments, only those with exactly these. Only in `pre_mutate`.
+
+        Mutators stay: they are at work already. Returns whether there were any.
+        """
+        self._only_early(f"removing the decorator '{deco_name}'")
+        if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:
+            raise MetaflowException(f"the mutator '{deco_name}' cannot be removed: it is at work already")
+        everything = deco_args is None and deco_kwargs is None
+        wanted = [*(deco_args or ())], {**(deco_kwargs or {})}
+        found = [
+            applied
+            for applied in self._preparation.flow_decorators()
+            if named(deco_name, applied.name, full_name(applied.name, FLOW_DECORATORS))
+            and (everything or ([*applied.args], attributes(applied, FLOW_DECORATORS)) == wanted)
+        ]
+        self._drop(found)
+        return bool(found)
+
+    def _drop(self, dropped: Sequence[Applied]) -> None:
+        flow = self._preparation.flow
+        self._preparation.own_decorators()
+        own = applied_to(flow)
+        for applied in dropped:
+            if applied not in own:
+                raise MetaflowException(f"@{applied.name} stands above a base of '{flow.__name__}': change it there")
+        setattr(flow, ATTRIBUTE, tuple(applied for applied in own if applied not in dropped))
+
+    def _find(self, name: str) -> str | UserDecoratorMeta:
+        known = supported(FLOW_DECORATORS)
+        if name in known:
+            return name
+        own = known_classes(FlowMutator)
+        found = matching(name, own)
+        if found is None:
+            raise UnknownFlowDecoratorException(name, [*known, *(short_name(cls, FlowMutator) for cls in own)])
+        return found
+
+    def _is_own(self, value: object) -> bool:
+        return isinstance(value, type) and issubclass(value, FlowMutator)
+
+    def _duplicate(self, name: str) -> Exception:
+        return DuplicateFlowDecoratorException(name)
+
+
+def _is_config(value: object) -> bool:
+    import sys
+
+    configs = sys.modules.get("metaflow.user_configs.config_parameters")
+    return configs is not None and isinstance(value, configs.Config)
