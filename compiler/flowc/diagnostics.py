@@ -61,6 +61,7 @@ BAD_POLICY: Final = "bad-policy"
 DUPLICATE_DECORATOR: Final = "duplicate-decorator"
 MISPLACED_DECORATOR: Final = "misplaced-decorator"
 CATCH_ON_FOREACH: Final = "catch-on-foreach"
+MUTATOR_FAILED: Final = "mutator-failed"
 # parameters
 BAD_PARAMETER: Final = "bad-parameter"
 BAD_DEFAULT: Final = "bad-default"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -113,6 +113,10 @@ class Reader:
             elif not kind.accepts(value):
                 message = f"@{applied.name}: {name} is {kind.words}, not {shown(value)}"
                 self.fault(codes.BAD_ARGUMENT, message, span, kind.hint)
+        if applied.by:
+            place = f" in {applied.file.rpartition('/')[2]}:{applied.line}" if applied.line else ""
+            note = f"@{applied.name} was added by {applied.by}{place}"
+            self.faults[before:] = [replace(fault, note=note) for fault in self.faults[before:]]
         return dict(applied.kwargs) if len(self.faults) == before else None
 
     def fault(self, code: str, message: str, span: Span, hint: str | None) -> None:
@@ -120,7 +124,7 @@ class Reader:
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
         """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
-        node = self._node(applied)
+        node = None if applied.by else self._node(applied)
         if node is None:
             return self.source.header(self.tree)
         if argument is not None and isinstance(node, ast.Call):

@@ -18,6 +18,7 @@ from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import check_misplaced, policies
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
+from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import check_shadowed, read_parameters
 from flowc.frontend.schedule import read_schedule
@@ -158,9 +159,13 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 
 def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package) -> Loaded:
     from metaflow import FlowSpec
+    from metaflow.user_decorators._errors import PreparationError
 
     faults: list[Diagnostic] = []
-    cls._flowc_prepare({})
+    try:
+        cls._flowc_prepare({})
+    except PreparationError as error:
+        return Loaded(package=package, cls=cls, diagnostics=(mutator_fault(error, sources),))
     where, tree, home = _place_of(cls, source, sources)
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)

@@ -1,4 +1,4 @@
-"""Metaflow's own decorators as mutators see them: their full names, and the arguments that they have if none is given."""
+"""Metaflow's own decorators as mutators see them: their full names, and the arguments that nobody gave them."""
 
 from __future__ import annotations
 

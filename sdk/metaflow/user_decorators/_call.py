@@ -21,7 +21,8 @@ def call_wrapped(flow: FlowSpec, step: str, arguments: tuple[Any, ...]) -> Mappi
     """
     method: Any = getattr(type(flow), step)
     entered: list[UserStepDecorator] = []
-    run, implied = method, None
+    run: Any = method
+    implied: Mapping[str, Any] | None = None
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):
             continue

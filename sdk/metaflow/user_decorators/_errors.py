@@ -10,13 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def _suggest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # only once there is a fault
+
+    close = get_close_matches(name, sorted(known), n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"there are {', '.join(sorted(known))}; one of your own is named with its module"
+
+
 class UnknownStepDecoratorException(MetaflowException):
     """No step decorator has that name."""
 
     headline = "Unknown step decorator"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no step decorator '{name}'; there are {', '.join(sorted(known))}")
+        super().__init__(f"there is no step decorator '{name}'; {_suggest(name, known)}")
 
 
 class UnknownFlowDecoratorException(MetaflowException):
@@ -25,7 +34,7 @@ class UnknownFlowDecoratorException(MetaflowException):
     headline = "Unknown flow decorator"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no flow decorator '{name}'; there are {', '.join(sorted(known))}")
+        super().__init__(f"there is no flow decorator '{name}'; {_suggest(name, known)}")
 
 
 class DuplicateStepDecoratorException(MetaflowException):

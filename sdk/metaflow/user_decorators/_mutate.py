@@ -14,11 +14,11 @@ from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.user_decorators._builtin import STEP_DECORATORS, supported
 from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 from metaflow.user_decorators._spec import find_user_decorator, parse_spec
-from metaflow.user_decorators.common import USER, add, is_step, known_classes, short_name, user_decorators
+from metaflow.user_decorators.common import USER, add, is_step, user_decorators
 from metaflow.user_decorators.mutable_flow import MutableFlow
 from metaflow.user_decorators.mutable_step import MutableStep
 from metaflow.user_decorators.user_flow_decorator import FlowMutator, flow_mutators
-from metaflow.user_decorators.user_step_decorator import StepMutator, UserStepDecoratorBase
+from metaflow.user_decorators.user_step_decorator import StepMutator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -197,8 +197,7 @@ def _attach(preparation: Preparation, spec: str) -> None:
     builtin = name in supported(STEP_DECORATORS)
     cls = None if builtin else find_user_decorator(name)
     if not builtin and cls is None:
-        own = [short_name(known, UserStepDecoratorBase) for known in known_classes(UserStepDecoratorBase)]
-        raise UnknownStepDecoratorException(name, [*supported(STEP_DECORATORS), *own])
+        raise UnknownStepDecoratorException(name, supported(STEP_DECORATORS))
     for step in preparation.step_names():
         function = preparation.own_step(step)
         if cls is None:

@@ -55,7 +55,7 @@ class UserDecoratorMeta(type):
     @property
     def decorator_name(cls) -> str:
         """Its full name: `my_module.my_decorator`."""
-        return f"{cls.__module__}.{cls.__qualname__}"
+        return full_name(cls)
 
 
 class UserDecorator(metaclass=UserDecoratorMeta):
@@ -75,7 +75,7 @@ class UserDecorator(metaclass=UserDecoratorMeta):
     @property
     def decorator_name(self) -> str:
         """Its full name: `my_module.my_decorator`."""
-        return type(self).decorator_name
+        return full_name(type(self))
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments that it was applied with."""
@@ -122,23 +122,28 @@ def add(target: Any, decorator: UserDecorator) -> Any:
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
-def known_classes(base: type) -> list[UserDecoratorMeta]:
+def full_name(cls: type) -> str:
+    """A class with its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def known_classes(base: type) -> list[type]:
     """Every class of that kind that a program has defined so far."""
     return [cls for cls in _classes if issubclass(cls, base) and not cls.__module__.startswith("metaflow.")]
 
 
-def short_name(cls: UserDecoratorMeta, kind: type) -> str:
+def short_name(cls: type, kind: type) -> str:
     """The shortest end of its full name that is its own."""
-    parts = cls.decorator_name.split(".")
-    others = {other.decorator_name for other in known_classes(kind)} - {cls.decorator_name}
+    parts = full_name(cls).split(".")
+    others = {full_name(other) for other in known_classes(kind)} - {full_name(cls)}
     for start in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[start:])
         if not any(f".{other}".endswith(f".{name}") for other in others):
             return name
-    return cls.decorator_name
+    return full_name(cls)
 
 
-def matching(name: str, classes: Iterable[UserDecoratorMeta]) -> UserDecoratorMeta | None:
-    """The last class whose full name ends in `name`: a file that was loaded again has defined its classes again."""
-    found = [cls for cls in classes if f".{cls.decorator_name}".endswith(f".{name}")]
+def matching(name: str, classes: Iterable[type]) -> Any:
+    """The last class whose full name ends in `name`, or None: a file that was loaded again has defined its classes again."""
+    found = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return found[-1] if found else None

@@ -79,7 +79,7 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter of that name, which is the command line's. Only in `pre_mutate`. Whether there was one."""
+        """Remove the parameter that the command line knows by that name. Only in `pre_mutate`. Whether there was one."""
         self._only_early(f"removing the parameter '{parameter_name}'")
         found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
         for attribute in found:
@@ -177,10 +177,9 @@ class MutableFlow(Mutable):
         known = supported(FLOW_DECORATORS)
         if name in known:
             return name
-        own = known_classes(FlowMutator)
-        found = matching(name, own)
+        found = matching(name, known_classes(FlowMutator))
         if found is None:
-            raise UnknownFlowDecoratorException(name, [*known, *(short_name(cls, FlowMutator) for cls in own)])
+            raise UnknownFlowDecoratorException(name, known)
         return found
 
     def _is_own(self, value: object) -> bool:

@@ -10,7 +10,7 @@ from metaflow.user_decorators._builtin import STEP_DECORATORS, attributes, full_
 from metaflow.user_decorators._errors import DuplicateStepDecoratorException, UnknownStepDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators._spec import find_user_decorator
-from metaflow.user_decorators.common import USER, add, known_classes, short_name, user_decorators
+from metaflow.user_decorators.common import USER, add, short_name, user_decorators
 from metaflow.user_decorators.user_step_decorator import StepMutator, UserStepDecorator, UserStepDecoratorBase
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ class MutableStep(Mutable):
             return name
         found = find_user_decorator(name)
         if found is None:
-            own = [short_name(cls, UserStepDecoratorBase) for cls in known_classes(UserStepDecoratorBase)]
-            raise UnknownStepDecoratorException(name, [*known, *own])
+            raise UnknownStepDecoratorException(name, known)
         return found
 
     def _is_own(self, value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Decorators of steps: `@user_step_decorator` and `UserStepDecorator` wrap the code, a `StepMutator` changes the step."""
+"""Decorators of steps: `@user_step_decorator` and `UserStepDecorator` wrap the code, `StepMutator` changes the step."""
 
 from __future__ import annotations
 
