@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef
+    from metaflow.decorators import Applied
 
 __all__ = ["FlowSpec"]
 
@@ -39,7 +40,7 @@ class FlowSpec:
     # -- for the front end and the runtime
 
     @classmethod
-    def _flowc_prepare(cls, configs: Mapping[str, Any], with_decorators: Sequence[str] = ()) -> None:
+    def _flowc_prepare(cls, configs: Mapping[str, Any], with_decorators: Sequence[Applied] = ()) -> None:
         """Bring the class to its final form: give its configs their values, then let its mutators change it.
 
         Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
@@ -47,8 +48,9 @@ class FlowSpec:
         """
         # Only a program that has decorators or mutators of its own has loaded that module.
         if with_decorators or "metaflow.user_decorators.common" in sys.modules:
-            from metaflow.user_decorators._mutate import mutate
+            from metaflow.user_decorators._mutate import mutate, restore
 
+            restore(cls)  # before configs are bound: they are bound to what was written
             mutate(cls, with_decorators)
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:

@@ -31,7 +31,7 @@ def call_wrapped(flow: FlowSpec, step: str, arguments: tuple[Any, ...]) -> Mappi
         entered.append(wrapper)
         skip = wrapper.skip_step
         if skip is not False:
-            run, implied = None, dict(skip) if isinstance(skip, Mapping) else {}
+            run, implied = None, _next_arguments(skip)
             break
         if replacement is not None:
             run, implied = replacement, {}
@@ -46,10 +46,14 @@ def call_wrapped(flow: FlowSpec, step: str, arguments: tuple[Any, ...]) -> Mappi
         before = failure
         failure, given = _after(wrapper, step, flow, failure)
         if given is not None or (before is not None and failure is None):
-            implied = given or implied or {}
+            implied = _next_arguments(given) or implied or {}
     if failure is not None:
         raise failure
     return implied
+
+
+def _next_arguments(given: object) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None} if isinstance(given, Mapping) else {}
 
 
 def _after(

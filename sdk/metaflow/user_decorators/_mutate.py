@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.user_decorators._builtin import STEP_DECORATORS, supported
 from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
-from metaflow.user_decorators._spec import find_user_decorator, parse_spec
+from metaflow.user_decorators._spec import find_user_decorator
 from metaflow.user_decorators.common import USER, add, is_step, user_decorators
 from metaflow.user_decorators.mutable_flow import MutableFlow
 from metaflow.user_decorators.mutable_step import MutableStep
@@ -48,12 +48,7 @@ class Preparation:
     def __init__(self, flow: type[FlowSpec]) -> None:
         self.flow = flow
         self._own: set[str] = set()
-        for name, value in vars(flow).get(_WRITTEN, {}).items():
-            if value is not _MISSING:
-                setattr(flow, name, value)
-            elif name in vars(flow):
-                delattr(flow, name)
-        setattr(flow, _WRITTEN, {})
+        restore(flow)
 
     # -- reading
 
@@ -127,10 +122,22 @@ class Preparation:
         return MutableStep(self, name, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
-def mutate(flow: type[FlowSpec], with_decorators: Sequence[str] = ()) -> None:
-    """Bring the class to its final form; `with_decorators` are those of the command line, as text.
+def restore(flow: type[FlowSpec]) -> None:
+    """Undo an earlier preparation: the class is as it was written."""
+    for name, value in vars(flow).get(_WRITTEN, {}).items():
+        if value is not _MISSING:
+            setattr(flow, name, value)
+        elif name in vars(flow):
+            delattr(flow, name)
+    setattr(flow, _WRITTEN, {})
 
-    Raises PreparationError where a mutator or an `init` fails.
+
+def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> None:
+    """Let the mutators change the class; the decorators of the command line are put on every step that lacks them.
+
+    Raises:
+        PreparationError: a mutator or an `init` fails.
+        UnknownStepDecoratorException: there is no such decorator to put on the steps.
     """
     preparation = Preparation(flow)
     mutators: list[Any] = []
@@ -146,8 +153,8 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[str] = ()) -> None:
         while (mutator := _next(_mutators_of(preparation, name), done)) is not None:
             with _told(mutator, "pre_mutate"):
                 mutator.pre_mutate(preparation.as_step(name, mutator, early=True))
-    for spec in with_decorators:
-        _attach(preparation, spec)
+    for asked in with_decorators:
+        _attach(preparation, asked)
     for mutator in mutators:
         with _told(mutator, "mutate"):
             mutator.mutate(preparation.as_flow(mutator, early=False))
@@ -181,7 +188,9 @@ def _told(decorator: UserDecorator, hook: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise PreparationError(f"{hook} of @{decorator.decorator_name}", *decorator._flowc_place) from error
+        raise PreparationError(
+            f"{hook} of @{decorator.decorator_name}", decorator._flowc_applied.file, decorator._flowc_applied.line
+        ) from error
 
 
 def _check_package(decorator: UserDecorator) -> None:
@@ -191,21 +200,19 @@ def _check_package(decorator: UserDecorator) -> None:
             raise NotImplementedError("flowc packs the directory of the flow's file; put the files there")
 
 
-def _attach(preparation: Preparation, spec: str) -> None:
+def _attach(preparation: Preparation, asked: Applied) -> None:
     """Put a decorator of the command line on every step that has not got it."""
-    name, kwargs = parse_spec(spec)
-    builtin = name in supported(STEP_DECORATORS)
-    cls = None if builtin else find_user_decorator(name)
+    builtin = asked.name in supported(STEP_DECORATORS)
+    cls = None if builtin else find_user_decorator(asked.name)
     if not builtin and cls is None:
-        raise UnknownStepDecoratorException(name, supported(STEP_DECORATORS))
+        raise UnknownStepDecoratorException(asked.name, supported(STEP_DECORATORS))
     for step in preparation.step_names():
         function = preparation.own_step(step)
         if cls is None:
-            if STEP_DECORATORS[name].several or all(applied.name != name for applied in applied_to(function)):
-                applied = Applied(name, (), dict(kwargs), "--with", 0, by=f"--with {spec}")
-                setattr(function, ATTRIBUTE, (*applied_to(function), applied))
+            if STEP_DECORATORS[asked.name].several or all(one.name != asked.name for one in applied_to(function)):
+                setattr(function, ATTRIBUTE, (*applied_to(function), asked))
         elif not any(type(user) is cls for user in user_decorators(function)):
-            made = cls.make((), dict(kwargs), ("--with", 0))
+            made = cls.make(asked.args, asked.kwargs, (asked.file, asked.line))
             made._flowc_static = False
             with _told(made, "init"):
                 made.external_init()

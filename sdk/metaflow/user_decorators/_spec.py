@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators.common import known_classes, matching
 from metaflow.user_decorators.user_step_decorator import UserStepDecoratorBase
-
-if TYPE_CHECKING:
-    from metaflow.user_decorators.common import UserDecoratorMeta
 
 _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 
@@ -33,7 +30,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     return name.strip(), arguments
 
 
-def find_user_decorator(name: str) -> UserDecoratorMeta | None:
+def find_user_decorator(name: str) -> Any:
     """The decorator or mutator of steps that is called so: one that is defined already, or `module.name`, imported.
 
     None where there is none of that name; raises MetaflowException where its module cannot be imported.

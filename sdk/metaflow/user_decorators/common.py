@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from metaflow.decorators import USER_ATTRIBUTE as USER
-from metaflow.decorators import applied_to
+from metaflow.decorators import Applied, applied_to
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class UserDecoratorMeta(type):
         """An instance, with the place in the source that asked for it."""
         cls._check_arguments(args)
         made = super().__call__(*args, **kwargs)
-        made._flowc_arguments = args, kwargs
-        made._flowc_place = place
+        made._flowc_applied = Applied(cls.__name__, args, kwargs, *place)
         return made
 
     def _decorates(cls, value: object) -> bool:
@@ -61,10 +60,9 @@ class UserDecoratorMeta(type):
 class UserDecorator(metaclass=UserDecoratorMeta):
     """Base of all of them."""
 
-    _flowc_arguments: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
-    _flowc_place: tuple[str, int] = ("?", 0)
+    _flowc_applied: Applied  # its arguments, where a config's value is put in, and its place
+    _flowc_kind = "UserDecorator"
     _flowc_static = True  # written in the flow's source, or added by what is
-    _flowc_by: str | None = None  # the mutator that added it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """The arguments go to `init`, once the flow's configs have their values."""
@@ -79,8 +77,7 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments that it was applied with."""
-        args, kwargs = self._flowc_arguments
-        return [resolved(value) for value in args], {name: resolved(value) for name, value in kwargs.items()}
+        return [*self._flowc_applied.args], {**self._flowc_applied.kwargs}
 
     def external_init(self) -> None:
         """Call `init` with the arguments. Raises MetaflowException where there are some and nothing takes them."""
@@ -93,13 +90,7 @@ class UserDecorator(metaclass=UserDecoratorMeta):
         self.init(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"{type(self).__mro__[1].__name__}({self.decorator_name})"
-
-
-def resolved(value: Any) -> Any:
-    """A value that stands for one of a config's, as that; any other as it is."""
-    configs = sys.modules.get("metaflow.user_configs.config_parameters")
-    return value if configs is None else configs.resolve_delayed_evaluator(value)
+        return f"{self._flowc_kind}({self.decorator_name})"
 
 
 def is_step(value: object) -> bool:
@@ -144,6 +135,6 @@ def short_name(cls: type, kind: type) -> str:
 
 
 def matching(name: str, classes: Iterable[type]) -> Any:
-    """The last class whose full name ends in `name`, or None: a file that was loaded again has defined its classes again."""
+    """The last class whose full name ends in `name`, or None. A file loaded again has defined its own again."""
     found = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return found[-1] if found else None

@@ -10,7 +10,7 @@ from metaflow.parameters import Parameter
 from metaflow.user_decorators._builtin import FLOW_DECORATORS, attributes, full_name, supported
 from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
-from metaflow.user_decorators.common import add, known_classes, matching, resolved, short_name
+from metaflow.user_decorators.common import add, known_classes, matching, short_name
 from metaflow.user_decorators.mutable_step import MutableStep
 from metaflow.user_decorators.user_flow_decorator import FlowMutator, flow_mutators
 
@@ -55,7 +55,7 @@ class MutableFlow(Mutable):
         flow = self._preparation.flow
         if not hasattr(flow, name):
             raise AttributeError(f"flow '{flow.__name__}' has no attribute '{name}'", name=name, obj=self)
-        return resolved(getattr(flow, name))
+        return getattr(flow, name)
 
     def _step(self, name: str) -> MutableStep:
         return MutableStep(self._preparation, name, early=self._early, by=self._by, static=self._static)
@@ -79,7 +79,7 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter that the command line knows by that name. Only in `pre_mutate`. Whether there was one."""
+        """Remove the parameter that the command line calls so. Only in `pre_mutate`. Whether there was one."""
         self._only_early(f"removing the parameter '{parameter_name}'")
         found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
         for attribute in found:
@@ -121,7 +121,7 @@ class MutableFlow(Mutable):
                 return None
             raise MetaflowException(f"'{found.decorator_name}' cannot be replaced: mutators are at work already")
         made = found.make(args, kwargs, caller(1))
-        made._flowc_static, made._flowc_by = self._static, self._by
+        made._flowc_static, made._flowc_applied.by = self._static, self._by
         made.external_init()
         self._preparation.own_decorators()
         return add(flow, made) and made
@@ -173,7 +173,7 @@ class MutableFlow(Mutable):
                 raise MetaflowException(f"@{applied.name} stands above a base of '{flow.__name__}': change it there")
         setattr(flow, ATTRIBUTE, tuple(applied for applied in own if applied not in dropped))
 
-    def _find(self, name: str) -> str | UserDecoratorMeta:
+    def _find(self, name: str) -> Any:
         known = supported(FLOW_DECORATORS)
         if name in known:
             return name

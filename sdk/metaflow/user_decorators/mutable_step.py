@@ -78,7 +78,7 @@ class MutableStep(Mutable):
                 return None
             self._keep(lambda user: type(user) is not found)
         made = found.make(args, kwargs, caller(1))
-        made._flowc_static, made._flowc_by = self._static, self._by
+        made._flowc_static, made._flowc_applied.by = self._static, self._by
         made.external_init()
         add(self._function(), made)
         return made
@@ -134,7 +134,7 @@ class MutableStep(Mutable):
         function = self._function()
         setattr(function, USER, tuple(user for user in user_decorators(function) if wanted(user)))
 
-    def _find(self, name: str) -> str | UserDecoratorMeta:
+    def _find(self, name: str) -> Any:
         known = supported(STEP_DECORATORS)
         if name in known:
             return name

@@ -33,6 +33,8 @@ class FlowMutator(UserDecorator, metaclass=_OfFlows):
     What derives from the decorated class is changed too; the mutators of bases come first.
     """
 
+    _flowc_kind = "FlowMutator"
+
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
         """Called once the configs have their values. Only here can parameters and decorators of the flow change."""
 

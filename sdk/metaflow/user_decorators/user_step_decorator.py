@@ -49,6 +49,7 @@ class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
     `self.next` beside the steps.
     """
 
+    _flowc_kind = "UserStepDecorator"
     skip_step: bool | Mapping[str, Any] = False
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
@@ -68,6 +69,8 @@ class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
 
 class StepMutator(UserStepDecoratorBase):
     """Derive from it to add decorators to a step, or to remove some, before the flow is compiled or run."""
+
+    _flowc_kind = "StepMutator"
 
     def pre_mutate(self, mutable_step: MutableStep) -> None:
         """Called once the configs have their values. Only here can other step mutators be added."""
@@ -93,14 +96,14 @@ class GeneratorDecorator(UserStepDecorator):
         try:
             said = next(self._flowc_running)
         except StopIteration:
-            raise MetaflowException(f"@{type(self).__name__} did not yield: the step runs at its `yield`") from None
+            raise MetaflowException(f"{self._flowc_who()} did not yield: the step runs at its `yield`") from None
         if isinstance(said, dict):
             self.skip_step = said
         elif callable(said):
             return said  # type: ignore[no-any-return]  # what it takes is seen when it is called
         elif said:
             raise MetaflowException(
-                f"@{type(self).__name__} yielded {said!r}; yield nothing, a function to run instead of the step, "
+                f"{self._flowc_who()} yielded {said!r}; yield nothing, a function to run instead of the step, "
                 "or a dictionary to skip it"
             )
         return None
@@ -113,7 +116,11 @@ class GeneratorDecorator(UserStepDecorator):
                 self._flowc_running.throw(exception)
         except StopIteration as stop:
             return stop.value
-        raise MetaflowException(f"@{type(self).__name__} yielded twice; a step runs once, at the first `yield`")
+        raise MetaflowException(f"{self._flowc_who()} yielded twice; a step runs once, at the first `yield`")
+
+    def _flowc_who(self) -> str:
+        code = self._flowc_function.__code__
+        return f"@{type(self).__name__} ({code.co_filename.rpartition('/')[2]}:{code.co_firstlineno})"
 
 
 class UserDecoratorFunction(Protocol):
