@@ -1,4 +1,4 @@
-"""What decorators and mutators raise; `metaflow.decorators` has the public names."""
+"""What adding and preparing decorators raises."""
 
 from __future__ import annotations
 
