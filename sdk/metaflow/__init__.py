@@ -6,15 +6,24 @@ import.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+from metaflow import _extensions
+
+_extensions.begin()  # before all else: an extension may ask for that
 
 from metaflow.current import current
 from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
 from metaflow.flowspec import FlowSpec
+from metaflow.metaflow_version import API_VERSION
 from metaflow.parameters import JSONType, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from metaflow.metaflow_profile import profile
+    from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
 
 __all__ = [
     "FlowSpec",
@@ -23,6 +32,9 @@ __all__ = [
     "catch",
     "current",
     "environment",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
     "resources",
     "retry",
     "schedule",
@@ -31,7 +43,13 @@ __all__ = [
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
-_LAZY: Mapping[str, str] = {}
+_LAZY: Mapping[str, str] = {
+    "parallel_imap_unordered": "metaflow.multicore_utils",
+    "parallel_map": "metaflow.multicore_utils",
+    "profile": "metaflow.metaflow_profile",
+}
+
+__version__ = API_VERSION
 
 
 def __getattr__(name: str) -> Any:
@@ -40,8 +58,14 @@ def __getattr__(name: str) -> Any:
 
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
+    if name in _extensions.decorators:
+        value = globals()[name] = _extensions.make_decorator(name)
+        return value
     from metaflow._unsupported import UNSUPPORTED
 
-    if name in UNSUPPORTED:
-        raise ImportError(f"'{name}' of Metaflow is not supported by this version of flowc; see docs/errors.md")
+    if hint := UNSUPPORTED.get(name):
+        raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
     raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+
+
+_extensions.complete(sys.modules[__name__])
