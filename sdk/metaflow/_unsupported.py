@@ -119,7 +119,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "mflog": "`flowc logs` prints the logs",
     "monitor": "measure in the step's own code; `flowc runs` knows how long tasks took",
     "package": "`flowc.package` is what packs a flow's code",
-    "plugins": LATER,
     "plugins.airflow": _ARGO,
     "plugins.argo": f"{_ARGO}; its manifests are Hera's and plain YAML",
     "plugins.aws": "flowc runs on Kubernetes and on this machine; call AWS with boto3",

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from flowc_runtime.errors import FlowcError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,7 +21,7 @@ PACKAGE = "metaflow_extensions"
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
-class ExtensionError(ImportError):
+class ExtensionError(ImportError, FlowcError):
     """An extension that cannot be loaded; the message names it."""
 
 
