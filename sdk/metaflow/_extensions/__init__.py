@@ -53,10 +53,7 @@ def begin() -> None:
     if roots == _known:
         return
     _known = roots
-    found = discover.find(roots)
-    if len({extension.module.split(".")[1] for extension in found}) > 1:
-        found = discover.by_distribution(found)
-    _found = found
+    _found = discover.find(roots)
     for extension in _of("toplevel"):
         if name := getattr(_load(extension.module, extension), "module_overrides", None):
             _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
@@ -103,9 +100,14 @@ def config() -> dict[str, Any]:
     return values
 
 
-def organisations() -> tuple[str, ...]:
-    """The names of all extensions."""
-    return tuple(dict.fromkeys(extension.org for extension in _found))
+def roots() -> tuple[str, ...]:
+    """The directories of the namespace `metaflow_extensions`; none where there is no extension."""
+    return _known
+
+
+def order() -> list[str]:
+    """The modules of extensions in the order in which they count, where there are several."""
+    return [extension.module for extension in _found] if len(_found) > 1 else []
 
 
 def _of(point: str) -> Iterator[Extension]:

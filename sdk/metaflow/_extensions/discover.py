@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 PACKAGE = "metaflow_extensions"
+ORDER = "mfextorder.txt"
+"""A file beside the extensions that says in which order they count: a code package has lost what said so before."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
@@ -41,7 +43,15 @@ def find(roots: Sequence[str]) -> list[Extension]:
             for point in POINTS:
                 for module in _modules(os.path.join(root, org, point), f"{PACKAGE}.{org}.{point}"):
                     found.setdefault(module, Extension(org, point, module))
-    return list(found.values())
+    extensions = list(found.values())
+    if len({extension.org for extension in extensions}) < 2:
+        return extensions
+    for root in roots:
+        if os.path.isfile(file := os.path.join(root, ORDER)):
+            with open(file, encoding="utf-8") as opened:
+                rank = {module: number for number, module in enumerate(opened.read().split("\n"))}
+            return sorted(extensions, key=lambda extension: rank.get(extension.module, len(rank)))
+    return _by_distribution(extensions)
 
 
 def _directories(root: str) -> Iterator[str]:
@@ -70,7 +80,7 @@ def _ordered(roots: Sequence[str]) -> list[str]:
     return [*installed, *(root for root in unique if root not in installed)]
 
 
-def by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
+def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     """The same, with extensions of installed distributions in the order of their dependencies.
 
     Reads the metadata of everything installed, so it is called only where there is more than one extension.
