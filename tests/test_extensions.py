@@ -51,7 +51,10 @@ def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> 
         """,
     )
     project.write(f"{home}/tools.py", "NAME = __name__\n")
-    project.write(f"{home}/config/{form}.py", 'KUBERNETES_NAMESPACE = "acme"\nACME_URL = "https://acme"\nDEBUG_OPTIONS = ["acme"]\n')
+    project.write(
+        f"{home}/config/{form}.py",
+        'KUBERNETES_NAMESPACE = "acme"\nACME_URL = "https://acme"\nDEBUG_OPTIONS = ["acme"]\n',
+    )
     project.write(
         f"{home}/exceptions/{form}.py",
         """
@@ -94,7 +97,9 @@ def test_an_extension_adds_names_settings_exceptions_and_modules(project: Projec
 
 def test_a_module_that_is_replaced_stays_importable(project: Project) -> None:
     path = acme(project)
-    code = "import metaflow.plugins.frameworks as f, metaflow.plugins.frameworks._orig as o; print(f.__file__, o.__file__)"
+    code = (
+        "import metaflow.plugins.frameworks as f, metaflow.plugins.frameworks._orig as o; print(f.__file__, o.__file__)"
+    )
     new, old = python(project, path, code).split()
     assert new == f"{path}/metaflow_extensions/acme/plugins/frameworks/__init__.py"
     assert old.endswith("sdk/metaflow/plugins/frameworks/__init__.py")
@@ -172,7 +177,9 @@ def test_a_broken_extension_is_named(project: Project, point: str) -> None:
     done = project.flowc("check", "flow.py")
     assert done.code != 0
     module = f"metaflow_extensions.acme.{point.replace('/', '.')}"
-    message = f"the extension 'acme' of metaflow is broken: importing {module} failed: ZeroDivisionError: division by zero"
+    message = (
+        f"the extension 'acme' of metaflow is broken: importing {module} failed: ZeroDivisionError: division by zero"
+    )
     assert message in done.out + done.err
     assert "Traceback" not in done.err
 
@@ -180,14 +187,18 @@ def test_a_broken_extension_is_named(project: Project, point: str) -> None:
 def test_a_plain_package_is_refused(project: Project) -> None:
     path = acme(project)
     project.write("lib/metaflow_extensions/__init__.py", "")
-    done = project.python("-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    done = project.python(
+        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
     assert "makes metaflow_extensions a plain package, which hides all others: remove that file" in done.err
 
 
 def test_two_files_for_one_point_are_refused(project: Project) -> None:
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/config/__init__.py", "")
-    done = project.python("-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    done = project.python(
+        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
     assert "has several files that configure it" in done.err
 
 

@@ -9,10 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions
-
-_extensions.begin()  # before all else: an extension may ask for that
-
+from metaflow import _extensions  # first: an extension may want to be imported before all else
 from metaflow.current import current
 from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
 from metaflow.flowspec import FlowSpec
@@ -52,20 +49,22 @@ _LAZY: Mapping[str, str] = {
 __version__ = API_VERSION
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
+if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
-        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-        return value
-    if name in _extensions.decorators:
-        value = globals()[name] = _extensions.make_decorator(name)
-        return value
-    from metaflow._unsupported import UNSUPPORTED
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            from importlib import import_module
 
-    if hint := UNSUPPORTED.get(name):
-        raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
-    raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+            value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+            return value
+        if name in _extensions.decorators:
+            value = globals()[name] = _extensions.make_decorator(name)
+            return value
+        from metaflow._unsupported import UNSUPPORTED
+
+        if hint := UNSUPPORTED.get(name):
+            raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
+        raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
 
 
 _extensions.complete(sys.modules[__name__])

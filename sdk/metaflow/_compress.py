@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["compress_list", "decompress_list"]
+__all__ = ["compress_list", "decompress_list", "longest_common_prefix"]
 
 
 def compress_list(
@@ -24,7 +24,7 @@ def compress_list(
         from metaflow.exception import MetaflowInternalError
 
         raise MetaflowInternalError(f"Item '{bad[0]}' includes a delimiter character so it can't be compressed")
-    prefix = os.path.commonprefix(list(lst)) if len(lst) > 1 else ""
+    prefix = longest_common_prefix(lst) if len(lst) > 1 else ""
     short = f"{prefix}{rangedelim}{separator.join(item[len(prefix) :] for item in lst)}" if prefix else ""
     plain = separator.join(lst)
     text = short if short and len(short) <= len(plain) else plain
@@ -46,3 +46,9 @@ def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zl
         text = zlib.decompress(b64decode(text[len(zlibmarker) :])).decode("utf-8")
     prefix, mark, rest = text.partition(rangedelim)
     return [prefix + item for item in rest.split(separator)] if mark else text.split(separator)
+
+
+def longest_common_prefix(lst: Sequence[str]) -> str:
+    """What all strings begin with."""
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*lst, strict=False))
+    return "".join(column[0] for column in columns)

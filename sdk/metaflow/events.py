@@ -96,7 +96,7 @@ def _when(event: MetaflowEvent) -> float:
 
 def _run_of(event: MetaflowEvent) -> Any:
     """The client's object of the run whose end an event is."""
-    from metaflow import Run
+    from importlib import import_module
 
     # An event's id may name a task of the run; somebody else's run may have been the trigger.
-    return Run("/".join(event.id.split("/")[:2]), _namespace_check=False)
+    return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

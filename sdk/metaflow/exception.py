@@ -39,7 +39,7 @@ METAFLOW_EXIT_ALLOW_RETRY = 203
 
 
 class MetaflowException(Exception):
-    """Base of what the API raises. `headline` is a title for a person; `line_no` and `source_file` say where, if known."""
+    """Base of what the API raises. `headline` is a title for people; `line_no` and `source_file` say where."""
 
     headline = "Flow failed"
 
@@ -143,7 +143,7 @@ class MetaflowUnknownUser(MetaflowException):
 
 
 class ParameterFieldFailed(MetaflowException):
-    """The function that gives a parameter's default, or another of its fields, has failed. Raise it where it is caught."""
+    """The function behind a parameter's default or other field has failed. Raise it where that is caught."""
 
     headline = "Parameter field failed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.state import OURS, STATE, TaskState
+from flowc_runtime.state import OURS, STATE, Inputs, TaskState
 from metaflow.exception import (
     MetaflowException,
     MissingInMergeArtifactsException,
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.codecs import ArtifactRef
 
-__all__ = ["FlowSpec"]
+__all__ = ["FlowSpec", "Inputs"]
 
 
 class FlowSpec:

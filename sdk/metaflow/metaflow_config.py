@@ -1,5 +1,7 @@
-"""Metaflow's settings, for programs that read them: `METAFLOW_<NAME>` in the environment, the user's configuration file,
-an extension's value, or the default, in this order of precedence but for extensions, which come first.
+"""Metaflow's settings, for programs that read them.
+
+A setting is what an extension says, else the variable `METAFLOW_<NAME>`, else the user's configuration file, else the
+default.
 
 The configuration file is `config.json` in METAFLOW_HOME (`~/.metaflowconfig`), or `config_<PROFILE>.json` with
 METAFLOW_PROFILE. The settings are read once, when this module is imported, as Metaflow does.

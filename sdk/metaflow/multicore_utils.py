@@ -69,7 +69,8 @@ def parallel_imap_unordered(
             if not running:
                 return
             for alive in connection.wait(list(running)):
-                done.append(_collect(running.pop(alive)))  # type: ignore[call-overload]
+                assert isinstance(alive, int)  # as they were given
+                done.append(_collect(running.pop(alive)))
             while done:
                 yield done.popleft()
     finally:  # the caller wants no more, or a call has failed

@@ -7,11 +7,10 @@ import shutil
 import tempfile
 from functools import cached_property
 from io import BytesIO
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from metaflow._compress import compress_list, decompress_list
+from metaflow._compress import compress_list, decompress_list, longest_common_prefix
 
 if TYPE_CHECKING:
     import tarfile
@@ -111,15 +110,11 @@ def all_equal(it: Iterable[Any]) -> bool:
     return all(item == items[0] for item in items)
 
 
-def longest_common_prefix(lst: Sequence[str]) -> str:
-    """What all strings begin with."""
-    columns = takewhile(all_equal, zip(*lst, strict=False))
-    return "".join(column[0] for column in columns)
-
-
 def to_camelcase(obj: Any) -> Any:
     """JSON with its keys in camelCase, made from snake_case."""
-    return _rename_keys(obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_"))))
+    return _rename_keys(
+        obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_")))
+    )
 
 
 def to_pascalcase(obj: Any) -> Any:

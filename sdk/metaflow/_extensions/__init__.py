@@ -2,10 +2,10 @@
 
 | point | what its module gives |
 |---|---|
-| `toplevel` | names two modules: `toplevel`, whose names become names of `metaflow`; `module_overrides`, imported first |
+| `toplevel` | names two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
 | `config` | settings of `metaflow.metaflow_config` |
 | `exceptions` | exceptions of `metaflow.exception` |
-| `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; other plugins are refused |
+| `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; others are told of |
 
 `__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that `metaflow` then has too, in the
 place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
@@ -209,3 +209,6 @@ def _aliases() -> AliasFinder:
 def aliases() -> Mapping[str, str]:
     """The modules of extensions that have a name below `metaflow`: that name → their own."""
     return _finder.aliases if _finder is not None else {}
+
+
+begin()  # now, since this is the first that metaflow imports

@@ -76,7 +76,9 @@ def _modules(directory: str, package: str) -> list[str]:
 def _ordered(roots: Sequence[str]) -> list[str]:
     """Directories of distributions by their dependencies, then all others as they come."""
     unique = list(dict.fromkeys(map(os.path.realpath, roots)))
-    installed = [root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")]
+    installed = [
+        root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")
+    ]
     return [*installed, *(root for root in unique if root not in installed)]
 
 
