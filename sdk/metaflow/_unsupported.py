@@ -15,6 +15,7 @@ _IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
 _ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
 _CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show what runs have left"
 _GANG = "start the framework in the step's own code, or use a framework that needs one machine"
+_TORCH = "write `@parallel`, and call metaflow.plugins.frameworks.pytorch.setup_torch_distributed() in the step"
 _FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
 _EXTENSION = "it belongs to an extension of Metaflow's; "
@@ -72,7 +73,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "pypi_base": _IMAGE,
     "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
     "pyproject_toml_parser": "read the file yourself, in a parser of your own",
-    "pytorch_parallel": _GANG,
+    "pytorch_parallel": _TORCH,
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "requirements_txt_parser": "read the file yourself, in a parser of your own",
     "Run": _CLIENT,
@@ -128,6 +129,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "plugins.cards": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
     "plugins.datastores": "the store's layout is flowc's own: `flowc dump` reads it",
     "plugins.datatools": "read and write objects with a client of your own, such as boto3 or obstore",
+    "plugins.frameworks.pytorch.PytorchParallelDecorator": _TORCH,
     "plugins.gcp": "flowc's store in Google Cloud is `--store gs://…`; call Google Cloud with its own library",
     "plugins.kubernetes": "write `@resources`; `flowc deploy` talks to the cluster",
     "plugins.metadata_providers": _CLIENT,

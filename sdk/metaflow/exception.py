@@ -19,6 +19,7 @@ __all__ = [
     "InvalidDecoratorAttribute",
     "MetaflowDataMissing",
     "MetaflowException",
+    "MetaflowExceptionWrapper",
     "MetaflowInternalError",
     "MetaflowInvalidPathspec",
     "MetaflowNamespaceMismatch",
@@ -57,7 +58,34 @@ class MetaflowException(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
 
-def _restore(cls: type[MetaflowException], args: tuple[Any, ...], state: dict[str, Any]) -> MetaflowException:
+class _Wrapping(type):
+    """`isinstance` of what `@catch` stored as well: the runtime, which knows nothing of this module, made that."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        from flowc_runtime.failures import Caught
+
+        return isinstance(instance, Caught) or type.__instancecheck__(cls, instance)
+
+
+class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
+    """An exception in words that outlive its class: its `type`, its text in `exception`, and its `stacktrace`."""
+
+    def __init__(self, exc: BaseException | None = None) -> None:
+        self.exception = str(exc) if exc is not None else None
+        self.type = f"{type(exc).__module__}.{type(exc).__qualname__}" if exc is not None else None
+        has_trace = exc is not None and exc.__traceback__ is not None
+        self.stacktrace = "".join(traceback.format_exception(exc)) if has_trace else None
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), (), self.__dict__)
+
+    def __str__(self) -> str:
+        return self.stacktrace or f"[no stacktrace]\n{self.type}: {self.exception}"
+
+    __repr__ = __str__
+
+
+def _restore(cls: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
     """A pickled exception again, whatever arguments its class asks for."""
     error = cls.__new__(cls, *args)
     error.__dict__.update(state)
