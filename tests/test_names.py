@@ -6,6 +6,7 @@ import datetime
 import io
 import os
 import pickle
+import sys
 import tarfile
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Module, what it has: a class, a function, a value.
 IMPORTABLE = [
     ("metaflow", "FlowSpec Parameter JSONType current step retry catch timeout resources environment schedule"),
+    ("metaflow", "conda_environment_yml_parser pyproject_toml_parser requirements_txt_parser yaml_parser"),
     ("metaflow", "parallel_map parallel_imap_unordered profile __version__"),
     ("metaflow._vendor", "click"),
     ("metaflow._vendor.click", "command option argument group Choice Path echo"),
@@ -69,7 +71,7 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
     metaflow = import_module("metaflow")
     if name in metaflow.__all__:
         pytest.skip("it is supported")
-    with pytest.raises(ImportError, match=r"is not supported by flowc; \w"):
+    with pytest.raises(ImportError, match="is not supported by flowc; "):
         getattr(metaflow, name)
 
 
@@ -287,6 +289,49 @@ def test_a_setting_that_means_nothing_here_is_not_there() -> None:
         exec("from metaflow.metaflow_config import BATCH_JOB_QUEUE")
     with pytest.raises(AttributeError, match="METAFLOW_BATCH_JOB_QUEUE has no effect here"):
         _ = import_module("metaflow.metaflow_config").BATCH_JOB_QUEUE
+
+
+# -- parsers of files for Config
+
+
+def packages(python: str | None = None, **packages: str) -> dict[str, object]:
+    return {"packages": packages, "python": python}
+
+
+@pytest.mark.parametrize(
+    ("parser", "content", "found"),
+    [
+        ("requirements_txt", "# x\npandas==2.0 # pinned\n\nnumpy\n", packages(pandas="2.0", numpy="")),
+        ("requirements_txt", "scipy >= 1.0, <2\nfoo~=1.2\nbar!=1\nbaz==1.*", packages(scipy="<2,>=1.0", foo="~=1.2", bar="!=1", baz="1.*")),
+        ("requirements_txt", "python==3.10\nreq[security]===2", packages("3.10", **{"req[security]": "2"})),
+        ("requirements_txt", "foo @ https://x/y.whl#egg", packages(**{"foo@https://x/y.whl#egg": ""})),
+        ("pyproject_toml", '[project]\nrequires-python=">=3.10"\ndependencies=["pandas==2", "r[s]>=2,<3"]', packages(">=3.10", **{"pandas": "2", "r[s]": "<3,>=2"})),
+        ("pyproject_toml", "[tool.poetry]", packages()),
+        ("conda_environment_yml", "name: x\nchannels:\n - c\ndependencies:\n - python=3.10\n - pandas>=2.0\n - numpy # x", packages("3.10", pandas=">=2.0", numpy="")),
+        ("conda_environment_yml", "dependencies:\n- pandas=2.0=py\n- foo==1.0", packages(pandas="2.0=py", foo="1.0")),
+        ("yaml", "a: 1\nb: [1, 2]", {"a": 1, "b": [1, 2]}),
+    ],
+)  # fmt: skip
+def test_what_a_file_asks_for(parser: str, content: str, found: object) -> None:
+    if parser == "pyproject_toml" and sys.version_info < (3, 11):
+        pytest.importorskip("tomli")
+    assert getattr(import_module("metaflow"), f"{parser}_parser")(content) == found
+
+
+@pytest.mark.parametrize(
+    ("parser", "content", "why"),
+    [
+        ("requirements_txt", "-r other.txt", "Not a valid PEP 508 requirement: '-r other.txt'"),
+        ("requirements_txt", "git+https://x/y", "Not a valid PEP 508 requirement"),
+        ("requirements_txt", "foo>=1; python_version > '3'", "Environment markers .* are not supported"),
+        ("requirements_txt", "python>3\npython<4", "several versions of Python"),
+        ("conda_environment_yml", "dependencies:\n - pip:\n   - foo", "Unsupported subsection 'pip:'"),
+        ("conda_environment_yml", "dependencies:\n - conda-forge::foo=1", "is not a valid conda package specifier"),
+    ],
+)
+def test_what_a_file_cannot_ask_for(parser: str, content: str, why: str) -> None:
+    with pytest.raises(exception.MetaflowException, match=why):
+        getattr(import_module("metaflow"), f"{parser}_parser")(content)
 
 
 # -- tags, events, torch, lint

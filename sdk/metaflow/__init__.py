@@ -21,29 +21,43 @@ if TYPE_CHECKING:
 
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.parsers import yaml_parser
+    from metaflow.plugins.pypi.parsers import (
+        conda_environment_yml_parser,
+        pyproject_toml_parser,
+        requirements_txt_parser,
+    )
 
 __all__ = [
     "FlowSpec",
     "JSONType",
     "Parameter",
     "catch",
+    "conda_environment_yml_parser",
     "current",
     "environment",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
+    "pyproject_toml_parser",
+    "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
     "step",
     "timeout",
+    "yaml_parser",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
+    "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "yaml_parser": "metaflow.plugins.parsers",
 }
 
 __version__ = API_VERSION

@@ -30,7 +30,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "checkpoint": _EXTENSION + _FILES,
     "conda": _IMAGE,
     "conda_base": _IMAGE,
-    "conda_environment_yml_parser": "read the file yourself, in a parser of your own",
     "Config": "write `Parameter`, or read the file where the flow is defined",
     "config_expr": "write `Parameter`, or read the file where the flow is defined",
     "ConfigValue": "write `Parameter`, or read the file where the flow is defined",
@@ -72,10 +71,8 @@ UNSUPPORTED: Mapping[str, str] = {
     "pypi": _IMAGE,
     "pypi_base": _IMAGE,
     "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
-    "pyproject_toml_parser": "read the file yourself, in a parser of your own",
     "pytorch_parallel": _TORCH,
     "R": "flowc runs flows in Python; call R from a step with subprocess",
-    "requirements_txt_parser": "read the file yourself, in a parser of your own",
     "Run": _CLIENT,
     "Runner": "run the flow's file: `flowc run --local flow.py`",
     "S3": "read and write objects with a client of your own, such as boto3 or obstore",
@@ -94,7 +91,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "user_step_decorator": "decorate with a plain Python decorator below `@step` that uses functools.wraps",
     "UserStepDecorator": "decorate with a plain Python decorator below `@step` that uses functools.wraps",
     "uv": _EXTENSION + _IMAGE,
-    "yaml_parser": "read the file yourself, in a parser of your own",
 }
 """Name of `metaflow`: what to do instead."""
 
