@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,6 +123,7 @@ def test_extensions_travel_with_the_code(project: Project) -> None:
     """In a pod the package's directory is all there is."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
+    project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
     project.write("lib/metaflow_extensions/acme/notes.md", "not for pods")
     project.write("lib/metaflow_extensions/acme/mfextmeta_acme.py", 'exclude_suffixes = [".md"]\n')
     project.write("lib/metaflow_extensions/beta/config/mfextinit_beta.py", 'KUBERNETES_NAMESPACE = "beta"\n')
@@ -137,6 +139,7 @@ def test_extensions_travel_with_the_code(project: Project) -> None:
     pod = project.root / "pod"
     there = {str(file.relative_to(pod)) for file in pod.rglob("*") if file.is_file()}
     assert "metaflow_extensions/acme/plugins/template.html" in there
+    assert "metaflow_extensions/acme/plugins/empty.py" in there
     assert "metaflow_extensions/acme/notes.md" not in there
     assert python(project, str(pod), "import metaflow; print(metaflow.shout('a'))") == "A"
     code = "from metaflow.metaflow_config import KUBERNETES_NAMESPACE as k; print(k)"
@@ -164,6 +167,65 @@ def test_who_depends_on_another_has_the_last_word(project: Project) -> None:
     project.write("lib/metaflow_extensions/bbb/config/mfextinit_bbb.py", 'WHO = "path"\n')
     both = os.pathsep.join([str(project.root / "lib"), str(site)])
     assert python(project, both, "from metaflow.metaflow_config import WHO; print(WHO)") == "path"
+
+
+# -- decorators
+
+
+def decorating(project: Project, body: str) -> str:
+    path = acme(project)
+    home = "lib/metaflow_extensions/acme/plugins"
+    project.write(f"{home}/mfextinit_acme.py", 'STEP_DECORATORS_DESC = [("loudly", ".decorators.Loudly")]\n')
+    project.write(f"{home}/decorators.py", body)
+    return path
+
+
+def test_a_decorator_of_an_extension_is_one_of_metaflow(project: Project) -> None:
+    if find_spec("metaflow.user_decorators") is None:
+        pytest.skip("there are no decorators of a user's own")
+    path = decorating(
+        project,
+        """
+        from metaflow import UserStepDecorator
+
+        class Loudly(UserStepDecorator):
+            def pre_step(self, step_name, flow, inputs=None):
+                flow.said = step_name.upper()
+        """,
+    )
+    project.write(
+        "flow.py",
+        """
+        from metaflow import FlowSpec, loudly, step
+
+        class Loud(FlowSpec):
+            @loudly
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    assert project.artifacts(run, "start") == {"said": "START"}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("class Loudly:\n    pass\n", "flowc takes classes that derive from UserStepDecorator, StepMutator or FlowMutator"),
+        ("from metaflow.decorators import Nothing\n", "cannot be loaded from metaflow_extensions.acme.plugins.decorators.Loudly"),
+    ],
+)  # fmt: skip
+def test_a_decorator_that_cannot_be_used_says_why(project: Project, body: str, why: str) -> None:
+    path = decorating(project, body)
+    done = project.python(
+        "-c", "from metaflow import loudly", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
+    assert why in done.err
 
 
 # -- what is wrong with extensions

@@ -59,7 +59,8 @@ def collect(flow_file: Path) -> Package:
     found.update((name, len(content)) for name, content in extensions.items())
     if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
         raise _too_large(root, found)
-    return pack(root, ((name, extensions.get(name) or (root / name).read_bytes()) for name in found))
+    mine = ((name, (root / name).read_bytes()) for name in found if name not in extensions)
+    return pack(root, [*mine, *extensions.items()])
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:

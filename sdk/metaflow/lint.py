@@ -12,7 +12,9 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FlowLinter", "LintWarn", "linter"]
+    from flowc.frontend.flowspec import Loaded
+
+__all__ = ["FlowLinter", "LintWarn", "linter", "warning"]
 
 _REQUIRED = {
     "require_acyclicity": True,
@@ -55,26 +57,35 @@ class FlowLinter:
             if _REQUIRED.get(name) is not value:
                 raise TypeError(f"{name}={value!r}: flowc's checks are always all of flowc's checks")
         flow = _class_of(graph)
-        # Upward, and late, as FlowSpec() does: the checks are the front end's.
-        from flowc.frontend.flowspec import load_class
+        if flow is not None:
+            # Upward, and late, as FlowSpec() does: the checks are the front end's.
+            from flowc.frontend.flowspec import load_class
 
-        loaded = load_class(flow)
-        if loaded.diagnostics:
-            first = loaded.diagnostics[0]
-            hint = f" ({first.hint})" if first.hint else ""
-            warning = LintWarn(first.message + hint, first.span.line, str(loaded.package.root / first.span.file))
-            warning.diagnostics = loaded.diagnostics
-            raise warning
+            loaded = load_class(flow)
+            if loaded.diagnostics:
+                raise warning(loaded)
         for check in self._checks:
             check(graph)
 
 
-def _class_of(graph: Any) -> type:
+def warning(loaded: Loaded) -> LintWarn:
+    """The faults that the front end has found in a flow, as an exception."""
+    first = loaded.diagnostics[0]
+    hint = f" ({first.hint})" if first.hint else ""
+    warned = LintWarn(first.message + hint, first.span.line, str(loaded.package.root / first.span.file))
+    warned.diagnostics = loaded.diagnostics
+    return warned
+
+
+def _class_of(graph: Any) -> type | None:
+    """The class to check; None for a graph, which only a flow without faults has."""
     from metaflow.flowspec import FlowSpec
 
-    for found in (graph, type(graph), getattr(graph, "flow", None), type(getattr(graph, "flow", None))):
-        if isinstance(found, type) and issubclass(found, FlowSpec):
-            return found
+    flow = graph if isinstance(graph, type) else type(graph)
+    if issubclass(flow, FlowSpec):
+        return flow
+    if flow.__module__ == "metaflow.graph":
+        return None
     raise TypeError(f"a flow, or its _graph, can be checked, not {graph!r}")
 
 

@@ -174,10 +174,20 @@ def decorator_class(name: str) -> type:
 
 
 def make_decorator(name: str) -> Any:
-    """The function `@name` of an extension, made of its class."""
-    from metaflow import decorators as ours
+    """The decorator `@name` of an extension: its class.
 
-    return ours.decorator_of(decorator_class(name))  # type: ignore[attr-defined]
+    Raises:
+        ExtensionError: the class is none that flowc can decorate with.
+    """
+    from metaflow._extensions.discover import ExtensionError
+
+    found = decorator_class(name)
+    if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
+        return found  # which decorates when it is called
+    raise ExtensionError(
+        f"the decorator '{name}' of an extension, {decorators[name][1]}, cannot be used: flowc takes classes that "
+        "derive from UserStepDecorator, StepMutator or FlowMutator"
+    )
 
 
 # -- modules

@@ -7,7 +7,7 @@ import pkgutil
 import sys
 
 import click as _click
-from click import *  # noqa: F403 (a name for all of it)
+from click import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 
 # The very modules, not copies: a command made with the one is a command for the other.
 for _found in pkgutil.iter_modules(_click.__path__):
