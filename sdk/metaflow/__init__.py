@@ -6,16 +6,27 @@ import.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from metaflow import _extensions  # first: an extension may want to be imported before all else
 from metaflow.current import current
 from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
 from metaflow.flowspec import FlowSpec
+from metaflow.metaflow_version import API_VERSION
 from metaflow.parameters import JSONType, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.metaflow_profile import profile
+    from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.parsers import yaml_parser
+    from metaflow.plugins.pypi.parsers import (
+        conda_environment_yml_parser,
+        pyproject_toml_parser,
+        requirements_txt_parser,
+    )
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -37,36 +48,60 @@ __all__ = [
     "StepMutator",
     "UserStepDecorator",
     "catch",
+    "conda_environment_yml_parser",
     "current",
     "environment",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
+    "pyproject_toml_parser",
+    "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
     "step",
     "timeout",
     "user_step_decorator",
+    "yaml_parser",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
+    "parallel_imap_unordered": "metaflow.multicore_utils",
+    "parallel_map": "metaflow.multicore_utils",
+    "profile": "metaflow.metaflow_profile",
+    "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
+    "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
-    "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
+    "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
+    "yaml_parser": "metaflow.plugins.parsers",
 }
 
+__version__ = API_VERSION
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-        return value
-    from metaflow._unsupported import UNSUPPORTED
+if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
-    if name in UNSUPPORTED:
-        raise ImportError(f"'{name}' of Metaflow is not supported by this version of flowc; see docs/errors.md")
-    raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            from importlib import import_module
+
+            value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+            return value
+        if name in _extensions.decorators:
+            value = globals()[name] = _extensions.make_decorator(name)
+            return value
+        from metaflow._unsupported import UNSUPPORTED
+
+        if hint := UNSUPPORTED.get(name):
+            raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
+        raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+
+
+_extensions.complete(sys.modules[__name__])

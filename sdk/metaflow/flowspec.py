@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.state import OURS, STATE, TaskState
+from flowc_runtime.state import OURS, STATE, Inputs, TaskState
 from metaflow.decorators import USER_ATTRIBUTE
 from metaflow.exception import (
     MetaflowException,
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef
+    from metaflow._flow_state import FlowStateItems
     from metaflow.decorators import Applied
 
-__all__ = ["FlowSpec"]
+__all__ = ["FlowSpec", "FlowStateItems", "Inputs"]
+
+
+class _FlowState:
+    """`_flow_state` of a class and of its objects."""
+
+    def __get__(self, flow: object, owner: type) -> Mapping[FlowStateItems, Any]:
+        from metaflow._flow_state import flow_state
+
+        return flow_state(owner)
 
 
 class FlowSpec:
@@ -36,6 +46,8 @@ class FlowSpec:
             from flowc.cli import flow_main
 
             flow_main(type(self))
+
+    _flow_state = _FlowState()
 
     # -- for the front end and the runtime
 
@@ -167,3 +179,11 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
     if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
         return
     raise AttributeError(f"'{name}' is defined in the class of flow '{cls.__name__}' and cannot be set in a step")
+
+
+def __getattr__(name: str) -> Any:
+    if name != "FlowStateItems":
+        raise AttributeError(f"module 'metaflow.flowspec' has no attribute '{name}'")
+    from metaflow._flow_state import FlowStateItems
+
+    return FlowStateItems

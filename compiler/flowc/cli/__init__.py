@@ -119,6 +119,10 @@ def flow_main(cls: type) -> None:
         refuse_unguarded(cls)
     if cls.__module__ == "__main__":
         loader.adopt_main()
-    commands = {name: COMMANDS[name] for name in FLOW_COMMANDS}
-    group = _group(sys.argv[0], commands, (cls.__doc__ or f"The flow {cls.__name__}.").strip())
-    group.main(prog_name=f"python {sys.argv[0]}", obj=cls)
+    text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
+    flow_group(sys.argv[0], text).main(prog_name=f"python {sys.argv[0]}", obj=cls)
+
+
+def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
+    """The commands of a flow's own file; which flow it is, is the context's object."""
+    return _group(name, {name: COMMANDS[name] for name in FLOW_COMMANDS}, text)

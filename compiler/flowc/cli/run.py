@@ -29,8 +29,19 @@ RUN_OPTIONS: Sequence[Any] = (
 )  # fmt: skip
 
 
+class RunCommand(click.Command):
+    """`run`, which takes its words as they are: what it takes depends on the flow among them."""
+
+    def known_params(self) -> list[click.Parameter]:
+        """The options that `run` has for every flow."""
+        from flowc_emulator.seeds import Seeds
+
+        return _command(None, Seeds(), None, own=True).params
+
+
 @click.command(
     "run",
+    cls=RunCommand,
     help="Run FLOW on this machine. The flow's parameters are options too: `flowc run FLOW --help` lists them.",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
     add_help_option=False,

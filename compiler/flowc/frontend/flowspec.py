@@ -17,7 +17,7 @@ from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import check_misplaced, policies
 from flowc.frontend.graph import Candidates, connect
-from flowc.frontend.imports import check_imports, import_fault, syntax_fault
+from flowc.frontend.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import check_shadowed, read_parameters
@@ -65,7 +65,8 @@ def load(path: Path, *, class_name: str | None = None) -> Loaded:
         source = sources.parse(path.name, dict(package.files)[path.name])
     except (SyntaxError, ValueError) as error:
         return Loaded(package=package, diagnostics=(syntax_fault(error, sources, path.name),))
-    faults = check_imports(source)
+    broken = check_extensions(package.root, path.name)
+    faults = [broken] if broken else check_imports(source)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     try:
