@@ -9,7 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflow.current import current
-from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
+from metaflow.decorators import (
+    card,
+    catch,
+    environment,
+    exit_hook,
+    kubernetes,
+    project,
+    resources,
+    retry,
+    schedule,
+    secrets,
+    step,
+    timeout,
+    trigger,
+    trigger_on_finish,
+)
 from metaflow.flowspec import FlowSpec
 from metaflow.parameters import JSONType, Parameter
 
@@ -20,14 +35,21 @@ __all__ = [
     "FlowSpec",
     "JSONType",
     "Parameter",
+    "card",
     "catch",
     "current",
     "environment",
+    "exit_hook",
+    "kubernetes",
+    "project",
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.

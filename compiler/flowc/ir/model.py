@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, Trigger
+
 IR_VERSION = 1
 
 NodeId: TypeAlias = str
@@ -157,6 +159,9 @@ class Node:
     timeout: Timeout | None = None
     resources: Resources | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    kubernetes: Kubernetes | None = None
+    secrets: tuple[Secret, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 @final
@@ -210,6 +215,9 @@ class Flow:
     parameters: tuple[Parameter, ...] = ()
     schedule: Schedule | None = None
     doc: str = ""
+    project: Project | None = None
+    triggers: tuple[Trigger, ...] = ()
+    exit_hooks: tuple[ExitHook, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""
