@@ -7,16 +7,18 @@ fault of a flow at once, each with its place.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _Class = TypeVar("_Class", bound=type)
 
 ATTRIBUTE = "__flowc_decorators__"
+ADDED = "__flowc_added__"
 
 
 @final
@@ -41,6 +43,34 @@ def applied_to(target: object) -> tuple[Applied, ...]:
     """What decorates a function or a class (not its bases), the innermost first."""
     found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
     return found
+
+
+def added_to(cls: type) -> tuple[Applied, ...]:
+    """The decorators that the command line adds to the steps of a flow that lack them."""
+    found: tuple[Applied, ...] = getattr(cls, ADDED, ())
+    return found
+
+
+def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
+    """The options of the `inline` sources of a step's `@secrets`, in the order written."""
+    from flowc_runtime.secrets import PROVIDERS
+
+    own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
+    added = [applied for applied in added_to(cls) if applied.name == "secrets"]
+    sources = [source for applied in (own or added)[:1] for source in applied.kwargs.get("sources", ())]
+    default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    return [
+        (source.get("options") if isinstance(source, dict) else None) or {}
+        for source in sources
+        if _secret_type(source, default, PROVIDERS) == "inline"
+    ]
+
+
+def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Container[str]) -> str | None:
+    if isinstance(source, str):
+        prefix, dot, _ = source.partition(".")
+        return prefix if dot and prefix in known else default
+    return source.get("type") or default
 
 
 def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

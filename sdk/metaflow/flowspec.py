@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.errors import StepTimeout
 
 __all__ = ["FlowSpec"]
 
@@ -47,6 +48,20 @@ class FlowSpec:
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
         getattr(type(self), step)(self, *arguments)
+
+    @classmethod
+    def _flowc_timeout_error(cls) -> type[StepTimeout]:
+        """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
+        from metaflow.plugins.timeout_decorator import TimeoutException
+
+        return TimeoutException
+
+    @classmethod
+    def _flowc_inline_secrets(cls, step: str) -> list[Mapping[str, Any]]:
+        """The options of a step's inline secrets: the only place where their values are."""
+        from metaflow.decorators import inline_secrets
+
+        return inline_secrets(cls, step)
 
     # -- for the steps
 

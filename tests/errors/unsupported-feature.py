@@ -1,5 +1,5 @@
 import metaflow
-from metaflow import FlowSpec, Parameter, card, step
+from metaflow import FlowSpec, Parameter, batch, step
 from metaflow.cards import Markdown
 
 try:
@@ -8,9 +8,9 @@ except ImportError:
     S3 = None
 
 
-@metaflow.project(name="demo")
+@metaflow.step_functions
 class Demo(FlowSpec):
-    @card
+    @batch
     @step
     def start(self):
         self.next(self.end)

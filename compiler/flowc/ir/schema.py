@@ -30,7 +30,7 @@ from flowc.ir.model import (
 )
 from flowc.ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
 from flowc.ir.reading import Read as _Read
-from flowc.ir.reading import SchemaError
+from flowc.ir.reading import SchemaError as SchemaError  # for those who read with `loads`
 from flowc.ir.reading import many as _many
 from flowc.ir.reading import of as _of
 from flowc.ir.reading import one as _one

@@ -1,0 +1,1 @@
+"""Modules of Metaflow's that programs import by name."""
