@@ -134,7 +134,7 @@ def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> No
         assert second.code == 0
     done = cluster.run.task("work", "0.0")
     assert done["outcome"] == "caught"
-    assert cluster.project.artifacts(cluster.run, "work", "0.0")["why"].message.startswith(
+    assert cluster.project.artifacts(cluster.run, "work", "0.0")["why"].exception.startswith(
         "boom" if mode == "raise" else "the process was killed by SIGKILL"
     )
 
