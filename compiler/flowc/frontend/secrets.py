@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 
 SECRETS: Final[Mapping[str, Kind]] = {
-    "sources": Kind("a list of sources", lambda value: isinstance(value, (list, tuple)), 'such as ["dotenv..env"]'),
+    "sources": Kind("a list of sources", lambda value: True),  # what else it is is not shown: it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
@@ -31,6 +31,10 @@ _FIELDS: Final = ("type", "id", "options", "role")
 def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tuple[Secret, ...]:
     """The sources without fault, in the order written."""
     found: list[Secret] = []
+    if not isinstance(given.get("sources", ()), (list, tuple)):
+        reader.fault(codes.BAD_ARGUMENT, "@secrets: sources is a list of sources", reader.span(applied, "sources"),
+                     'such as ["dotenv..env"]')  # fmt: skip
+        return ()
     for index, source in enumerate(given.get("sources", ())):
         made = _source(source, given)
         if isinstance(made, Secret):
