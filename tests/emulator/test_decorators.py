@@ -331,3 +331,10 @@ def test_with_refuses(project: Project, spec: str, message: str) -> None:
     assert done.code == 2
     assert f"--with {spec}: {message}" in done.err
     assert not project.store.flows()
+
+
+def test_a_variable_of_catch_given_by_with_is_checked_too(project: Project) -> None:
+    project.write("flow.py", HOOKS)
+    done = project.flowc("check", "flow.py", "--with", "catch:var=ok")
+    assert done.code == 1
+    assert "'ok' is a parameter: a step cannot assign to it" in done.err

@@ -201,7 +201,7 @@ def _lower(
             check_misplaced(method, faults)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
-    faults += check_artifacts(graph.steps, members)
+    faults += check_artifacts(graph.steps, members, added)
     if tree is not None:
         faults += check_shadowed(tree, home)
 
