@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """One attempt of a task. `attempt` counts from 1."""
+    """One attempt of a task. `attempt` counts from 1; `project` is what @project says, by the names of `current`."""
 
     flow: str
     run: str
@@ -18,6 +21,7 @@ class TaskContext:
     attempt: int
     user: str
     parameter_names: tuple[str, ...]
+    project: Mapping[str, Any] = field(default_factory=dict)
 
 
 task: TaskContext | None = None

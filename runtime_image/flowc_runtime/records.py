@@ -21,9 +21,7 @@ class Process(TypedDict, total=False):
     node: str
 
 
-class RunRecord(TypedDict):
-    """`run.json`, written once when the run begins. Times are seconds since the epoch."""
-
+class _Run(TypedDict):
     version: int
     flow: str
     run: str
@@ -33,6 +31,15 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     code: str
     process: Process
+
+
+class RunRecord(_Run, total=False):
+    """`run.json`, written once when the run begins. Times are seconds since the epoch.
+
+    `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
+    """
+
+    project: dict[str, Any]
 
 
 class StatusRecord(TypedDict, total=False):

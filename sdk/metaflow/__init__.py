@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow import _extensions  # first: an extension may want to be imported before all else
 from metaflow.current import current
-from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
+from metaflow.decorators import (
+    card,
+    catch,
+    environment,
+    exit_hook,
+    kubernetes,
+    project,
+    resources,
+    retry,
+    schedule,
+    secrets,
+    step,
+    timeout,
+    trigger,
+    trigger_on_finish,
+)
 from metaflow.flowspec import FlowSpec
 from metaflow.metaflow_version import API_VERSION
 from metaflow.parameters import JSONType, Parameter
@@ -47,20 +62,27 @@ __all__ = [
     "Parameter",
     "StepMutator",
     "UserStepDecorator",
+    "card",
     "catch",
     "conda_environment_yml_parser",
     "current",
     "environment",
+    "exit_hook",
+    "kubernetes",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
+    "project",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
     "user_step_decorator",
     "yaml_parser",
 ]

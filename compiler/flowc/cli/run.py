@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, Checked, fail, load_flow, open_store, report, store_option, user_name
+from flowc.cli.common import (
+    FAULTY,
+    Checked,
+    FlowOptions,
+    fail,
+    flow_options,
+    load_flow,
+    open_store,
+    report,
+    store_option,
+    user_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +37,7 @@ RUN_OPTIONS: Sequence[Any] = (
                  help="Lines for people, or JSON lines on stdout."),
     click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
     store_option,
+    *flow_options,
 )  # fmt: skip
 
 
@@ -61,7 +73,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     seeds = Seeds()
     with seeds.watch():
-        found = load_flow(ctx, file, class_name)
+        found = load_flow(ctx, file, class_name, _flow_options(words))
     command = _command(found, seeds, file, own=cls is not None)
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent) as inner:
         command.invoke(inner)
@@ -69,7 +81,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 def _find_flow(words: Sequence[str]) -> tuple[str | None, str | None]:
     """The flow's file: the first word that is neither an option nor an option's value; and --flow."""
-    flags = {"--local", "--help"}
+    flags = {"--local", "--help", "--production"}
     file, class_name, skip = None, None, False
     for word, following in zip(words, [*words[1:], None], strict=False):
         if skip:
@@ -82,6 +94,17 @@ def _find_flow(words: Sequence[str]) -> tuple[str | None, str | None]:
         elif file is None:
             file = word
     return file, class_name
+
+
+def _flow_options(words: Sequence[str]) -> FlowOptions:
+    """The options that the flow is loaded with; all words are parsed again when its parameters are known."""
+    values: dict[str, list[str]] = {"--with": [], "--branch": []}
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in values:
+            values[name].append(value if equals else following)
+    branch = values["--branch"][-1] if values["--branch"] else None
+    return FlowOptions(values["--with"], branch, "--production" in words)
 
 
 def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) -> click.Command:
@@ -168,6 +191,10 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(pathspec, state, result.tasks, time.monotonic() - began)
+    if found.flow.exit_hooks and result.signal is None:
+        from flowc_emulator.exit_hooks import call_exit_hooks
+
+        call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
 
 
@@ -196,6 +223,7 @@ def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
 def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) -> RunStore:
     """Make the run's record under an id that nobody has."""
     from flowc.ir.schema import dumps
+    from flowc_runtime import projects
     from flowc_runtime.process import this_process
     from flowc_runtime.records import RECORD_VERSION, RunRecord
 
@@ -212,6 +240,7 @@ def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) 
             parameters=parameters,
             code=found.flow.code.digest,
             process=this_process(),
+            project=projects.values(found.flow),
         )
         if run.create(record, dumps(found.flow)):
             return run
