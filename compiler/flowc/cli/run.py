@@ -99,7 +99,7 @@ def _find_flow(words: Sequence[str]) -> tuple[str | None, str | None]:
 def _flow_options(words: Sequence[str]) -> FlowOptions:
     """The options that the flow is loaded with; all words are parsed again when its parameters are known."""
     values: dict[str, list[str]] = {"--with": [], "--branch": []}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         name, equals, value = word.partition("=")
         if name in values:
             values[name].append(value if equals else following)
