@@ -118,10 +118,12 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
         return f"{os.path.expanduser(parent)}/.flowc" if parent else None
     if kind not in _SCHEMES:
         raise SettingsError(f"there is no datastore '{kind}': {CHOICES['DEFAULT_DATASTORE'][1]}")
-    variable = f"DATASTORE_SYSROOT_{kind.upper()}"
+    variable, scheme = f"DATASTORE_SYSROOT_{kind.upper()}", f"{_SCHEMES[kind]}://"
     place = root or get(variable)
     if not place:
-        raise SettingsError(f"the datastore {kind} has no place: set {PREFIX}{variable} to {_SCHEMES[kind]}://BUCKET/PREFIX")
+        raise SettingsError(
+            f"the datastore {kind} has no place: set {PREFIX}{variable} to {_SCHEMES[kind]}://BUCKET/PREFIX"
+        )
     scheme = f"{_SCHEMES[kind]}://"
     if kind == "azure" and "://" not in place:  # Metaflow writes CONTAINER/PREFIX
         place = scheme + place

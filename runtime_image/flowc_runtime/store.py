@@ -226,12 +226,15 @@ def _dump(record: object) -> bytes:
 LOCAL_NAME = ".flowc"
 
 
-def default_url(start: str | None = None) -> str:
+def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
     """`FLOWC_STORE`, what Metaflow's settings name, or `.flowc` found upward from `start` (the working directory).
 
-    Where there is none, it is the one to be made there. Raises SettingsError.
+    Where there is none, it is the one to be made there. `datastore` and `root` are Metaflow's options for it: they come
+    before all variables. Raises SettingsError.
     """
-    if url := os.environ.get("FLOWC_STORE") or settings.store_url():
+    if datastore is None and root is None and (url := os.environ.get("FLOWC_STORE")):
+        return url
+    if url := settings.store_url(datastore, root):
         return url
     here = start or os.getcwd()
     for directory in _upward(here):

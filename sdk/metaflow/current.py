@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowc_runtime import context
 
@@ -31,12 +31,12 @@ class Current:
     @property
     def flow_name(self) -> str:
         """The flow's name."""
-        return self._told("flow")
+        return self._name("flow")
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self._told("run")
+        return self._name("run")
 
     @property
     def origin_run_id(self) -> str | None:
@@ -47,32 +47,32 @@ class Current:
     @property
     def step_name(self) -> str:
         """The step's name."""
-        return self._told("step")
+        return self._name("step")
 
     @property
     def task_id(self) -> str:
         """The task's id: its index path, `0` outside of any foreach, `0.3` for item 3."""
-        return self._told("path")
+        return self._name("path")
 
     @property
     def retry_count(self) -> int:
         """How many attempts of this task came before this one."""
-        return context.task.attempt - 1 if context.task is not None else self._told("attempt")
+        return context.task.attempt - 1 if context.task is not None else cast("int", None)
 
     @property
     def pathspec(self) -> str:
         """`FLOW/RUN/STEP/TASK`."""
         task = context.task
-        return f"{task.flow}/{task.run}/{task.step}/{task.path}" if task is not None else self._told("path")
+        return f"{task.flow}/{task.run}/{task.step}/{task.path}" if task is not None else self._name("path")
 
     @property
     def username(self) -> str:
         """The user who started the run."""
-        return self._told("user")
+        return self._name("user")
 
     @property
     def namespace(self) -> str | None:
-        """The namespace that the client begins with: `user:NAME`, or what `--namespace` said; None is the global one."""
+        """The namespace that the client begins with: `user:NAME`, or what `--namespace` said; None: the global one."""
         namespace: str | None = self._told("namespace")
         return namespace
 
@@ -108,27 +108,27 @@ class Current:
     @property
     def project_name(self) -> str:
         """The name that @project gives."""
-        return self._project("project_name")
+        return str(self._project("project_name"))
 
     @property
     def project_flow_name(self) -> str:
         """The flow's name within the project and its branch."""
-        return self._project("project_flow_name")
+        return str(self._project("project_flow_name"))
 
     @property
     def branch_name(self) -> str:
         """The branch of the project, such as `user.ann` or `prod`."""
-        return self._project("branch_name")
+        return str(self._project("branch_name"))
 
     @property
     def is_user_branch(self) -> bool:
         """Whether the branch is a user's own, the default."""
-        return self._project("is_user_branch")
+        return bool(self._project("is_user_branch"))
 
     @property
     def is_production(self) -> bool:
         """Whether the branch is the production branch."""
-        return self._project("is_production")
+        return bool(self._project("is_production"))
 
     # -- what started the run, and what the step shows
 
@@ -174,6 +174,10 @@ class Current:
     def _told(self, name: str) -> Any:
         """A field of the task, None outside of one."""
         return None if context.task is None else getattr(context.task, name)
+
+    def _name(self, name: str) -> str:
+        # A str by its type: who asks outside of a run as well, asks for it to be None.
+        return cast("str", self._told(name))
 
     def _project(self, name: str) -> Any:
         project = self._task(name).project
