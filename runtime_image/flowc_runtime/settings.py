@@ -30,8 +30,8 @@ CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 # The other settings that something here reads.
 READ = frozenset({
-    "DATASTORE_SYSROOT_AZURE", "DATASTORE_SYSROOT_GS", "DATASTORE_SYSROOT_LOCAL", "DATASTORE_SYSROOT_S3", "HOME",
-    "PROFILE", "S3_ENDPOINT_URL", "TEMPDIR", "USER",
+    "DATASTORE_SYSROOT_AZURE", "DATASTORE_SYSROOT_GS", "DATASTORE_SYSROOT_LOCAL", "DATASTORE_SYSROOT_S3",
+    "DEFAULT_DECOSPECS", "HOME", "PROFILE", "S3_ENDPOINT_URL", "TEMPDIR", "USER",
 })  # fmt: skip
 
 # Beginnings of settings that are read where they belong: options of commands, extensions, what helps developers.
@@ -84,7 +84,7 @@ def _read(path: str, needed: bool) -> Mapping[str, str]:
 
 
 def user_name() -> str:
-    """Who runs: METAFLOW_USER, the first of SUDO_USER, USERNAME and USER that is not root, the login, or the user id."""
+    """Who runs: METAFLOW_USER; the first of SUDO_USER, USERNAME and USER that is not root; the login; the user id."""
     if name := get("USER"):
         return name
     for variable in ("SUDO_USER", "USERNAME", "USER"):

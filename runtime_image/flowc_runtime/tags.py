@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_LENGTH = 500  # characters
-API_VERSION = "2.19"  # of Metaflow, whose API this is
+API_VERSION = "2.19.39"  # of Metaflow, whose API this is
 _MAX_NAME = 200  # bytes of a name: file systems allow 255
 
 
@@ -43,7 +43,7 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
     """What every run is tagged with, for good: by whom, when, and with what it was made."""
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
-        f"metaflow_version:{API_VERSION}+flowc({__version__})",
+        f"metaflow_version:{API_VERSION}+flowc.{__version__}",
         f"python_version:{platform.python_version()}",
         f"runtime:{runtime}",
         f"user:{user}",

@@ -74,11 +74,11 @@ def load_flow(ctx: click.Context, file: str | None, class_name: str | None = Non
 
 
 def _refuse_hooks(given: Top) -> None:
-    # MERGE: given.with_decorators and METAFLOW_DECOSPECS go to load() and load_class(), and so do given.config and
-    # given.config_value; this function goes.
+    # MERGE: given.with_decorators and the words of METAFLOW_DEFAULT_DECOSPECS go to load() and load_class(), and so do
+    # given.config and given.config_value; this function goes.
     from flowc_runtime import settings
 
-    if given.with_decorators or settings.get("DECOSPECS"):
+    if given.with_decorators or settings.get("DEFAULT_DECOSPECS"):
         fail("--with is not supported by this version", "write the decorator above the steps")
     if given.config or given.config_value:
         fail("--config and --config-value are not supported by this version", "use a Parameter")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc import __version__
-from flowc.cli.common import TOP, find_run, open_store, top, user_name
+from flowc.cli.common import TOP, fail, find_run, open_store, top, user_name
 from flowc.cli.options import split_top
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ def find_task(ctx: click.Context, path: str) -> Pathspec:
     name = flow_name(ctx)
     inner = path.strip("/").removeprefix(f"{name}/")
     if inner.count("/") not in (1, 2):
-        raise click.UsageError(f"not a path: {path!r}; give RUN/STEP or RUN/STEP/TASK")
+        fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")
     return find_run(open_store(None), f"{name}/{inner}", least=3)

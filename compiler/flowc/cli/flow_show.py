@@ -75,7 +75,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 def _cases(node: Node) -> list[tuple[str, str]]:
     """The cases of a switch, as text."""
-    return [(str(case), target) for case, target in dict(getattr(node.next, "cases", ())).items()]
+    return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 
 def _quoted(text: str) -> str:

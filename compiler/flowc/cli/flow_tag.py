@@ -125,14 +125,14 @@ def list_command(
 ) -> None:
     """Print tags."""
     if arg_run_id and run_id and arg_run_id != run_id:
-        raise click.UsageError("give the run once: as the argument, or with --run-id", ctx)
+        fail("give the run once: as the argument, or with --run-id")
     one = arg_run_id or run_id
     if sum((one is not None, every, my_runs)) > 1:
-        raise click.UsageError("give one of RUN, --all and --my-runs", ctx)
+        fail("give one of RUN, --all and --my-runs")
     if group_by_run and group_by_tag:
-        raise click.UsageError("give one of --group-by-run and --group-by-tag", ctx)
+        fail("give one of --group-by-run and --group-by-tag")
     if flat and (group_by_run or group_by_tag):
-        raise click.UsageError("--flat lists tags without groups: leave out --group-by-…", ctx)
+        fail("--flat lists tags without groups: leave out --group-by-…")
     wanted = {*having, *([f"user:{user_name()}"] if my_runs else [])}
     runs = [_tagged(_run(ctx, one))] if one else _runs(ctx, every or bool(wanted))
     chosen = [tagged for tagged in runs if wanted <= tagged.user | tagged.system]

@@ -55,7 +55,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
     _only("--datastore", "DEFAULT_DATASTORE", "Where artifacts are kept."),
     click.Option(["--datastore-root"], metavar="DIR|URL", help="The store of that datastore."),
     click.Option(["--package-suffixes"], metavar="LIST", callback=_suffixes, help="Files of the code package: .py."),
-    click.Option(["--with", "--decospecs", "with_decorators"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
+    click.Option(["--with", "--decospecs", "decospecs"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
                  help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
     click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
     click.Option(["--namespace"], metavar="TAG", help="The client's namespace in the steps; '' is the global one."),
@@ -76,7 +76,8 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="A foreach over more items fails [default: no limit]."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
                  callback=_refused("logs are kept whole; leave the option out")),
-    click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F", help="Write the run's id to F first."),
+    click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
+                 help="Write the run's id to F first."),
     click.Option(["--runner-attribute-file"], type=click.Path(dir_okay=False), metavar="F", hidden=True),
     click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text", show_default=True,
                  help="Lines for people, or JSON lines on stdout."),
@@ -86,10 +87,10 @@ RUN_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.
-_RUN_S = ("with_decorators", "tags", "namespace")
+_RUN_S = ("decospecs", "tags", "namespace")
 
 # What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("with_decorators", "config", "config_value", "class_name")
+_EARLY = ("decospecs", "config", "config_value", "class_name")
 
 
 def split_top(values: dict[str, Any]) -> Top:
@@ -98,6 +99,7 @@ def split_top(values: dict[str, Any]) -> Top:
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "package_suffixes", "event_logger", "monitor", "mode"):
         values.pop(name, None)  # checked when they were parsed; the one value that there is changes nothing
+    values["with_decorators"] = values.pop("decospecs")
     return Top(**{name: values.pop(name) for name in Top._fields if name in values})
 
 
@@ -110,6 +112,13 @@ def add_top(ctx: click.Context, more: Top) -> Top:
     }
     ctx.meta[TOP] = Top(**both)
     return Top(**both)
+
+
+def top_of_environment() -> Top:
+    """What the environment says where no options can stand before the command, as in `flowc run`."""
+    command = click.Command("flowc", params=[*TOP_OPTIONS])
+    with command.make_context("flowc", [], auto_envvar_prefix=PREFIX) as ctx:
+        return split_top(dict(ctx.params))
 
 
 # -- finding the flow among the words ----------------------------------------------------------------------------------
@@ -153,7 +162,7 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
     with command.make_context("run", early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
         values = dict(inner.params)
     class_name = values.pop("class_name")
-    return Early(file, class_name, Top(**values))
+    return Early(file, class_name, split_top(values))
 
 
 def beside(taken: Collection[str], *, own: bool) -> list[click.Option]:

@@ -27,13 +27,13 @@ REFUSED: Mapping[str, str] = {
     "argo-workflows unsuspend": "flowc unsuspend RUN",
     "batch": f"flows run on Argo Workflows: {_ARGO}",
     "card": "flowc dump and flowc logs show what a task has left",
-    "init": "it is how Metaflow starts a task: {file} run starts the whole flow",
+    "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "kubernetes": _ARGO,
     "package": "flowc compile {file} prints the manifests, with the code package in them",
-    "resume": "{file} run begins a new run",
-    "spin": "{file} run runs the whole flow",
+    "resume": "python {file} run begins a new run",
+    "spin": "python {file} run runs the whole flow",
     "spot-metadata": "flowc status shows what happened to a run's pods",
-    "step": "it is how Metaflow runs a task: {file} run starts the whole flow",
+    "step": "it is how Metaflow runs a task: python {file} run starts the whole flow",
     "step-functions": f"flows run on Argo Workflows: {_ARGO}",
 }
 

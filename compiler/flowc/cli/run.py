@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
-from flowc.cli.options import PREFIX, add_top, beside, scan, split_top
+from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
@@ -41,7 +41,8 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
             click.echo(_command(None, Seeds(), own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
-    before = top(ctx)
+    before = top(ctx) if own else top_of_environment()
+    ctx.meta[TOP] = before
     seeds = Seeds()
     with seeds.watch():
         add_top(ctx, early.top)
