@@ -67,10 +67,11 @@ class FlowOptions(NamedTuple):
             needs_project=self.branch is not None or self.production,
         )
 
-    def added(self, command: str | None) -> list[str]:
-        """The decorators to add: METAFLOW_DECOSPECS and METAFLOW_RUN_DECOSPECS hold some too, with blanks between."""
-        variables = ("METAFLOW_DECOSPECS", *(["METAFLOW_RUN_DECOSPECS"] if command == "run" else []))
-        return [*self.with_decorators, *(spec for name in variables for spec in os.environ.get(name, "").split())]
+    def added(self) -> list[str]:
+        """The decorators to add; METAFLOW_DEFAULT_DECOSPECS holds some too, with blanks between."""
+        from flowc_runtime import settings
+
+        return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
 
 def with_flow_options(function: Command) -> Command:
@@ -80,15 +81,54 @@ def with_flow_options(function: Command) -> Command:
     return function
 
 
+class Top(NamedTuple):
+    """What stands before the command of a flow's file: `python flow.py --quiet --with retry run`."""
+
+    quiet: bool | None = None
+    environment: str | None = None
+    datastore: str | None = None
+    datastore_root: str | None = None
+    with_decorators: tuple[str, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    config_value: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+    branch: str | None = None
+    production: bool | None = None
+
+
+NO_TOP = Top()
+TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
+
+
+def top(ctx: click.Context | None = None) -> Top:
+    """The options that came before the command, if there are any."""
+    here = ctx or click.get_current_context(silent=True)
+    found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
+    assert isinstance(found, Top)
+    return found
+
+
+def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
+    """The options of a command, with those that came before it."""
+    return FlowOptions(
+        [*given.with_decorators, *options.with_decorators],
+        options.branch if options.branch is not None else given.branch,
+        options.production or bool(given.production),
+    )
+
+
 def load_flow(
     ctx: click.Context, file: str | None, class_name: str | None = None, options: FlowOptions | None = None
 ) -> Checked:
     """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    from flowc.cli.options import top_of_environment
     from flowc.frontend.flowspec import load, load_class
     from flowc.frontend.project import DeploymentError
     from flowc.frontend.with_decorators import WithError, parse_with
 
-    options = options or FlowOptions()
+    before = top(ctx) if TOP in ctx.meta else top_of_environment()
+    options = _with_top(options or FlowOptions(), before)
     path = None if file is None else Path(file)
     cls = ctx.find_object(type)
     if cls is None:
@@ -97,7 +137,7 @@ def load_flow(
             what = "is a directory, not a Python file" if path.is_dir() else "does not exist"
             raise click.UsageError(f"{file!r} {what}", ctx)
     try:
-        added, deployment = parse_with(options.added(ctx.info_name)), options.deployment()
+        added, deployment = parse_with(options.added()), options.deployment()
         if cls is not None:
             return checked(load_class(cls, with_decorators=added, deployment=deployment))
         assert path is not None
@@ -143,14 +183,9 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 def user_name() -> str:
     """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
-    if name := os.environ.get("METAFLOW_USER"):
-        return name
-    import getpass
+    from flowc_runtime import settings
 
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+    return settings.user_name()
 
 
 def refuse_unguarded(cls: type) -> NoReturn:
@@ -175,8 +210,9 @@ def open_store(url: str | None) -> Store:
     from flowc_runtime.errors import FlowcError
     from flowc_runtime.store import Store, default_url
 
+    given = top()
     try:
-        return Store.open(url or default_url())
+        return Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
         fail(str(error))
 
