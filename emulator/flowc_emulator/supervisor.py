@@ -15,13 +15,14 @@ from flowc_emulator.guardian import Guardian
 from flowc_emulator.orphans import end_adopted
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
+from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
-from flowc_runtime import failures, logs
+from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
 from flowc_runtime.task import Assignment, perform_and_report
-from flowc_runtime.watch import Ended, Output, Signalled, Watcher, kill_group
+from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,8 @@ class Supervisor:
         self._timeout_grace = timeout_grace
         self._prctl = load_prctl()
         self._threads = Threads()
+        self._terminal = Terminal.find()
+        self._lender: Lender | None = None
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
@@ -112,7 +115,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
-            self._guardian = Guardian(self._plan.run, self._descriptors())
+            self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
             try:
                 self._loop()
             finally:
@@ -121,6 +124,8 @@ class Supervisor:
                 end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
                 self._record_end()
                 self._guardian.dismiss()
+                if self._terminal is not None:
+                    self._terminal.close()
                 gc.unfreeze()
         return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
 
@@ -136,8 +141,12 @@ class Supervisor:
                         self._output(self._running[child.pid], stream, data)
                     case Ended():
                         self._ended(event)
+                    case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
+                        continue  # Ctrl-C at a debugger's prompt is the debugger's
                     case Signalled(number):
                         self._interrupt(number)
+                    case Called():
+                        self._serve()
             self._kill_overdue()
 
     def _fill(self) -> None:
@@ -178,6 +187,7 @@ class Supervisor:
             os.environ["FLOWC_RUN"] = plan.run.id
             plan.seeds.enter_child()
             self._threads.enter_child(tasks)
+            breakpoints.install(self._terminal.enter_child() if self._terminal else None)
             return perform_and_report(assignment, control)
 
         child = spawn(body, prctl=self._prctl, close=self._descriptors())
@@ -203,6 +213,8 @@ class Supervisor:
     def _ended(self, event: Ended) -> None:
         running = self._running.pop(event.child.pid)
         self._guardian.reaped(event.child.pid)
+        if self._lender is not None:
+            self._lender.ended(event.child.pid)
         job = running.job
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
@@ -233,6 +245,40 @@ class Supervisor:
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
+    # -- a terminal for debuggers
+
+    def _lend_terminal(self) -> list[int]:
+        """Listen to tasks that ask for the terminal; its descriptors."""
+        if self._terminal is None:
+            return []
+        import pdb  # noqa: F401  # so that tasks find it patched however they come to it
+
+        self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
+        self._watcher.listen(self._terminal.requests)
+        return self._terminal.descriptors()
+
+    def _serve(self) -> None:
+        assert self._lender is not None
+        if self._lender.serve():
+            self._console.note("the debugger was quit: the run ends")
+            self._interrupt(signal.SIGINT)
+
+    def _hold(self, pid: int) -> bool:
+        """What the task has printed comes before its prompt; False if there is no such task any more."""
+        running = self._running.get(pid)
+        if running is None:
+            return False
+        for event in self._watcher.drain(pid):
+            if isinstance(event, Output):
+                self._output(running, event.stream, event.data)
+        self._console.hold(running.job)
+        return True
+
+    def _release(self, pid: int, seconds: float) -> None:
+        self._console.release()
+        self._deadlines = [(when + seconds * (of == pid), of, number) for when, of, number in self._deadlines]
+        heapq.heapify(self._deadlines)
+
     # -- ending
 
     def _deadline(self, seconds: float, pid: int, number: int) -> None:
@@ -241,7 +287,9 @@ class Supervisor:
     def _kill_overdue(self) -> None:
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
-            if running := self._running.get(pid):
+            if self._lender is not None and pid in self._lender.paused and self._signal is None:
+                self._deadline(self._timeout_grace, pid, number)  # somebody is looking at it
+            elif running := self._running.get(pid):
                 running.timed_out = self._signal is None
                 kill_group(pid, number)
 
