@@ -61,7 +61,7 @@ class _Sink:
 
     def hold(self) -> None:
         """Keep what is written from now on, on disk if it becomes much."""
-        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # as long as it is held
 
     def release(self) -> None:
         """Write what was kept."""

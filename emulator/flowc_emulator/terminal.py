@@ -34,7 +34,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes: Any = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # noqa: SIM115: it lives as long as the run
+        self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""

@@ -107,4 +107,4 @@ def _lend_to_pdb(lease: Lease) -> None:
         if self.quitting:
             lease.quit()
 
-    pdb.Pdb.interaction = interaction  # type: ignore[method-assign]
+    pdb.Pdb.interaction = interaction  # type: ignore[method-assign,assignment]

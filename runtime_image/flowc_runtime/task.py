@@ -74,7 +74,7 @@ def perform(job: Assignment) -> Result:
 
     A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
     """
-    attempt = _Attempt(job)
+    attempt = Attempt(job)
     attempt.enter()
     try:
         if job.only_catch:
@@ -99,7 +99,9 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-class _Attempt:
+class Attempt:
+    """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
+
     def __init__(self, job: Assignment) -> None:
         self.job = job
         self.began = time.time()

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "runs": ("read", "List runs."),
     "logs": ("read", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
+    "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
 FLOW_COMMANDS = ("run", "check")

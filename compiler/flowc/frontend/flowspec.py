@@ -77,13 +77,16 @@ def load(path: Path, *, class_name: str | None = None) -> Loaded:
     return _lower(*chosen, source, sources, package)
 
 
-def load_class(cls: type) -> Loaded:
-    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`."""
+def load_class(cls: type, *, alone: bool = False) -> Loaded:
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`.
+
+    `alone` leaves the other files beside it out of the package.
+    """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
     path = Path(file).resolve()
-    package, fault = _collect(path)
+    package, fault = (_pack_alone(path), None) if alone else _collect(path)
     if fault is not None:
         return Loaded(package=package, cls=cls, diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
@@ -97,9 +100,12 @@ def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
     try:
         return collect(path), None
     except PackageTooLargeError as error:
-        alone = pack(path.parent, [(path.name, path.read_bytes())])
-        span = Span(path.name, 1, 1)
+        alone, span = _pack_alone(path), Span(path.name, 1, 1)
         return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+
+
+def _pack_alone(path: Path) -> Package:
+    return pack(path.parent, [(path.name, path.read_bytes())])
 
 
 # -- which class -------------------------------------------------------------------------------------------------------
