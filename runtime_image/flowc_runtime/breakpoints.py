@@ -11,7 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import pdb
     from contextlib import AbstractContextManager
+    from types import FrameType
 
 NO_TERMINAL = (
     "breakpoint() needs a terminal, and this run has none to read from: run it in a terminal's foreground, "
@@ -66,12 +68,10 @@ def install(lease: Lease | None) -> None:
 def _break(lease: Lease | None, frame: Any, header: str | None = None) -> None:
     if lease is None:
         raise NoTerminalError
-    import pdb
-
     if header is not None:
         with lease.held():
             print(header)
-    pdb.Pdb().set_trace(frame)
+    make_pdb().set_trace(frame)
 
 
 def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
@@ -108,3 +108,34 @@ def _lend_to_pdb(lease: Lease) -> None:
             lease.quit()
 
     pdb.Pdb.interaction = interaction  # type: ignore[method-assign,assignment]
+
+
+def make_pdb() -> pdb.Pdb:
+    """A debugger that steps through the user's code and what that calls, but not through flowc's."""
+    from pdb import Pdb
+
+    class StepDebugger(Pdb):
+        def stop_here(self, frame: FrameType) -> bool:
+            return super().stop_here(frame) and _is_users(frame)
+
+    return StepDebugger()
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Whether a frame is flowc's own."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_runtime", "metaflow")
+
+
+def _is_users(frame: FrameType) -> bool:
+    """Whether code runs that the user wrote or called: not flowc's, nor what that calls to read `self.x`."""
+    if is_ours(frame):
+        return False
+    inner, here = frame, frame.f_back
+    while here is not None:
+        if is_ours(here):
+            if here.f_code.co_name == "run_code":  # the task itself, which calls the step
+                return True
+        elif is_ours(inner):
+            return False
+        inner, here = here, here.f_back
+    return True

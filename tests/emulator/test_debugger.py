@@ -83,6 +83,20 @@ def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
     assert project.latest().status()["state"] == "succeeded"
 
 
+def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
+    write(project, "breakpoint()\n            found += self.alpha", "@retry(times=1)")
+    with Terminal(project, *RUN) as terminal:
+        assert "-> found += self.alpha\n" in terminal.until("(Pdb) ")
+        assert "-> self.found = found\n" in terminal.say("s")
+        assert "-> self.next(self.join)\n" in terminal.say("s")
+        assert "--Return--\n" in terminal.say("s")
+        terminal.type("s\n")
+        terminal.until("debugger work/0.1\n")  # after the return there is nothing of the user's to stop in
+        terminal.until("(Pdb) ")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+
+
 def test_what_the_step_printed_comes_before_the_prompt_and_goes_to_its_log(project: Project) -> None:
     write(project, 'print("before"); sys.stdout.write("half"); breakpoint()\n            print("after")')
     with Terminal(project, *RUN) as terminal:

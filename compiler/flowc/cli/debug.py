@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore, Store
     from flowc_runtime.task import Attempt
 
-SKIPPED = ("flowc", "flowc.*", "flowc_runtime", "flowc_runtime.*", "metaflow", "metaflow.*")  # not stopped in
-
 
 @click.command(
     "debug",
@@ -144,12 +142,12 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
 
 def _stopper(code: CodeType) -> Any:
     """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
-    from pdb import Pdb
+    from flowc_runtime.breakpoints import make_pdb
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code is not code:
             return None
-        debugger = Pdb(skip=SKIPPED)
+        debugger = make_pdb()
         debugger.set_trace(frame)
         return debugger.trace_dispatch
 
@@ -164,14 +162,13 @@ def _code_of(attempt: Attempt) -> CodeType:
 
 
 def _post_mortem(error: BaseException, cls: type) -> None:
-    from pdb import Pdb
-
+    from flowc_runtime.breakpoints import is_ours, make_pdb
     from flowc_runtime.failures import describe, directory
 
     click.echo(describe(error, directory(cls)).get("traceback", ""), err=True, nl=False)
-    debugger = Pdb(skip=SKIPPED)
+    debugger = make_pdb()
     debugger.reset()
-    own = [trace for trace in _links(error) if not _is_ours(trace.tb_frame)]
+    own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
     if own:
         debugger.interaction(None, own[0])  # from the user's outermost frame on, at the innermost
 
@@ -183,10 +180,6 @@ def _links(error: BaseException) -> list[TracebackType]:
         found.append(here)
         here = here.tb_next
     return found
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_runtime", "metaflow")
 
 
 def _tell(attempt: Attempt, before: Any) -> None:
