@@ -36,6 +36,15 @@ class PackageTooLargeError(Exception):
         self.hint = hint
 
 
+class UnreadableFileError(Exception):
+    """A file of the flow's directory cannot be read: `file` is relative to it, `why` is the system's word."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"cannot read {file}: {why}")
+        self.file = file
+        self.why = why
+
+
 def collect(flow_file: Path) -> Package:
     """The flow's file and every `*.py` under its directory.
 
@@ -44,7 +53,8 @@ def collect(flow_file: Path) -> Package:
 
     Raises:
         PackageTooLargeError: more than 10 MB or 2,000 files.
-        OSError: the flow's file cannot be read.
+        UnreadableFileError: one of them cannot be read.
+        OSError: the flow's file is not there.
     """
     flow_file = flow_file.resolve()
     root = flow_file.parent
@@ -52,7 +62,14 @@ def collect(flow_file: Path) -> Package:
     found.update(_scan(str(root), "", frozenset()))
     if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
         raise _too_large(root, found)
-    return pack(root, ((name, (root / name).read_bytes()) for name in found))
+    return pack(root, ((name, _read(root, name)) for name in found))
+
+
+def _read(root: Path, name: str) -> bytes:
+    try:
+        return (root / name).read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(name, error.strerror or str(error)) from error
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:

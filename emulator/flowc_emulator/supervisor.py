@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -19,7 +20,7 @@ from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.attempts import read_report, record_death
-from flowc_runtime.errors import NO_RETRY
+from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
 from flowc_runtime.task import Assignment, perform_and_report
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
@@ -101,6 +102,7 @@ class Supervisor:
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
         self._signal: int | None = None
+        self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._prctl = load_prctl()
         self._threads = Threads()
@@ -118,11 +120,15 @@ class Supervisor:
             self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
             try:
                 self._loop()
+            except FlowcError as error:
+                self._broken = str(error)
+                raise
             finally:
-                for running in self._running.values():  # only after a bug of ours: nothing is left behind all the same
+                for running in self._running.values():  # only if it broke off: nothing is left behind all the same
                     kill_group(running.child.pid, signal.SIGKILL)
                 end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
-                self._record_end()
+                with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
+                    self._record_end()
                 self._guardian.dismiss()
                 if self._terminal is not None:
                     self._terminal.close()
@@ -190,8 +196,12 @@ class Supervisor:
             breakpoints.install(self._terminal.enter_child() if self._terminal else None)
             return perform_and_report(assignment, control)
 
-        child = spawn(body, prctl=self._prctl, close=self._descriptors())
-        self._watcher.add(child)
+        try:
+            child = spawn(body, prctl=self._prctl, close=self._descriptors())
+            self._watcher.add(child)
+        except OSError as error:
+            why = f"{error.strerror}; --max-workers says how many run at once"
+            raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
@@ -306,6 +316,8 @@ class Supervisor:
         status: Any = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
         if self._signal is not None:
             status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._signal)}"}
+        elif self._broken is not None:
+            status["message"] = self._broken
         elif self._failures:
             first = self._failures[0]
             status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}

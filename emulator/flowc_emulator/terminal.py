@@ -144,6 +144,10 @@ class Borrowed:
             finally:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
 
+    def is_held(self) -> bool:
+        """Whether this process has it now."""
+        return self._depth > 0
+
     def keep(self) -> None:
         """Have it until the process ends, which gives it back."""
         with self._thread:

@@ -35,6 +35,10 @@ class Lease(Protocol):
         """Have the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … Raises NoTerminalError."""
         ...
 
+    def is_held(self) -> bool:
+        """Whether this process has it now."""
+        ...
+
     def keep(self) -> None:
         """Have the terminal until the process ends. Raises NoTerminalError."""
         ...
@@ -92,7 +96,14 @@ def _lend_to_pdb(lease: Lease) -> None:
     """Give every Pdb the terminal while it talks: `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb` as well."""
     import pdb
 
-    original = pdb.Pdb.interaction
+    original, say = pdb.Pdb.interaction, pdb.Pdb.message
+    waiting: list[str] = []
+
+    def message(self: Any, text: str) -> None:
+        if self.use_rawinput and not lease.is_held():
+            waiting.append(text)  # such as `--Return--`, just before a prompt
+        else:
+            say(self, text)
 
     def interaction(self: Any, *args: Any) -> None:
         if not self.use_rawinput:  # it has streams of its own: a remote debugger
@@ -101,12 +112,15 @@ def _lend_to_pdb(lease: Lease) -> None:
         with lease.held():
             before, self.stdout = self.stdout, sys.stdout
             try:
+                while waiting:
+                    say(self, waiting.pop(0))
                 original(self, *args)
             finally:
                 self.stdout = before
         if self.quitting:
             lease.quit()
 
+    pdb.Pdb.message = message  # type: ignore[method-assign]
     pdb.Pdb.interaction = interaction  # type: ignore[method-assign,assignment]
 
 
@@ -133,8 +147,10 @@ def _is_users(frame: FrameType) -> bool:
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == "run_code":  # the task itself, which calls the step
+            if here.f_code.co_name == "_flowc_call":  # which calls the step
                 return True
+            if here.f_code.co_name == "run_code":  # which calls that, and what goes around it
+                return False
         elif is_ours(inner):
             return False
         inner, here = here, here.f_back

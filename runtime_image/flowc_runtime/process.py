@@ -124,8 +124,9 @@ def _leave(code: int) -> NoReturn:
             sys.excepthook(type(error), error, error.__traceback__)
         # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
         threading._shutdown()  # type: ignore[attr-defined]
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except (OSError, ValueError):
         code = code or 1  # a stream that cannot be flushed has lost output
     finally:

@@ -12,9 +12,10 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Goto, targets
 from flowc.ir.model import assert_never
@@ -173,8 +174,13 @@ class Attempt:
 
     def run_code(self) -> None:
         """Run the step's method under its timeout."""
-        with _timeout(self.job.node):
-            self.flow._flowc_call(self.job.node.run.name, self.arguments)
+        process = os.getpid()
+        try:
+            with _timeout(self.job.node):
+                self.flow._flowc_call(self.job.node.run.name, self.arguments)
+        finally:
+            if os.getpid() != process:
+                _end_copy()
         self._check_transition()
 
     def _check_transition(self) -> None:
@@ -274,8 +280,20 @@ class Attempt:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (ValueError, OSError):  # the step closed it, which is its right
+            except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
                 continue
+
+
+def _end_copy() -> NoReturn:
+    """A process that the step forked has come back from the step: the task is its parent's to end."""
+    try:
+        if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
+            say("".join(traceback.format_exception(error)))
+        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(1)
 
 
 def peak_rss() -> int:

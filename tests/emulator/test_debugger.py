@@ -89,7 +89,7 @@ def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
         assert "-> found += self.alpha\n" in terminal.until("(Pdb) ")
         assert "-> self.found = found\n" in terminal.say("s")
         assert "-> self.next(self.join)\n" in terminal.say("s")
-        assert "--Return--\n" in terminal.say("s")
+        assert terminal.say("s").startswith("--Return--\n")
         terminal.type("s\n")
         terminal.until("debugger work/0.1\n")  # after the return there is nothing of the user's to stop in
         terminal.until("(Pdb) ")

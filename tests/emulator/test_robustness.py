@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc_runtime import logs
+
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
     from project import Finished, Project
 
 FLOW = """
@@ -99,7 +98,7 @@ def test_names_in_unicode(project: Project) -> None:
         from metaflow import FlowSpec, Parameter, step
 
         class Größe(FlowSpec):
-            größe = Parameter("größe", default="ß")
+            größe = Parameter("size", default="ß")
 
             @step
             def start(self):
@@ -123,7 +122,7 @@ def test_names_in_unicode(project: Project) -> None:
         """,
     )
     for locale in ("C.UTF-8", "C"):
-        run = project.run("straße.py", "--größe", "süß", LC_ALL=locale)
+        run = project.run("straße.py", "--size", "süß", LC_ALL=locale)
         assert project.artifacts(run, "end")["alle"] == ["日本", "\U0001f600", "a/b\n"]
         done = project.flowc("logs", f"Größe/{run.id}/näher/0.0", LC_ALL=locale)
         assert done.out == "日本 süß\n"
@@ -169,10 +168,14 @@ def test_a_step_starts_processes_and_threads(project: Project, code: str, comman
     assert project.artifacts(project.latest(), "work")["got"] == 9
 
 
-def test_a_child_that_returns_from_the_step_leaves_no_record(project: Project) -> None:
+@pytest.mark.parametrize("how", ["pass", "raise ValueError('in the child')"])
+def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) -> None:
     """A forked child that forgets to end would go on as if it were the task."""
-    left = work(project, "self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)")
+    left = work(project, f"self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)\nelse:\n    {how}")
     assert left["pid"] > 0
+    told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
+    assert "a process that the step had forked came back from the step" in told
+    assert ("ValueError: in the child" in told) == (how != "pass")
 
 
 def test_a_thread_that_is_left_running_is_waited_for(project: Project) -> None:
@@ -205,9 +208,10 @@ def test_a_step_without_output_may_fail(project: Project) -> None:
 
 
 def test_odd_output(project: Project) -> None:
-    code = "sys.stdout.buffer.write(b'\\xff\\x00\\r\\x1b[31m no end')"
-    work(project, code)
-    assert log(project).encode("utf-8", "surrogateescape") == b"\xff\x00\r\x1b[31m no end"
+    work(project, "sys.stdout.buffer.write(bytes(range(256)) + b' no end')")
+    run = project.latest()
+    (chunk,) = logs.chunks(run.objects.get(run.log_key("work", "0", 1)))
+    assert chunk.data == bytes(range(256)) + b" no end"
 
 
 def test_a_line_of_many_megabytes(project: Project) -> None:
@@ -282,7 +286,7 @@ HARMLESS = {
     "trace": "sys.settrace(lambda *a: None)",
     "priority": "os.nice(5)",
     "standard library": "time.time = lambda: 0.0",
-    "class": "type(self).end = None",
+    "class": "type(self).later = None",
 }
 
 

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the flow has a fault or the run failed, 2 the command line
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,18 @@ def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str) -> Laz
     return LazyGroup(commands, name=name, help=text, params=[version], context_settings={"max_content_width": 100})
 
 
+def _open_streams() -> None:
+    """Standard streams that were closed lead nowhere: else a pipe of ours would take their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                continue
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def main() -> None:
     """The program `flowc`."""
+    _open_streams()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
     _group("flowc", COMMANDS, text).main(prog_name="flowc")
 
@@ -114,6 +125,7 @@ def flow_main(cls: type) -> None:
     """The command line of a flow's own file: `python flow.py run`."""
     from flowc_runtime import loader
 
+    _open_streams()
     if loader.executing is not None:
         from flowc.cli.common import refuse_unguarded
 

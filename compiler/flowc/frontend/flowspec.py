@@ -27,7 +27,7 @@ from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
-from flowc.package import Package, PackageTooLargeError, collect, pack
+from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
     except PackageTooLargeError as error:
         alone, span = _pack_alone(path), Span(path.name, 1, 1)
         return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+    except UnreadableFileError as error:
+        message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
+        hint = "make it readable, or move it out of the flow's directory"
+        span = Span(path.name, 1, 1)
+        return pack(path.parent, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
 
 
 def _pack_alone(path: Path) -> Package:
