@@ -120,7 +120,7 @@ def _lend_to_pdb(lease: Lease) -> None:
         if self.quitting:
             lease.quit()
 
-    pdb.Pdb.message = message  # type: ignore[method-assign]
+    pdb.Pdb.message = message  # type: ignore[method-assign,assignment]
     pdb.Pdb.interaction = interaction  # type: ignore[method-assign,assignment]
 
 
