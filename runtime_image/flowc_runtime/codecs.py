@@ -224,7 +224,21 @@ def _is_clean(view: memoryview) -> bool:
 
 # -- how a value is described ------------------------------------------------------------------------------------------
 
-_SHORT = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    """Without the whole text of a huge value first."""
+
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        ends = value if len(value) <= 2 * self.maxother else value[: self.maxother] + value[-self.maxother :]
+        return self.repr_instance(ends, level)
+
+    def repr_int(self, value: int, level: int) -> str:
+        if value.bit_length() > 10_000:  # Python refuses to write out more than 4,300 digits
+            return f"<int of {value.bit_length():,} bits>"
+        return super().repr_int(value, level)
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
 _IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +84,15 @@ def test_a_step_that_sets_nothing(project: Project) -> None:
 def test_artifacts_of_no_bytes(project: Project) -> None:
     left = work(project, "self.none, self.empty, self.text, self.items, self.big = None, b'', '', [], bytes(1 << 20)")
     assert left == {"none": None, "empty": b"", "text": "", "items": [], "big": bytes(1 << 20)}
+
+
+def test_artifacts_that_are_long_to_write_out(project: Project) -> None:
+    left = work(project, "self.number, self.inside, self.bytes = 10**100_000, [-(10**100_000)], bytes(range(256)) * 9")
+    assert (left["number"], left["inside"]) == (10**100_000, [-(10**100_000)])
+    refs = project.latest().task("work", "0")["artifacts"]
+    assert (refs["number"]["repr"], refs["inside"]["repr"]) == ("<int of 332,193 bits>", "[<int of 332,193 bits>]")
+    assert refs["bytes"]["repr"].startswith(r"b'\x00\x01")
+    assert refs["bytes"]["repr"].endswith(r"\xfe\xff'")
 
 
 def test_10_000_artifacts_of_one_task(project: Project) -> None:
@@ -471,3 +482,64 @@ def test_a_clock_that_jumps(project: Project) -> None:
     done = project.python("jump.py")
     assert done.code == 0, done.err
     assert project.flowc("runs").code == 0
+
+
+FULL = """
+mkdir store && mount -t tmpfs -o size=1m tmpfs store && {python} -m flowc run flow.py --store store
+code=$?
+cp -r store kept
+exit $code
+"""
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode != 0,
+    reason="this machine does not let a user mount a small disk",
+)
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "self.x = os.urandom(2 << 20)",
+            "error: step 'work' failed after 2 attempts: cannot write to the store file://",
+        ),
+        ("print('x' * (2 << 20))", "error: cannot write to the store file://"),
+        ("for i in range(200): setattr(self, f'a{i}', os.urandom(10_000))", "cannot write to the store file://"),
+    ],
+)
+def test_a_full_disk(project: Project, code: str, message: str) -> None:
+    write(project, code, "@retry(times=1)")
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", FULL.format(python=sys.executable)],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((project.root / "kept" / "tmp").iterdir())
+    for record in (project.root / "kept").rglob("*.json"):
+        json.loads(record.read_text())  # whole, all of them
+    for kept in (project.root / "kept").rglob("*.log"):
+        found, end = logs.whole(kept.read_bytes())
+        assert end == kept.stat().st_size, found
+
+
+def test_a_run_killed_half_way_leaves_whole_records(project: Project) -> None:
+    """Killed in the middle of storing: what is there can be read, and what is not was never there."""
+    write(project, "for i in range(3000): setattr(self, f'a{i}', os.urandom(1000))\nopen('now', 'w').close()")
+    with project.start("-m", "flowc", "run", "flow.py") as process:
+        while not (project.root / "now").exists():
+            assert process.poll() is None
+        process.kill()
+    run = project.latest()
+    assert run.attempt("work", "0", 1) is None
+    for record in (project.root / ".flowc").rglob("*.json"):
+        json.loads(record.read_text())
+    for blob in (project.root / ".flowc" / "blobs").rglob("*"):
+        assert blob.is_dir() or sha256(blob.read_bytes()).hexdigest() == blob.name
