@@ -228,14 +228,14 @@ def _is_clean(view: memoryview) -> bool:
 class _Short(reprlib.Repr):
     """Without the whole text of a huge value first."""
 
-    def repr_bytes(self, value: bytes, level: int) -> str:
-        ends = value if len(value) <= 2 * self.maxother else value[: self.maxother] + value[-self.maxother :]
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        ends = x if len(x) <= 2 * self.maxother else x[: self.maxother] + x[-self.maxother :]
         return self.repr_instance(ends, level)
 
-    def repr_int(self, value: int, level: int) -> str:
-        if value.bit_length() > 10_000:  # Python refuses to write out more than 4,300 digits
-            return f"<int of {value.bit_length():,} bits>"
-        return super().repr_int(value, level)
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 10_000:  # Python refuses to write out more than 4,300 digits
+            return f"<int of {x.bit_length():,} bits>"
+        return super().repr_int(x, level)
 
 
 _SHORT = _Short()
