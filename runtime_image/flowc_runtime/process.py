@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -103,6 +104,7 @@ def _redirect(out: int, err: int) -> None:
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+    faulthandler.enable(2)  # a crash in native code says in the task's log which line called it
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:

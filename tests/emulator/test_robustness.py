@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from hashlib import sha256
@@ -64,7 +65,7 @@ def fails(project: Project, code: str, decorators: str = "") -> Finished:
     write(project, code, decorators)
     done = project.flowc("run", "flow.py")
     assert done.code == 1
-    assert "flowc_emulator" not in done.err
+    assert not [line for line in done.err.splitlines() if "flowc_emulator" in line and not line.startswith("[work]")]
     assert "error: step 'work' failed" in done.err
     assert project.latest().status()["state"] == "failed"
     return done
@@ -337,6 +338,13 @@ def test_however_it_ends_it_can_be_caught(project: Project, code: str, message: 
     write(project, code, "@catch(var='why')")
     run = project.run("flow.py")
     assert project.artifacts(run, "end")["why"] is not None
+
+
+def test_a_crash_in_native_code_says_where(project: Project) -> None:
+    fails(project, "import ctypes\nctypes.string_at(0)")
+    told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
+    assert "Fatal Python error: Segmentation fault" in told
+    assert re.search(r'/flow\.py", line \d+ in work\n', told)
 
 
 # -- the flow's file ---------------------------------------------------------------------------------------------------
