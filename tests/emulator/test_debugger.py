@@ -184,7 +184,7 @@ def test_a_timeout_stands_still_at_the_prompt(project: Project) -> None:
     write(project, FIRST, "@timeout(seconds=1)")
     with Terminal(project, *RUN) as terminal:
         terminal.until("(Pdb) ")
-        terminal.say("import time; time.sleep(1.2)")
+        assert terminal.say("import time; time.sleep(1.2)") == ""
         terminal.type("c\n")
         assert terminal.end() == 0
 
