@@ -25,6 +25,7 @@ UNSUPPORTED_FEATURE: Final = "unsupported-feature"
 NO_FLOW: Final = "no-flow"
 MANY_FLOWS: Final = "many-flows"
 PACKAGE_TOO_LARGE: Final = "package-too-large"
+UNREADABLE_FILE: Final = "unreadable-file"
 # steps
 NO_START: Final = "no-start"
 NO_END: Final = "no-end"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import failures, logs, projects
+from flowc_runtime import breakpoints, failures, logs, projects
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, record_failure, report, say
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph, check_path
@@ -220,6 +220,7 @@ class _Pod:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
         )
+        breakpoints.install(None)
         return perform_and_report(assignment, control)
 
 

@@ -115,5 +115,5 @@ def say(text: str) -> None:
     """Write to the task's stderr, if it still has one."""
     try:
         sys.stderr.write(text)
-    except (ValueError, OSError):  # the step closed it; the record has the text
+    except (AttributeError, ValueError, OSError):  # the step closed it or took it away; the record has the text
         return

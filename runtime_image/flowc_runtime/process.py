@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -103,6 +104,7 @@ def _redirect(out: int, err: int) -> None:
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+    faulthandler.enable(2)  # a crash in native code says in the task's log which line called it
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:
@@ -124,8 +126,9 @@ def _leave(code: int) -> NoReturn:
             sys.excepthook(type(error), error, error.__traceback__)
         # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
         threading._shutdown()  # type: ignore[attr-defined]
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except (OSError, ValueError):
         code = code or 1  # a stream that cannot be flushed has lost output
     finally:

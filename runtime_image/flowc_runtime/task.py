@@ -12,9 +12,10 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Goto, targets
 from flowc.ir.model import assert_never
@@ -76,7 +77,7 @@ def perform(job: Assignment) -> Result:
 
     A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
     """
-    attempt = _Attempt(job)
+    attempt = Attempt(job)
     attempt.enter()
     try:
         if job.only_catch:
@@ -101,7 +102,9 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-class _Attempt:
+class Attempt:
+    """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
+
     def __init__(self, job: Assignment) -> None:
         self.job = job
         self.began = time.time()
@@ -179,8 +182,13 @@ class _Attempt:
         """Run the step's method under its timeout, with its secrets in the environment."""
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
-        with _timeout(node, self.flow._flowc_timeout_error):
-            self.flow._flowc_call(node.run.name, self.arguments)
+        process = os.getpid()
+        try:
+            with _timeout(node, self.flow._flowc_timeout_error):
+                self.flow._flowc_call(node.run.name, self.arguments)
+        finally:
+            if os.getpid() != process:
+                _end_copy()
         self._check_transition()
 
     def _check_transition(self) -> None:
@@ -294,8 +302,20 @@ class _Attempt:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (ValueError, OSError):  # the step closed it, which is its right
+            except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
                 continue
+
+
+def _end_copy() -> NoReturn:
+    """A process that the step forked has come back from the step: the task is its parent's to end."""
+    try:
+        if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
+            say("".join(traceback.format_exception(error)))
+        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(1)
 
 
 def peak_rss() -> int:

@@ -262,6 +262,7 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     assert cluster.call("task", "start", "--path", "0", "--retry", "0").code == 0
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nPods/pods-x7 True\n")
-    assert done.err == "flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n"
+    assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
+    assert "in dies" in done.err  # where it was, as for any crash in native code
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Pods/pods-x7 False\n")

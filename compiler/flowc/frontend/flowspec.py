@@ -31,7 +31,7 @@ from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
-from flowc.package import Package, PackageTooLargeError, collect, pack
+from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 from metaflow.decorators import ADDED
 
@@ -98,13 +98,17 @@ def load_class(
     *,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    alone: bool = False,
 ) -> Loaded:
-    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`."""
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
+
+    `alone` leaves the other files beside it out of the package.
+    """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
     path = Path(file).resolve()
-    package, fault = _collect(path)
+    package, fault = (_pack_alone(path), None) if alone else _collect(path)
     if fault is not None:
         return Loaded(package=package, cls=cls, diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
@@ -118,9 +122,17 @@ def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
     try:
         return collect(path), None
     except PackageTooLargeError as error:
-        alone = pack(path.parent, [(path.name, path.read_bytes())])
-        span = Span(path.name, 1, 1)
+        alone, span = _pack_alone(path), Span(path.name, 1, 1)
         return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+    except UnreadableFileError as error:
+        message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
+        hint = "make it readable, or move it out of the flow's directory"
+        span = Span(path.name, 1, 1)
+        return pack(path.parent, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+
+
+def _pack_alone(path: Path) -> Package:
+    return pack(path.parent, [(path.name, path.read_bytes())])
 
 
 # -- which class -------------------------------------------------------------------------------------------------------
