@@ -167,7 +167,14 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
     from flowc.cli.options import TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
+    def unlisted(command: str) -> click.Command | None:
+        if command == "signature":
+            from flowc.cli.signature import signature_command
+
+            return signature_command
+        return refused_command(command)
+
     return _group(
-        name, FLOW_COMMANDS, text, refused=refused_command, params=TOP_OPTIONS, callback=begin,
+        name, FLOW_COMMANDS, text, refused=unlisted, params=TOP_OPTIONS, callback=begin,
         invoke_without_command=True,
     )  # fmt: skip
