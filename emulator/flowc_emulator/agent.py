@@ -74,6 +74,13 @@ class Agent:
         answer: list[str] = self._ask("names", prefix)
         return answer
 
+    def names_below(self, prefix: str) -> list[str]:
+        answer: list[str] = self._ask("names_below", prefix)
+        return answer
+
+    def delete(self, key: str) -> None:
+        self._ask("delete", key)
+
     def append(self, key: str, data: bytes) -> None:
         self._tell("append", key, data)
 

@@ -40,12 +40,14 @@ class Console(Protocol):
     def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None: ...
 
 
-def make_console(log_format: str) -> Console:
-    """The console for a `--log-format` of `text` or `json`, and for what stdout and stderr are."""
+def make_console(log_format: str, *, quiet: bool = False) -> Console:
+    """The console for a `--log-format` of `text` or `json`, for `--quiet`, and for what stdout and stderr are."""
     if log_format == "json":
         return JsonConsole(sys.stdout.buffer)
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     color = terminal and not os.environ.get("NO_COLOR")
+    if quiet:
+        return QuietConsole(sys.stdout.buffer, sys.stderr.buffer, terminal=False, color=color)
     return TextConsole(sys.stdout.buffer, sys.stderr.buffer, terminal=terminal, color=color)
 
 
@@ -162,6 +164,22 @@ class TextConsole:
 
     def _paint(self, text: str, code: int) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+
+class QuietConsole(TextConsole):
+    """Only what the tasks print, and what goes wrong."""
+
+    def run_began(self, pathspec: str, workers: int, store: str) -> None:
+        return
+
+    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+        self._show(self._lines.end(job), job)
+
+    def note(self, text: str) -> None:
+        return
+
+    def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None:
+        return
 
 
 class _ProgressLine:

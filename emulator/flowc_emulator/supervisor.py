@@ -55,6 +55,8 @@ class Plan:
     max_workers: int
     seeds: Seeds
     agent: Agent | None = None
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
 
 
 @final
@@ -171,6 +173,8 @@ class Supervisor:
             user=plan.user,
             last=job.last,
             only_catch=job.only_catch,
+            tags=plan.tags,
+            namespace=plan.namespace,
         )
 
         def body(control: int) -> int:

@@ -28,6 +28,7 @@ from flowc_runtime.index import Graph, check_path
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
+from flowc_runtime.tags import system_tags
 from flowc_runtime.task import Assignment, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
@@ -214,6 +215,8 @@ class _Pod:
             last=self.retry >= self._retries(),
             only_catch=self.retry > self._retries(),
             claimed=True,
+            tags=tuple(record.get("tags", ())),
+            namespace=record.get("namespace"),
         )
         return perform_and_report(assignment, control)
 
@@ -226,16 +229,20 @@ def _write_output(name: str, value: str) -> None:
 
 
 def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
+    created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
     record = RunRecord(
         version=RECORD_VERSION,
         flow=run.flow,
         run=run.id,
-        created=time.time(),
-        user=os.environ.get("FLOWC_USER", "argo"),
+        created=created,
+        user=user,
         target="argo",
         parameters=parameters,
         code=graph.flow.code.digest,
         process=this_process(),
+        system_tags=system_tags(user, "argo-workflows", created),
+        tags=[],
+        namespace=f"user:{user}",
     )
     with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
         run.create(record, file.read())

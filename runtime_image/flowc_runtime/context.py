@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir import Flow
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """One attempt of a task. `attempt` counts from 1."""
+    """One attempt of a task. `attempt` counts from 1.
+
+    `tags` are those that the user gave the run when it began. `origin_run` is the run that this one resumes. `project`
+    is what @project says, by the names of `current`'s properties. `card` collects what the step shows on its cards.
+    """
 
     flow: str
     run: str
@@ -18,9 +27,18 @@ class TaskContext:
     attempt: int
     user: str
     parameter_names: tuple[str, ...]
+    namespace: str | None = None
+    origin_run: str | None = None
+    tags: frozenset[str] = frozenset()
+    project: Mapping[str, Any] = field(default_factory=dict)
+    card: Any = None
+    ir: Flow | None = None
 
 
 task: TaskContext | None = None
+
+# What decorators have put there for `current` besides (`current._update_env`).
+extra: dict[str, Any] = {}
 
 
 def enter(context: TaskContext) -> None:

@@ -29,5 +29,13 @@ class ProtocolError(FlowcError):
     """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
 
 
+class SettingsError(FlowcError):
+    """A METAFLOW_* variable or a configuration file asks for what there is not, or cannot be read."""
+
+
+class TagError(FlowcError):
+    """Not a tag, or one that cannot be changed."""
+
+
 class StepTimeout(Exception):
     """The step ran longer than its @timeout allows; raised inside the step, so that its own code and @catch see it."""

@@ -5,6 +5,7 @@ Keys are relative, with forward slashes. Whatever is killed when, a reader sees 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
@@ -63,6 +64,14 @@ class Objects(Protocol):
 
     def names(self, prefix: str) -> list[str]:
         """What is directly under a prefix, sorted; a name that holds further ones ends with a slash."""
+        ...
+
+    def names_below(self, prefix: str) -> list[str]:
+        """The keys under a prefix, however deep, without the prefix, sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if it is there."""
         ...
 
 
@@ -156,6 +165,15 @@ class LocalObjects:
                 return sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def names_below(self, prefix: str) -> list[str]:
+        top = self._path(prefix)
+        at = len(top) + 1
+        return sorted(f"{directory}/{name}"[at:] for directory, _, files in os.walk(top) for name in files)
+
+    def delete(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(self._path(key))
 
     def _path(self, key: str) -> str:
         if ".." in key.split("/") or key.startswith("/"):

@@ -21,9 +21,7 @@ class Process(TypedDict, total=False):
     node: str
 
 
-class RunRecord(TypedDict):
-    """`run.json`, written once when the run begins. Times are seconds since the epoch."""
-
+class _Run(TypedDict):
     version: int
     flow: str
     run: str
@@ -33,6 +31,17 @@ class RunRecord(TypedDict):
     parameters: dict[str, Any]
     code: str
     process: Process
+
+
+class RunRecord(_Run, total=False):
+    """`run.json`, written once when the run begins. Times are seconds since the epoch.
+
+    `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    """
+
+    system_tags: list[str]
+    tags: list[str]
+    namespace: str | None
 
 
 class StatusRecord(TypedDict, total=False):

@@ -132,6 +132,26 @@ class RemoteObjects:
         deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
         return sorted([*deeper, *(entry["path"][at:] for entry in found["objects"])])
 
+    def names_below(self, prefix: str) -> list[str]:
+        import obstore
+
+        at = len(prefix) + 1
+        try:
+            pages = obstore.list(self._store, f"{prefix}/")
+            return sorted(entry["path"][at:] for page in pages for entry in page)
+        except Exception as error:
+            self._fail(error, prefix)
+
+    def delete(self, key: str) -> None:
+        import obstore
+
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            self._fail(error, key)
+
     # -- an object that grows is a row of chunks
 
     def append(self, key: str, data: bytes) -> None:
@@ -218,12 +238,22 @@ def _says_http() -> bool:
     return endpoint.startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
 
 
+def _take_endpoint() -> None:
+    """METAFLOW_S3_ENDPOINT_URL is the endpoint where the AWS variables name none."""
+    from flowc_runtime import settings
+
+    endpoint = settings.get("S3_ENDPOINT_URL")
+    if endpoint and not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")):
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
+
+
 def _connect(url: str) -> Any:
     try:
         from obstore.store import from_url
     except ModuleNotFoundError as error:
         raise StoreError(f"the store {url} needs obstore: pip install 'flowc[s3]'") from error
     try:
+        _take_endpoint()
         options = _CLIENT | {"allow_http": _says_http()}
         retry = _PATIENT_RETRY if "FLOWC_POD" in os.environ else _RETRY
         return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]

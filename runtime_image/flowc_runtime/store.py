@@ -9,11 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime import settings
+from flowc_runtime.errors import NotFound, StoreError, TagError
 from flowc_runtime.objects import Objects, open_objects
+from flowc_runtime.tags import check_tags, name_of, tag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
@@ -50,6 +52,17 @@ class Store:
         except NotFound:  # its first task has not got that far
             return "9"
 
+    def tagged(self, flow: str) -> dict[str, set[str]]:
+        """The user tags of the runs of a flow that have any: run id -> tags. One listing, however many runs."""
+        prefix = f"flows/{_quote(flow)}/tags"
+        found: dict[str, set[str]] = {}
+        for key in self.objects.names_below(prefix):
+            run, _, name = key.partition("/")
+            tag = _tag_at(self.objects, f"{prefix}/{key}", name)
+            if tag is not None:
+                found.setdefault(unquote(run), set()).add(tag)
+        return found
+
     def run(self, flow: str, run: str) -> RunStore:
         """One run, whether or not it exists."""
         return RunStore(self.objects, flow, run)
@@ -63,6 +76,7 @@ class RunStore:
         self.flow = flow
         self.id = run
         self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
+        self._tags = f"flows/{_quote(flow)}/tags/{_quote(run)}"
 
     # -- the run itself
 
@@ -93,6 +107,34 @@ class RunStore:
     def set_status(self, status: StatusRecord) -> None:
         """Replace the run's status."""
         self.objects.put(f"{self._prefix}/status.json", _dump(status))
+
+    # -- tags: an object for each, so that who changes one never undoes what another has changed
+
+    def system_tags(self) -> set[str]:
+        """The tags that the run was made with and keeps for good. Raises NotFound."""
+        return set(self.record().get("system_tags", ()))
+
+    def user_tags(self) -> set[str]:
+        """The tags that people have given the run."""
+        found = (_tag_at(self.objects, f"{self._tags}/{name}", name) for name in self.objects.names(self._tags))
+        return {tag for tag in found if tag is not None}
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        """Tag the run; what is a system tag of it already is left at that. Raises TagError."""
+        wanted = check_tags(tags)
+        system = self.system_tags() if wanted else set()
+        for tag in wanted:
+            if tag not in system:
+                name, content = name_of(tag)
+                self.objects.create(f"{self._tags}/{name}", [content])
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Take tags off the run; one that it does not have is no error. Raises TagError for system tags."""
+        wanted = check_tags(tags)
+        if fixed := sorted(set(wanted) & self.system_tags()):
+            raise TagError(f"system tags stay: {', '.join(fixed)}")
+        for tag in wanted:
+            self.objects.delete(f"{self._tags}/{name_of(tag)[0]}")
 
     # -- tasks
 
@@ -163,6 +205,14 @@ def _quote(name: str) -> str:
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 
 
+def _tag_at(objects: Objects, key: str, name: str) -> str | None:
+    """The tag that an object stands for; None if it has just been removed."""
+    try:
+        return tag_of(name, lambda: objects.get(key))
+    except NotFound:
+        return None
+
+
 def _path_order(path: str) -> tuple[int, ...]:
     return tuple(map(int, path.split(".")))
 
@@ -176,9 +226,15 @@ def _dump(record: object) -> bytes:
 LOCAL_NAME = ".flowc"
 
 
-def default_url(start: str | None = None) -> str:
-    """`FLOWC_STORE`, or the directory `.flowc` found upward from `start` (the working directory), or to be made."""
-    if url := os.environ.get("FLOWC_STORE"):
+def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
+    """`FLOWC_STORE`, what Metaflow's settings name, or `.flowc` found upward from `start` (the working directory).
+
+    Where there is none, it is the one to be made there. `datastore` and `root` are Metaflow's options for it: they come
+    before all variables. Raises SettingsError.
+    """
+    if datastore is None and root is None and (url := os.environ.get("FLOWC_STORE")):
+        return url
+    if url := settings.store_url(datastore, root):
         return url
     here = start or os.getcwd()
     for directory in _upward(here):

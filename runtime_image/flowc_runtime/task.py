@@ -48,7 +48,7 @@ class Assignment:
     """One attempt to make.
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
-    attempt's number was already claimed in the store.
+    attempt's number was already claimed in the store; `tags` are the user's when the run began.
     """
 
     run: RunStore
@@ -62,6 +62,8 @@ class Assignment:
     last: bool = True
     only_catch: bool = False
     claimed: bool = False
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
 
     @property
     def node(self) -> Node:
@@ -123,6 +125,9 @@ class _Attempt:
                 attempt=job.attempt,
                 user=job.user,
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
+                namespace=job.namespace,
+                tags=frozenset(job.tags),
+                ir=job.graph.flow,
             )
         )
         before = job.graph.predecessors[job.step]

@@ -79,7 +79,6 @@ UNSUPPORTED_MODULES = frozenset(
         "integrations",
         "lint",
         "metaflow_config",
-        "metaflow_current",
         "metaflow_environment",
         "metaflow_profile",
         "multicore_utils",

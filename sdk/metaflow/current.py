@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowc_runtime import context
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.context import TaskContext
 
 __all__ = ["Current", "current"]
 
 
 class Current:
-    """The running task. Every property but `is_running_flow` raises AttributeError outside of a run."""
+    """The running task.
+
+    Outside of a run the names of the run and the task are None, as programs expect that ask `if current.run_id`;
+    everything else raises AttributeError there, which `get` turns into its default.
+    """
+
+    # -- the run and the task
 
     @property
     def is_running_flow(self) -> bool:
@@ -23,52 +31,166 @@ class Current:
     @property
     def flow_name(self) -> str:
         """The flow's name."""
-        return self._task("flow_name").flow
+        return self._name("flow")
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self._task("run_id").run
+        return self._name("run")
+
+    @property
+    def origin_run_id(self) -> str | None:
+        """The id of the run that this one resumes; None if it resumes none."""
+        origin: str | None = self._told("origin_run")
+        return origin
 
     @property
     def step_name(self) -> str:
         """The step's name."""
-        return self._task("step_name").step
+        return self._name("step")
 
     @property
     def task_id(self) -> str:
         """The task's id: its index path, `0` outside of any foreach, `0.3` for item 3."""
-        return self._task("task_id").path
+        return self._name("path")
 
     @property
     def retry_count(self) -> int:
         """How many attempts of this task came before this one."""
-        return self._task("retry_count").attempt - 1
+        return context.task.attempt - 1 if context.task is not None else cast("int", None)
 
     @property
     def pathspec(self) -> str:
         """`FLOW/RUN/STEP/TASK`."""
-        task = self._task("pathspec")
-        return f"{task.flow}/{task.run}/{task.step}/{task.path}"
+        task = context.task
+        return f"{task.flow}/{task.run}/{task.step}/{task.path}" if task is not None else self._name("path")
 
     @property
     def username(self) -> str:
         """The user who started the run."""
-        return self._task("username").user
+        return self._name("user")
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace that the client begins with: `user:NAME`, or what `--namespace` said; None: the global one."""
+        namespace: str | None = self._told("namespace")
+        return namespace
+
+    @property
+    def tags(self) -> set[str]:
+        """The tags that the user gave the run when it began."""
+        return set(self._task("tags").tags)
 
     @property
     def parameter_names(self) -> list[str]:
         """The names of the flow's parameters."""
         return list(self._task("parameter_names").parameter_names)
 
+    @property
+    def graph(self) -> dict[str, Any]:
+        """The flow's graph: its steps with their types, decorators and what follows them."""
+        ir = self._task("graph").ir
+        if ir is None:
+            raise AttributeError("current.graph is not known in this process")
+        from flowc_runtime.graph_info import graph_info
+
+        return graph_info(ir)
+
+    @property
+    def tempdir(self) -> str:
+        """A directory for temporary files: METAFLOW_TEMPDIR, or the working directory. It has a value anywhere."""
+        from flowc_runtime import settings
+
+        return settings.get("TEMPDIR") or "."
+
+    # -- the project
+
+    @property
+    def project_name(self) -> str:
+        """The name that @project gives."""
+        return str(self._project("project_name"))
+
+    @property
+    def project_flow_name(self) -> str:
+        """The flow's name within the project and its branch."""
+        return str(self._project("project_flow_name"))
+
+    @property
+    def branch_name(self) -> str:
+        """The branch of the project, such as `user.ann` or `prod`."""
+        return str(self._project("branch_name"))
+
+    @property
+    def is_user_branch(self) -> bool:
+        """Whether the branch is a user's own, the default."""
+        return bool(self._project("is_user_branch"))
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the branch is the production branch."""
+        return bool(self._project("is_production"))
+
+    # -- what started the run, and what the step shows
+
+    @property
+    def trigger(self) -> Any:
+        """The events that started the run; None where none did."""
+        self._task("trigger")
+        return context.extra.get("trigger")
+
+    @property
+    def card(self) -> Any:
+        """The cards of the step."""
+        card = self._task("card").card
+        if card is None:
+            raise AttributeError("current.card: the step has no @card")
+        return card
+
+    # -- all of them
+
     def get(self, key: str, default: Any = None) -> Any:
         """The property of this name, or the default where it has none."""
         return getattr(self, key, default)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the property of this name has a value."""
+        return getattr(self, key, None) is not None
+
+    def _update_env(self, env: Mapping[str, Any]) -> None:
+        """For decorators: give `current` further properties in this task."""
+        context.extra.update(env)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only called where there is no property of this name, or the property itself has raised.
+        if name in context.extra:
+            return context.extra[name]
+        if isinstance(asked := getattr(type(self), name, None), property):
+            return asked.__get__(self)  # raises again, and says why
+        if name in _CLIENT:
+            raise AttributeError(f"current.{name} needs the client; use current.run_id and current.pathspec")
+        where = "" if context.task is not None else " outside of a run"
+        raise AttributeError(f"current.{name} has no value{where}")
+
+    def _told(self, name: str) -> Any:
+        """A field of the task, None outside of one."""
+        return None if context.task is None else getattr(context.task, name)
+
+    def _name(self, name: str) -> str:
+        # A str by its type: who asks outside of a run as well, asks for it to be None.
+        return cast("str", self._told(name))
+
+    def _project(self, name: str) -> Any:
+        project = self._task(name).project
+        if name not in project:
+            raise AttributeError(f"current.{name} has a value only in a flow with @project")
+        return project[name]
 
     def _task(self, asked: str) -> TaskContext:
         if context.task is None:
             raise AttributeError(f"current.{asked} has a value only while a flow runs, inside a step")
         return context.task
 
+
+_CLIENT = ("run", "task")
 
 current = Current()

@@ -319,10 +319,7 @@ def test_current(project: Project) -> None:
                 pass
 
         assert not current.is_running_flow
-        try:
-            current.run_id
-        except AttributeError as error:
-            assert "only while a flow runs" in str(error)
+        assert current.run_id is None
         """,
     )
     run = project.run("flow.py", METAFLOW_USER="ann")

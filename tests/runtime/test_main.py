@@ -96,6 +96,7 @@ def test_the_start_step_begins_the_run_and_says_how_many(cluster: Cluster) -> No
     record = cluster.run.record()
     assert (record["target"], record["parameters"]) == ("argo", {"mode": "ok", "alpha": 0.5})
     assert record["process"]["pod"] == "pods-x7-work-1"
+    assert {"runtime:argo-workflows", f"user:{record['user']}"} <= cluster.run.system_tags()
     assert cluster.run.task("start", "0")["process"]["node"] == "node-1"
     log = cluster.run.objects.get(cluster.run.log_key("start", "0", 1))
     assert b"out ok\n" in log

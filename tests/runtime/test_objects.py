@@ -41,6 +41,16 @@ def test_what_is_not_there_is_not_found(local: LocalObjects) -> None:
         local.map("c")
 
 
+def test_all_keys_below_a_prefix(local: LocalObjects) -> None:
+    assert local.names_below("tags") == []
+    for key in ("tags/1/a", "tags/1/b", "tags/2/a", "tags2/x"):
+        local.create(key, [b""])
+    assert local.names_below("tags") == ["1/a", "1/b", "2/a"]
+    local.delete("tags/1/a")
+    local.delete("tags/1/a")
+    assert local.names_below("tags") == ["1/b", "2/a"]
+
+
 def test_create_happens_once(local: LocalObjects) -> None:
     assert local.create("k", [b"first ", memoryview(b"half")])
     assert not local.create("k", [b"second"])

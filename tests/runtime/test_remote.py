@@ -57,6 +57,16 @@ def test_put_get_create(objects: RemoteObjects) -> None:
         objects.map("a/d")
 
 
+def test_all_keys_below_a_prefix(objects: RemoteObjects) -> None:
+    assert objects.names_below("tags") == []
+    for key in ("tags/1/a", "tags/1/b%2Fc", "tags/2/a", "tags2/x"):
+        objects.create(key, [b""])
+    assert objects.names_below("tags") == ["1/a", "1/b%2Fc", "2/a"]
+    objects.delete("tags/1/a")
+    objects.delete("tags/1/a")
+    assert objects.names_below("tags") == ["1/b%2Fc", "2/a"]
+
+
 def test_names(objects: RemoteObjects) -> None:
     assert objects.names("") == objects.names("d") == []
     for key in ("d/b", "d/a/c", "d/c"):
@@ -168,6 +178,20 @@ FLOW = """
         def end(self):
             pass
     """
+
+
+def test_metaflow_s_settings_name_the_place_and_a_run_has_its_tags_there(project: Project, s3: Gateway) -> None:
+    project.write("flow.py", FLOW)
+    place = dict(s3.environment)
+    place["METAFLOW_S3_ENDPOINT_URL"] = place.pop("AWS_ENDPOINT_URL")
+    place |= {"METAFLOW_DEFAULT_DATASTORE": "s3", "METAFLOW_DATASTORE_SYSROOT_S3": s3.bucket("tagged") + "/team"}
+    done = project.flowc("run", "--local", "flow.py", "--tag", "a/b", "--tag", "ü" * 400, **place)
+    assert done.code == 0, done.err
+    assert project.flowc("tag", "add", "Far/latest", "c", **place).code == 0
+    assert project.flowc("tag", "remove", "Far/latest", "a/b", **place).code == 0
+    (row,) = json.loads(project.flowc("runs", "--tag", "c", "--json", **place).out)
+    assert row["tags"] == ["c", "ü" * 400]
+    assert not (project.root / ".flowc").exists()
 
 
 def test_a_run_leaves_the_same_records_there(project: Project, s3: Gateway) -> None:

@@ -16,7 +16,7 @@ import click
 from flowc import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["flow_main", "main"]
 
@@ -35,27 +35,47 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "terminate": ("control", "End a run on the cluster."),
     "delete": ("control", "Delete a flow or a run from the cluster."),
     "runs": ("read", "List runs."),
+    "tag": ("tag", "Tag runs, and list their tags."),
     "logs": ("read", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
-FLOW_COMMANDS = ("run", "check")
+# The commands of a flow's own file, with Metaflow's names.
+FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": COMMANDS["run"],
+    "check": ("check", "Check the flow and report every fault at once (the default)."),
+    "show": ("flow_show", "Show the steps of the flow."),
+    "dump": ("flow_read", "Print the artifacts of tasks."),
+    "logs": ("flow_read", "Print what tasks wrote to stdout and stderr."),
+    "tag": ("flow_tag", "Tag runs, and list their tags."),
+    "output-dot": ("flow_show", "Print the graph for Graphviz."),
+    "output-raw": ("flow_show", "Print the graph as it is known."),
+    "version": ("flow_show", "Print the version."),
+    "help": ("flow_show", "Show this help."),
+}
 
 
 class LazyGroup(click.Group):
     """A group whose commands are in modules of this package; the help is known without importing them."""
 
-    def __init__(self, commands: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+    def __init__(
+        self,
+        commands: Mapping[str, tuple[str, str]],
+        refused: Callable[[str], click.Command | None] | None = None,
+        **attributes: Any,
+    ) -> None:
         super().__init__(**attributes)
         self._lazy = commands
+        self._refused = refused
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._lazy:
-            return None
-        command = getattr(import_module(f"flowc.cli.{self._lazy[cmd_name][0]}"), f"{cmd_name}_command")
+            return self._refused(cmd_name) if self._refused else None
+        module = import_module(f"flowc.cli.{self._lazy[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 
@@ -64,9 +84,11 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
+        from flowc_runtime import settings
         from flowc_runtime.errors import FlowcError
 
         try:
+            settings.check()
             return super().invoke(ctx)
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
             from flowc.cli.common import fail
@@ -96,11 +118,13 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str) -> LazyGroup:
+def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str, **attributes: Any) -> LazyGroup:
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
     )
-    return LazyGroup(commands, name=name, help=text, params=[version], context_settings={"max_content_width": 100})
+    params = [*attributes.pop("params", ()), version]
+    context = {"max_content_width": 100}
+    return LazyGroup(commands, name=name, help=text, params=params, context_settings=context, **attributes)
 
 
 def main() -> None:
@@ -119,6 +143,17 @@ def flow_main(cls: type) -> None:
         refuse_unguarded(cls)
     if cls.__module__ == "__main__":
         loader.adopt_main()
-    commands = {name: COMMANDS[name] for name in FLOW_COMMANDS}
-    group = _group(sys.argv[0], commands, (cls.__doc__ or f"The flow {cls.__name__}.").strip())
-    group.main(prog_name=f"python {sys.argv[0]}", obj=cls)
+    from flowc.cli.flow_file import begin
+    from flowc.cli.options import PREFIX, TOP_OPTIONS
+    from flowc.cli.refused import refused_command
+
+    group = _group(
+        sys.argv[0],
+        FLOW_COMMANDS,
+        (cls.__doc__ or f"The flow {cls.__name__}.").strip(),
+        refused=refused_command,
+        params=TOP_OPTIONS,
+        callback=begin,
+        invoke_without_command=True,
+    )
+    group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix=PREFIX)

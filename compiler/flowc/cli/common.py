@@ -29,10 +29,37 @@ class Checked(NamedTuple):
     package: Package
 
 
+class Top(NamedTuple):
+    """What stands before the command of a flow's file: `python flow.py --quiet --with retry run`."""
+
+    quiet: bool | None = None
+    environment: str | None = None
+    datastore: str | None = None
+    datastore_root: str | None = None
+    with_decorators: tuple[str, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    config_value: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+
+
+NO_TOP = Top()
+TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
+
+
+def top(ctx: click.Context | None = None) -> Top:
+    """The options that came before the command, if there are any."""
+    here = ctx or click.get_current_context(silent=True)
+    found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
+    assert isinstance(found, Top)
+    return found
+
+
 def load_flow(ctx: click.Context, file: str | None, class_name: str | None = None) -> Checked:
     """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
     from flowc.frontend.flowspec import load, load_class
 
+    _refuse_hooks(top(ctx))
     cls = ctx.find_object(type)
     if cls is not None:
         loaded = load_class(cls)
@@ -44,6 +71,17 @@ def load_flow(ctx: click.Context, file: str | None, class_name: str | None = Non
             raise click.UsageError(f"{file!r} {what}", ctx)
         loaded = load(path, class_name=class_name)
     return checked(loaded)
+
+
+def _refuse_hooks(given: Top) -> None:
+    # MERGE: given.with_decorators and the words of METAFLOW_DEFAULT_DECOSPECS go to load() and load_class(), and so do
+    # given.config and given.config_value; this function goes.
+    from flowc_runtime import settings
+
+    if given.with_decorators or settings.get("DEFAULT_DECOSPECS"):
+        fail("--with is not supported by this version", "write the decorator above the steps")
+    if given.config or given.config_value:
+        fail("--config and --config-value are not supported by this version", "use a Parameter")
 
 
 def checked(loaded: Loaded) -> Checked:
@@ -83,14 +121,9 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 def user_name() -> str:
     """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
-    if name := os.environ.get("METAFLOW_USER"):
-        return name
-    import getpass
+    from flowc_runtime import settings
 
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+    return settings.user_name()
 
 
 def refuse_unguarded(cls: type) -> NoReturn:
@@ -115,8 +148,9 @@ def open_store(url: str | None) -> Store:
     from flowc_runtime.errors import FlowcError
     from flowc_runtime.store import Store, default_url
 
+    given = top()
     try:
-        return Store.open(url or default_url())
+        return Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
         fail(str(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, find_run, open_store, store_option, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
@@ -24,6 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.command("runs", help="List the runs of FLOW, or of all flows, newest first.")
 @click.argument("flow", required=False)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only those with this tag; may be repeated.")
 @json_option
 @store_option
 @click.option(
@@ -33,6 +35,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def runs_command(
     flow: str | None,
     limit: int,
+    tags: tuple[str, ...],
     as_json: bool,
     store_url: str | None,
     on_cluster: bool,
@@ -42,6 +45,8 @@ def runs_command(
 ) -> None:
     """List runs."""
     if on_cluster:
+        if tags:
+            raise click.UsageError("--tag is about the runs in the store: leave out --cluster")
         from flowc.cli.status import list_runs
 
         with connected(context, kubeconfig, namespace) as cluster:
@@ -51,13 +56,21 @@ def runs_command(
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
     found = sorted((run, name) for name in ([flow] if flow else store.flows()) for run in store.runs(name))
-    rows = [_run_row(store.run(name, run)) for run, name in found[: -limit - 1 : -1]]
+    newest = (store.run(name, run) for run, name in reversed(found))
+    rows = [_run_row(run) for run in islice(_with_tags(newest, set(tags)), limit)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows:
         click.echo(f"no runs in {store.objects.url}", err=True)
     else:
         table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
+
+
+def _with_tags(runs: Iterable[RunStore], wanted: set[str]) -> Iterator[RunStore]:
+    """The runs that have all of these tags."""
+    for run in runs:
+        if not wanted or (run.exists() and wanted <= run.user_tags() | run.system_tags()):
+            yield run
 
 
 def _run_row(run: RunStore) -> dict[str, Any]:
@@ -74,6 +87,8 @@ def _run_row(run: RunStore) -> dict[str, Any]:
         "user": record["user"],
         "parameters": record["parameters"],
         "seconds": took,
+        "tags": sorted(run.user_tags()),
+        "system_tags": sorted(record.get("system_tags", ())),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -10,23 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, Checked, fail, load_flow, open_store, report, store_option, user_name
+from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
+from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
+from flowc_runtime import settings
+from flowc_runtime.errors import TagError
+from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store import RunStore, Store
-
-RUN_OPTIONS: Sequence[Any] = (
-    click.option("--local", is_flag=True, help="On this machine, a process per attempt: what happens anyway."),
-    click.option("--max-workers", type=click.IntRange(min=1), metavar="N", help="Tasks at once [default: CPUs]."),
-    click.option("--run-id-file", type=click.Path(dir_okay=False), metavar="F", help="Write the run's id to F first."),
-    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
-                 help="Lines for people, or JSON lines on stdout."),
-    click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
-    store_option,
-)  # fmt: skip
 
 
 @click.command(
@@ -41,48 +34,30 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.seeds import Seeds
 
-    cls = ctx.find_object(type)
-    file, class_name = _find_flow(words) if cls is None else (None, None)
-    if cls is None and file is None:
+    own = ctx.find_object(type) is not None
+    early = scan(ctx, words, own=own)
+    if not own and early.file is None:
         if "--help" in words or not words:
-            click.echo(_command(None, Seeds(), None, own=False).get_help(ctx))
+            click.echo(_command(None, Seeds(), own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
+    before = top(ctx) if own else top_of_environment()
+    ctx.meta[TOP] = before
     seeds = Seeds()
     with seeds.watch():
-        found = load_flow(ctx, file, class_name)
-    command = _command(found, seeds, file, own=cls is not None)
-    with command.make_context(ctx.info_name, list(words), parent=ctx.parent) as inner:
+        add_top(ctx, early.top)
+        found = load_flow(ctx, early.file, early.class_name)
+    ctx.meta[TOP] = before
+    command = _command(found, seeds, own=own)
+    prefix = f"{PREFIX}_RUN"
+    with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
 
 
-def _find_flow(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """The flow's file: the first word that is neither an option nor an option's value; and --flow."""
-    flags = {"--local", "--help"}
-    file, class_name, skip = None, None, False
-    for word, following in zip(words, [*words[1:], None], strict=False):
-        if skip:
-            skip = False
-        elif word.startswith("-"):
-            name, equals, value = word.partition("=")
-            if name == "--flow":
-                class_name = value if equals else following
-            skip = not equals and name not in flags
-        elif file is None:
-            file = word
-    return file, class_name
-
-
-def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) -> click.Command:
+def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
-    params: list[click.Parameter] = []
-
-    def collect(function: Any) -> list[click.Parameter]:
-        for option in reversed(RUN_OPTIONS):
-            function = option(function)
-        return list(reversed(function.__click_params__))
-
-    params += collect(lambda: None)
+    taken = [parameter.name for parameter in found.flow.parameters] if found else []
+    params: list[click.Parameter] = [*beside(taken, own=own)]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     for number, parameter in enumerate(found.flow.parameters if found else ()):
@@ -94,6 +69,7 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
                 [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
                 metavar=parameter.type.upper(),
                 required=parameter.required,
+                allow_from_autoenv=False,  # its name here is a number
                 help=text.strip(),
             )
         )
@@ -104,6 +80,7 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
             parameter.name: options.pop(f"parameter_{number}") for number, parameter in enumerate(found.flow.parameters)
         }
         given = {name: text for name, text in texts.items() if text is not None}
+        add_top(click.get_current_context(), split_top(options))
         raise SystemExit(_run(found, seeds, given, options))
 
     about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
@@ -119,6 +96,12 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     from flowc_runtime.store import Store
 
     parameters = _values(found, given)
+    limits = _limits(options)
+    given_top = top()
+    try:
+        tags = tuple(check_tags(given_top.tags))
+    except TagError as error:
+        fail(str(error))
     store = open_store(options["store_url"])
     agent = None
     if not isinstance(store.objects, LocalObjects):
@@ -126,8 +109,9 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         agent = Agent(store.objects.url)
     user = user_name()
+    namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
     try:
-        records = _begin(Store(agent) if agent else store, found, parameters, user)
+        records = _begin(Store(agent) if agent else store, found, parameters, user, tags, namespace)
     except FlowcError as error:
         if agent is not None:
             agent.close()
@@ -136,10 +120,16 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     if options["run_id_file"]:
         with open(options["run_id_file"], "w", encoding="utf-8") as file:
             file.write(run.id)
+    if options["runner_attribute_file"]:
+        attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{store.objects.url}"}
+        with open(options["runner_attribute_file"], "w", encoding="utf-8") as file:
+            json.dump(attributes, file)
     workers = options["max_workers"] or os.cpu_count() or 1
-    console = make_console(options["log_format"])
+    console = make_console(options["log_format"], quiet=bool(given_top.quiet))
     pathspec = f"{run.flow}/{run.id}"
     console.run_began(pathspec, workers, store.objects.url)
+    if unused := settings.unused():
+        console.note(f"flowc does not use {', '.join(unused)}")
     began = time.monotonic()
     plan = Plan(
         run=run,
@@ -151,6 +141,9 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         user=user,
         max_workers=workers,
         seeds=seeds,
+        tags=tags,
+        namespace=namespace,
+        **limits,
     )
     result = Supervisor(plan, console).run()
     if agent is not None:
@@ -158,6 +151,17 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(pathspec, state, result.tasks, time.monotonic() - began)
     return _conclude(result, run, found)
+
+
+def _limits(options: dict[str, Any]) -> dict[str, Any]:
+    # MERGE: with Plan.max_splits this is `max_splits=options["max_num_splits"]` in the Plan, and the function goes.
+    from flowc_emulator.supervisor import Plan
+
+    if options["max_num_splits"] is None:
+        return {}
+    if "max_splits" not in Plan.__dataclass_fields__:
+        fail("--max-num-splits is not supported by this version", "leave it out: there is no limit")
+    return {"max_splits": options["max_num_splits"]}
 
 
 def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
@@ -182,7 +186,14 @@ def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) -> RunStore:
+def _begin(
+    store: Store,
+    found: Checked,
+    parameters: dict[str, Any],
+    user: str,
+    tags: tuple[str, ...],
+    namespace: str | None,
+) -> RunStore:
     """Make the run's record under an id that nobody has."""
     from flowc.ir.schema import dumps
     from flowc_runtime.process import this_process
@@ -201,8 +212,12 @@ def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) 
             parameters=parameters,
             code=found.flow.code.digest,
             process=this_process(),
+            system_tags=system_tags(user, "dev", created),
+            tags=list(tags),
+            namespace=namespace,
         )
         if run.create(record, dumps(found.flow)):
+            run.add_tags(tags)
             return run
 
 

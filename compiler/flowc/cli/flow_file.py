@@ -1,0 +1,52 @@
+"""What happens before a command of a flow's own file, and what its commands share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc import __version__
+from flowc.cli.common import TOP, fail, find_run, open_store, top, user_name
+from flowc.cli.options import split_top
+
+if TYPE_CHECKING:
+    from flowc.cli.common import Pathspec
+
+
+@click.pass_context
+def begin(ctx: click.Context, /, **values: Any) -> None:
+    """Keep the options; say what runs. Without a command, check the flow."""
+    ctx.meta[TOP] = split_top(values)
+    if ctx.invoked_subcommand not in ("run", "help"):  # whose first line says the same, or who says nothing
+        tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
+    if ctx.invoked_subcommand is None:
+        from flowc.cli.check import check_command
+
+        ctx.invoke(check_command)
+        tell(f"\n'{sys.argv[0]} show' shows the steps of this flow.")
+        tell(f"'{sys.argv[0]} run' runs the flow on this machine.")
+        tell(f"'{sys.argv[0]} help' shows all commands and options.")
+
+
+def tell(text: str) -> None:
+    """Say something besides the result, on stderr, unless it was asked to be quiet."""
+    if not top().quiet:
+        click.echo(text, err=True)
+
+
+def flow_name(ctx: click.Context) -> str:
+    """The name of the flow whose command line this is."""
+    cls = ctx.find_object(type)
+    assert cls is not None
+    return cls.__name__
+
+
+def find_task(ctx: click.Context, path: str) -> Pathspec:
+    """The run, step and perhaps task of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
+    name = flow_name(ctx)
+    inner = path.strip("/").removeprefix(f"{name}/")
+    if inner.count("/") not in (1, 2):
+        fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")
+    return find_run(open_store(None), f"{name}/{inner}", least=3)

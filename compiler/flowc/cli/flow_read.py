@@ -1,0 +1,196 @@
+"""`dump` and `logs` of a flow's own file: paths without the flow's name, and Metaflow's output.
+
+Results go to stdout; which task they are of, to stderr.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowc.cli.common import fail
+from flowc.cli.flow_file import find_task, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc_runtime.logs import Stream
+    from flowc_runtime.store import RunStore
+
+
+# -- artifacts ---------------------------------------------------------------------------------------------------------
+
+
+class _Value(NamedTuple):
+    """An artifact or a parameter, not loaded yet."""
+
+    size: int
+    type: str
+    load: Callable[[], Any]
+    described: str
+
+
+@click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--private/--no-private", help="Also those that begin with an underscore.")
+@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True, metavar="BYTES",
+              help="Print only smaller values; 0 prints names only.")  # fmt: skip
+@click.option("--include", metavar="A,B", help="Only these.")
+@click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}.")  # fmt: skip
+@click.pass_context
+def dump_command(
+    ctx: click.Context, path: str, private: bool, max_value_size: int, include: str | None, file: str | None
+) -> None:
+    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
+    found = find_task(ctx, path)
+    assert found.step is not None
+    only = {name.strip() for name in include.split(",")} if include else None
+    dumped: dict[str, dict[str, Any]] = {}
+    for task, values in _tasks(found.run, found.step, found.path):
+        chosen = {
+            name: value
+            for name, value in sorted(values.items())
+            if (private or not name.startswith("_")) and (only is None or name in only)
+        }
+        tell(f"Dumping output of run_id={found.run.id} step={found.step} task_id={task}")
+        if file is not None:
+            pathspec = f"{found.run.id}/{found.step}/{task}"
+            dumped[pathspec] = {name: _loaded(name, value) for name, value in chosen.items()}
+            continue
+        for name, value in chosen.items():
+            click.echo(f"{name} [size: {value.size} type: <class '{value.type}'>] = {_shown(value, max_value_size)}")
+    if file is not None:
+        with open(file, "wb") as out:
+            pickle.dump(dumped, out, protocol=4)
+        tell(f"Artifacts written to {file}")
+
+
+def _tasks(run: RunStore, step: str, path: str | None) -> Iterator[tuple[str, dict[str, _Value]]]:
+    """The tasks that are done, with their artifacts and the run's parameters."""
+    from flowc_runtime.errors import NotFound
+
+    parameters = {name: _parameter(value) for name, value in run.record()["parameters"].items()}
+    for task in [path] if path is not None else list(run.attempts(step)):
+        try:
+            record = run.task(step, task)
+        except NotFound:
+            if path is not None:
+                fail(f"task {step}/{task} has not finished, so it has no artifacts", f"logs {run.id}/{step}/{task}")
+            tell(f"task {step}/{task} has not finished, so it has no artifacts")
+            continue
+        yield task, parameters | {name: _artifact(run, ref) for name, ref in record["artifacts"].items()}
+
+
+def _parameter(value: Any) -> _Value:
+    return _Value(len(pickle.dumps(value, 5)), type(value).__qualname__, lambda: value, repr(value))
+
+
+def _artifact(run: RunStore, ref: Any) -> _Value:
+    from flowc_runtime.codecs import load_value
+
+    return _Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref), ref["repr"])
+
+
+def _shown(value: _Value, limit: int) -> str:
+    from flowc_runtime.errors import ArtifactError
+
+    if value.size >= limit:
+        return "< artifact too large >"
+    try:
+        return str(value.load())
+    except ArtifactError as error:
+        return f"{value.described} ({error})"
+
+
+def _loaded(name: str, value: _Value) -> Any:
+    from flowc_runtime.errors import ArtifactError
+
+    try:
+        return value.load()
+    except ArtifactError as error:
+        fail(f"artifact '{name}': {error}")
+
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+
+
+class _LogsGroup(click.Group):
+    """`logs RUN/STEP` is `logs show RUN/STEP`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("logs", cls=_LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
+def logs_command() -> None:
+    """Group the commands about logs."""
+
+
+@logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--stdout/--no-stdout", help="Only what went to stdout.")
+@click.option("--stderr/--no-stderr", help="Only what went to stderr.")
+@click.option("--both/--no-both", default=True, help="Both [default].")
+@click.option("--timestamps/--no-timestamps", help="When each line was printed.")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
+@click.pass_context
+def show_command(
+    ctx: click.Context, path: str, stdout: bool, stderr: bool, both: bool, timestamps: bool, attempt: int | None
+) -> None:
+    """Print logs, all on stdout."""
+    found = find_task(ctx, path)
+    assert found.step is not None
+    streams: list[Stream] = []
+    if stdout or (both and not stderr):
+        streams.append("stdout")
+    if stderr or (both and not stdout):
+        streams.append("stderr")
+    if not streams:
+        raise click.UsageError("nothing to print: leave out --no-both, or give --stdout or --stderr", ctx)
+    shown = 0
+    for task, numbers in found.run.attempts(found.step).items():
+        number = numbers[-1] if attempt is None else attempt + 1
+        if (found.path is None or task == found.path) and number in numbers:
+            shown += 1
+            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task}")
+            _print(found.run, (found.step, task, number), streams, timestamps)
+    if not shown:
+        fail(f"{path} has no attempt {attempt}")
+
+
+def _print(run: RunStore, attempt: tuple[str, str, int], streams: Sequence[Stream], timestamps: bool) -> None:
+    from flowc_runtime.errors import NotFound
+    from flowc_runtime.logs import chunks, lines
+
+    try:
+        log = run.objects.appended(run.log_key(*attempt))
+    except NotFound:  # it printed nothing
+        return
+    out = sys.stdout.buffer
+    for stream in streams:
+        if len(streams) > 1:
+            tell(stream)
+        if timestamps:
+            for when, _, line in lines(log, stream):
+                clock = datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
+                out.write(f"{clock} ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
+        else:
+            text = b"".join(chunk.data for chunk in chunks(log) if chunk.stream == stream)
+            out.write(text + (b"" if not text or text.endswith(b"\n") else b"\n"))
+        out.flush()
+
+
+@logs_command.command("scrub", help="Not supported: logs are kept as they are.", hidden=True)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def scrub_command(words: tuple[str, ...]) -> None:
+    """Refuse."""
+    fail(
+        "flowc does not scrub logs", "a run's logs are in the store, under flows/FLOW/runs/RUN/logs: delete them there"
+    )
