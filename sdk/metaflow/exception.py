@@ -1,19 +1,209 @@
-"""Metaflow's exceptions, as far as flows see them."""
+"""Metaflow's exceptions: what its API raises, and what flows and programs catch.
+
+Extensions add theirs to this module (`metaflow_extensions.<org>.exceptions`).
+"""
 
 from __future__ import annotations
 
-__all__ = ["MetaflowException", "MissingInMergeArtifactsException", "UnhandledInMergeArtifactsException"]
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "METAFLOW_EXIT_ALLOW_RETRY",
+    "METAFLOW_EXIT_DISALLOW_RETRY",
+    "CommandException",
+    "ExternalCommandFailed",
+    "InvalidDecoratorAttribute",
+    "MetaflowDataMissing",
+    "MetaflowException",
+    "MetaflowExceptionWrapper",
+    "MetaflowInternalError",
+    "MetaflowInvalidPathspec",
+    "MetaflowNamespaceMismatch",
+    "MetaflowNotFound",
+    "MetaflowTaggingError",
+    "MetaflowTestException",
+    "MetaflowUnknownUser",
+    "MissingInMergeArtifactsException",
+    "ParameterFieldFailed",
+    "ParameterFieldTypeMismatch",
+    "UnhandledInMergeArtifactsException",
+]
+
+METAFLOW_EXIT_DISALLOW_RETRY = 202
+"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.errors`."""
+METAFLOW_EXIT_ALLOW_RETRY = 203
+"""Metaflow's exit code of a task that may be retried."""
 
 
 class MetaflowException(Exception):
-    """Base of what the API raises. `headline` is a title for a person."""
+    """Base of what the API raises. `headline` is a title for people; `line_no` and `source_file` say where."""
 
     headline = "Flow failed"
 
-    def __init__(self, msg: str = "", lineno: int | None = None) -> None:
+    def __init__(self, msg: str = "", lineno: int | None = None, source_file: str | None = None) -> None:
+        # `args` stay what the constructor was given: subclasses have other arguments, and copies must be made of them.
         self.message = msg
         self.line_no = lineno
+        self.source_file = source_file
+
+    def __str__(self) -> str:
+        place = f"{self.source_file}, " if self.source_file else ""
+        return f"{place}line {self.line_no}: {self.message}" if self.line_no else str(self.message)
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+class _Wrapping(type):
+    """`isinstance` of what `@catch` stored as well: the runtime, which knows nothing of this module, made that."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        from flowc_runtime.failures import Caught
+
+        return isinstance(instance, Caught) or type.__instancecheck__(cls, instance)
+
+
+class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
+    """An exception in words that outlive its class: its `type`, its text in `exception`, and its `stacktrace`."""
+
+    def __init__(self, exc: BaseException | None = None) -> None:
+        self.exception = str(exc) if exc is not None else None
+        self.type = f"{type(exc).__module__}.{type(exc).__qualname__}" if exc is not None else None
+        has_trace = exc is not None and exc.__traceback__ is not None
+        self.stacktrace = "".join(traceback.format_exception(exc)) if has_trace else None
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), (), self.__dict__)
+
+    def __str__(self) -> str:
+        return self.stacktrace or f"[no stacktrace]\n{self.type}: {self.exception}"
+
+    __repr__ = __str__
+
+
+def _restore(cls: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
+    """A pickled exception again, whatever arguments its class asks for."""
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class MetaflowInternalError(MetaflowException):
+    """Something that must not happen did."""
+
+    headline = "Internal error"
+
+
+class MetaflowTestException(MetaflowException):
+    """For tests of programs: an exception that nothing else raises."""
+
+    headline = "Testing exception"
+
+
+class CommandException(MetaflowException):
+    """A command cannot do what it was asked for."""
+
+    headline = "Invalid command"
+
+
+class ExternalCommandFailed(MetaflowException):
+    """A program that was called has failed."""
+
+    headline = "External command failed"
+
+    def __init__(self, msg: str) -> None:
         super().__init__(msg)
+
+
+# -- what is looked up
+
+
+class MetaflowNotFound(MetaflowException):
+    """There is no such flow, run, step, task or artifact."""
+
+    headline = "Object not found"
+
+
+class MetaflowDataMissing(MetaflowException):
+    """A run is known, and its data is gone."""
+
+    headline = "Data missing"
+
+
+class MetaflowNamespaceMismatch(MetaflowException):
+    """The object exists, in another namespace."""
+
+    headline = "Object not in the current namespace"
+
+    def __init__(self, namespace: str | None) -> None:
+        super().__init__(f"Object not in namespace '{namespace}'")
+
+
+class MetaflowInvalidPathspec(MetaflowException):
+    """The text is not `FLOW/RUN/STEP/TASK` or a beginning of that."""
+
+    headline = "Invalid pathspec"
+
+    def __init__(self, msg: str) -> None:
+        super().__init__(msg)
+
+
+class MetaflowTaggingError(MetaflowException):
+    """A tag that may not be given or taken away."""
+
+    headline = "Tagging error"
+
+
+class MetaflowUnknownUser(MetaflowException):
+    """The user's name is needed and not known."""
+
+    headline = "Unknown user"
+
+    def __init__(self) -> None:
+        super().__init__("the user's name is not known: set METAFLOW_USER or USER")
+
+
+# -- parameters and decorators
+
+
+class ParameterFieldFailed(MetaflowException):
+    """The function behind a parameter's default or other field has failed. Raise it where that is caught."""
+
+    headline = "Parameter field failed"
+
+    def __init__(self, name: str, field: str) -> None:
+        super().__init__(
+            f"When evaluating the field *{field}* for the Parameter *{name}*, the following exception occurred:\n\n"
+            f"{traceback.format_exc()}"
+        )
+
+
+class ParameterFieldTypeMismatch(MetaflowException):
+    """A parameter's default is not of the parameter's type."""
+
+    headline = "Parameter field with a mismatching type"
+
+    def __init__(self, msg: str) -> None:
+        super().__init__(msg)
+
+
+class InvalidDecoratorAttribute(MetaflowException):
+    """A decorator was given an argument that it does not have."""
+
+    headline = "Unknown decorator attribute"
+
+    def __init__(self, deconame: str, attr: str, defaults: Iterable[str]) -> None:
+        super().__init__(
+            f"Decorator '{deconame}' does not support the attribute '{attr}'. "
+            f"These attributes are supported: {', '.join(defaults)}."
+        )
+
+
+# -- merge_artifacts
 
 
 class UnhandledInMergeArtifactsException(MetaflowException):
