@@ -16,6 +16,20 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.client import (
+        DataArtifact,
+        Flow,
+        Metaflow,
+        Run,
+        Step,
+        Task,
+        default_metadata,
+        default_namespace,
+        get_metadata,
+        get_namespace,
+        metadata,
+        namespace,
+    )
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -28,17 +42,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "USER_SKIP_STEP",
+    "DataArtifact",
+    "Flow",
     "FlowMutator",
     "FlowSpec",
     "JSONType",
+    "Metaflow",
     "MutableFlow",
     "MutableStep",
     "Parameter",
+    "Run",
+    "Step",
     "StepMutator",
+    "Task",
     "UserStepDecorator",
     "catch",
     "current",
+    "default_metadata",
+    "default_namespace",
     "environment",
+    "get_metadata",
+    "get_namespace",
+    "metadata",
+    "namespace",
     "resources",
     "retry",
     "schedule",
@@ -49,12 +75,24 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
+    "DataArtifact": "metaflow.client",
+    "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
+    "Run": "metaflow.client",
+    "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
-    "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
+    "Task": "metaflow.client",
     "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
+    "default_metadata": "metaflow.client",
+    "default_namespace": "metaflow.client",
+    "get_metadata": "metaflow.client",
+    "get_namespace": "metaflow.client",
+    "metadata": "metaflow.client",
+    "namespace": "metaflow.client",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
 }
 

@@ -215,4 +215,3 @@ class MetaflowObject:
 def when(seconds: float) -> datetime:
     """A record's time as Metaflow gives times: local, without a time zone."""
     return datetime.fromtimestamp(seconds)
-

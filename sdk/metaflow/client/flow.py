@@ -122,9 +122,7 @@ class Flow(MetaflowObject):
 
         return self._found(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
 
-    def metrics(
-        self, *all_of: str, artifacts: Iterable[str] | None = None, frame: bool = False, **filters: Any
-    ) -> Any:
+    def metrics(self, *all_of: str, artifacts: Iterable[str] | None = None, frame: bool = False, **filters: Any) -> Any:
         """The runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
 
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from metaflow.client.base import MetaflowObject, when
+from metaflow.client.base import MetaflowObject
 from metaflow.client.task import Task
 
 if TYPE_CHECKING:

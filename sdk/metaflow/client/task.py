@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.logs import Chunk, Stream
     from flowc_runtime.records import AttemptRecord, ErrorRecord
     from metaflow.client.code import MetaflowCode
-    from metaflow.client.metadata import Metadata
+    from metaflow.client.facts import Metadata
     from metaflow.client.step import Step
 
 __all__ = ["Task"]
@@ -121,7 +121,7 @@ class Task(MetaflowObject):
     @property
     def metadata(self) -> list[Metadata]:
         """What is known of its attempts: a list of `(name, value, created_at, type, task)`, the oldest first."""
-        from metaflow.client.metadata import metadata_of
+        from metaflow.client.facts import metadata_of
 
         return metadata_of(self, self._reader)
 
