@@ -42,7 +42,7 @@ class DataArtifact(MetaflowObject):
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
-    ('ABC', 18, '0c7b49d')
+    ('ABC', 18, '3ab59b5')
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID/ArtifactName"

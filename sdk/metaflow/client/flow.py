@@ -25,8 +25,8 @@ class Metaflow:
 
     >>> Metaflow().flows
     [Flow('Letters')]
-    >>> Metaflow()["Letters"].latest_run.successful
-    True
+    >>> Metaflow()["Letters"].latest_successful_run.data.n
+    3
     """
 
     def __init__(self, _current_metadata: str | None = None) -> None:
@@ -62,7 +62,7 @@ class Flow(MetaflowObject):
     """All runs of the flows of one name, newest first.
 
     >>> flow = Flow("Letters")
-    >>> flow.latest_run.data.letters
+    >>> flow.latest_successful_run.data.letters
     'ABC'
     >>> [run.user_tags for run in flow.runs("good")]
     [frozenset({'good'})]
