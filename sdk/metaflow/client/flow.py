@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.place import current_url, metadata_url, open_store
-from metaflow.client.reader import readers
+from metaflow.client.reader import RunReader, UserTags, readers
 from metaflow.client.run import Run
 from metaflow.exception import MetaflowNamespaceMismatch, MetaflowNotFound
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metaflow.client.query import Moment
-    from metaflow.client.reader import RunReader
 
 __all__ = ["Flow", "Metaflow"]
 
@@ -140,12 +139,12 @@ class Flow(MetaflowObject):
         return as_frame(rows) if frame else rows
 
     def _found(self, query: Any) -> Iterator[Run]:
-        listed = _Tags(self)
+        listed = UserTags(self._store, self.id)
         for reader in query.candidates(readers(self._store, self.id)):
             if self._sees(reader, listed) and query.matches(reader, listed.of):
                 yield self._run(reader)
 
-    def _sees(self, reader: RunReader, listed: _Tags) -> bool:
+    def _sees(self, reader: RunReader, listed: UserTags) -> bool:
         namespace = self._namespace_now if self._namespace_check else None
         return namespace is None or namespace in reader.system_tags or namespace in listed.of(reader)
 
@@ -159,7 +158,7 @@ class Flow(MetaflowObject):
         """Whether one of its runs is in the namespace of the moment."""
         if self._namespace_now is None:
             return True
-        listed = _Tags(self)
+        listed = UserTags(self._store, self.id)
         namespace = self._namespace_now
         every = readers(self._store, self.id)
         return any(namespace in reader.system_tags or namespace in listed.of(reader) for reader in every)
@@ -168,12 +167,10 @@ class Flow(MetaflowObject):
         return self.runs()
 
     def _child(self, id: str) -> Run:
-        from metaflow.client.reader import RunReader
-
         reader = RunReader(self._store.run(self.id, str(id)))
         if not id or not reader.exists():
             raise KeyError(id)
-        if not self._sees(reader, _Tags(self)):
+        if not self._sees(reader, UserTags(self._store, self.id)):
             raise MetaflowNamespaceMismatch(self._namespace_now)
         return self._run(reader)
 
@@ -192,16 +189,3 @@ class Flow(MetaflowObject):
     def system_tags(self) -> frozenset[str]:
         """None: runs have tags, flows have not."""
         return frozenset()
-
-
-class _Tags:
-    """The user tags of a flow's runs: one listing for all, made when it is first asked for."""
-
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-        self._found: dict[str, set[str]] | None = None
-
-    def of(self, reader: RunReader) -> set[str]:
-        if self._found is None:
-            self._found = self._flow._store.tagged(self._flow.id)
-        return self._found.get(reader.store.id, set())

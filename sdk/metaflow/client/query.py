@@ -51,7 +51,7 @@ class Query:
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
         """Those that began in time; what is older than that is not looked at."""
         for reader in newest_first:
-            created = reader.record["created"]
+            created = round(reader.record["created"], 6)  # as a datetime has it
             if self._until is not None and created >= self._until:
                 continue
             # A minute of grace, since ids are in the order in which runs were asked for, on several machines' clocks.
@@ -91,9 +91,9 @@ def moment(given: Moment) -> float:
     if isinstance(given, str):
         given = _read(given.strip())
     if isinstance(given, timedelta):
-        return (now - given).timestamp()
+        return round((now - given).timestamp(), 6)
     if isinstance(given, datetime):
-        return given.timestamp()
+        return round(given.timestamp(), 6)
     if isinstance(given, date):
         return datetime(given.year, given.month, given.day).timestamp()
     raise ValueError(f"not a time: {given!r}; give a date, a datetime, or text such as '2026-11-20' or '7d'")
@@ -124,9 +124,9 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
         wanted = _like(value, told)
         match sign:
             case "=" | "==":
-                return bool(value == wanted)
+                return _is(value, wanted)
             case "!=":
-                return bool(value != wanted)
+                return not _is(value, wanted)
             case "<":
                 return bool(value < wanted)
             case "<=":
@@ -137,6 +137,18 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
                 return bool(value >= wanted)
 
     return found["name"].strip(), test
+
+
+def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
+    """Conditions on parameters by the parameters' names; several on one have to hold together. Raises ValueError."""
+    found: dict[str, list[Callable[[Any], bool]]] = {}
+    for name, test in map(condition, texts):
+        found.setdefault(name, []).append(test)
+
+    def together(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+        return lambda value: all(test(value) for test in tests)
+
+    return {name: together(tests) for name, tests in found.items()}
 
 
 def _like(value: Any, text: str) -> Any:

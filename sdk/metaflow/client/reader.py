@@ -140,6 +140,20 @@ class RunReader:
         return next((str(tag)[len(prefix) :] for tag in found), None)
 
 
+class UserTags:
+    """The user tags of a flow's runs: one listing for all, made when it is first asked for."""
+
+    def __init__(self, store: Store, flow: str) -> None:
+        self._store, self._flow = store, flow
+        self._found: dict[str, set[str]] | None = None
+
+    def of(self, reader: RunReader) -> set[str]:
+        """Those of one run."""
+        if self._found is None:
+            self._found = self._store.tagged(self._flow)
+        return self._found.get(reader.store.id, set())
+
+
 def readers(store: Store, flow: str) -> Iterator[RunReader]:
     """The runs of a flow that have begun, newest first."""
     found = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]

@@ -3,8 +3,8 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-A tag is a word without spaces, parentheses and quotes, in which `*` stands for any text, or anything in single or double
-quotes, which is taken as it is. Nothing is evaluated but this.
+A tag is a word without spaces, parentheses and quotes, in which `*` stands for any text, or anything in single or
+double quotes, which is taken as it is. Nothing is evaluated but this.
 """
 
 from __future__ import annotations
