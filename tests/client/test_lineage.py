@@ -107,9 +107,7 @@ def test_pathspecs(run: Run) -> None:
         ("start/0", []),
     ],
 )
-def test_a_task_that_has_not_ended_knows_its_parents(
-    run: Run, shapes: Project, place: str, parents: list[str]
-) -> None:
+def test_a_task_that_has_not_ended_knows_its_parents(run: Run, shapes: Project, place: str, parents: list[str]) -> None:
     step, path = place.split("/")
     (shapes.root / f".flowc/flows/Shapes/runs/{run.id}/tasks/{step}/{path}.json").unlink()
     task = Run(run.pathspec)[step][path]

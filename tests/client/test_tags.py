@@ -59,7 +59,13 @@ def test_adding_removing_and_replacing(good: Run) -> None:
 
 @pytest.mark.parametrize(
     ("tags", "message"),
-    [([""], "empty"), (["x" * 501], "at most 500"), ([3], "a tag is text"), ("ab", "may not be a string"), (3, "iterable")],
+    [
+        ([""], "empty"),
+        (["x" * 501], "at most 500"),
+        ([3], "a tag is text"),
+        ("ab", "may not be a string"),
+        (3, "iterable"),
+    ],
 )
 def test_what_is_no_tag(good: Run, tags: Any, message: str) -> None:
     with pytest.raises(MetaflowTaggingError, match=message):
@@ -97,7 +103,12 @@ def test_in_another_namespace_nothing_is_found(good: Run) -> None:
     assert not good.is_in_namespace()
     with pytest.raises(MetaflowNamespaceMismatch, match="Object not in namespace 'user:bob'"):
         Metaflow()["Letters"]
-    for kind, pathspec in ((Flow, "Letters"), (Run, good.pathspec), (Task, task.pathspec), (DataArtifact, f"{task.pathspec}/n")):
+    for kind, pathspec in (
+        (Flow, "Letters"),
+        (Run, good.pathspec),
+        (Task, task.pathspec),
+        (DataArtifact, f"{task.pathspec}/n"),
+    ):
         with pytest.raises(MetaflowNamespaceMismatch):
             kind(pathspec)
     assert Run(good.pathspec, _namespace_check=False)["end"].task.successful
