@@ -32,6 +32,7 @@ class TaskContext:
     tags: frozenset[str] = frozenset()
     project: Mapping[str, Any] = field(default_factory=dict)
     card: Any = None
+    store: str | None = None
     ir: Flow | None = None
 
 

@@ -127,6 +127,7 @@ class _Attempt:
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
                 namespace=job.namespace,
                 tags=frozenset(job.tags),
+                store=job.run.objects.url,
                 ir=job.graph.flow,
             )
         )

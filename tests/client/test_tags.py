@@ -115,7 +115,7 @@ def test_in_another_namespace_nothing_is_found(good: Run) -> None:
     flow = Flow("Letters", _namespace_check=False)
     assert len(list(flow)) == 2
     assert flow[good.id] == good
-    assert list(good)[0].task.successful  # who has an object keeps it
+    assert next(iter(good)).task.successful  # who has an object keeps it
 
 
 def test_a_user_tag_makes_a_namespace(good: Run) -> None:

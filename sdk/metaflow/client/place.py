@@ -79,7 +79,9 @@ def default_metadata() -> str:
 
 def current_url() -> str:
     """The address of the store that the client looks in."""
-    url = _chosen_url or default_url()
+    here = context.task.store if context.task is not None else None  # a step looks where its run is
+    url = _chosen_url or here or default_url()
+    url = url.removeprefix("file://")
     return url if "://" in url else os.path.abspath(url)
 
 
