@@ -33,15 +33,24 @@ class _Run(TypedDict):
     process: Process
 
 
+class PackageRecord(TypedDict):
+    """A code package in the store: the digest of a tar.gz, and its bytes."""
+
+    digest: str
+    size: int
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    `package` is the code, for runs on a cluster.
     """
 
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    package: PackageRecord
 
 
 class StatusRecord(TypedDict, total=False):

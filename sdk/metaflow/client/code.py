@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from dataclasses import asdict, is_dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, final
 
@@ -74,13 +73,13 @@ class MetaflowCode:
 
 def code_of(reader: RunReader) -> MetaflowCode | None:
     """The code of a run, if the store keeps it."""
-    package: Any = reader.record.get("package")
+    package = reader.record.get("package")
     return MetaflowCode(reader, package["digest"]) if package else None
 
 
 def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
     """The packages of the environment of a step's own."""
-    packages = getattr(reader.graph.node(step), "packages", None)
-    if packages is None:
+    packages: Any = getattr(reader.graph.node(step), "packages", None)
+    if packages is None or packages.disabled:
         return None
-    return asdict(packages) if is_dataclass(packages) and not isinstance(packages, type) else None
+    return {"python": packages.python, "pypi": dict(packages.pypi), "conda": dict(packages.conda)}
