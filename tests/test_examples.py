@@ -79,5 +79,5 @@ def test_digits_survives_a_setting_that_fails(digits: Project) -> None:
     assert done.code == 0, done.err
     found = digits.latest()
     assert found.task("train", "0.1")["attempt"] == 3
-    assert digits.artifacts(found, "end")["failures"] == {"odd": "KeyError('oracle')"}
-    assert "odd: failed: KeyError('oracle')" in done.out
+    assert digits.artifacts(found, "end")["failures"] == {"odd": "builtins.KeyError: 'oracle'"}
+    assert "odd: failed: builtins.KeyError: 'oracle'" in done.out

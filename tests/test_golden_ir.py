@@ -89,7 +89,23 @@ def everything() -> Any:
             {**node, "id": "body", "next": "join", "doc": "Text.", "retry": {"times": 1, "wait_seconds": 2},
              "catch": {"var": "failure", "print_exception": False}, "timeout": {"seconds": 3},
              "resources": {"cpu": "0.5", "memory": 1, "gpu": 2, "disk": 3, "shared_memory": 4},
-             "environment": {"NAME": "value"}},
+             "environment": {"NAME": "value"},
+             "kubernetes": {
+                 "image": "image", "image_pull_policy": "Always", "image_pull_secrets": ["pull"],
+                 "service_account": "account", "namespace": "space", "secrets": ["secret"],
+                 "node_selector": {"disk": "ssd"}, "gpu_vendor": "amd",
+                 "tolerations": [{"key": "k", "operator": "Equal", "value": "v", "effect": "NoExecute",
+                                  "toleration_seconds": 1}],
+                 "labels": {"label": "value"}, "annotations": {"annotation": "value"},
+                 "use_tmpfs": True, "tmpfs_tempdir": False, "tmpfs_size": 1, "tmpfs_path": "/fast",
+                 "persistent_volume_claims": {"claim": "/data"}, "port": 80, "compute_pool": "pool",
+                 "executable": "python", "hostname_resolution_timeout": 5, "qos": "guaranteed",
+                 "extended_resources": {"example.com/thing": "1"},
+                 "security_context": {"privileged": False, "allow_privilege_escalation": False, "run_as_user": 1,
+                                      "run_as_group": 1, "run_as_non_root": True}},
+             "secrets": [{"type": "env", "id": "NAME", "options": "{}", "role": "reader", "allow_override": True}],
+             "cards": [{"type": "blank", "id": "one", "options": "{}", "timeout": 5, "refresh_interval": 1,
+                        "save_errors": False, "customize": True}]},
             {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
             {**node, "id": "a", "next": "end"},
             {**node, "id": "b", "next": "end"},
@@ -100,6 +116,10 @@ def everything() -> Any:
              "help": "Text."},
         ],
         "schedule": {"crons": ["0 6 * * *"], "timezone": "Europe/Berlin", "where": span},
+        "project": {"name": "demo", "branch": "prod", "production": True},
+        "triggers": [{"kind": "event", "name": "data", "where": span, "computed": True, "parameters": {"alpha": "a"},
+                      "project": "other", "branch": "prod", "options": "{}"}],
+        "exit_hooks": [{"on": "success", "function": "notify", "where": span, "options": "{}"}],
     }  # fmt: skip
     return json.loads(json.dumps(document))  # nothing in it is shared
 
@@ -160,15 +180,26 @@ REQUIRED = {
     "timeout": {"seconds"},
     "parameters": {"name", "type", "where"},
     "schedule": {"crons", "where"},
+    "secrets": {"type", "id"},
+    "project": {"name", "branch"},
+    "triggers": {"kind", "name", "where"},
+    "exit_hooks": {"on", "function", "where"},
 }
 
 
+def is_free(place: Place) -> bool:
+    """Whether it is a mapping of names that the user chooses."""
+    return place[-1:] == ("parameters",) if place[:1] == ("triggers",) else bool(place) and place[-1] in FREE_KEYS
+
+
 def is_required(place: Place) -> bool:
+    if is_free(place[:-1]):
+        return False
     owner = next((key for key in reversed(place[:-1]) if isinstance(key, str)), "flow")
     return place[-1] in REQUIRED.get(owner, ())
 
 
-FREE_KEYS = ("nodes", 1, "environment")
+FREE_KEYS = {"environment", "node_selector", "labels", "annotations", "persistent_volume_claims", "extended_resources"}
 
 
 @pytest.mark.parametrize("place", [p for p in places(everything()) if p and isinstance(p[-1], str)], ids=str)
@@ -179,7 +210,7 @@ def test_a_missing_field_is_refused_exactly_if_required(place: Place) -> None:
 @pytest.mark.parametrize("place", list(places(everything())), ids=str)
 def test_an_unknown_field_is_refused(place: Place) -> None:
     value = copy.deepcopy(value_at(everything(), place))
-    if isinstance(value, dict) and place != FREE_KEYS:
+    if isinstance(value, dict) and not is_free(place):
         assert refused_by_both(with_value(place, {**value, "unknown": 1}))
 
 

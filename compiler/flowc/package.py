@@ -1,4 +1,7 @@
-"""The code package: the files that travel with a flow to wherever its tasks run."""
+"""The code package: the files that travel with a flow to wherever its tasks run.
+
+Extensions of the API travel with it, as `metaflow_extensions/…`: a flow that has one here has it in every pod.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, final
+
+from flowc.extensions import extension_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +42,7 @@ class PackageTooLargeError(Exception):
 
 
 def collect(flow_file: Path) -> Package:
-    """The flow's file and every `*.py` under its directory.
+    """The flow's file, every `*.py` under its directory, and the extensions of the API.
 
     Left out: what is hidden, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`,
     `site-packages` and `*.egg-info`.
@@ -50,9 +55,12 @@ def collect(flow_file: Path) -> Package:
     root = flow_file.parent
     found = {flow_file.name: flow_file.stat().st_size}
     found.update(_scan(str(root), "", frozenset()))
+    extensions = extension_files()
+    found.update((name, len(content)) for name, content in extensions.items())
     if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
         raise _too_large(root, found)
-    return pack(root, ((name, (root / name).read_bytes()) for name in found))
+    mine = ((name, (root / name).read_bytes()) for name in found if name not in extensions)
+    return pack(root, [*mine, *extensions.items()])
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:

@@ -68,7 +68,9 @@ class DigitsFlow(FlowSpec):
     def choose(self, inputs: Any) -> None:
         """Pick the setting with the best mean score and train it on all images that were not held out."""
         self.results = {task.setting: [float(score) for score in task.scores] for task in inputs if not task.failure}
-        self.failures = {task.input: str(task.failure.exception) for task in inputs if task.failure}
+        self.failures = {
+            task.input: f"{task.failure.type}: {task.failure.exception}" for task in inputs if task.failure
+        }
         if not self.results:
             raise RuntimeError(f"no setting works: {self.failures}")
         self.best = max(self.results, key=lambda name: report.mean(self.results[name]))

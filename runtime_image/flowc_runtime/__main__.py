@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import failures, logs
+from flowc_runtime import failures, logs, projects
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, record_failure, report, say
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph, check_path
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graph = Graph(_read_ir(_environment("FLOWC_IR")))
         run = Store.open(_environment("FLOWC_STORE")).run(graph.flow.name, _environment("FLOWC_RUN"))
         if options.command == "finish":
-            return _finish(run, graph, options.status)
+            code = _finish(run, graph, options.status)
+            _call_exit_hooks(run, graph, successful=options.status == "Succeeded")
+            return code
         return _Pod(run, graph, graph.node(options.step), check_path(options.path), options.retry).main()
     except (StoreError, OSError) as error:  # OSError: a store in a volume that is full, or not there
         print(f"flowc: {error}", file=sys.stderr)
@@ -189,7 +191,7 @@ class _Pod:
             from flowc_runtime.loader import load_module
 
             cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
-            cls._flowc_prepare({})
+            cls._flowc_prepare({}, self.graph.own_decorators())
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
             failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")
@@ -240,7 +242,8 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         parameters=parameters,
         code=graph.flow.code.digest,
         process=this_process(),
-        system_tags=system_tags(user, "argo-workflows", created),
+        project=projects.values(graph.flow),
+        system_tags=[*system_tags(user, "argo-workflows", created), *projects.tags(graph.flow.project)],
         tags=[],
         namespace=f"user:{user}",
     )
@@ -269,6 +272,26 @@ def _finish(run: RunStore, graph: Graph, phase: str) -> int:
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
     return OK
+
+
+def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
+    """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
+    from flowc_runtime.hooks import FinishedRun, run_hooks
+
+    def load() -> dict[str, Any]:
+        from flowc_runtime.loader import load_module
+
+        return vars(load_module(Path(_environment("FLOWC_CODE")), graph.flow.code.file))
+
+    def output(_hook: str, stream: logs.Stream, data: bytes) -> None:
+        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+        out.write(data)
+        out.flush()
+
+    def failed(hook: str, problem: str) -> None:
+        print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
+
+    run_hooks(graph.flow, FinishedRun(run.flow, run.id, successful=successful), load, output, failed)
 
 
 if __name__ == "__main__":

@@ -21,20 +21,42 @@ PROCESS_DIED = "flowc.ProcessDied"
 _LIMIT = 16_000  # characters of a message or traceback that a record keeps
 
 
-class Caught:
-    """The failure of a step as `@catch(var=…)` stores it: what it was, in words that outlive its own class."""
+FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
+
+
+class Caught(Exception):
+    """The failure of a step as `@catch(var=…)` stores it: what it was, in words that outlive its own class.
+
+    Attributes:
+        type: the dotted name of the exception's type, such as `builtins.ValueError`. What ended the step without an
+            exception of its code (a signal, an exit) is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+        exception: the exception's text, as `str` gives it.
+        stacktrace: the whole traceback, which is also this object's own text.
+    """
 
     def __init__(self, error: ErrorRecord) -> None:
-        self.type = error.get("type", "")
-        self.message = error.get("message", "")
-        self.exception = error.get("repr", "")
-        self.traceback = error.get("traceback", "")
+        kind = error.get("type", "")
+        outside = kind in (PROCESS_DIED, "SystemExit")
+        self.type = FAILED_OUTSIDE if outside else kind if "." in kind else f"builtins.{kind}"
+        self.exception = error.get("message", "")
+        self.stacktrace = error.get("traceback") or f"{self.type}: {self.exception}\n"
+        super().__init__()
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self.__dict__)
 
     def __repr__(self) -> str:
-        return self.exception
+        return self.stacktrace
 
     def __str__(self) -> str:
-        return self.traceback or self.exception
+        return self.stacktrace
+
+
+def _restore(cls: type[Caught], state: dict[str, Any]) -> Caught:
+    """A stored failure again."""
+    caught = cls.__new__(cls)
+    caught.__dict__.update(state)
+    return caught
 
 
 def describe(error: BaseException, root: str, step: tuple[type, Node] | None = None) -> ErrorRecord:
@@ -186,7 +208,8 @@ def describe_death(exit_: Exit, why: str | None = None) -> ErrorRecord:
 def short_type(error: ErrorRecord) -> str:
     """`ValueError: ` before a message; nothing where the message says it all."""
     kind = error["type"]
-    return "" if kind == PROCESS_DIED or kind.startswith("flowc_runtime.") else f"{kind}: "
+    ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
+    return "" if ours else f"{kind}: "
 
 
 def told(error: ErrorRecord) -> str:

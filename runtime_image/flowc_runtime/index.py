@@ -6,7 +6,8 @@ id.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach, targets
 from flowc_runtime.errors import ProtocolError
@@ -59,6 +60,10 @@ class Graph:
                 arms = targets(self.nodes[node.joins].next)  # a join sees its inputs in the order of its split
                 self.predecessors[node.id].sort(key=lambda last: arms.index(self._arm(last, arms)))
         self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
+
+    def own_decorators(self) -> list[tuple[str, Any]]:
+        """The decorators of the user's own that the command line added, with their arguments."""
+        return [(name, json.loads(arguments)) for name, arguments in self.flow.with_decorators]
 
     def node(self, name: str) -> Node:
         """The node of this name. Raises ProtocolError."""

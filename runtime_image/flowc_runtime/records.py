@@ -43,10 +43,12 @@ class PackageRecord(TypedDict):
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
+    `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
     `package` is the code, for runs on a cluster.
     """
 
+    project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None

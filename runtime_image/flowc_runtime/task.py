@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, End, Foreach, Goto, targets
 from flowc.ir.model import assert_never
-from flowc_runtime import codecs, context, failures
+from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.errors import (
     OK,
@@ -27,17 +27,17 @@ from flowc_runtime.errors import (
     FlowcError,
     NotFound,
     ProtocolError,
-    StepTimeout,
 )
 from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
 from flowc_runtime.records import AttemptRecord
 from flowc_runtime.state import Inputs, TaskState, bind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.ir import Node
     from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.errors import StepTimeout
     from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.store import RunStore
 
@@ -125,6 +125,7 @@ class _Attempt:
                 attempt=job.attempt,
                 user=job.user,
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
+                project=projects.values(job.graph.flow),
                 namespace=job.namespace,
                 tags=frozenset(job.tags),
                 store=job.run.objects.url,
@@ -176,9 +177,11 @@ class _Attempt:
         )
 
     def run_code(self) -> None:
-        """Run the step's method under its timeout."""
-        with _timeout(self.job.node):
-            self.flow._flowc_call(self.job.node.run.name, self.arguments)
+        """Run the step's method under its timeout, with its secrets in the environment."""
+        node = self.job.node
+        secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
+        with _timeout(node, self.flow._flowc_timeout_error):
+            self.flow._flowc_call(node.run.name, self.arguments)
         self._check_transition()
 
     def _check_transition(self) -> None:
@@ -207,7 +210,8 @@ class _Attempt:
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
         if (catch := self.job.node.catch) and catch.var:
-            self.flow.__dict__.setdefault(catch.var, None)
+            self.flow.__dict__[catch.var] = None  # whatever it was: no failure
+            self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
         record = self._new_record("ok", artifacts)
@@ -302,15 +306,15 @@ def peak_rss() -> int:
 
 
 @contextmanager
-def _timeout(node: Node) -> Iterator[None]:
-    """Raise StepTimeout inside the step when its time is up."""
+def _timeout(node: Node, error: Callable[[], type[StepTimeout]]) -> Iterator[None]:
+    """Raise the authoring API's kind of StepTimeout inside the step when its time is up."""
     if node.timeout is None:
         yield
         return
-    seconds = node.timeout.seconds
+    seconds, kind = node.timeout.seconds, error()
 
     def expire(signum: int, frame: object) -> None:
-        raise StepTimeout(f"step '{node.id}' took longer than its timeout of {seconds} s")
+        raise kind(f"step '{node.id}' took longer than its timeout of {seconds} s")
 
     previous = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)

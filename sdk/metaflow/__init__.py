@@ -6,11 +6,29 @@ import.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from metaflow import _extensions  # first: an extension may want to be imported before all else
 from metaflow.current import current
-from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
+from metaflow.decorators import (
+    card,
+    catch,
+    environment,
+    exit_hook,
+    kubernetes,
+    project,
+    resources,
+    retry,
+    schedule,
+    secrets,
+    step,
+    timeout,
+    trigger,
+    trigger_on_finish,
+)
 from metaflow.flowspec import FlowSpec
+from metaflow.metaflow_version import API_VERSION
 from metaflow.parameters import JSONType, Parameter
 
 if TYPE_CHECKING:
@@ -29,6 +47,14 @@ if TYPE_CHECKING:
         get_namespace,
         metadata,
         namespace,
+    )
+    from metaflow.metaflow_profile import profile
+    from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.parsers import yaml_parser
+    from metaflow.plugins.pypi.parsers import (
+        conda_environment_yml_parser,
+        pyproject_toml_parser,
+        requirements_txt_parser,
     )
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
@@ -56,55 +82,86 @@ __all__ = [
     "StepMutator",
     "Task",
     "UserStepDecorator",
+    "card",
     "catch",
+    "conda_environment_yml_parser",
     "current",
     "default_metadata",
     "default_namespace",
     "environment",
+    "exit_hook",
     "get_metadata",
     "get_namespace",
+    "kubernetes",
     "metadata",
     "namespace",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
+    "project",
+    "pyproject_toml_parser",
+    "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
     "user_step_decorator",
+    "yaml_parser",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
-    "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
+    "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "DataArtifact": "metaflow.client",
+    "default_metadata": "metaflow.client",
+    "default_namespace": "metaflow.client",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "get_metadata": "metaflow.client",
+    "get_namespace": "metaflow.client",
+    "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
+    "namespace": "metaflow.client",
+    "parallel_imap_unordered": "metaflow.multicore_utils",
+    "parallel_map": "metaflow.multicore_utils",
+    "profile": "metaflow.metaflow_profile",
+    "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
+    "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
     "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",
-    "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
-    "default_metadata": "metaflow.client",
-    "default_namespace": "metaflow.client",
-    "get_metadata": "metaflow.client",
-    "get_namespace": "metaflow.client",
-    "metadata": "metaflow.client",
-    "namespace": "metaflow.client",
+    "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
+    "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
+    "yaml_parser": "metaflow.plugins.parsers",
 }
 
+__version__ = API_VERSION
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-        return value
-    from metaflow._unsupported import UNSUPPORTED
+if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
-    if name in UNSUPPORTED:
-        raise ImportError(f"'{name}' of Metaflow is not supported by this version of flowc; see docs/errors.md")
-    raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            from importlib import import_module
+
+            value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+            return value
+        if name in _extensions.decorators:
+            value = globals()[name] = _extensions.make_decorator(name)
+            return value
+        from metaflow._unsupported import UNSUPPORTED
+
+        if hint := UNSUPPORTED.get(name):
+            raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
+        raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
+
+
+_extensions.complete(sys.modules[__name__])

@@ -1,82 +1,145 @@
-"""Names that Metaflow's public API has and flowc does not have yet: they are refused by name, never ignored."""
+"""What Metaflow's API has and flowc has not: refused by name, never ignored, each with what to do instead.
 
-UNSUPPORTED = frozenset(
-    {
-        "airflow",
-        "app_deploy",
-        "batch",
-        "card",
-        "checkpoint",
-        "conda",
-        "conda_base",
-        "Config",
-        "config_expr",
-        "ConfigValue",
-        "deepspeed",
-        "DelayEvaluator",
-        "DeployedFlow",
-        "Deployer",
-        "exit_hook",
-        "FilePathClass",
-        "get_aws_client",
-        "huggingface_hub",
-        "IncludeFile",
-        "inspect_spin",
-        "kubernetes",
-        "metaflow_ray",
-        "model",
-        "mpi",
-        "named_env",
-        "NBDeployer",
-        "NBRunner",
-        "nim",
-        "nvidia",
-        "parallel",
-        "parallel_imap_unordered",
-        "parallel_map",
-        "profile",
-        "project",
-        "pypi",
-        "pypi_base",
-        "pyproject_py_packages",
-        "pytorch_parallel",
-        "Runner",
-        "S3",
-        "secrets",
-        "step_functions",
-        "tensorflow_parallel",
-        "torchrun",
-        "trigger",
-        "trigger_on_finish",
-        "unbounded_foreach",
-        "uv",
-    }
-)
+A name that flowc has (in `metaflow.__all__`, or a module beside this file) is never looked up here.
+"""
 
-# Submodules that programs import; see also the ones that exist beside this file.
-UNSUPPORTED_MODULES = frozenset(
-    {
-        "_vendor",
-        "cards",
-        "cli",
-        "cli_components",
-        "events",
-        "flowspec",
-        "includefile",
-        "integrations",
-        "lint",
-        "metaflow_config",
-        "metaflow_environment",
-        "metaflow_profile",
-        "multicore_utils",
-        "plugins",
-        "procpoll",
-        "profilers",
-        "pylint_wrapper",
-        "runner",
-        "system",
-        "tagging_util",
-        "user_configs",
-        "util",
-    }
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATER = "flowc does not have it yet; remove it, or run this flow with Metaflow"
+_IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
+_ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
+_CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show what runs have left"
+_GANG = "start the framework in the step's own code, or use a framework that needs one machine"
+_TORCH = "write `@parallel`, and call metaflow.plugins.frameworks.pytorch.setup_torch_distributed() in the step"
+_FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
+_SERVE = "serve models with the tool of your cluster; flowc runs flows"
+_EXTENSION = "it belongs to an extension of Metaflow's; "
+
+UNSUPPORTED: Mapping[str, str] = {
+    "airflow": _ARGO,
+    "airflow_external_task_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
+    "airflow_s3_key_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
+    "app_deploy": _EXTENSION + _SERVE,
+    "batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
+    "card": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
+    "checkpoint": _EXTENSION + _FILES,
+    "conda": _IMAGE,
+    "conda_base": _IMAGE,
+    "Config": "write `Parameter`, or read the file where the flow is defined",
+    "config_expr": "write `Parameter`, or read the file where the flow is defined",
+    "ConfigValue": "write `Parameter`, or read the file where the flow is defined",
+    "deepspeed": _EXTENSION + _GANG,
+    "DelayEvaluator": "write `config_expr`, which makes such values",
+    "DeployedFlow": _ARGO,
+    "Deployer": _ARGO,
+    "exit_hook": "watch runs from outside, with `flowc status`",
+    "FilePathClass": "write `IncludeFile`",
+    "FlowMutator": "write the decorators on the flow itself",
+    "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
+    "huggingface_hub": _EXTENSION + _FILES,
+    "IncludeFile": "put the file beside the flow, or pass its text as a `Parameter`",
+    "inspect_spin": _CLIENT,
+    "kubernetes": "write `@resources` for what the step needs; `flowc compile --image` sets the image",
+    "metaflow_ray": _EXTENSION + _GANG,
+    "model": _EXTENSION + _FILES,
+    "mpi": _EXTENSION + _GANG,
+    "MutableFlow": "write the decorators on the flow itself",
+    "MutableStep": "write the decorators on the step itself",
+    "named_env": _EXTENSION + _IMAGE,
+    "namespaced_event_name": "write the event's whole name",
+    "NBDeployer": _ARGO,
+    "NBRunner": "run the flow's file: `flowc run --local flow.py`",
+    "nim": _EXTENSION + _SERVE,
+    "nvidia": _EXTENSION + "ask for a GPU with `@resources(gpu=1)`",
+    "package_sources": "put the code beside the flow: all Python below its directory travels with it",
+    "parallel": _GANG,
+    "project": "give each deployment a namespace of its own",
+    "pypi": _IMAGE,
+    "pypi_base": _IMAGE,
+    "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
+    "pytorch_parallel": _TORCH,
+    "R": "flowc runs flows in Python; call R from a step with subprocess",
+    "Runner": "run the flow's file: `flowc run --local flow.py`",
+    "S3": "read and write objects with a client of your own, such as boto3 or obstore",
+    "secrets": "mount the Secret through `flowc compile --store-secret`, or read it in the step",
+    "step_functions": _ARGO,
+    "StepMutator": "write the decorators on the step itself",
+    "tensorflow_parallel": _EXTENSION + _GANG,
+    "torchrun": _EXTENSION + _GANG,
+    "trigger": "start the flow with `flowc trigger`",
+    "trigger_on_finish": "start the flow with `flowc trigger` at the end of the other",
+    "unbounded_foreach": LATER,
+    "unbounded_test_foreach_internal": LATER,
+    "USER_SKIP_STEP": "return from the step early",
+    "user_step_decorator": "decorate with a plain Python decorator below `@step` that uses functools.wraps",
+    "UserStepDecorator": "decorate with a plain Python decorator below `@step` that uses functools.wraps",
+    "uv": _EXTENSION + _IMAGE,
+}
+"""Name of `metaflow`: what to do instead."""
+
+UNSUPPORTED_MODULES: Mapping[str, str] = {
+    "R": "flowc runs flows in Python; call R from a step with subprocess",
+    "cards": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
+    "cli": "call `flowc`, or the flow's file, as a program",
+    "cli_components": "call `flowc`, or the flow's file, as a program",
+    "cmd": "call `flowc` as a program",
+    "datastore": "read artifacts with `flowc dump`; the store's layout is flowc's own",
+    "datatools": "read and write objects with a client of your own, such as boto3 or obstore",
+    "debug": "METAFLOW_DEBUG_… has no effect here; `flowc run` prints what happens",
+    "decorators.FlowDecorator": "derive from FlowMutator: its `mutate` is called before the flow is compiled or run",
+    "decorators.StepDecorator": "derive from UserStepDecorator: its `pre_step` and `post_step` are called in the task",
+    "event_logger": "print, or log with the module logging: the step's logs are kept",
+    "extension_support": "extensions are found by themselves; write STEP_DECORATORS_DESC and FLOW_DECORATORS_DESC only",
+    "graph": "`flowc ir flow.py` prints a flow's graph",
+    "includefile": "put the file beside the flow, or pass its text as a `Parameter`",
+    "integrations": "publish events with Argo Events' own webhook",
+    "lint": "`flowc check` is the same",
+    "metadata_provider": _CLIENT,
+    "metaflow_environment": "the environment is the one that flowc runs in, and the image on a cluster",
+    "metaflow_git": "call git in the step",
+    "mflog": "`flowc logs` prints the logs",
+    "monitor": "measure in the step's own code; `flowc runs` knows how long tasks took",
+    "package": "`flowc.package` is what packs a flow's code",
+    "plugins.airflow": _ARGO,
+    "plugins.argo": f"{_ARGO}; its manifests are Hera's and plain YAML",
+    "plugins.aws": "flowc runs on Kubernetes and on this machine; call AWS with boto3",
+    "plugins.aws.batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
+    "plugins.aws.step_functions": _ARGO,
+    "plugins.azure": "flowc's store in Azure is `--store az://…`; call Azure with its own library",
+    "plugins.cards": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
+    "plugins.datastores": "the store's layout is flowc's own: `flowc dump` reads it",
+    "plugins.datatools": "read and write objects with a client of your own, such as boto3 or obstore",
+    "plugins.frameworks.pytorch.PytorchParallelDecorator": _TORCH,
+    "plugins.gcp": "flowc's store in Google Cloud is `--store gs://…`; call Google Cloud with its own library",
+    "plugins.kubernetes": "write `@resources`; `flowc deploy` talks to the cluster",
+    "plugins.metadata_providers": _CLIENT,
+    "plugins.pypi": _IMAGE,
+    "plugins.secrets": "read the secret in the step",
+    "procpoll": "call select.poll",
+    "profilers": "measure in the step's own code, with cProfile",
+    "pylint_wrapper": "call pylint as a program",
+    "runner": "run the flow's file: `flowc run --local flow.py`",
+    "sidecar": "start a thread in the step",
+    "system": "print, or log with the module logging: the step's logs are kept",
+    "tracing": "trace in the step's own code",
+    "tuple_util": "write a NamedTuple",
+    "tutorials": "copy the tutorial from Metaflow's repository",
+    "unbounded_foreach": LATER,
+    "user_configs": "write `Parameter`, or read the file where the flow is defined",
+    "user_decorators": "decorate with a plain Python decorator below `@step` that uses functools.wraps",
+}
+"""Module below `metaflow`: what to do instead. The longest match counts; what is below is refused like it."""
+
+
+def hint_for_module(module: str) -> str | None:
+    """What to do instead of a module, named without `metaflow.`; None for one that Metaflow has not."""
+    parts = module.split(".")
+    for end in range(len(parts), 0, -1):
+        if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
+            return hint
+    return None

@@ -7,17 +7,19 @@ fault of a flow at once, each with its place.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _Class = TypeVar("_Class", bound=type)
 
 ATTRIBUTE = "__flowc_decorators__"
 USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
+ADDED = "__flowc_added__"
 
 
 @final
@@ -45,6 +47,34 @@ def applied_to(target: object) -> tuple[Applied, ...]:
     """What decorates a function or a class (not its bases), the innermost first."""
     found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
     return found
+
+
+def added_to(cls: type) -> tuple[Applied, ...]:
+    """The decorators that the command line adds to the steps of a flow that lack them."""
+    found: tuple[Applied, ...] = getattr(cls, ADDED, ())
+    return found
+
+
+def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
+    """The options of the `inline` sources of a step's `@secrets`, in the order written."""
+    from flowc_runtime.secrets import PROVIDERS
+
+    own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
+    added = [applied for applied in added_to(cls) if applied.name == "secrets"]
+    sources = [source for applied in (own or added)[:1] for source in applied.kwargs.get("sources", ())]
+    default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    return [
+        (source.get("options") if isinstance(source, dict) else None) or {}
+        for source in sources
+        if _secret_type(source, default, PROVIDERS) == "inline"
+    ]
+
+
+def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Container[str]) -> str | None:
+    if isinstance(source, str):
+        prefix, dot, _ = source.partition(".")
+        return prefix if dot and prefix in known else default
+    return source.get("type") or default
 
 
 def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -122,7 +152,7 @@ def resources(*args: Any, **kwargs: Any) -> Any:
 @overload
 def environment(function: _Function, /) -> _Function: ...
 @overload
-def environment(*, vars: Mapping[str, str]) -> Callable[[_Function], _Function]: ...
+def environment(*, vars: Mapping[str, str | float]) -> Callable[[_Function], _Function]: ...
 def environment(*args: Any, **kwargs: Any) -> Any:
     """Set environment variables for the step. Their values stand in manifests and records: no secrets."""
     return _decorate("environment", args, kwargs)
@@ -145,3 +175,143 @@ def schedule(*args: Any, **kwargs: Any) -> Any:
     `cron` is the standard five fields, or a list of such; `timezone` an IANA name such as `Europe/Berlin`.
     """
     return _decorate("schedule", args, kwargs)
+
+
+@overload
+def kubernetes(function: _Function, /) -> _Function: ...
+@overload
+def kubernetes(
+    *,
+    cpu: float | str | None = 1,
+    memory: int | str | None = 4096,
+    disk: int | str | None = 10240,
+    image: str | None = None,
+    image_pull_policy: str | None = None,
+    image_pull_secrets: Sequence[str] | None = None,
+    service_account: str | None = None,
+    secrets: Sequence[str] | str | None = None,
+    node_selector: Mapping[str, str] | str | None = None,
+    namespace: str | None = None,
+    gpu: int | str | None = None,
+    gpu_vendor: str | None = None,
+    tolerations: Sequence[Mapping[str, Any]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    use_tmpfs: bool | None = None,
+    tmpfs_tempdir: bool = True,
+    tmpfs_size: int | str | None = None,
+    tmpfs_path: str | None = "/metaflow_temp",
+    persistent_volume_claims: Mapping[str, str] | None = None,
+    shared_memory: int | str | None = None,
+    port: int | str | None = None,
+    compute_pool: str | None = None,
+    executable: str | None = None,
+    hostname_resolution_timeout: int = 600,
+    qos: str = "burstable",
+    extended_resources: Mapping[str, str] | None = None,
+    security_context: Mapping[str, Any] | None = None,
+) -> Callable[[_Function], _Function]: ...
+def kubernetes(*args: Any, **kwargs: Any) -> Any:
+    """Say how the step's pods are made on a cluster; on this machine it asks for resources and means nothing else.
+
+    Amounts are as in `@resources`; where a step has both, the larger one counts.
+    """
+    return _decorate("kubernetes", args, kwargs)
+
+
+@overload
+def secrets(function: _Function, /) -> _Function: ...
+@overload
+def secrets(
+    *,
+    sources: Sequence[str | Mapping[str, Any]] = (),
+    role: str | None = None,
+    allow_override: bool = False,
+) -> Callable[[_Function], _Function]: ...
+def secrets(*args: Any, **kwargs: Any) -> Any:
+    """Set environment variables from sources of secrets, for this step only and right before its code runs.
+
+    A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or a class of yours by its dotted
+    name), `id` and `options`, or the text `type.id`. Values are kept nowhere.
+    """
+    return _decorate("secrets", args, kwargs)
+
+
+@overload
+def card(function: _Function, /) -> _Function: ...
+@overload
+def card(
+    *,
+    type: str = "default",
+    id: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    timeout: int = 45,
+    refresh_interval: int = 5,
+    save_errors: bool = True,
+    customize: bool = False,
+    scope: str = "task",
+    rank: int | None = None,
+) -> Callable[[_Function], _Function]: ...
+def card(*args: Any, **kwargs: Any) -> Any:
+    """Make a report of each task of the step, of a `type` of cards; a step may have several."""
+    return _decorate("card", args, kwargs)
+
+
+@overload
+def project(flow: _Class, /) -> _Class: ...
+@overload
+def project(
+    *,
+    name: str,
+    branch: str | None = None,
+    production: bool = False,
+) -> Callable[[_Class], _Class]: ...
+def project(*args: Any, **kwargs: Any) -> Any:
+    """Make the flow part of a project: its runs and deployments are kept apart by branch.
+
+    The branch is `user.NAME`, with a `branch` `test.BRANCH`, in `production` `prod` or `prod.BRANCH`; the command line
+    gives both as well: `--branch`, `--production`.
+    """
+    return _decorate("project", args, kwargs)
+
+
+@overload
+def trigger(flow: _Class, /) -> _Class: ...
+@overload
+def trigger(
+    *,
+    event: str | Mapping[str, Any] | Callable[..., Any] | None = None,
+    events: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def trigger(*args: Any, **kwargs: Any) -> Any:
+    """Start runs when an event arrives, or all of several; an event's fields may give values to parameters."""
+    return _decorate("trigger", args, kwargs)
+
+
+@overload
+def trigger_on_finish(flow: _Class, /) -> _Class: ...
+@overload
+def trigger_on_finish(
+    *,
+    flow: str | Mapping[str, str] | None = None,
+    flows: Sequence[str | Mapping[str, str]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def trigger_on_finish(*args: Any, **kwargs: Any) -> Any:
+    """Start runs when a run of another flow has succeeded, or one of each of several."""
+    return _decorate("trigger_on_finish", args, kwargs)
+
+
+@overload
+def exit_hook(flow: _Class, /) -> _Class: ...
+@overload
+def exit_hook(
+    *,
+    on_success: Sequence[Callable[..., Any] | str] = (),
+    on_error: Sequence[Callable[..., Any] | str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def exit_hook(*args: Any, **kwargs: Any) -> Any:
+    """Call functions of the flow's file when a run has ended; one with a parameter `run` is given the run."""
+    return _decorate("exit_hook", args, kwargs)

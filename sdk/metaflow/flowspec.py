@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.state import OURS, STATE, TaskState
-from metaflow.decorators import USER_ATTRIBUTE
+from flowc_runtime.state import OURS, STATE, Inputs, TaskState
+from metaflow.decorators import USER_ATTRIBUTE, Applied
 from metaflow.exception import (
     MetaflowException,
     MissingInMergeArtifactsException,
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef
-    from metaflow.decorators import Applied
+    from flowc_runtime.errors import StepTimeout
+    from metaflow._flow_state import FlowStateItems
 
-__all__ = ["FlowSpec"]
+__all__ = ["FlowSpec", "FlowStateItems", "Inputs"]
+
+
+class _FlowState:
+    """`_flow_state` of a class and of its objects."""
+
+    def __get__(self, flow: object, owner: type) -> Mapping[FlowStateItems, Any]:
+        from metaflow._flow_state import flow_state
+
+        return flow_state(owner)
 
 
 class FlowSpec:
@@ -37,21 +47,26 @@ class FlowSpec:
 
             flow_main(type(self))
 
+    _flow_state = _FlowState()
+
     # -- for the front end and the runtime
 
     @classmethod
-    def _flowc_prepare(cls, configs: Mapping[str, Any], with_decorators: Sequence[Applied] = ()) -> None:
+    def _flowc_prepare(
+        cls, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
         """Bring the class to its final form: give its configs their values, then let its mutators change it.
 
         Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
-        a config's name to its value (None: the config has none). `with_decorators` are those of the command line.
+        a config's name to its value (None: the config has none). `with_decorators` are the user's own that the command
+        line adds: names and arguments.
         """
         # Only a program that has decorators or mutators of its own has loaded that module.
         if with_decorators or "metaflow.user_decorators.common" in sys.modules:
             from metaflow.user_decorators._mutate import mutate, restore
 
             restore(cls)  # before configs are bound: they are bound to what was written
-            mutate(cls, with_decorators)
+            mutate(cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
@@ -62,6 +77,20 @@ class FlowSpec:
         from metaflow.user_decorators._call import call_wrapped
 
         self._flowc_task("next").implied = call_wrapped(self, step, arguments)
+
+    @classmethod
+    def _flowc_timeout_error(cls) -> type[StepTimeout]:
+        """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
+        from metaflow.plugins.timeout_decorator import TimeoutException
+
+        return TimeoutException
+
+    @classmethod
+    def _flowc_inline_secrets(cls, step: str) -> list[Mapping[str, Any]]:
+        """The options of a step's inline secrets: the only place where their values are."""
+        from metaflow.decorators import inline_secrets
+
+        return inline_secrets(cls, step)
 
     # -- for the steps
 
@@ -167,3 +196,11 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
     if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
         return
     raise AttributeError(f"'{name}' is defined in the class of flow '{cls.__name__}' and cannot be set in a step")
+
+
+def __getattr__(name: str) -> Any:
+    if name != "FlowStateItems":
+        raise AttributeError(f"module 'metaflow.flowspec' has no attribute '{name}'")
+    from metaflow._flow_state import FlowStateItems
+
+    return FlowStateItems

@@ -1,4 +1,4 @@
-"""`current`, where Metaflow has it: `from metaflow.metaflow_current import current`."""
+"""`current`, under the name that Metaflow's own modules import it from."""
 
 from __future__ import annotations
 

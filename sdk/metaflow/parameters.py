@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final, overload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Self
+    from typing_extensions import Never, Self
 
 _T = TypeVar("_T")
 
@@ -140,5 +140,5 @@ class Parameter(Generic[_T]):
             raise AttributeError(f"parameter '{self.name}' has no value yet: parameters are read in a step of a run")
         return values[self.name]
 
-    def __set__(self, flow: object, value: object) -> None:
+    def __set__(self, flow: object, value: Never) -> None:
         raise AttributeError(f"parameter '{self.name}' cannot be assigned to: give an artifact another name")

@@ -97,7 +97,12 @@ def _time(text: str) -> datetime:
 
 
 def _flows() -> dict[str, dict[str, str]]:
-    flows = {case.name: {file.name: file.read_text() for file in case.glob("*.py")} for case in CASES}
+    # Not the golden `kubernetes`: it asks for an image, a GPU and volumes that no test cluster has.
+    flows = {
+        case.name: {file.name: file.read_text() for file in case.glob("*.py")}
+        for case in CASES
+        if case.name != "kubernetes"
+    }
     flows |= {name: {"flow.py": source} for name, (_, source) in FLOWS.items()}
     digits = {file.name: file.read_text() for file in (EXAMPLES / "digits").glob("*.py")}
     flows["digits"] = digits | {"flow.py": digits.pop("digits.py")}

@@ -14,7 +14,7 @@ class Demo(FlowSpec):
         self.next(self.test)
 
     @catch(var="not a name", print_exception=None)
-    @environment(vars={"DEBUG": 1})
+    @environment(vars={"DEBUG": None})
     @step
     def test(self):
         self.next(self.end)

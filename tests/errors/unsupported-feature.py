@@ -1,16 +1,17 @@
 import metaflow
-from metaflow import FlowSpec, Parameter, card, step
-from metaflow.cards import Markdown
+from metaflow import FlowSpec, Parameter, batch, step
+from metaflow.plugins.aws.batch import batch_decorator
+from metaflow.plugins.airflow.sensors import S3KeySensor
 
 try:
-    from metaflow import S3
+    from metaflow import deepspeed
 except ImportError:
-    S3 = None
+    deepspeed = None
 
 
-@metaflow.project(name="demo")
+@metaflow.app_deploy(name="demo")
 class Demo(FlowSpec):
-    @card
+    @batch
     @step
     def start(self):
         self.next(self.end)

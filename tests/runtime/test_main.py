@@ -135,7 +135,7 @@ def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> No
         assert second.code == 0
     done = cluster.run.task("work", "0.0")
     assert done["outcome"] == "caught"
-    assert cluster.project.artifacts(cluster.run, "work", "0.0")["why"].message.startswith(
+    assert cluster.project.artifacts(cluster.run, "work", "0.0")["why"].exception.startswith(
         "boom" if mode == "raise" else "the process was killed by SIGKILL"
     )
 
@@ -232,3 +232,36 @@ def test_a_run_that_has_hardly_begun_does_not_spoil_the_list(cluster: Cluster) -
     done = cluster.project.flowc("runs")
     assert done.code == 0, done.err
     assert "Pods/early  beginning" in done.out
+
+
+def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) -> None:
+    """In a process of their own: one that dies changes neither the record nor the pod's exit code."""
+    hooks = """
+        import os
+        from metaflow import FlowSpec, exit_hook, step
+
+        def told(run):
+            print(run.pathspec, run.successful)
+
+        def dies():
+            os.abort()
+
+        @exit_hook(on_success=[dies, told], on_error=[told])
+        class Pods(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """
+    project = cluster.project
+    project.write("code/flow.py", hooks)
+    (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
+    assert cluster.call("task", "start", "--path", "0", "--retry", "0").code == 0
+    done = cluster.call("finish", "--status", "Succeeded")
+    assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nPods/pods-x7 True\n")
+    assert done.err == "flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n"
+    assert cluster.run.status()["state"] == "succeeded"
+    assert cluster.call("finish", "--status", "Failed").out.endswith("Pods/pods-x7 False\n")

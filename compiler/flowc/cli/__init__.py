@@ -143,17 +143,18 @@ def flow_main(cls: type) -> None:
         refuse_unguarded(cls)
     if cls.__module__ == "__main__":
         loader.adopt_main()
+    text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
+    group = flow_group(sys.argv[0], text)
+    group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
+
+
+def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
+    """The commands of a flow's own file; which flow it is, is the context's object."""
     from flowc.cli.flow_file import begin
-    from flowc.cli.options import PREFIX, TOP_OPTIONS
+    from flowc.cli.options import TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
-    group = _group(
-        sys.argv[0],
-        FLOW_COMMANDS,
-        (cls.__doc__ or f"The flow {cls.__name__}.").strip(),
-        refused=refused_command,
-        params=TOP_OPTIONS,
-        callback=begin,
+    return _group(
+        name, FLOW_COMMANDS, text, refused=refused_command, params=TOP_OPTIONS, callback=begin,
         invoke_without_command=True,
-    )
-    group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix=PREFIX)
+    )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from flowc.cli.common import load_flow
+from flowc.cli.common import FlowOptions, load_flow, with_flow_options
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -13,24 +15,26 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
 @flow_argument
 @class_option
+@with_flow_options
 @click.pass_context
-def check_command(ctx: click.Context, file: str | None, class_name: str | None) -> None:
+def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
-    flow = load_flow(ctx, _required(ctx, file), class_name).flow
+    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options)).flow
     click.echo(f"{flow.name}: {len(flow.nodes)} steps, no faults")
 
 
 @click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")
 @flow_argument
 @class_option
+@with_flow_options
 @click.option("--text", is_flag=True, help="Print it for people.")
 @click.pass_context
-def ir_command(ctx: click.Context, file: str | None, class_name: str | None, text: bool) -> None:
+def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, **options: Any) -> None:
     """Print the IR."""
     from flowc.ir.schema import dumps
     from flowc.ir.text import print_flow
 
-    flow = load_flow(ctx, _required(ctx, file), class_name).flow
+    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options)).flow
     click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.frontend.flowspec import Loaded
+    from flowc.frontend.project import Deployment
     from flowc.ir import Flow
     from flowc.ir.diagnostic import Diagnostic
     from flowc.package import Package
     from flowc_runtime.store import RunStore, Store
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
 
@@ -27,6 +30,55 @@ class Checked(NamedTuple):
     flow: Flow
     cls: type
     package: Package
+
+
+flow_options: tuple[Any, ...] = (
+    click.option("--with", "with_decorators", multiple=True, metavar="DECORATOR",
+                 help="Add a decorator to steps that lack it, as in retry:times=3; may be repeated."),
+    click.option("--branch", metavar="NAME", help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
+    click.option("--production", is_flag=True,
+                 help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+)  # fmt: skip
+"""What the command line says of a flow, whatever is done with it: `FlowOptions`."""
+
+
+class FlowOptions(NamedTuple):
+    """The values of `flow_options`."""
+
+    with_decorators: Sequence[str] = ()
+    branch: str | None = None
+    production: bool = False
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> FlowOptions:
+        """Those among the options of a command, which loses them."""
+        return cls(**{name: options.pop(name) for name in cls._fields})
+
+    def deployment(self) -> Deployment:
+        """With what the environment says where the command line says nothing."""
+        from flowc.frontend.project import Deployment
+
+        production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
+        return Deployment(
+            user=user_name(),
+            branch=self.branch if self.branch is not None else os.environ.get("METAFLOW_BRANCH") or None,
+            production=self.production or production,
+            # A variable may be meant for other flows; an option is meant for this one.
+            needs_project=self.branch is not None or self.production,
+        )
+
+    def added(self) -> list[str]:
+        """The decorators to add; METAFLOW_DEFAULT_DECOSPECS holds some too, with blanks between."""
+        from flowc_runtime import settings
+
+        return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
+
+
+def with_flow_options(function: Command) -> Command:
+    """Add `flow_options` to a command."""
+    for option in reversed(flow_options):
+        function = option(function)
+    return function
 
 
 class Top(NamedTuple):
@@ -41,6 +93,8 @@ class Top(NamedTuple):
     config_value: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     namespace: str | None = None
+    branch: str | None = None
+    production: bool | None = None
 
 
 NO_TOP = Top()
@@ -55,33 +109,41 @@ def top(ctx: click.Context | None = None) -> Top:
     return found
 
 
-def load_flow(ctx: click.Context, file: str | None, class_name: str | None = None) -> Checked:
-    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
-    from flowc.frontend.flowspec import load, load_class
+def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
+    """The options of a command, with those that came before it."""
+    return FlowOptions(
+        [*given.with_decorators, *options.with_decorators],
+        options.branch if options.branch is not None else given.branch,
+        options.production or bool(given.production),
+    )
 
-    _refuse_hooks(top(ctx))
+
+def load_flow(
+    ctx: click.Context, file: str | None, class_name: str | None = None, options: FlowOptions | None = None
+) -> Checked:
+    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    from flowc.cli.options import top_of_environment
+    from flowc.frontend.flowspec import load, load_class
+    from flowc.frontend.project import DeploymentError
+    from flowc.frontend.with_decorators import WithError, parse_with
+
+    before = top(ctx) if TOP in ctx.meta else top_of_environment()
+    options = _with_top(options or FlowOptions(), before)
+    path = None if file is None else Path(file)
     cls = ctx.find_object(type)
-    if cls is not None:
-        loaded = load_class(cls)
-    else:
-        assert file is not None
-        path = Path(file)
+    if cls is None:
+        assert path is not None
         if not path.is_file():
             what = "is a directory, not a Python file" if path.is_dir() else "does not exist"
             raise click.UsageError(f"{file!r} {what}", ctx)
-        loaded = load(path, class_name=class_name)
-    return checked(loaded)
-
-
-def _refuse_hooks(given: Top) -> None:
-    # MERGE: given.with_decorators and the words of METAFLOW_DEFAULT_DECOSPECS go to load() and load_class(), and so do
-    # given.config and given.config_value; this function goes.
-    from flowc_runtime import settings
-
-    if given.with_decorators or settings.get("DEFAULT_DECOSPECS"):
-        fail("--with is not supported by this version", "write the decorator above the steps")
-    if given.config or given.config_value:
-        fail("--config and --config-value are not supported by this version", "use a Parameter")
+    try:
+        added, deployment = parse_with(options.added()), options.deployment()
+        if cls is not None:
+            return checked(load_class(cls, with_decorators=added, deployment=deployment))
+        assert path is not None
+        return checked(load(path, class_name=class_name, with_decorators=added, deployment=deployment))
+    except (WithError, DeploymentError) as error:
+        raise click.UsageError(str(error), ctx) from None
 
 
 def checked(loaded: Loaded) -> Checked:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
                      help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
         click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
+        *flow_options,
     )  # fmt: skip
 
     def add(function: Command) -> Command:
@@ -65,10 +66,10 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
 @argo_options(["template", "workflow", "cron"])
 @click.pass_context
 def compile_command(
-    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: str | None
+    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: Any
 ) -> None:
     """Compile a flow."""
-    text = compile_argo(load_flow(ctx, file, class_name), given).to_yaml()
+    text = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).to_yaml()
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowc.cli.cluster import connected, context_option, kubeconfig_option
-from flowc.cli.common import FAULTY, load_flow
+from flowc.cli.common import FAULTY, FlowOptions, load_flow
 from flowc.cli.compile import argo_options, compile_argo
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def deploy_command(
     kubeconfig: str | None,
     force_conflicts: bool,
     prune: bool,
-    **given: str | None,
+    **given: Any,
 ) -> None:
     """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
     from flowc.cluster.deployment import carry_out, leftovers, plan
     from flowc.cluster.kinds import name_of
 
-    manifests = compile_argo(load_flow(ctx, file, class_name), given).manifests
+    manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).manifests
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
         plan(cluster, manifests, force=force_conflicts)
@@ -114,13 +114,13 @@ def diff_command(
     context: str | None,
     kubeconfig: str | None,
     force_conflicts: bool,
-    **given: str | None,
+    **given: Any,
 ) -> None:
     """Print a unified diff of the objects' YAML, without what the server itself writes into them."""
     from flowc.cluster.deployment import plan, show
 
     try:
-        manifests = compile_argo(load_flow(ctx, file, class_name), given).manifests
+        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]

@@ -59,6 +59,10 @@ TOP_OPTIONS: Sequence[click.Option] = (
                  help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
     click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
     click.Option(["--namespace"], metavar="TAG", help="The client's namespace in the steps; '' is the global one."),
+    click.Option(["--branch"], metavar="NAME", allow_from_autoenv=False,
+                 help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
+    click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
+                 help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
     _only("--event-logger", "DEFAULT_EVENT_LOGGER", "Only the one that logs nothing."),
     _only("--monitor", "DEFAULT_MONITOR", "Only the one that monitors nothing."),
@@ -87,10 +91,10 @@ RUN_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.
-_RUN_S = ("decospecs", "tags", "namespace")
+_RUN_S = ("decospecs", "tags", "namespace", "branch", "production")
 
 # What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("decospecs", "config", "config_value", "class_name")
+_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name")
 
 
 def split_top(values: dict[str, Any]) -> Top:

@@ -22,8 +22,19 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore, Store
 
 
+class RunCommand(click.Command):
+    """`run`, which takes its words as they are: what it takes depends on the flow among them."""
+
+    def known_params(self) -> list[click.Parameter]:
+        """The options that `run` has for every flow."""
+        from flowc_emulator.seeds import Seeds
+
+        return _command(None, Seeds(), own=True).params
+
+
 @click.command(
     "run",
+    cls=RunCommand,
     help="Run FLOW on this machine. The flow's parameters are options too: `flowc run FLOW --help` lists them.",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
     add_help_option=False,
@@ -150,6 +161,10 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(pathspec, state, result.tasks, time.monotonic() - began)
+    if found.flow.exit_hooks and result.signal is None:
+        from flowc_emulator.exit_hooks import call_exit_hooks
+
+        call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
 
 
@@ -196,6 +211,7 @@ def _begin(
 ) -> RunStore:
     """Make the run's record under an id that nobody has."""
     from flowc.ir.schema import dumps
+    from flowc_runtime import projects
     from flowc_runtime.process import this_process
     from flowc_runtime.records import RECORD_VERSION, RunRecord
 
@@ -212,7 +228,8 @@ def _begin(
             parameters=parameters,
             code=found.flow.code.digest,
             process=this_process(),
-            system_tags=system_tags(user, "dev", created),
+            project=projects.values(found.flow),
+            system_tags=[*system_tags(user, "dev", created), *projects.tags(found.flow.project)],
             tags=list(tags),
             namespace=namespace,
         )

@@ -12,18 +12,22 @@ from flowc.ir.diagnostic import Diagnostic
 from metaflow.parameters import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.frontend.steps import Members, Method
     from flowc.ir import Span
+    from metaflow.decorators import Applied
 
 _RENAME = "give the artifact another name"
 
 
-def check_artifacts(steps: Mapping[str, Method], members: Members) -> Iterator[Diagnostic]:
-    """Every artifact named in a step that has the name of something else."""
+def check_artifacts(
+    steps: Mapping[str, Method], members: Members, added: Sequence[Applied] = ()
+) -> Iterator[Diagnostic]:
+    """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
     for method in steps.values():
-        for name, span in _named(method):
+        of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
+        for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
             fault = _fault(name, span, steps, members)
             if fault is not None:
                 yield fault

@@ -15,28 +15,33 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
-from flowc.frontend.decorators import check_misplaced, policies
+from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
+from flowc.frontend.flow_decorators import read_flow
 from flowc.frontend.graph import Candidates, connect
-from flowc.frontend.imports import check_imports, import_fault, syntax_fault
+from flowc.frontend.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import check_shadowed, read_parameters
-from flowc.frontend.schedule import read_schedule
+from flowc.frontend.project import Deployment
+from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
+from flowc.frontend.with_decorators import WithError
 from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, collect, pack
 from flowc_runtime.loader import load_module
+from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
 
     from flowc.frontend.steps import Method
     from flowc.ir import Transition
+    from metaflow.decorators import Applied
 
 
 @final
@@ -50,11 +55,20 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def load(path: Path, *, class_name: str | None = None) -> Loaded:
+def load(
+    path: Path,
+    *,
+    class_name: str | None = None,
+    with_decorators: Sequence[Applied] = (),
+    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+) -> Loaded:
     """Import the file `path` and lower its flow, or the one called `class_name`.
+
+    `with_decorators` are added to steps that have none of that name.
 
     Raises:
         OSError: the file cannot be read.
+        DeploymentError: `deployment` does not fit the flow.
     """
     path = path.resolve()
     package, fault = _collect(path)
@@ -65,7 +79,8 @@ def load(path: Path, *, class_name: str | None = None) -> Loaded:
         source = sources.parse(path.name, dict(package.files)[path.name])
     except (SyntaxError, ValueError) as error:
         return Loaded(package=package, diagnostics=(syntax_fault(error, sources, path.name),))
-    faults = check_imports(source)
+    broken = check_extensions(package.root, path.name)
+    faults = [broken] if broken else check_imports(source)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     try:
@@ -75,11 +90,16 @@ def load(path: Path, *, class_name: str | None = None) -> Loaded:
     chosen = _choose(module, source, class_name)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
-    return _lower(*chosen, source, sources, package)
+    return _lower(*chosen, source, sources, package, with_decorators, deployment)
 
 
-def load_class(cls: type) -> Loaded:
-    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`."""
+def load_class(
+    cls: type,
+    *,
+    with_decorators: Sequence[Applied] = (),
+    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+) -> Loaded:
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
@@ -91,7 +111,7 @@ def load_class(cls: type) -> Loaded:
     source = sources.of(str(path))
     if source is None:  # it ran, so it is Python, unless it has changed since
         raise TypeError(f"{path.name} has changed while it ran and is no longer Python")
-    return _lower(cls.__qualname__, cls, source, sources, package)
+    return _lower(cls.__qualname__, cls, source, sources, package, with_decorators, deployment)
 
 
 def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
@@ -157,15 +177,28 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 # -- lowering ----------------------------------------------------------------------------------------------------------
 
 
-def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package) -> Loaded:
+def _lower(
+    name: str,
+    cls: Any,
+    source: Source,
+    sources: Sources,
+    package: Package,
+    added: Sequence[Applied],
+    deployment: Deployment,
+) -> Loaded:
     from metaflow import FlowSpec
-    from metaflow.user_decorators._errors import PreparationError
+    from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 
     faults: list[Diagnostic] = []
+    own = [applied for applied in added if applied.name not in STEP_DECORATORS]
     try:
-        cls._flowc_prepare({})
+        cls._flowc_prepare({}, [(applied.name, applied.kwargs) for applied in own])
     except PreparationError as error:
         return Loaded(package=package, cls=cls, diagnostics=(mutator_fault(error, sources),))
+    except UnknownStepDecoratorException as error:
+        raise WithError(f"--with: {error}") from error
+    added = [applied for applied in added if applied.name in STEP_DECORATORS]
+    setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
     where, tree, home = _place_of(cls, source, sources)
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
@@ -173,18 +206,22 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     nodes: list[Node] = []
     for method in graph.steps.values():
         faults += check_step(method)
-        given = policies(method, graph.next_of[method.name], faults)
+        given = policies(method, graph.next_of[method.name], faults, added)
         nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
-    faults += check_artifacts(graph.steps, members)
-    schedule = None
+    faults += check_artifacts(graph.steps, members, added)
     if tree is not None:
         faults += check_shadowed(tree, home)
-        schedule = read_schedule(cls, home, tree, faults)
+
+    def place(owner: type) -> tuple[Source, ast.ClassDef] | None:
+        _, written, file = _place_of(owner, source, sources)
+        return (file, written) if written else None
+
+    fields = read_flow(cls, place, deployment, faults)
     if faults:
         return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
     flow = Flow(
@@ -194,7 +231,8 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         start="start",
         nodes=tuple(nodes),
         parameters=parameters,
-        schedule=schedule,
+        with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),
+        **fields,
         doc=clean_doc(cls.__dict__.get("__doc__")),
     )
     missed = verify(flow)

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.loader import put_first_on_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowc.frontend.source import Source, Sources
 
-_LATER = "flowc does not have it yet; remove it, or run this flow with Metaflow"
+_OFFERED = 8  # names that a hint lists, where none is close to the one that was written
+
+
+def check_extensions(root: Path, file: str) -> Diagnostic | None:
+    """Load the API's extensions, also those in the flow's own directory; the fault of one that is broken."""
+    put_first_on_path(str(root))
+    from metaflow import _extensions
+
+    try:
+        _extensions.refresh()
+    except ImportError as error:
+        hint = "repair the extension, or take it off the path"
+        return Diagnostic(code=codes.IMPORT_FAILED, message=str(error), span=Span(file, 1, 1), hint=hint)
+    return None
 
 
 def check_imports(source: Source) -> list[Diagnostic]:
@@ -29,23 +47,27 @@ def check_imports(source: Source) -> list[Diagnostic]:
 def _check_body(source: Source, node: ast.AST, aliases: set[str]) -> Iterator[Diagnostic]:
     for child in ast.iter_child_nodes(node):
         match child:
-            case ast.ImportFrom(module="metaflow", level=0, names=names):
-                for alias in names:
-                    yield from _check_name(alias.name, source.span(alias))
-            case ast.ImportFrom(module=str(module), level=0) if module.startswith("metaflow."):
-                yield from _check_module(module, source.span(child))
+            case ast.ImportFrom(module=str(module), level=0, names=names) if _is_ours(module):
+                missing = [*_check_module(module, source.span(child))]
+                yield from missing
+                for alias in names if not missing else ():
+                    yield from _check_name(module, alias.name, source.span(alias))
             case ast.Import(names=names):
                 for alias in names:
-                    if alias.name.startswith("metaflow."):
-                        yield from _check_module(alias.name, source.span(alias))
-                    elif alias.name == "metaflow":
+                    if alias.name == "metaflow":
                         aliases.add(alias.asname or alias.name)
+                    elif _is_ours(alias.name):
+                        yield from _check_module(alias.name, source.span(alias))
             case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in aliases:
-                yield from _check_name(attribute, source.span(child))
+                yield from _check_name("metaflow", attribute, source.span(child))
             case ast.Try(handlers=handlers) if any(_catches_import(handler) for handler in handlers):
                 continue
             case _:
                 yield from _check_body(source, child, aliases)
+
+
+def _is_ours(module: str) -> bool:
+    return module == "metaflow" or module.startswith("metaflow.")
 
 
 def _catches_import(handler: ast.ExceptHandler) -> bool:
@@ -55,46 +77,77 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
     )
 
 
-def _check_name(name: str, span: Span) -> Iterator[Diagnostic]:
-    import metaflow
-    from metaflow._unsupported import UNSUPPORTED
-
-    known = set(metaflow.__all__)
-    if name in known:
-        return
-    if name in UNSUPPORTED:
-        yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"metaflow's '{name}' is not supported",
-                         span=span, hint=_LATER)  # fmt: skip
-    elif name != "*" and not name.startswith("__") and not _has_module(name):
-        meant = did_you_mean(name, known | UNSUPPORTED)
-        yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"metaflow has no '{name}'", span=span,
-                         hint=_meant(meant, f"it has {', '.join(sorted(known))}"))  # fmt: skip
-
-
 def _check_module(module: str, span: Span) -> Iterator[Diagnostic]:
-    from metaflow._unsupported import UNSUPPORTED_MODULES
+    """Whether there is such a module; the packages that it is in are imported to see."""
+    from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
-    name = module.split(".")[1]
-    if _has_module(name):
+    package, _, short = module.partition(".")
+    if not short or _has_module(module):
         return
-    if name in UNSUPPORTED_MODULES:
+    if hint := hint_for_module(short):
         yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"the module '{module}' is not supported",
-                         span=span, hint=_LATER)  # fmt: skip
+                         span=span, hint=hint)  # fmt: skip
+        return
+    above, _, name = module.rpartition(".")
+    while not _has_module(above):
+        above, _, name = above.rpartition(".")
+    siblings = {found.name for found in iter_modules(import_module(above).__path__) if found.name[0] != "_"}
+    meant = did_you_mean(name, siblings | ({*UNSUPPORTED_MODULES} if above == package else set()))
+    yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"{above} has no module '{name}'", span=span,
+                     hint=_meant(meant and f"{above}.{meant}", "import from 'metaflow' itself"))  # fmt: skip
+
+
+def _check_name(module: str, name: str, span: Span) -> Iterator[Diagnostic]:
+    """Whether a module that is there has this name."""
+    from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
+
+    known = set(_names_of(module))
+    if name == "*" or name in known or name.startswith("__") or _has_module(f"{module}.{name}"):
+        return
+    top = module == "metaflow"
+    hints = UNSUPPORTED if top else UNSUPPORTED_MODULES
+    if hint := hints.get(name if top else f"{module.partition('.')[2]}.{name}"):
+        yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"{module}'s '{name}' is not supported",
+                         span=span, hint=hint)  # fmt: skip
+        return
+    public = _public(module)
+    meant = did_you_mean(name, {*public, *(UNSUPPORTED if top else ())})
+    offered = ", ".join(public if top else public[:_OFFERED])
+    yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"{module} has no '{name}'", span=span,
+                     hint=_meant(meant, f"it has {offered}" if offered else "remove it"))  # fmt: skip
+
+
+def _names_of(module: str) -> Iterable[str]:
+    """What can be imported from a module of ours; the lazy names too."""
+    found = import_module(module)
+    names = [*getattr(found, "__all__", ()), *vars(found)]
+    if module == "metaflow":
+        from metaflow import _extensions
+
+        names += _extensions.decorators
+        names = [name for name in names if not isinstance(vars(found).get(name), ModuleType)]
     else:
-        meant = did_you_mean(name, UNSUPPORTED_MODULES)
-        yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"metaflow has no module '{name}'", span=span,
-                         hint=_meant(meant and f"metaflow.{meant}", "import from 'metaflow' itself"))  # fmt: skip
+        names += getattr(found, "_LAZY", ())
+    return names
+
+
+def _public(module: str) -> list[str]:
+    """What a module of ours is for, and the modules below it."""
+    found = import_module(module)
+    below = [entry.name for entry in iter_modules(getattr(found, "__path__", ()))] if module != "metaflow" else []
+    names = {*getattr(found, "__all__", _names_of(module)), *below}
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def _has_module(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # what it would be in is no package
+        return False
 
 
 def _meant(name: str | None, otherwise: str) -> str:
     return f"did you mean '{name}'?" if name else otherwise
-
-
-def _has_module(name: str) -> bool:
-    import metaflow
-
-    home = Path(metaflow.__file__).parent
-    return (home / f"{name}.py").exists() or (home / name / "__init__.py").exists()
 
 
 def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str) -> Diagnostic:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
-from flowc.frontend.decorators import STEP_DECORATORS, Kind, Reader
+from flowc.frontend.reader import BOOL as _BOOL
+from flowc.frontend.reader import Kind
 from flowc.ir import Schedule
-from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Mapping
 
-    from flowc.frontend.source import Source
+    from flowc.frontend.reader import Reader
     from flowc.ir import Span
-    from flowc.ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
 _FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
-_BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 
 
 def _is_crons(value: object) -> bool:
@@ -37,26 +34,8 @@ _SCHEDULE: Final[Mapping[str, Kind]] = {
 _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * * 0"}
 
 
-def read_schedule(cls: type, source: Source, tree: ast.ClassDef, faults: list[Diagnostic]) -> Schedule | None:
-    """The flow's schedule; that of a base class counts only where the class has none of its own."""
-    reader = Reader(source, tree, faults)
-    found: list[Applied] = []
-    for applied in reversed(applied_to(cls)):
-        if applied.name in STEP_DECORATORS:
-            reader.fault(codes.MISPLACED_DECORATOR, f"@{applied.name} decorates a step, not the flow's class",
-                         reader.span(applied), "put it above a step's `def`")  # fmt: skip
-        else:
-            found.append(applied)
-    for extra in found[1:]:
-        reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @schedule twice", reader.span(extra),
-                     'for several times give one @schedule a list: cron=["…", "…"]')  # fmt: skip
-    if not found:
-        inherited = (a for base in cls.__mro__[1:] for a in applied_to(base) if a.name == "schedule")
-        found = [*inherited][:1]
-    return _read(found[0], reader) if found else None
-
-
-def _read(applied: Applied, reader: Reader) -> Schedule | None:
+def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
+    """The schedule, unless it has a fault."""
     given = reader.arguments(applied, _SCHEDULE)
     if given is None:
         return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, Trigger
+
 IR_VERSION = 1
 
 NodeId: TypeAlias = str
@@ -157,6 +159,9 @@ class Node:
     timeout: Timeout | None = None
     resources: Resources | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    kubernetes: Kubernetes | None = None
+    secrets: tuple[Secret, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 @final
@@ -200,7 +205,11 @@ class Code:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins."""
+    """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins.
+
+    `with_decorators` are decorators of the user's own that the command line puts on every step: name and arguments as
+    canonical JSON text.
+    """
 
     name: str
     code: Code
@@ -210,6 +219,10 @@ class Flow:
     parameters: tuple[Parameter, ...] = ()
     schedule: Schedule | None = None
     doc: str = ""
+    project: Project | None = None
+    triggers: tuple[Trigger, ...] = ()
+    exit_hooks: tuple[ExitHook, ...] = ()
+    with_decorators: tuple[tuple[str, str], ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""

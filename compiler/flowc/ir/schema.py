@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowc.ir.model import (
     IR_VERSION,
@@ -28,15 +28,20 @@ from flowc.ir.model import (
     Timeout,
     Transition,
 )
+from flowc.ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
+from flowc.ir.reading import Read as _Read
+from flowc.ir.reading import SchemaError as SchemaError  # for those who read with `loads`
+from flowc.ir.reading import many as _many
+from flowc.ir.reading import of as _of
+from flowc.ir.reading import one as _one
+from flowc.ir.reading import pairs as _pairs
+from flowc.ir.reading import record as _record
+from flowc.ir.reading import span as _span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-
-
-class SchemaError(ValueError):
-    """The text is not a flow of this IR version; the message names the place, such as `nodes[3].next`."""
 
 
 def dumps(flow: Flow, *, indent: int | None = None) -> str:
@@ -80,6 +85,8 @@ def _write(value: Any) -> Any:
             return {"foreach": over, "body": body}
         case Method(name=name):
             return {"method": name}
+        case tuple() if value and isinstance(value[0], tuple):  # pairs
+            return dict(value)
         case tuple():
             return [_write(item) for item in value]
         case str() | int() | float() | None:
@@ -88,55 +95,11 @@ def _write(value: Any) -> Any:
     for field in fields(value):
         inner = getattr(value, field.name)
         if field.default is MISSING or inner != field.default:
-            record[field.name] = dict(inner) if field.name == "environment" else _write(inner)
+            record[field.name] = _write(inner)
     return record
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
-
-_T = TypeVar("_T")
-_Read: TypeAlias = "Callable[[Any, str], Any]"
-
-
-def _record(cls: type[_T], readers: Mapping[str, _Read], data: Any, where: str) -> _T:
-    if not isinstance(data, dict):
-        raise SchemaError(f"{where}: an object, not {type(data).__name__}")
-    for name in data:
-        if name not in readers:
-            raise SchemaError(f"{where}.{name}: unknown field; known are {', '.join(readers)}")
-    for field in fields(cls):  # type: ignore[arg-type]  # every cls is a dataclass of flowc.ir.model
-        if field.default is MISSING and field.name not in data:
-            raise SchemaError(f"{where}.{field.name}: missing")
-    return cls(**{name: readers[name](value, f"{where}.{name}") for name, value in data.items()})
-
-
-def _of(*types: type) -> _Read:
-    def read(value: Any, where: str) -> Any:
-        if type(value) not in types:  # exact: a bool is no int here
-            wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            raise SchemaError(f"{where}: {wanted}, not {type(value).__name__}")
-        return value
-
-    return read
-
-
-def _one(cls: type, readers: Mapping[str, _Read]) -> _Read:
-    return lambda value, where: _record(cls, readers, value, where)
-
-
-def _many(read: _Read) -> _Read:
-    def read_all(value: Any, where: str) -> tuple[Any, ...]:
-        items = _of(list)(value, where)
-        return tuple(read(item, f"{where}[{index}]") for index, item in enumerate(items))
-
-    return read_all
-
-
-def _span(value: Any, where: str) -> Span:
-    file, line, column = [*_of(str)(value, where).rsplit(":", 2), "", ""][:3]
-    if not (file and line.isdecimal() and column.isdecimal()):
-        raise SchemaError(f"{where}: a place such as 'flow.py:12:5', not {value!r}")
-    return Span(file, int(line), int(column))
 
 
 def _transition(value: Any, where: str) -> Transition:
@@ -159,10 +122,6 @@ def _method(value: Any, where: str) -> Method:
     raise SchemaError(f"{where}: an object with 'method'")
 
 
-def _environment(value: Any, where: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _STR(text, f"{where}.{name}")) for name, text in _of(dict)(value, where).items())
-
-
 def _type(value: Any, where: str) -> Any:
     if value not in ("str", "int", "float", "bool", "json"):
         raise SchemaError(f"{where}: 'str', 'int', 'float', 'bool' or 'json', not {value!r}")
@@ -181,7 +140,8 @@ _NODE: Mapping[str, _Read] = {
     "catch": _one(Catch, {"var": _STR, "print_exception": _BOOL}),
     "timeout": _one(Timeout, {"seconds": _INT}),
     "resources": _one(Resources, {"cpu": _STR, "memory": _INT, "gpu": _INT, "disk": _INT, "shared_memory": _INT}),
-    "environment": _environment,
+    "environment": _pairs,
+    **STEP_POLICIES,
 }
 _PARAMETER: Mapping[str, _Read] = {
     "name": _STR,
@@ -201,4 +161,6 @@ _FLOW: Mapping[str, _Read] = {
     "parameters": _many(_one(Parameter, _PARAMETER)),
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
+    "with_decorators": _pairs,
+    **FLOW_POLICIES,
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from flowc.ir.model import Branch, End, Flow, Foreach, Goto, Node, Parameter, Transition, assert_never
+from flowc.ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flowc.ir.policies import Card, Kubernetes, Secret, Trigger
 
 
 def print_flow(flow: Flow) -> str:
@@ -22,10 +26,27 @@ def _lines(flow: Flow) -> Iterator[str]:
     if flow.schedule:
         zone = f" in {flow.schedule.timezone}" if flow.schedule.timezone else ""
         yield f"  schedule {', '.join(repr(cron) for cron in flow.schedule.crons)}{zone}"
+    if flow.project:
+        yield f"  project {flow.project.name}, branch {flow.project.branch}"
+    for trigger in flow.triggers:
+        yield f"  {_trigger(trigger)}"
+    for hook in flow.exit_hooks:
+        yield f"  on {hook.on} call {hook.function}"
+    for name, arguments in flow.with_decorators:
+        yield f"  with {name} {arguments}"
     for node in flow.nodes:
         joins = f" joins {node.joins}" if node.joins is not None else ""
         yield f"  {node.id}{joins} -> {_transition(node.next)}"
         yield from (f"    {policy}" for policy in _policies(node))
+
+
+def _trigger(trigger: Trigger) -> str:
+    place = ".".join(part for part in (trigger.project, trigger.branch) if part)
+    within = f" of {place}" if place else ""
+    passing = (
+        f" with {', '.join(f'{name}={field}' for name, field in trigger.parameters)}" if trigger.parameters else ""
+    )
+    return f"start on {trigger.kind} {'<computed>' if trigger.computed else trigger.name}{within}{passing}"
 
 
 def _parameter(parameter: Parameter) -> str:
@@ -60,3 +81,30 @@ def _policies(node: Node) -> Iterator[str]:
         yield "resources " + ", ".join(f"{name} {value}" for name, value in named.items() if value is not None)
     for name, value in node.environment:
         yield f"environment {name}={value!r}"
+    if node.kubernetes:
+        yield f"kubernetes {', '.join(_changed(node.kubernetes))}".rstrip()
+    for secret in node.secrets:
+        yield f"secret {', '.join(_changed(secret))}"
+    for card in node.cards:
+        yield f"card {', '.join(_changed(card))}".rstrip()
+
+
+def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
+    """The fields that are not at their default."""
+    for field in fields(policy):
+        value = getattr(policy, field.name)
+        if value != field.default:
+            shown = dict(value) if value and isinstance(value, tuple) and isinstance(value[0], tuple) else value
+            yield f"{field.name} {shown if isinstance(shown, str) else _plain(shown)}"
+
+
+def _plain(value: object) -> str:
+    """Tolerations and security contexts without what they leave out."""
+    match value:
+        case Toleration() | SecurityContext():
+            given = {field.name: getattr(value, field.name) for field in fields(value)}
+            return str({name: inner for name, inner in given.items() if inner is not None})
+        case tuple():
+            return f"[{', '.join(_plain(item) for item in value)}]"
+        case _:
+            return repr(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
+from flowc.backends.argo.option_checks import check_options
 from flowc_runtime import arguments
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def check_flow(flow: Flow, settings: Settings) -> list[Diagnostic]:
         *_check_schedule(flow, settings),
         *_check_parameters(flow),
         *_check_step_names(flow),
+        *check_options(flow, settings),
         *(found for node in flow.nodes for found in _check_node(node)),
     ]
 

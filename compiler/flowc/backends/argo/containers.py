@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 from hera.workflows import models as m
 
+from flowc.backends.argo import pod_options
+from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
+from flowc.ir.model import Resources
 
 if TYPE_CHECKING:
-    from flowc.backends.argo.pods import PodSpec, StepTemplate
+    from flowc.backends.argo.pods import StepTemplate
     from flowc.backends.argo.settings import Settings
-    from flowc.ir.model import Resources
 
 CODE_ROOT = "/flowc"  # one read-only volume: code/… and ir/ir.json
 COUNT_FILE = "/tmp/flowc/out/count"
 # The runtime interrupts a step at its timeout; the pod's deadline is for a runtime that cannot.
 GRACE_SECONDS = 120
 DO_NOT_RETRY = 79
-GPU = "nvidia.com/gpu"
 
 # A literal `{{` in an environment variable would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is
 # done, so the brace goes in by this variable.
@@ -29,7 +30,7 @@ BRACE = "FLOWC_BRACE"
 
 def step(template: StepTemplate, settings: Settings, display: bool, path_label: bool) -> m.Template:
     """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
-    spec = template.spec
+    spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
     path = "{{inputs.parameters.path}}"
     labels = {"flowc.dev/step": title} | ({"flowc.dev/path": path} if path_label else {})
@@ -38,17 +39,19 @@ def step(template: StepTemplate, settings: Settings, display: bool, path_label: 
         m.Template,
         name=template.name,
         annotations={"workflows.argoproj.io/display-name": f"{title}-{path}"} if display else None,
-        metadata=make(m.Metadata, labels=labels),
+        metadata=make(m.Metadata, labels={**dict(pod.labels), **labels}, annotations=dict(pod.annotations) or None),
         inputs=make(m.Inputs, parameters=[make(m.Parameter, name=name) for name in inputs]),
         outputs=_count() if spec.counts else None,
         container=_container(
             settings,
             ["task", "{{inputs.parameters.step}}", "--path", path, "--retry", "{{retries}}"],
-            environment=_parameters(spec) + _environment(spec),
-            resources=_resources(spec.resources) if spec.resources else None,
-            shared_memory=bool(spec.resources and spec.resources.shared_memory),
+            environment=_parameters(spec) + _environment(spec) + pod_options.environment(pod),
+            spec=spec,
         ),
-        volumes=_shared_memory(spec.resources),
+        volumes=[volume for volume, _ in pod_options.volumes(spec)] or None,
+        node_selector=dict(pod.node_selector) or None,
+        tolerations=pod_options.tolerations(pod),
+        service_account_name=pod.service_account,
         retry_strategy=_retry(spec.retries, spec.wait_seconds),
         active_deadline_seconds=str(spec.timeout_seconds + GRACE_SECONDS) if spec.timeout_seconds else None,
     )
@@ -108,8 +111,7 @@ def _container(
     args: list[str],
     *,
     environment: list[m.EnvVar] | None = None,
-    resources: m.ResourceRequirements | None = None,
-    shared_memory: bool = False,
+    spec: PodSpec = PLAIN,
 ) -> m.Container:
     mounts = [
         make(m.VolumeMount, name="code", mount_path=CODE_ROOT, read_only=True),
@@ -117,26 +119,21 @@ def _container(
     ]
     if settings.store_directory is not None:
         mounts.append(make(m.VolumeMount, name="store", mount_path=settings.store_directory))
-    if shared_memory:
-        mounts.append(make(m.VolumeMount, name="shm", mount_path="/dev/shm"))
+    mounts += [mount for _, mount in pod_options.volumes(spec)]
     given = {variable.name for variable in environment or ()}
     own = [variable for variable in _own_environment(settings) if variable.name not in given]
     secret = make(m.SecretEnvSource, name=settings.store_secret, optional=True)
     return make(
         m.Container,
-        image=settings.image,
+        image=spec.pod.image or settings.image,
+        image_pull_policy=spec.pod.image_pull_policy,
         command=["python", "-m", "flowc_runtime"],
         args=args,
         env=own + (environment or []),
-        env_from=[make(m.EnvFromSource, secret_ref=secret)],
-        resources=resources,
+        env_from=[make(m.EnvFromSource, secret_ref=secret), *pod_options.secrets(spec.secrets)],
+        resources=pod_options.resources(spec.resources or Resources(), spec.pod),
         volume_mounts=mounts,
-        security_context=make(
-            m.SecurityContext,
-            allow_privilege_escalation=False,
-            capabilities=make(m.Capabilities, drop=["ALL"]),
-            read_only_root_filesystem=True,
-        ),
+        security_context=pod_options.security(spec.pod),
     )
 
 
@@ -180,27 +177,6 @@ def _environment(spec: PodSpec) -> list[m.EnvVar]:
 def literal(value: str) -> str:
     """A form of the value that Argo leaves alone and the kubelet turns into the value."""
     return re.sub(r"\{(?=\{)", f"$({BRACE})", value.replace("$", "$$"))
-
-
-def _resources(resources: Resources) -> m.ResourceRequirements:
-    """Requests, as Metaflow's users know them: a task may use more memory than it asked for while its node has some."""
-    requests = {
-        "cpu": resources.cpu,
-        "memory": f"{resources.memory}Mi" if resources.memory else None,
-        "ephemeral-storage": f"{resources.disk}Mi" if resources.disk else None,
-        GPU: str(resources.gpu) if resources.gpu else None,
-    }
-    asked = {name: amount for name, amount in requests.items() if amount is not None}
-    # Kubernetes neither shares nor overcommits a GPU: request and limit are one.
-    limits = {GPU: asked[GPU]} if GPU in asked else None
-    return make(m.ResourceRequirements, requests=asked or None, limits=limits)
-
-
-def _shared_memory(resources: Resources | None) -> list[m.Volume] | None:
-    if resources is None or not resources.shared_memory:
-        return None
-    source = make(m.EmptyDirVolumeSource, medium="Memory", size_limit=f"{resources.shared_memory}Mi")
-    return [make(m.Volume, name="shm", empty_dir=source)]
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:

@@ -25,6 +25,9 @@ CODE_TOO_LARGE = "argo-code-too-large"
 CODE_FILE_NAME = "argo-code-file-name"
 BAD_ENVIRONMENT = "argo-environment"
 BAD_RESOURCES = "argo-resources"
+POD_OPTION = "argo-pod-option"
+LOCAL_SECRET = "argo-local-secret"
+TRIGGER = "argo-trigger"
 NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
@@ -38,6 +41,9 @@ CODES = (
     CODE_FILE_NAME,
     BAD_ENVIRONMENT,
     BAD_RESOURCES,
+    POD_OPTION,
+    LOCAL_SECRET,
+    TRIGGER,
     NAME_CLASH,
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowc.ir.model import Flow
 
 MAX_STEP = 40  # leaves room for `each-body-` within the 63 characters of a label
 MAX_FLOW = 52  # a CronWorkflow's; its runs are named `<name>-<unix time>`
@@ -22,6 +26,7 @@ RESERVED = frozenset({"let", "nil", "true", "false", "contains", "matches", "if"
 
 _PLAIN_STEP = re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII)
 _PLAIN_FLOW = re.compile(r"(?:[A-Z][a-z0-9]+)+", re.ASCII)
+_PLAIN_SEGMENT = re.compile(r"[a-z0-9](?:_?[a-z0-9])*", re.ASCII)
 _HASHED = re.compile(r".*-x[0-9a-f]{8}", re.ASCII | re.DOTALL)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
@@ -44,6 +49,25 @@ def flow_name(name: str) -> str:
         if len(plain) <= MAX_FLOW and not _HASHED.fullmatch(plain):
             return plain
     return _hashed(name, MAX_FLOW)
+
+
+def deployment_name(flow: Flow) -> str:
+    """The same, of a flow in a project `project.branch.flow`, so that branches are deployed side by side."""
+    name, project = flow_name(flow.name), flow.project
+    if project is None:
+        return name
+    whole = ".".join([*(_segment(part) for part in (project.name, *project.branch.split(".", 1))), name])
+    if len(whole) <= MAX_FLOW:
+        return whole
+    # The dot keeps it apart from the names of flows without a project.
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{_segment(project.name)[:20].rstrip('-')}.{name[:20].rstrip('-')}-x{digest}"
+
+
+def _segment(name: str) -> str:
+    """A part of a dotted name. Parts are cut at dots, so that of a user's name with a dot is hashed."""
+    plain = name.replace("_", "-")
+    return plain if _PLAIN_SEGMENT.fullmatch(name) and not _HASHED.fullmatch(plain) else _hashed(name, MAX_STEP)
 
 
 def title(name: str, room: int) -> str:

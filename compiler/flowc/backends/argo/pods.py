@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc.backends.argo import names
+from flowc.ir import Kubernetes
 from flowc.ir.model import Flow, Foreach, Node, NodeId, Resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+NO_OPTIONS = Kubernetes()
 
 
 @final
@@ -27,6 +31,12 @@ class PodSpec:
     timeout_seconds: int | None = None
     resources: Resources | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    pod: Kubernetes = NO_OPTIONS
+    secrets: tuple[str, ...] = ()
+
+
+PLAIN = PodSpec()
+"""Pods of which nothing is asked."""
 
 
 @final
@@ -50,7 +60,15 @@ def pod_spec(flow: Flow, node: Node) -> PodSpec:
         timeout_seconds=node.timeout.seconds if node.timeout else None,
         resources=node.resources if node.resources != Resources() else None,
         environment=node.environment,
+        pod=node.kubernetes or NO_OPTIONS,
+        secrets=_secrets(node),
     )
+
+
+def _secrets(node: Node) -> tuple[str, ...]:
+    """The Secrets of the cluster that a step's pods have in their environment."""
+    own = node.kubernetes.secrets if node.kubernetes else ()
+    return tuple(dict.fromkeys((*own, *(secret.id for secret in node.secrets if secret.type == "kubernetes"))))
 
 
 def step_templates(flow: Flow, titles: Mapping[NodeId, str]) -> dict[NodeId, StepTemplate]:

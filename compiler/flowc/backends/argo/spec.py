@@ -61,6 +61,7 @@ def workflow_spec(
         volumes=containers.volumes(code.name, code.files, settings),
         service_account_name=settings.service_account,
         security_context=containers.pod_security(),
+        image_pull_secrets=_pull_secrets(flow),
         pod_spec_patch=containers.argo_containers(),
         workflow_metadata=make(m.WorkflowMetadata, labels=own),
         pod_metadata=make(m.Metadata, labels=own),
@@ -69,6 +70,12 @@ def workflow_spec(
         ttl_strategy=make(m.TTLStrategy, seconds_after_completion=settings.ttl_seconds),
         active_deadline_seconds=settings.deadline_seconds,
     )
+
+
+def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
+    """Those of all steps: a pull secret that an image does not need is not used."""
+    names = dict.fromkeys(name for node in flow.nodes if node.kubernetes for name in node.kubernetes.image_pull_secrets)
+    return [make(m.LocalObjectReference, name=name) for name in names] or None
 
 
 def argument(parameter: Parameter) -> m.Parameter:

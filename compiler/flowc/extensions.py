@@ -1,0 +1,55 @@
+"""The files of extensions of the API, for the code package.
+
+All files of an extension belong to it, templates and data too. `include_suffixes` or `exclude_suffixes`, lists in
+`metaflow_extensions/<org>/mfextmeta_<id>.py`, say otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PACKAGE = "metaflow_extensions"
+
+
+def extension_files() -> dict[str, bytes]:
+    """Relative path → content of all files of all extensions that are loaded; none where there is no extension."""
+    from metaflow import _extensions
+    from metaflow._extensions.discover import ORDER
+
+    files: dict[str, bytes] = {}
+    for root in _extensions.roots():
+        for org in sorted(os.listdir(root)):
+            directory = os.path.join(root, org)
+            if org.isidentifier() and os.path.isdir(directory):
+                files.update(_files(directory, f"{_PACKAGE}/{org}"))
+    if files and (order := _extensions.order()):
+        files[f"{_PACKAGE}/{ORDER}"] = "\n".join(order).encode()
+    return files
+
+
+def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
+    wanted, unwanted = _suffixes(directory)
+    for place, directories, files in os.walk(directory):
+        directories[:] = sorted(inner for inner in directories if inner != "__pycache__" and inner[0] != ".")
+        for file in files:
+            kept = file.endswith(wanted) if wanted else not file.endswith(unwanted)
+            if kept and file[0] != ".":
+                path = os.path.join(place, file)
+                with open(path, "rb") as opened:
+                    yield f"{name}/{os.path.relpath(path, directory).replace(os.sep, '/')}", opened.read()
+
+
+def _suffixes(directory: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    wanted: list[str] = []
+    unwanted = [".pyc"]
+    for file in sorted(os.listdir(directory)):
+        if file.startswith("mfextmeta_") and file.endswith(".py"):
+            said = runpy.run_path(os.path.join(directory, file))
+            wanted += said.get("include_suffixes", ())
+            unwanted += said.get("exclude_suffixes", ())
+    return tuple(wanted), tuple(unwanted)

@@ -1,0 +1,99 @@
+"""`--with retry:times=3`: decorators of the command line, for every step that has none of that name."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from flowc.frontend.decorators import SEVERAL, STEP_DECORATORS
+from flowc.frontend.names import did_you_mean
+from flowc.frontend.reader import shown
+from metaflow.decorators import Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_NEXT = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
+_OPEN, _CLOSE = "[{(", "]})"
+
+
+class WithError(ValueError):
+    """What is wrong with one `--with`, in a line for a person."""
+
+
+def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
+    """The decorators of `name` and `name:argument=value,argument=value`; a value is JSON, else text.
+
+    Raises:
+        WithError: a decorator of Metaflow's has no such argument, or the argument is something else.
+    """
+    found: list[Applied] = []
+    for spec in specs:
+        applied = _parse(spec)
+        if applied.name in SEVERAL or all(other.name != applied.name for other in found):
+            found.append(applied)  # of two the first one counts, as in Metaflow: then the steps have it
+    return tuple(found)
+
+
+def _parse(spec: str) -> Applied:
+    name, _, written = spec.partition(":")
+    table = STEP_DECORATORS.get(name)
+    if name == "step":
+        raise WithError(f"--with {spec}: every step has @step")
+    arguments: dict[str, Any] = {}
+    for argument, text in _arguments(spec, written):
+        if table is None:  # one of the user's own, which is looked for when the flow's file has been imported
+            arguments[argument] = _value(text)
+            continue
+        kind = table.get(argument)
+        if kind is None:
+            meant = did_you_mean(argument, table)
+            hint = f"did you mean '{meant}'?" if meant else f"it has {', '.join(table)}"
+            raise WithError(f"--with {spec}: @{name} has no argument '{argument}'; {hint}")
+        value = _value(text)
+        if not kind.accepts(value):
+            # A plain text that happens to be JSON, such as an image tag 1.20.
+            value = text if kind.accepts(text) else value
+        if not kind.accepts(value):
+            hint = f" ({kind.hint})" if kind.hint else ""
+            raise WithError(f"--with {spec}: {argument} is {kind.words}, not {shown(value)}{hint}")
+        arguments[argument] = value
+    return Applied(name, (), arguments, "--with", 0)
+
+
+def _arguments(spec: str, written: str) -> Iterator[tuple[str, str]]:
+    for part in _split(written):
+        argument, equals, text = part.partition("=")
+        if not equals:
+            raise WithError(f"--with {spec}: '{part}' gives no value; write argument=value")
+        yield argument.strip(), text.strip()
+
+
+def _split(written: str) -> list[str]:
+    """At the commas before the next `argument=`, outside of brackets and JSON texts."""
+    parts, start, depth, quoted = [], 0, 0, False
+    at = 0
+    while at < len(written):
+        char = written[at]
+        if quoted:
+            at += 1 if char == "\\" else 0
+            quoted = char != '"'
+        elif char == '"':
+            quoted = True
+        elif char in _OPEN:
+            depth += 1
+        elif char in _CLOSE:
+            depth -= 1
+        elif depth <= 0 and (match := _NEXT.match(written, at)):
+            parts.append(written[start:at])
+            start, at = match.end(), match.end() - 1
+        at += 1
+    return [part for part in (*parts, written[start:]) if part.strip()]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,151 @@
+"""Policies that only some steps and flows have: where pods run, secrets, cards; projects, triggers and exit hooks.
+
+Free-form values (a card's options) are canonical JSON text, as a parameter's default is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
+
+if TYPE_CHECKING:
+    from flowc.ir.model import Span
+
+Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
+"""A mapping from text to text, in the order written."""
+
+HOSTNAME_TIMEOUT = 600
+TMPFS_PATH = "/metaflow_temp"
+
+
+# -- of a step ---------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """A taint that a step's pods put up with, in Kubernetes' own terms."""
+
+    key: str | None = None
+    operator: str | None = None
+    value: str | None = None
+    effect: str | None = None
+    toleration_seconds: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityContext:
+    """What a step's container may do; None leaves it to the platform."""
+
+    privileged: bool | None = None
+    allow_privilege_escalation: bool | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """How a step's pods differ from the platform's; amounts (cpu, memory, …) are in the node's `resources`.
+
+    `tmpfs_size` is in MiB; None with `use_tmpfs` is half of the memory. `qos` is a quality-of-service class in lower
+    case. `persistent_volume_claims` maps a claim to the path where it is mounted.
+    """
+
+    image: str | None = None
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    service_account: str | None = None
+    namespace: str | None = None
+    secrets: tuple[str, ...] = ()
+    node_selector: Pairs = ()
+    gpu_vendor: str | None = None
+    tolerations: tuple[Toleration, ...] = ()
+    labels: Pairs = ()
+    annotations: Pairs = ()
+    use_tmpfs: bool = False
+    tmpfs_tempdir: bool = True
+    tmpfs_size: int | None = None
+    tmpfs_path: str = TMPFS_PATH
+    persistent_volume_claims: Pairs = ()
+    port: int | None = None
+    compute_pool: str | None = None
+    executable: str | None = None
+    hostname_resolution_timeout: int = HOSTNAME_TIMEOUT
+    qos: str = "burstable"
+    extended_resources: Pairs = ()
+    security_context: SecurityContext | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """One source of secrets: a provider's `type`, and which secret. Never a value: those of `inline` are in the code.
+
+    `allow_override` lets it replace variables that are set already.
+    """
+
+    type: str
+    id: str
+    options: str = "{}"
+    role: str | None = None
+    allow_override: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A report made of each task. `timeout` and `refresh_interval` are in seconds."""
+
+    type: str = "default"
+    id: str | None = None
+    options: str = "{}"
+    timeout: int = 45
+    refresh_interval: int = 5
+    save_errors: bool = True
+    customize: bool = False
+
+
+# -- of a flow ---------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project of a flow. `branch` is resolved: `prod`, `prod.x`, `test.x` or `user.NAME`."""
+
+    name: str
+    branch: str
+    production: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What starts a run by itself: an `event`, or the `finish` of a run of another flow.
+
+    `name` is the event's or the flow's; `parameters` maps a parameter of the flow to a field of the event. An event
+    that a function names at deploy time is `computed`, and its name is that function's.
+    """
+
+    kind: Literal["event", "finish"]
+    name: str
+    where: Span
+    computed: bool = False
+    parameters: Pairs = ()
+    project: str | None = None
+    branch: str | None = None
+    options: str = "{}"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitHook:
+    """A function to call when a run has ended: its name in the module of the flow's file."""
+
+    on: Literal["success", "error"]
+    function: str
+    where: Span
+    options: str = "{}"

@@ -1,0 +1,40 @@
+"""Exit hooks at the end of a run on this machine: their output is shown like a task's."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from flowc_emulator.scheduler import Job
+from flowc_runtime.hooks import FinishedRun, run_hooks
+from flowc_runtime.index import ROOT
+
+if TYPE_CHECKING:
+    from flowc.ir import Flow
+    from flowc_emulator.console import Console
+    from flowc_runtime.logs import Stream
+
+
+def call_exit_hooks(flow: Flow, cls: type, run: str, console: Console, *, successful: bool) -> None:
+    """Call the hooks for how the run has ended; one that fails is told, and changes nothing."""
+
+    open_lines: set[tuple[str, Stream]] = set()
+
+    def output(hook: str, stream: Stream, data: bytes) -> None:
+        (open_lines.discard if data.endswith(b"\n") else open_lines.add)((hook, stream))
+        console.output(_job(hook), stream, data)
+
+    def failed(hook: str, problem: str) -> None:
+        console.note(f"exit hook {hook} failed: {problem}; the run stays as it is")
+
+    def names() -> dict[str, Any]:
+        return vars(sys.modules[cls.__module__])
+
+    run_hooks(flow, FinishedRun(flow.name, run, successful=successful), names, output, failed)
+    for hook, stream in sorted(open_lines):  # the console holds back a line without an end
+        console.output(_job(hook), stream, b"\n")
+
+
+def _job(hook: str) -> Job:
+    """What the console tells as a task's output tells a hook's."""
+    return Job(f"exit_hook {hook}", ROOT, 1, last=True)

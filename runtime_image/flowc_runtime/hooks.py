@@ -1,0 +1,95 @@
+"""Exit hooks: functions of the flow's file that are called when a run has ended, each in a process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime import failures
+from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.watch import Ended, Output, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.ir import ExitHook, Flow
+    from flowc_runtime.logs import Stream
+
+
+@final
+class FinishedRun:
+    """The run that an exit hook is told of.
+
+    Attributes:
+        id: the run's id.
+        pathspec: `FLOW/RUN`, which the client and the command line take.
+        successful: whether every step is done.
+        finished: True: nothing of the run goes on.
+    """
+
+    def __init__(self, flow: str, run: str, *, successful: bool) -> None:
+        self.id = run
+        self.pathspec = f"{flow}/{run}"
+        self.successful = successful
+        self.finished = True
+
+    def __repr__(self) -> str:
+        return f"Run({self.pathspec!r})"
+
+
+def run_hooks(
+    flow: Flow,
+    run: FinishedRun,
+    load: Callable[[], Mapping[str, Any]],
+    output: Callable[[str, Stream, bytes], None],
+    failed: Callable[[str, str], None],
+) -> None:
+    """Call the hooks of a run that has ended so, one after the other.
+
+    `load` gives the names of the flow's module, in the hook's process; `output` is given what a hook writes, with its
+    name, and `failed` how it failed, which changes nothing.
+    """
+    wanted = "success" if run.successful else "error"
+    for hook in flow.exit_hooks:
+        if hook.on == wanted:
+            problem = _run(hook, run, load, output)
+            if problem is not None:
+                failed(hook.function, problem)
+
+
+def _run(
+    hook: ExitHook,
+    run: FinishedRun,
+    load: Callable[[], Mapping[str, Any]],
+    output: Callable[[str, Stream, bytes], None],
+) -> str | None:
+    """Call one hook in a child; how it failed, if it did."""
+    with Watcher() as watcher:
+        child = spawn(lambda _control: _call(hook, run, load), prctl=load_prctl(), close=watcher.descriptors())
+        watcher.add(child)
+        while True:
+            for event in watcher.poll(None):
+                match event:
+                    case Output(_, stream, data):
+                        output(hook.function, stream, data)
+                    case Ended(signal=number) if number is not None:
+                        return f"it was killed by {failures.signal_name(number)}"
+                    case Ended(code=code):
+                        return f"it ended with exit code {code}" if code else None
+
+
+def _call(hook: ExitHook, run: FinishedRun, load: Callable[[], Mapping[str, Any]]) -> int:
+    try:
+        function = load()[hook.function]
+        takes_run = "run" in inspect.signature(function).parameters
+        function(**({"run": run} if takes_run else {}))
+    except SystemExit as error:
+        return 0 if error.code in (None, 0) else 1
+    except BaseException as error:
+        told = traceback.TracebackException.from_exception(error)
+        told.stack = traceback.StackSummary.from_list([entry for entry in told.stack if entry.filename != __file__])
+        sys.stderr.write("".join(told.format()))
+        return 1
+    return 0

@@ -1,0 +1,27 @@
+"""What `@project` says of a flow: to its steps, and as tags of its runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowc.ir import Flow, Project
+
+
+def values(flow: Flow) -> dict[str, Any]:
+    """By the names of `current`'s properties; empty where the flow has no project."""
+    project = flow.project
+    if project is None:
+        return {}
+    return {
+        "project_name": project.name,
+        "branch_name": project.branch,
+        "is_user_branch": project.branch.startswith("user."),
+        "is_production": project.production,
+        "project_flow_name": f"{project.name}.{project.branch}.{flow.name}",
+    }
+
+
+def tags(project: Project | None) -> list[str]:
+    """The system tags of a run."""
+    return [f"project:{project.name}", f"project_branch:{project.branch}"] if project else []

@@ -1,0 +1,54 @@
+"""Lists of strings as one short string: the form that Metaflow's command lines pass lists of tasks in."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["compress_list", "decompress_list", "longest_common_prefix"]
+
+
+def compress_list(
+    lst: Sequence[str], separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!", zlibmin: int = 500
+) -> str:
+    """`["ab1", "ab2"]` → `ab:1,2`; deflated where that is longer than `zlibmin` characters.
+
+    Raises:
+        MetaflowInternalError: an item has one of the marks in it.
+    """
+    marks = (separator, rangedelim, zlibmarker)
+    if bad := [item for item in lst if any(mark in item for mark in marks)]:
+        from metaflow.exception import MetaflowInternalError
+
+        raise MetaflowInternalError(f"Item '{bad[0]}' includes a delimiter character so it can't be compressed")
+    prefix = longest_common_prefix(lst) if len(lst) > 1 else ""
+    short = f"{prefix}{rangedelim}{separator.join(item[len(prefix) :] for item in lst)}" if prefix else ""
+    plain = separator.join(lst)
+    text = short if short and len(short) <= len(plain) else plain
+    if len(text) <= zlibmin:
+        return text
+    import zlib
+    from base64 import b64encode
+
+    return zlibmarker + b64encode(zlib.compress(text.encode("utf-8"))).decode("ascii")
+
+
+def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!") -> list[str]:
+    """The list that `compress_list` made one string of."""
+    text = lststr
+    if text.startswith(zlibmarker):
+        import zlib
+        from base64 import b64decode
+
+        text = zlib.decompress(b64decode(text[len(zlibmarker) :])).decode("utf-8")
+    prefix, mark, rest = text.partition(rangedelim)
+    return [prefix + item for item in rest.split(separator)] if mark else text.split(separator)
+
+
+def longest_common_prefix(lst: Sequence[str]) -> str:
+    """What all strings begin with."""
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*lst, strict=False))
+    return "".join(column[0] for column in columns)

@@ -1,0 +1,224 @@
+"""Extensions of the API: packages `metaflow_extensions.<org>` add to it, as they do to Metaflow.
+
+| point | what its module gives |
+|---|---|
+| `toplevel` | names two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
+| `config` | settings of `metaflow.metaflow_config` |
+| `exceptions` | exceptions of `metaflow.exception` |
+| `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; others are told of |
+
+`__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that `metaflow` then has too, in the
+place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from metaflow._extensions.aliases import AliasFinder
+    from metaflow._extensions.discover import Extension
+
+_PACKAGE = "metaflow_extensions"
+_DECORATORS = ("STEP_DECORATORS_DESC", "FLOW_DECORATORS_DESC")
+
+_found: list[Extension] = []
+_known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
+_finder: AliasFinder | None = None
+decorators: dict[str, tuple[str, str]] = {}
+"""The decorators of extensions: name → (`STEP_DECORATORS_DESC` or `FLOW_DECORATORS_DESC`, the class's dotted path)."""
+
+
+def begin() -> None:
+    """Find the extensions and import what they want imported before anything of metaflow."""
+    global _found, _known
+    try:
+        package = importlib.import_module(_PACKAGE)
+    except ModuleNotFoundError as error:
+        if error.name != _PACKAGE:
+            raise
+        return
+    from metaflow._extensions import discover
+
+    if getattr(package, "__file__", None):
+        raise discover.ExtensionError(
+            f"{package.__file__} makes {_PACKAGE} a plain package, which hides all others: remove that file"
+        )
+    roots = tuple(package.__path__)
+    if roots == _known:
+        return
+    _known = roots
+    _found = discover.find(roots)
+    for extension in _of("toplevel"):
+        if name := getattr(_load(extension.module, extension), "module_overrides", None):
+            _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
+
+
+def complete(api: ModuleType) -> None:
+    """Add to `metaflow`, whose own names are there by now, what extensions have."""
+    if not _found:
+        return
+    exceptions = importlib.import_module("metaflow.exception")
+    for extension in _of("exceptions"):
+        vars(exceptions).update(_names(_load(extension.module, extension)))
+    for extension in _of("plugins"):
+        module = _load(extension.module, extension)
+        _read_plugins(module, extension)
+        _promote(module, "plugins.", extension)
+    for extension in _of("toplevel"):
+        name = getattr(_load(extension.module, extension), "toplevel", None)
+        if name is None:
+            continue
+        module = _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
+        _promote(module, "", extension)
+        vars(api).update(_names(module))
+        _hoist(module)
+
+
+def refresh() -> None:
+    """Look again, after `sys.path` has changed: a flow's own directory may have extensions."""
+    before = _known
+    begin()
+    if _known != before:
+        complete(sys.modules["metaflow"])
+
+
+def config() -> dict[str, Any]:
+    """The settings that extensions give; the last extension counts, and lists of DEBUG_OPTIONS are added up."""
+    values: dict[str, Any] = {}
+    for extension in _of("config"):
+        given = _names(_load(extension.module, extension))
+        options = [*values.get("DEBUG_OPTIONS", ()), *given.get("DEBUG_OPTIONS", ())]
+        values.update(given)
+        if options:
+            values["DEBUG_OPTIONS"] = options
+    return values
+
+
+def roots() -> tuple[str, ...]:
+    """The directories of the namespace `metaflow_extensions`; none where there is no extension."""
+    return _known
+
+
+def order() -> list[str]:
+    """The modules of extensions in the order in which they count, where there are several."""
+    return [extension.module for extension in _found] if len(_found) > 1 else []
+
+
+def _of(point: str) -> Iterator[Extension]:
+    return (extension for extension in _found if extension.point == point)
+
+
+def _load(module: str, extension: Extension) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        from metaflow._extensions.discover import ExtensionError
+
+        raise ExtensionError(
+            f"the extension '{extension.org}' of metaflow is broken: importing {module} failed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _names(module: ModuleType) -> dict[str, Any]:
+    """What a module gives away: neither modules nor names with two underscores."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("__") and not isinstance(value, ModuleType)
+    }
+
+
+# -- plugins
+
+
+def _read_plugins(module: ModuleType, extension: Extension) -> None:
+    for name, value in vars(module).items():
+        if not name.endswith("_DESC") or not value:
+            continue
+        if name not in _DECORATORS:
+            import warnings
+
+            warnings.warn(
+                f"the extension '{extension.org}' has {name}: flowc takes decorators, settings, exceptions and names "
+                "from extensions; these plugins have no effect",
+                stacklevel=2,
+            )
+            continue
+        for decorator, path in value:
+            package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+            decorators[decorator] = name, f"{package}{path}" if path.startswith(".") else path
+
+
+def decorator_class(name: str) -> type:
+    """The class of an extension's decorator.
+
+    Raises:
+        ExtensionError: it is not where the extension says.
+    """
+    from metaflow._extensions.discover import ExtensionError
+
+    _, path = decorators[name]
+    module, _, attribute = path.rpartition(".")
+    try:
+        found: type = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise ExtensionError(f"the decorator '{name}' of an extension cannot be loaded from {path}: {error}") from error
+    return found
+
+
+def make_decorator(name: str) -> Any:
+    """The decorator `@name` of an extension: its class.
+
+    Raises:
+        ExtensionError: the class is none that flowc can decorate with.
+    """
+    from metaflow._extensions.discover import ExtensionError
+
+    found = decorator_class(name)
+    if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
+        return found  # which decorates when it is called
+    raise ExtensionError(
+        f"the decorator '{name}' of an extension, {decorators[name][1]}, cannot be used: flowc takes classes that "
+        "derive from UserStepDecorator, StepMutator or FlowMutator"
+    )
+
+
+# -- modules
+
+
+def _promote(module: ModuleType, below: str, extension: Extension) -> None:
+    """`__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
+    for name in getattr(module, "__mf_promote_submodules__", ()):
+        _aliases().add(f"metaflow.{below}{name}", f"{_PACKAGE}.{extension.org}.{below}{name}")
+
+
+def _hoist(module: ModuleType) -> None:
+    """`from ..plugins import x` in the toplevel module makes `metaflow.x`."""
+    for name, value in vars(module).items():
+        if isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
+            _aliases().add(f"metaflow.{name}", value.__name__)
+
+
+def _aliases() -> AliasFinder:
+    global _finder
+    if _finder is None:
+        from metaflow._extensions.aliases import AliasFinder
+
+        _finder = AliasFinder()
+        sys.meta_path.insert(0, _finder)
+    return _finder
+
+
+def aliases() -> Mapping[str, str]:
+    """The modules of extensions that have a name below `metaflow`: that name → their own."""
+    return _finder.aliases if _finder is not None else {}
+
+
+begin()  # now, since this is the first that metaflow imports

@@ -1,0 +1,92 @@
+"""Modules of extensions under names of `metaflow`: added beside ours, or in the place of one of ours.
+
+A module that is replaced stays importable as `<its name>._orig`. Nothing is loaded before it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import spec_from_file_location
+from typing import TYPE_CHECKING
+
+from metaflow._extensions.discover import ExtensionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+ORIGINAL = "_orig"
+
+
+class AliasFinder:
+    """An entry of `sys.meta_path` that finds the modules of extensions; `aliases` maps new names to real ones."""
+
+    def __init__(self) -> None:
+        self.aliases: dict[str, str] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The place of a module that has another name in its extension, or that an extension replaces."""
+        if real := self.aliases.get(fullname):
+            return _spec(fullname, locate(real))
+        replaced, _, last = fullname.rpartition(".")
+        if last == ORIGINAL and replaced in self.aliases:
+            return _spec(fullname, _original(replaced))
+        return None
+
+    def add(self, alias: str, real: str) -> None:
+        """Let `alias` be the module `real` of an extension from now on."""
+        if locate(real) is None:
+            raise ExtensionError(f"an extension promotes the module '{real}', which is not there")
+        self.aliases[alias] = real
+        sys.modules.pop(alias, None)
+
+
+def locate(module: str) -> str | None:
+    """The file or directory of a module, found without running it or its packages."""
+    parts = module.split(".")
+    package = sys.modules.get(parts[0])
+    places = [str(place) for place in getattr(package, "__path__", ())]
+    for depth, part in enumerate(parts[1:], 2):
+        found = [place for root in places if (place := _in(root, part)) is not None]
+        if not found:
+            return None
+        if depth == len(parts):
+            return found[0]
+        places = [os.path.dirname(place) if place.endswith(".py") else place for place in found]
+    return None
+
+
+def _in(root: str, name: str) -> str | None:
+    """A package's `__init__.py`, a module's file, or the directory of a namespace package."""
+    directory = os.path.join(root, name)
+    for file in (os.path.join(directory, "__init__.py"), f"{directory}.py"):
+        if os.path.isfile(file):
+            return file
+    return directory if os.path.isdir(directory) else None
+
+
+def _original(module: str) -> str | None:
+    """The place of ours that has this name too."""
+    import metaflow
+
+    place = os.path.dirname(str(metaflow.__file__))
+    for part in module.split(".")[1:]:
+        found = _in(place if not place.endswith(".py") else os.path.dirname(place), part)
+        if found is None:
+            return None
+        place = found
+    return place
+
+
+def _spec(name: str, place: str | None) -> ModuleSpec | None:
+    if place is None:
+        return None
+    if place.endswith(".py"):
+        package = os.path.basename(place) == "__init__.py"
+        locations = [os.path.dirname(place)] if package else None
+        return spec_from_file_location(name, place, submodule_search_locations=locations)
+    return PathFinder.find_spec(name, [os.path.dirname(place)])

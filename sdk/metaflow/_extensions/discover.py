@@ -1,0 +1,117 @@
+"""Which extensions there are: the directories of the namespace package `metaflow_extensions`.
+
+    metaflow_extensions/<org>/<point>/__init__.py          one distribution has the whole point
+    metaflow_extensions/<org>/<point>/mfextinit_<id>.py    several distributions share it
+
+The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions come in the order of their dependencies,
+so that who depends on another has the last word; what is just on PYTHONPATH comes after them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowc_runtime.errors import FlowcError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+PACKAGE = "metaflow_extensions"
+ORDER = "mfextorder.txt"
+"""A file beside the extensions that says in which order they count: a code package has lost what said so before."""
+POINTS = ("config", "exceptions", "plugins", "toplevel")
+
+
+class ExtensionError(ImportError, FlowcError):
+    """An extension that cannot be loaded; the message names it."""
+
+
+class Extension(NamedTuple):
+    """What one module configures of one point."""
+
+    org: str
+    point: str
+    module: str
+
+
+def find(roots: Sequence[str]) -> list[Extension]:
+    """All modules that configure a point, in the order in which they count; `roots` are the namespace's directories."""
+    found: dict[str, Extension] = {}
+    for root in _ordered(roots):
+        for org in sorted(_directories(root)):
+            for point in POINTS:
+                for module in _modules(os.path.join(root, org, point), f"{PACKAGE}.{org}.{point}"):
+                    found.setdefault(module, Extension(org, point, module))
+    extensions = list(found.values())
+    if len({extension.org for extension in extensions}) < 2:
+        return extensions
+    for root in roots:
+        if os.path.isfile(file := os.path.join(root, ORDER)):
+            with open(file, encoding="utf-8") as opened:
+                rank = {module: number for number, module in enumerate(opened.read().split("\n"))}
+            return sorted(extensions, key=lambda extension: rank.get(extension.module, len(rank)))
+    return _by_distribution(extensions)
+
+
+def _directories(root: str) -> Iterator[str]:
+    for name in os.listdir(root):
+        if name.isidentifier() and os.path.isdir(os.path.join(root, name)):
+            yield name
+
+
+def _modules(directory: str, package: str) -> list[str]:
+    """The one module that configures a point here, or none."""
+    try:
+        files = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    named = [name.removesuffix(".py") for name in files if name.startswith("mfextinit_") and name.endswith(".py")]
+    inits = [f"{package}.{name}" for name in named] + ([package] if "__init__.py" in files else [])
+    if len(inits) > 1:
+        raise ExtensionError(f"{directory} has several files that configure it: {', '.join(inits)}; keep one")
+    return inits
+
+
+def _ordered(roots: Sequence[str]) -> list[str]:
+    """Directories of distributions by their dependencies, then all others as they come."""
+    unique = list(dict.fromkeys(map(os.path.realpath, roots)))
+    installed = [
+        root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")
+    ]
+    return [*installed, *(root for root in unique if root not in installed)]
+
+
+def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
+    """The same, with extensions of installed distributions in the order of their dependencies.
+
+    Reads the metadata of everything installed, so it is called only where there is more than one extension.
+    """
+    from importlib import metadata
+
+    owners: dict[str, str] = {}
+    needs: dict[str, set[str]] = {}
+    for distribution in metadata.distributions():
+        files = [file for file in distribution.files or () if file.parts[:1] == (PACKAGE,) and file.suffix == ".py"]
+        if not files:
+            continue
+        name = _normal(distribution.name)
+        needs[name] = {_normal(_requirement(text)) for text in distribution.requires or ()}
+        for file in files:
+            owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
+    order: list[str] = []
+    while left := sorted(set(needs) - set(order)):
+        # Of a cycle, which pip refuses to make sense of too, the first by name comes first.
+        free = [name for name in left if not needs[name] & set(left) - {name}]
+        order.append((free or left)[0])
+    rank = {name: number for number, name in enumerate(order)}
+    return sorted(extensions, key=lambda extension: rank.get(owners.get(extension.module, ""), len(rank)))
+
+
+def _requirement(text: str) -> str:
+    end = next((n for n, char in enumerate(text) if not (char.isalnum() or char in "-_.")), len(text))
+    return text[:end]
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,48 @@
+"""`FlowSpec._flow_state`: what a flow's class holds besides its steps, for programs that look."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from typing import Any
+
+from metaflow.decorators import applied_to
+from metaflow.parameters import Parameter
+
+__all__ = ["FlowStateItems", "flow_state"]
+
+
+class FlowStateItems(Enum):
+    """What there is to ask for."""
+
+    FLOW_MUTATORS = 1
+    FLOW_DECORATORS = 2
+    CONFIGS = 3
+    CACHED_PARAMETERS = 4
+    SET_CONFIG_PARAMETERS = 5
+
+
+def flow_state(flow: type) -> dict[FlowStateItems, Any]:
+    """The flow's decorators by their names, its parameters as (attribute, parameter), its configs and mutators."""
+    decorators: dict[str, list[Any]] = {}
+    for base in reversed(flow.__mro__):
+        for applied in applied_to(base):
+            decorators.setdefault(applied.name, []).append(applied)
+    parameters = {name: getattr(flow, name) for name in dir(flow) if isinstance(_raw(flow, name), Parameter)}
+    # A flow has configs and mutators only where the modules that make them were imported.
+    configs = _from("metaflow.user_configs.config_parameters", "configs_of", flow, {})
+    return {
+        FlowStateItems.FLOW_MUTATORS: _from("metaflow.user_decorators.user_flow_decorator", "flow_mutators", flow, []),
+        FlowStateItems.FLOW_DECORATORS: decorators,
+        FlowStateItems.CONFIGS: configs,
+        FlowStateItems.CACHED_PARAMETERS: list(parameters.items()),
+        FlowStateItems.SET_CONFIG_PARAMETERS: [],  # Metaflow's own bookkeeping: all are set once a class is prepared
+    }
+
+
+def _raw(flow: type, name: str) -> Any:
+    return next((vars(base)[name] for base in flow.__mro__ if name in vars(base)), None)
+
+
+def _from(module: str, function: str, flow: type, otherwise: Any) -> Any:
+    return getattr(sys.modules[module], function)(flow) if module in sys.modules else otherwise

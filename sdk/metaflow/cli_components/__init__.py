@@ -1,0 +1,1 @@
+"""The commands of a flow's file, where Metaflow has them."""

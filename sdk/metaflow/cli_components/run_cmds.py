@@ -1,0 +1,23 @@
+"""The command `run` of a flow's file as a click command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import click
+
+    run: click.Command
+
+__all__ = ["run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "run":
+        raise AttributeError(f"module 'metaflow.cli_components.run_cmds' has no attribute '{name}'")
+    import click
+
+    from metaflow.cli import start
+
+    command = globals()[name] = start.get_command(click.Context(start), name)
+    return command

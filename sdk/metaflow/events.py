@@ -1,0 +1,102 @@
+"""Events: what started a run, as `current.trigger` and the client's `Run.trigger` tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["MetaflowEvent", "Trigger"]
+
+
+class MetaflowEvent(NamedTuple):
+    """An event that started a run."""
+
+    name: str
+    """The event's name: of a run that ended, the flow's."""
+    id: str
+    """What tells it from all others: of a run that ended, its pathspec."""
+    timestamp: datetime | None
+    """When it was made."""
+    type: str
+    """`event`, or `run` where the end of a run is the event."""
+
+
+class Trigger:
+    """The events that started a run, the newest first."""
+
+    def __init__(self, _meta: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Each event is a dict with `name`, `id`, `type` and `timestamp`, the seconds since 1970."""
+        self._events = sorted(map(_event, _meta or ()), key=_when, reverse=True)
+
+    @classmethod
+    def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
+        """The trigger whose events are the ends of these runs, objects of the client."""
+        return cls(
+            [
+                {
+                    "type": "run",
+                    "timestamp": run.finished_at.timestamp() if run.finished_at else None,
+                    "name": run.path_components[0],
+                    "id": run.pathspec,
+                }
+                for run in run_objs
+            ]
+        )
+
+    @property
+    def event(self) -> MetaflowEvent | None:
+        """The newest event."""
+        return self._events[0] if self._events else None
+
+    @property
+    def events(self) -> list[MetaflowEvent] | None:
+        """All events, the newest first; None where there is none."""
+        return list(self._events) or None
+
+    @property
+    def run(self) -> Any:
+        """The client's object of the run whose end is the newest such event; None where there is none."""
+        runs = self.runs
+        return runs[0] if runs else None
+
+    @property
+    def runs(self) -> list[Any] | None:
+        """The client's objects of all runs whose ends are among the events; None where there is none."""
+        return [_run_of(event) for event in self._events if event.type == "run"] or None
+
+    def __getitem__(self, key: str) -> Any:
+        """The run that ended of this flow, or the event of this name."""
+        for event in self._events:
+            if event.name == key:
+                return _run_of(event) if event.type == "run" else event
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return any(event.name == key for event in self._events)
+
+    def __iter__(self) -> Iterator[MetaflowEvent]:
+        return iter(self._events)
+
+    def __repr__(self) -> str:
+        return f"Trigger({self._events})"
+
+
+def _event(given: Mapping[str, Any]) -> MetaflowEvent:
+    seconds = given.get("timestamp")
+    made = None if seconds in (None, "") else datetime.fromtimestamp(float(seconds))
+    return MetaflowEvent(given["name"], given["id"], made, given["type"])
+
+
+def _when(event: MetaflowEvent) -> float:
+    return event.timestamp.timestamp() if event.timestamp else float("-inf")
+
+
+def _run_of(event: MetaflowEvent) -> Any:
+    """The client's object of the run whose end an event is."""
+    from importlib import import_module
+
+    # An event's id may name a task of the run; somebody else's run may have been the trigger.
+    return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

@@ -1,0 +1,92 @@
+"""`linter`: the checks of `flowc check`, from a program.
+
+linter.run_checks(MyFlow(use_cli=False)._graph)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc.frontend.flowspec import Loaded
+
+__all__ = ["FlowLinter", "LintWarn", "linter", "warning"]
+
+_REQUIRED = {
+    "require_acyclicity": True,
+    "require_fundamentals": True,
+    "require_non_nested_foreach": False,
+    "require_static_graph": True,
+}
+_Check = TypeVar("_Check", bound="Callable[[Any], None]")
+
+
+class LintWarn(MetaflowException):
+    """A flow's first fault, in the order of its lines; all of them are in `diagnostics`."""
+
+    headline = "Validity checker found an issue"
+    diagnostics: tuple[Any, ...] = ()
+
+
+class FlowLinter:
+    """The checks of flowc, and others that a program adds with `@linter.check`."""
+
+    def __init__(self) -> None:
+        self._checks: list[Callable[[Any], None]] = []
+
+    def check(self, function: _Check) -> _Check:
+        """Add a check: a function of the graph that raises LintWarn. It runs on flows that are valid otherwise."""
+        self._checks.append(function)
+        return function
+
+    def run_checks(self, graph: Any, **options: Any) -> None:
+        """Check a flow: its `_graph`, its class, or an object of it.
+
+        The options are Metaflow's `require_…`, to which this linter has one answer: everything is required, but that
+        no foreach is in another.
+
+        Raises:
+            LintWarn: the flow has a fault.
+            TypeError: an option asks for something else.
+        """
+        for name, value in options.items():
+            if _REQUIRED.get(name) is not value:
+                raise TypeError(f"{name}={value!r}: flowc's checks are always all of flowc's checks")
+        flow = _class_of(graph)
+        if flow is not None:
+            # Upward, and late, as FlowSpec() does: the checks are the front end's.
+            from flowc.frontend.flowspec import load_class
+
+            loaded = load_class(flow)
+            if loaded.diagnostics:
+                raise warning(loaded)
+        for check in self._checks:
+            check(graph)
+
+
+def warning(loaded: Loaded) -> LintWarn:
+    """The faults that the front end has found in a flow, as an exception."""
+    first = loaded.diagnostics[0]
+    hint = f" ({first.hint})" if first.hint else ""
+    warned = LintWarn(first.message + hint, first.span.line, str(loaded.package.root / first.span.file))
+    warned.diagnostics = loaded.diagnostics
+    return warned
+
+
+def _class_of(graph: Any) -> type | None:
+    """The class to check; None for a graph, which only a flow without faults has."""
+    from metaflow.flowspec import FlowSpec
+
+    flow = graph if isinstance(graph, type) else type(graph)
+    if issubclass(flow, FlowSpec):
+        return flow
+    if flow.__module__ == "metaflow.graph":
+        return None
+    raise TypeError(f"a flow, or its _graph, can be checked, not {graph!r}")
+
+
+linter = FlowLinter()

@@ -1,0 +1,128 @@
+"""`parallel_map`: a function over many arguments, each in a process of its own.
+
+A call is a fork, so the function may be a lambda or a closure, and sees everything that its caller has. Results come
+back as pickles through files: they may be large.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+from collections import deque
+from multiprocessing import connection
+from tempfile import mkstemp
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["MulticoreException", "parallel_imap_unordered", "parallel_map"]
+
+_A = TypeVar("_A")
+_R = TypeVar("_R")
+
+
+class MulticoreException(Exception):
+    """A call has failed; its traceback is on stderr."""
+
+
+class _Child(NamedTuple):
+    pid: int
+    alive: int  # reads as ended when the child has: the child alone holds the other end
+    result: str
+
+
+def parallel_map(
+    func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
+) -> list[_R]:
+    """`[func(x) for x in iterable]`, in parallel; the results are in the order of the arguments.
+
+    At most `max_parallel` processes run at a time, as many as there are cores unless told. `dir` is where the files
+    with results are made for the time being.
+
+    Raises:
+        MulticoreException: a call raised or died. Other calls are ended.
+    """
+    numbered = parallel_imap_unordered(lambda item: (item[0], func(item[1])), enumerate(iterable), max_parallel, dir)
+    return [result for _, result in sorted(numbered, key=lambda pair: pair[0])]
+
+
+def parallel_imap_unordered(
+    func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
+) -> Iterator[_R]:
+    """Like `parallel_map`, with each result as soon as it is there; arguments are taken as processes become free."""
+    limit = max_parallel if max_parallel is not None else _cores()
+    if limit < 1:
+        raise ValueError(f"max_parallel is {limit}: at least one process has to run")
+    waiting = iter(iterable)
+    running: dict[int, _Child] = {}
+    done: deque[_R] = deque()
+    try:
+        while True:
+            for argument in waiting:
+                child = _spawn(func, argument, dir)
+                running[child.alive] = child
+                if len(running) >= limit:
+                    break
+            if not running:
+                return
+            for alive in connection.wait(list(running)):
+                assert isinstance(alive, int)  # as they were given
+                done.append(_collect(running.pop(alive)))
+            while done:
+                yield done.popleft()
+    finally:  # the caller wants no more, or a call has failed
+        for child in running.values():
+            _end(child)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> _Child:
+    opened, result = mkstemp(prefix="parallel-map-", dir=directory)
+    alive, held = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        os.close(opened)
+        os.close(held)
+        return _Child(pid, alive, result)
+    code = 1
+    try:
+        with os.fdopen(opened, "wb") as file:
+            pickle.dump(func(argument), file, protocol=pickle.HIGHEST_PROTOCOL)
+        code = 0
+    except BaseException:  # sys.exit too: the child must not return into the parent's stack
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _collect(child: _Child) -> Any:
+    """What a child that has ended returned."""
+    os.close(child.alive)
+    try:
+        _, status = os.waitpid(child.pid, 0)
+        if status:
+            code = os.waitstatus_to_exitcode(status)
+            raise MulticoreException(f"Child failed: {f'signal {-code}' if code < 0 else 'its traceback is on stderr'}")
+        with open(child.result, "rb") as file:
+            return pickle.load(file)
+    finally:
+        os.unlink(child.result)
+
+
+def _end(child: _Child) -> None:
+    import signal
+
+    os.kill(child.pid, signal.SIGKILL)
+    os.waitpid(child.pid, 0)
+    os.close(child.alive)
+    os.unlink(child.result)

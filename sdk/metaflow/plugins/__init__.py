@@ -1,0 +1,1 @@
+"""What Metaflow calls plugins: modules that programs import by name, and that extensions add to or replace."""

@@ -1,0 +1,1 @@
+"""Frameworks for training over several machines."""

@@ -1,0 +1,34 @@
+"""PyTorch's distributed training in a `@parallel` step. This module needs no torch; the step's own code does."""
+
+from __future__ import annotations
+
+import os
+from zlib import crc32
+
+from metaflow.current import current
+from metaflow.exception import MetaflowException
+
+__all__ = ["setup_torch_distributed"]
+
+
+def setup_torch_distributed(master_port: int | str | None = None) -> None:
+    """Set the variables from which `torch.distributed.init_process_group` reads who takes part.
+
+    They are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and Lightning's backend. The port is the
+    same in all tasks of a run, and another in other runs, unless it is given.
+
+    Raises:
+        MetaflowException: not in a task of a step with `num_parallel`.
+    """
+    parallel = current.get("parallel")
+    if parallel is None:
+        raise MetaflowException("setup_torch_distributed() has a meaning only in a @parallel step of a running flow")
+    nodes = str(parallel.num_nodes)
+    os.environ.update(
+        MASTER_ADDR=str(parallel.main_ip),
+        MASTER_PORT=str(master_port or 51000 + crc32(str(current.run_id).encode()) % 10000),
+        NODE_RANK=str(parallel.node_index),
+        NUM_NODES=nodes,
+        WORLD_SIZE=nodes,
+        PL_TORCH_DISTRIBUTED_BACKEND="gloo",
+    )

@@ -1,0 +1,1 @@
+"""Packages that flows need, as the files of packaging tools name them."""

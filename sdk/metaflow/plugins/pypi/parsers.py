@@ -1,0 +1,126 @@
+"""Parsers for `Config`: the packages that a file asks for, as `@pypi` and `@conda` take them.
+
+config = Config("deps", default="requirements.txt", parser=requirements_txt_parser)
+@pypi_base(packages=config.packages, python=config.python)
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["ParserValueError", "conda_environment_yml_parser", "pyproject_toml_parser", "requirements_txt_parser"]
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"(?:~=|===|==|!=|<=|>=|<|>)\s*[^\s,;()]+"
+_VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*"
+_REQUIREMENT = re.compile(
+    rf"(?P<name>{_NAME})\s*(?P<extras>\[[^\]]*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
+)
+_CONDA = re.compile(rf"(?P<name>{_NAME})\s*(?P<versions>(?:=|<|>|!|~)[^\s,]*(?:\s*,\s*(?:=|<|>|!|~)\S+)*)?")
+
+
+class ParserValueError(MetaflowException):
+    """The file asks for something that is not a package with a version."""
+
+    headline = "Value error"
+
+
+def requirements_txt_parser(content: str) -> dict[str, Any]:
+    """The packages of a requirements.txt: `{"packages": {name: version}, "python": version or None}`.
+
+    `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
+
+    Raises:
+        ParserValueError: a line is an option, such as `-r`, is no requirement, or has an environment marker.
+    """
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in content.splitlines())
+    return _collect(filter(None, lines))
+
+
+def pyproject_toml_parser(content: str) -> dict[str, Any]:
+    """The `dependencies` and `requires-python` of the section `[project]`, in the form of `requirements_txt_parser`.
+
+    Raises:
+        ParserValueError: a dependency is no requirement, or has an environment marker.
+        tomllib.TOMLDecodeError: the content is no TOML.
+    """
+    try:
+        toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    except ModuleNotFoundError as error:
+        raise RuntimeError("pyproject_toml_parser needs tomli on Python 3.10: pip install tomli") from error
+    project = toml.loads(content).get("project", {})
+    found = _collect(project.get("dependencies", ()))
+    if asked := project.get("requires-python"):
+        if found["python"] is not None:
+            raise ParserValueError("there are several versions of Python: in requires-python and in dependencies")
+        found["python"] = _without_equals(asked)
+    return found
+
+
+def conda_environment_yml_parser(content: str) -> dict[str, Any]:
+    """The `dependencies` of an environment.yml, one `- name=version` a line, in the form of `requirements_txt_parser`.
+
+    Raises:
+        ParserValueError: a line is none, or is of a section such as `pip:`.
+    """
+    packages: dict[str, str] = {}
+    python: str | None = None
+    for word in _conda_lines(content):
+        if word.endswith(":"):
+            raise ParserValueError(f"Unsupported subsection '{word}' in environment.yml.")
+        match = _CONDA.fullmatch(word)
+        if match is None:
+            raise ParserValueError(f"Line '{word}' is not a valid conda package specifier.")
+        version = _without_equals(match["versions"] or "")
+        if match["name"].lower() != "python":
+            packages[match["name"]] = version
+        elif python is not None:
+            raise ParserValueError("there are several versions of Python in environment.yml")
+        else:
+            python = version
+    return {"packages": packages, "python": python}
+
+
+def _conda_lines(content: str) -> Iterator[str]:
+    inside = False
+    for line in content.splitlines():
+        word = re.sub(r"(^|\s)#.*", "", line).strip()
+        if word.startswith("- ") and inside:
+            yield word[2:].strip()
+        elif word:
+            inside = word == "dependencies:"
+
+
+def _collect(lines: Iterable[str]) -> dict[str, Any]:
+    packages: dict[str, str] = {}
+    python: str | None = None
+    for line in lines:
+        match = _REQUIREMENT.match(line)
+        if match is not None and line[match.end() :].startswith(";"):
+            raise ParserValueError(
+                f"Environment markers (e.g. 'platform_system==\"Linux\"') are not supported for line: '{line}'"
+            )
+        if match is None or match.end() != len(line):
+            raise ParserValueError(f"Not a valid PEP 508 requirement: '{line}'")
+        parts = sorted(re.sub(r"\s", "", part) for part in (match["versions"] or "").split(","))
+        version = _without_equals(",".join(parts))
+        if match["name"].lower() == "python":
+            if python is not None:
+                raise ParserValueError(f"there are several versions of Python: '{line}' is one too many")
+            python = version
+        else:
+            url = f"@{match['url']}" if match["url"] else ""
+            packages[f"{match['name']}{match['extras'] or ''}{url}"] = version
+    return {"packages": packages, "python": python}
+
+
+def _without_equals(version: str) -> str:
+    return version.lstrip(" =")

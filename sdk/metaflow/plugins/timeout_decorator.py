@@ -1,0 +1,14 @@
+"""What `@timeout` raises inside a step whose time is up."""
+
+from __future__ import annotations
+
+from flowc_runtime.errors import StepTimeout
+from metaflow.exception import MetaflowException
+
+__all__ = ["TimeoutException"]
+
+
+class TimeoutException(StepTimeout, MetaflowException):
+    """The step ran longer than its `@timeout` allows."""
+
+    headline = "@timeout"

@@ -1,0 +1,1 @@
+"""Running flows from a program."""

@@ -1,0 +1,262 @@
+"""Small helpers that programs take from `metaflow.util`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from metaflow._compress import compress_list, decompress_list, longest_common_prefix
+
+if TYPE_CHECKING:
+    import tarfile
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+__all__ = [
+    "TempDir",
+    "all_equal",
+    "bytes_type",
+    "cached_property",
+    "compress_list",
+    "decompress_list",
+    "dict_to_cli_options",
+    "get_metaflow_root",
+    "get_object_package_version",
+    "get_username",
+    "is_stringish",
+    "longest_common_prefix",
+    "read_artifacts_module",
+    "resolve_identity",
+    "resolve_identity_as_tuple",
+    "tar_safe_extract",
+    "to_bytes",
+    "to_camelcase",
+    "to_fileobj",
+    "to_pascalcase",
+    "to_pod",
+    "to_unicode",
+    "unicode_type",
+    "unquote_bytes",
+    "url_quote",
+    "url_unquote",
+    "walk_without_cycles",
+    "which",
+]
+
+unicode_type = str
+bytes_type = bytes
+which = shutil.which
+
+
+class TempDir:
+    """`with TempDir() as path:` a directory that is gone afterwards."""
+
+    def __enter__(self) -> str:
+        self.name = tempfile.mkdtemp()
+        return self.name
+
+    def __exit__(self, *raised: object) -> None:
+        shutil.rmtree(self.name)
+
+
+# -- text and bytes
+
+
+def is_stringish(x: object) -> bool:
+    """Whether it is text or bytes."""
+    return isinstance(x, (str, bytes))
+
+
+def to_unicode(x: Any) -> str:
+    """Bytes as UTF-8; anything else as `str()` has it."""
+    return x.decode("utf-8") if isinstance(x, bytes) else str(x)
+
+
+def to_bytes(x: Any) -> bytes:
+    """Text as UTF-8; bytes as they are; anything else by way of `str()`."""
+    return x if isinstance(x, bytes) else str(x).encode("utf-8")
+
+
+def to_fileobj(x: Any) -> BytesIO:
+    """Text or bytes as a file of bytes to read from."""
+    return BytesIO(to_bytes(x))
+
+
+def url_quote(url: str | bytes) -> bytes:
+    """Text percent-encoded, but for `/` and `:`."""
+    return quote(to_bytes(url), safe="/:").encode("utf-8")
+
+
+def url_unquote(url_bytes: str | bytes) -> str:
+    """The text that `url_quote` encoded."""
+    return unquote(to_unicode(url_bytes))
+
+
+def unquote_bytes(x: str | bytes) -> str:
+    """The text of percent-encoded text or bytes."""
+    return unquote(to_unicode(x))
+
+
+# -- lists and values
+
+
+def all_equal(it: Iterable[Any]) -> bool:
+    """Whether all items are equal; so they are where there is none."""
+    items = list(it)
+    return all(item == items[0] for item in items)
+
+
+def to_camelcase(obj: Any) -> Any:
+    """JSON with its keys in camelCase, made from snake_case."""
+    return _rename_keys(
+        obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_")))
+    )
+
+
+def to_pascalcase(obj: Any) -> Any:
+    """JSON with a capital as the first letter of each key."""
+    return _rename_keys(obj, _capital)
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _rename_keys(obj: Any, rename: Any) -> Any:
+    if isinstance(obj, dict):
+        return {rename(key) if isinstance(key, str) else key: _rename_keys(value, rename) for key, value in obj.items()}
+    return [_rename_keys(item, rename) for item in obj] if isinstance(obj, list) else obj
+
+
+def to_pod(value: Any) -> Any:
+    """Plain old data: strings, numbers, lists and dicts as they are; a class as its name; anything else as text."""
+    match value:
+        case str() | int() | float():
+            return value
+        case dict():
+            return {to_pod(key): to_pod(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [to_pod(item) for item in value]
+        case type():
+            return value.__name__
+    return str(value)
+
+
+def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
+    """`{"max_workers": 3}` → `--max-workers`, `3`: a list gives its option several times, False and None give none.
+
+    Values are quoted for a shell. `decospecs` is `--with`.
+    """
+    from shlex import quote as shell_quote
+
+    for name, given in params.items():
+        if given is None or given is False:
+            continue
+        option = "--with" if name == "decospecs" else f"--{name.replace('_', '-')}"
+        for value in given if isinstance(given, (list, tuple, set)) else [given]:
+            yield option
+            if value is not True:
+                yield shell_quote(to_unicode(value))
+
+
+# -- who and where
+
+
+def get_username() -> str | None:
+    """The user: METAFLOW_USER, or the login; None where there is no name."""
+    if name := os.environ.get("METAFLOW_USER"):
+        return name
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def resolve_identity_as_tuple() -> tuple[str, str]:
+    """`("user", NAME)`; in production, where METAFLOW_PRODUCTION_TOKEN is set, `("production", TOKEN)`.
+
+    Raises:
+        MetaflowUnknownUser: there is no name.
+    """
+    if token := os.environ.get("METAFLOW_PRODUCTION_TOKEN"):
+        return "production", token
+    name = get_username()
+    if name is None:
+        from metaflow.exception import MetaflowUnknownUser
+
+        raise MetaflowUnknownUser
+    return "user", name
+
+
+def resolve_identity() -> str:
+    """`user:NAME`, the namespace of what this user runs."""
+    return ":".join(resolve_identity_as_tuple())
+
+
+def get_metaflow_root() -> str:
+    """The directory that the package `metaflow` is in."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
+    """The top-level package that defines an object's class, and its `__version__`, where it has one."""
+    import sys
+
+    package = type(obj).__module__.partition(".")[0]
+    return package, getattr(sys.modules.get(package), "__version__", None)
+
+
+# -- files
+
+
+def walk_without_cycles(
+    top_root: str, exclude_dirs: Sequence[str] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` that follows links, each directory once; directories with a name of `exclude_dirs` are left out."""
+    seen: set[str] = set()
+    for root, directories, files in os.walk(top_root, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            directories.clear()
+            continue
+        seen.add(real)
+        directories[:] = sorted(name for name in directories if name not in (exclude_dirs or ()))
+        yield root, directories, files
+
+
+def tar_safe_extract(
+    tar: tarfile.TarFile, path: str = ".", members: Any = None, *, numeric_owner: bool = False
+) -> None:
+    """Extract an archive, unless a member would land outside of `path`."""
+    base = os.path.realpath(path)
+    for member in tar.getmembers():
+        target = os.path.realpath(os.path.join(base, member.name))
+        if os.path.commonpath((base, target)) != base:
+            raise Exception(f"'{member.name}' would be extracted to outside of {path}: nothing was extracted")
+    safer = {"filter": "data"} if hasattr(tar, "extraction_filter") else {}  # Python without the security back-port
+    tar.extractall(path, members, numeric_owner=numeric_owner, **safer)  # type: ignore[arg-type]
+
+
+def read_artifacts_module(file_path: str) -> dict[str, Any]:
+    """The variable `ARTIFACTS` of a Python file, a dict of artifacts by their names.
+
+    Raises:
+        MetaflowInternalError: the file cannot be run, or has no such dict.
+    """
+    import runpy
+
+    from metaflow.exception import MetaflowInternalError
+
+    try:
+        found = runpy.run_path(file_path).get("ARTIFACTS")
+    except Exception as error:
+        raise MetaflowInternalError(f"cannot read artifacts from '{file_path}': {error}") from error
+    if not isinstance(found, dict):
+        raise MetaflowInternalError(f"'{file_path}' does not define a dict named ARTIFACTS")
+    return found

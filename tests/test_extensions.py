@@ -1,0 +1,280 @@
+"""Extensions of the API: what packages `metaflow_extensions.<org>` add to `metaflow`, in each of their forms."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+FLOW = """
+    from metaflow import FlowSpec, shout, step
+    from metaflow.exception import AcmeError
+    from metaflow.plugins.loud import LOUDNESS
+
+    class Loud(FlowSpec):
+        @step
+        def start(self):
+            try:
+                raise AcmeError("no volume")
+            except AcmeError as error:
+                self.said = shout(str(error)) + "!" * LOUDNESS
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> str:
+    """An extension; gives the directory that has to be on PYTHONPATH."""
+    home = f"{where}/metaflow_extensions/acme"
+    project.write(f"{home}/toplevel/{form}.py", 'toplevel = "api"\nmodule_overrides = "early"\n')
+    project.write(f"{home}/toplevel/early.py", "import sys\nEARLY = 'metaflow.flowspec' not in sys.modules\n")
+    project.write(
+        f"{home}/toplevel/api.py",
+        """
+        import json
+        from metaflow_extensions.acme.toplevel.early import EARLY
+
+        __mf_promote_submodules__ = ["tools"]
+        secret_ingredient = 42
+
+        def shout(text):
+            return text.upper()
+        """,
+    )
+    project.write(f"{home}/tools.py", "NAME = __name__\n")
+    project.write(
+        f"{home}/config/{form}.py",
+        'KUBERNETES_NAMESPACE = "acme"\nACME_URL = "https://acme"\nDEBUG_OPTIONS = ["acme"]\n',
+    )
+    project.write(
+        f"{home}/exceptions/{form}.py",
+        """
+        from metaflow.exception import MetaflowException
+
+        class AcmeError(MetaflowException):
+            headline = "Acme"
+        """,
+    )
+    project.write(f"{home}/plugins/{form}.py", '__mf_promote_submodules__ = ["loud", "frameworks"]\n')
+    project.write(f"{home}/plugins/loud.py", "LOUDNESS = 3\n")
+    project.write(f"{home}/plugins/frameworks/__init__.py", "from metaflow.plugins.frameworks import _orig\n")
+    project.write(f"{home}/plugins/template.html", "<b>loud</b>")
+    return str(project.root / where)
+
+
+def python(project: Project, path: str, code: str) -> str:
+    """What a program prints that has the directory on its path as well."""
+    done = project.python("-c", code, PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    assert done.code == 0, done.err
+    return done.out.strip()
+
+
+@pytest.mark.parametrize("form", ["mfextinit_acme", "__init__"])
+def test_an_extension_adds_names_settings_exceptions_and_modules(project: Project, form: str) -> None:
+    path = acme(project, form)
+
+    def says(code: str) -> str:
+        return python(project, path, code)
+
+    assert says("import metaflow; print(metaflow.shout('a'), metaflow.secret_ingredient)") == "A 42"
+    assert says("import metaflow; print(hasattr(metaflow, 'json'), metaflow.EARLY)") == "False True"
+    assert says("from metaflow.metaflow_config import *; print(KUBERNETES_NAMESPACE, ACME_URL, DEBUG_OPTIONS[-1])") == (
+        "acme https://acme acme"
+    )
+    assert says("from metaflow.exception import AcmeError as E; print(E.headline, E('x'))") == "Acme x"
+    assert says("import metaflow.tools as t; print(t.NAME)") == "metaflow.tools"
+    assert says("from metaflow.plugins.loud import LOUDNESS; print(LOUDNESS)") == "3"
+
+
+def test_a_module_that_is_replaced_stays_importable(project: Project) -> None:
+    path = acme(project)
+    code = (
+        "import metaflow.plugins.frameworks as f, metaflow.plugins.frameworks._orig as o; print(f.__file__, o.__file__)"
+    )
+    new, old = python(project, path, code).split()
+    assert new == f"{path}/metaflow_extensions/acme/plugins/frameworks/__init__.py"
+    assert old.endswith("sdk/metaflow/plugins/frameworks/__init__.py")
+
+
+def test_a_flow_uses_an_extension(project: Project) -> None:
+    path = acme(project)
+    project.write("flow.py", FLOW)
+    run = project.run("flow.py", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    assert project.artifacts(run, "start") == {"said": "NO VOLUME!!!"}
+
+
+def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
+    acme(project, where=".")
+    project.write("flow.py", FLOW)
+    assert project.artifacts(project.run("flow.py"), "start") == {"said": "NO VOLUME!!!"}
+
+
+def test_extensions_travel_with_the_code(project: Project) -> None:
+    """In a pod the package's directory is all there is."""
+    path = acme(project)
+    project.write("flow/flow.py", FLOW)
+    project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
+    project.write("lib/metaflow_extensions/acme/notes.md", "not for pods")
+    project.write("lib/metaflow_extensions/acme/mfextmeta_acme.py", 'exclude_suffixes = [".md"]\n')
+    project.write("lib/metaflow_extensions/beta/config/mfextinit_beta.py", 'KUBERNETES_NAMESPACE = "beta"\n')
+    unpack = (
+        "import sys, pathlib\n"
+        "from flowc.package import collect\n"
+        "for name, content in collect(pathlib.Path('flow/flow.py')).files:\n"
+        "    file = pathlib.Path('pod', name)\n"
+        "    file.parent.mkdir(parents=True, exist_ok=True)\n"
+        "    file.write_bytes(content)\n"
+    )
+    python(project, path, unpack)
+    pod = project.root / "pod"
+    there = {str(file.relative_to(pod)) for file in pod.rglob("*") if file.is_file()}
+    assert "metaflow_extensions/acme/plugins/template.html" in there
+    assert "metaflow_extensions/acme/plugins/empty.py" in there
+    assert "metaflow_extensions/acme/notes.md" not in there
+    assert python(project, str(pod), "import metaflow; print(metaflow.shout('a'))") == "A"
+    code = "from metaflow.metaflow_config import KUBERNETES_NAMESPACE as k; print(k)"
+    assert python(project, str(pod), code) == python(project, path, code) == "beta"
+
+
+def distribution(site: Path, name: str, org: str, *needs: str) -> None:
+    """An installed distribution with an extension that says who it is."""
+    file = site / "metaflow_extensions" / org / "config" / f"mfextinit_{org}.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"WHO = {name!r}\n")
+    info = site / f"{name}-1.dist-info"
+    info.mkdir()
+    requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{requires}")
+    (info / "RECORD").write_text(f"{file.relative_to(site)},,\n")
+
+
+def test_who_depends_on_another_has_the_last_word(project: Project) -> None:
+    site = project.root / "site-packages"
+    distribution(site, "first-acme", "aaa", "second-acme>=1; python_version > '3'")
+    distribution(site, "second-acme", "zzz")
+    assert python(project, str(site), "from metaflow.metaflow_config import WHO; print(WHO)") == "first-acme"
+    # What is just on the path comes after all that is installed.
+    project.write("lib/metaflow_extensions/bbb/config/mfextinit_bbb.py", 'WHO = "path"\n')
+    both = os.pathsep.join([str(project.root / "lib"), str(site)])
+    assert python(project, both, "from metaflow.metaflow_config import WHO; print(WHO)") == "path"
+
+
+# -- decorators
+
+
+def decorating(project: Project, body: str) -> str:
+    path = acme(project)
+    home = "lib/metaflow_extensions/acme/plugins"
+    project.write(f"{home}/mfextinit_acme.py", 'STEP_DECORATORS_DESC = [("loudly", ".decorators.Loudly")]\n')
+    project.write(f"{home}/decorators.py", body)
+    return path
+
+
+def test_a_decorator_of_an_extension_is_one_of_metaflow(project: Project) -> None:
+    if find_spec("metaflow.user_decorators") is None:
+        pytest.skip("there are no decorators of a user's own")
+    path = decorating(
+        project,
+        """
+        from metaflow import UserStepDecorator
+
+        class Loudly(UserStepDecorator):
+            def pre_step(self, step_name, flow, inputs=None):
+                flow.said = step_name.upper()
+        """,
+    )
+    project.write(
+        "flow.py",
+        """
+        from metaflow import FlowSpec, loudly, step
+
+        class Loud(FlowSpec):
+            @loudly
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    assert project.artifacts(run, "start") == {"said": "START"}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("class Loudly:\n    pass\n", "flowc takes classes that derive from UserStepDecorator, StepMutator or FlowMutator"),
+        ("from metaflow.decorators import Nothing\n", "cannot be loaded from metaflow_extensions.acme.plugins.decorators.Loudly"),
+    ],
+)  # fmt: skip
+def test_a_decorator_that_cannot_be_used_says_why(project: Project, body: str, why: str) -> None:
+    path = decorating(project, body)
+    done = project.python(
+        "-c", "from metaflow import loudly", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
+    assert why in done.err
+
+
+# -- what is wrong with extensions
+
+
+@pytest.mark.parametrize("point", ["toplevel/api", "exceptions/mfextinit_acme", "plugins/mfextinit_acme"])
+def test_a_broken_extension_is_named(project: Project, point: str) -> None:
+    acme(project, where=".")
+    project.write(f"metaflow_extensions/acme/{point}.py", "1 / 0\n")
+    project.write("flow.py", FLOW)
+    done = project.flowc("check", "flow.py")
+    assert done.code != 0
+    module = f"metaflow_extensions.acme.{point.replace('/', '.')}"
+    message = (
+        f"the extension 'acme' of metaflow is broken: importing {module} failed: ZeroDivisionError: division by zero"
+    )
+    assert message in done.out + done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_plain_package_is_refused(project: Project) -> None:
+    path = acme(project)
+    project.write("lib/metaflow_extensions/__init__.py", "")
+    done = project.python(
+        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
+    assert "makes metaflow_extensions a plain package, which hides all others: remove that file" in done.err
+
+
+def test_two_files_for_one_point_are_refused(project: Project) -> None:
+    path = acme(project)
+    project.write("lib/metaflow_extensions/acme/config/__init__.py", "")
+    done = project.python(
+        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
+    )
+    assert "has several files that configure it" in done.err
+
+
+def test_plugins_that_flowc_has_no_place_for_are_told(project: Project) -> None:
+    path = acme(project)
+    project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
+    done = project.python(
+        "-W", "default", "-c", "import metaflow",
+        PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]), PYTHONWARNINGS="",
+    )  # fmt: skip
+    assert done.code == 0
+    assert "the extension 'acme' has CLIS_DESC: flowc takes decorators, settings, exceptions and names" in done.err
+
+
+def test_without_an_extension_nothing_is_loaded_for_them(project: Project) -> None:
+    code = "import metaflow, sys; print([name for name in sys.modules if name.startswith('metaflow._extensions')])"
+    assert python(project, str(project.root), code) == "['metaflow._extensions']"
