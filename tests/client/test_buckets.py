@@ -69,3 +69,53 @@ def test_a_bucket(made: Path, project: Project, tmp_path_factory: pytest.TempPat
             "metrics": [4, 3],
             "type": "s3",
         }
+
+
+ASKS = """
+    from metaflow import Flow, FlowSpec, Parameter, step
+
+    def newest(context):
+        runs = list(Flow("Asks", _namespace_check=False)) if "Asks" in [flow.id for flow in Metaflow()] else []
+        return len(runs)
+
+    from metaflow import Metaflow
+    BEFORE = len(list(Metaflow()))
+
+    class Asks(FlowSpec):
+        runs = Parameter("runs", type=int, default=newest)
+
+        @step
+        def start(self):
+            self.items = [1, 2, 3]
+            self.before = BEFORE
+            self.next(self.each, foreach="items")
+
+        @step
+        def each(self):
+            self.seen = len(list(Flow("Asks")))
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.seen = [one.seen for one in inputs]
+            self.before = inputs[0].before
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print("seen", self.runs, self.before, self.seen)
+    """
+
+
+def test_a_flow_may_ask_before_its_tasks_are_forked(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What has used a bucket's client must not fork: the flow's own code reads through another process."""
+    project.environment["METAFLOW_USER"] = "ann"
+    project.write("asks.py", ASKS)
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        place = s3.environment | {"FLOWC_STORE": s3.bucket("asks")}
+        for seen in ("seen 0 0 [1, 1, 1]", "seen 1 1 [2, 2, 2]"):
+            done = project.flowc("run", "--local", "asks.py", **place)
+            assert done.code == 0, done.err
+            assert seen in done.out

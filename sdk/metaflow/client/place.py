@@ -23,7 +23,7 @@ __all__ = [
 
 _chosen_namespace: str | Literal[False] | None = False  # False: nobody has chosen
 _chosen_url: str | None = None
-_stores: dict[str, Store] = {}
+_stores: dict[tuple[int, str], Store] = {}
 
 
 def namespace(ns: str | None) -> str | None:
@@ -86,10 +86,18 @@ def current_url() -> str:
 
 
 def open_store(url: str) -> Store:
-    """The store of an address: of a bucket always the same object, since its client keeps connections."""
-    if url not in _stores:
-        _stores[url] = Store.open(url)
-    return _stores[url]
+    """The store of an address: of a bucket always the same object, since its client keeps connections.
+
+    A forked process has its own, and one that is yet to fork tasks asks another process for all of it.
+    """
+    from flowc_runtime import remote
+
+    known = os.getpid(), url
+    if known not in _stores:
+        in_bucket = "://" in url.removeprefix("file://")
+        ask = remote.asked_of if in_bucket and context.task is None else None
+        _stores[known] = Store(ask(url)) if ask is not None else Store.open(url)
+    return _stores[known]
 
 
 def describe(url: str) -> str:

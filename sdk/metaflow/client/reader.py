@@ -10,7 +10,7 @@ from flowc.ir import End
 from flowc.ir.schema import loads
 from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.index import Graph, check_path
-from flowc_runtime.objects import LocalObjects
+from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.tags import API_VERSION
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class RunReader:
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
         """The paths, with their records read some ahead where each is a request."""
-        if isinstance(self.store.objects, LocalObjects):
+        if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
         else:
             yield from (path for path, _ in ahead(paths, lambda path: self.done(step, path)))
@@ -157,7 +157,7 @@ class UserTags:
 def readers(store: Store, flow: str) -> Iterator[RunReader]:
     """The runs of a flow that have begun, newest first."""
     found = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
-    if isinstance(store.objects, LocalObjects):
+    if not isinstance(store.objects, RemoteObjects):
         yield from (reader for reader in found if reader.exists())
     else:
         yield from (reader for reader, exists in ahead(found, RunReader.exists) if exists)
