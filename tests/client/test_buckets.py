@@ -40,9 +40,9 @@ READ = """
 
 
 @pytest.mark.parametrize("how", ["environment", "metadata"])
-def test_a_bucket(made: Path, project: Project, tmp_path_factory: pytest.TempPathFactory, how: str) -> None:
+def test_a_bucket(made_letters: Path, project: Project, tmp_path_factory: pytest.TempPathFactory, how: str) -> None:
     project.environment["METAFLOW_USER"] = "ann"
-    project.write("flow.py", (made / "letters" / "flow.py").read_text())
+    project.write("flow.py", (made_letters / "flow.py").read_text())
     with gateway(tmp_path_factory.mktemp("s3")) as s3:
         url = s3.bucket("reads") + "/team"
         place = dict(s3.environment)
