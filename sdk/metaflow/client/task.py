@@ -8,11 +8,11 @@ from flowc_runtime import logs
 from flowc_runtime.errors import NotFound
 from flowc_runtime.index import item_index
 from metaflow.client.base import MetaflowObject, when
-from metaflow.client.data import DataArtifact, MetaflowArtifacts, MetaflowData, artifacts_of
+from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
 from metaflow.exception import MetaflowExceptionWrapper, MetaflowNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from flowc_runtime.logs import Chunk, Stream
@@ -103,20 +103,23 @@ class Task(MetaflowObject):
     @property
     def origin_pathspec(self) -> str | None:
         """The task that this one is a copy of, in the run that was resumed."""
-        origin: Mapping[str, Any] | None = (self._record or {}).get("origin")
-        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}" if origin else None
+        record = self._record
+        if record is None or "origin" not in record:
+            return None
+        origin = record["origin"]
+        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}"
 
     # -- what it has left
 
     @property
     def data(self) -> MetaflowData:
         """Its artifacts' values: `task.data.accuracy`. Each is read when it is asked for."""
-        return MetaflowData(self.artifacts)
+        return MetaflowData(self._children())
 
     @property
-    def artifacts(self) -> MetaflowArtifacts:
-        """Its artifacts: `task.artifacts.accuracy.size`."""
-        return MetaflowArtifacts(self._children())
+    def artifacts(self) -> Any:
+        """Its artifacts, a named tuple: `task.artifacts.accuracy.size`."""
+        return as_artifacts(self._children())
 
     @property
     def metadata(self) -> list[Metadata]:
