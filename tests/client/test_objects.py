@@ -34,6 +34,8 @@ def test_flows_and_their_runs_newest_first(letters: Project) -> None:
     assert [one.id for one in Metaflow()] == ["Letters"]
     assert "Letters" in Metaflow()
     assert "Other" not in Metaflow()
+    with pytest.raises(MetaflowNotFound, match="does not exist"):
+        Metaflow()["Other"]
     assert flow.latest_run == failed
     assert flow.latest_successful_run == good
     assert flow[good.id] == good
