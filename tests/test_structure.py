@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowc.ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Transition, targets
-from flowc.ir.structure import Vertex, analyse, region
+from flowc.ir.regions import region
+from flowc.ir.structure import Vertex, analyse
 from flowc.ir.verify import verify
 
 HERE = Span("flow.py", 1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Branch, End, Flow, Foreach, Goto, Node, Parameter, Transition, assert_never
+from flowc.ir.model import Branch, End, Flow, Foreach, Gang, Goto, Node, Parameter, Switch, Transition, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,10 @@ def _transition(transition: Transition) -> str:
             return " & ".join(several)
         case Foreach(over=over, body=body):
             return f"{body} for each of {over}"
+        case Gang(body=body):
+            return f"{body} as a gang"
+        case Switch(condition=condition, arms=arms):
+            return f"by {condition}: " + ", ".join(f"{choice!r} -> {target}" for choice, target in arms)
         case _:
             assert_never(transition)
 
