@@ -43,7 +43,7 @@ class Plan:
     """All that a run is made of.
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
-    it: through `agent`, where the store is remote.
+    it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     """
 
     run: RunStore
@@ -55,6 +55,7 @@ class Plan:
     max_workers: int
     seeds: Seeds
     agent: Agent | None = None
+    max_splits: int | None = None
 
 
 @final
@@ -87,6 +88,7 @@ class _Running:
     child: Child
     began: float
     timed_out: bool = False
+    ended_by: str | None = None  # the task of its gang that failed
 
 
 class Supervisor:
@@ -141,11 +143,17 @@ class Supervisor:
             self._kill_overdue()
 
     def _fill(self) -> None:
-        while len(self._running) < self._plan.max_workers and not self._failures and self._signal is None:
-            job = self._scheduler.take()
-            if job is None:
+        """Start what can start. A gang starts as a whole: when it has its places, or all there are."""
+        most = self._plan.max_workers
+        while not self._failures and self._signal is None:
+            together = self._scheduler.together()
+            free = most - len(self._running)
+            if not together or (free < min(together, most) and not self._scheduler.is_urgent()):
                 return
-            self._launch(job)
+            for _ in range(together):
+                job = self._scheduler.take()
+                assert job is not None
+                self._launch(job)
 
     def _wait(self) -> float | None:
         """Seconds until something must be done without an event."""
@@ -171,6 +179,7 @@ class Supervisor:
             user=plan.user,
             last=job.last,
             only_catch=job.only_catch,
+            max_splits=plan.max_splits,
         )
 
         def body(control: int) -> int:
@@ -206,7 +215,7 @@ class Supervisor:
         job = running.job
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
-            self._scheduler.succeeded(job, result.count)
+            self._scheduler.succeeded(job, result.count, result.choice)
             self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
             return
         error = result.error if result else None
@@ -214,17 +223,29 @@ class Supervisor:
         if error is None:
             error = self._record_death(running, event)
         follow = None
-        if self._signal is None:
+        if self._signal is None and running.ended_by is None:
             follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
         self._console.task_failed(job, error, follow)
         if follow is None and self._signal is None:
             self._failures.append(Failure(job, error))
+            self._end_gang(job)
+
+    def _end_gang(self, job: Job) -> None:
+        """A member of a gang has failed for good: the others, which may wait for it, are ended and told why."""
+        gang = self._scheduler.gang(job)
+        for pid, running in self._running.items() if gang is not None else ():
+            if self._scheduler.gang(running.job) == gang and running.ended_by is None:
+                running.ended_by = job.task
+                kill_group(pid, signal.SIGTERM)
+                self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _record_death(self, running: _Running, event: Ended) -> ErrorRecord:
         """The process left no report: say what the kernel says, or why we killed it."""
         why = None
         if self._signal is not None:
             why = f"interrupted by {failures.signal_name(self._signal)}"
+        elif running.ended_by:
+            why = f"ended, because {running.ended_by} of the same gang failed"
         elif running.timed_out:
             why = "the process was killed: it went on after its timeout"
         job, plan = running.job, self._plan
@@ -242,7 +263,7 @@ class Supervisor:
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
             if running := self._running.get(pid):
-                running.timed_out = self._signal is None
+                running.timed_out = self._signal is None and running.ended_by is None
                 kill_group(pid, number)
 
     def _interrupt(self, number: int) -> None:

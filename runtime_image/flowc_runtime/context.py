@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, NamedTuple, final
+
+if TYPE_CHECKING:
+    from flowc.ir import Flow
+
+LOCALHOST = "127.0.0.1"
+
+
+class Parallel(NamedTuple):
+    """A task's place in its gang, as `current.parallel`: `node_index` counts from 0, node 0 is the control task."""
+
+    main_ip: str
+    num_nodes: int
+    node_index: int
+    control_task_id: str | None
 
 
 @final
@@ -18,6 +32,8 @@ class TaskContext:
     attempt: int
     user: str
     parameter_names: tuple[str, ...]
+    parallel: Parallel | None = None
+    ir: Flow | None = None
 
 
 task: TaskContext | None = None

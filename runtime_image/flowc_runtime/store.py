@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.index import path_order
 from flowc_runtime.objects import Objects, open_objects
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class RunStore:
         """The record of a task that is done. Raises NotFound."""
         return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
 
+    def is_done(self, step: str, path: str) -> bool:
+        """Whether a task is done, without reading its record."""
+        return self.objects.exists(self._task(step, f"{path}.json"))
+
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
@@ -139,7 +144,7 @@ class RunStore:
             path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
             if dash:
                 found.setdefault(path, set()).add(int(attempt))
-        return {path: sorted(found[path]) for path in sorted(found, key=_path_order)}
+        return {path: sorted(found[path]) for path in sorted(found, key=path_order)}
 
     # -- logs
 
@@ -161,10 +166,6 @@ class RunStore:
 def _quote(name: str) -> str:
     """A name as one part of a key."""
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
-
-
-def _path_order(path: str) -> tuple[int, ...]:
-    return tuple(map(int, path.split(".")))
 
 
 def _dump(record: object) -> bytes:

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import Branch, End, Foreach, Goto, targets
+from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
+from flowc.ir.scopes import Items
 from flowc_runtime import codecs, context, failures
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.errors import (
@@ -29,14 +30,16 @@ from flowc_runtime.errors import (
     ProtocolError,
     StepTimeout,
 )
-from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
+from flowc_runtime.fanouts import Frame, items_of, store_items
+from flowc_runtime.index import Graph, outer_path, parts
+from flowc_runtime.parents import Parents
 from flowc_runtime.records import AttemptRecord
-from flowc_runtime.state import Inputs, TaskState, bind
+from flowc_runtime.state import Inputs, Said, TaskState, bind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from flowc.ir import Node
+    from flowc.ir import Node, Transition
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.store import RunStore
@@ -48,7 +51,7 @@ class Assignment:
     """One attempt to make.
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
-    attempt's number was already claimed in the store.
+    attempt's number was already claimed in the store. A foreach or gang of more than `max_splits` tasks fails.
     """
 
     run: RunStore
@@ -62,6 +65,7 @@ class Assignment:
     last: bool = True
     only_catch: bool = False
     claimed: bool = False
+    max_splits: int | None = None
 
     @property
     def node(self) -> Node:
@@ -114,6 +118,8 @@ class _Attempt:
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
+        self._find_parents()
+        parallel = self._parallel()
         context.enter(
             context.TaskContext(
                 flow=job.graph.flow.name,
@@ -123,51 +129,83 @@ class _Attempt:
                 attempt=job.attempt,
                 user=job.user,
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
+                parallel=parallel,
+                ir=job.graph.flow,
             )
         )
-        before = job.graph.predecessors[job.step]
-        if job.node.joins is not None:
-            self._enter_join(job.node.joins, before)
-        elif before:
-            parent, path = before[0], parent_path(before[0], job.path)
-            self.parents = [{"step": parent.id, "path": path, "count": None}]
-            self.state.inherited = dict(self._record(parent.id, path)["artifacts"])
 
-    def _enter_join(self, split: str, before: Sequence[Node]) -> None:
+    def _find_parents(self) -> None:
         job = self.job
-        fanout = self._record(split, job.path).get("fanout")
-        if fanout is None:
-            tasks = [(last, job.path) for last in before]
-            self.parents = [{"step": last.id, "path": path, "count": None} for last, path in tasks]
+        parents = Parents(job.run, job.graph, job.step, job.path)
+        if job.node.joins is not None:
+            self._enter_join(job.node.joins, parents)
+        elif found := parents.one():
+            parent, path, record = found
+            self.parents = [{"step": parent.id, "path": path, "count": None}]
+            self.state.inherited = dict(record["artifacts"])
+
+    def _enter_join(self, split: str, parents: Parents) -> None:
+        """The tasks behind a foreach are looked for when the step asks for them: there may be very many."""
+        job = self.job
+        ends = job.graph.ends(job.node)
+        steps: list[str] = []
+        if isinstance(job.graph.nodes[split].next, Branch):
+            arms = [parents.ended(arm, None) for arm in ends]
+            length, steps = len(arms), [node.id for node, _, _ in arms]
+            self.parents = [{"step": node.id, "path": path, "count": None} for node, path, _ in arms]
+
+            def find(number: int) -> tuple[Node, str, AttemptRecord]:
+                return arms[number]
+
         else:
-            tasks = [(before[0], item_path(job.path, index)) for index in range(fanout["count"])]
-            self.parents = [{"step": before[0].id, "path": job.path, "count": fanout["count"]}]
+            fanout = self._record(split, job.path).get("fanout")
+            assert fanout is not None
+            length = fanout["count"]
+            self.parents = [{"step": node.id, "path": job.path, "count": length} for node in ends[0]]
+
+            def find(number: int) -> tuple[Node, str, AttemptRecord]:
+                return parents.ended(ends[0], number)
 
         def make(number: int) -> Any:
-            last, path = tasks[number]
-            state = self._state(last, path, self._record(last.id, path)["artifacts"], read_only=True)
+            node, path, record = find(number)
+            state = self._state(node, path, record["artifacts"], read_only=True)
             return bind(job.cls, state, job.parameters)
 
-        steps = [last.id for last in before] if fanout is None else []
-        self.state.inputs = Inputs(len(tasks), make, steps)
+        self.state.inputs = Inputs(length, make, steps)
         self.arguments = (self.state.inputs,)
 
     def _state(
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
     ) -> TaskState:
-        """The state of a task of `node`: its item is found through the record of the foreach that it is in."""
+        """The state of a task of `node`: its items are found through the records of the foreach that it is in."""
+        graph, run = self.job.graph, self.job.run
+        numbers = parts(path)
+        frames = []
+        for depth, scope in enumerate(graph.scopes(node.id)):
+            if isinstance(scope, Items):
+                body = targets(graph.nodes[scope.split].next)[0]
 
-        def find_fanout() -> Fanout | None:
-            split = self.job.graph.foreach_of(node)
-            return self._record(split.id, outer_path(path)).get("fanout") if split else None
+                def find(split: str = scope.split, at: str = outer_path(path, depth)) -> Fanout:
+                    return self._record(split, at)["fanout"]
 
-        return TaskState(
-            self.job.run.objects,
-            inherited,
-            index=item_index(path),
-            find_fanout=find_fanout,
-            read_only=read_only,
-        )
+                frames.append(Frame(body, int(numbers[depth][1:]), find, run.objects))
+        return TaskState(run.objects, inherited, step=node.id, frames=frames, read_only=read_only)
+
+    def _parallel(self) -> context.Parallel | None:
+        """What a task of a gang knows of the others; one that stands alone is a gang of one, in flows with gangs."""
+        job = self.job
+        frame = self.state.frames[-1] if self.state.frames else None
+        split = job.graph.foreach_of(job.node)
+        if frame is None or split is None or not isinstance(split.next, Gang):
+            has_gang = any(isinstance(node.next, Gang) for node in job.graph.flow.nodes)
+            return context.Parallel(context.LOCALHOST, 1, 0, None) if has_gang else None
+        number, count = frame.index, frame.fanout["count"]
+        control = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
+        main_ip = os.environ.setdefault("MF_PARALLEL_MAIN_IP", context.LOCALHOST)  # on a cluster, who starts it knows
+        os.environ["MF_PARALLEL_NUM_NODES"] = str(count)
+        os.environ["MF_PARALLEL_NODE_INDEX"] = str(number)
+        os.environ["MF_PARALLEL_CONTROL_TASK_ID"] = control
+        return context.Parallel(main_ip, count, number, control)
 
     def run_code(self) -> None:
         """Run the step's method under its timeout."""
@@ -177,14 +215,13 @@ class _Attempt:
 
     def _check_transition(self) -> None:
         """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
-        said, expected = self.state.transition, self.job.node.next
-        if isinstance(expected, End):
+        said, node = self.state.transition, self.job.node
+        if isinstance(node.next, End):
             return
-        over = expected.over if isinstance(expected, Foreach) else None
         if said is None:
-            raise ProtocolError(f"step '{self.job.node.id}' returned before its self.next(…)")
-        if said != (targets(expected), over):
-            raise ProtocolError(f"step '{self.job.node.id}' called self.next with other targets than its source shows")
+            raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
+        if not _agree(said, node.next):
+            raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -193,29 +230,39 @@ class _Attempt:
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
         record = self._new_record("ok", artifacts)
+        choice = ""
         if fanout is not None:
             record["fanout"] = fanout
+        if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
+            choice = record["choice"] = self.state.transition.choice
         self._flush()
         self.job.run.finish(record)
-        return Result(outcome="ok", count=fanout["count"] if fanout else 0)
+        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
+        said = self.state.transition
         match self.job.node.next:
             case Foreach(over=over):
-                items = getattr(self.flow, over)  # AttributeError: the user's fault, told as such
-                if isinstance(items, list | tuple):
-                    return {"over": over, "count": len(items), "items": artifacts[over]}
-                try:
-                    listed = list(items)
-                except TypeError:
-                    raise TypeError(
-                        f"foreach needs a list, but self.{over} is of type {codecs.type_name(type(items))}"
-                    ) from None
-                return {"over": over, "count": len(listed), "items": codecs.store_value(self.state.objects, listed)}
-            case End() | Goto() | Branch():
+                items = items_of(getattr(self.flow, over))
+                self._check_splits(len(items), f"the foreach over self.{over}")
+                whole = artifacts.get(over) or codecs.store_value(self.state.objects, items)  # a parameter has no ref
+                return store_items(self.state.objects, over, items, whole)
+            case Gang():
+                assert said is not None
+                assert said.gang is not None
+                self._check_splits(said.gang, "num_parallel")
+                return {"count": said.gang}
+            case End() | Goto() | Branch() | Switch():
                 return None
             case _:
                 assert_never(self.job.node.next)
+
+    def _check_splits(self, count: int, what: str) -> None:
+        most = self.job.max_splits
+        if most is not None and count > most:
+            raise ValueError(
+                f"{what} in step '{self.job.node.id}' makes {count} tasks, but --max-num-splits allows {most}"
+            )
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
@@ -274,6 +321,16 @@ class _Attempt:
                 stream.flush()
             except (ValueError, OSError):  # the step closed it, which is its right
                 continue
+
+
+def _agree(said: Said, expected: Transition) -> bool:
+    """Whether what a step called self.next with is what the IR says."""
+    return (
+        said.steps == targets(expected)
+        and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
+        and said.condition == (expected.condition if isinstance(expected, Switch) else None)
+        and (said.gang is None) == (not isinstance(expected, Gang))
+    )
 
 
 def peak_rss() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflow.current import current
-from metaflow.decorators import catch, environment, resources, retry, schedule, step, timeout
+from metaflow.decorators import catch, environment, parallel, resources, retry, schedule, step, timeout
 from metaflow.flowspec import FlowSpec
 from metaflow.parameters import JSONType, Parameter
 
@@ -23,6 +23,7 @@ __all__ = [
     "catch",
     "current",
     "environment",
+    "parallel",
     "resources",
     "retry",
     "schedule",

@@ -43,7 +43,6 @@ UNSUPPORTED = frozenset(
         "NBRunner",
         "nim",
         "nvidia",
-        "parallel",
         "parallel_imap_unordered",
         "parallel_map",
         "profile",

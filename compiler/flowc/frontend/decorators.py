@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
-from flowc.ir import Catch, Foreach, Resources, Retry, Timeout
+from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
 from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ _MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(va
 _BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "step": {},
+    "step": {"start": _BOOL, "end": _BOOL},
+    "parallel": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
     "catch": {
         "var": Kind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
@@ -167,6 +168,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+_UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
+    Foreach: ("opens a foreach", "list to go over"),
+    Gang: ("opens a gang", "number of tasks to start"),
+    Switch: ("ends with a switch", "choice"),
+}
+
+
 # -- the policies of a step --------------------------------------------------------------------------------------------
 
 
@@ -189,12 +197,13 @@ def policies(method: Method, transition: Transition | None, faults: list[Diagnos
             arguments = reader.arguments(applied, table)
             if arguments is not None and name in _BUILD:
                 found[name] = _BUILD[name](reader, applied, arguments)
-            if name == "catch" and isinstance(transition, Foreach):
+            if name == "catch" and type(transition) in _UNCATCHABLE:
+                what, missing = _UNCATCHABLE[type(transition)]
                 reader.fault(
                     codes.CATCH_ON_FOREACH,
-                    f"step '{method.name}' has @catch but opens a foreach",
+                    f"step '{method.name}' has @catch but {what}",
                     reader.span(applied),
-                    "if the step failed there would be no list to go over: catch in the steps after it",
+                    f"if the step failed there would be no {missing}: catch in the steps after it",
                 )
     return {name: value for name, value in found.items() if value is not None}
 

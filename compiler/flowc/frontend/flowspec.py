@@ -16,6 +16,7 @@ from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import check_misplaced, policies
+from flowc.frontend.gangs import check_gangs
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
 from flowc.frontend.names import did_you_mean, listed
@@ -173,6 +174,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
+    faults += check_gangs(graph)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
     faults += check_artifacts(graph.steps, members)
@@ -186,7 +188,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         name=cls.__name__,
         code=Code(file=source.file, name=name, digest=package.digest),
         where=where,
-        start="start",
+        start=graph.start,
         nodes=tuple(nodes),
         parameters=parameters,
         schedule=schedule,

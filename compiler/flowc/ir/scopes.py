@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.ir.dominance import dominates, dominators, natural_loop, postorder
-from flowc.ir.model import Foreach, Gang, NodeId, Switch, targets
+from flowc.ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,21 +57,34 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
     return {header: natural_loop(header, its, before) for header, its in latches.items()}
 
 
-def scopes(flow: Flow) -> dict[NodeId, tuple[Scope, ...]]:
-    """The scopes of every node of a flow that has no fault."""
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node is: its scopes, and each split that is open there with the arm (its first node), outermost first."""
+
+    scopes: tuple[Scope, ...]
+    arms: tuple[tuple[NodeId, NodeId], ...]
+
+
+def places(flow: Flow) -> dict[NodeId, Place]:
+    """The place of every node of a flow that has no fault."""
     after = {node.id: targets(node.next) for node in flow.nodes}
     has_switch = any(isinstance(node.next, Switch) for node in flow.nodes)
     loops = find_loops(flow.start, after) if has_switch else {}
     by_id = flow.by_id()
-    found: dict[NodeId, tuple[Scope, ...]] = {flow.start: ()}
+    found = {flow.start: Place((), ())}
     for at in reversed(postorder(flow.start, after.__getitem__)):
-        node = by_id[at]
-        opens: tuple[Scope, ...] = (Items(at),) if isinstance(node.next, Foreach | Gang) else ()
+        opens = isinstance(by_id[at].next, Branch | Foreach | Gang)
+        items: tuple[Scope, ...] = (Items(at),) if isinstance(by_id[at].next, Foreach | Gang) else ()
         for target in after[at]:
-            if target not in found:
-                split = by_id[target].joins
-                inside = found[split] if split is not None else (*found[at], *opens)
-                found[target] = _enter(target, inside, loops)
+            if target in found:
+                continue
+            split = by_id[target].joins
+            if split is not None:
+                found[target] = Place(_enter(target, found[split].scopes, loops), found[split].arms)
+            else:
+                arms = (*found[at].arms, *(((at, target),) if opens else ()))
+                found[target] = Place(_enter(target, (*found[at].scopes, *items), loops), arms)
     return found
 
 
