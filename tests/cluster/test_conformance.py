@@ -19,7 +19,7 @@ from conformance import FLOWS
 from flowc_runtime.arguments import encode
 from flowc_runtime.store import RunStore, Store
 from project import Project
-from test_golden_ir import CASES
+from test_golden_ir import COMPILED
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Memory that a container may have where its flow does not say: what the flow below asks for is more.
@@ -97,7 +97,7 @@ def _time(text: str) -> datetime:
 
 
 def _flows() -> dict[str, dict[str, str]]:
-    flows = {case.name: {file.name: file.read_text() for file in case.glob("*.py")} for case in CASES}
+    flows = {case.name: {file.name: file.read_text() for file in case.glob("*.py")} for case in COMPILED}
     flows |= {name: {"flow.py": source} for name, (_, source) in FLOWS.items()}
     digits = {file.name: file.read_text() for file in (EXAMPLES / "digits").glob("*.py")}
     flows["digits"] = digits | {"flow.py": digits.pop("digits.py")}

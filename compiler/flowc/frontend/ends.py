@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 def find_ends(candidates: Candidates, faults: list[Diagnostic]) -> tuple[str, str]:
     """The names of the first and the last step, whether or not there is such a step."""
     methods = [*candidates.methods.values()]
-    if (
-        len(methods) == 1
-        and methods[0].is_step
-        and not ({"start", "end"} & candidates.members.keys() - {methods[0].name})
-    ):
-        return methods[0].name, methods[0].name
+    if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
+        only = methods[0].name
+        if not {"start", "end"} & candidates.members.keys() - {only}:  # which may lack @step
+            return only, only
     steps = [method for method in methods if method.is_step]
     return _one("start", steps, faults), _one("end", steps, faults)
 

@@ -53,7 +53,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Di
     faults += [left.fault for left in steps.left.values() if left.fault is not None]
     next_of = {name: left.next for name, left in steps.left.items()}
     closes: Mapping[str, str] = {}
-    if start in steps.found:
+    if start in steps.found and not steps.ambiguous:
         shape = analyse(start, [
             Vertex(id=name, where=method.where, takes_inputs=method.takes_inputs, next=next_of[name])
             for name, method in steps.found.items()
@@ -73,7 +73,9 @@ class _Steps:
         self.faults = faults
         self.found: dict[str, Method] = {}
         self.left: dict[str, Leaving] = {}
+        before = len(faults)
         self.start, self.end = find_ends(candidates, faults)
+        self.ambiguous = len(faults) > before
 
     def read(self) -> None:
         for method in self.candidates.methods.values():

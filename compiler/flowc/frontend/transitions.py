@@ -142,9 +142,9 @@ def _read_fan_out(
 ) -> Leaving:
     body, *others = [name for name, _ in mentions]
     if others:
-        what = "a foreach" if keyword.arg == "foreach" else "a gang"
-        return fault_of(method, codes.FOREACH_TWO_STEPS, f"step '{method.name}' opens {what} over several steps",
-                      call.args[1], f"lead {what} to one step, and branch from there")  # fmt: skip
+        what = "foreach" if keyword.arg == "foreach" else "gang"
+        return fault_of(method, codes.FOREACH_TWO_STEPS, f"step '{method.name}' opens a {what} over several steps",
+                      call.args[1], f"lead the {what} to one step, and branch from there")  # fmt: skip
     if keyword.arg == "num_parallel":
         return Leaving(Gang(body=body), mentions)
     match keyword.value:
