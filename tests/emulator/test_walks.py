@@ -10,7 +10,7 @@ import random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argo import flows
@@ -114,6 +114,7 @@ def test_what_runs_is_what_the_shape_says(shape: Shape, seed: int) -> None:
     assert all(at[parent] < at[task] for task, parents in walk.parents.items() for parent in parents)
 
 
+@settings(max_examples=30)
 @given(shapes())
 def test_parents_are_found_in_the_store(shape: Shape) -> None:
     flow = flows.flow(shape)
