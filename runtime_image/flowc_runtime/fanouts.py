@@ -73,8 +73,9 @@ class Frame:
 
     @property
     def num_splits(self) -> int | None:
-        """How many items there are; None of a gang, as in Metaflow."""
-        return self.fanout["count"] if "over" in self.fanout else None
+        """How many items there are; None of a gang and of an unbounded foreach, as in Metaflow."""
+        bounded = "over" in self.fanout and not self.fanout.get("unbounded")
+        return self.fanout["count"] if bounded else None
 
     @property
     def item(self) -> Any:

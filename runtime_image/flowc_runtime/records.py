@@ -96,10 +96,11 @@ class Fanout(_Count, total=False):
     """What a foreach fans out over: the artifact's name, the number of items and the items themselves.
 
     Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only what it needs. A gang
-    has its `count` only.
+    has its `count` only. `unbounded`: what it goes over says so of itself.
     """
 
     over: str
+    unbounded: bool
     items: ArtifactRef
     chunk: int
     chunks: list[ArtifactRef]

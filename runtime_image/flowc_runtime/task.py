@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
-from flowc.ir.scopes import Items
 from flowc_runtime import codecs, context, failures
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.errors import (
@@ -26,22 +25,21 @@ from flowc_runtime.errors import (
     USER_FAILED,
     ArtifactError,
     FlowcError,
-    NotFound,
     ProtocolError,
     StepTimeout,
 )
-from flowc_runtime.fanouts import Frame, items_of, store_items
-from flowc_runtime.index import Graph, outer_path, parts
-from flowc_runtime.parents import Parents
-from flowc_runtime.records import AttemptRecord
-from flowc_runtime.state import Inputs, Said, TaskState, bind
+from flowc_runtime.family import Family, parallel_of
+from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.state import bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flowc.ir import Node, Transition
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.index import Graph
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.state import Said
     from flowc_runtime.store import RunStore
 
 
@@ -108,7 +106,8 @@ class _Attempt:
         self.job = job
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
-        self.state = self._state(job.node, job.path, {})
+        self.family = Family(job)
+        self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
 
@@ -118,8 +117,8 @@ class _Attempt:
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
-        self._find_parents()
-        parallel = self._parallel()
+        self.parents, self.arguments = self.family.enter(self.state)
+        parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
                 flow=job.graph.flow.name,
@@ -133,79 +132,6 @@ class _Attempt:
                 ir=job.graph.flow,
             )
         )
-
-    def _find_parents(self) -> None:
-        job = self.job
-        parents = Parents(job.run, job.graph, job.step, job.path)
-        if job.node.joins is not None:
-            self._enter_join(job.node.joins, parents)
-        elif found := parents.one():
-            parent, path, record = found
-            self.parents = [{"step": parent.id, "path": path, "count": None}]
-            self.state.inherited = dict(record["artifacts"])
-
-    def _enter_join(self, split: str, parents: Parents) -> None:
-        """The tasks behind a foreach are looked for when the step asks for them: there may be very many."""
-        job = self.job
-        ends = job.graph.ends(job.node)
-        steps: list[str] = []
-        if isinstance(job.graph.nodes[split].next, Branch):
-            arms = [parents.ended(arm, None) for arm in ends]
-            length, steps = len(arms), [node.id for node, _, _ in arms]
-            self.parents = [{"step": node.id, "path": path, "count": None} for node, path, _ in arms]
-
-            def find(number: int) -> tuple[Node, str, AttemptRecord]:
-                return arms[number]
-
-        else:
-            fanout = self._record(split, job.path).get("fanout")
-            assert fanout is not None
-            length = fanout["count"]
-            self.parents = [{"step": node.id, "path": job.path, "count": length} for node in ends[0]]
-
-            def find(number: int) -> tuple[Node, str, AttemptRecord]:
-                return parents.ended(ends[0], number)
-
-        def make(number: int) -> Any:
-            node, path, record = find(number)
-            state = self._state(node, path, record["artifacts"], read_only=True)
-            return bind(job.cls, state, job.parameters)
-
-        self.state.inputs = Inputs(length, make, steps)
-        self.arguments = (self.state.inputs,)
-
-    def _state(
-        self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
-    ) -> TaskState:
-        """The state of a task of `node`: its items are found through the records of the foreach that it is in."""
-        graph, run = self.job.graph, self.job.run
-        numbers = parts(path)
-        frames = []
-        for depth, scope in enumerate(graph.scopes(node.id)):
-            if isinstance(scope, Items):
-                body = targets(graph.nodes[scope.split].next)[0]
-
-                def find(split: str = scope.split, at: str = outer_path(path, depth)) -> Fanout:
-                    return self._record(split, at)["fanout"]
-
-                frames.append(Frame(body, int(numbers[depth][1:]), find, run.objects))
-        return TaskState(run.objects, inherited, step=node.id, frames=frames, read_only=read_only)
-
-    def _parallel(self) -> context.Parallel | None:
-        """What a task of a gang knows of the others; one that stands alone is a gang of one, in flows with gangs."""
-        job = self.job
-        frame = self.state.frames[-1] if self.state.frames else None
-        split = job.graph.foreach_of(job.node)
-        if frame is None or split is None or not isinstance(split.next, Gang):
-            has_gang = any(isinstance(node.next, Gang) for node in job.graph.flow.nodes)
-            return context.Parallel(context.LOCALHOST, 1, 0, None) if has_gang else None
-        number, count = frame.index, frame.fanout["count"]
-        control = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
-        main_ip = os.environ.setdefault("MF_PARALLEL_MAIN_IP", context.LOCALHOST)  # on a cluster, who starts it knows
-        os.environ["MF_PARALLEL_NUM_NODES"] = str(count)
-        os.environ["MF_PARALLEL_NODE_INDEX"] = str(number)
-        os.environ["MF_PARALLEL_CONTROL_TASK_ID"] = control
-        return context.Parallel(main_ip, count, number, control)
 
     def run_code(self) -> None:
         """Run the step's method under its timeout."""
@@ -246,7 +172,10 @@ class _Attempt:
                 items = items_of(getattr(self.flow, over))
                 self._check_splits(len(items), f"the foreach over self.{over}")
                 whole = artifacts.get(over) or codecs.store_value(self.state.objects, items)  # a parameter has no ref
-                return store_items(self.state.objects, over, items, whole)
+                fanout = store_items(self.state.objects, over, items, whole)
+                if getattr(getattr(self.flow, over), "flowc_unbounded", False):
+                    fanout["unbounded"] = True
+                return fanout
             case Gang():
                 assert said is not None
                 assert said.gang is not None
@@ -297,14 +226,6 @@ class _Attempt:
         self._flush()
         self.job.run.finish(record)
         return Result(outcome="caught", error=error)
-
-    def _record(self, step: str, path: str) -> AttemptRecord:
-        try:
-            return self.job.run.task(step, path)
-        except NotFound:
-            raise ProtocolError(
-                f"{self.job.node.id}/{self.job.path} needs {step}/{path}, but that task is not done"
-            ) from None
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job

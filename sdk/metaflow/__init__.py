@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflow.current import current
-from metaflow.decorators import catch, environment, parallel, resources, retry, schedule, step, timeout
+from metaflow.decorators import (
+    catch,
+    environment,
+    parallel,
+    resources,
+    retry,
+    schedule,
+    step,
+    timeout,
+    unbounded_test_foreach_internal,
+)
 from metaflow.flowspec import FlowSpec
 from metaflow.parameters import JSONType, Parameter
 
@@ -29,6 +39,7 @@ __all__ = [
     "schedule",
     "step",
     "timeout",
+    "unbounded_test_foreach_internal",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.

@@ -63,7 +63,6 @@ UNSUPPORTED = frozenset(
         "torchrun",
         "trigger",
         "trigger_on_finish",
-        "unbounded_foreach",
         "USER_SKIP_STEP",
         "user_step_decorator",
         "UserStepDecorator",

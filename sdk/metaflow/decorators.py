@@ -85,6 +85,15 @@ def parallel(*args: Any, **kwargs: Any) -> Any:
 
 
 @overload
+def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
+@overload
+def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
+def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
+    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs as every other does."""
+    return _decorate("unbounded_test_foreach_internal", args, kwargs)
+
+
+@overload
 def retry(function: _Function, /) -> _Function: ...
 @overload
 def retry(*, times: int = 3, minutes_between_retries: float = 2) -> Callable[[_Function], _Function]: ...

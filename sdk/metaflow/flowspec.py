@@ -11,6 +11,7 @@ from metaflow.exception import (
     MissingInMergeArtifactsException,
     UnhandledInMergeArtifactsException,
 )
+from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from metaflow.graph import DAGNode, FlowGraph
 
 __all__ = ["FlowSpec", "ForeachFrame", "InvalidNextException"]
-
-
-class InvalidNextException(MetaflowException):
-    """A step called self.next with what cannot be gone to: no such artifact, no such choice, nothing to go over."""
-
-    headline = "Invalid self.next() transition detected"
 
 
 class ForeachFrame(NamedTuple):
@@ -90,44 +85,15 @@ class FlowSpec:
         if state.transition is not None:
             raise InvalidNextException("self.next was called twice in this step; call it once, last")
         cases = dsts[0] if len(dsts) == 1 and isinstance(dsts[0], dict) else {}
-        steps = tuple(dict.fromkeys(_step_name(dst) for dst in (cases.values() if cases else dsts)))
+        steps = tuple(dict.fromkeys(step_name(dst) for dst in (cases.values() if cases else dsts)))
         choice, gang = "", None
         if foreach is not None:
-            self._flowc_check_foreach(foreach)
+            check_foreach(self, foreach)
         if condition is not None:
-            choice = self._flowc_choose(condition, cases)
+            choice = choose(self, condition, cases)
         if num_parallel is not None:
-            gang = _gang_size(num_parallel)
+            gang = gang_size(num_parallel)
         state.transition = Said(steps, foreach, condition, choice, gang)
-
-    def _flowc_check_foreach(self, name: str) -> None:
-        try:
-            value = getattr(self, name)
-        except AttributeError:
-            raise InvalidNextException(
-                f"foreach={name!r}, but self.{name} does not exist: set it in this step or before it"
-            ) from None
-        try:
-            items = iter(value)
-        except TypeError as error:
-            raise InvalidNextException(f"foreach={name!r}, but self.{name} cannot be iterated: {error}") from None
-        if items is value:  # a generator: it gives its items once, so they take its place
-            setattr(self, name, list(items))
-
-    def _flowc_choose(self, name: str, cases: Mapping[Any, Any]) -> str:
-        try:
-            value = getattr(self, name)
-        except AttributeError:
-            raise InvalidNextException(
-                f"condition={name!r}, but self.{name} does not exist: set it in this step or before it"
-            ) from None
-        try:
-            return _step_name(cases[value])
-        except (KeyError, TypeError):  # TypeError: what has no hash is no key either
-            known = ", ".join(map(repr, cases))
-            raise InvalidNextException(
-                f"self.{name} is {value!r:.200}, which is none of the choices of this switch: {known}"
-            ) from None
 
     @property
     def input(self) -> Any:
@@ -281,17 +247,3 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
 def _script_name(cls: type) -> str:
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or sys.argv[0]
     return str(file).rpartition("/")[2]
-
-
-def _step_name(step: Any) -> str:
-    return getattr(step, "__name__", None) or repr(step)
-
-
-def _gang_size(value: Any) -> int:
-    try:
-        count = value.__index__()  # numpy's integers too
-    except AttributeError:
-        count = 0
-    if count < 1 or isinstance(value, bool):
-        raise InvalidNextException(f"num_parallel is {value!r}, but it is a whole number, 1 or more")
-    return int(count)

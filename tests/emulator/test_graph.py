@@ -336,6 +336,19 @@ def test_a_foreach_over_nothing_that_can_be_iterated_fails(project: Project, ite
     assert f"metaflow.flowspec.InvalidNextException: {message}" in project.flowc("run", "flow.py").err
 
 
+def test_an_unbounded_foreach_names_no_number_of_items(project: Project) -> None:
+    text = steps(
+        start="from metaflow.unbounded_foreach import InternalTestUnboundedForeachInput as Input\n"
+        "self.items = Input(['a', 'b'])\nself.next(self.work, foreach='items')",
+        work="self.got = self.foreach_stack(), self.input\nself.next(self.the_join)",
+        the_join="self.got = [inp.got for inp in inputs]\nself.next(self.end)",
+        end="pass",
+    ).replace("    @step\n    def work", "    @unbounded_test_foreach_internal\n    @step\n    def work")
+    project.write("flow.py", text)
+    got = project.artifacts(project.run("flow.py"), "end")["got"]
+    assert got == [([(0, None, "a")], "a"), ([(1, None, "b")], "b")]
+
+
 def test_a_task_reads_only_the_part_of_many_items_that_it_is_about(project: Project) -> None:
     project.write("flow.py", OVER.replace("{items}", "self.items = [bytes([at]) * 50_000 for at in range(40)]"))
     run = project.run("flow.py")

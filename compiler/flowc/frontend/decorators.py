@@ -67,6 +67,7 @@ _BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "step": {"start": _BOOL, "end": _BOOL},
     "parallel": {},
+    "unbounded_test_foreach_internal": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
     "catch": {
         "var": Kind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
