@@ -95,8 +95,8 @@ def _read(method: Method, call: ast.Call) -> Leaving:
         if name not in _ARGUMENTS:
             meant = did_you_mean(name, _ARGUMENTS)
             message = f"self.next has no argument '{name or '**'}'"
-            return fault_of(method, codes.NEXT_ARGUMENT, message, keyword,
-                          f"did you mean '{meant}'?" if meant else f"it takes steps, and {'=, '.join(_ARGUMENTS)}=")  # fmt: skip
+            hint = f"did you mean '{meant}'?" if meant else f"it takes steps, and {'=, '.join(_ARGUMENTS)}="
+            return fault_of(method, codes.NEXT_ARGUMENT, message, keyword, hint)
     if len(keywords) > 1:
         return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' goes on in two ways at once",
                       call.keywords[1], "keep one of them, and do the other in the next step")  # fmt: skip
