@@ -72,17 +72,19 @@ class Scheduler:
             self._ready.popleft()
         return job
 
-    def together(self) -> int:
-        """How many of the jobs that `take` gives next have to start at once: a gang's all, 1 otherwise, 0 if none."""
+    def startable(self, free: int, places: int) -> int:
+        """How many of the jobs that `take` gives next start now, with `free` of all `places` free.
+
+        A gang starts as a whole, when it has its places or all there are. One of its tasks that is tried again waits
+        for no place: the others run, and may wait for it.
+        """
         if not self._ready:
             return 0
         head = self._ready[0]
-        return head.count - head.next if isinstance(head, _Items) and head.together else 1
-
-    def is_urgent(self) -> bool:
-        """Whether the next job must not wait for a place: the others of its gang run, and may wait for it."""
-        head = self._ready[0] if self._ready else None
-        return isinstance(head, Job) and head.attempt > 1 and self.gang(head) is not None
+        if isinstance(head, _Items) and head.together:
+            return head.count if free >= min(head.count, places) else 0
+        urgent = isinstance(head, Job) and head.attempt > 1 and self.gang(head) is not None
+        return 1 if free > 0 or urgent else 0
 
     def gang(self, job: Job) -> tuple[str, str] | None:
         """What a job has in common with the others of its gang, None if it is in none."""

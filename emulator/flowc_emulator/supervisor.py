@@ -143,14 +143,12 @@ class Supervisor:
             self._kill_overdue()
 
     def _fill(self) -> None:
-        """Start what can start. A gang starts as a whole: when it has its places, or all there are."""
-        most = self._plan.max_workers
+        places = self._plan.max_workers
         while not self._failures and self._signal is None:
-            together = self._scheduler.together()
-            free = most - len(self._running)
-            if not together or (free < min(together, most) and not self._scheduler.is_urgent()):
+            count = self._scheduler.startable(places - len(self._running), places)
+            if not count:
                 return
-            for _ in range(together):
+            for _ in range(count):
                 job = self._scheduler.take()
                 assert job is not None
                 self._launch(job)
