@@ -76,6 +76,9 @@ class _Walk:
         left_open = _splits(deepest[len(shallowest) :])
         one_line = all(_splits(deepest[: len(entry)]) == _splits(entry) for entry in entries)
         if one_line and not any(split in self.closes.values() for split in left_open):
+            if not shallowest and self.by_id[at].takes_inputs:
+                self._entered_past(left_open[-1], at)
+                return deepest
             for split in left_open:
                 self._unclosed(split, at)
             return shallowest if self.by_id[at].takes_inputs else None
@@ -184,6 +187,16 @@ class _Walk:
             f"step '{split}' leads straight into the join '{join}', with no step between",
             split,
             f"put at least one step between '{split}' and '{join}', or write `def {join}(self):` if it joins nothing",
+        )
+
+    def _entered_past(self, split: NodeId, at: NodeId) -> None:
+        """A join that a switch also leads to without passing the split: on that way there is nothing to join."""
+        self.clean = False
+        self._fault(
+            "foreign-join",
+            f"step '{at}' joins what step '{split}' opens, but a switch also leads to it past '{split}'",
+            at,
+            "end the branches in a join of their own, and meet in a plain step behind it",
         )
 
     def _foreign(self, at: NodeId) -> None:
