@@ -17,6 +17,7 @@ from metaflow.decorators import (
     environment,
     exit_hook,
     kubernetes,
+    parallel,
     project,
     resources,
     retry,
@@ -26,6 +27,7 @@ from metaflow.decorators import (
     timeout,
     trigger,
     trigger_on_finish,
+    unbounded_test_foreach_internal,
 )
 from metaflow.flowspec import FlowSpec
 from metaflow.metaflow_version import API_VERSION
@@ -69,6 +71,7 @@ __all__ = [
     "environment",
     "exit_hook",
     "kubernetes",
+    "parallel",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
@@ -83,6 +86,7 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "unbounded_test_foreach_internal",
     "user_step_decorator",
     "yaml_parser",
 ]
