@@ -17,6 +17,7 @@ from metaflow.decorators import (
     environment,
     exit_hook,
     kubernetes,
+    parallel,
     project,
     resources,
     retry,
@@ -26,6 +27,7 @@ from metaflow.decorators import (
     timeout,
     trigger,
     trigger_on_finish,
+    unbounded_test_foreach_internal,
 )
 from metaflow.flowspec import FlowSpec
 from metaflow.metaflow_version import API_VERSION
@@ -95,6 +97,7 @@ __all__ = [
     "kubernetes",
     "metadata",
     "namespace",
+    "parallel",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
@@ -109,6 +112,7 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "unbounded_test_foreach_internal",
     "user_step_decorator",
     "yaml_parser",
 ]

@@ -124,7 +124,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     from flowc_runtime.store import Store
 
     parameters = _values(found, given)
-    limits = _limits(options)
     given_top = top()
     try:
         tags = tuple(check_tags(given_top.tags))
@@ -171,7 +170,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         seeds=seeds,
         tags=tags,
         namespace=namespace,
-        **limits,
+        max_splits=options["max_num_splits"],
     )
     result = Supervisor(plan, console).run()
     if agent is not None:
@@ -183,17 +182,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
-
-
-def _limits(options: dict[str, Any]) -> dict[str, Any]:
-    # MERGE: with Plan.max_splits this is `max_splits=options["max_num_splits"]` in the Plan, and the function goes.
-    from flowc_emulator.supervisor import Plan
-
-    if options["max_num_splits"] is None:
-        return {}
-    if "max_splits" not in Plan.__dataclass_fields__:
-        fail("--max-num-splits is not supported by this version", "leave it out: there is no limit")
-    return {"max_splits": options["max_num_splits"]}
 
 
 def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
