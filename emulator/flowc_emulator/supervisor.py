@@ -45,7 +45,7 @@ class Plan:
     """All that a run is made of.
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
-    it: through `agent`, where the store is remote.
+    it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     """
 
     run: RunStore
@@ -59,6 +59,7 @@ class Plan:
     agent: Agent | None = None
     tags: tuple[str, ...] = ()
     namespace: str | None = None
+    max_splits: int | None = None
 
 
 @final
@@ -91,6 +92,7 @@ class _Running:
     child: Child
     began: float
     timed_out: bool = False
+    ended_by: str | None = None  # the task of its gang that failed
 
 
 class Supervisor:
@@ -158,11 +160,15 @@ class Supervisor:
             self._kill_overdue()
 
     def _fill(self) -> None:
-        while len(self._running) < self._plan.max_workers and not self._failures and self._signal is None:
-            job = self._scheduler.take()
-            if job is None:
+        places = self._plan.max_workers
+        while not self._failures and self._signal is None:
+            count = self._scheduler.startable(places - len(self._running), places)
+            if not count:
                 return
-            self._launch(job)
+            for _ in range(count):
+                job = self._scheduler.take()
+                assert job is not None
+                self._launch(job)
 
     def _wait(self) -> float | None:
         """Seconds until something must be done without an event."""
@@ -190,6 +196,7 @@ class Supervisor:
             only_catch=job.only_catch,
             tags=plan.tags,
             namespace=plan.namespace,
+            max_splits=plan.max_splits,
         )
 
         def body(control: int) -> int:
@@ -232,7 +239,7 @@ class Supervisor:
         job = running.job
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
-            self._scheduler.succeeded(job, result.count)
+            self._scheduler.succeeded(job, result.count, result.choice)
             self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
             return
         error = result.error if result else None
@@ -240,17 +247,29 @@ class Supervisor:
         if error is None:
             error = self._record_death(running, event)
         follow = None
-        if self._signal is None:
+        if self._signal is None and running.ended_by is None:
             follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
         self._console.task_failed(job, error, follow)
         if follow is None and self._signal is None:
             self._failures.append(Failure(job, error))
+            self._end_gang(job)
+
+    def _end_gang(self, job: Job) -> None:
+        """A member of a gang has failed for good: the others, which may wait for it, are ended and told why."""
+        gang = self._scheduler.gang(job)
+        for pid, running in self._running.items() if gang is not None else ():
+            if self._scheduler.gang(running.job) == gang and running.ended_by is None:
+                running.ended_by = job.task
+                kill_group(pid, signal.SIGTERM)
+                self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _record_death(self, running: _Running, event: Ended) -> ErrorRecord:
         """The process left no report: say what the kernel says, or why we killed it."""
         why = None
         if self._signal is not None:
             why = f"interrupted by {failures.signal_name(self._signal)}"
+        elif running.ended_by:
+            why = f"ended, because {running.ended_by} of the same gang failed"
         elif running.timed_out:
             why = "the process was killed: it went on after its timeout"
         job, plan = running.job, self._plan
@@ -304,7 +323,7 @@ class Supervisor:
             if self._lender is not None and pid in self._lender.paused and self._signal is None:
                 self._deadline(self._timeout_grace, pid, number)  # somebody is looking at it
             elif running := self._running.get(pid):
-                running.timed_out = self._signal is None
+                running.timed_out = self._signal is None and running.ended_by is None
                 kill_group(pid, number)
 
     def _interrupt(self, number: int) -> None:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the orchestrator is told: how it ended, the items of a foreach, and why it failed."""
+    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed."""
 
     outcome: Outcome
     count: int = 0
+    choice: str = ""
     error: ErrorRecord | None = None
 
 
@@ -42,7 +43,7 @@ def report(control: int, result: Result) -> None:
     """Tell the parent, through the control pipe, how the attempt went."""
     error = dict(result.error or {})
     error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
-    message = {"outcome": result.outcome, "count": result.count, "error": error or None}
+    message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
     data = memoryview(json.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
@@ -54,7 +55,7 @@ def read_report(report: bytes) -> Result | None:
         message = json.loads(report)
     except ValueError:
         return None
-    return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
+    return Result(**message)
 
 
 def begin_record(began: float) -> BeginRecord:

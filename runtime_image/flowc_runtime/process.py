@@ -73,6 +73,9 @@ def spawn(
     if pid == 0:
         code = 70  # EX_SOFTWARE: only if what follows could not even start
         try:
+            # Before a signal can be meant for the child alone: the parent's handler would tell the parent of it.
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             if prctl is not None:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -112,8 +115,7 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death

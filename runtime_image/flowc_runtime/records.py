@@ -33,17 +33,27 @@ class _Run(TypedDict):
     process: Process
 
 
+class PackageRecord(TypedDict):
+    """A code package in the store: the digest of a tar.gz, and its bytes."""
+
+    digest: str
+    size: int
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    `package` is the code, for runs on a cluster; `origin` the id of the run that this one resumes.
     """
 
     project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    package: PackageRecord
+    origin: str | None
 
 
 class StatusRecord(TypedDict, total=False):
@@ -99,16 +109,30 @@ class Exit(TypedDict, total=False):
     peak_rss: int
 
 
-class Fanout(TypedDict):
-    """What a foreach fans out over: the artifact's name, the number of items and the items themselves."""
+class _Count(TypedDict):
+    count: int
+
+
+class Fanout(_Count, total=False):
+    """What a foreach fans out over: the artifact's name, the number of items and the items themselves.
+
+    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only what it needs. A gang
+    has its `count` only. `unbounded`: what it goes over says so of itself.
+    """
 
     over: str
-    count: int
+    unbounded: bool
     items: ArtifactRef
+    chunk: int
+    chunks: list[ArtifactRef]
 
 
 class ParentsRecord(TypedDict):
-    """The tasks before this one at one node: `path`, or with a `count` the items `path.0` to `path.count-1`."""
+    """The tasks before this one at one node: `path`, or with a `count` those of the items `path.0` to `path.count-1`.
+
+    Where a switch or a loop ends an item, this names each node that may have; which one has, and in which iteration,
+    their records say.
+    """
 
     step: str
     path: str
@@ -132,11 +156,25 @@ class _Attempt(TypedDict):
     code: str
 
 
+class OriginRecord(TypedDict):
+    """The attempt, of another run of the flow, that a record was taken over from."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
 class AttemptRecord(_Attempt, total=False):
-    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it."""
+    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
+
+    `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
+    """
 
     error: ErrorRecord
+    origin: OriginRecord
     fanout: Fanout
+    choice: str
     superseded: bool
 
 

@@ -17,6 +17,7 @@ from metaflow.decorators import (
     environment,
     exit_hook,
     kubernetes,
+    parallel,
     project,
     resources,
     retry,
@@ -26,6 +27,7 @@ from metaflow.decorators import (
     timeout,
     trigger,
     trigger_on_finish,
+    unbounded_test_foreach_internal,
 )
 from metaflow.flowspec import FlowSpec
 from metaflow.metaflow_version import API_VERSION
@@ -34,6 +36,20 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.client import (
+        DataArtifact,
+        Flow,
+        Metaflow,
+        Run,
+        Step,
+        Task,
+        default_metadata,
+        default_namespace,
+        get_metadata,
+        get_namespace,
+        metadata,
+        namespace,
+    )
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
     from metaflow.plugins.parsers import yaml_parser
@@ -54,21 +70,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "USER_SKIP_STEP",
+    "DataArtifact",
+    "Flow",
     "FlowMutator",
     "FlowSpec",
     "JSONType",
+    "Metaflow",
     "MutableFlow",
     "MutableStep",
     "Parameter",
+    "Run",
+    "Step",
     "StepMutator",
+    "Task",
     "UserStepDecorator",
     "card",
     "catch",
     "conda_environment_yml_parser",
     "current",
+    "default_metadata",
+    "default_namespace",
     "environment",
     "exit_hook",
+    "get_metadata",
+    "get_namespace",
     "kubernetes",
+    "metadata",
+    "namespace",
+    "parallel",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
@@ -83,6 +112,7 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "unbounded_test_foreach_internal",
     "user_step_decorator",
     "yaml_parser",
 ]
@@ -90,15 +120,27 @@ __all__ = [
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "DataArtifact": "metaflow.client",
+    "default_metadata": "metaflow.client",
+    "default_namespace": "metaflow.client",
+    "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "get_metadata": "metaflow.client",
+    "get_namespace": "metaflow.client",
+    "metadata": "metaflow.client",
+    "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
+    "namespace": "metaflow.client",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "Run": "metaflow.client",
+    "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
+    "Task": "metaflow.client",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
     "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 
@@ -55,6 +57,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    _keep_from_obstore()
     with seeds.watch():
         add_top(ctx, early.top)
         found = load_flow(ctx, early.file, early.class_name)
@@ -63,6 +66,20 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     prefix = f"{PREFIX}_RUN"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
+
+
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
 
 
 def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
@@ -107,7 +124,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     from flowc_runtime.store import Store
 
     parameters = _values(found, given)
-    limits = _limits(options)
     given_top = top()
     try:
         tags = tuple(check_tags(given_top.tags))
@@ -154,7 +170,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         seeds=seeds,
         tags=tags,
         namespace=namespace,
-        **limits,
+        max_splits=options["max_num_splits"],
     )
     result = Supervisor(plan, console).run()
     if agent is not None:
@@ -166,17 +182,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
-
-
-def _limits(options: dict[str, Any]) -> dict[str, Any]:
-    # MERGE: with Plan.max_splits this is `max_splits=options["max_num_splits"]` in the Plan, and the function goes.
-    from flowc_emulator.supervisor import Plan
-
-    if options["max_num_splits"] is None:
-        return {}
-    if "max_splits" not in Plan.__dataclass_fields__:
-        fail("--max-num-splits is not supported by this version", "leave it out: there is no limit")
-    return {"max_splits": options["max_num_splits"]}
 
 
 def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:

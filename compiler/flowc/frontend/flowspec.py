@@ -17,6 +17,7 @@ from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
 from flowc.frontend.flow_decorators import read_flow
+from flowc.frontend.gangs import check_gangs
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontend.mutators import mutator_fault
@@ -223,6 +224,7 @@ def _lower(
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
+    faults += check_gangs(graph)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
     faults += check_artifacts(graph.steps, members, added)
@@ -240,7 +242,7 @@ def _lower(
         name=cls.__name__,
         code=Code(file=source.file, name=name, digest=package.digest),
         where=where,
-        start="start",
+        start=graph.start,
         nodes=tuple(nodes),
         parameters=parameters,
         with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Branch, End, Flow, Foreach, Goto, Node, Parameter, Transition, assert_never
+from flowc.ir.model import Branch, End, Flow, Foreach, Gang, Goto, Node, Parameter, Switch, Transition, assert_never
 from flowc.ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def _transition(transition: Transition) -> str:
             return " & ".join(several)
         case Foreach(over=over, body=body):
             return f"{body} for each of {over}"
+        case Gang(body=body):
+            return f"{body} as a gang"
+        case Switch(condition=condition, arms=arms):
+            return f"by {condition}: " + ", ".join(f"{choice!r} -> {target}" for choice, target in arms)
         case _:
             assert_never(transition)
 

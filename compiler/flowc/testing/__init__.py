@@ -50,12 +50,14 @@ class StepResult:
     """What a step has left.
 
     `artifacts` are those that it set or changed, as the next step reads them. `next` are the steps that follow, none
-    after `end`. `foreach` are the items that the next step is run for, None if it is run once.
+    after `end`; of a switch the one that is chosen. `foreach` are the items that the next step is run for, and
+    `num_parallel` how many tasks of it run at once; None if it is run once.
     """
 
     artifacts: Mapping[str, Any]
     next: tuple[str, ...]
     foreach: tuple[Any, ...] | None = None
+    num_parallel: int | None = None
 
     def __getitem__(self, name: str) -> Any:
         """An artifact that the step set."""
@@ -174,8 +176,12 @@ def _override(given: Mapping[str, Any]) -> None:
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:
-    from flowc.ir import Foreach, targets
-
-    transition = around.node.next
-    items = tuple(getattr(attempt.flow, transition.over)) if isinstance(transition, Foreach) else None
-    return StepResult(artifacts=around.left(attempt), next=targets(transition), foreach=items)
+    said = attempt.state.transition
+    if said is None:
+        return StepResult(artifacts=around.left(attempt), next=())
+    return StepResult(
+        artifacts=around.left(attempt),
+        next=(said.choice,) if said.condition is not None else said.steps,
+        foreach=None if said.foreach is None else tuple(getattr(attempt.flow, said.foreach)),
+        num_parallel=said.gang,
+    )

@@ -7,16 +7,18 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.ir import Branch, Foreach, Gang, Switch
+from flowc.ir.scopes import Items, Loop
 from flowc_runtime import codecs
 from flowc_runtime.attempts import new_record
-from flowc_runtime.index import ROOT, Graph, item_path, parent_path
+from flowc_runtime.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.memory import MemoryObjects
 from flowc_runtime.state import OURS
 from flowc_runtime.store import Store
 from flowc_runtime.task import Assignment, Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flowc.ir import Flow, Node
     from flowc_runtime.codecs import ArtifactRef
@@ -59,49 +61,61 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: Any, index: int | None, outer: Sequence[tuple[int, Any]]) -> None:
-        """Say which item of each foreach around it the task is about, outermost first."""
-        splits: list[Node] = []
-        here: Node | None = self.node
-        while here is not None and (here := self._graph.foreach_of(here)) is not None:
-            splits.insert(0, here)
+        """Say which item of each foreach around it the task is about, outermost first; loops are in iteration 0."""
+        scopes = self._graph.scopes(self.node.id)
+        count = sum(isinstance(scope, Items) for scope in scopes)
         given = [*outer]
         if index is not None or item is not None:
             given.append((index or 0, item))
-        if len(given) > len(splits):
-            raise TypeError(f"step '{self.node.id}' is in {len(splits)} foreaches, but {len(given)} items are given")
-        given = [(0, None)] * (len(splits) - len(given)) + given
-        for split, (number, value) in zip(splits, given, strict=True):
-            self._split(split, self._path, [None] * number + [value])
+        if len(given) > count:
+            raise TypeError(f"step '{self.node.id}' is in {count} foreaches, but {len(given)} items are given")
+        items = iter([(0, None)] * (count - len(given)) + given)
+        for scope in scopes:
+            if isinstance(scope, Loop):
+                self._path = iteration_path(self._path, 0)
+                continue
+            number, value = next(items)
+            self._split(self._graph.node(scope.split), self._path, [None] * number + [value])
             self._path = item_path(self._path, number)
 
     def precede(self, artifacts: Mapping[str, Any]) -> None:
         """Let a task with these artifacts come before; of the start step, let them be there."""
         self.inherited = self._store(artifacts)
-        for parent in self._graph.predecessors[self.node.id][:1]:
-            path = parent_path(parent, self._path)
-            if path == self._path:  # else it is the split that `place` has recorded
-                self._record(parent.id, path, {})
+        before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
+        if before and not isinstance(before[0].next, (Foreach, Gang)):  # else `place` has recorded it
+            shared = self._graph.shared(before[0].id, self.node.id)
+            self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
     def join(self, inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]) -> None:
         """Let the tasks that the join waits for have these artifacts."""
         assert self.node.joins is not None
-        before = [node.id for node in self._graph.predecessors[self.node.id]]
         split = self._graph.node(self.node.joins)
-        foreach = self._graph.foreach_of(self._graph.node(before[0])) is split
-        if isinstance(inputs, Mapping):
-            if foreach or set(inputs) != set(before):
-                wanted = "a list, one for each item" if foreach else f"those of {', '.join(before)}"
-                raise TypeError(f"the inputs of join '{self.node.id}' are {wanted}")
-            inputs = [inputs[name] for name in before]
-        if not foreach and len(inputs) != len(before):
-            raise TypeError(f"join '{self.node.id}' has {len(before)} inputs: {', '.join(before)}")
-        if foreach:
+        ends = self._graph.ends(self.node)
+        if not isinstance(split.next, Branch):
+            if isinstance(inputs, Mapping):
+                raise TypeError(f"the inputs of join '{self.node.id}' are a list, one for each item")
             self._split(split, self._path, [None] * len(inputs))
-        else:
-            self._record(split.id, self._path, {})
-        for number, artifacts in enumerate(inputs):
-            step, path = (before[0], item_path(self._path, number)) if foreach else (before[number], self._path)
-            self._record(step, path, self._store(artifacts))
+            for number, artifacts in enumerate(inputs):
+                self._end(ends[0][0], item_path(self._path, number), self._store(artifacts))
+            return
+        self._record(split, self._path, {})
+        for node, artifacts in self._of_arms(ends, inputs):
+            self._end(node, self._path, self._store(artifacts))
+
+    def _of_arms(
+        self, ends: Sequence[Sequence[Node]], inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+        """The step that ends each arm, and what it left. Where a switch chooses it, the name of the input says it."""
+        wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
+        if not isinstance(inputs, Mapping):
+            if len(inputs) != len(ends):
+                raise TypeError(f"join '{self.node.id}' has {len(ends)} inputs: {wanted}")
+            yield from zip((arm[0] for arm in ends), inputs, strict=True)
+            return
+        chosen = [[node for node in arm if node.id in inputs] for arm in ends]
+        if len(inputs) != len(ends) or not all(chosen):
+            raise TypeError(f"the inputs of join '{self.node.id}' are those of {wanted}")
+        yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
 
     def attempt(self) -> Attempt:
         """The attempt, to be entered."""
@@ -132,15 +146,31 @@ class Surroundings:
         changed = {name: ref for name, ref in refs.items() if ref["digest"] != found.get(name)}
         return {name: codecs.load_value(self._objects, ref) for name, ref in changed.items()}
 
-    def _split(self, split: Node, path: str, items: list[Any]) -> None:
-        fanout: Fanout = {"over": "", "count": len(items), "items": self._ref(items)}
-        self._record(split.id, path, {}, fanout)
+    def _repeats(self, node: Node) -> bool:
+        return self._graph.repeats(node.id, self.node.id)
 
-    def _record(self, step: str, path: str, artifacts: dict[str, ArtifactRef], fanout: Fanout | None = None) -> None:
-        record = new_record(self._run, self._graph, (step, path, 1), "ok", time.time(), {"code": 0})
+    def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
+        """Record a task that leads to the step: `path` is what their paths share, more loops may end between."""
+        for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
+            assert isinstance(scope, Loop)
+            path = iteration_path(path, 0)
+            if scope.header != node.id:
+                self._record(self._graph.node(scope.header), path, {})
+        self._record(node, path, artifacts)
+
+    def _split(self, split: Node, path: str, items: list[Any]) -> None:
+        fanout: Fanout = {"count": len(items)}
+        if isinstance(split.next, Foreach):
+            fanout = {"over": "", "count": len(items), "items": self._ref(items)}
+        self._record(split, path, {}, fanout)
+
+    def _record(self, node: Node, path: str, artifacts: dict[str, ArtifactRef], fanout: Fanout | None = None) -> None:
+        record = new_record(self._run, self._graph, (node.id, path, 1), "ok", time.time(), {"code": 0})
         record["artifacts"] = artifacts
         if fanout is not None:
             record["fanout"] = fanout
+        if isinstance(node.next, Switch):
+            record["choice"] = self.node.id
         self._run.finish(record)
 
     def _store(self, artifacts: Mapping[str, Any]) -> dict[str, ArtifactRef]:

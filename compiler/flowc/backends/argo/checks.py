@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
+from flowc.ir.model import Gang, Switch
 from flowc_runtime import arguments
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def check_flow(flow: Flow, settings: Settings) -> list[Diagnostic]:
         *_check_step_names(flow),
         *check_options(flow, settings),
         *(found for node in flow.nodes for found in _check_node(node)),
+        *(found for node in flow.nodes for found in _check_transition(node)),
     ]
 
 
@@ -135,6 +137,23 @@ def _check_step_names(flow: Flow) -> Iterator[Diagnostic]:
                 node.where,
                 "rename one of them",
             )
+
+
+def _check_transition(node: Node) -> Iterator[Diagnostic]:
+    if isinstance(node.next, Switch):
+        yield fault(
+            faults.SWITCH,
+            f"step '{node.id}' is left by a switch, which flowc cannot yet compile for Argo",
+            node.where,
+            "run the flow on this machine with `flowc run --local`, or decide inside a step what to do",
+        )
+    if isinstance(node.next, Gang):
+        yield fault(
+            faults.GANG,
+            f"step '{node.id}' starts a gang with num_parallel, which flowc cannot yet compile for Argo",
+            node.where,
+            "run the flow on this machine with `flowc run --local`, or use a foreach where its tasks need not meet",
+        )
 
 
 def _check_node(node: Node) -> Iterator[Diagnostic]:

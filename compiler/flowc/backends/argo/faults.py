@@ -32,6 +32,8 @@ NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS = "schedule-needs-defaults"
+SWITCH = "argo-switch"
+GANG = "argo-gang"
 
 CODES = (
     TOO_MANY_TEMPLATES,
@@ -48,6 +50,8 @@ CODES = (
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,
     SCHEDULE_NEEDS_DEFAULTS,
+    SWITCH,
+    GANG,
 )
 
 
