@@ -58,6 +58,10 @@ if TYPE_CHECKING:
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.runner.deployer import DeployedFlow, Deployer
+    from metaflow.runner.metaflow_runner import Runner
+    from metaflow.runner.nbdeploy import NBDeployer
+    from metaflow.runner.nbrun import NBRunner
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -71,6 +75,8 @@ if TYPE_CHECKING:
 __all__ = [
     "USER_SKIP_STEP",
     "DataArtifact",
+    "DeployedFlow",
+    "Deployer",
     "Flow",
     "FlowMutator",
     "FlowSpec",
@@ -78,8 +84,11 @@ __all__ = [
     "Metaflow",
     "MutableFlow",
     "MutableStep",
+    "NBDeployer",
+    "NBRunner",
     "Parameter",
     "Run",
+    "Runner",
     "Step",
     "StepMutator",
     "Task",
@@ -123,6 +132,8 @@ _LAZY: Mapping[str, str] = {
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
+    "DeployedFlow": "metaflow.runner.deployer",
+    "Deployer": "metaflow.runner.deployer",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
@@ -132,12 +143,15 @@ _LAZY: Mapping[str, str] = {
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "namespace": "metaflow.client",
+    "NBDeployer": "metaflow.runner.nbdeploy",
+    "NBRunner": "metaflow.runner.nbrun",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
+    "Runner": "metaflow.runner.metaflow_runner",
     "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",
