@@ -167,11 +167,15 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
     from flowc.cli.options import TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
-    def unlisted(command: str) -> click.Command | None:
+    def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
         if command == "signature":
             from flowc.cli.signature import signature_command
 
             return signature_command
+        if command == "deploy":
+            from flowc.cli.deploy import own_deploy_command
+
+            return own_deploy_command()
         return refused_command(command)
 
     return _group(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,14 +16,8 @@ from flowc.cli.common import load_flow
 @click.pass_context
 def signature_command(ctx: click.Context, file: str) -> None:
     """Check the flow, and write what it takes."""
+    from metaflow.runner._signature import FlowParameter
+
     flow = load_flow(ctx, None).flow
-    parameters = [
-        {
-            "name": parameter.name,
-            "type": parameter.type,
-            "default": parameter.default,
-            "required": parameter.required,
-        }
-        for parameter in flow.parameters
-    ]
+    parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]
     Path(file).write_text(json.dumps({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

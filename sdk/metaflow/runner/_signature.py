@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, final
 
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from flowc.ir.model import Parameter
 
 
 @final
@@ -33,6 +35,13 @@ class FlowParameter:
     multiple: bool = False
     separator: str | None = None
     flag: bool = False
+
+    @classmethod
+    def of(cls, parameter: Parameter) -> FlowParameter:
+        """The same of a flow's intermediate representation."""
+        return cls(
+            **{part.name: getattr(parameter, part.name) for part in fields(cls) if hasattr(parameter, part.name)}
+        )
 
     @property
     def keyword(self) -> str:

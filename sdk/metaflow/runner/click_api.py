@@ -12,6 +12,7 @@ import inspect
 import json
 import uuid
 from collections import OrderedDict
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,7 +107,7 @@ class MetaflowAPI:
         """A function that takes the options before the command, and gives an object with a method for each command.
 
         Args:
-            flow_file: The flow's file; it is asked for the flow's parameters where arguments are given that may be some.
+            flow_file: The flow's file; it is asked for its parameters where arguments are given that may be some.
             cli_collection: The commands, such as `metaflow.cli.start`.
             signatures: How the file is asked; by default in this environment and directory.
         """
@@ -148,7 +149,11 @@ class MetaflowAPI:
         return method
 
 
-ALIASES: Mapping[str, str] = {"user_namespace": "namespace"}
+ALIASES: Mapping[str, str] = {
+    "max_workers": "parallelism",
+    "user_namespace": "namespace",
+    "workflow_timeout": "deadline_seconds",
+}
 """Arguments that Metaflow names otherwise than the option: what they are called here."""
 
 _WITH_PARAMETERS = frozenset({"run", "resume"})
@@ -164,15 +169,16 @@ def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequenc
         if value is None or key in arguments:
             continue
         if name in own:
-            words += _parameter(own[name], value)
+            words += parameter_words(own[name], value)
         elif key in options:
             words += _option(options[key], value, annotations[key], defaults[key])
         else:
-            possible = ", ".join([*own, *arguments, *options])
+            shown = [option for option in options if not options[option].hidden]
+            possible = ", ".join([*own, *arguments, *shown])
             raise ValueError(f"Unknown argument: '{name}', possible args are: {possible}")
     for key, argument in arguments.items():
-        if given.get(key) is not None:
-            words += map(_text, given[key] if argument.nargs == -1 else [given[key]])
+        if (value := given.get(key)) is not None:
+            words += map(_text, value if isinstance(value, (list, tuple)) and argument.nargs == -1 else [value])
         elif argument.required:
             raise ValueError(f"Missing argument: {key} is required.")
     return words
@@ -200,23 +206,23 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
             yield from [option.opts[0], _text(one)]
 
 
-def _parameter(parameter: FlowParameter, value: Any) -> Iterator[str]:
-    """A parameter's value, or each of them, as the flow's own command line takes it."""
-    kind = _KINDS[parameter.type]
-    annotation = list[kind] if parameter.multiple and kind is not Any else kind
+def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
+    """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
+    kind: Any = str if parameter.separator is not None else _KINDS[parameter.type]
+    several = parameter.multiple and parameter.separator is None and parameter.type != "json"
+    annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
     if parameter.flag:
         _check(parameter.keyword, value, bool, annotation, parameter.default)
-        if value:
-            yield f"--{parameter.name}"
-        return
+        return [f"--{parameter.name}"] if value else []
     if parameter.separator is not None and isinstance(value, (list, tuple)):
         value = parameter.separator.join(map(_text, value))
-    several = parameter.multiple and parameter.separator is None and parameter.type != "json"
     if several and not isinstance(value, (list, tuple)):
         raise TypeError(_invalid(parameter.keyword, value, annotation, parameter.default))
+    words = []
     for one in value if several else [value]:
-        _check(parameter.keyword, one, str if parameter.separator is not None else kind, annotation, parameter.default)
-        yield from [f"--{parameter.name}", _text(one)]
+        _check(parameter.keyword, one, kind, annotation, parameter.default)
+        words += [f"--{parameter.name}", _text(one)]
+    return words
 
 
 _KINDS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "json": Any, "file": str}

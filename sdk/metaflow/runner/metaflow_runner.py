@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
 from metaflow.runner.click_api import MetaflowAPI
 from metaflow.runner.subprocess_manager import CommandManager, SubprocessManager
@@ -304,6 +305,8 @@ class _Started:
             return found
         self.command.sync_wait()
         said = ExecutingProcess(self.runner, self.command).stderr.strip()
+        if self.command.started.returncode == 0 and not said:
+            raise MetaflowException(f"No FlowSpec class found in {self.runner.flow_file}")
         raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")
 
 

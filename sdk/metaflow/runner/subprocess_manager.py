@@ -20,7 +20,7 @@ import time
 import weakref
 from typing import IO, TYPE_CHECKING, Any
 
-from metaflow.runner._ends import ended, end_with_me
+from metaflow.runner._ends import end_with_me, ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -113,13 +113,13 @@ class CommandManager:
         self.started.wait()
 
     def forward(self, also: int | None, timeout: float | None = None) -> bool:
-        """Print what the child says until `also` can be read (True), until it has ended, or the time is over (False)."""
+        """Print what the child says until `also` can be read (True), until it has ended, or time is up (False)."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
             logs = {stream: stack.enter_context(open(self.log_files[stream], "ab")) for stream in self._pipes}
             for stream, pipe in self._pipes.items():
                 os.set_blocking(pipe.fileno(), False)
-                selector.register(pipe, selectors.EVENT_READ, (stream, pipe))
+                selector.register(pipe, selectors.EVENT_READ, stream)
             if also is not None:
                 selector.register(also, selectors.EVENT_READ)
             with ended(self.started) as end:
@@ -129,35 +129,42 @@ class CommandManager:
                     left = None if deadline is None else deadline - time.monotonic()
                     if left is not None and left <= 0:
                         return False
-                    ready = selector.select(left)
-                    for key, _ in ready:
-                        if isinstance(key.data, tuple) and not self._copy(*key.data, logs[key.data[0]]):
-                            selector.unregister(key.fileobj)
-                    if any(key.data is None for key, _ in ready):
+                    ready = {key.data: key.fileobj for key, _ in selector.select(left)}
+                    for stream in STREAMS:
+                        if stream in ready and not self._copy(stream, logs[stream]):
+                            selector.unregister(ready[stream])
+                    if None in ready:
                         return True
-                    if any(key.data == "end" for key, _ in ready):  # what it has left running keeps the pipes open
+                    if "end" in ready:  # what it has left running keeps the pipes open
                         self._drain(logs)
                         return False
         return False
 
+    def wait_until(self, timeout: float) -> bool:
+        """Wait for the end, but not longer than so many seconds; whether it has come."""
+        try:
+            self.started.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def _drain(self, logs: Mapping[str, IO[bytes]]) -> None:
-        for stream, pipe in list(self._pipes.items()):
-            while stream in self._pipes and self._copy(stream, pipe, logs[stream]):
+        for stream, log in logs.items():
+            while self._copy(stream, log):
                 pass
             self._close(stream)
 
-    def _copy(self, stream: str, pipe: IO[bytes], log: IO[bytes]) -> bool:
-        """Pass on what a pipe holds; False if there is nothing (more)."""
-        data = pipe.read(65536)
-        if data is None:
-            return False
-        if not data:
+    def _copy(self, stream: str, log: IO[bytes]) -> bool:
+        """Pass on what a pipe holds; False if there is nothing, or nothing more."""
+        pipe = self._pipes.get(stream)
+        data = pipe.read(65536) if pipe else b""
+        if data:
+            log.write(data)
+            log.flush()
+            self._show(stream, data)
+        elif data is not None:
             self._close(stream)
-            return False
-        log.write(data)
-        log.flush()
-        self._show(stream, data)
-        return True
+        return bool(data)
 
     def _show(self, stream: str, data: bytes) -> None:
         out = sys.stdout if stream == "stdout" else sys.stderr
@@ -210,7 +217,9 @@ class CommandManager:
                 elif over:
                     return
                 elif timeout_per_line is not None and time.monotonic() - last > timeout_per_line:
-                    raise LogReadTimeoutError(f"Timeout while reading a line from the log file for the stream: {stream}")
+                    raise LogReadTimeoutError(
+                        f"Timeout while reading a line from the log file for the stream: {stream}"
+                    )
                 else:
                     await asyncio.sleep(log_write_delay)
 
