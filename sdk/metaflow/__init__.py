@@ -36,8 +36,10 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.environments import conda, conda_base, pypi, pypi_base
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
         conda_environment_yml_parser,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
     "FlowMutator",
     "FlowSpec",
@@ -66,6 +69,8 @@ __all__ = [
     "UserStepDecorator",
     "card",
     "catch",
+    "conda",
+    "conda_base",
     "conda_environment_yml_parser",
     "current",
     "environment",
@@ -76,6 +81,8 @@ __all__ = [
     "parallel_map",
     "profile",
     "project",
+    "pypi",
+    "pypi_base",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
@@ -93,6 +100,8 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda": "metaflow.environments",
+    "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
@@ -100,8 +109,11 @@ _LAZY: Mapping[str, str] = {
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pypi": "metaflow.environments",
+    "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "S3": "metaflow.plugins.datatools.s3",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
