@@ -107,7 +107,8 @@ def everything() -> Any:
                                       "run_as_group": 1, "run_as_non_root": True}},
              "secrets": [{"type": "env", "id": "NAME", "options": "{}", "role": "reader", "allow_override": True}],
              "cards": [{"type": "blank", "id": "one", "options": "{}", "timeout": 5, "refresh_interval": 1,
-                        "save_errors": False, "customize": True}]},
+                        "save_errors": False, "customize": True}],
+             "packages": {"python": "3.11", "pypi": {"six": "1.16.0"}, "conda": {"zlib": ""}, "disabled": True}},
             {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
             {**node, "id": "a", "next": {"gang": "member"}},
             {**node, "id": "member", "next": "members"},
@@ -204,7 +205,16 @@ def is_required(place: Place) -> bool:
     return place[-1] in REQUIRED.get(owner, ())
 
 
-FREE_KEYS = {"environment", "node_selector", "labels", "annotations", "persistent_volume_claims", "extended_resources"}
+FREE_KEYS = {
+    "environment",
+    "node_selector",
+    "labels",
+    "annotations",
+    "persistent_volume_claims",
+    "extended_resources",
+    "pypi",
+    "conda",
+}
 
 
 @pytest.mark.parametrize("place", [p for p in places(everything()) if p and isinstance(p[-1], str)], ids=str)

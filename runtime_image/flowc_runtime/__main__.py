@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir import Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime import breakpoints, failures, logs, projects
-from flowc_runtime.attempts import Result, begin_record, read_report, record_death, record_failure, report, say
+from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph
 from flowc_runtime.process import load_prctl, spawn, this_process
@@ -202,12 +202,7 @@ class _Pod:
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
         if failure is not None:
-            say(failure["traceback"])
-            record_failure(
-                self.run, self.graph, (self.node.id, self.path, attempt), began, failure, {"code": USER_FAILED}
-            )
-            report(control, Result(outcome="failed", error=failure))
-            return USER_FAILED
+            return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
         record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,

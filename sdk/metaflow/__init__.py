@@ -50,8 +50,10 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from metaflow.environments import conda, conda_base, pypi, pypi_base
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
         conda_environment_yml_parser,
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
     "DataArtifact",
     "DeployedFlow",
@@ -95,6 +98,8 @@ __all__ = [
     "UserStepDecorator",
     "card",
     "catch",
+    "conda",
+    "conda_base",
     "conda_environment_yml_parser",
     "current",
     "default_metadata",
@@ -111,6 +116,8 @@ __all__ = [
     "parallel_map",
     "profile",
     "project",
+    "pypi",
+    "pypi_base",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
@@ -128,6 +135,8 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda": "metaflow.environments",
+    "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
@@ -148,10 +157,13 @@ _LAZY: Mapping[str, str] = {
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pypi": "metaflow.environments",
+    "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
     "Runner": "metaflow.runner.metaflow_runner",
+    "S3": "metaflow.plugins.datatools.s3",
     "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",

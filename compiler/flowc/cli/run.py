@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
+from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
@@ -109,6 +110,7 @@ def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
         }
         given = {name: text for name, text in texts.items() if text is not None}
         add_top(click.get_current_context(), split_top(options))
+        options["environment"] = chosen(click.get_current_context())
         raise SystemExit(_run(found, seeds, given, options))
 
     about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
@@ -130,6 +132,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     except TagError as error:
         fail(str(error))
     store = open_store(options["store_url"])
+    isolation = isolate(found, options["environment"], remote=not isinstance(store.objects, LocalObjects))
     agent = None
     if not isinstance(store.objects, LocalObjects):
         from flowc_emulator.agent import Agent
@@ -162,6 +165,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         run=run,
         records=records,
         agent=agent,
+        isolation=isolation,
         graph=Graph(found.flow),
         cls=found.cls,
         parameters=parameters,

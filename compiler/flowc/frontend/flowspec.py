@@ -16,6 +16,7 @@ from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
+from flowc.frontend.environments import read_base, step_packages
 from flowc.frontend.flow_decorators import read_flow
 from flowc.frontend.gangs import check_gangs
 from flowc.frontend.graph import Candidates, connect
@@ -216,10 +217,12 @@ def _lower(
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    base = read_base(cls, home, tree, faults) if tree is not None else None
     nodes: list[Node] = []
     for method in graph.steps.values():
         faults += check_step(method)
         given = policies(method, graph.next_of[method.name], faults, added)
+        given["packages"] = step_packages(method, base, faults)
         nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
     for method in methods.values():
         if method.name not in graph.steps:

@@ -153,6 +153,21 @@ class Resources:
     shared_memory: int | None = None
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """What a task's own interpreter has, where tasks get one: name to version, as written ("" for any version).
+
+    `python` is a version such as "3.11", None for that of the interpreter which starts the run; `disabled` says that
+    the task runs in that one.
+    """
+
+    python: str | None = None
+    pypi: tuple[tuple[str, str], ...] = ()
+    conda: tuple[tuple[str, str], ...] = ()
+    disabled: bool = False
+
+
 # -- nodes and flows ---------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +201,7 @@ class Node:
     kubernetes: Kubernetes | None = None
     secrets: tuple[Secret, ...] = ()
     cards: tuple[Card, ...] = ()
+    packages: Packages | None = None
 
 
 @final

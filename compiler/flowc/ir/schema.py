@@ -23,6 +23,7 @@ from flowc.ir.model import (
     Method,
     Node,
     NodeId,
+    Packages,
     Parameter,
     Resources,
     Retry,
@@ -163,6 +164,7 @@ _NODE: Mapping[str, _Read] = {
     "timeout": _one(Timeout, {"seconds": _INT}),
     "resources": _one(Resources, {"cpu": _STR, "memory": _INT, "gpu": _INT, "disk": _INT, "shared_memory": _INT}),
     "environment": _pairs,
+    "packages": _one(Packages, {"python": _STR, "pypi": _pairs, "conda": _pairs, "disabled": _BOOL}),
     **STEP_POLICIES,
 }
 _PARAMETER: Mapping[str, _Read] = {

@@ -117,6 +117,11 @@ class MetaflowAPI:
 
         return start
 
+    def missing(self, given: Mapping[str, Any]) -> str | None:
+        """The first parameter of the flow that has to be given and is not."""
+        needed = (p.keyword for p in self._signatures.parameters(self._top) if p.required)
+        return next((keyword for keyword in needed if given.get(keyword) is None), None)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)

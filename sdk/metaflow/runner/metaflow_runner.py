@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ExecutingProcess", "ExecutingRun", "ExecutingTask", "Runner"]
 
 Self = TypeVar("Self", bound="ExecutingProcess")
+
+USAGE = 2  # exit code: the command line is wrong
 
 
 class ExecutingProcess:
@@ -224,8 +226,8 @@ class Runner:
     async def _begun(
         self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[CommandManager, dict[str, Any]]:
-        words = await asyncio.to_thread(self._words, name, arguments, kwargs)  # it may ask the flow's file
-        started = _Started(self, words, show_output=False)
+        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may ask the flow's file
+        started = _Started(self, line, show_output=False)
         try:
             return started.command, started.attributes(await started.readable(self.file_read_timeout))
         except BaseException:
@@ -237,16 +239,23 @@ class Runner:
     # -- command lines
 
     def _begin(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> _Started:
-        return _Started(self, self._words(name, arguments, kwargs), show_output=self.show_output)
+        return _Started(self, self._line(name, arguments, kwargs), show_output=self.show_output)
 
-    def _words(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    def _line(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> _Line:
         from metaflow.cli import start
 
         if "runner_attribute_file" in kwargs:
             raise ValueError("the Runner itself sets runner_attribute_file; its objects have what is in there")
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
-        words: list[str] = getattr(api, name)(*arguments, **kwargs)
-        return words
+        return _Line(getattr(api, name)(*arguments, **kwargs), api if name == "run" else None, kwargs)
+
+
+class _Line(NamedTuple):
+    """A command line, and what it was made of."""
+
+    words: list[str]
+    api: MetaflowAPI | None
+    given: Mapping[str, Any]
 
 
 class _Started:
@@ -255,11 +264,12 @@ class _Started:
     Its end is seen there too: only the child can write to it.
     """
 
-    def __init__(self, runner: Runner, words: Sequence[str], *, show_output: bool) -> None:
+    def __init__(self, runner: Runner, line: _Line, *, show_output: bool) -> None:
         self.runner = runner
+        self.line = line
         self.reader, writer = os.pipe()
         try:
-            command = [sys.executable, *words, "--runner-attribute-file", f"/dev/fd/{writer}"]
+            command = [sys.executable, *line.words, "--runner-attribute-file", f"/dev/fd/{writer}"]
             pid = runner.spm.run_command(
                 command, runner.env_vars, runner.cwd, show_output=show_output, pass_fds=(writer,)
             )
@@ -293,7 +303,8 @@ class _Started:
 
         Raises:
             TimeoutError: it has said nothing for too long.
-            RuntimeError: it has ended without saying so; with what it wrote to stderr.
+            ValueError: a parameter of the flow is missing.
+            RuntimeError: it has ended without saying so, for another reason; with what it wrote to stderr.
         """
         ended = not readable and self.command.started.poll() is not None
         if not readable and not ended:
@@ -304,9 +315,11 @@ class _Started:
             assert isinstance(found, dict)
             return found
         self.command.sync_wait()
-        said = ExecutingProcess(self.runner, self.command).stderr.strip()
-        if self.command.started.returncode == 0 and not said:
+        code, said = self.command.started.returncode, ExecutingProcess(self.runner, self.command).stderr.strip()
+        if code == 0 and not said:
             raise MetaflowException(f"No FlowSpec class found in {self.runner.flow_file}")
+        if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):
+            raise ValueError(f"Missing argument: {missing} is required.")
         raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")
 
 
