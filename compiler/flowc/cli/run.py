@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         agent = Agent(store.objects.url)
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
+    # From its record on, a run that is told to end says so: the supervisor takes these signals, and takes them late.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         records = _begin(Store(agent) if agent else store, found, parameters, user, tags, namespace)
     except FlowcError as error:

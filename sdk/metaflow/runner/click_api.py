@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
 
 if TYPE_CHECKING:
@@ -118,8 +119,11 @@ class MetaflowAPI:
         return start
 
     def missing(self, given: Mapping[str, Any]) -> str | None:
-        """The first parameter of the flow that has to be given and is not."""
-        needed = (p.keyword for p in self._signatures.parameters(self._top) if p.required)
+        """The first parameter of the flow that has to be given and is not; None also where the flow cannot say."""
+        try:
+            needed = [p.keyword for p in self._signatures.parameters(self._top) if p.required]
+        except MetaflowException:
+            return None
         return next((keyword for keyword in needed if given.get(keyword) is None), None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

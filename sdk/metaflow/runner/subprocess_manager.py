@@ -217,9 +217,7 @@ class CommandManager:
                 elif over:
                     return
                 elif timeout_per_line is not None and time.monotonic() - last > timeout_per_line:
-                    raise LogReadTimeoutError(
-                        f"Timeout while reading a line from the log file for the stream: {stream}"
-                    )
+                    raise LogReadTimeoutError(f"no line on {stream} for {timeout_per_line} seconds")
                 else:
                     await asyncio.sleep(log_write_delay)
 
