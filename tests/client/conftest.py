@@ -107,6 +107,7 @@ SHAPES = """
         @catch(var="oops", print_exception=False)
         @step
         def right(self):
+            print("about to fail")
             1 / 0
             self.next(self.meet)
 

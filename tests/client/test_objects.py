@@ -343,6 +343,8 @@ def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: p
 
     good, _ = runs()
     kept = pickle.dumps([good, good["each"]["0.1"], Task(good["each"]["0.1"].pathspec, attempt=0), good.data])
+    namespace("bad")
+    flows = pickle.dumps([Flow("Letters"), Flow("Letters", _namespace_check=False)])
     namespace("user:somebody else")
     default_metadata()
     monkeypatch.chdir("/")
@@ -353,6 +355,7 @@ def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: p
     assert first.exception.exception == "once"
     assert isinstance(data, MetaflowData)
     assert data.letters == "ABC"
+    assert [len(list(flow)) for flow in pickle.loads(flows)] == [1, 2]
 
 
 def test_notebooks_show_tables(letters: Project) -> None:
