@@ -16,11 +16,19 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.includefile import IncludeFile
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
+
 __all__ = [
+    "Config",
+    "ConfigValue",
+    "DelayEvaluator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "Parameter",
     "catch",
+    "config_expr",
     "current",
     "environment",
     "resources",
@@ -31,7 +39,13 @@ __all__ = [
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
-_LAZY: Mapping[str, str] = {}
+_LAZY: Mapping[str, str] = {
+    "Config": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
+    "IncludeFile": "metaflow.includefile",
+    "config_expr": "metaflow.user_configs.config_parameters",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ ATTRIBUTE = "__flowc_decorators__"
 class Applied:
     """One application of a decorator: its arguments as written, and the place of the call."""
 
-    __slots__ = ("args", "file", "kwargs", "line", "name")
+    __slots__ = ("args", "file", "kwargs", "line", "name", "written")
 
     def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int) -> None:
         self.name = name
@@ -31,6 +31,7 @@ class Applied:
         self.kwargs = kwargs
         self.file = file
         self.line = line
+        self.written: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments before configs had values
 
     def __repr__(self) -> str:
         written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]

@@ -14,6 +14,7 @@ from flowc.ir.model import (
     Branch,
     Catch,
     Code,
+    Config,
     End,
     Flow,
     Foreach,
@@ -164,8 +165,8 @@ def _environment(value: Any, where: str) -> tuple[tuple[str, str], ...]:
 
 
 def _type(value: Any, where: str) -> Any:
-    if value not in ("str", "int", "float", "bool", "json"):
-        raise SchemaError(f"{where}: 'str', 'int', 'float', 'bool' or 'json', not {value!r}")
+    if value not in ("str", "int", "float", "bool", "json", "file"):
+        raise SchemaError(f"{where}: 'str', 'int', 'float', 'bool', 'json' or 'file', not {value!r}")
     return value
 
 
@@ -191,6 +192,14 @@ _PARAMETER: Mapping[str, _Read] = {
     "computed": _BOOL,
     "required": _BOOL,
     "help": _STR,
+    "multiple": _BOOL,
+    "separator": _STR,
+    "choices": _many(_STR),
+    "minimum": _STR,
+    "maximum": _STR,
+    "flag": _BOOL,
+    "hidden": _BOOL,
+    "encoding": _STR,
 }
 _FLOW: Mapping[str, _Read] = {
     "name": _STR,
@@ -199,6 +208,7 @@ _FLOW: Mapping[str, _Read] = {
     "start": _STR,
     "nodes": _many(_one(Node, _NODE)),
     "parameters": _many(_one(Parameter, _PARAMETER)),
+    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR})),
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
 }
