@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flowc.ir.model import Parameter
     from flowc_runtime.objects import Objects
 
+MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
 _CHUNK = 1 << 20
 
 
@@ -76,8 +77,19 @@ def store_file(objects: Objects, path: str) -> FileRecord:
 
 
 def pack(path: str) -> dict[str, str]:
-    """A file as it is passed to a cluster: its name and content. Raises OSError."""
+    """A file as it is passed to a cluster, among the arguments of a run: its name and content.
+
+    Raises:
+        ParameterError: it is too large for that.
+        OSError: it cannot be read.
+    """
     with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_PACKED:
+            raise ParameterError(
+                f"file '{path}' has {size:,} bytes, but a file given to a run on a cluster may have {MAX_PACKED:,}: "
+                "put it into a bucket and let the first step read it from there"
+            )
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 

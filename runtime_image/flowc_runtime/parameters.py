@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir.model import Parameter, ParameterType
+    from flowc.ir.model import Config, Parameter, ParameterType
 
 Value: TypeAlias = Any
 """A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
@@ -64,6 +64,11 @@ def default_of(parameter: Parameter) -> Value:
     if parameter.default is not None:
         return from_text(parameter.default)
     return [] if parameter.multiple else None
+
+
+def config_values(configs: Sequence[Config]) -> dict[str, Any]:
+    """The values of a flow's configs by name, as `FlowSpec._flowc_prepare` takes them."""
+    return {config.name: None if config.value is None else from_text(config.value) for config in configs}
 
 
 def among(parameter: Parameter, value: Value) -> Value:

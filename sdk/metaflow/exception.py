@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MetaflowException", "MissingInMergeArtifactsException", "UnhandledInMergeArtifactsException"]
+__all__ = ["ConfigError", "MetaflowException", "MissingInMergeArtifactsException", "UnhandledInMergeArtifactsException"]
 
 
 class MetaflowException(Exception):
@@ -34,3 +34,13 @@ class MissingInMergeArtifactsException(MetaflowException):
     def __init__(self, msg: str, unhandled: list[str]) -> None:
         super().__init__(msg)
         self.artifact_names = unhandled
+
+
+class ConfigError(MetaflowException):
+    """Expressions that cannot be evaluated: (message, file, line) of each."""
+
+    headline = "Config expression"
+
+    def __init__(self, faults: list[tuple[str, str, int]]) -> None:
+        super().__init__("; ".join(message for message, _, _ in faults))
+        self.faults = faults

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from flowc.cli.common import load_flow
+from flowc.cli.parameters import takes_configs
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -13,6 +14,7 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
 @flow_argument
 @class_option
+@takes_configs
 @click.pass_context
 def check_command(ctx: click.Context, file: str | None, class_name: str | None) -> None:
     """Check a flow."""
@@ -23,6 +25,7 @@ def check_command(ctx: click.Context, file: str | None, class_name: str | None) 
 @click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")
 @flow_argument
 @class_option
+@takes_configs
 @click.option("--text", is_flag=True, help="Print it for people.")
 @click.pass_context
 def ir_command(ctx: click.Context, file: str | None, class_name: str | None, text: bool) -> None:

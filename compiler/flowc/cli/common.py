@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore, Store
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
+USAGE = 2  # exit code: the command line is wrong, a config that it gives too
 
 
 class Checked(NamedTuple):
@@ -31,26 +32,30 @@ class Checked(NamedTuple):
 
 def load_flow(ctx: click.Context, file: str | None, class_name: str | None = None) -> Checked:
     """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    from flowc.cli.parameters import config_sources
     from flowc.frontend.flowspec import load, load_class
 
-    cls = ctx.find_object(type)
+    cls, configs = ctx.find_object(type), config_sources(ctx)
     if cls is not None:
-        loaded = load_class(cls)
+        loaded = load_class(cls, configs=configs)
     else:
         assert file is not None
         path = Path(file)
         if not path.is_file():
             what = "is a directory, not a Python file" if path.is_dir() else "does not exist"
             raise click.UsageError(f"{file!r} {what}", ctx)
-        loaded = load(path, class_name=class_name)
+        loaded = load(path, class_name=class_name, configs=configs)
     return checked(loaded)
 
 
 def checked(loaded: Loaded) -> Checked:
     """The flow, if it has no fault."""
     if loaded.flow is None or loaded.cls is None:
+        from flowc.diagnostics import CONFIG_VALUE
+
         report(loaded.diagnostics, loaded.package.root)
-        raise SystemExit(FAULTY)
+        given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
+        raise SystemExit(USAGE if given_wrongly else FAULTY)
     return Checked(loaded.flow, loaded.cls, loaded.package)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
+from flowc.cli.parameters import packed_files, takes_configs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
     def add(function: Command) -> Command:
         for option in reversed(options):
             function = option(function)
-        return function
+        return takes_configs(function)
 
     return add
 
@@ -85,8 +86,8 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     try:
-        flow = resolve_defaults(found.flow, found.cls, user_name=user_name())
-        return compile_flow(flow, found.package, _settings(given))
+        flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type="s3")
+        return compile_flow(packed_files(flow, found.package.root), found.package, _settings(given))
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, Checked, fail, load_flow, open_store, report, store_option, user_name
+from flowc.cli.common import Checked, fail, load_flow, open_store, store_option, user_name
+from flowc.cli.parameters import (
+    config_options,
+    given_texts,
+    parameter_options,
+    params_file_option,
+    run_values,
+    takes_configs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,16 +33,27 @@ RUN_OPTIONS: Sequence[Any] = (
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
                  help="Lines for people, or JSON lines on stdout."),
     click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
+    params_file_option,
     store_option,
 )  # fmt: skip
 
 
+class _Run(click.Command):
+    """`flowc run` takes configs among its options; a flow's own command line has them before the command."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        found = super().get_params(ctx)
+        return found if ctx.find_object(type) is None else [param for param in found if param.expose_value]
+
+
 @click.command(
     "run",
+    cls=_Run,
     help="Run FLOW on this machine. The flow's parameters are options too: `flowc run FLOW --help` lists them.",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
     add_help_option=False,
 )
+@takes_configs
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW")
 @click.pass_context
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
@@ -85,41 +104,31 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
     params += collect(lambda: None)
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    for number, parameter in enumerate(found.flow.parameters if found else ()):
-        text = parameter.help
-        if parameter.default is not None:
-            text += f" [default: {parameter.default}]"
-        params.append(
-            click.Option(
-                [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
-                metavar=parameter.type.upper(),
-                required=parameter.required,
-                help=text.strip(),
-            )
-        )
+    if not own:  # a flow's own command line has them before the command, so that a parameter may be called `config`
+        params += config_options()
+    params += parameter_options(found.flow, without=() if own else ("config", "config-value")) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None
-        texts = {
-            parameter.name: options.pop(f"parameter_{number}") for number, parameter in enumerate(found.flow.parameters)
-        }
-        given = {name: text for name, text in texts.items() if text is not None}
+        given = given_texts(found.flow, options)
         raise SystemExit(_run(found, seeds, given, options))
 
     about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
     return click.Command("run", params=params, callback=callback, help=about)
 
 
-def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any]) -> int:
+def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any]) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.errors import FlowcError
+    from flowc_runtime.files import store_files
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.store import Store
 
-    parameters = _values(found, given)
     store = open_store(options["store_url"])
+    ds_type = store.objects.url.partition("://")[0].replace("file", "local")
+    parameters = run_values(found, given, options["params_files"], ds_type=ds_type)
     agent = None
     if not isinstance(store.objects, LocalObjects):
         from flowc_emulator.agent import Agent
@@ -127,7 +136,9 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         agent = Agent(store.objects.url)
     user = user_name()
     try:
-        records = _begin(Store(agent) if agent else store, found, parameters, user)
+        opened = Store(agent) if agent else store
+        parameters = store_files(opened.objects, found.flow.parameters, parameters)
+        records = _begin(opened, found, parameters, user)
     except FlowcError as error:
         if agent is not None:
             agent.close()
@@ -158,28 +169,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(pathspec, state, result.tasks, time.monotonic() - began)
     return _conclude(result, run, found)
-
-
-def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
-    """The parameters of the run: what was given, else the defaults."""
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
-    from flowc_runtime.parameters import ParameterError, from_text, parse_value
-
-    try:
-        flow = resolve_defaults(found.flow, found.cls, given=given, user_name=user_name())
-    except DefaultError as error:
-        report(error.diagnostics, found.package.root)
-        raise SystemExit(FAULTY) from None
-    values: dict[str, Any] = {}
-    for parameter in flow.parameters:
-        if parameter.name in given:
-            try:
-                values[parameter.name] = parse_value(parameter.type, given[parameter.name])
-            except ParameterError as error:
-                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
-        else:
-            values[parameter.name] = from_text(parameter.default) if parameter.default is not None else None
-    return values
 
 
 def _begin(store: Store, found: Checked, parameters: dict[str, Any], user: str) -> RunStore:

@@ -10,6 +10,7 @@ from flowc.frontend.decorators import Reader
 from flowc.frontend.names import FLOW_API
 from flowc.ir.diagnostic import Diagnostic
 from metaflow.parameters import Parameter
+from metaflow.user_configs.config_parameters import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +46,9 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
 
 def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:
     value, _ = members.get(name, (None, object))
+    if isinstance(value, Config):
+        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a config: a step cannot assign to it",
+                          span=span, hint="keep the changed value under another name")  # fmt: skip
     if isinstance(value, Parameter):
         return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
                           span=span, hint="keep the changed value under another name")  # fmt: skip

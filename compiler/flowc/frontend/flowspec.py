@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
+from flowc.frontend.configs import ConfigSources, read_configs
 from flowc.frontend.decorators import check_misplaced, policies
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
@@ -29,6 +30,7 @@ from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, collect, pack
 from flowc_runtime.loader import load_module
+from flowc_runtime.parameters import config_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,8 +51,8 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def load(path: Path, *, class_name: str | None = None) -> Loaded:
-    """Import the file `path` and lower its flow, or the one called `class_name`.
+def load(path: Path, *, class_name: str | None = None, configs: ConfigSources | None = None) -> Loaded:
+    """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
     Raises:
         OSError: the file cannot be read.
@@ -74,10 +76,10 @@ def load(path: Path, *, class_name: str | None = None) -> Loaded:
     chosen = _choose(module, source, class_name)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
-    return _lower(*chosen, source, sources, package)
+    return _lower(*chosen, source, sources, package, configs or ConfigSources())
 
 
-def load_class(cls: type) -> Loaded:
+def load_class(cls: type, *, configs: ConfigSources | None = None) -> Loaded:
     """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
@@ -90,7 +92,7 @@ def load_class(cls: type) -> Loaded:
     source = sources.of(str(path))
     if source is None:  # it ran, so it is Python, unless it has changed since
         raise TypeError(f"{path.name} has changed while it ran and is no longer Python")
-    return _lower(cls.__qualname__, cls, source, sources, package)
+    return _lower(cls.__qualname__, cls, source, sources, package, configs or ConfigSources())
 
 
 def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
@@ -156,12 +158,18 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 # -- lowering ----------------------------------------------------------------------------------------------------------
 
 
-def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package) -> Loaded:
+def _lower(
+    name: str, cls: Any, source: Source, sources: Sources, package: Package, given: ConfigSources
+) -> Loaded:
     from metaflow import FlowSpec
 
     faults: list[Diagnostic] = []
-    cls._flowc_prepare({})
     where, tree, home = _place_of(cls, source, sources)
+    configs = read_configs(cls, where, sources, given, faults)
+    if not faults:
+        faults += _prepare(cls, config_values(configs), sources)
+    if faults:  # what depends on a config cannot be read
+        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
@@ -189,6 +197,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         start="start",
         nodes=tuple(nodes),
         parameters=parameters,
+        configs=configs,
         schedule=schedule,
         doc=clean_doc(cls.__dict__.get("__doc__")),
     )
@@ -196,6 +205,20 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
     return Loaded(package=package, cls=cls, flow=flow)
+
+
+def _prepare(cls: Any, values: dict[str, Any], sources: Sources) -> Iterable[Diagnostic]:
+    """Bring the class to its final form; what depends on a config and cannot be evaluated is a fault."""
+    from metaflow.exception import ConfigError
+
+    try:
+        cls._flowc_prepare(values)
+    except ConfigError as error:
+        for message, file, line in error.faults:
+            source = sources.of(file)
+            span = source.whole_line(line) if source else Span(sources.relative(file), line, 1)
+            yield Diagnostic(code=codes.CONFIG_EXPRESSION, message=message, span=span,
+                             hint="it is evaluated with the configs' values before a run starts")  # fmt: skip
 
 
 def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:

@@ -14,8 +14,8 @@ FLOW_API = frozenset({
 
 # Options that stand beside a flow's parameters, in `flowc run` and in a flow's own `run`; `-` and `_` are the same.
 OPTIONS = frozenset({
-    "flow", "help", "local", "log_format", "max_num_splits", "max_workers", "namespace", "run_id_file", "store", "tag",
-    "with",
+    "flow", "help", "local", "log_format", "max_num_splits", "max_workers", "namespace", "params", "params_file",
+    "run_id_file", "store", "tag", "with",
 })  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from metaflow.decorators import applied_to
-from metaflow.exception import MetaflowException
+from metaflow.exception import ConfigError
 from metaflow.parameters import Parameter, ParameterContext
 from metaflow.user_configs.config_value import ConfigValue
 
@@ -20,21 +20,11 @@ if TYPE_CHECKING:
 
     from metaflow.decorators import Applied
 
-__all__ = ["Config", "ConfigError", "ConfigValue", "DelayEvaluator", "bind_configs", "config_expr", "configs_of"]
+__all__ = ["Config", "ConfigValue", "DelayEvaluator", "bind_configs", "config_expr", "configs_of"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class that holds the values, by the configs' names."""
 _UNPACKED = "**flowc"  # the only key that a `**config` sees; what follows keeps two of them apart
-
-
-class ConfigError(MetaflowException):
-    """Expressions that cannot be evaluated: (message, file, line) of each."""
-
-    headline = "Config expression"
-
-    def __init__(self, faults: list[tuple[str, str, int]]) -> None:
-        super().__init__("; ".join(message for message, _, _ in faults))
-        self.faults = faults
 
 
 class _Delayed:

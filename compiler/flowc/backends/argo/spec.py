@@ -78,7 +78,7 @@ def argument(parameter: Parameter) -> m.Parameter:
     return make(
         m.Parameter,
         name=arguments.argument_name(parameter.name),
-        value=arguments.encode(parameter.type, value) if has_value else None,
+        value=arguments.encode_parameter(parameter, value) if has_value else None,
         description=untemplated(" ".join(parameter.help.split())) or None,
     )
 
