@@ -93,9 +93,7 @@ def pack(path: str) -> dict[str, str]:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
-def store_files(
-    objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any]
-) -> dict[str, Any]:
+def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
     """A run's values with every file, given by its path or packed, stored and named by its record."""
     stored = dict(values)
     for parameter in parameters:

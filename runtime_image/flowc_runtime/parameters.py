@@ -117,7 +117,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
             return parse_value("json", value)
         case "json", _:
             return _check_json(value)
-        case ("str" | "file"), str():
+        case (("str" | "file"), str()):
             _check_unicode(value)
             return value
         case "bool", bool():

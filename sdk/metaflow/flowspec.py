@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.state import OURS, STATE, TaskState
@@ -45,9 +44,10 @@ class FlowSpec:
         Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
         a config's name to its value (None: the config has none).
         """
-        module = "metaflow.user_configs.config_parameters"
-        if configs or module in sys.modules:  # else nothing can stand for a config's value
-            import_module(module).bind_configs(cls, configs)
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
+            from metaflow.user_configs.binding import bind_configs
+
+            bind_configs(cls, configs)
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
@@ -118,7 +118,8 @@ class FlowSpec:
         if state is not None and state.load(self, name):
             return self.__dict__[name]
         for owner in type(self).__mro__:
-            if hasattr(getter := vars(owner).get(name), "__get__"):  # it was asked, and failed: it says why
+            getter: Any = vars(owner).get(name)
+            if hasattr(getter, "__get__"):  # it was asked, and failed: it says why
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 

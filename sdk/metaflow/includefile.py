@@ -49,8 +49,8 @@ class IncludeFile(Parameter[_T]):
     """A file given to a run: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
     The file is read when a run starts or the flow is compiled; steps read its content from the store, when they first
-    ask for it: text in `encoding` (UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name, makes
-    something else of it.
+    ask for it: text in `encoding` (UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name,
+    makes something else of it.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (

@@ -121,7 +121,7 @@ def flow_main(cls: type) -> None:
         loader.adopt_main()
     commands = {name: COMMANDS[name] for name in FLOW_COMMANDS}
     group = _group(sys.argv[0], commands, (cls.__doc__ or f"The flow {cls.__name__}.").strip())
-    from flowc.cli.parameters import config_options
+    from flowc.cli.configs import config_options
 
-    group.params += config_options()
+    group.params += config_options(cls)
     group.main(prog_name=f"python {sys.argv[0]}", obj=cls)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flowc.cli.common import load_flow
-from flowc.cli.parameters import takes_configs
+from flowc.cli.configs import takes_configs
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")

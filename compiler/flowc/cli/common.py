@@ -32,7 +32,7 @@ class Checked(NamedTuple):
 
 def load_flow(ctx: click.Context, file: str | None, class_name: str | None = None) -> Checked:
     """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
-    from flowc.cli.parameters import config_sources
+    from flowc.cli.configs import config_sources
     from flowc.frontend.flowspec import load, load_class
 
     cls, configs = ctx.find_object(type), config_sources(ctx)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
-from flowc.cli.parameters import packed_files, takes_configs
+from flowc.cli.configs import takes_configs
+from flowc.cli.parameters import packed_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import Checked, fail, load_flow, open_store, store_option, user_name
-from flowc.cli.parameters import (
-    config_options,
-    given_texts,
-    parameter_options,
-    params_file_option,
-    run_values,
-    takes_configs,
-)
+from flowc.cli.configs import config_options, takes_configs
+from flowc.cli.parameters import given_texts, parameter_options, run_values
+from flowc.cli.params_files import params_file_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +101,7 @@ def _command(found: Checked | None, seeds: Any, file: str | None, *, own: bool) 
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     if not own:  # a flow's own command line has them before the command, so that a parameter may be called `config`
         params += config_options()
-    params += parameter_options(found.flow, without=() if own else ("config", "config-value")) if found else ()
+    params += parameter_options(found, without=() if own else ("config", "config-value")) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None

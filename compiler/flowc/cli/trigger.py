@@ -10,7 +10,8 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, load_flow
-from flowc.cli.parameters import params_file_option, read_params_files, takes_configs
+from flowc.cli.configs import takes_configs
+from flowc.cli.params_files import params_file_option, read_params_files
 from flowc.cli.run import new_run_id
 
 if TYPE_CHECKING:

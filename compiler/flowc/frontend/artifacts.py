@@ -31,7 +31,7 @@ def check_artifacts(steps: Mapping[str, Method], members: Members) -> Iterator[D
 
 
 def _named(method: Method) -> Iterator[tuple[str, Span]]:
-    for node in ast.walk(method.tree):
+    for node in _unguarded(method.tree):
         match node:
             case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
                 owner == method.self_name
@@ -42,6 +42,20 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
         var = applied.kwargs.get("var")
         if applied.name == "catch" and isinstance(var, str):
             yield var, reader.span(applied, "var")
+
+
+def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer."""
+    yield tree
+    expecting: list[ast.stmt] = []
+    match tree:
+        case ast.Try(body=body, handlers=handlers) if handlers:
+            expecting = body
+        case ast.With(items=items, body=body) if any("AttributeError" in ast.unparse(item) for item in items):
+            expecting = body
+    for child in ast.iter_child_nodes(tree):
+        if child not in expecting:
+            yield from _unguarded(child)
 
 
 def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:

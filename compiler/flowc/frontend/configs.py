@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc import diagnostics as codes
+from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
 from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
-from flowc.frontend.parameters import call_of, span_of
 from flowc.ir import Config as IrConfig
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime.files import find_file
@@ -56,7 +56,7 @@ def read_configs(
     reader.check_given([config.name for config in declared.values()])
     found: dict[str, IrConfig] = {}
     for attribute, config in declared.items():
-        if reader.check(attribute, config, found):
+        if reader.check(attribute, config):
             found[config.name] = reader.read(config)
     return tuple(found.values())
 
@@ -79,6 +79,7 @@ class _Reader:
         self.sources = sources
         self.given = given
         self.faults = faults
+        self.seen: set[object] = set()
         self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
 
     def _variable(self, name: str) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class _Reader:
                     self.fault(codes.CONFIG_VALUE, f"config '{name}' is given both a file and a value", self.where,
                                "give it one of them")  # fmt: skip
 
-    def check(self, attribute: str, config: Declared, found: Mapping[str, IrConfig]) -> bool:
+    def check(self, attribute: str, config: Declared) -> bool:
         """Whether a config's own arguments are right."""
         before = len(self.faults)
         for name in config.unknown:
@@ -131,9 +132,10 @@ class _Reader:
         if not isinstance(config.name, str) or not config.name:
             self.fault(codes.BAD_CONFIG, "a config needs a name as text", self.span(config, "name"),
                        f'write `{attribute} = Config("{attribute}")`')  # fmt: skip
-        elif config.name in found:
+        elif config.name in self.seen:
             self.fault(codes.BAD_CONFIG, f"config '{config.name}' is defined twice", self.span(config),
                        "give one of them another name")  # fmt: skip
+        self.seen.add(config.name)
         if attribute in FLOW_API or is_private(attribute):
             self.fault(codes.RESERVED_NAME, f"a config cannot be called '{attribute}': flows use that name",
                        self.span(config), "give the config another name")  # fmt: skip
@@ -215,8 +217,8 @@ class _Reader:
         try:
             return to_text(from_text(to_text(value)))
         except (TypeError, ValueError, RecursionError) as error:
-            raise _FailedError(f"config '{config.name}' cannot be written as JSON: {error}",
-                               "let its parser give dicts, lists, texts, numbers, bools and None") from None  # fmt: skip
+            hint = "let its parser give dicts, lists, texts, numbers, bools and None"
+            raise _FailedError(f"config '{config.name}' cannot be written as JSON: {error}", hint) from None
 
     def _parse(self, config: Declared, text: str) -> Any:
         if config.parser is None:
@@ -230,7 +232,12 @@ class _Reader:
         from metaflow.includefile import find_parser
 
         try:
-            return find_parser(config.parser)(text)
+            parser = find_parser(config.parser)
+        except Exception as error:
+            message = f"the parser of config '{config.name}' cannot be found: {codes.describe(error)}"
+            raise _FailedError(message, 'it is a function or its dotted name, such as "json.loads"') from None
+        try:
+            return parser(text)
         except Exception as error:
             message = f"the parser of config '{config.name}' failed: {codes.describe(error)}"
             raise _FailedError(message, "it is called with the text of the config", codes.raised_at(error)) from None

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
+from flowc.frontend.assignments import check_shadowed
 from flowc.frontend.configs import ConfigSources, read_configs
 from flowc.frontend.decorators import check_misplaced, policies
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_imports, import_fault, syntax_fault
 from flowc.frontend.names import did_you_mean, listed
-from flowc.frontend.parameters import check_shadowed, read_parameters
+from flowc.frontend.parameters import read_parameters
 from flowc.frontend.schedule import read_schedule
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
@@ -158,14 +159,12 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 # -- lowering ----------------------------------------------------------------------------------------------------------
 
 
-def _lower(
-    name: str, cls: Any, source: Source, sources: Sources, package: Package, given: ConfigSources
-) -> Loaded:
+def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: ConfigSources) -> Loaded:
     from metaflow import FlowSpec
 
     faults: list[Diagnostic] = []
     where, tree, home = _place_of(cls, source, sources)
-    configs = read_configs(cls, where, sources, given, faults)
+    configs = read_configs(cls, where, sources, asked, faults)
     if not faults:
         faults += _prepare(cls, config_values(configs), sources)
     if faults:  # what depends on a config cannot be read

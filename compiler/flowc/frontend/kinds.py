@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from flowc.ir import ParameterType
     from metaflow.parameters import Parameter
 
-TYPES: Final = "a parameter is of type str, int, float, bool or JSONType, or one of click's Choice, IntRange, FloatRange"
+TYPES: Final = (
+    "a parameter is of type str, int, float, bool or JSONType, or one of click's Choice, IntRange, FloatRange"
+)
 _KINDS: Final[Mapping[object, ParameterType]] = {
     str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
 }  # fmt: skip

@@ -193,7 +193,7 @@ class Parameter:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A configuration: `value` is canonical JSON, fixed before a run starts or the flow is compiled; None: it has none."""
+    """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None."""
 
     name: str
     where: Span

@@ -1,7 +1,8 @@
 """`Config` and what stands for its value until there is one.
 
 A class's body, decorators and parameters are read before a configuration has a value. `config.model.depth` is there a
-`DelayEvaluator`, which remembers what was asked for; `bind_configs` puts the values in its place.
+`DelayEvaluator`, which remembers what was asked for; `metaflow.user_configs.binding` puts the
+values in its place.
 """
 
 from __future__ import annotations
@@ -10,17 +11,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from metaflow.decorators import applied_to
-from metaflow.exception import ConfigError
-from metaflow.parameters import Parameter, ParameterContext
 from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from metaflow.decorators import Applied
+    from metaflow.parameters import ParameterContext
 
-__all__ = ["Config", "ConfigValue", "DelayEvaluator", "bind_configs", "config_expr", "configs_of"]
+__all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class that holds the values, by the configs' names."""
@@ -106,18 +104,16 @@ class DelayEvaluator(_Delayed):
         return text
 
     def _flowc_evaluate(self, values: Mapping[str, Any]) -> Any:
-        root = self._flowc_root
-        if isinstance(root, str):
-            value = eval(root, {**self._flowc_globals, **values})  # the user's own code, written as a text
-        else:
-            value = values[root._flowc.name]
+        root, names = self._flowc_root, {**self._flowc_globals, **values}
+        # A text is the user's own code.
+        value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
         for kind, operands in self._flowc_operations:
             if kind == "attribute":
                 value = getattr(value, operands[0])
             elif kind == "item":
-                value = value[_resolved(operands[0], values)]
+                value = value[resolved(operands[0], values)]
             elif kind == "call":
-                value = value(*_resolved(operands[0], values), **_resolved(operands[1], values))
+                value = value(*resolved(operands[0], values), **resolved(operands[1], values))
         return value
 
 
@@ -209,93 +205,31 @@ class Config(_Delayed):
         return DelayEvaluator(self, {}, ((kind, operands),))
 
 
-# -- binding -----------------------------------------------------------------------------------------------------------
-
-
 def configs_of(cls: type) -> dict[str, Config]:
     """The configs of a class and its bases, by attribute, bases first."""
     found = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
     return {name: value for name, value in found.items() if isinstance(value, Config)}
 
 
-def bind_configs(cls: Any, given: Mapping[str, Any]) -> None:
-    """Give the class's configs their values, by name, and put values into its decorators and parameters.
-
-    A config that is not given has no value: None. Raises ConfigError with every expression that fails.
-    """
-    configs = configs_of(cls)
-    values = {config._flowc.name: _as_seen(config, given.get(config._flowc.name)) for config in configs.values()}
-    # By its attribute's name too, where no other config is called so.
-    names = {attribute: values[config._flowc.name] for attribute, config in configs.items()} | values
-    setattr(cls, VALUES, names)
-    faults: list[tuple[str, str, int]] = []
-    for target in {id(target): target for target in _targets(cls)}.values():
-        for applied in applied_to(target):
-            _bind_applied(applied, names, faults)
-        if isinstance(target, Parameter):
-            _bind_parameter(target, names, faults)
-    if faults:
-        raise ConfigError(faults)
+# -- putting values in place --------------------------------------------------------------------------------------------
 
 
-def _as_seen(config: Config, value: Any) -> Any:
-    return ConfigValue(value) if isinstance(value, dict) and not config._flowc.plain else value
-
-
-def _targets(cls: type) -> Iterator[object]:
-    yield from cls.__mro__
-    for owner in cls.__mro__:
-        for value in vars(owner).values():
-            yield value
-            if hasattr(value, "__func__"):
-                yield value.__func__
-
-
-def _bind_applied(applied: Applied, values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
-    args, kwargs = applied.written or (applied.args, applied.kwargs)
-    if not (_is_delayed(args) or _is_delayed(kwargs)):
-        return
-    applied.written = args, kwargs
-    try:
-        applied.args, applied.kwargs = _resolved(args, values), _resolved(kwargs, values)
-    except Exception as error:
-        faults.append((f"@{applied.name}: {_told(args, kwargs, error)}", applied.file, applied.line))
-
-
-def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
-    for argument in parameter.ARGUMENTS:
-        written = parameter.written.get(argument, getattr(parameter, argument))
-        if not _is_delayed(written):
-            continue
-        parameter.written[argument] = written
-        try:
-            setattr(parameter, argument, _resolved(written, values))
-        except Exception as error:
-            message = f"parameter '{parameter.attribute}': {_told((written,), {}, error)}"
-            faults.append((message, parameter.file, parameter.line))
-
-
-def _told(args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
-    texts = [repr(value) for value in _delayed_in([args, kwargs])]
-    return f"{', '.join(texts)} cannot be evaluated: {type(error).__name__}: {error}"
-
-
-def _delayed_in(value: Any) -> Iterator[_Delayed]:
+def delayed_in(value: Any) -> Iterator[_Delayed]:
     if isinstance(value, _Delayed):
         yield value
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _delayed_in(inner)
+            yield from delayed_in(inner)
     elif type(value) in (list, tuple):
         for inner in value:
-            yield from _delayed_in(inner)
+            yield from delayed_in(inner)
 
 
-def _is_delayed(value: Any) -> bool:
-    return any(True for _ in _delayed_in(value))
+def is_delayed(value: Any) -> bool:
+    return any(True for _ in delayed_in(value))
 
 
-def _resolved(value: Any, values: Mapping[str, Any]) -> Any:
+def resolved(value: Any, values: Mapping[str, Any]) -> Any:
     """The value with every delayed part of it evaluated; what a `**config` stands for is put in its place."""
     if isinstance(value, DelayEvaluator):
         return _plain(value._flowc_evaluate(values))
@@ -304,14 +238,14 @@ def _resolved(value: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
         found: dict[Any, Any] = {}
         for key, inner in value.items():
-            result = _resolved(inner, values)
+            result = resolved(inner, values)
             if isinstance(key, str) and key.startswith(_UNPACKED):
                 found.update(result)
             else:
                 found[key] = result
         return found
     if type(value) in (list, tuple):
-        return type(value)(_resolved(inner, values) for inner in value)
+        return type(value)(resolved(inner, values) for inner in value)
     return value
 
 

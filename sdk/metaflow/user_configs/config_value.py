@@ -18,6 +18,9 @@ class ConfigValue(dict[str, Any]):
     Inner dicts are ConfigValues, in lists as well. It is a dict, so that `json.dumps` and `**config` take it.
     """
 
+    __slots__ = ()
+    __module__ = "metaflow.user_configs.config_parameters"  # where programs, and pickles of theirs, look for it
+
     def __init__(self, data: Mapping[Any, Any]) -> None:
         super().__init__({key: _wrapped(value) for key, value in data.items()})
 
