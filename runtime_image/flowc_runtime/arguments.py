@@ -72,7 +72,9 @@ def decode_parameter(parameter: Parameter, text: str) -> Any:
     values = json.loads(text[len(MARKER) :])
     if not isinstance(values, (list, type(None))):
         raise ValueError(f"{text} is not a list")
-    return values and [among(parameter, _of_kind(parameter.type, value)) for value in values]
+    if values is None:
+        return [] if parameter.multiple else None
+    return [among(parameter, _of_kind(parameter.type, value)) for value in values]
 
 
 def _typed(text: str) -> dict[str, str]:

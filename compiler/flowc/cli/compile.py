@@ -11,7 +11,6 @@ import click
 
 from flowc.cli.common import FAULTY, fail, load_flow, report, user_name
 from flowc.cli.configs import takes_configs
-from flowc.cli.parameters import packed_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,11 +83,12 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
+    from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     try:
         flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type="s3")
-        return compile_flow(packed_files(flow, found.package.root), found.package, _settings(given))
+        return compile_flow(pack_files(flow, found.package.root), found.package, _settings(given))
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None

@@ -7,8 +7,6 @@ else the default.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,28 +122,3 @@ def run_values(
 def variable(name: str) -> str:
     """The environment variable of a parameter."""
     return f"METAFLOW_RUN_{name.upper().replace('-', '_')}"
-
-
-def packed_files(flow: Flow, root: Path) -> Flow:
-    """The flow with the content of each file that is a default in place of its path. Raises DefaultError."""
-    from flowc.diagnostics import BAD_DEFAULT
-    from flowc.ir.diagnostic import Diagnostic
-    from flowc.passes.resolve_defaults import DefaultError
-    from flowc_runtime.files import check_file, find_file, pack
-    from flowc_runtime.parameters import ParameterError, from_text, to_text
-
-    packed, faults = [], []
-    for parameter in flow.parameters:
-        if parameter.type == "file" and parameter.default is not None:
-            path = find_file(from_text(parameter.default), str(root))
-            try:
-                check_file(path, parameter.encoding)
-                parameter = replace(parameter, default=to_text(pack(path)))
-            except ParameterError as error:
-                message = f"the default of parameter '{parameter.name}': {error}"
-                faults.append(Diagnostic(code=BAD_DEFAULT, message=message, span=parameter.where,
-                                         hint="its content travels with the compiled flow"))  # fmt: skip
-        packed.append(parameter)
-    if faults:
-        raise DefaultError(tuple(faults))
-    return replace(flow, parameters=tuple(packed))
