@@ -97,8 +97,10 @@ def everything() -> Any:
         ],
         "parameters": [
             {"name": "alpha", "type": "int", "where": span, "default": "1", "computed": True, "required": True,
-             "help": "Text."},
+             "help": "Text.", "multiple": True, "separator": ",", "choices": ["a"], "minimum": "1", "maximum": "2",
+             "flag": True, "hidden": True, "encoding": "utf-8"},
         ],
+        "configs": [{"name": "config", "where": span, "value": "{}"}],
         "schedule": {"crons": ["0 6 * * *"], "timezone": "Europe/Berlin", "where": span},
     }  # fmt: skip
     return json.loads(json.dumps(document))  # nothing in it is shared
@@ -159,6 +161,7 @@ REQUIRED = {
     "retry": {"times"},
     "timeout": {"seconds"},
     "parameters": {"name", "type", "where"},
+    "configs": {"name", "where"},
     "schedule": {"crons", "where"},
 }
 
