@@ -150,7 +150,7 @@ class _Reader:
             self.fault(f"a parameter cannot be called '{name}': the command line has that option",
                        "give the parameter another name", "name", codes.RESERVED_NAME)  # fmt: skip
         for called in dict.fromkeys((name, self.attribute)):
-            if called in FLOW_API or is_private(called):
+            if (called in FLOW_API and called == self.attribute) or is_private(called):
                 self.fault(f"a parameter cannot be called '{called}': flows use that name",
                            "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
         return True

@@ -211,7 +211,7 @@ def configs_of(cls: type) -> dict[str, Config]:
     return {name: value for name, value in found.items() if isinstance(value, Config)}
 
 
-# -- putting values in place --------------------------------------------------------------------------------------------
+# -- putting values in place -------------------------------------------------------------------------------------------
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
