@@ -10,7 +10,6 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, load_flow
-from flowc.cli.configs import takes_configs
 from flowc.cli.params_files import params_file_option, read_params_files
 from flowc.cli.run import new_run_id
 
@@ -37,7 +36,6 @@ def _pair(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
               help="A parameter's value, as `flowc run --NAME VALUE` takes it; may be repeated.")  # fmt: skip
 @params_file_option
 @click.option("--run-id-file", type=click.Path(dir_okay=False), metavar="F", help="Write the run's id to F.")
-@takes_configs
 @cluster_options
 @click.pass_context
 def trigger_command(
