@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway import gateway
 from test_conformance import played
 
 if TYPE_CHECKING:
@@ -150,6 +151,19 @@ def test_the_environment_and_a_file_of_parameters_name_a_file(project: Project) 
     assert project.artifacts(run, "start")["seen"] == "a"
     run = project.run("flow.py", "--params-file", "run.json", METAFLOW_RUN_DATA="a.txt")
     assert project.artifacts(run, "start")["seen"] == "b"
+
+
+def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The process that talks to the store reads the file itself."""
+    pytest.importorskip("obstore")
+    project.write("data.txt", "far away")
+    project.write("flow.py", FLOW.format(arguments='default="data.txt"'))
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        url = s3.bucket("files")
+        done = project.flowc("run", "flow.py", "--store", url, **s3.environment)
+        assert done.code == 0, done.err
+        dump = project.flowc("dump", "FileFlow/latest/start", "--store", url, **s3.environment)
+    assert "far away" in dump.out
 
 
 # -- on a cluster ------------------------------------------------------------------------------------------------------
