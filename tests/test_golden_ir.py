@@ -98,9 +98,9 @@ def everything() -> Any:
         "parameters": [
             {"name": "alpha", "type": "int", "where": span, "default": "1", "computed": True, "required": True,
              "help": "Text.", "multiple": True, "separator": ",", "choices": ["a"], "minimum": "1", "maximum": "2",
-             "flag": True, "hidden": True, "encoding": "utf-8"},
+             "flag": True, "hidden": True, "encoding": "utf-8", "attribute": "a"},
         ],
-        "configs": [{"name": "config", "where": span, "value": "{}"}],
+        "configs": [{"name": "config", "where": span, "value": "{}", "attribute": "c"}],
         "schedule": {"crons": ["0 6 * * *"], "timezone": "Europe/Berlin", "where": span},
     }  # fmt: skip
     return json.loads(json.dumps(document))  # nothing in it is shared

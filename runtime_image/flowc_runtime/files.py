@@ -14,12 +14,12 @@ import os
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from flowc_runtime.objects import blob_key
-from flowc_runtime.parameters import ParameterError
+from flowc_runtime.parameters import ParameterError, config_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ir.model import Parameter
+    from flowc.ir.model import Flow, Parameter
     from flowc_runtime.objects import Objects
 
 MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
@@ -110,6 +110,20 @@ def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mappi
             digest = objects.create_blob([content])
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
     return stored
+
+
+def seen_values(objects: Objects, flow: Flow, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's parameters and configs by what its steps call them, from its IR and record; without parsers of files."""
+    found: dict[str, Any] = {}
+    for parameter in flow.parameters:
+        value = recorded.get(parameter.name)
+        if parameter.type == "file" and value is not None:
+            value = read_file(objects, value, parameter.encoding)
+        elif parameter.multiple and value is not None:
+            value = tuple(value)
+        found[parameter.attribute or parameter.name] = value
+    values = config_values(flow.configs)
+    return found | {config.attribute or config.name: values[config.name] for config in flow.configs}
 
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:

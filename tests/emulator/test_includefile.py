@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc.ir.schema import loads
+from flowc_runtime.files import seen_values
 from gateway import gateway
 from test_conformance import played
 
@@ -164,6 +166,35 @@ def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pyt
         assert done.code == 0, done.err
         dump = project.flowc("dump", "FileFlow/latest/start", "--store", url, **s3.environment)
     assert "far away" in dump.out
+
+
+def test_what_a_run_was_given_is_known_without_its_code(project: Project) -> None:
+    """By the names that steps use: what programs that show runs need."""
+    project.write("data.txt", "text")
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowSpec, IncludeFile, Parameter, step
+
+        class GivenFlow(FlowSpec):
+            data = IncludeFile("the-data", default="data.txt")
+            depths = Parameter("depths", type=int, multiple=True, default=[1])
+            rate = Parameter("learning-rate", default=0.5)
+            config = Config("the-config", default_value={"a": 1})
+
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py")
+    assert seen_values(run.objects, loads(run.ir()), run.record()["parameters"]) == {
+        "data": "text", "depths": (1,), "rate": 0.5, "config": {"a": 1},
+    }  # fmt: skip
 
 
 # -- on a cluster ------------------------------------------------------------------------------------------------------

@@ -87,8 +87,10 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     try:
-        flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type="s3")
-        return compile_flow(pack_files(flow, found.package.root), found.package, _settings(given))
+        settings = _settings(given)
+        ds_type = settings.store.partition("://")[0].replace("file", "local")
+        flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
+        return compile_flow(pack_files(flow, found.package.root), found.package, settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None

@@ -152,14 +152,16 @@ class _Reader:
     def read(self, config: Declared) -> IrConfig:
         """The config with its value, if it has one."""
         where = self.span(config)
+        attribute = config.attribute if config.attribute != config.name else ""
         if self.given.fixed is not None:
-            return IrConfig(name=config.name, where=where, value=self.given.fixed.get(config.name))
+            value = self.given.fixed.get(config.name)
+            return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
         try:
             value = self._value(config)
         except _FailedError as error:
             self.fault(codes.CONFIG_VALUE, str(error), where, error.hint, error.note)
             value = None
-        return IrConfig(name=config.name, where=where, value=value)
+        return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
 
     def _value(self, config: Declared) -> str | None:
         """The value as canonical JSON. Raises _FailedError."""

@@ -93,6 +93,7 @@ class _Reader:
             computed=computed,
             required=bool(parameter.required) and parameter.default is None,
             help=parameter.help or "",
+            attribute=self.attribute if self.attribute != parameter.name else "",
             **fields,
         )
         default = None if computed else self._default(found)

@@ -170,7 +170,7 @@ class Parameter:
     With `multiple` the value is a list of values of the type, with a `separator` a text that is split at it. `choices`
     are the only texts there may be, `minimum` and `maximum` (canonical JSON) the smallest and the largest number. A
     `flag` is an option without a value. A `file` is given by its path and kept by its content; `encoding` is what its
-    text is in, None where it is bytes.
+    text is in, None where it is bytes. `attribute` is what steps call it, where that is not the name.
     """
 
     name: str
@@ -188,6 +188,7 @@ class Parameter:
     flag: bool = False
     hidden: bool = False
     encoding: str | None = None
+    attribute: str = ""
 
 
 @final
@@ -198,6 +199,7 @@ class Config:
     name: str
     where: Span
     value: str | None = None
+    attribute: str = ""
 
 
 @final

@@ -200,6 +200,7 @@ _PARAMETER: Mapping[str, _Read] = {
     "flag": _BOOL,
     "hidden": _BOOL,
     "encoding": _STR,
+    "attribute": _STR,
 }
 _FLOW: Mapping[str, _Read] = {
     "name": _STR,
@@ -208,7 +209,7 @@ _FLOW: Mapping[str, _Read] = {
     "start": _STR,
     "nodes": _many(_one(Node, _NODE)),
     "parameters": _many(_one(Parameter, _PARAMETER)),
-    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR})),
+    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR, "attribute": _STR})),
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
 }

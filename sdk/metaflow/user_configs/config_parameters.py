@@ -33,12 +33,14 @@ class _Delayed:
     def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> DelayEvaluator:
+    # For type checkers a value that is not there yet may be any: it stands where ints and texts are wanted.
+
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what Python itself looks for, such as __set_name__
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
-    def __getitem__(self, key: Any) -> DelayEvaluator:
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str) and key.startswith(_UNPACKED):
             return self._flowc_then("itself")
         return self._flowc_then("item", key)
@@ -47,7 +49,7 @@ class _Delayed:
         """For `**config`: one key, which stands for those there will be."""
         return [f"{_UNPACKED}{id(self)}"]
 
-    def get(self, key: Any, default: Any = None) -> DelayEvaluator:
+    def get(self, key: Any, default: Any = None) -> Any:
         """What `get` of the value will give."""
         return self._flowc_then("attribute", "get")(key, default)
 
@@ -83,7 +85,7 @@ class DelayEvaluator(_Delayed):
         operations = (*self._flowc_operations, (kind, operands))
         return DelayEvaluator(self._flowc_root, self._flowc_globals, operations)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> DelayEvaluator:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: Any = None) -> Any:
@@ -117,7 +119,7 @@ class DelayEvaluator(_Delayed):
         return value
 
 
-def config_expr(expr: str) -> DelayEvaluator:
+def config_expr(expr: str) -> Any:
     """An expression of configs by their names, evaluated when they have values: `config_expr("config.rate * 2")`.
 
     It may use what the module defines. For a config that is not in reach, as in a decorator of the class:
