@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
     from metaflow.plugins.datatools.s3 import S3
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -59,8 +61,12 @@ if TYPE_CHECKING:
 __all__ = [
     "S3",
     "USER_SKIP_STEP",
+    "Config",
+    "ConfigValue",
+    "DelayEvaluator",
     "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "MutableFlow",
     "MutableStep",
@@ -72,6 +78,7 @@ __all__ = [
     "conda",
     "conda_base",
     "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "environment",
     "exit_hook",
@@ -103,7 +110,12 @@ _LAZY: Mapping[str, str] = {
     "conda": "metaflow.environments",
     "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "Config": "metaflow.user_configs.config_parameters",
+    "config_expr": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "IncludeFile": "metaflow.includefile",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "parallel_imap_unordered": "metaflow.multicore_utils",
