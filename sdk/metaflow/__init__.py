@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         namespace,
     )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
     from metaflow.plugins.datatools.s3 import S3
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from metaflow.runner.metaflow_runner import Runner
     from metaflow.runner.nbdeploy import NBDeployer
     from metaflow.runner.nbrun import NBRunner
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -77,12 +79,16 @@ if TYPE_CHECKING:
 __all__ = [
     "S3",
     "USER_SKIP_STEP",
+    "Config",
+    "ConfigValue",
     "DataArtifact",
+    "DelayEvaluator",
     "DeployedFlow",
     "Deployer",
     "Flow",
     "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "Metaflow",
     "MutableFlow",
@@ -101,6 +107,7 @@ __all__ = [
     "conda",
     "conda_base",
     "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "default_metadata",
     "default_namespace",
@@ -138,15 +145,20 @@ _LAZY: Mapping[str, str] = {
     "conda": "metaflow.environments",
     "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "Config": "metaflow.user_configs.config_parameters",
+    "config_expr": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "DeployedFlow": "metaflow.runner.deployer",
     "Deployer": "metaflow.runner.deployer",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
+    "IncludeFile": "metaflow.includefile",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
