@@ -444,3 +444,71 @@ def test_processes(project: Project) -> None:
         "'sh -c echo one; exit 3' has been started already: make another CommandManager",
         "'true' has not been started: call run()",
     ]
+
+
+def test_configs_and_parameters_of_all_kinds(project: Project) -> None:
+    """Lists for what may be given several times, files by their paths, values of configs as they are."""
+    project.write(
+        "train.py",
+        """
+        from metaflow import Config, FlowSpec, IncludeFile, Parameter, step
+
+        class Train(FlowSpec):
+            config = Config("config", default_value={"size": 1})
+            more = Config("more", default_value={})
+            sizes = Parameter("sizes", type=int, multiple=True)
+            words = Parameter("words", separator=",", default="x")
+            text = IncludeFile("text", default=None)
+            of_config = Parameter("of-config", default=config.size)
+
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.given = [self.config.size, dict(self.more), list(self.sizes or ()), list(self.words), self.text]
+
+        if __name__ == "__main__":
+            Train()
+        """,
+    )
+    project.write("text.txt", "text")
+    project.write("more.json", '{"a": [1]}')
+    printed = program(
+        project,
+        """
+        from pathlib import Path
+        from metaflow import Runner
+
+        def given(top, **options):
+            return Runner("train.py", show_output=False, **top).run(**options).run.data.given
+
+        print(given({}, sizes=[1, 2], words=["a", "b"], text=Path("text.txt")))
+        print(given(dict(config_value=[("config", {"size": 2})], config=[("more", "more.json")]), words="c,d"))
+        config = Runner("train.py", show_output=False).run().run.data.config
+        print(given(dict(config_value={"config": config, "more": {"b": None}})), type(config).__name__)
+        for wrong in dict(sizes=1), dict(sizes=["1"]), dict(words=3), dict(text=1), dict(of_config="x"):
+            try:
+                given({}, **wrong)
+            except TypeError as error:
+                print(error)
+        try:
+            given(dict(config_value=[{"config": 1}]))
+        except TypeError as error:
+            print(error)
+        """,
+    )
+    assert printed[:3] == [
+        "[1, {}, [1, 2], ['a', 'b'], 'text']",
+        "[2, {'a': [1]}, [], ['c', 'd'], None]",
+        "[1, {'b': None}, [], ['x'], None] ConfigValue",
+    ]
+    assert [line.partition("(")[0] for line in printed[3:]] == [
+        "Invalid type for 'sizes' ",
+        "Invalid type for 'sizes' ",
+        "Invalid type for 'words' ",
+        "Invalid type for 'text' ",
+        "Invalid type for 'of_config' ",
+        "Invalid type for 'config_value' ",
+    ]
