@@ -82,8 +82,14 @@ REFUSED = [
     ("Deployer('flow.py').argo_workflows().create(max_workers='3')", "TypeError Invalid type for 'parallelism'"),
     ("Deployer('flow.py', colour=1).argo_workflows().create()", "ValueError Unknown argument: 'colour', possible args"),
     ("Deployer('flow.py', show_output=False).argo_workflows(name='A b').create()", "RuntimeError Error deploying /"),
-    ("DeployedFlow.from_deployment('tiny', impl='tape')", "ValueError No deployer 'tape' exists; valid deployers are: "),
-    ("DeployedFlow.from_step_functions('tiny')", "ValueError No deployer 'step_functions' exists; valid deployers are:"),
+    (
+        "DeployedFlow.from_deployment('tiny', impl='tape')",
+        "ValueError No deployer 'tape' exists; valid deployers are: ",
+    ),
+    (
+        "DeployedFlow.from_step_functions('tiny')",
+        "ValueError No deployer 'step_functions' exists; valid deployers are:",
+    ),
     ("DeployedFlow.from_deployment('tiny')", "MetaflowException no kubeconfig says where the cluster is; give one"),
     ("NBDeployer(object)", "NBDeployerInitializationError 'NBDeployer' requires an interactive Python environment"),
 ]
