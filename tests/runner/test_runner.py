@@ -317,6 +317,40 @@ def test_from_threads(project: Project, flow: Path) -> None:
     assert printed == ["[0, 1, 2, 3]"]
 
 
+def test_a_step_runs_another_flow(project: Project, flow: Path) -> None:
+    project.write(
+        "outer.py",
+        """
+        from metaflow import FlowSpec, Runner, step
+
+        class Outer(FlowSpec):
+            @step
+            def start(self):
+                self.alphas = [0.5, 1.5]
+                self.next(self.inner, foreach="alphas")
+
+            @step
+            def inner(self):
+                with Runner("train.py").run(alpha=self.input) as running:
+                    self.found = running.status, running.run.data.given[0]
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.found = [one.found for one in inputs]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print(self.found)
+        """,
+    )
+    done = project.flowc("run", "outer.py")
+    assert done.code == 0, done.err
+    assert "[inner/0.1] [start] alpha 1.5" in done.out
+    assert done.out.endswith("[end] [('successful', 0.5), ('successful', 1.5)]\n")
+
+
 INTERRUPTED = {
     "run": """
         try:

@@ -54,6 +54,14 @@ _REFUSED: Mapping[str, str] = {
     "workflow_title": "name the deployment: argo_workflows(name=…)",
 }
 """Arguments of Metaflow's `create` that flowc has not: what to do instead."""
+_STORE = "say where pods keep records: create(store=…)"
+_REFUSED_TOP: Mapping[str, str] = {
+    "datastore": _STORE,
+    "datastore_root": _STORE,
+    "namespace": "create(namespace=…) is the cluster's",
+    "tags": _REFUSED["tags"],
+}
+"""Options before the command that mean nothing for a deployment."""
 
 
 @final
@@ -116,10 +124,10 @@ class ArgoWorkflowsDeployer:
         """
         from metaflow.cli import start
 
-        for key in kwargs:
-            if hint := _REFUSED.get(key):
-                raise ValueError(f"flowc has no '{key}': {hint}")
         asked = self.deployer
+        for given, refused in (kwargs, _REFUSED), (asked.top_level_kwargs, _REFUSED_TOP):
+            if found := next((key for key in given if key in refused), None):
+                raise ValueError(f"a deployment has no '{found}': {refused[found]}")
         api = MetaflowAPI.from_cli(asked.flow_file, start)(**asked.top_level_kwargs)
         with tempfile.TemporaryDirectory(prefix="flowc-deployer-") as directory:
             answer = os.path.join(directory, "deployed.json")
@@ -139,10 +147,10 @@ class ArgoWorkflowsDeployer:
                 with open(command.log_files["stderr"], encoding="utf-8", errors="replace") as file:
                     raise RuntimeError(f"Error deploying {asked.flow_file} to Argo Workflows:\n{file.read().strip()}")
             with open(answer, encoding="utf-8") as file:
-                found = json.load(file)
-        kubeconfig = found["kubeconfig"] or asked.env.get("KUBECONFIG")
-        place = _Place(kubeconfig, found["context"], found["namespace"])
-        return ArgoWorkflowsDeployedFlow(found["name"], found["flow_name"], found["metadata"], place)
+                made = json.load(file)
+        kubeconfig = made["kubeconfig"] or asked.env.get("KUBECONFIG")
+        place = _Place(kubeconfig, made["context"], made["namespace"])
+        return ArgoWorkflowsDeployedFlow(made["name"], made["flow_name"], made["metadata"], place)
 
 
 class ArgoWorkflowsDeployedFlow(DeployedFlow):
