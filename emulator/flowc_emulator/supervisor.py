@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
+    from flowc_emulator.environments import Isolation
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.store import RunStore
@@ -46,6 +47,7 @@ class Plan:
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
+    `isolation` has the steps with interpreters of their own.
     """
 
     run: RunStore
@@ -60,6 +62,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    isolation: Isolation | None = None
 
 
 @final
@@ -202,6 +205,8 @@ class Supervisor:
         def body(control: int) -> int:
             self._guardian.enter_child()
             os.environ["FLOWC_RUN"] = plan.run.id
+            if plan.isolation and plan.isolation.takes(assignment):
+                plan.isolation.enter(assignment, control, tasks)
             plan.seeds.enter_child()
             self._threads.enter_child(tasks)
             breakpoints.install(self._terminal.enter_child() if self._terminal else None)

@@ -50,14 +50,18 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
         conda_environment_yml_parser,
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -69,11 +73,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
+    "Config",
+    "ConfigValue",
     "DataArtifact",
+    "DelayEvaluator",
     "Flow",
     "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "Metaflow",
     "MutableFlow",
@@ -86,7 +95,10 @@ __all__ = [
     "UserStepDecorator",
     "card",
     "catch",
+    "conda",
+    "conda_base",
     "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "default_metadata",
     "default_namespace",
@@ -102,6 +114,8 @@ __all__ = [
     "parallel_map",
     "profile",
     "project",
+    "pypi",
+    "pypi_base",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
@@ -119,14 +133,21 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda": "metaflow.environments",
+    "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "Config": "metaflow.user_configs.config_parameters",
+    "config_expr": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
+    "IncludeFile": "metaflow.includefile",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
@@ -135,9 +156,12 @@ _LAZY: Mapping[str, str] = {
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pypi": "metaflow.environments",
+    "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
+    "S3": "metaflow.plugins.datatools.s3",
     "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",
