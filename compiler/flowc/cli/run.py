@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 CONFIG_OPTIONS = ("config", "config-value")
@@ -68,6 +70,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    _keep_from_obstore()
     with seeds.watch():
         add_top(ctx, early.top)
         found = load_flow(ctx, early.file, early.class_name)
@@ -76,6 +79,20 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     prefix = f"{PREFIX}_RUN"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
+
+
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
 
 
 def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
