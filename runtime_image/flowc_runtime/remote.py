@@ -181,7 +181,9 @@ class RemoteObjects:
             begin, end = end, end + chunk["size"]
             for at in range(max(start, begin), end, size):
                 try:
-                    part = obstore.get_range(self._store, chunk["path"], start=at - begin, end=min(at + size, end) - begin)
+                    part = obstore.get_range(
+                        self._store, chunk["path"], start=at - begin, end=min(at + size, end) - begin
+                    )
                 except Exception as error:
                     self._fail(error, key)
                 yield bytes(part)

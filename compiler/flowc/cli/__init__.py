@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "delete": ("control", "Delete a flow or a run from the cluster."),
     "runs": ("read", "List runs."),
     "tag": ("tag", "Tag runs, and list their tags."),
-    "logs": ("read", "Print what tasks wrote to stdout and stderr."),
+    "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
