@@ -48,7 +48,7 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("check", "Check the flow and report every fault at once (the default)."),
     "show": ("flow_show", "Show the steps of the flow."),
     "dump": ("flow_read", "Print the artifacts of tasks."),
-    "logs": ("flow_read", "Print what tasks wrote to stdout and stderr."),
+    "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
     "tag": ("flow_tag", "Tag runs, and list their tags."),
     "output-dot": ("flow_show", "Print the graph for Graphviz."),
     "output-raw": ("flow_show", "Print the graph as it is known."),

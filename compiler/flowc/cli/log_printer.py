@@ -7,12 +7,14 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from flowc_runtime.logs import Lines
+import click
+
+from flowc_runtime.logs import Chunk, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from flowc_runtime.logs import Chunk, Stream
+    from flowc_runtime.logs import Stream
 
     Task = tuple[str, str, int]
     """Step, path and number of an attempt."""
@@ -42,6 +44,18 @@ def clock(when: float) -> str:
 def prefix_of(step: str, path: str, attempt: int) -> bytes:
     """What stands before each line where several tasks are printed."""
     return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
+
+
+def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
+    """What the three options mean together: one of the first two overrules the last."""
+    streams: list[Stream] = []
+    if stdout or (both and not stderr):
+        streams.append("stdout")
+    if stderr or (both and not stdout):
+        streams.append("stderr")
+    if not streams:
+        raise click.UsageError("no stream is left: leave out --no-both, or give --stdout or --stderr", ctx)
+    return streams
 
 
 @final
@@ -78,8 +92,6 @@ class Printer:
         """Print what an attempt that has ended left of a line."""
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
-                from flowc_runtime.logs import Chunk
-
                 self.line(task, Chunk(left[0], stream, left[1]))
         self.flush()
 

@@ -11,6 +11,7 @@ import click
 from flowc.cli.common import fail, find_run, open_store, store_option, table
 from flowc.cli.log_printer import LONGEST, Form, Printer
 from flowc.cli.read import attempts_of
+from flowc.cli.scrub import scrub_command
 from flowc_runtime.logs import chunks, lines
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def show_command(
     for task in tasks:
         printer.show((task, chunk) for chunk in chunks(pieces(found.run, task)))
         printer.finish(task)
+
+
+logs_command.add_command(scrub_command)
 
 
 def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
