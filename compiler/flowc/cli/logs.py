@@ -17,6 +17,8 @@ from flowc_runtime.logs import chunks, lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from click.shell_completion import CompletionItem
+
     from flowc.cli.log_printer import Task
     from flowc_runtime.logs import Chunk, Stream
     from flowc_runtime.store import RunStore
@@ -32,6 +34,13 @@ class LogsGroup(click.Group):
         if args and args[0] not in (*self.commands, "--help"):
             args = ["show", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from flowc.cli.completion import complete_pathspec
+
+        if incomplete.startswith("-"):
+            return self.commands["show"].shell_complete(ctx, incomplete)
+        return [*super().shell_complete(ctx, incomplete), *complete_pathspec(ctx, incomplete)]
 
 
 @click.group(

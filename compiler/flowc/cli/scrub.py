@@ -46,7 +46,7 @@ def _scrub_options(function: Command) -> Command:
 @store_option
 @click.pass_context
 def scrub_command(
-    ctx: click.Context, pathspec: str, attempt: int | None, store_url: str | None, **options: Any
+    ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: Any
 ) -> None:
     """Scrub logs by a pathspec; attempts are counted from 1."""
     found = find_run(open_store(store_url), pathspec, least=3)
