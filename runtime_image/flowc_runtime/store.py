@@ -168,6 +168,11 @@ class RunStore:
         """Whether a task is done, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}.json"))
 
+    def done(self, step: str) -> set[str]:
+        """The index paths of the tasks of a step that are done: one listing, however many."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        return {name.removesuffix(".json") for name in names if "-" not in name}
+
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
