@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,18 +18,43 @@ from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store import RunStore, Store
+
+
+class Resumption(NamedTuple):
+    """The run that a new one resumes, the step that was asked for, and the parameters to keep."""
+
+    origin: RunStore
+    step: str | None
+    parameters: Mapping[str, Any]
+
+
+class Kind(NamedTuple):
+    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed."""
+
+    name: str
+    about: str
+    params: Sequence[click.Parameter] = ()
+    find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
+    elsewhere: Callable[[Checked, Mapping[str, str], Mapping[str, Any]], int | None] | None = None
+
+
+RUN = Kind("run", "Run FLOW on this machine.")
 
 
 class RunCommand(click.Command):
     """`run`, which takes its words as they are: what it takes depends on the flow among them."""
 
+    kind = RUN
+
     def known_params(self) -> list[click.Parameter]:
         """The options that `run` has for every flow."""
         from flowc_emulator.seeds import Seeds
 
-        return _command(None, Seeds(), own=True).params
+        return _command(None, Seeds(), self.kind, own=True).params
 
 
 @click.command(
@@ -42,14 +67,19 @@ class RunCommand(click.Command):
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW")
 @click.pass_context
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Run a flow."""
+    start(ctx, words, RUN)
+
+
+def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.seeds import Seeds
 
     own = ctx.find_object(type) is not None
-    early = scan(ctx, words, own=own)
+    early = scan(ctx, words, own=own, more=[param for param in kind.params if isinstance(param, click.Option)])
     if not own and early.file is None:
         if "--help" in words or not words:
-            click.echo(_command(None, Seeds(), own=False).get_help(ctx))
+            click.echo(_command(None, Seeds(), kind, own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
@@ -59,19 +89,22 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         add_top(ctx, early.top)
         found = load_flow(ctx, early.file, early.class_name)
     ctx.meta[TOP] = before
-    command = _command(found, seeds, own=own)
-    prefix = f"{PREFIX}_RUN"
+    command = _command(found, seeds, kind, own=own)
+    prefix = f"{PREFIX}_{kind.name.upper()}"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
 
 
-def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
+def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
-    params: list[click.Parameter] = [*beside(taken, own=own)]
+    params: list[click.Parameter] = [*kind.params, *beside(taken, own=own)]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
+    known = {name for param in kind.params for name in param.opts}
     for number, parameter in enumerate(found.flow.parameters if found else ()):
+        if f"--{parameter.name}" in known:
+            continue
         text = parameter.help
         if parameter.default is not None:
             text += f" [default: {parameter.default}]"
@@ -79,7 +112,7 @@ def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
             click.Option(
                 [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
                 metavar=parameter.type.upper(),
-                required=parameter.required,
+                required=parameter.required and kind.find is None,
                 allow_from_autoenv=False,  # its name here is a number
                 help=text.strip(),
             )
@@ -88,25 +121,27 @@ def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
     def callback(**options: Any) -> None:
         assert found is not None
         texts = {
-            parameter.name: options.pop(f"parameter_{number}") for number, parameter in enumerate(found.flow.parameters)
+            parameter.name: options.pop(f"parameter_{number}", None) for number, parameter in enumerate(found.flow.parameters)
         }
         given = {name: text for name, text in texts.items() if text is not None}
         add_top(click.get_current_context(), split_top(options))
-        raise SystemExit(_run(found, seeds, given, options))
+        if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
+            raise SystemExit(code)
+        raise SystemExit(_run(found, seeds, given, options, kind))
 
-    about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
-    return click.Command("run", params=params, callback=callback, help=about)
+    about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
+    return click.Command(kind.name, params=params, callback=callback, help=about)
 
 
-def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any]) -> int:
+def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any], kind: Kind) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
+    from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import Store
 
-    parameters = _values(found, given)
     given_top = top()
     try:
         tags = tuple(check_tags(given_top.tags))
@@ -120,11 +155,19 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         agent = Agent(store.objects.url)
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
+    asked = Store(agent) if agent else store
+    graph, reuse = Graph(found.flow), None
     try:
-        records = _begin(Store(agent) if agent else store, found, parameters, user, tags, namespace)
-    except FlowcError as error:
+        resumption = kind.find(asked, found, options) if kind.find else None
+        parameters = values(found, given, resumption.parameters if resumption else {})
+        if resumption is not None:
+            reuse = Reuse(resumption.origin, graph, parameters, resumption.step)
+        records = _begin(asked, found, parameters, user, tags, namespace, resumption)
+    except BaseException as error:
         if agent is not None:
             agent.close()
+        if not isinstance(error, FlowcError):
+            raise
         fail(str(error))
     run = store.run(records.flow, records.id)
     if options["run_id_file"]:
@@ -145,7 +188,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         run=run,
         records=records,
         agent=agent,
-        graph=Graph(found.flow),
+        graph=graph,
         cls=found.cls,
         parameters=parameters,
         user=user,
@@ -154,6 +197,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        reuse=reuse,
     )
     result = Supervisor(plan, console).run()
     if agent is not None:
@@ -167,26 +211,31 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     return _conclude(result, run, found)
 
 
-def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
-    """The parameters of the run: what was given, else the defaults."""
+def values(found: Checked, given: Mapping[str, str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the run: what was given, else those of the run `before`, else the defaults."""
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.parameters import ParameterError, from_text, parse_value
 
     try:
-        flow = resolve_defaults(found.flow, found.cls, given=given, user_name=user_name())
+        known = {**before, **given}
+        flow = resolve_defaults(found.flow, found.cls, given=known, user_name=user_name())
     except DefaultError as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
-    values: dict[str, Any] = {}
+    found_values: dict[str, Any] = {}
     for parameter in flow.parameters:
         if parameter.name in given:
             try:
-                values[parameter.name] = parse_value(parameter.type, given[parameter.name])
+                found_values[parameter.name] = parse_value(parameter.type, given[parameter.name])
             except ParameterError as error:
                 raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
+        elif parameter.name in before:
+            found_values[parameter.name] = before[parameter.name]
+        elif parameter.required:
+            raise click.MissingParameter(param_hint=f"'--{parameter.name}'", param_type="option")
         else:
-            values[parameter.name] = from_text(parameter.default) if parameter.default is not None else None
-    return values
+            found_values[parameter.name] = from_text(parameter.default) if parameter.default is not None else None
+    return found_values
 
 
 def _begin(
@@ -196,6 +245,7 @@ def _begin(
     user: str,
     tags: tuple[str, ...],
     namespace: str | None,
+    resumption: Resumption | None,
 ) -> RunStore:
     """Make the run's record under an id that nobody has."""
     from flowc.ir.schema import dumps
@@ -221,6 +271,10 @@ def _begin(
             tags=list(tags),
             namespace=namespace,
         )
+        if resumption is not None:
+            record["origin"] = resumption.origin.id
+            if resumption.step is not None:
+                record["resumed_from"] = resumption.step
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
             return run
