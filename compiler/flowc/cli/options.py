@@ -142,7 +142,11 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[
     The flow's file is the first word that is neither an option nor an option's value: every option that is not known,
     a parameter's, takes one value.
     """
-    known = {name: option for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS) for name in (*option.opts, *option.secondary_opts)}
+    known = {
+        name: option
+        for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS)
+        for name in (*option.opts, *option.secondary_opts)
+    }
     early: list[str] = []
     file = None
     at = 0

@@ -78,7 +78,9 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
-KIND = Kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", OPTIONS, find)
+KIND = Kind(
+    "resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", OPTIONS, find
+)
 
 
 class ResumeCommand(RunCommand):

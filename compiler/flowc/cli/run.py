@@ -121,7 +121,8 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
     def callback(**options: Any) -> None:
         assert found is not None
         texts = {
-            parameter.name: options.pop(f"parameter_{number}", None) for number, parameter in enumerate(found.flow.parameters)
+            parameter.name: options.pop(f"parameter_{number}", None)
+            for number, parameter in enumerate(found.flow.parameters)
         }
         given = {name: text for name, text in texts.items() if text is not None}
         add_top(click.get_current_context(), split_top(options))
