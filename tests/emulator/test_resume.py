@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HEAD = """
 import os
+import time
 from metaflow import FlowSpec, Parameter, catch, current, parallel, retry, step
 
 def ran(what):
@@ -127,6 +128,9 @@ class Gang(FlowSpec):
     @parallel
     @step
     def member(self):
+        others = f".flowc/flows/Gang/runs/{current.run_id}/tasks/member"
+        while current.parallel.node_index == 1 and not all(os.path.exists(f"{others}/0.{n}.json") for n in (0, 2)):
+            time.sleep(0.01)
         ran(f"member{current.parallel.node_index}")
         self.node = current.parallel.node_index
         self.next(self.join)
