@@ -107,7 +107,8 @@ def everything() -> Any:
                                       "run_as_group": 1, "run_as_non_root": True}},
              "secrets": [{"type": "env", "id": "NAME", "options": "{}", "role": "reader", "allow_override": True}],
              "cards": [{"type": "blank", "id": "one", "options": "{}", "timeout": 5, "refresh_interval": 1,
-                        "save_errors": False, "customize": True}]},
+                        "save_errors": False, "customize": True}],
+             "packages": {"python": "3.11", "pypi": {"six": "1.16.0"}, "conda": {"zlib": ""}, "disabled": True}},
             {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
             {**node, "id": "a", "next": {"gang": "member"}},
             {**node, "id": "member", "next": "members"},
@@ -118,8 +119,10 @@ def everything() -> Any:
         ],
         "parameters": [
             {"name": "alpha", "type": "int", "where": span, "default": "1", "computed": True, "required": True,
-             "help": "Text."},
+             "help": "Text.", "multiple": True, "separator": ",", "choices": ["a"], "minimum": "1", "maximum": "2",
+             "flag": True, "hidden": True, "encoding": "utf-8", "attribute": "a"},
         ],
+        "configs": [{"name": "config", "where": span, "value": "{}", "attribute": "c"}],
         "schedule": {"crons": ["0 6 * * *"], "timezone": "Europe/Berlin", "where": span},
         "project": {"name": "demo", "branch": "prod", "production": True},
         "triggers": [{"kind": "event", "name": "data", "where": span, "computed": True, "parameters": {"alpha": "a"},
@@ -184,6 +187,7 @@ REQUIRED = {
     "retry": {"times"},
     "timeout": {"seconds"},
     "parameters": {"name", "type", "where"},
+    "configs": {"name", "where"},
     "schedule": {"crons", "where"},
     "secrets": {"type", "id"},
     "project": {"name", "branch"},
@@ -204,7 +208,16 @@ def is_required(place: Place) -> bool:
     return place[-1] in REQUIRED.get(owner, ())
 
 
-FREE_KEYS = {"environment", "node_selector", "labels", "annotations", "persistent_volume_claims", "extended_resources"}
+FREE_KEYS = {
+    "environment",
+    "node_selector",
+    "labels",
+    "annotations",
+    "persistent_volume_claims",
+    "extended_resources",
+    "pypi",
+    "conda",
+}
 
 
 @pytest.mark.parametrize("place", [p for p in places(everything()) if p and isinstance(p[-1], str)], ids=str)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
+    from flowc_emulator.environments import Isolation
     from flowc_runtime.attempts import Result
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
@@ -48,6 +49,7 @@ class Plan:
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
+    `isolation` has the steps with interpreters of their own.
     `reuse` has the tasks that another run has done: this one resumes it.
     """
 
@@ -63,6 +65,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    isolation: Isolation | None = None
     reuse: Reuse | None = None
 
 
@@ -222,6 +225,8 @@ class Supervisor:
         def body(control: int) -> int:
             self._guardian.enter_child()
             os.environ["FLOWC_RUN"] = plan.run.id
+            if plan.isolation and plan.isolation.takes(assignment):
+                plan.isolation.enter(assignment, control, tasks)
             plan.seeds.enter_child()
             self._threads.enter_child(tasks)
             breakpoints.install(self._terminal.enter_child() if self._terminal else None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime import failures
-from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, FlowcError, StoreError
+from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, USER_FAILED, FlowcError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
@@ -93,6 +93,16 @@ def record_failure(
     record = new_record(run, graph, attempt, "failed", began, exit_)
     record["error"] = error
     run.finish(record)
+
+
+def report_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
+) -> int:
+    """Record and report an attempt whose code could not even be imported; gives the exit code."""
+    say(error["traceback"])
+    record_failure(run, graph, attempt, began, error, {"code": USER_FAILED})
+    report(control, Result(outcome="failed", error=error))
+    return USER_FAILED
 
 
 def record_death(

@@ -102,6 +102,11 @@ def _redirect(out: int, err: int) -> None:
     os.dup2(err, 2)
     for descriptor in (null, out, err):
         os.close(descriptor)
+    open_streams()
+
+
+def open_streams() -> None:
+    """Make `sys.stdin`, `sys.stdout` and `sys.stderr` those of a task, on descriptors 0, 1 and 2."""
     # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes
     # out when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]

@@ -36,14 +36,18 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
         conda_environment_yml_parser,
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -55,9 +59,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
+    "Config",
+    "ConfigValue",
+    "DelayEvaluator",
     "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "MutableFlow",
     "MutableStep",
@@ -66,7 +75,10 @@ __all__ = [
     "UserStepDecorator",
     "card",
     "catch",
+    "conda",
+    "conda_base",
     "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "environment",
     "exit_hook",
@@ -76,6 +88,8 @@ __all__ = [
     "parallel_map",
     "profile",
     "project",
+    "pypi",
+    "pypi_base",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
@@ -93,15 +107,25 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda": "metaflow.environments",
+    "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "Config": "metaflow.user_configs.config_parameters",
+    "config_expr": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "IncludeFile": "metaflow.includefile",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pypi": "metaflow.environments",
+    "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "S3": "metaflow.plugins.datatools.s3",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",

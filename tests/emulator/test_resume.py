@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from project import Project
 
 if TYPE_CHECKING:

@@ -83,6 +83,8 @@ RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
                  help="Write the run's id to F first."),
     click.Option(["--runner-attribute-file"], type=click.Path(dir_okay=False), metavar="F", hidden=True),
+    click.Option(["--params-file", "params_files"], type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
+                 help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text", show_default=True,
                  help="Lines for people, or JSON lines on stdout."),
     click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
@@ -134,6 +136,7 @@ class Early(NamedTuple):
     file: str | None
     class_name: str | None
     top: Top
+    more: dict[str, Any]  # the store, and the values of the options that `scan` was given besides
 
 
 def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[click.Option] = ()) -> Early:
@@ -147,6 +150,10 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[
         for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS)
         for name in (*option.opts, *option.secondary_opts)
     }
+    if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
+        hidden = {f"--{name}" for name in _parameter_names(cls)}
+        known = {name: option for name, option in known.items() if name not in hidden}
+    wanted = {*_EARLY, "store_url", *(option.name for option in more)}
     early: list[str] = []
     file = None
     at = 0
@@ -161,16 +168,24 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[
                 length += not equals and name != "--help"
             elif not option.is_flag:
                 length += option.nargs - (1 if equals else 0)
-            if option is not None and option.name in _EARLY:
+            if option is not None and option.name in wanted:
                 early += words[at : at + length]
         elif file is None and not own:
             file = words[at]
         at += length
-    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in _EARLY])
-    with command.make_context("run", early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
+    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in wanted])
+    with command.make_context(ctx.info_name, early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
         values = dict(inner.params)
     class_name = values.pop("class_name")
-    return Early(file, class_name, split_top(values))
+    others = {name: values.pop(name) for name in ("store_url", *(str(option.name) for option in more))}
+    return Early(file, class_name, split_top(values), others)
+
+
+def _parameter_names(cls: type) -> list[str]:
+    from metaflow.parameters import Parameter
+
+    declared = (value for base in cls.__mro__ for value in vars(base).values())
+    return [str(value.name) for value in declared if isinstance(value, Parameter)]
 
 
 def beside(taken: Collection[str], *, own: bool) -> list[click.Option]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, user_name
+from flowc.cli.common import fail, open_store, user_name
 from flowc.cli.run import Kind, Resumption, RunCommand, start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from flowc.cli.common import Checked
     from flowc_runtime.store import RunStore, Store
@@ -27,16 +28,21 @@ def find(store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption
     step = options["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         fail(f"flow '{found.flow.name}' has no step '{step}'", f"steps: {', '.join(known)}")
-    flow, run_id = found.flow.name, options["origin_run_id"]
-    if run_id is not None:
-        run = store.run(flow, run_id.rpartition("/")[2])
-        if not run.exists():
-            fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
-    else:
-        run = _newest(store, flow)
+    run = _origin(store, found.flow.name, options)
     _check_ended(run, force=options["force"])
+    parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
-    return Resumption(run, step, run.record()["parameters"])
+    return Resumption(run, step, parameters)
+
+
+def _origin(store: Store, flow: str, options: Mapping[str, Any]) -> RunStore:
+    run_id = options["origin_run_id"]
+    if run_id is None:
+        return _newest(store, flow)
+    run = store.run(flow, run_id.rpartition("/")[2])
+    if not run.exists():
+        fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
+    return run
 
 
 def _newest(store: Store, flow: str) -> RunStore:
@@ -78,8 +84,40 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
+def configs(options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
+    """The configs of the run that is meant."""
+    from flowc.ir.schema import loads
+
+    with reading(options["store_url"]) as store:
+        run, _ = settled(store, _origin(store, flow, options), None)
+        return {config.name: config.value for config in loads(run.ir()).configs}
+
+
+@contextmanager
+def reading(url: str | None) -> Iterator[Store]:
+    """The store, for a program that is going to fork: what is remote is read by another process."""
+    from flowc_runtime.objects import LocalObjects
+    from flowc_runtime.store import Store
+
+    store = open_store(url)
+    if isinstance(store.objects, LocalObjects):
+        yield store
+        return
+    from flowc_emulator.agent import Agent
+
+    agent = Agent(store.objects.url)
+    try:
+        yield Store(agent)
+    finally:
+        agent.close()
+
+
 KIND = Kind(
-    "resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", OPTIONS, find
+    "resume",
+    "Run FLOW again, without what an earlier run has done; STEP and what follows it run.",
+    OPTIONS,
+    find,
+    configs,
 )
 
 

@@ -7,12 +7,16 @@ import os
 import secrets
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
+from flowc.cli.common import TOP, Checked, fail, load_flow, open_store, top, user_name
+from flowc.cli.configs import EARLIER
+from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
+from flowc.cli.parameters import given_texts, parameter_options, run_values
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store import RunStore, Store
+
+CONFIG_OPTIONS = ("config", "config-value")
+"""Of `flowc run` these are always the configs'; a flow's own file has those before the command."""
 
 
 class Resumption(NamedTuple):
@@ -33,13 +40,18 @@ class Resumption(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed."""
+    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
+
+    `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
+    do all of it in another place than this machine.
+    """
 
     name: str
     about: str
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
-    elsewhere: Callable[[Checked, Mapping[str, str], Mapping[str, Any]], int | None] | None = None
+    configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
 
 
 RUN = Kind("run", "Run FLOW on this machine.")
@@ -55,6 +67,14 @@ class RunCommand(click.Command):
         from flowc_emulator.seeds import Seeds
 
         return _command(None, Seeds(), self.kind, own=True).params
+
+
+class _Run(click.Command):
+    """`flowc run` takes configs among its options; a flow's own command line has them before the command."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        found = super().get_params(ctx)
+        return found if ctx.find_object(type) is None else [param for param in found if param.expose_value]
 
 
 @click.command(
@@ -86,7 +106,13 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     ctx.meta[TOP] = before
     seeds = Seeds()
     with seeds.watch():
-        add_top(ctx, early.top)
+        given = add_top(ctx, early.top)
+        if kind.configs is not None:
+            if given.config or given.config_value:
+                fail(
+                    "a resumed run has the configs of the run that it resumes", "give them to `run`, which begins anew"
+                )
+            ctx.meta[EARLIER] = partial(kind.configs, early.more)
         found = load_flow(ctx, early.file, early.class_name)
     ctx.meta[TOP] = before
     command = _command(found, seeds, kind, own=own)
@@ -98,46 +124,32 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
 def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
+    if not own:
+        taken = [name for name in taken if name not in CONFIG_OPTIONS]
     params: list[click.Parameter] = [*kind.params, *beside(taken, own=own)]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    known = {name for param in kind.params for name in param.opts}
-    for number, parameter in enumerate(found.flow.parameters if found else ()):
-        if f"--{parameter.name}" in known:
-            continue
-        text = parameter.help
-        if parameter.default is not None:
-            text += f" [default: {parameter.default}]"
-        params.append(
-            click.Option(
-                [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
-                metavar=parameter.type.upper(),
-                required=parameter.required and kind.find is None,
-                allow_from_autoenv=False,  # its name here is a number
-                help=text.strip(),
-            )
-        )
+    hiding = {*(() if own else CONFIG_OPTIONS), *(name[2:] for param in kind.params for name in param.opts)}
+    params += parameter_options(found, without=tuple(hiding)) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None
-        texts = {
-            parameter.name: options.pop(f"parameter_{number}", None)
-            for number, parameter in enumerate(found.flow.parameters)
-        }
-        given = {name: text for name, text in texts.items() if text is not None}
+        given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
             raise SystemExit(code)
+        options["environment"] = chosen(click.get_current_context())
         raise SystemExit(_run(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
     return click.Command(kind.name, params=params, callback=callback, help=about)
 
 
-def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any], kind: Kind) -> int:
+def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.errors import FlowcError
+    from flowc_runtime.files import store_files
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.reuse import Reuse
@@ -149,6 +161,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     except TagError as error:
         fail(str(error))
     store = open_store(options["store_url"])
+    ds_type = store.objects.url.partition("://")[0].replace("file", "local")
+    isolation = isolate(found, options["environment"], remote=not isinstance(store.objects, LocalObjects))
     agent = None
     if not isinstance(store.objects, LocalObjects):
         from flowc_emulator.agent import Agent
@@ -160,7 +174,9 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     graph, reuse = Graph(found.flow), None
     try:
         resumption = kind.find(asked, found, options) if kind.find else None
-        parameters = values(found, given, resumption.parameters if resumption else {})
+        before = resumption.parameters if resumption else {}
+        parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
+        parameters = store_files(asked.objects, found.flow.parameters, parameters)
         if resumption is not None:
             reuse = Reuse(resumption.origin, graph, parameters, resumption.step)
         records = _begin(asked, found, parameters, user, tags, namespace, resumption)
@@ -189,6 +205,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         run=run,
         records=records,
         agent=agent,
+        isolation=isolation,
         graph=graph,
         cls=found.cls,
         parameters=parameters,
@@ -210,33 +227,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
-
-
-def values(found: Checked, given: Mapping[str, str], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of the run: what was given, else those of the run `before`, else the defaults."""
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
-    from flowc_runtime.parameters import ParameterError, from_text, parse_value
-
-    try:
-        known = {**before, **given}
-        flow = resolve_defaults(found.flow, found.cls, given=known, user_name=user_name())
-    except DefaultError as error:
-        report(error.diagnostics, found.package.root)
-        raise SystemExit(FAULTY) from None
-    found_values: dict[str, Any] = {}
-    for parameter in flow.parameters:
-        if parameter.name in given:
-            try:
-                found_values[parameter.name] = parse_value(parameter.type, given[parameter.name])
-            except ParameterError as error:
-                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
-        elif parameter.name in before:
-            found_values[parameter.name] = before[parameter.name]
-        elif parameter.required:
-            raise click.MissingParameter(param_hint=f"'--{parameter.name}'", param_type="option")
-        else:
-            found_values[parameter.name] = from_text(parameter.default) if parameter.default is not None else None
-    return found_values
 
 
 def _begin(

@@ -64,6 +64,8 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
+ENVIRONMENTS: Final = ("pypi", "conda")  # frontend/environments.py reads these, and their forms for a flow's class
+
 
 _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
     Foreach: ("opens a foreach", "list to go over"),
@@ -107,6 +109,8 @@ def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterat
     seen: set[str] = set()
     for applied in (*reversed(method.applied), *(extra for extra in added if extra.name not in own)):
         name = applied.name
+        if name in ENVIRONMENTS:
+            continue
         if name not in STEP_DECORATORS:
             reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a flow's class, not a step",
                          reader.span(applied), f"put it above `class {method.owner.__name__}`")  # fmt: skip

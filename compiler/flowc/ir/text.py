@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Branch, End, Flow, Foreach, Gang, Goto, Node, Parameter, Switch, Transition, assert_never
+from flowc.ir.model import (
+    Branch,
+    Config,
+    End,
+    Flow,
+    Foreach,
+    Gang,
+    Goto,
+    Node,
+    Packages,
+    Parameter,
+    Switch,
+    Transition,
+    assert_never,
+)
 from flowc.ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
@@ -23,6 +37,8 @@ def _lines(flow: Flow) -> Iterator[str]:
     yield f"flow {flow.name} ({flow.code.file})"
     for parameter in flow.parameters:
         yield f"  parameter {_parameter(parameter)}"
+    for config in flow.configs:
+        yield f"  config {_config(config)}"
     if flow.schedule:
         zone = f" in {flow.schedule.timezone}" if flow.schedule.timezone else ""
         yield f"  schedule {', '.join(repr(cron) for cron in flow.schedule.crons)}{zone}"
@@ -51,7 +67,17 @@ def _trigger(trigger: Trigger) -> str:
 
 def _parameter(parameter: Parameter) -> str:
     default = " = <computed>" if parameter.computed else f" = {parameter.default}" if parameter.default else ""
-    return f"{parameter.name}: {parameter.type}{default}{' (required)' if parameter.required else ''}"
+    several = "[]" if parameter.multiple else f" split at {parameter.separator!r}" if parameter.separator else ""
+    among = f" of {', '.join(parameter.choices)}" if parameter.choices else ""
+    if parameter.minimum or parameter.maximum:
+        among = f" in {parameter.minimum or ''}..{parameter.maximum or ''}"
+    bytes_ = " of bytes" if parameter.type == "file" and parameter.encoding is None else ""
+    required = " (required)" if parameter.required else ""
+    return f"{parameter.name}: {parameter.type}{several}{among}{bytes_}{default}{required}"
+
+
+def _config(config: Config) -> str:
+    return config.name if config.value is None else f"{config.name} = {config.value}"
 
 
 def _transition(transition: Transition) -> str:
@@ -91,6 +117,8 @@ def _policies(node: Node) -> Iterator[str]:
         yield f"secret {', '.join(_changed(secret))}"
     for card in node.cards:
         yield f"card {', '.join(_changed(card))}".rstrip()
+    if node.packages:
+        yield f"packages {_packages(node.packages)}"
 
 
 def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
@@ -112,3 +140,12 @@ def _plain(value: object) -> str:
             return f"[{', '.join(_plain(item) for item in value)}]"
         case _:
             return repr(value)
+
+
+def _packages(packages: Packages) -> str:
+    if packages.disabled:
+        return "disabled"
+    python = [f"python {packages.python}"] if packages.python else []
+    named = [f"{kind} {name} {version}".rstrip() for kind in ("pypi", "conda")
+             for name, version in getattr(packages, kind)]  # fmt: skip
+    return ", ".join([*python, *named]) or "none"

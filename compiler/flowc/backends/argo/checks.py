@@ -110,7 +110,7 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
     total = [
         {
             "name": arguments.argument_name(p.name),
-            "value": arguments.encode(p.type, json.loads(p.default)),
+            "value": arguments.encode_parameter(p, json.loads(p.default)),
             "description": p.help,
         }
         for p in flow.parameters
@@ -157,6 +157,13 @@ def _check_transition(node: Node) -> Iterator[Diagnostic]:
 
 
 def _check_node(node: Node) -> Iterator[Diagnostic]:
+    if node.packages and not node.packages.disabled:
+        yield fault(
+            faults.PACKAGES,
+            f"step '{node.id}' has @pypi or @conda, but pods install nothing: what they have is in their image",
+            node.where,
+            "build an image with the packages, name it by --image, and compile with --environment=local",
+        )
     for name, value in node.environment:
         problem = _variable_problem(name, value)
         if problem:

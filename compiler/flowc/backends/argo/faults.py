@@ -28,6 +28,7 @@ BAD_RESOURCES = "argo-resources"
 POD_OPTION = "argo-pod-option"
 LOCAL_SECRET = "argo-local-secret"
 TRIGGER = "argo-trigger"
+PACKAGES = "argo-packages"
 NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
@@ -46,6 +47,7 @@ CODES = (
     POD_OPTION,
     LOCAL_SECRET,
     TRIGGER,
+    PACKAGES,
     NAME_CLASH,
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,
