@@ -603,3 +603,36 @@ def test_programs_are_told_what_is_reused(project: Project) -> None:
     events = [json.loads(line) for line in done.out.splitlines()]
     (event,) = [event for event in events if event["event"] == "reused"]
     assert (event["origin"], event["tasks"], event["again"]) == (f"Branches/{origin}", 2, {})
+
+
+CONFIGURED = """
+from metaflow import Config
+
+class Configured(FlowSpec):
+    settings = Config("settings", required=True)
+
+    @step
+    def start(self):
+        ran("start")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        ran("end")
+        self.got = self.settings.rate
+"""
+
+
+def test_configs_are_those_of_the_run_that_is_resumed(project: Project) -> None:
+    write(project, CONFIGURED)
+    assert flow(project, "--config-value", "settings", '{"rate": 3}', "run", BREAK="end").code == 1
+    assert resumed(project) == ["end"]
+    assert project.artifacts(project.latest(), "end")["got"] == 3
+    done = flow(project, "--config-value", "settings", '{"rate": 4}', "resume")
+    assert (done.code, done.err) == (
+        1,
+        "error: a resumed run has the configs of the run that it resumes\n"
+        "hint: give them to `run`, which begins anew\n",
+    )
+    assert project.flowc("resume", "--origin-run-id", project.latest().id, "flow.py", "end").code == 0
+    assert project.artifacts(project.latest(), "end")["got"] == 3
