@@ -636,3 +636,28 @@ def test_configs_are_those_of_the_run_that_is_resumed(project: Project) -> None:
     )
     assert project.flowc("resume", "--origin-run-id", project.latest().id, "flow.py", "end").code == 0
     assert project.artifacts(project.latest(), "end")["got"] == 3
+
+
+# -- flowc retry -------------------------------------------------------------------------------------------------------
+
+
+def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
+    origin = broken(project, BRANCH, "right")
+    flow(project, "run")
+    done = project.flowc("retry")
+    assert (done.code, ran(done)) == (0, ["end", "join", "right"])
+    assert project.latest().record()["origin"] == origin
+    done = project.flowc("retry")  # it has been resumed: nothing is left
+    assert done.code == 1
+    assert "has no run of any flow in " in done.err
+
+
+def test_retry_of_one_flow_takes_the_options_of_resume(project: Project) -> None:
+    broken(project, BRANCH, "right")
+    done = project.flowc("retry", "Branches", "--tag", "again", "start", BREAK="left")
+    assert done.code == 1
+    assert project.latest().user_tags() == {"again"}
+    done = project.flowc("retry", "flow.py", "--max-workers", "1")
+    assert (done.code, "start" in ran(done), "left" in ran(done)) == (0, False, True)
+    assert "Usage: flowc retry [OPTIONS]" in project.flowc("retry", "--help").out
+    assert project.flowc("retry", "Nothing").code == 1

@@ -25,7 +25,7 @@ __all__ = ["flow_main", "main"]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run a flow on this machine."),
     "resume": ("resume", "Run a flow again, without what an earlier run has done."),
-    "retry": ("retry", "Resume the newest run that failed."),
+    "retry": ("resume", "Resume the newest run that failed."),
     "check": ("check", "Check a flow and report every fault at once."),
     "ir": ("check", "Print the flow's intermediate representation."),
     "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
