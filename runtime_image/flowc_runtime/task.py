@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
@@ -32,6 +32,7 @@ from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
 from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.state import Said
-    from flowc_runtime.store import RunStore
 
 
 @final
@@ -53,6 +53,9 @@ class Assignment:
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
     more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes.
+
+    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
+    that it starts with instead of theirs.
     """
 
     run: RunStore
@@ -70,6 +73,13 @@ class Assignment:
     namespace: str | None = None
     max_splits: int | None = None
     origin: str | None = None
+    inputs: str | None = None
+    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def before(self) -> RunStore:
+        """The run whose tasks come before this one."""
+        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
@@ -127,6 +137,7 @@ class Attempt:
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(

@@ -30,29 +30,30 @@ OPTIONS: tuple[click.Parameter, ...] = (
 )
 
 
-def _find(newest: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
+def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
     """The run that is meant. What cannot be resumed ends the program."""
     step = options["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         fail(f"flow '{found.flow.name}' has no step '{step}'", f"steps: {', '.join(known)}")
-    run = _origin(newest, store, found.flow.name, options)
+    run = _origin(chosen, store, found.flow.name, options)
     _check_ended(run, force=options["force"])
     parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
     return Resumption(run, step, parameters)
 
 
-def _origin(newest: Newest, store: Store, flow: str, options: Mapping[str, Any]) -> RunStore:
+def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any]) -> RunStore:
     run_id = options["origin_run_id"]
     if run_id is None:
-        return newest(store, flow)
+        return chosen(store, flow)
     run = store.run(flow, run_id.rpartition("/")[2])
     if not run.exists():
         fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
     return run
 
 
-def _newest(store: Store, flow: str) -> RunStore:
+def newest(store: Store, flow: str) -> RunStore:
+    """The newest run of a flow that is one's own; without any, the program ends."""
     user = user_name()
     for run_id in reversed(store.runs(flow)):
         run = store.run(flow, run_id)
@@ -90,12 +91,12 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
-def _configs(newest: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
+def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
     """The configs of the run that is meant."""
     from flowc.ir.schema import loads
 
     with reading(options["store_url"]) as store:
-        run, _ = settled(store, _origin(newest, store, flow, options), None)
+        run, _ = settled(store, _origin(chosen, store, flow, options), None)
         return {config.name: config.value for config in loads(run.ir()).configs}
 
 
@@ -118,11 +119,11 @@ def reading(url: str | None) -> Iterator[Store]:
         agent.close()
 
 
-def _kind(name: str, about: str, newest: Newest) -> Kind:
-    return Kind(name, about, OPTIONS, partial(_find, newest), partial(_configs, newest))
+def _kind(name: str, about: str, chosen: Newest) -> Kind:
+    return Kind(name, about, OPTIONS, partial(_find, chosen), partial(_configs, chosen))
 
 
-KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", _newest)
+KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)
 
 
 class ResumeCommand(RunCommand):

@@ -8,7 +8,7 @@ import secrets
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -22,7 +22,7 @@ from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store import RunStore, Store
@@ -38,12 +38,16 @@ class Resumption(NamedTuple):
     step: str | None
     parameters: Mapping[str, Any]
 
+    def record(self) -> dict[str, Any]:
+        """What the new run's record says of it."""
+        return {"origin": self.origin.id} | ({"resumed_from": self.step} if self.step is not None else {})
+
 
 class Kind(NamedTuple):
     """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
 
     `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
-    do all of it in another place than this machine.
+    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Kind(NamedTuple):
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
     configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
+    without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
 
 
@@ -126,7 +132,8 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
     if not own:
         taken = [name for name in taken if name not in CONFIG_OPTIONS]
-    params: list[click.Parameter] = [*kind.params, *beside(taken, own=own)]
+    params: list[click.Parameter] = [*kind.params]
+    params += [option for option in beside(taken, own=own) if option.name not in kind.without]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     hiding = {*(() if own else CONFIG_OPTIONS), *(name[2:] for param in kind.params for name in param.opts)}
@@ -139,7 +146,7 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
             raise SystemExit(code)
         options["environment"] = chosen(click.get_current_context())
-        raise SystemExit(_run(found, seeds, given, options, kind))
+        raise SystemExit((kind.execute or _run)(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
     return click.Command(kind.name, params=params, callback=callback, help=about)
@@ -179,7 +186,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         parameters = store_files(asked.objects, found.flow.parameters, parameters)
         if resumption is not None:
             reuse = Reuse(resumption.origin, graph, parameters, resumption.step)
-        records = _begin(asked, found, parameters, user, tags, namespace, resumption)
+        more = resumption.record() if resumption else {}
+        records = begin_run(asked, found, parameters, user, tags, namespace, more)
     except BaseException as error:
         if agent is not None:
             agent.close()
@@ -229,16 +237,16 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
     return _conclude(result, run, found)
 
 
-def _begin(
+def begin_run(
     store: Store,
     found: Checked,
     parameters: dict[str, Any],
     user: str,
     tags: tuple[str, ...],
     namespace: str | None,
-    resumption: Resumption | None,
+    more: Mapping[str, Any],
 ) -> RunStore:
-    """Make the run's record under an id that nobody has."""
+    """Make the run's record, with `more` in it, under an id that nobody has."""
     from flowc.ir.schema import dumps
     from flowc_runtime import projects
     from flowc_runtime.process import this_process
@@ -262,10 +270,7 @@ def _begin(
             tags=list(tags),
             namespace=namespace,
         )
-        if resumption is not None:
-            record["origin"] = resumption.origin.id
-            if resumption.step is not None:
-                record["resumed_from"] = resumption.step
+        record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
             return run
