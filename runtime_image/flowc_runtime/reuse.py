@@ -7,6 +7,7 @@ copied: it gets a record that points at the same artifacts and says where it com
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch
@@ -21,6 +22,30 @@ if TYPE_CHECKING:
 
     from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the pods of a run are told: the run to resume, the step to begin with, the parameters given anew."""
+
+    origin: str
+    step: str | None
+    given: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The order in an environment variable, in which neither Argo nor the kubelet finds anything to replace."""
+        text = json.dumps({"origin": self.origin, "step": self.step, "given": self.given})
+        return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
+
+    @classmethod
+    def of(cls, text: str | None) -> Order | None:
+        """The order that a text stands for; None if there is none."""
+        if not text:
+            return None
+        told = json.loads(text)
+        return cls(told["origin"], told["step"], tuple(told["given"]))
 
 
 @final

@@ -15,7 +15,7 @@ from flowc.cli.read import status_of
 from flowc.cli.run import Kind, Resumption, RunCommand, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from flowc.cli.common import Checked
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
     click.Option(["--origin-run-id"], metavar="RUN", help="The run to resume [default: your newest of the flow]."),
+    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
+                 help="On this machine, or on a cluster."),
+    click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="With --target argo: write the manifests there instead of submitting them."),
     click.Option(["--force"], is_flag=True, help="Also a run of which nobody here can tell whether it has ended."),
-)
+)  # fmt: skip
 
 
 def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
@@ -120,7 +124,19 @@ def reading(url: str | None) -> Iterator[Store]:
 
 
 def _kind(name: str, about: str, chosen: Newest) -> Kind:
-    return Kind(name, about, OPTIONS, partial(_find, chosen), partial(_configs, chosen))
+    return Kind(
+        name, about, OPTIONS, partial(_find, chosen), partial(_configs, chosen), elsewhere=partial(_elsewhere, chosen)
+    )
+
+
+def _elsewhere(
+    chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+) -> int | None:
+    if options["target"] == "local" and not options["output"]:
+        return None
+    from flowc.cli.resume_argo import resume_on_argo
+
+    return resume_on_argo(partial(_find, chosen), found, given, options)
 
 
 KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)
