@@ -53,6 +53,10 @@ class Agent:
         self._socket.close()
         os.waitpid(self.pid, 0)
 
+    def leave(self) -> None:
+        """Ask nothing more; the agent ends when no forked child holds it any more, and is not waited for."""
+        self._socket.close()
+
     def get(self, key: str) -> bytes:
         answer: bytes = self._ask("get", key)
         return answer

@@ -281,6 +281,10 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         record["origin"] = order.origin
         if order.step is not None:
             record["resumed_from"] = order.step
+    if code := os.environ.get("FLOWC_CODE"):
+        from flowc_runtime.code import store_package
+
+        record["package"] = store_package(run.objects, code)
     with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
         run.create(record, file.read())
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
 
 BELOW = "below.url"
+SPIN_NAME = ".flowc_spin"
+"""The directory that `spin --persist` keeps tasks in, where it is run."""
 
 
 @final

@@ -20,7 +20,9 @@ from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import Buffer, blob_key, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc_runtime.objects import Objects
 
 SCHEMES = ("s3", "gs", "az")
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
@@ -32,6 +34,10 @@ _RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 _PATIENT_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
 _PATIENT_RETRY = {"max_retries": 16, "retry_timeout": timedelta(seconds=240), "backoff": _PATIENT_BACKOFF}
 _CLIENT = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=300)}
+
+
+# In a process that will fork tasks: how the users' own code in it, which may ask the client, gets at a bucket.
+asked_of: Callable[[str], Objects] | None = None
 
 
 class RemoteObjects:

@@ -44,6 +44,10 @@ class Store:
         names = (unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs"))
         return sorted(names, key=lambda run: (self._began(flow, run), run))
 
+    def has_runs(self, flow: str) -> bool:
+        """Whether the flow has run."""
+        return bool(self.objects.names(f"flows/{_quote(flow)}/runs"))
+
     def _began(self, flow: str, run: str) -> str:
         """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
         if said := _TIME.search(run):
@@ -187,6 +191,17 @@ class RunStore:
                 return record
         return None
 
+    def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
+        """The record of an attempt's beginning; None if it has not begun."""
+        try:
+            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
+        except NotFound:
+            return None
+
+    def has_begun(self, step: str, path: str, attempt: int) -> bool:
+        """Whether an attempt has begun, without reading its record."""
+        return self.objects.exists(self._task(step, f"{path}-{attempt}.begin.json"))
+
     def steps(self) -> list[str]:
         """The steps of which a task has begun."""
         return [unquote(name[:-1]) for name in self.objects.names(f"{self._prefix}/tasks")]
@@ -209,6 +224,12 @@ class RunStore:
         """The paths of the tasks of a step that were run in this run, not reused."""
         names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
         return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}
+
+    def paths(self, step: str) -> list[str]:
+        """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
+        return sorted(found, key=path_order)
 
     # -- logs
 

@@ -152,6 +152,7 @@ class Attempt:
                 namespace=job.namespace,
                 origin_run=job.origin,
                 tags=frozenset(job.tags),
+                store=job.run.objects.url,
                 parallel=parallel,
                 ir=job.graph.flow,
             )

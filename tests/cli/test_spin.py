@@ -186,3 +186,28 @@ def test_programs_are_told_where_the_task_is(project: Project) -> None:
         "step_name": "each",
         "task_id": "0.2",
     }
+
+
+def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
+    project.python("flow.py", "spin", "each", "--persist")
+    project.write(
+        "look.py",
+        """
+        from metaflow import Flow, default_metadata, inspect_spin
+
+        inspect_spin(".")
+        task = Flow("Spins").latest_run["each"].task
+        print(task.id, task["value"].data, task["scale"].data, task.stdout, end="")
+        default_metadata()
+        print(len(list(Flow("Spins"))), Flow("Spins").latest_run.successful)
+        try:
+            inspect_spin("elsewhere")
+        except ValueError as error:
+            print(error)
+        """,
+    )
+    done = project.python("look.py")
+    assert done.out == (
+        "0.2 20 10 item c 2 scale 10 rate 7\n1 True\n"
+        "nothing was kept in elsewhere: spin keeps its task with --persist\n"
+    ), done.err

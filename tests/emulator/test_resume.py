@@ -661,3 +661,21 @@ def test_retry_of_one_flow_takes_the_options_of_resume(project: Project) -> None
     assert (done.code, "start" in ran(done), "left" in ran(done)) == (0, False, True)
     assert "Usage: flowc retry [OPTIONS]" in project.flowc("retry", "--help").out
     assert project.flowc("retry", "Nothing").code == 1
+
+
+def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
+    origin = broken(project, FOREACH, "join")
+    resumed(project)
+    project.write(
+        "look.py",
+        """
+        from metaflow import Flow
+
+        run = Flow("Each").latest_run
+        task = run["each"]["0.1"]
+        print(run.successful, run.origin_pathspec, task.origin_pathspec, task.data.value, task.successful)
+        print(task.stdout, len(list(run["each"])), run["join"].task.origin_pathspec)
+        """,
+    )
+    done = project.python("look.py")
+    assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err

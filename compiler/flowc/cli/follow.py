@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import click
 
 from flowc.cli.common import fail, find_run
-from flowc.cli.read import attempts_of, prefix_of, status_of
+from flowc.cli.read import attempts_of, prefix_of
 from flowc_runtime.errors import NotFound
+from flowc_runtime.liveness import status_of
 from flowc_runtime.logs import chunks, whole
 
 if TYPE_CHECKING:

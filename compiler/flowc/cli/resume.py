@@ -11,8 +11,8 @@ import click
 
 from flowc.cli.common import fail, open_store, user_name
 from flowc.cli.options import scan
-from flowc.cli.read import status_of
 from flowc.cli.run import Kind, Resumption, RunCommand, start
+from flowc_runtime.liveness import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

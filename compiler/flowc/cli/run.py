@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 CONFIG_OPTIONS = ("config", "config-value")
@@ -111,6 +113,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    _keep_from_obstore()
     with seeds.watch():
         given = add_top(ctx, early.top)
         if kind.configs is not None:
@@ -125,6 +128,20 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     prefix = f"{PREFIX}_{kind.name.upper()}"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
+
+
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
 
 
 def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:

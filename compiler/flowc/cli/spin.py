@@ -22,6 +22,7 @@ from flowc.ir.scopes import Loop
 from flowc_runtime import settings
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import ROOT
+from flowc_runtime.layered import SPIN_NAME, put_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,15 +32,12 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
-HOME = ".flowc_spin"
-"""Where --persist keeps tasks, in the working directory: a store on top of the one that has the runs."""
-
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="STEP|RUN/STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
-    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {HOME}, for inspect_spin."),
+    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
 )  # fmt: skip
 
 
@@ -55,14 +53,13 @@ class Inputs(NamedTuple):
 
 def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
     from flowc_runtime.index import Graph
-    from flowc_runtime.layered import put_on
     from flowc_runtime.store import Store
 
     with reading(options["store_url"]) as store:
         inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
     if options["skip_decorators"]:
         found = _plain(found, inputs.step)
-    root = os.path.abspath(HOME) if options["persist"] else tempfile.mkdtemp(prefix="flowc-spin-")
+    root = os.path.abspath(SPIN_NAME) if options["persist"] else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
         put_on(root, inputs.url)
         return _perform(found, seeds, inputs, Store.open(root), given, options)
