@@ -45,8 +45,8 @@ class RunRecord(_Run, total=False):
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from` the
-    step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
+    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
+    the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
     """
 
     project: dict[str, Any]
