@@ -171,6 +171,7 @@ class Supervisor:
             return reuse.take(run, record) if record is not None else None
 
         self._scheduler.replay(reused)
+        reuse.flush(run)
         run.set_reused(self._scheduler.done)
         self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
 

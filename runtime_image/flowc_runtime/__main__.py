@@ -188,6 +188,7 @@ class _Pod:
                 print(f"flowc: {step} runs again: {why}", file=sys.stderr)
             return None
         result = reuse.take(self.run, record)
+        reuse.flush(self.run)
         print(f"flowc: reused from run {order.origin}", file=sys.stderr)
         return result
 

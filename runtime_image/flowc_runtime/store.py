@@ -16,7 +16,7 @@ from flowc_runtime.objects import Objects, open_objects
 from flowc_runtime.tags import check_tags, name_of, tag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
@@ -163,6 +163,27 @@ class RunStore:
     def reuse(self, record: AttemptRecord) -> None:
         """Write the record, with its `origin`, of a task that is not run; it has this one attempt and no beginning."""
         self.objects.create(self._task(record["step"], f"{record['path']}.json"), [_dump(record)])
+
+    def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
+        """The same for several: at once, where each is a request."""
+        many = getattr(self.objects, "create_many", None)
+        if many is None:
+            for record in records:
+                self.reuse(record)
+        else:
+            many([(self._task(record["step"], f"{record['path']}.json"), _dump(record)) for record in records])
+
+    def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
+        """The records of all tasks of a step that are done, as JSON by path; None where it is no faster than `task`."""
+        many = getattr(self.objects, "get_many", None)
+        if many is None:
+            return None
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        paths = [path for name in names if "-" not in (path := name.removesuffix(".json"))]
+        found: list[bytes] = []
+        for at in range(0, len(paths), at_once):
+            found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
+        return dict(zip(paths, found, strict=True))
 
     def set_reused(self, tasks: int) -> None:
         """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway import gateway
 from project import Project
 
 if TYPE_CHECKING:
@@ -679,3 +680,16 @@ def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
     )
     done = project.python("look.py")
     assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err
+
+
+def test_a_run_in_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    write(project, FOREACH)
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        place = {**s3.environment, "FLOWC_STORE": s3.bucket("resumes")}
+        assert flow(project, "run", "--n", "20", BREAK="join", **place).code == 1
+        done = flow(project, "resume", **place)
+        assert (done.code, ran(done)) == (0, ["end", "join"]), done.err
+        done = project.flowc("retry", **place)
+        assert "has no run of any flow in s3://resumes that failed and was not resumed" in done.err
+        done = flow(project, "spin", "more", **place)
+        assert (done.code, ran(done)) == (0, ["more19"]), done.err
