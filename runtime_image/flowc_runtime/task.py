@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
@@ -30,7 +30,9 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.state import Said
-    from flowc_runtime.store import RunStore
 
 
 @final
@@ -51,7 +52,10 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes.
+
+    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
+    that it starts with instead of theirs.
     """
 
     run: RunStore
@@ -68,6 +72,14 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    origin: str | None = None
+    inputs: str | None = None
+    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def before(self) -> RunStore:
+        """The run whose tasks come before this one."""
+        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
@@ -109,7 +121,8 @@ class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
     def __init__(self, job: Assignment) -> None:
-        self.job = job
+        self.reads = Reads(job.parameters)
+        self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
@@ -124,6 +137,7 @@ class Attempt:
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -136,6 +150,7 @@ class Attempt:
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
+                origin_run=job.origin,
                 tags=frozenset(job.tags),
                 store=job.run.objects.url,
                 parallel=parallel,
@@ -145,6 +160,7 @@ class Attempt:
 
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        self.reads.watch_forks()
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
@@ -266,6 +282,7 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
+        record["reads"] = {"parameters": sorted(self.reads.seen)}
         return record
 
     def _flush(self) -> None:

@@ -31,7 +31,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "FilePathClass": "write `IncludeFile`",
     "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
     "huggingface_hub": _EXTENSION + _FILES,
-    "inspect_spin": _CLIENT,
     "metaflow_ray": _EXTENSION + _GANG,
     "model": _EXTENSION + _FILES,
     "mpi": _EXTENSION + _GANG,
