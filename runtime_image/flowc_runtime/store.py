@@ -204,7 +204,11 @@ class RunStore:
         found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
         return sorted(found, key=_path_order)
 
-    # -- logs
+    # -- cards and logs
+
+    def cards_key(self, step: str, path: str, attempt: int) -> str:
+        """Where the cards of an attempt are: keys under this one."""
+        return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
 
     def log_key(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are appended."""

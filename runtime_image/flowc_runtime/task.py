@@ -109,12 +109,13 @@ class _Attempt:
         self.state = self._state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
+        self.cards: Any = None
+        if job.node.cards:
+            self.cards = self.flow._flowc_cards(job.run, job.graph.flow, (job.step, job.path, job.attempt))
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
-        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
-            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
         context.enter(
             context.TaskContext(
@@ -130,8 +131,13 @@ class _Attempt:
                 tags=frozenset(job.tags),
                 store=job.run.objects.url,
                 ir=job.graph.flow,
+                card=self.cards.current if self.cards else None,
             )
         )
+        if self.cards:
+            self.cards.start()  # forks, which has to come before the first use of the store
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         before = job.graph.predecessors[job.step]
         if job.node.joins is not None:
             self._enter_join(job.node.joins, before)
@@ -217,8 +223,7 @@ class _Attempt:
         record = self._new_record("ok", artifacts)
         if fanout is not None:
             record["fanout"] = fanout
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
@@ -248,8 +253,7 @@ class _Attempt:
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
         record["error"] = described
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="failed", error=described)
 
     def caught(self, error: ErrorRecord) -> Result:
@@ -270,8 +274,7 @@ class _Attempt:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
         record = self._new_record("caught", artifacts)
         record["error"] = error
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="caught", error=error)
 
     def _record(self, step: str, path: str) -> AttemptRecord:
@@ -289,6 +292,14 @@ class _Attempt:
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
         return record
+
+    def _finish(self, record: AttemptRecord) -> None:
+        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        self._flush()
+        self.job.run.finish(record)
+        if self.cards:
+            self.cards.finish()
+            self._flush()
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""
