@@ -16,7 +16,7 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo test test-slow lint bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thousands of tasks; prints what they measure.
+	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff check

@@ -35,6 +35,7 @@ VARIABLE = (
     (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
     (re.compile(r"\b\d+ workers\b"), "N workers"),
     (re.compile(r"\b\d+\.\d+ s\b"), "TIME"),
+    (re.compile(r"\bin \d+\.\d+s\b"), "in TIME"),
     (re.compile(r"\b[\d,]+ bytes\b"), "SIZE"),
     (re.compile(r"-code-[0-9a-f]{10}\b"), "-code-DIGEST"),
 )
@@ -81,7 +82,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
-    (programs / "flowc").chmod(0o755)
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(tmp_path),

@@ -51,6 +51,18 @@ def test_a_file_of_the_same_name_elsewhere_is_another_flow(tmp_path: Path) -> No
     assert load_module(tmp_path / "two", "same_flow.py").WHERE == "two"
 
 
+def test_an_edited_file_is_run_again(tmp_path: Path) -> None:
+    file = tmp_path / "edited_flow.py"
+    file.write_text("VALUE = 1\n")
+    first = load_module(tmp_path, "edited_flow.py")
+    file.write_text("VALUE = 2\n")  # of the same length, perhaps in the same moment
+    second = load_module(tmp_path, "edited_flow.py")
+    assert (first.VALUE, second.VALUE) == (1, 2)
+    assert sys.modules["edited_flow"] is second
+    file.unlink()
+    assert load_module(tmp_path, "edited_flow.py") is second
+
+
 def test_a_foreign_module_of_that_name_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = type(sys)("taken")
     monkeypatch.setitem(sys.modules, "taken", foreign)

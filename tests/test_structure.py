@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from flowc.ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Transition, targets
-from flowc.ir.structure import Vertex, analyse, region
+from flowc.ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Switch, Transition, targets
+from flowc.ir.regions import region
+from flowc.ir.scopes import places
+from flowc.ir.structure import Vertex, analyse
 from flowc.ir.verify import verify
+from flowc_runtime.attempts import new_record
+from flowc_runtime.index import Graph
+from flowc_runtime.parents import Parents
+from flowc_runtime.store import Store
 
 HERE = Span("flow.py", 1, 1)
 
@@ -94,6 +102,12 @@ def as_flow(vertices: list[Vertex], closes: dict[str, str]) -> Flow:
 NAMES = ["start", "a", "b", "c", "d", "e", "end"]
 
 
+SWITCHES: st.SearchStrategy[Transition] = st.builds(
+    lambda ts: Switch(condition="x", arms=tuple(enumerate(ts))),
+    st.lists(st.sampled_from(NAMES), min_size=2, max_size=3),
+)
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Vertex]:
     vertices = []
@@ -105,6 +119,8 @@ def graphs(draw: st.DrawFn) -> list[Vertex]:
             | st.builds(lambda t: Goto(target=t), target)
             | st.builds(lambda t: Foreach(over="x", body=t), target)
             | st.builds(lambda ts: Branch(targets=tuple(ts)), st.lists(target, min_size=2, max_size=3, unique=True))
+            | SWITCHES
+            | SWITCHES
         )
         vertices.append(vertex(name, following, takes_inputs=draw(st.booleans())))
     return vertices
@@ -118,8 +134,42 @@ def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
     assert len({(fault.code, fault.message) for fault in shape.faults}) == len(shape.faults)
     if shape.faults or any(v.next is None for v in vertices):
         return
-    found = list(region(as_flow(vertices, dict(shape.closes))).nodes())
-    assert sorted(found) == sorted(NAMES)
+    flow = as_flow(vertices, dict(shape.closes))
+    assert sorted(region(flow).nodes()) == sorted(NAMES)
+    assert sorted(places(flow)) == sorted(NAMES)
+
+
+@st.composite
+def switch_graphs(draw: st.DrawFn) -> list[Vertex]:
+    """Graphs of steps and switches alone, which often are flows, whatever cycles they have."""
+    steps = st.builds(lambda t: Goto(target=t), st.sampled_from(NAMES[1:]))
+    return [*(vertex(name, draw(steps | SWITCHES)) for name in NAMES[:-1]), vertex("end", End())]
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
+@given(switch_graphs(), st.integers(0, 2**32))
+def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None:
+    """Whatever is accepted is walked by chance to its end: each path is taken once, and each parent is found again."""
+    shape = analyse("start", vertices)
+    assume(not shape.faults)
+    flow = as_flow(vertices, {})
+    assert sorted(region(flow).nodes()) == sorted(NAMES)
+    graph, chance = Graph(flow), random.Random(seed)
+    step, path, parent = "start", "0", None
+    with TemporaryDirectory() as directory:
+        run = Store.open(directory).run("F", "1")
+        for _ in range(12):
+            assert not run.is_done(step, path)
+            found = Parents(run, graph, step, path).one()
+            assert (None if found is None else (found[0].id, found[1])) == parent
+            record = new_record(run, graph, (step, path, 1), "ok", 0.0, {})
+            following = targets(graph.nodes[step].next)
+            if not following:
+                assert path == "0"
+                return
+            target = record["choice"] = chance.choice(following)
+            run.finish(record)
+            parent, step, path = (step, path), target, graph.following(step, path, target)
 
 
 def outcomes(order: list[str], index: int) -> list[Vertex]:

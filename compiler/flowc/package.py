@@ -41,6 +41,15 @@ class PackageTooLargeError(Exception):
         self.hint = hint
 
 
+class UnreadableFileError(Exception):
+    """A file of the flow's directory cannot be read: `file` is relative to it, `why` is the system's word."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"cannot read {file}: {why}")
+        self.file = file
+        self.why = why
+
+
 def collect(flow_file: Path) -> Package:
     """The flow's file, every `*.py` under its directory, and the extensions of the API.
 
@@ -49,7 +58,8 @@ def collect(flow_file: Path) -> Package:
 
     Raises:
         PackageTooLargeError: more than 10 MB or 2,000 files.
-        OSError: the flow's file cannot be read.
+        UnreadableFileError: one of them cannot be read.
+        OSError: the flow's file is not there.
     """
     flow_file = flow_file.resolve()
     root = flow_file.parent
@@ -59,8 +69,15 @@ def collect(flow_file: Path) -> Package:
     found.update((name, len(content)) for name, content in extensions.items())
     if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
         raise _too_large(root, found)
-    mine = ((name, (root / name).read_bytes()) for name in found if name not in extensions)
+    mine = ((name, _read(root, name)) for name in found if name not in extensions)
     return pack(root, [*mine, *extensions.items()])
+
+
+def _read(root: Path, name: str) -> bytes:
+    try:
+        return (root / name).read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(name, error.strerror or str(error)) from error
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:

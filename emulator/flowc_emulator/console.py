@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +37,8 @@ class Console(Protocol):
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None: ...
     def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
     def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None: ...
+    def hold(self, job: Job) -> None: ...
+    def release(self) -> None: ...
     def note(self, text: str) -> None: ...
     def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None: ...
 
@@ -56,9 +59,25 @@ class _Sink:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file: IO[bytes] | None = file
+        self._held: IO[bytes] | None = None
+
+    def hold(self) -> None:
+        """Keep what is written from now on, on disk if it becomes much."""
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # as long as it is held
+
+    def release(self) -> None:
+        """Write what was kept."""
+        if (held := self._held) is not None:
+            self._held = None
+            held.seek(0)
+            while data := held.read(1 << 20):
+                self.write(data)
+            held.close()
 
     def write(self, data: bytes) -> None:
-        if self._file is not None:
+        if self._held is not None:
+            self._held.write(data)
+        elif self._file is not None:
             try:
                 self._file.write(data)
                 self._file.flush()
@@ -89,6 +108,10 @@ class _Lines:
             self._rest[job, stream] = rest
         return whole
 
+    def cut(self, job: Job, stream: Stream) -> bytes:
+        """What there is of a line that has not ended."""
+        return self._rest.pop((job, stream), b"")
+
     def end(self, job: Job) -> list[tuple[Stream, bytes]]:
         streams: tuple[Stream, Stream] = ("stdout", "stderr")
         return [(stream, rest) for stream in streams if (rest := self._rest.pop((job, stream), None)) is not None]
@@ -103,6 +126,8 @@ class TextConsole:
         self._lines = _Lines()
         self._progress = _ProgressLine(self._err, color=color) if terminal else None
         self.live = terminal
+        self._held = False
+        self._debugged: Job | None = None
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
@@ -133,8 +158,25 @@ class TextConsole:
         self._say(f"{signal_name(number)}: {how} {running} running tasks" + ("" if again else "; once more kills them"))
 
     def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
-        if self._progress is not None:
+        if self._progress is not None and not self._held:
             self._progress.draw(scheduler, running)
+
+    def hold(self, job: Job) -> None:
+        """The terminal is a debugger's from here on, until `release`."""
+        streams: tuple[Stream, Stream] = ("stdout", "stderr")
+        self._show([(stream, rest) for stream in streams if (rest := self._lines.cut(job, stream))], job)
+        if job != self._debugged:  # else it would stand between the steps of one session
+            self._say(f"{self._paint('debugger', 33)} {job.task}")
+            self._debugged = job
+        self._clear()
+        self._out.hold()
+        self._err.hold()
+        self._held = True
+
+    def release(self) -> None:
+        self._held = False
+        self._out.release()
+        self._err.release()
 
     def note(self, text: str) -> None:
         self._say(f"note: {text}")
@@ -259,6 +301,12 @@ class JsonConsole:
         self._event("interrupted", signal=signal_name(number), running=running)
 
     def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        return
+
+    def hold(self, job: Job) -> None:
+        return  # programs read it, not a person at the prompt
+
+    def release(self) -> None:
         return
 
     def note(self, text: str) -> None:

@@ -9,9 +9,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import Branch, End, Foreach, Goto
+from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
-from flowc_runtime.index import ROOT, item_path, outer_path
+from flowc_runtime.index import ROOT, outer_path
 
 if TYPE_CHECKING:
     from flowc_runtime.index import Graph
@@ -36,12 +36,14 @@ class Job:
 
 @dataclass(slots=True)
 class _Items:
-    """The items of a foreach that are not started yet."""
+    """The items of a foreach, or members of a gang, that are not started yet."""
 
+    split: str
     step: str
     path: str
     next: int
     count: int
+    together: bool
 
 
 class Scheduler:
@@ -64,11 +66,32 @@ class Scheduler:
         if isinstance(head, Job):
             self._ready.popleft()
             return head
-        job = self._first_attempt(head.step, item_path(head.path, head.next))
+        job = self._first_attempt(head.step, self._graph.following(head.split, head.path, head.step, head.next))
         head.next += 1
         if head.next == head.count:
             self._ready.popleft()
         return job
+
+    def startable(self, free: int, places: int) -> int:
+        """How many of the jobs that `take` gives next start now, with `free` of all `places` free.
+
+        A gang starts as a whole, when it has its places or all there are. One of its tasks that is tried again waits
+        for no place: the others run, and may wait for it.
+        """
+        if not self._ready:
+            return 0
+        head = self._ready[0]
+        if isinstance(head, _Items) and head.together:
+            return head.count if free >= min(head.count, places) else 0
+        urgent = isinstance(head, Job) and head.attempt > 1 and self.gang(head) is not None
+        return 1 if free > 0 or urgent else 0
+
+    def gang(self, job: Job) -> tuple[str, str] | None:
+        """What a job has in common with the others of its gang, None if it is in none."""
+        before = self._graph.predecessors[job.step]
+        if before and isinstance(before[0].next, Gang):
+            return job.step, outer_path(job.path, len(self._graph.scopes(before[0].id)))
+        return None
 
     def ready(self, most: int) -> int:
         """How many jobs `take` could give now, counted up to `most`."""
@@ -79,20 +102,22 @@ class Scheduler:
                 return most
         return count
 
-    def succeeded(self, job: Job, count: int = 0) -> None:
-        """The task is done; `count` is the number of items if it opens a foreach."""
+    def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
+        """The task is done; `count` is the number of items if it opens a foreach, `choice` where a switch leads."""
         self.done += 1
         transition = self._graph.nodes[job.step].next
         match transition:
             case End():
                 self.finished = True
             case Goto(target=target):
-                self._arrive(target, job.path)
+                self._arrive(job, target)
+            case Switch():
+                self._arrive(job, choice)
             case Branch(targets=branches):
                 for target in branches:
-                    self._arrive(target, job.path)
-            case Foreach(body=body):
-                self._fan_out(job, body, count)
+                    self._arrive(job, target)
+            case Foreach(body=body) | Gang(body=body):
+                self._fan_out(job, body, count, together=isinstance(transition, Gang))
             case _:
                 assert_never(transition)
 
@@ -115,29 +140,31 @@ class Scheduler:
         # In front of the fan-outs: an item is brought to its end before the next is begun.
         self._ready.appendleft(self._first_attempt(step, path))
 
-    def _arrive(self, target: str, path: str) -> None:
-        """A task has ended that leads to `target`; a join starts when the last of those has."""
+    def _arrive(self, job: Job, target: str) -> None:
+        """A task has ended that leads to `target`; a join starts when all arms or items of its split have ended."""
         node = self._graph.nodes[target]
+        at = self._graph.following(job.step, job.path, target)
         if node.joins is None:
-            self._start(target, path)
+            self._start(target, at)
             return
-        split = self._graph.nodes[node.joins]
-        at = outer_path(path) if isinstance(split.next, Foreach) else path
-        missing = self._missing.get((target, at), len(self._graph.predecessors[target])) - 1
+        arms = targets(self._graph.nodes[node.joins].next)  # of a foreach, _fan_out knows how many it waits for
+        missing = self._missing.get((target, at), len(arms)) - 1
         if missing:
             self._missing[target, at] = missing
         else:
             self._missing.pop((target, at), None)
             self._start(target, at)
 
-    def _fan_out(self, job: Job, body: str, count: int) -> None:
+    def _fan_out(self, job: Job, body: str, count: int, *, together: bool) -> None:
         join = self._graph.join_of[job.step]
         if not count:
             self._start(join, job.path)
             return
         self._missing[join, job.path] = count
         self.known += count
-        self._ready.append(_Items(body, job.path, 0, count))
+        items = _Items(job.step, body, job.path, 0, count, together)
+        # A gang goes first: what stands before it would be begun again and again, and it would never have its place.
+        (self._ready.appendleft if together else self._ready.append)(items)
 
     def _first_attempt(self, step: str, path: str) -> Job:
         return self._attempt(step, path, 1)

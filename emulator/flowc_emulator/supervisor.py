@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,19 +16,21 @@ from flowc_emulator.guardian import Guardian
 from flowc_emulator.orphans import end_adopted
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
+from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
-from flowc_runtime import failures, logs
+from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.attempts import read_report, record_death
-from flowc_runtime.errors import NO_RETRY
+from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
 from flowc_runtime.task import Assignment, perform_and_report
-from flowc_runtime.watch import Ended, Output, Signalled, Watcher, kill_group
+from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
+    from flowc_emulator.environments import Isolation
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.store import RunStore
@@ -43,7 +46,8 @@ class Plan:
     """All that a run is made of.
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
-    it: through `agent`, where the store is remote.
+    it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
+    `isolation` has the steps with interpreters of their own.
     """
 
     run: RunStore
@@ -57,6 +61,8 @@ class Plan:
     agent: Agent | None = None
     tags: tuple[str, ...] = ()
     namespace: str | None = None
+    max_splits: int | None = None
+    isolation: Isolation | None = None
 
 
 @final
@@ -89,6 +95,7 @@ class _Running:
     child: Child
     began: float
     timed_out: bool = False
+    ended_by: str | None = None  # the task of its gang that failed
 
 
 class Supervisor:
@@ -102,9 +109,12 @@ class Supervisor:
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
         self._signal: int | None = None
+        self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._prctl = load_prctl()
         self._threads = Threads()
+        self._terminal = Terminal.find()
+        self._lender: Lender | None = None
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
@@ -114,15 +124,21 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
-            self._guardian = Guardian(self._plan.run, self._descriptors())
+            self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
             try:
                 self._loop()
+            except FlowcError as error:
+                self._broken = str(error)
+                raise
             finally:
-                for running in self._running.values():  # only after a bug of ours: nothing is left behind all the same
+                for running in self._running.values():  # only if it broke off: nothing is left behind all the same
                     kill_group(running.child.pid, signal.SIGKILL)
                 end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
-                self._record_end()
+                with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
+                    self._record_end()
                 self._guardian.dismiss()
+                if self._terminal is not None:
+                    self._terminal.close()
                 gc.unfreeze()
         return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
 
@@ -138,16 +154,24 @@ class Supervisor:
                         self._output(self._running[child.pid], stream, data)
                     case Ended():
                         self._ended(event)
+                    case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
+                        continue  # Ctrl-C at a debugger's prompt is the debugger's
                     case Signalled(number):
                         self._interrupt(number)
+                    case Called():
+                        self._serve()
             self._kill_overdue()
 
     def _fill(self) -> None:
-        while len(self._running) < self._plan.max_workers and not self._failures and self._signal is None:
-            job = self._scheduler.take()
-            if job is None:
+        places = self._plan.max_workers
+        while not self._failures and self._signal is None:
+            count = self._scheduler.startable(places - len(self._running), places)
+            if not count:
                 return
-            self._launch(job)
+            for _ in range(count):
+                job = self._scheduler.take()
+                assert job is not None
+                self._launch(job)
 
     def _wait(self) -> float | None:
         """Seconds until something must be done without an event."""
@@ -175,17 +199,25 @@ class Supervisor:
             only_catch=job.only_catch,
             tags=plan.tags,
             namespace=plan.namespace,
+            max_splits=plan.max_splits,
         )
 
         def body(control: int) -> int:
             self._guardian.enter_child()
             os.environ["FLOWC_RUN"] = plan.run.id
+            if plan.isolation and plan.isolation.takes(assignment):
+                plan.isolation.enter(assignment, control, tasks)
             plan.seeds.enter_child()
             self._threads.enter_child(tasks)
+            breakpoints.install(self._terminal.enter_child() if self._terminal else None)
             return perform_and_report(assignment, control)
 
-        child = spawn(body, prctl=self._prctl, close=self._descriptors())
-        self._watcher.add(child)
+        try:
+            child = spawn(body, prctl=self._prctl, close=self._descriptors())
+            self._watcher.add(child)
+        except OSError as error:
+            why = f"{error.strerror}; --max-workers says how many run at once"
+            raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
@@ -207,10 +239,12 @@ class Supervisor:
     def _ended(self, event: Ended) -> None:
         running = self._running.pop(event.child.pid)
         self._guardian.reaped(event.child.pid)
+        if self._lender is not None:
+            self._lender.ended(event.child.pid)
         job = running.job
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
-            self._scheduler.succeeded(job, result.count)
+            self._scheduler.succeeded(job, result.count, result.choice)
             self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
             return
         error = result.error if result else None
@@ -218,17 +252,29 @@ class Supervisor:
         if error is None:
             error = self._record_death(running, event)
         follow = None
-        if self._signal is None:
+        if self._signal is None and running.ended_by is None:
             follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
         self._console.task_failed(job, error, follow)
         if follow is None and self._signal is None:
             self._failures.append(Failure(job, error))
+            self._end_gang(job)
+
+    def _end_gang(self, job: Job) -> None:
+        """A member of a gang has failed for good: the others, which may wait for it, are ended and told why."""
+        gang = self._scheduler.gang(job)
+        for pid, running in self._running.items() if gang is not None else ():
+            if self._scheduler.gang(running.job) == gang and running.ended_by is None:
+                running.ended_by = job.task
+                kill_group(pid, signal.SIGTERM)
+                self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _record_death(self, running: _Running, event: Ended) -> ErrorRecord:
         """The process left no report: say what the kernel says, or why we killed it."""
         why = None
         if self._signal is not None:
             why = f"interrupted by {failures.signal_name(self._signal)}"
+        elif running.ended_by:
+            why = f"ended, because {running.ended_by} of the same gang failed"
         elif running.timed_out:
             why = "the process was killed: it went on after its timeout"
         job, plan = running.job, self._plan
@@ -236,6 +282,40 @@ class Supervisor:
         error = record_death(plan.records, plan.graph, attempt, running.began, event, why)
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
+
+    # -- a terminal for debuggers
+
+    def _lend_terminal(self) -> list[int]:
+        """Listen to tasks that ask for the terminal; its descriptors."""
+        if self._terminal is None:
+            return []
+        import pdb  # noqa: F401  # so that tasks find it patched however they come to it
+
+        self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
+        self._watcher.listen(self._terminal.requests)
+        return self._terminal.descriptors()
+
+    def _serve(self) -> None:
+        assert self._lender is not None
+        if self._lender.serve():
+            self._console.note("the debugger was quit: the run ends")
+            self._interrupt(signal.SIGINT)
+
+    def _hold(self, pid: int) -> bool:
+        """What the task has printed comes before its prompt; False if there is no such task any more."""
+        running = self._running.get(pid)
+        if running is None:
+            return False
+        for event in self._watcher.drain(pid):
+            if isinstance(event, Output):
+                self._output(running, event.stream, event.data)
+        self._console.hold(running.job)
+        return True
+
+    def _release(self, pid: int, seconds: float) -> None:
+        self._console.release()
+        self._deadlines = [(when + seconds * (of == pid), of, number) for when, of, number in self._deadlines]
+        heapq.heapify(self._deadlines)
 
     # -- ending
 
@@ -245,8 +325,10 @@ class Supervisor:
     def _kill_overdue(self) -> None:
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
-            if running := self._running.get(pid):
-                running.timed_out = self._signal is None
+            if self._lender is not None and pid in self._lender.paused and self._signal is None:
+                self._deadline(self._timeout_grace, pid, number)  # somebody is looking at it
+            elif running := self._running.get(pid):
+                running.timed_out = self._signal is None and running.ended_by is None
                 kill_group(pid, number)
 
     def _interrupt(self, number: int) -> None:
@@ -262,6 +344,8 @@ class Supervisor:
         status: Any = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
         if self._signal is not None:
             status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._signal)}"}
+        elif self._broken is not None:
+            status["message"] = self._broken
         elif self._failures:
             first = self._failures[0]
             status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-_CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Threads:
@@ -18,7 +18,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._controller: Any = None
-        if "numpy" in sys.modules and not any(name in os.environ for name in _CHOSEN):
+        if "numpy" in sys.modules and not any(name in os.environ for name in CHOSEN):
             try:
                 from threadpoolctl import ThreadpoolController
             except ModuleNotFoundError:

@@ -19,12 +19,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Foreach
+from flowc.ir import Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import failures, logs, projects
-from flowc_runtime.attempts import Result, begin_record, read_report, record_death, record_failure, report, say
+from flowc_runtime import breakpoints, failures, logs, projects
+from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
-from flowc_runtime.index import Graph, check_path
+from flowc_runtime.index import Graph
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _finish(run, graph, options.status)
             _call_exit_hooks(run, graph, successful=options.status == "Succeeded")
             return code
-        return _Pod(run, graph, graph.node(options.step), check_path(options.path), options.retry).main()
+        return _Pod(
+            run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
+        ).main()
     except (StoreError, OSError) as error:  # OSError: a store in a volume that is full, or not there
         print(f"flowc: {error}", file=sys.stderr)
         return INFRASTRUCTURE
@@ -158,8 +160,10 @@ class _Pod:
                 message = result.error["message"]
                 self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
-        if isinstance(self.node.next, Foreach):
+        if isinstance(self.node.next, Foreach | Gang):
             _write_output("count", str(result.count))
+        if isinstance(self.node.next, Switch):
+            _write_output("choice", result.choice)
         return OK
 
     def _retries(self) -> int:
@@ -198,12 +202,7 @@ class _Pod:
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
         if failure is not None:
-            say(failure["traceback"])
-            record_failure(
-                self.run, self.graph, (self.node.id, self.path, attempt), began, failure, {"code": USER_FAILED}
-            )
-            report(control, Result(outcome="failed", error=failure))
-            return USER_FAILED
+            return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
         record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,
@@ -220,13 +219,14 @@ class _Pod:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
         )
+        breakpoints.install(None)
         return perform_and_report(assignment, control)
 
 
 def _write_output(name: str, value: str) -> None:
     directory = os.environ.get("FLOWC_OUT", DEFAULT_OUT)
     os.makedirs(directory, exist_ok=True)
-    with open(f"{directory}/{name}", "w", encoding="ascii") as file:
+    with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
         file.write(value)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime import failures
-from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, FlowcError, StoreError
+from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, USER_FAILED, FlowcError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the orchestrator is told: how it ended, the items of a foreach, and why it failed."""
+    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed."""
 
     outcome: Outcome
     count: int = 0
+    choice: str = ""
     error: ErrorRecord | None = None
 
 
@@ -42,7 +43,7 @@ def report(control: int, result: Result) -> None:
     """Tell the parent, through the control pipe, how the attempt went."""
     error = dict(result.error or {})
     error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
-    message = {"outcome": result.outcome, "count": result.count, "error": error or None}
+    message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
     data = memoryview(json.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
@@ -54,7 +55,7 @@ def read_report(report: bytes) -> Result | None:
         message = json.loads(report)
     except ValueError:
         return None
-    return Result(outcome=message["outcome"], count=message["count"], error=message["error"])
+    return Result(**message)
 
 
 def begin_record(began: float) -> BeginRecord:
@@ -94,6 +95,16 @@ def record_failure(
     run.finish(record)
 
 
+def report_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
+) -> int:
+    """Record and report an attempt whose code could not even be imported; gives the exit code."""
+    say(error["traceback"])
+    record_failure(run, graph, attempt, began, error, {"code": USER_FAILED})
+    report(control, Result(outcome="failed", error=error))
+    return USER_FAILED
+
+
 def record_death(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
 ) -> ErrorRecord:
@@ -115,5 +126,5 @@ def say(text: str) -> None:
     """Write to the task's stderr, if it still has one."""
     try:
         sys.stderr.write(text)
-    except (ValueError, OSError):  # the step closed it; the record has the text
+    except (AttributeError, ValueError, OSError):  # the step closed it or took it away; the record has the text
         return

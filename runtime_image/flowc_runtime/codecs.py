@@ -224,7 +224,21 @@ def _is_clean(view: memoryview) -> bool:
 
 # -- how a value is described ------------------------------------------------------------------------------------------
 
-_SHORT = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    """Without the whole text of a huge value first."""
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        ends = x if len(x) <= 2 * self.maxother else x[: self.maxother] + x[-self.maxother :]
+        return self.repr_instance(ends, level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 10_000:  # Python refuses to write out more than 4,300 digits
+            return f"<int of {x.bit_length():,} bits>"
+        return super().repr_int(x, level)
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
 _IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir import Flow
+
+LOCALHOST = "127.0.0.1"
+
+
+class Parallel(NamedTuple):
+    """A task's place in its gang, as `current.parallel`: `node_index` counts from 0, node 0 is the control task."""
+
+    main_ip: str
+    num_nodes: int
+    node_index: int
+    control_task_id: str | None
 
 
 @final
@@ -33,6 +44,7 @@ class TaskContext:
     project: Mapping[str, Any] = field(default_factory=dict)
     card: Any = None
     store: str | None = None
+    parallel: Parallel | None = None
     ir: Flow | None = None
 
 

@@ -1,21 +1,31 @@
 """Index paths: which tasks a node has and which tasks they follow, from the IR and the paths alone.
 
-The path of a task is `0` at the root and `.i` more inside each foreach: `0.3.1` is item 1 of item 3. It is the task's
-id.
+The path of a task is `0` at the root, `.i` more inside each foreach and gang, `~n` more inside each loop: `0.3.1` is
+item 1 of item 3, `0.3~1` is iteration 1 of a loop in item 3. It is the task's id.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Foreach, targets
+from flowc.ir import targets
+from flowc.ir.scopes import Items, Loop, places
 from flowc_runtime.errors import ProtocolError
 
 if TYPE_CHECKING:
     from flowc.ir import Flow, Node
+    from flowc.ir.scopes import Scope
 
 ROOT = "0"
+_PATH = re.compile(r"0(?:[.~][0-9]+)*", re.ASCII)
+_PART = re.compile(r"[.~][0-9]+", re.ASCII)
+
+
+def parts(path: str) -> list[str]:
+    """The components of a path behind the root: `.3` and `~1` of `0.3~1`."""
+    return _PART.findall(path)
 
 
 def item_path(path: str, index: int) -> str:
@@ -23,30 +33,31 @@ def item_path(path: str, index: int) -> str:
     return f"{path}.{index}"
 
 
-def outer_path(path: str) -> str:
-    """The path of the foreach that this one is an item of. Raises ProtocolError at the root."""
-    outer, dot, _ = path.rpartition(".")
-    if not dot:
-        raise ProtocolError(f"the index path {path!r} is not inside a foreach")
-    return outer
+def iteration_path(path: str, number: int) -> str:
+    """The path of one iteration of a loop that begins at `path`."""
+    return f"{path}~{number}"
 
 
 def item_index(path: str) -> int | None:
     """The item's number in the innermost foreach, None outside of any."""
-    _, dot, last = path.rpartition(".")
-    return int(last) if dot else None
+    items = [part for part in parts(path) if part[0] == "."]
+    return int(items[-1][1:]) if items else None
+
+
+def path_order(path: str) -> tuple[int, ...]:
+    """A key that sorts paths as their tasks follow each other."""
+    return tuple(int(part[1:]) for part in parts(path))
 
 
 def check_path(path: str) -> str:
     """The path, if it is one. Raises ProtocolError."""
-    parts = path.split(".")
-    if parts[0] != ROOT or not all(part.isascii() and part.isdecimal() for part in parts):
-        raise ProtocolError(f"not an index path: {path!r}; such as '0' or '0.3.1'")
+    if not _PATH.fullmatch(path):
+        raise ProtocolError(f"not an index path: {path!r}; such as '0', '0.3.1' or '0~2'")
     return path
 
 
 class Graph:
-    """What a flow's tasks ask of its graph, worked out once: nodes, what leads to them, which foreach they are in."""
+    """What a flow's tasks ask of its graph, worked out once: nodes, what leads to them, what they are inside of."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -55,10 +66,7 @@ class Graph:
         for node in flow.nodes:
             for target in targets(node.next):
                 self.predecessors[target].append(node)
-        for node in flow.nodes:
-            if node.joins is not None and len(self.predecessors[node.id]) > 1:
-                arms = targets(self.nodes[node.joins].next)  # a join sees its inputs in the order of its split
-                self.predecessors[node.id].sort(key=lambda last: arms.index(self._arm(last, arms)))
+        self.places = places(flow)
         self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
 
     def own_decorators(self) -> list[tuple[str, Any]]:
@@ -72,29 +80,61 @@ class Graph:
         except KeyError:
             raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
 
+    def scopes(self, node: str) -> tuple[Scope, ...]:
+        """The foreach, gangs and loops around a node: one for each component of its tasks' paths."""
+        return self.places[node].scopes
+
     def foreach_of(self, node: Node) -> Node | None:
-        """The foreach split whose items the node's tasks are about, None outside of any."""
-        here = self._opening(node)
-        while before := self.predecessors[here.id]:
-            if isinstance(before[0].next, Foreach):
-                return before[0]
-            here = self._opening(before[0])
-        return None
+        """The split whose items the node's tasks are about, None outside of any foreach and gang."""
+        splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, Items)]
+        return self.nodes[splits[-1]] if splits else None
 
-    def _opening(self, node: Node) -> Node:
-        """The node itself, or the split that opened what it joins: a region is stepped over at once."""
-        while node.joins is not None:
-            node = self.nodes[node.joins]
-        return node
+    def ends(self, join: Node) -> list[list[Node]]:
+        """The nodes that may lead to a join, by the arm of the split that they end, in the order of the split.
 
-    def _arm(self, last: Node, arms: tuple[str, ...]) -> str:
-        """Which of the branches the node `last` ends."""
-        here = self._opening(last)
-        while here.id not in arms:
-            here = self._opening(self.predecessors[here.id][0])
-        return here.id
+        More than one ends an arm where a switch chooses between them.
+        """
+        assert join.joins is not None
+        arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}
+        for node in self.predecessors[join.id]:
+            _, arm = self.places[node.id].arms[-1]
+            arms[arm].append(node)
+        return list(arms.values())
+
+    def inside(self, node: str, path: str) -> str:
+        """The path. Raises ProtocolError if tasks of the node have none of that form."""
+        scopes = self.scopes(node)
+        marks = "".join(part[0] for part in parts(check_path(path)))
+        if marks != "".join("~" if isinstance(scope, Loop) else "." for scope in scopes):
+            form = ROOT + "".join("~n" if isinstance(scope, Loop) else ".i" for scope in scopes)
+            raise ProtocolError(f"step '{node}' has no task {path!r}: its tasks have paths of the form {form}")
+        return path
+
+    def shared(self, one: str, other: str) -> int:
+        """How many scopes two nodes have in common."""
+        count = 0
+        for mine, its in zip(self.scopes(one), self.scopes(other), strict=False):
+            if mine != its:
+                break
+            count += 1
+        return count
+
+    def repeats(self, node: str, target: str) -> bool:
+        """Whether the edge between them is the one that begins the next iteration of a loop."""
+        around = self.scopes(target)
+        return bool(around) and around[-1] == Loop(target) and Loop(target) in self.scopes(node)
+
+    def following(self, node: str, path: str, target: str, item: int = 0) -> str:
+        """The path of the task of `target` that a task of `node` leads to; `item` counts where that is a foreach."""
+        around, known = self.scopes(target), parts(path)
+        if self.repeats(node, target):
+            last = len(around) - 1
+            return ROOT + "".join(known[:last]) + f"~{int(known[last][1:]) + 1}"
+        shared = self.shared(node, target)
+        entered = (f".{item}" if isinstance(scope, Items) else "~0" for scope in around[shared:])
+        return ROOT + "".join([*known[:shared], *entered])
 
 
-def parent_path(parent: Node, path: str) -> str:
-    """The path of the one parent of a task that is no join: the split's, for an item of a foreach."""
-    return outer_path(path) if isinstance(parent.next, Foreach) else path
+def outer_path(path: str, depth: int) -> str:
+    """The first `depth` components of a path."""
+    return ROOT + "".join(parts(path)[:depth])

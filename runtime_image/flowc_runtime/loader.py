@@ -27,10 +27,20 @@ executing: str | None = None
 class _SourceOnly(SourceFileLoader):
     """Never reads or writes a .pyc, whose check by time and size misses a quick edit of the same length."""
 
+    source = b""  # what was run
+
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
+        self.source = self.get_data(path)
+        code: CodeType = self.source_to_code(self.source, path)
         return code
+
+    def is_current(self) -> bool:
+        """Whether the file still holds what was run; one that is gone has not changed."""
+        try:
+            return bytes(self.get_data(self.path)) == self.source
+        except OSError:
+            return True
 
 
 def module_name(file: str | Path) -> str:
@@ -42,7 +52,7 @@ def module_name(file: str | Path) -> str:
 
 
 def load_module(root: Path, file: str) -> ModuleType:
-    """Run `root/file` once as a module; asked again for the same file, return the same module.
+    """Run `root/file` once as a module; asked again for the same file, return the same module, unless it was edited.
 
     `root` is put first on `sys.path`, as `python flow.py` does. Whatever the file raises comes through, and the module
     is then not registered.
@@ -52,7 +62,9 @@ def load_module(root: Path, file: str) -> ModuleType:
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == path:
-        return loaded
+        loader = getattr(loaded, "__loader__", None)
+        if not isinstance(loader, _SourceOnly) or loader.is_current():
+            return loaded
     put_first_on_path(os.path.abspath(root))
     spec = spec_from_file_location(name, path, loader=_SourceOnly(name, path))
     assert spec is not None and spec.loader is not None

@@ -53,16 +53,21 @@ def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
 
 def lines(log: bytes, stream: Stream | None = None) -> Iterator[Chunk]:
     """The log as whole lines (with their line ends), each with the time and stream of its first byte."""
-    rest: dict[Stream, Chunk] = {}
+    begun: dict[Stream, tuple[float, list[bytes]]] = {}  # pieces: a long line is put together once
     for chunk in chunks(log):
         if stream is not None and chunk.stream != stream:
             continue
-        begun = rest.pop(chunk.stream, None)
-        when, data = (begun.when, begun.data + chunk.data) if begun else (chunk.when, chunk.data)
-        *whole, last = data.split(b"\n")
+        first, *others = chunk.data.split(b"\n")
+        when, pieces = begun.pop(chunk.stream, (chunk.when, []))
+        pieces.append(first)
+        if not others:
+            begun[chunk.stream] = when, pieces
+            continue
+        *whole, last = others
+        yield Chunk(when, chunk.stream, b"".join(pieces) + b"\n")
         for line in whole:
-            yield Chunk(when, chunk.stream, line + b"\n")
-            when = chunk.when
+            yield Chunk(chunk.when, chunk.stream, line + b"\n")
         if last:
-            rest[chunk.stream] = Chunk(when, chunk.stream, last)
-    yield from rest.values()
+            begun[chunk.stream] = chunk.when, [last]
+    for which, (when, pieces) in begun.items():
+        yield Chunk(when, which, b"".join(pieces))

@@ -10,12 +10,13 @@ import hashlib
 import mmap
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from flowc_runtime.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
 OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
@@ -89,15 +90,19 @@ class LocalObjects:
                 return file.read()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise NotFound(f"no {key} in {self.url}") from None
+        except OSError as error:
+            raise StoreError(f"cannot read {key} in {self.url}: {error.strerror}") from error
 
     def put(self, key: str, data: bytes) -> None:
-        temporary = self._write([data])
-        os.replace(temporary, self._parent(key))
+        with self._writing():
+            temporary = self._write([data])
+            os.replace(temporary, self._parent(key))
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
             return False
-        return self._link(self._write(parts), key)
+        with self._writing():
+            return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
@@ -108,12 +113,21 @@ class LocalObjects:
         digests: list[str] = []
         hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
         hashing.start()
-        try:
-            temporary = self._write(parts)
-        finally:
-            hashing.join()
-        self._link(temporary, blob_key(digests[0]))
+        with self._writing():
+            try:
+                temporary = self._write(parts)
+            finally:
+                hashing.join()
+            self._link(temporary, blob_key(digests[0]))
         return digests[0]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk or a directory that is not ours is told in a line."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"cannot write to the store {self.url}: {error.strerror}") from error
 
     def _link(self, temporary: str, key: str) -> bool:
         try:
@@ -140,11 +154,17 @@ class LocalObjects:
         return os.path.exists(self._path(key))
 
     def append(self, key: str, data: bytes) -> None:
-        descriptor = os.open(self._parent(key), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            _write_all(descriptor, [data])
-        finally:
-            os.close(descriptor)
+        with self._writing():
+            descriptor = os.open(self._parent(key), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                before = os.fstat(descriptor).st_size
+                try:
+                    _write_all(descriptor, [data])
+                except OSError:
+                    os.ftruncate(descriptor, before)  # a key has one writer: nothing else stands after it
+                    raise
+            finally:
+                os.close(descriptor)
 
     def appended(self, key: str, start: int = 0) -> bytes:
         if not start:

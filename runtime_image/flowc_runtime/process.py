@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -72,6 +73,9 @@ def spawn(
     if pid == 0:
         code = 70  # EX_SOFTWARE: only if what follows could not even start
         try:
+            # Before a signal can be meant for the child alone: the parent's handler would tell the parent of it.
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             if prctl is not None:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -98,11 +102,17 @@ def _redirect(out: int, err: int) -> None:
     os.dup2(err, 2)
     for descriptor in (null, out, err):
         os.close(descriptor)
+    open_streams()
+
+
+def open_streams() -> None:
+    """Make `sys.stdin`, `sys.stdout` and `sys.stderr` those of a task, on descriptors 0, 1 and 2."""
     # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes
     # out when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+    faulthandler.enable(2)  # a crash in native code says in the task's log which line called it
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:
@@ -110,8 +120,7 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
@@ -124,8 +133,9 @@ def _leave(code: int) -> NoReturn:
             sys.excepthook(type(error), error, error.__traceback__)
         # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
         threading._shutdown()  # type: ignore[attr-defined]
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except (OSError, ValueError):
         code = code or 1  # a stream that cannot be flushed has lost output
     finally:

@@ -108,16 +108,30 @@ class Exit(TypedDict, total=False):
     peak_rss: int
 
 
-class Fanout(TypedDict):
-    """What a foreach fans out over: the artifact's name, the number of items and the items themselves."""
+class _Count(TypedDict):
+    count: int
+
+
+class Fanout(_Count, total=False):
+    """What a foreach fans out over: the artifact's name, the number of items and the items themselves.
+
+    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only what it needs. A gang
+    has its `count` only. `unbounded`: what it goes over says so of itself.
+    """
 
     over: str
-    count: int
+    unbounded: bool
     items: ArtifactRef
+    chunk: int
+    chunks: list[ArtifactRef]
 
 
 class ParentsRecord(TypedDict):
-    """The tasks before this one at one node: `path`, or with a `count` the items `path.0` to `path.count-1`."""
+    """The tasks before this one at one node: `path`, or with a `count` those of the items `path.0` to `path.count-1`.
+
+    Where a switch or a loop ends an item, this names each node that may have; which one has, and in which iteration,
+    their records say.
+    """
 
     step: str
     path: str
@@ -142,10 +156,14 @@ class _Attempt(TypedDict):
 
 
 class AttemptRecord(_Attempt, total=False):
-    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it."""
+    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
+
+    `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
+    """
 
     error: ErrorRecord
     fanout: Fanout
+    choice: str
     superseded: bool
 
 

@@ -22,7 +22,10 @@ PREFIX = "METAFLOW_"
 # Setting: (the values that work, what to say of others).
 CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "DEFAULT_DATASTORE": (("local", "s3", "gs", "azure"), "use local, s3, gs or azure"),
-    "DEFAULT_ENVIRONMENT": (("local",), "steps run in the environment that the flow is started in"),
+    "DEFAULT_ENVIRONMENT": (
+        ("local", "pypi", "conda"),
+        "use local, pypi or conda; the environment of a uv project is entered by `uv run flowc run …`",
+    ),
     "DEFAULT_EVENT_LOGGER": (("nullSidecarLogger",), "flowc has no event loggers: read its records and logs instead"),
     "DEFAULT_METADATA": (("local",), "flowc needs no metadata service: runs are recorded in the store"),
     "DEFAULT_MONITOR": (("nullSidecarMonitor",), "flowc has no monitors: read its records and logs instead"),

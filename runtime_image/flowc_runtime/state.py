@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from flowc_runtime import codecs
 from flowc_runtime.errors import ArtifactError, FlowcError
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc_runtime.codecs import ArtifactRef, Origin
+    from flowc_runtime.fanouts import Frame
     from flowc_runtime.objects import Objects
-    from flowc_runtime.records import Fanout
 
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -30,6 +30,16 @@ def bind(cls: type[T], state: TaskState, parameters: Mapping[str, Any]) -> T:
     return flow
 
 
+class Said(NamedTuple):
+    """What a step called self.next with. `choice` is the step that a switch chose, `gang` the size of one."""
+
+    steps: tuple[str, ...]
+    foreach: str | None = None
+    condition: str | None = None
+    choice: str = ""
+    gang: int | None = None
+
+
 class TaskState:
     """What a flow object knows of the store. `inherited` are the artifacts it starts with, not yet read."""
 
@@ -38,19 +48,18 @@ class TaskState:
         objects: Objects,
         inherited: Mapping[str, ArtifactRef],
         *,
-        index: int | None = None,
-        find_fanout: Callable[[], Fanout | None] = lambda: None,
+        step: str = "",
+        frames: Sequence[Frame] = (),
         read_only: bool = False,
     ) -> None:
         self.objects = objects
         self.inherited = dict(inherited)
         self.inputs: Inputs[Any] | None = None
-        self.index = index
+        self.step = step
+        self.frames = tuple(frames)  # the foreach and gangs around the task, outermost first
         self.read_only = read_only
-        self.transition: tuple[tuple[str, ...], str | None] | None = None  # what self.next was called with
+        self.transition: Said | None = None
         self.implied: Mapping[str, Any] | None = None  # a decorator ran in place of the code: what it says of self.next
-        self._find_fanout = find_fanout  # called when the step asks for its input, not before
-        self._input: list[Any] = []
         self._origins: dict[str, Origin] = {}
 
     def load(self, flow: object, name: str) -> bool:
@@ -71,15 +80,14 @@ class TaskState:
         self._origins.pop(name, None)
         self.inherited.pop(name, None)
 
+    @property
+    def index(self) -> int | None:
+        """The number of the item in the innermost foreach, None outside of any."""
+        return self.frames[-1].index if self.frames else None
+
     def input(self) -> Any:
         """The item of the innermost foreach that this task is about, None outside of any."""
-        if self.index is None:
-            return None
-        if not self._input:  # a list of one, since the item itself may be None
-            fanout = self._find_fanout()
-            assert fanout is not None
-            self._input.append(codecs.load_value(self.objects, fanout["items"])[self.index])
-        return self._input[0]
+        return self.frames[-1].item if self.frames else None
 
     def store(self, flow: object) -> dict[str, ArtifactRef]:
         """Store what the step assigned or changed and name everything that the next task inherits.
@@ -111,7 +119,7 @@ class Inputs(Generic[T]):
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str]) -> None:
         self._made: list[T | None] = [None] * length
         self._make = make
-        self._steps = steps  # the branches' last steps, none after a foreach
+        self._steps = steps  # the last steps of the branches that ran, none after a foreach
 
     def __len__(self) -> int:
         return len(self._made)

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from flowc_runtime import settings
 from flowc_runtime.errors import NotFound, StoreError, TagError
+from flowc_runtime.index import path_order
 from flowc_runtime.objects import Objects, open_objects
 from flowc_runtime.tags import check_tags, name_of, tag_of
 
@@ -163,6 +164,10 @@ class RunStore:
         """The record of a task that is done. Raises NotFound."""
         return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
 
+    def is_done(self, step: str, path: str) -> bool:
+        """Whether a task is done, without reading its record."""
+        return self.objects.exists(self._task(step, f"{path}.json"))
+
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
@@ -196,7 +201,7 @@ class RunStore:
             path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
             if dash:
                 found.setdefault(path, set()).add(int(attempt))
-        return {path: sorted(found[path]) for path in sorted(found, key=_path_order)}
+        return {path: sorted(found[path]) for path in sorted(found, key=path_order)}
 
     def paths(self, step: str) -> list[str]:
         """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
@@ -236,10 +241,6 @@ def _tag_at(objects: Objects, key: str, name: str) -> str | None:
         return tag_of(name, lambda: objects.get(key))
     except NotFound:
         return None
-
-
-def _path_order(path: str) -> tuple[int, ...]:
-    return tuple(map(int, path.split(".")))
 
 
 def _dump(record: object) -> bytes:

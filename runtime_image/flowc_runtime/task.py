@@ -12,11 +12,12 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from flowc.ir import Branch, End, Foreach, Goto, targets
+from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
@@ -25,20 +26,21 @@ from flowc_runtime.errors import (
     USER_FAILED,
     ArtifactError,
     FlowcError,
-    NotFound,
     ProtocolError,
 )
-from flowc_runtime.index import Graph, item_index, item_path, outer_path, parent_path
-from flowc_runtime.records import AttemptRecord
-from flowc_runtime.state import Inputs, TaskState, bind
+from flowc_runtime.family import Family, parallel_of
+from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.state import bind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
-    from flowc.ir import Node
+    from flowc.ir import Node, Transition
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
-    from flowc_runtime.records import ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.index import Graph
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.state import Said
     from flowc_runtime.store import RunStore
 
 
@@ -48,7 +50,8 @@ class Assignment:
     """One attempt to make.
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
-    attempt's number was already claimed in the store; `tags` are the user's when the run began.
+    attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
+    more than `max_splits` tasks fails.
     """
 
     run: RunStore
@@ -64,6 +67,7 @@ class Assignment:
     claimed: bool = False
     tags: tuple[str, ...] = ()
     namespace: str | None = None
+    max_splits: int | None = None
 
     @property
     def node(self) -> Node:
@@ -76,7 +80,7 @@ def perform(job: Assignment) -> Result:
 
     A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
     """
-    attempt = _Attempt(job)
+    attempt = Attempt(job)
     attempt.enter()
     try:
         if job.only_catch:
@@ -101,12 +105,15 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-class _Attempt:
+class Attempt:
+    """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
+
     def __init__(self, job: Assignment) -> None:
         self.job = job
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
-        self.state = self._state(job.node, job.path, {})
+        self.family = Family(job)
+        self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
         self.cards: Any = None
@@ -117,6 +124,12 @@ class _Attempt:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
         os.environ.update(job.node.environment)
+        if self.cards:
+            self.cards.start(job.namespace)  # forks, which has to come before the first use of the store
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
+        self.parents, self.arguments = self.family.enter(self.state)
+        parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
                 flow=job.graph.flow.name,
@@ -130,88 +143,48 @@ class _Attempt:
                 namespace=job.namespace,
                 tags=frozenset(job.tags),
                 store=job.run.objects.url,
+                parallel=parallel,
                 ir=job.graph.flow,
                 card=self.cards.current if self.cards else None,
             )
-        )
-        if self.cards:
-            self.cards.start()  # forks, which has to come before the first use of the store
-        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
-            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
-        before = job.graph.predecessors[job.step]
-        if job.node.joins is not None:
-            self._enter_join(job.node.joins, before)
-        elif before:
-            parent, path = before[0], parent_path(before[0], job.path)
-            self.parents = [{"step": parent.id, "path": path, "count": None}]
-            self.state.inherited = dict(self._record(parent.id, path)["artifacts"])
-
-    def _enter_join(self, split: str, before: Sequence[Node]) -> None:
-        job = self.job
-        fanout = self._record(split, job.path).get("fanout")
-        if fanout is None:
-            tasks = [(last, job.path) for last in before]
-            self.parents = [{"step": last.id, "path": path, "count": None} for last, path in tasks]
-        else:
-            tasks = [(before[0], item_path(job.path, index)) for index in range(fanout["count"])]
-            self.parents = [{"step": before[0].id, "path": job.path, "count": fanout["count"]}]
-
-        def make(number: int) -> Any:
-            last, path = tasks[number]
-            state = self._state(last, path, self._record(last.id, path)["artifacts"], read_only=True)
-            return bind(job.cls, state, job.parameters)
-
-        steps = [last.id for last in before] if fanout is None else []
-        self.state.inputs = Inputs(len(tasks), make, steps)
-        self.arguments = (self.state.inputs,)
-
-    def _state(
-        self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
-    ) -> TaskState:
-        """The state of a task of `node`: its item is found through the record of the foreach that it is in."""
-
-        def find_fanout() -> Fanout | None:
-            split = self.job.graph.foreach_of(node)
-            return self._record(split.id, outer_path(path)).get("fanout") if split else None
-
-        return TaskState(
-            self.job.run.objects,
-            inherited,
-            index=item_index(path),
-            find_fanout=find_fanout,
-            read_only=read_only,
         )
 
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
-        with _timeout(node, self.flow._flowc_timeout_error):
-            self.flow._flowc_call(node.run.name, self.arguments)
+        process = os.getpid()
+        try:
+            with _timeout(node, self.flow._flowc_timeout_error):
+                self.flow._flowc_call(node.run.name, self.arguments)
+        finally:
+            if os.getpid() != process:
+                _end_copy()
         self._check_transition()
 
     def _check_transition(self) -> None:
         """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
-        said, expected = self.state.transition, self.job.node.next
-        if isinstance(expected, End):
+        said, node = self.state.transition, self.job.node
+        if isinstance(node.next, End):
             return
-        over = expected.over if isinstance(expected, Foreach) else None
         if said is None and self.state.implied is not None:
-            self._check_implied(self.state.implied)
+            self._imply(self.state.implied)
             return
         if said is None:
-            raise ProtocolError(f"step '{self.job.node.id}' returned before its self.next(…)")
-        if said != (targets(expected), over):
-            raise ProtocolError(f"step '{self.job.node.id}' called self.next with other targets than its source shows")
+            raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
+        if not _agree(said, node.next):
+            raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
 
-    def _check_implied(self, given: Mapping[str, Any]) -> None:
-        """What a decorator gives self.next must be something that the step gives it as well."""
-        known = {"foreach"} if isinstance(self.job.node.next, Foreach) else set()
+    def _imply(self, given: Mapping[str, Any]) -> None:
+        """A decorator ran in place of the code: the step goes where the IR says, with what the decorator gives."""
+        node = self.job.node
+        known = {"foreach"} if isinstance(node.next, Foreach) else set()
         if unknown := sorted(set(given) - known):
             raise ProtocolError(
-                f"a decorator of step '{self.job.node.id}' gives self.next {', '.join(unknown)}=, which the step does "
-                "not give it"
+                f"a decorator of step '{node.id}' gives self.next {', '.join(unknown)}=, which the step does not "
+                "give it"
             )
+        self.flow._flowc_imply(node.next, given)
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -221,29 +194,42 @@ class _Attempt:
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
         record = self._new_record("ok", artifacts)
+        choice = ""
         if fanout is not None:
             record["fanout"] = fanout
+        if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
+            choice = record["choice"] = self.state.transition.choice
         self._finish(record)
-        return Result(outcome="ok", count=fanout["count"] if fanout else 0)
+        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
+        said = self.state.transition
         match self.job.node.next:
             case Foreach(over=over):
-                over = (self.state.implied or {}).get("foreach", over)
-                items = getattr(self.flow, over)  # AttributeError: the user's fault, told as such
-                if isinstance(items, list | tuple):
-                    return {"over": over, "count": len(items), "items": artifacts[over]}
-                try:
-                    listed = list(items)
-                except TypeError:
-                    raise TypeError(
-                        f"foreach needs a list, but self.{over} is of type {codecs.type_name(type(items))}"
-                    ) from None
-                return {"over": over, "count": len(listed), "items": codecs.store_value(self.state.objects, listed)}
-            case End() | Goto() | Branch():
+                over = said.foreach if said is not None and said.foreach is not None else over
+                items = items_of(getattr(self.flow, over))
+                self._check_splits(len(items), f"the foreach over self.{over}")
+                whole = artifacts.get(over) or codecs.store_value(self.state.objects, items)  # a parameter has no ref
+                fanout = store_items(self.state.objects, over, items, whole)
+                if getattr(getattr(self.flow, over), "flowc_unbounded", False):
+                    fanout["unbounded"] = True
+                return fanout
+            case Gang():
+                assert said is not None
+                assert said.gang is not None
+                self._check_splits(said.gang, "num_parallel")
+                return {"count": said.gang}
+            case End() | Goto() | Branch() | Switch():
                 return None
             case _:
                 assert_never(self.job.node.next)
+
+    def _check_splits(self, count: int, what: str) -> None:
+        most = self.job.max_splits
+        if most is not None and count > most:
+            raise ValueError(
+                f"{what} in step '{self.job.node.id}' makes {count} tasks, but --max-num-splits allows {most}"
+            )
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
@@ -277,14 +263,6 @@ class _Attempt:
         self._finish(record)
         return Result(outcome="caught", error=error)
 
-    def _record(self, step: str, path: str) -> AttemptRecord:
-        try:
-            return self.job.run.task(step, path)
-        except NotFound:
-            raise ProtocolError(
-                f"{self.job.node.id}/{self.job.path} needs {step}/{path}, but that task is not done"
-            ) from None
-
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
         exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak_rss()}
@@ -306,8 +284,30 @@ class _Attempt:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (ValueError, OSError):  # the step closed it, which is its right
+            except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
                 continue
+
+
+def _end_copy() -> NoReturn:
+    """A process that the step forked has come back from the step: the task is its parent's to end."""
+    try:
+        if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
+            say("".join(traceback.format_exception(error)))
+        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(1)
+
+
+def _agree(said: Said, expected: Transition) -> bool:
+    """Whether what a step called self.next with is what the IR says."""
+    return (
+        said.steps == targets(expected)
+        and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
+        and said.condition == (expected.condition if isinstance(expected, Switch) else None)
+        and (said.gang is None) == (not isinstance(expected, Gang))
+    )
 
 
 def peak_rss() -> int:

@@ -52,7 +52,13 @@ class Signalled:
     number: int
 
 
-Event: TypeAlias = "Output | Ended | Signalled"
+@final
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A descriptor that was `listen`ed to has something to read; what children wrote before comes before it."""
+
+
+Event: TypeAlias = "Output | Ended | Signalled | Called"
 
 
 @dataclass(slots=True)
@@ -71,6 +77,7 @@ class Watcher:
         self._signals = [*signals, *([] if use_pidfd else [signal.SIGCHLD])]
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Watched] = {}
+        self._listened: int | None = None
         self._undo = ExitStack()
         self._wake_read, self._wake_write = -1, -1
 
@@ -110,13 +117,30 @@ class Watcher:
         if watched.pidfd is not None:
             self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
 
+    def listen(self, descriptor: int) -> None:
+        """Give `Called` when there is something to read there, which the caller does."""
+        self._listened = descriptor
+        self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def drain(self, pid: int) -> list[Event]:
+        """What a child's output holds now, without waiting."""
+        events: list[Event] = []
+        if watched := self._children.get(pid):
+            for descriptor in list(watched.open):
+                while self._read(watched, descriptor, events):
+                    continue
+        return events
+
     def poll(self, timeout: float | None = None) -> list[Event]:
         """Wait for something to happen, at most `timeout` seconds; the events in the order they were seen."""
         events: list[Event] = []
         dead: list[_Watched] = []
+        called = False
         for key, _ in self._selector.select(timeout):
             watched: _Watched | None = key.data
-            if watched is None:
+            if key.fd == self._listened:
+                called = True
+            elif watched is None:
                 for number in os.read(self._wake_read, READ):
                     if number == signal.SIGCHLD and not self._use_pidfd:
                         dead += [each for each in self._children.values() if each not in dead]
@@ -126,6 +150,8 @@ class Watcher:
                 dead.append(watched)
             else:
                 self._read(watched, key.fd, events)
+        if called:
+            events.append(Called())
         for watched in dead:
             self._reap(watched, events)
         return events

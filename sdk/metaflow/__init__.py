@@ -17,6 +17,7 @@ from metaflow.decorators import (
     environment,
     exit_hook,
     kubernetes,
+    parallel,
     project,
     resources,
     retry,
@@ -26,6 +27,7 @@ from metaflow.decorators import (
     timeout,
     trigger,
     trigger_on_finish,
+    unbounded_test_foreach_internal,
 )
 from metaflow.flowspec import FlowSpec
 from metaflow.metaflow_version import API_VERSION
@@ -48,8 +50,10 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from metaflow.environments import conda, conda_base, pypi, pypi_base
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
+    from metaflow.plugins.datatools.s3 import S3
     from metaflow.plugins.parsers import yaml_parser
     from metaflow.plugins.pypi.parsers import (
         conda_environment_yml_parser,
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
     "DataArtifact",
     "Flow",
@@ -84,6 +89,8 @@ __all__ = [
     "UserStepDecorator",
     "card",
     "catch",
+    "conda",
+    "conda_base",
     "conda_environment_yml_parser",
     "current",
     "default_metadata",
@@ -95,10 +102,13 @@ __all__ = [
     "kubernetes",
     "metadata",
     "namespace",
+    "parallel",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
     "project",
+    "pypi",
+    "pypi_base",
     "pyproject_toml_parser",
     "requirements_txt_parser",
     "resources",
@@ -109,12 +119,15 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "unbounded_test_foreach_internal",
     "user_step_decorator",
     "yaml_parser",
 ]
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "conda": "metaflow.environments",
+    "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
@@ -131,10 +144,13 @@ _LAZY: Mapping[str, str] = {
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
+    "pypi": "metaflow.environments",
+    "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
     "Step": "metaflow.client",
+    "S3": "metaflow.plugins.datatools.s3",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
     "Task": "metaflow.client",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",

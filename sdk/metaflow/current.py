@@ -9,7 +9,7 @@ from flowc_runtime import context
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.context import TaskContext
+    from flowc_runtime.context import Parallel, TaskContext
     from metaflow.client import Run, Task
 
 __all__ = ["Current", "current"]
@@ -86,6 +86,14 @@ class Current:
     def parameter_names(self) -> list[str]:
         """The names of the flow's parameters."""
         return list(self._task("parameter_names").parameter_names)
+
+    @property
+    def parallel(self) -> Parallel:
+        """The task's place among those of its `num_parallel`; AttributeError in a flow that has none."""
+        parallel = self._task("parallel").parallel
+        if parallel is None:
+            raise AttributeError("current.parallel has a value only in flows with @parallel")
+        return parallel
 
     @property
     def graph(self) -> dict[str, Any]:

@@ -100,10 +100,31 @@ def _record(target: Any, applied: Applied) -> Any:
 @overload
 def step(function: _Function, /) -> _Function: ...
 @overload
-def step() -> Callable[[_Function], _Function]: ...
+def step(*, start: bool = False, end: bool = False) -> Callable[[_Function], _Function]: ...
 def step(*args: Any, **kwargs: Any) -> Any:
-    """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet."""
+    """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
+
+    A flow begins with the step `start` and ends with `end`, or with those that say `start=True` and `end=True`.
+    """
     return _decorate("step", args, kwargs)
+
+
+@overload
+def parallel(function: _Function, /) -> _Function: ...
+@overload
+def parallel() -> Callable[[_Function], _Function]: ...
+def parallel(*args: Any, **kwargs: Any) -> Any:
+    """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`."""
+    return _decorate("parallel", args, kwargs)
+
+
+@overload
+def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
+@overload
+def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
+def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
+    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs as every other does."""
+    return _decorate("unbounded_test_foreach_internal", args, kwargs)
 
 
 @overload

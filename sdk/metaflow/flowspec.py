@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime.state import OURS, STATE, Inputs, TaskState
+from flowc_runtime.state import OURS, STATE, Inputs, Said, TaskState
 from metaflow.decorators import USER_ATTRIBUTE, Applied
 from metaflow.exception import (
     MetaflowException,
     MissingInMergeArtifactsException,
     UnhandledInMergeArtifactsException,
 )
+from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from flowc.ir import Flow
+    from flowc.ir import Flow, Transition
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
+    from metaflow.graph import DAGNode, FlowGraph
     from metaflow.plugins.cards._task import TaskCards
 
-__all__ = ["FlowSpec", "FlowStateItems", "Inputs"]
+__all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
 
 class _FlowState:
@@ -33,6 +35,19 @@ class _FlowState:
         from metaflow._flow_state import flow_state
 
         return flow_state(owner)
+
+
+class ForeachFrame(NamedTuple):
+    """One foreach that a task is in: item `index` of the artifact `var`, which the step `step` works on.
+
+    `value` is the item as short text. A gang has no `num_splits` and no `var`.
+    """
+
+    step: str
+    var: str | None
+    num_splits: int | None
+    index: int  # type: ignore[assignment]  # Metaflow's name, which hides tuple.index
+    value: str
 
 
 class FlowSpec:
@@ -81,6 +96,12 @@ class FlowSpec:
 
         self._flowc_task("next").implied = call_wrapped(self, step, arguments)
 
+    def _flowc_imply(self, transition: Transition, given: Mapping[str, Any]) -> None:
+        """Say what follows a step whose code was not run: what its source says, with what a decorator gives."""
+        from metaflow.transitions import imply
+
+        self._flowc_task("next").transition = imply(self, transition, given)
+
     @classmethod
     def _flowc_timeout_error(cls) -> type[StepTimeout]:
         """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
@@ -104,12 +125,34 @@ class FlowSpec:
 
     # -- for the steps
 
-    def next(self, *dsts: Any, foreach: str | None = None) -> None:
-        """Say what follows: `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`."""
+    def next(
+        self,
+        *dsts: Any,
+        foreach: str | None = None,
+        num_parallel: int | None = None,
+        condition: str | None = None,
+    ) -> None:
+        """Say what follows, as the last statement of a step.
+
+        `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`,
+        `self.next(self.a, num_parallel=4)`, `self.next({"x": self.a, "y": self.b}, condition="choice")`.
+
+        Raises:
+            InvalidNextException: the artifact that is named is not set, cannot be iterated, or makes no choice.
+        """
         state = self._flowc_task("next")
         if state.transition is not None:
-            raise MetaflowException("self.next was called twice in this step; call it once, last")
-        state.transition = tuple(getattr(dst, "__name__", repr(dst)) for dst in dsts), foreach
+            raise InvalidNextException("self.next was called twice in this step; call it once, last")
+        cases = dsts[0] if len(dsts) == 1 and isinstance(dsts[0], dict) else {}
+        steps = tuple(dict.fromkeys(step_name(dst) for dst in (cases.values() if cases else dsts)))
+        choice, gang = "", None
+        if foreach is not None:
+            check_foreach(self, foreach)
+        if condition is not None:
+            choice = choose(self, condition, cases)
+        if num_parallel is not None:
+            gang = gang_size(num_parallel)
+        state.transition = Said(steps, foreach, condition, choice, gang)
 
     @property
     def input(self) -> Any:
@@ -122,6 +165,48 @@ class FlowSpec:
         """The number of that item, from 0; None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
+
+    def foreach_stack(self) -> list[tuple[int, int | None, Any]]:
+        """Of each foreach around this task, outermost first: the item's number, how many there are, and the item."""
+        state = self.__dict__.get(STATE)
+        return [(frame.index, frame.num_splits, frame.item) for frame in state.frames] if state else []
+
+    @property
+    def _foreach_stack(self) -> list[ForeachFrame]:
+        state = self.__dict__.get(STATE)
+        return [
+            ForeachFrame(frame.step, frame.fanout.get("over"), frame.num_splits, frame.index, f"{frame.item!s:.100}")
+            for frame in (state.frames if state else ())
+        ]
+
+    @property
+    def _current_step(self) -> str | None:
+        state = self.__dict__.get(STATE)
+        return state.step if state else None
+
+    @property
+    def _graph(self) -> FlowGraph:
+        """The flow's graph; outside of a run, read from its source."""
+        from flowc_runtime import context
+        from metaflow.graph import FlowGraph
+
+        if context.task is not None and context.task.ir is not None:
+            return FlowGraph(context.task.ir)
+        from flowc.frontend.flowspec import load_class  # upward, as in __init__
+
+        loaded = load_class(type(self))
+        if loaded.flow is None:
+            first = loaded.diagnostics[0]
+            raise MetaflowException(f"{first.span}: {first.message}")
+        return FlowGraph(loaded.flow)
+
+    def __iter__(self) -> Iterator[DAGNode]:
+        """The flow's steps, each with its `name`, in the order of the names."""
+        return iter(self._graph)
+
+    def __str__(self) -> str:
+        state = self.__dict__.get(STATE)
+        return f"<flow {type(self).__name__} step {state.step}>" if state else f"<flow {type(self).__name__}>"
 
     def merge_artifacts(
         self, inputs: Iterable[FlowSpec], exclude: Sequence[str] = (), include: Sequence[str] = ()
@@ -138,14 +223,17 @@ class FlowSpec:
         """
         state = self._flowc_task("merge_artifacts")
         if state.inputs is None:
-            raise MetaflowException("merge_artifacts can be called only in a join, a step with inputs")
+            raise MetaflowException(
+                f"merge_artifacts can be called only in a join, a step with inputs, which step '{state.step}' is not"
+            )
         if exclude and include:
             raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
         found: dict[str, dict[str, ArtifactRef]] = {}
         for given in inputs:
             for name, ref in given._flowc_task("merge_artifacts").inherited.items():
                 found.setdefault(name, {})[ref["digest"]] = ref
-        if missing := [name for name in include if name not in found and name not in self.__dict__]:
+        own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
+        if missing := [name for name in include if name not in found and name not in own]:
             raise MissingInMergeArtifactsException(
                 f"merge_artifacts(include=…) names artifacts that no input has: {', '.join(missing)}", missing
             )
@@ -166,6 +254,10 @@ class FlowSpec:
         state = self.__dict__.get(STATE)
         if state is not None and state.load(self, name):
             return self.__dict__[name]
+        if name == "name":  # not properties: artifacts may be called that
+            return type(self).__name__
+        if name == "script_name":
+            return _script_name(type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -205,7 +297,15 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
     attribute = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
     if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
         return
-    raise AttributeError(f"'{name}' is defined in the class of flow '{cls.__name__}' and cannot be set in a step")
+    raise AttributeError(
+        f"Flow level attributes and Parameters are not modifiable: '{name}' is defined in the class of flow "
+        f"'{cls.__name__}'"
+    )
+
+
+def _script_name(cls: type) -> str:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or sys.argv[0]
+    return str(file).rpartition("/")[2]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime import settings
 from metaflow import _extensions
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def from_conf(name: str, default: Any = None, validate_fn: Callable[[str, Any], 
     variable = f"METAFLOW_{name}"
     value = os.environ.get(variable)
     if value is None:
-        value = _configuration_file().get(variable)
+        value = settings.config_file().get(variable)
     value = default if value is None else _of_type(variable, value, default)
     if validate_fn is not None:
         validate_fn(variable, value)
@@ -117,22 +116,6 @@ def _of_type(variable: str, value: Any, default: Any) -> Any:
 
         raise MetaflowException(f"{variable} is to be of type {type(default).__name__}: {error}") from error
     return value
-
-
-@lru_cache(maxsize=1)
-def _configuration_file() -> dict[str, Any]:
-    profile = os.environ.get("METAFLOW_PROFILE")
-    home = Path(os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig").expanduser()
-    path = home / (f"config_{profile}.json" if profile else "config.json")
-    try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        found = {}
-    except (OSError, ValueError) as error:
-        from metaflow.exception import MetaflowException
-
-        raise MetaflowException(f"cannot read the configuration file {path}: {error}") from error
-    return dict(found)
 
 
 def _settings() -> dict[str, Any]:

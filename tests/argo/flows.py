@@ -23,6 +23,7 @@ from flowc.ir import (
     Retry,
     Schedule,
     Span,
+    Switch,
     Timeout,
 )
 from flowc.ir import Parameter as FlowParameter
@@ -38,8 +39,9 @@ class Files:
 
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
-# A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape). A fork or each belongs to the
-# step before it.
+# A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
+# switch of which a shape may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. All but
+# a loop belong to the step before; a step follows a loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
@@ -65,8 +67,11 @@ def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
             step, joins = item, None
         else:
             kind, step, inner = item
-            joins = nodes[at].id
             assert isinstance(inner, list)
+            if kind in ("choose", "loop"):
+                at = (_choose if kind == "choose" else _loop)(at, step, inner, last, nodes)
+                continue
+            joins = nodes[at].id
             arms = [inner] if kind == "each" else inner
             heads = tuple(arm[0] for arm in arms)
             split = Foreach(over="items", body=heads[0]) if kind == "each" else Branch(targets=heads)
@@ -74,9 +79,36 @@ def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
             for arm in arms:
                 _chain(arm, Goto(target=step), nodes)
         if joins is None and at >= 0:
-            nodes[at] = replace(nodes[at], next=Goto(target=step))
+            _lead(nodes, at, step)
         at = len(nodes)
         nodes.append(Node(id=step, where=Span("flow.py", 1, 1), run=Method(name=step), next=last, joins=joins))
+
+
+def _choose(at: int, meet: str, arms: list[Shape], last: ir.Transition, nodes: list[Node]) -> int:
+    heads = [arm[0] if arm else meet for arm in arms]
+    nodes[at] = replace(nodes[at], next=Switch(condition="way", arms=tuple(enumerate(heads))))
+    for arm in arms:
+        _chain(arm, Goto(target=meet), nodes)
+    nodes.append(Node(id=meet, where=Span("flow.py", 1, 1), run=Method(name=meet), next=last))
+    return len(nodes) - 1
+
+
+def _loop(at: int, latch: str, inner: Shape, last: ir.Transition, nodes: list[Node]) -> int:
+    head = inner[0]
+    assert isinstance(head, str)
+    _lead(nodes, at, head)
+    _chain(inner, Goto(target=latch), nodes)
+    leave = Switch(condition="again", arms=((True, head), (False, "?")))
+    nodes.append(Node(id=latch, where=Span("flow.py", 1, 1), run=Method(name=latch), next=leave))
+    return len(nodes) - 1
+
+
+def _lead(nodes: list[Node], at: int, step: str) -> None:
+    """The step at `at` leads on to `step`: if it ends a loop, when that is over."""
+    following: ir.Transition = Goto(target=step)
+    if isinstance(left := nodes[at].next, Switch):
+        following = replace(left, arms=(left.arms[0], (False, step)))
+    nodes[at] = replace(nodes[at], next=following)
 
 
 def with_policies(made: Flow, step: str, **policies: object) -> Flow:
@@ -163,19 +195,40 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 
 @st.composite
-def shapes(draw: st.DrawFn, names: list[str], depth: int = 3) -> Shape:
-    """A random shape; `names` are used up from the end."""
+def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
+    """A random shape; `names` are used up from the end. With `switches`, some of it are switches and loops."""
     items: Shape = [names.pop()]
+    kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):
-        kind = draw(st.sampled_from(["step", "each", "fork"] if depth else ["step"]))
+        kind = draw(st.sampled_from(kinds))
         if kind == "step":
             items.append(names.pop())
+        elif switches:
+            items += draw(_with_switches(kind, names, depth - 1))
         elif kind == "each":
             items.append(("each", names.pop(), draw(shapes(names, depth - 1))))
         else:
             arms = [draw(shapes(names, depth - 1)) for _ in range(draw(st.integers(2, 3)))]
             items.append(("fork", names.pop(), arms))
     return items
+
+
+@st.composite
+def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
+    """The items of one kind other than a step."""
+    inner = shapes(names, depth, switches=True)
+    if kind == "each":
+        return [("each", names.pop(), draw(inner))]
+    if kind == "loop":
+        return [("loop", names.pop(), draw(inner)), names.pop()]
+    least = 2 if kind == "fork" else 0
+    return [
+        (
+            kind,
+            names.pop(),
+            [draw(inner) if least or draw(st.booleans()) else [] for _ in range(draw(st.integers(2, 3)))],
+        )
+    ]
 
 
 @st.composite

@@ -10,7 +10,7 @@ import pytest
 from argo import flows
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow, faults
-from flowc.ir import Flow, Resources, Schedule, Span
+from flowc.ir import Flow, Packages, Resources, Schedule, Span
 
 SCHEDULE = Schedule(crons=("@daily",), where=Span("flow.py", 3, 1))
 ONE = flows.flow(["start", "end"])
@@ -40,6 +40,7 @@ def environment(name: str, value: str) -> Flow:
         (environment("A", "x" * 131072), [("argo-argument-too-long", 15)]),
         (flows.with_policies(ONE, "end", resources=Resources(cpu="1e99999")), [("argo-resources", 15)]),
         (flows.with_policies(ONE, "end", resources=Resources(cpu="many")), [("argo-resources", 15)]),
+        (flows.with_policies(ONE, "end", packages=Packages(python="3.12")), [("argo-packages", 15)]),
         (replace(ONE, parameters=(flows.parameter("big", "str", "x" * 140000),)), [("argo-argument-too-long", 5)]),
         (replace(ONE, parameters=(flows.parameter("now", "str", computed=True),)), [("argo-default-not-computed", 5)]),
         (

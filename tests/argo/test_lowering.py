@@ -14,7 +14,7 @@ from argo import flows
 from argo.controller import Pod, play
 from flowc.backends.argo import Settings, compile_flow, series
 from flowc.ir import Flow, Foreach, targets
-from flowc.ir.structure import region
+from flowc.ir.regions import region
 from flowc.ir.verify import verify
 
 

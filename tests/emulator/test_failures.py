@@ -274,4 +274,7 @@ def test_foreach_over_what_is_no_list(project: Project) -> None:
                 pass
         """,
     )
-    assert "TypeError: foreach needs a list, but self.items is of type int" in project.flowc("run", "flow.py").err
+    assert (
+        "foreach='items', but self.items cannot be iterated: 'int' object is not iterable"
+        in project.flowc("run", "flow.py").err
+    )

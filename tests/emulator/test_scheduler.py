@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc.ir import Catch, Flow, Foreach, Retry, targets
+from flowc.ir import Catch, Flow, Foreach, Gang, Retry, targets
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_runtime.index import Graph
 
@@ -103,6 +103,23 @@ def test_a_wide_foreach_is_not_expanded() -> None:
     assert state.known == 1_000_001
     assert len(state._ready) == 1
     assert [job.path for job in (state.take(), state.take()) if job] == ["0.0", "0.1"]
+
+
+def test_a_gang_starts_when_it_has_its_places_or_all_there_are() -> None:
+    made = flows.flow(["start", ("each", "join", ["train"]), "end"])
+    nodes = [replace(node, next=Gang(body="train")) if node.id == "start" else node for node in made.nodes]
+    nodes[1] = replace(nodes[1], retry=Retry(times=1))
+    state = scheduler(replace(made, nodes=tuple(nodes)))
+    start = state.take()
+    assert start is not None
+    state.succeeded(start, 3)
+    assert [state.startable(free, 4) for free in range(5)] == [0, 0, 0, 3, 3]
+    assert [state.startable(free, 2) for free in range(3)] == [0, 0, 3]
+    members = [job for job in (state.take(), state.take(), state.take()) if job]
+    assert [job.path for job in members] == ["0.0", "0.1", "0.2"]
+    assert len({state.gang(job) for job in members}) == 1
+    state.failed(members[1])
+    assert state.startable(-1, 2) == 1  # the others may wait for it
 
 
 def with_policies(**policies: object) -> tuple[Scheduler, Job]:

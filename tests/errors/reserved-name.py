@@ -13,7 +13,7 @@ class Demo(FlowSpec):
         self.limit = 2
         self.next(self.end)
 
-    @catch(var="name")
+    @catch(var="input")
     @step
     def end(self):
         pass

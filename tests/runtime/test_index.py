@@ -6,23 +6,23 @@ import pytest
 
 from argo import flows
 from flowc_runtime.errors import ProtocolError
-from flowc_runtime.index import Graph, check_path, item_index, item_path, outer_path
+from flowc_runtime.index import Graph, check_path, item_index, item_path, iteration_path, outer_path, path_order
 
 
 def test_paths() -> None:
     assert item_path("0", 3) == "0.3"
-    assert outer_path("0.3.1") == "0.3"
-    assert (item_index("0"), item_index("0.3.1")) == (None, 1)
-    with pytest.raises(ProtocolError):
-        outer_path("0")
+    assert iteration_path("0.3", 1) == "0.3~1"
+    assert [outer_path("0.3~1.2", depth) for depth in range(4)] == ["0", "0.3", "0.3~1", "0.3~1.2"]
+    assert [item_index(path) for path in ("0", "0~3", "0.3.1", "0.3~1")] == [None, None, 1, 3]
+    assert sorted(["0.10", "0.9~1", "0", "0.9"], key=path_order) == ["0", "0.9", "0.9~1", "0.10"]
 
 
-@pytest.mark.parametrize("path", ["0", "0.0", "0.12.3"])
+@pytest.mark.parametrize("path", ["0", "0.0", "0.12.3", "0~0", "0.3~12.4~0"])
 def test_a_path(path: str) -> None:
     assert check_path(path) == path
 
 
-@pytest.mark.parametrize("path", ["", "1", "0.", "0.x", "0.-1", "../0", "0.²", "0 "])
+@pytest.mark.parametrize("path", ["", "1", "0.", "0.x", "0.-1", "../0", "0.²", "0 ", "0~", "0~.1", "~0"])
 def test_not_a_path(path: str) -> None:
     with pytest.raises(ProtocolError, match="not an index path"):
         check_path(path)
@@ -33,7 +33,18 @@ def test_a_join_sees_its_branches_in_the_order_of_the_split() -> None:
         ["start", ("fork", "join", [["z"], ["b", ("each", "b_join", ["one"])], ["a", ("fork", "a_join", [["x"], ["y"]])]]),
          "end"]
     )  # fmt: skip
-    assert [node.id for node in Graph(made).predecessors["join"]] == ["z", "b_join", "a_join"]
+    graph = Graph(made)
+    ends = graph.ends(graph.nodes["join"])
+    assert [[node.id for node in arm] for arm in ends] == [["z"], ["b_join"], ["a_join"]]
+
+
+def test_a_path_must_fit_its_step() -> None:
+    graph = Graph(flows.flow(["start", ("each", "join", ["a", ("loop", "latch", ["head"]), "last"]), "end"]))
+    assert graph.inside("head", "0.1~2") == "0.1~2"
+    assert graph.following("latch", "0.1~2", "head") == "0.1~3"
+    assert graph.following("latch", "0.1~2", "last") == "0.1"
+    with pytest.raises(ProtocolError, match=r"its tasks have paths of the form 0\.i~n"):
+        graph.inside("head", "0.1")
 
 
 def test_the_foreach_that_a_node_is_in() -> None:

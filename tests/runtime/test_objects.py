@@ -87,7 +87,7 @@ def test_a_failed_write_leaves_nothing(local: LocalObjects, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(objects, "_write_all", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreError, match=r"cannot write to the store .*: No space"):
         local.create("k", [b"x"])
     assert local.names("tmp") == []
     assert not local.exists("k")

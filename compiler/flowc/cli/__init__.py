@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the flow has a fault or the run failed, 2 the command line
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "tag": ("tag", "Tag runs, and list their tags."),
     "logs": ("read", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
+    "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
 # The commands of a flow's own file, with Metaflow's names.
@@ -127,8 +129,18 @@ def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str, **attr
     return LazyGroup(commands, name=name, help=text, params=params, context_settings=context, **attributes)
 
 
+def _open_streams() -> None:
+    """Standard streams that were closed lead nowhere: else a pipe of ours would take their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                continue
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def main() -> None:
     """The program `flowc`."""
+    _open_streams()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
     _group("flowc", COMMANDS, text).main(prog_name="flowc")
 
@@ -137,6 +149,7 @@ def flow_main(cls: type) -> None:
     """The command line of a flow's own file: `python flow.py run`."""
     from flowc_runtime import loader
 
+    _open_streams()
     if loader.executing is not None:
         from flowc.cli.common import refuse_unguarded
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
+from flowc.cli.environment import chosen, environment_option, without_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
         click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
         *flow_options,
+        environment_option,
     )  # fmt: skip
 
     def add(function: Command) -> Command:
@@ -87,6 +89,8 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
 
     try:
         flow = resolve_defaults(found.flow, found.cls, user_name=user_name())
+        given = dict(given)
+        flow = without_packages(flow, chosen(click.get_current_context(), given.pop("environment", None)))
         return compile_flow(flow, found.package, _settings(given))
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)

@@ -115,7 +115,7 @@ class Printer:
 
     only: Stream | None
     prefixed: bool
-    rest: dict[tuple[Task, Stream], bytes] = field(default_factory=dict)  # lines that have yet to end
+    rest: dict[tuple[Task, Stream], list[bytes]] = field(default_factory=dict)  # pieces of lines that have yet to end
 
     def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
         """Print chunks in their order."""
@@ -125,9 +125,15 @@ class Printer:
 
     def _show(self, task: Task, stream: Stream, data: bytes) -> None:
         if self.prefixed:
-            *lines, rest = (self.rest.pop((task, stream), b"") + data).split(b"\n")
-            if rest:
-                self.rest[task, stream] = rest
+            first, *others = data.split(b"\n")
+            pieces = self.rest.setdefault((task, stream), [])
+            pieces.append(first)
+            if not others:
+                return
+            lines = [b"".join(pieces), *others[:-1]]
+            del self.rest[task, stream]
+            if others[-1]:
+                self.rest[task, stream] = [others[-1]]
             prefix = prefix_of(*task)
             data = b"".join(b"%b%b\n" % (prefix, line) for line in lines)
         _write(stream, data)
@@ -135,7 +141,7 @@ class Printer:
     def finish(self, task: Task) -> None:
         """Print what an attempt that has ended left of a line."""
         for key in [key for key in self.rest if key[0] == task]:
-            _write(key[1], b"%b%b\n" % (prefix_of(*task), self.rest.pop(key)))
+            _write(key[1], b"%b%b\n" % (prefix_of(*task), b"".join(self.rest.pop(key))))
 
 
 def _write(stream: Stream, data: bytes) -> None:

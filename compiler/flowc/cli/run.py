@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
+from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
@@ -109,6 +110,7 @@ def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
         }
         given = {name: text for name, text in texts.items() if text is not None}
         add_top(click.get_current_context(), split_top(options))
+        options["environment"] = chosen(click.get_current_context())
         raise SystemExit(_run(found, seeds, given, options))
 
     about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
@@ -124,13 +126,13 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     from flowc_runtime.store import Store
 
     parameters = _values(found, given)
-    limits = _limits(options)
     given_top = top()
     try:
         tags = tuple(check_tags(given_top.tags))
     except TagError as error:
         fail(str(error))
     store = open_store(options["store_url"])
+    isolation = isolate(found, options["environment"], remote=not isinstance(store.objects, LocalObjects))
     agent = None
     if not isinstance(store.objects, LocalObjects):
         from flowc_emulator.agent import Agent
@@ -163,6 +165,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         run=run,
         records=records,
         agent=agent,
+        isolation=isolation,
         graph=Graph(found.flow),
         cls=found.cls,
         parameters=parameters,
@@ -171,7 +174,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
         seeds=seeds,
         tags=tags,
         namespace=namespace,
-        **limits,
+        max_splits=options["max_num_splits"],
     )
     result = Supervisor(plan, console).run()
     if agent is not None:
@@ -183,17 +186,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
-
-
-def _limits(options: dict[str, Any]) -> dict[str, Any]:
-    # MERGE: with Plan.max_splits this is `max_splits=options["max_num_splits"]` in the Plan, and the function goes.
-    from flowc_emulator.supervisor import Plan
-
-    if options["max_num_splits"] is None:
-        return {}
-    if "max_splits" not in Plan.__dataclass_fields__:
-        fail("--max-num-splits is not supported by this version", "leave it out: there is no limit")
-    return {"max_splits": options["max_num_splits"]}
 
 
 def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowc.ir import Span
     from metaflow.decorators import Applied
 
+_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # an artifact of that name is read instead
 _RENAME = "give the artifact another name"
 
 
@@ -52,7 +53,7 @@ def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members)
     if isinstance(value, Parameter):
         return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
                           span=span, hint="keep the changed value under another name")  # fmt: skip
-    if name in FLOW_API:
+    if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"
     elif name in steps:
         reason = "a step has that name"

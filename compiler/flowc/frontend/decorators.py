@@ -15,7 +15,7 @@ from flowc.frontend.reader import DURATION as _DURATION
 from flowc.frontend.reader import MIB as _MIB
 from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
-from flowc.ir import Catch, Foreach, Resources, Retry, Timeout
+from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,9 @@ def _is_environment(value: object) -> bool:
 
 
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "step": {},
+    "step": {"start": _BOOL, "end": _BOOL},
+    "parallel": {},
+    "unbounded_test_foreach_internal": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
     "catch": {
         "var": Kind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
@@ -62,6 +64,15 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
+ENVIRONMENTS: Final = ("pypi", "conda")  # frontend/environments.py reads these, and their forms for a flow's class
+
+
+_UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
+    Foreach: ("opens a foreach", "list to go over"),
+    Gang: ("opens a gang", "number of tasks to start"),
+    Switch: ("ends with a switch", "choice"),
+}
+
 
 # -- the policies of a step --------------------------------------------------------------------------------------------
 
@@ -76,12 +87,13 @@ def policies(
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
             given.setdefault(applied.name, []).append(_checked(reader, applied, arguments))
-        if applied.name == "catch" and isinstance(transition, Foreach):
+        if applied.name == "catch" and type(transition) in _UNCATCHABLE:
+            what, missing = _UNCATCHABLE[type(transition)]
             reader.fault(
                 codes.CATCH_ON_FOREACH,
-                f"step '{method.name}' has @catch but opens a foreach",
+                f"step '{method.name}' has @catch but {what}",
                 reader.span(applied),
-                "if the step failed there would be no list to go over: catch in the steps after it",
+                f"if the step failed there would be no {missing}: catch in the steps after it",
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     if cards := given.get("card"):
@@ -97,6 +109,8 @@ def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterat
     seen: set[str] = set()
     for applied in (*reversed(method.applied), *(extra for extra in added if extra.name not in own)):
         name = applied.name
+        if name in ENVIRONMENTS:
+            continue
         if name not in STEP_DECORATORS:
             reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a flow's class, not a step",
                          reader.span(applied), f"put it above `class {method.owner.__name__}`")  # fmt: skip

@@ -16,7 +16,9 @@ from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
+from flowc.frontend.environments import read_base, step_packages
 from flowc.frontend.flow_decorators import read_flow
+from flowc.frontend.gangs import check_gangs
 from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontend.mutators import mutator_fault
@@ -31,7 +33,7 @@ from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
-from flowc.package import Package, PackageTooLargeError, collect, pack
+from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 from metaflow.decorators import ADDED
 
@@ -98,13 +100,17 @@ def load_class(
     *,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    alone: bool = False,
 ) -> Loaded:
-    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`."""
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
+
+    `alone` leaves the other files beside it out of the package.
+    """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
     path = Path(file).resolve()
-    package, fault = _collect(path)
+    package, fault = (_pack_alone(path), None) if alone else _collect(path)
     if fault is not None:
         return Loaded(package=package, cls=cls, diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
@@ -118,9 +124,17 @@ def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
     try:
         return collect(path), None
     except PackageTooLargeError as error:
-        alone = pack(path.parent, [(path.name, path.read_bytes())])
-        span = Span(path.name, 1, 1)
+        alone, span = _pack_alone(path), Span(path.name, 1, 1)
         return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+    except UnreadableFileError as error:
+        message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
+        hint = "make it readable, or move it out of the flow's directory"
+        span = Span(path.name, 1, 1)
+        return pack(path.parent, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+
+
+def _pack_alone(path: Path) -> Package:
+    return pack(path.parent, [(path.name, path.read_bytes())])
 
 
 # -- which class -------------------------------------------------------------------------------------------------------
@@ -203,14 +217,17 @@ def _lower(
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    base = read_base(cls, home, tree, faults) if tree is not None else None
     nodes: list[Node] = []
     for method in graph.steps.values():
         faults += check_step(method)
         given = policies(method, graph.next_of[method.name], faults, added)
+        given["packages"] = step_packages(method, base, faults)
         nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
+    faults += check_gangs(graph)
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
     faults += check_artifacts(graph.steps, members, added)
@@ -228,7 +245,7 @@ def _lower(
         name=cls.__name__,
         code=Code(file=source.file, name=name, digest=package.digest),
         where=where,
-        start="start",
+        start=graph.start,
         nodes=tuple(nodes),
         parameters=parameters,
         with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc import diagnostics as codes
+from flowc.frontend.ends import find_ends
+from flowc.frontend.leaving import Leaving
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.steps import find_method
-from flowc.frontend.transitions import Leaving, leaving
+from flowc.frontend.transitions import leaving
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.structure import Vertex, analyse
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`next_of` is None for a step that a reported fault leaves without a transition."""
+    """`next_of` is None for a step that a reported fault leaves without a transition. `start` is where runs begin."""
 
+    start: str
     steps: Mapping[str, Method]
     next_of: Mapping[str, Transition | None]
     closes: Mapping[str, str]
@@ -45,12 +48,13 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Di
     """Read every step's transition, resolve the names in it and find what each join closes."""
     steps = _Steps(candidates, faults)
     steps.read()
+    start = steps.start
     _check_ends(flow_name, where, steps, faults)
     faults += [left.fault for left in steps.left.values() if left.fault is not None]
     next_of = {name: left.next for name, left in steps.left.items()}
     closes: Mapping[str, str] = {}
-    if "start" in steps.found:
-        shape = analyse("start", [
+    if start in steps.found and not steps.ambiguous:
+        shape = analyse(start, [
             Vertex(id=name, where=method.where, takes_inputs=method.takes_inputs, next=next_of[name])
             for name, method in steps.found.items()
         ])  # fmt: skip
@@ -58,7 +62,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Di
         known = {method.where for method in steps.found.values() if not method.is_step}
         faults += [fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known]
     order = [name for name in candidates.members if name in steps.found]
-    return Graph({name: steps.found[name] for name in order}, next_of, closes)
+    return Graph(start, {name: steps.found[name] for name in order}, next_of, closes)
 
 
 class _Steps:
@@ -69,18 +73,24 @@ class _Steps:
         self.faults = faults
         self.found: dict[str, Method] = {}
         self.left: dict[str, Leaving] = {}
+        before = len(faults)
+        self.start, self.end = find_ends(candidates, faults)
+        self.ambiguous = len(faults) > before
 
     def read(self) -> None:
         for method in self.candidates.methods.values():
-            left = leaving(method)
+            left = self._leaving(method)
             if method.is_step:
                 self._add(method, left)
-            elif (left.mentions and not method.name.startswith("_")) or method.name in ("start", "end"):
+            elif (left.mentions and not method.name.startswith("_")) or method.name in (self.start, self.end):
                 self._add_unmarked(method, left)
-        for name in ("start", "end"):
+        for name in (self.start, self.end):
             self._take_unmarked(name)
         for name in [*self.found]:
             self._resolve(name)
+
+    def _leaving(self, method: Method) -> Leaving:
+        return leaving(method, is_end=method.name == self.end)
 
     def _add(self, method: Method, left: Leaving) -> None:
         self.found[method.name] = method
@@ -106,7 +116,7 @@ class _Steps:
         method = known.methods.get(name) or find_method(name, known.members, known.sources)
         if method is None:
             return False
-        self._add_unmarked(method, leaving(method))
+        self._add_unmarked(method, self._leaving(method))
         self._resolve(name)
         return True
 
@@ -117,7 +127,7 @@ class _Steps:
         unknown = [(name, span) for name, span in left.mentions if name in lost or not self._take_unmarked(name)]
         for target, span in unknown:
             # That there is no end is said once, for the whole flow.
-            if target != "end" and target not in lost:
+            if target != self.end and target not in lost:
                 self.faults.append(self._unknown(target, span))
         if unknown:
             self.left[name] = Leaving(None, (), left.fault)
@@ -133,16 +143,16 @@ class _Steps:
 
 
 def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: list[Diagnostic]) -> None:
-    if "start" not in steps.found:
+    if steps.start not in steps.found:
         faults.append(
             Diagnostic(
                 code=codes.NO_START,
                 message=f"flow '{flow_name}' has no step 'start'",
                 span=where,
-                hint="add a step `def start(self):`, where every run begins",
+                hint="add a step `def start(self):`, where every run begins, or write @step(start=True) above one",
             )
         )
-    if "end" in steps.found:
+    if steps.end in steps.found:
         return
     last = [name for name, left in steps.left.items() if left.fault and left.fault.code == codes.MISSING_NEXT]
     hint = "add a step `def end(self):`, where every run ends"

@@ -43,6 +43,10 @@ class Method:
     def is_step(self) -> bool:
         return any(applied.name == "step" for applied in self.applied)
 
+    def is_marked(self, which: str) -> bool:
+        """Whether it has `@step(start=True)`, or `end=True`."""
+        return any(applied.name == "step" and applied.kwargs.get(which) is True for applied in self.applied)
+
     @property
     def where(self) -> Span:
         return self.source.header(self.tree)

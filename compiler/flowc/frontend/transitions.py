@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
+from flowc.frontend.leaving import Leaving, diagnostic_of, fault_of, step_named
 from flowc.frontend.names import did_you_mean, listed
-from flowc.ir import Branch, End, Foreach, Goto
+from flowc.frontend.switches import read_switch
+from flowc.ir import Branch, End, Foreach, Gang, Goto
 from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from flowc.frontend.steps import Method
-    from flowc.ir import Span, Transition
+    from flowc.ir import Span
 
 _EXAMPLE = "self.next(self.train)"
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """`next` is None when nothing is known of it and a fault says why; `mentions` are the steps named, with places."""
-
-    next: Transition | None
-    mentions: tuple[tuple[str, Span], ...] = ()
-    fault: Diagnostic | None = None
-
-
-def leaving(method: Method) -> Leaving:
+def leaving(method: Method, *, is_end: bool) -> Leaving:
     """The transition of a step, or the one fault that hides it."""
     calls = _next_calls(method)
-    if method.name == "end":
+    if is_end:
         return _leaving_end(method, calls)
     last = method.tree.body[-1]
     match last:
@@ -39,24 +30,26 @@ def leaving(method: Method) -> Leaving:
             if len(calls) > 1:
                 extra = next(found for found in calls if found is not call)
                 message = f"step '{method.name}' calls self.next more than once"
-                return _fault(method, codes.SEVERAL_NEXTS, message, extra, "call it once, as the step's last statement")
+                return fault_of(
+                    method, codes.SEVERAL_NEXTS, message, extra, "call it once, as the step's last statement"
+                )
             return _read(method, call)
     if calls:
         return _not_last(method, calls)
-    return _fault(
+    return fault_of(
         method,
         codes.MISSING_NEXT,
         f"step '{method.name}' does not say what comes next",
         None,
-        f"end it with `{_EXAMPLE}`, naming a step; only the step 'end' ends a flow",
+        f"end it with `{_EXAMPLE}`, naming a step; only the step 'end', or one with @step(end=True), ends a flow",
     )
 
 
 def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
     if not calls:
         return Leaving(End())
-    message = "step 'end' leads on, but it is where a flow ends"
-    fault = _diagnostic(method, codes.END_WITH_NEXT, message, calls[0], "remove this call, or rename the step")
+    message = f"step '{method.name}' leads on, but it is where the flow ends"
+    fault = diagnostic_of(method, codes.END_WITH_NEXT, message, calls[0], "remove this call, or rename the step")
     return Leaving(End(), fault=fault)
 
 
@@ -90,39 +83,48 @@ def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
             hint = "write it as a statement of its own, without `return` or `=`"
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             message = f"step '{method.name}' calls self.next in a function inside it"
-    return _fault(method, codes.NEXT_NOT_LAST, message, call, hint)
+    return fault_of(method, codes.NEXT_NOT_LAST, message, call, hint)
+
+
+_ARGUMENTS = ("foreach", "num_parallel", "condition")
 
 
 def _read(method: Method, call: ast.Call) -> Leaving:
     keywords = {keyword.arg: keyword for keyword in call.keywords}
     for name, keyword in keywords.items():
-        if name in ("condition", "num_parallel"):
-            return _fault(method, codes.UNSUPPORTED_FEATURE, f"self.next({name}=…) is not supported", keyword,
-                          "flowc does not have it yet; use branches or a foreach")  # fmt: skip
-        if name != "foreach":
-            meant = did_you_mean(name, ["foreach"])
-            return _fault(method, codes.NEXT_ARGUMENT, f"self.next has no argument '{name or '**'}'", keyword,
-                          f"did you mean '{meant}'?" if meant else "it takes steps, and foreach=")  # fmt: skip
+        if name not in _ARGUMENTS:
+            meant = did_you_mean(name, _ARGUMENTS)
+            message = f"self.next has no argument '{name or '**'}'"
+            hint = f"did you mean '{meant}'?" if meant else f"it takes steps, and {'=, '.join(_ARGUMENTS)}="
+            return fault_of(method, codes.NEXT_ARGUMENT, message, keyword, hint)
+    if len(keywords) > 1:
+        return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' goes on in two ways at once",
+                      call.keywords[1], "keep one of them, and do the other in the next step")  # fmt: skip
+    match call.args:
+        case [ast.Dict() as cases]:
+            return read_switch(method, call, cases, keywords.get("condition"))
+    if "condition" in keywords:
+        hint = 'write `self.next({"x": self.a, "y": self.b}, condition="choice")`'
+        return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' gives a condition, but no choices",
+                      keywords["condition"], hint)  # fmt: skip
     mentions: list[tuple[str, Span]] = []
     for argument in call.args:
-        match argument:
-            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
-                mentions.append((name, method.source.span(argument)))
-            case _:
-                return _bad_argument(method, argument)
+        step = step_named(method, argument)
+        if step is None:
+            return _bad_argument(method, argument)
+        mentions.append(step)
     if not mentions:
-        return _fault(method, codes.NEXT_ARGUMENT, f"step '{method.name}' calls self.next without a step", call,
+        return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' calls self.next without a step", call,
                       f"name what comes next, as in `{_EXAMPLE}`")  # fmt: skip
-    if "foreach" in keywords:
-        return _read_foreach(method, call, keywords["foreach"], tuple(mentions))
+    if keywords:
+        return _read_fan_out(method, call, call.keywords[0], tuple(mentions))
     return _read_steps(method, call, tuple(mentions))
 
 
 def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
     match argument:
         case ast.Dict():
-            return _fault(method, codes.UNSUPPORTED_FEATURE, "self.next({…}), a switch, is not supported", argument,
-                          "flowc does not have it yet; decide inside a step what to do")  # fmt: skip
+            hint = "a switch is one dict, and nothing beside it but condition="
         case ast.Constant(value=str(text)) if text.isidentifier():
             hint = f"write `{method.self_name}.{text}`"
         case ast.Name(id=name):
@@ -132,16 +134,19 @@ def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
         case _:
             hint = f"name each step where it is used, as in `{_EXAMPLE}`: the graph is read without running the step"
     message = f"step '{method.name}' gives self.next something that is not a step's name"
-    return _fault(method, codes.NEXT_ARGUMENT, message, argument, hint)
+    return fault_of(method, codes.NEXT_ARGUMENT, message, argument, hint)
 
 
-def _read_foreach(
+def _read_fan_out(
     method: Method, call: ast.Call, keyword: ast.keyword, mentions: tuple[tuple[str, Span], ...]
 ) -> Leaving:
     body, *others = [name for name, _ in mentions]
     if others:
-        return _fault(method, codes.FOREACH_TWO_STEPS, f"step '{method.name}' opens a foreach over several steps",
-                      call.args[1], "lead the foreach to one step, and branch from there")  # fmt: skip
+        what = "foreach" if keyword.arg == "foreach" else "gang"
+        return fault_of(method, codes.FOREACH_TWO_STEPS, f"step '{method.name}' opens a {what} over several steps",
+                      call.args[1], f"lead the {what} to one step, and branch from there")  # fmt: skip
+    if keyword.arg == "num_parallel":
+        return Leaving(Gang(body=body), mentions)
     match keyword.value:
         case ast.Constant(value=str(over)) if over.isidentifier():
             return Leaving(Foreach(over=over, body=body), mentions)
@@ -152,7 +157,7 @@ def _read_foreach(
         case _:
             hint = 'assign the list to an artifact and name it, as in `self.items = …` and `foreach="items"`'
     message = "foreach takes the name of an artifact, written as a string"
-    return _fault(method, codes.FOREACH_NAME, message, keyword.value, hint)
+    return fault_of(method, codes.FOREACH_NAME, message, keyword.value, hint)
 
 
 def _read_steps(method: Method, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
@@ -169,14 +174,3 @@ def _read_steps(method: Method, call: ast.Call, mentions: tuple[tuple[str, Span]
     if len(names) == 1:
         return Leaving(Goto(target=names[0]), mentions)
     return Leaving(Branch(targets=tuple(names)), mentions)
-
-
-def _fault(method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None) -> Leaving:
-    return Leaving(None, fault=_diagnostic(method, code, message, at, hint))
-
-
-def _diagnostic(
-    method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
-) -> Diagnostic:
-    span = method.where if at is None else method.source.span(at)
-    return Diagnostic(code=code, message=message, span=span, hint=hint)

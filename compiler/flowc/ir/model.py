@@ -15,6 +15,7 @@ IR_VERSION = 1
 
 NodeId: TypeAlias = str
 ArtifactName: TypeAlias = str
+Choice: TypeAlias = "str | int | float | bool"
 ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json"]
 
 
@@ -70,11 +71,32 @@ class Foreach:
     body: NodeId
 
 
-Transition: TypeAlias = "End | Goto | Branch | Foreach"
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gang:
+    """Tasks of `body` that run all at once, as many as the run says; closed by exactly one join."""
+
+    body: NodeId
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """Exactly one arm (choice, target), the one whose choice the artifact `condition` equals.
+
+    Nothing closes a switch: its arms may meet anywhere, or end in the join of the split that the switch is in. An arm
+    that leads back to a step that dominates the switch is a loop.
+    """
+
+    condition: ArtifactName
+    arms: tuple[tuple[Choice, NodeId], ...]
+
+
+Transition: TypeAlias = "End | Goto | Branch | Foreach | Gang | Switch"
 
 
 def targets(transition: Transition) -> tuple[NodeId, ...]:
-    """The nodes a transition leads to, in the order written."""
+    """The nodes a transition leads to, in the order written, each once."""
     match transition:
         case End():
             return ()
@@ -82,8 +104,10 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
             return (target,)
         case Branch(targets=several):
             return several
-        case Foreach(body=body):
+        case Foreach(body=body) | Gang(body=body):
             return (body,)
+        case Switch(arms=arms):
+            return tuple(dict.fromkeys(target for _, target in arms))
         case _:
             assert_never(transition)
 
@@ -129,6 +153,21 @@ class Resources:
     shared_memory: int | None = None
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """What a task's own interpreter has, where tasks get one: name to version, as written ("" for any version).
+
+    `python` is a version such as "3.11", None for that of the interpreter which starts the run; `disabled` says that
+    the task runs in that one.
+    """
+
+    python: str | None = None
+    pypi: tuple[tuple[str, str], ...] = ()
+    conda: tuple[tuple[str, str], ...] = ()
+    disabled: bool = False
+
+
 # -- nodes and flows ---------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +184,7 @@ class Method:
 class Node:
     """One task template; its `id` is the step's name.
 
-    `joins` names the node whose Branch or Foreach this one closes: then its tasks see several parents as `inputs`.
+    `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
     """
 
     id: NodeId
@@ -162,6 +201,7 @@ class Node:
     kubernetes: Kubernetes | None = None
     secrets: tuple[Secret, ...] = ()
     cards: tuple[Card, ...] = ()
+    packages: Packages | None = None
 
 
 @final

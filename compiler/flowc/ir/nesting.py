@@ -1,5 +1,8 @@
 """Which join closes which split. Each node has a stack of the splits that are open there; a join pops one.
 
+An entry of the stack is a split and the arm of it that is gone along. A switch is on no stack: ways that bring the same
+stack are ways of which one is gone, and may meet anywhere.
+
 Faults do not cascade: where the entries of a node disagree, one fault says so, and the walk goes on with the stack that
 was probably meant, or not at all.
 """
@@ -8,14 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from flowc.ir.model import Branch, End, Foreach, Goto, NodeId, assert_never, targets
+from flowc.ir.model import Branch, End, Foreach, Gang, Goto, NodeId, Switch, assert_never, targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.ir.structure import Vertex
 
-Stack: TypeAlias = tuple[NodeId, ...]
+Stack: TypeAlias = tuple[tuple[NodeId, NodeId], ...]
+
+
+def _splits(stack: Stack) -> tuple[NodeId, ...]:
+    return tuple(split for split, _ in stack)
 
 
 class Report(Protocol):
@@ -60,14 +67,18 @@ class _Walk:
 
     def _stack_at(self, at: NodeId) -> Stack | None:
         """What is open where the node stands; None where nothing is known for sure."""
-        entries = list(dict.fromkeys(self.entries.get(at, ())))
+        by_splits = {_splits(entry): entry for entry in reversed(self.entries.get(at, ()))}
+        entries = list(by_splits.values())[::-1]
         if len(entries) < 2:
             return entries[0] if entries else None
         *_, deepest = sorted(entries, key=len)
         shallowest = min(entries, key=len)
-        left_open = deepest[len(shallowest) :]
-        one_line = all(deepest[: len(entry)] == entry for entry in entries)
+        left_open = _splits(deepest[len(shallowest) :])
+        one_line = all(_splits(deepest[: len(entry)]) == _splits(entry) for entry in entries)
         if one_line and not any(split in self.closes.values() for split in left_open):
+            if not shallowest and self.by_id[at].takes_inputs:
+                self._entered_past(left_open[-1], at)
+                return deepest
             for split in left_open:
                 self._unclosed(split, at)
             return shallowest if self.by_id[at].takes_inputs else None
@@ -87,18 +98,19 @@ class _Walk:
                 )
             return stack
         before = set(self.predecessors[at])
-        if takes_inputs and stack[-1] in before:
-            self._empty_branch(stack[-1], at)
+        split, _ = stack[-1]
+        if takes_inputs and split in before:
+            self._empty_branch(split, at)
             if len(before) == 1:  # nothing is joined: the likely slip is the argument
                 return stack
         if not takes_inputs:
-            meeting = len(before & self.inside.keys())
-            if meeting < 2:
+            arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
+            if len(arms) < 2:  # one way, or ways of which a switch chooses one
                 return stack
             self._join_without_inputs(at, "branches")
-            if meeting < len(targets(self.by_id[stack[-1]].next or End())):  # the other arms end in another join
+            if len(arms) < len(targets(self.by_id[split].next or End())):  # the other arms end in another join
                 return None
-        self.closes[at] = stack[-1]
+        self.closes[at] = split
         return stack[:-1]
 
     def _leave(self, at: NodeId, stack: Stack) -> None:
@@ -107,15 +119,27 @@ class _Walk:
             case None:
                 pass
             case End():
-                for split in stack:
+                for split in _splits(stack):
                     self._unclosed(split, at)
-            case Goto(target=target):
-                self.entries.setdefault(target, []).append(stack)
-            case Branch() | Foreach():
+            case Goto() | Switch():
                 for target in targets(following):
-                    self.entries.setdefault(target, []).append((*stack, at))
+                    self._enter(target, at, stack)
+            case Branch() | Foreach() | Gang():
+                for target in targets(following):
+                    self._enter(target, at, (*stack, (at, target)))
             case _:
                 assert_never(following)
+
+    def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
+        self.entries.setdefault(target, []).append(stack)
+        if target in self.inside and self.inside[target] != stack:  # the order is topological but for loops
+            self.clean = False
+            self._fault(
+                "cycle",
+                f"step '{at}' leads back to '{target}' out of a branch or foreach",
+                at,
+                "a loop begins and ends in the same branch or foreach: join first, then lead back",
+            )
 
     def _check_joined_whole(self) -> None:
         """Every branch of a split must arrive at the one join that closes it."""
@@ -136,10 +160,10 @@ class _Walk:
 
     def _unclosed(self, split: NodeId, end: NodeId) -> None:
         self.clean = False
-        what = "a foreach" if isinstance(self.by_id[split].next, Foreach) else "branches"
+        what = {Foreach: "a foreach", Gang: "a gang"}.get(type(self.by_id[split].next), "branches")
         # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
         for at, stack in self.inside.items():
-            if "join" in at and split in stack and not self.by_id[at].takes_inputs:
+            if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
                 self._join_without_inputs(at, what)
                 return
         self._fault(
@@ -163,6 +187,16 @@ class _Walk:
             f"step '{split}' leads straight into the join '{join}', with no step between",
             split,
             f"put at least one step between '{split}' and '{join}', or write `def {join}(self):` if it joins nothing",
+        )
+
+    def _entered_past(self, split: NodeId, at: NodeId) -> None:
+        """A join that a switch also leads to without passing the split: on that way there is nothing to join."""
+        self.clean = False
+        self._fault(
+            "foreign-join",
+            f"step '{at}' joins what step '{split}' opens, but a switch also leads to it past '{split}'",
+            at,
+            "end the branches in a join of their own, and meet in a plain step behind it",
         )
 
     def _foreign(self, at: NodeId) -> None:

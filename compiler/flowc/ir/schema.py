@@ -13,18 +13,23 @@ from flowc.ir.model import (
     IR_VERSION,
     Branch,
     Catch,
+    Choice,
     Code,
     End,
     Flow,
     Foreach,
+    Gang,
     Goto,
     Method,
     Node,
+    NodeId,
+    Packages,
     Parameter,
     Resources,
     Retry,
     Schedule,
     Span,
+    Switch,
     Timeout,
     Transition,
 )
@@ -83,6 +88,10 @@ def _write(value: Any) -> Any:
             return list(several)
         case Foreach(over=over, body=body):
             return {"foreach": over, "body": body}
+        case Gang(body=body):
+            return {"gang": body}
+        case Switch(condition=condition, arms=arms):
+            return {"switch": condition, "arms": [list(arm) for arm in arms]}
         case Method(name=name):
             return {"method": name}
         case tuple() if value and isinstance(value[0], tuple):  # pairs
@@ -112,7 +121,21 @@ def _transition(value: Any, where: str) -> Transition:
             return Branch(targets=_many(_STR)(value, where))
         case {"foreach": str(over), "body": str(body)} if len(value) == 2:
             return Foreach(over=over, body=body)
-    raise SchemaError(f"{where}: null, a step, a list of steps, or an object with 'foreach' and 'body'")
+        case {"gang": str(body)} if len(value) == 1:
+            return Gang(body=body)
+        case {"switch": str(condition), "arms": [_, _, *_] as arms} if len(value) == 2:
+            return Switch(condition=condition, arms=_many(_arm)(arms, f"{where}.arms"))
+    raise SchemaError(
+        f"{where}: null, a step, a list of steps, or an object with 'foreach' and 'body', with 'gang', "
+        "or with 'switch' and 'arms'"
+    )
+
+
+def _arm(value: Any, where: str) -> tuple[Choice, NodeId]:
+    match value:
+        case [str() | int() | float() as choice, str(target)]:  # a bool is an int
+            return choice, target
+    raise SchemaError(f"{where}: a choice (text, a number or a boolean) and a step, not {value!r}")
 
 
 def _method(value: Any, where: str) -> Method:
@@ -141,6 +164,7 @@ _NODE: Mapping[str, _Read] = {
     "timeout": _one(Timeout, {"seconds": _INT}),
     "resources": _one(Resources, {"cpu": _STR, "memory": _INT, "gpu": _INT, "disk": _INT, "shared_memory": _INT}),
     "environment": _pairs,
+    "packages": _one(Packages, {"python": _STR, "pypi": _pairs, "conda": _pairs, "disabled": _BOOL}),
     **STEP_POLICIES,
 }
 _PARAMETER: Mapping[str, _Read] = {

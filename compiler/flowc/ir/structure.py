@@ -1,20 +1,21 @@
-"""The shape of a flow's graph: what is reached from its start, and the tree of regions that back ends lower.
+"""The shape of a flow's graph: `analyse` finds all that is wrong with it.
 
-A flow is structured: every split is closed by one join and splits nest. `analyse` finds all that is wrong with a graph
-in one walk; `region` gives the tree of a graph with no fault.
+A flow is structured: every split is closed by one join, splits nest, and a cycle is a loop that a switch ends.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.model import Branch, End, Flow, Foreach, Goto, NodeId, Span, Transition, assert_never, targets
+from flowc.ir.dominance import postorder
+from flowc.ir.model import NodeId, Span, Switch, Transition, targets
 from flowc.ir.nesting import match_joins
+from flowc.ir.scopes import find_loops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @final
@@ -62,7 +63,8 @@ class _Analysis:
         return () if transition is None else targets(transition)
 
     def shape(self) -> Shape:
-        order = self._reachable_in_order()
+        order = self._in_order()
+        self._check_cycles(order)
         if self.faults:  # past a cycle neither nesting nor reach means anything: report cycles first, alone
             return Shape(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
@@ -75,33 +77,37 @@ class _Analysis:
         self.said.add((code, message))
         self.faults.append(Diagnostic(code=code, message=message, span=self.by_id[at].where, hint=hint, note=note))
 
-    def _reachable_in_order(self) -> list[NodeId]:
-        """Reverse postorder from the start; reports cycles. Iterative: a flow may be a chain of thousands of steps."""
-        postorder: list[NodeId] = []
-        open_, done = set(), set()
-        stack: list[tuple[NodeId, bool]] = [(self.start, False)]
-        while stack:
-            at, leaving = stack.pop()
-            if leaving:
-                open_.discard(at)
-                done.add(at)
-                postorder.append(at)
+    def _in_order(self) -> list[NodeId]:
+        """What is reached from the start, each before what it leads to, but for the edges that close a cycle."""
+        return postorder(self.start, self._known)[::-1]
+
+    def _known(self, at: NodeId) -> list[NodeId]:
+        return [target for target in self._targets(at) if target in self.by_id]
+
+    def _check_cycles(self, order: list[NodeId]) -> None:
+        """A cycle is a loop if it is entered at one step only and a switch leads out of it; else it is a fault."""
+        number = {at: index for index, at in enumerate(order)}
+        back = [(at, target) for at in order for target in self._known(at) if number[target] <= number[at]]
+        if not back:
+            return
+        loops = find_loops(self.start, {at: self._known(at) for at in order})
+        for at, target in back:
+            hint = "lead to a later step; to repeat steps, end them with a switch that leads back or on"
+            if target == self.start:
+                message = f"step '{at}' leads back to '{target}', where the flow starts"
+                hint = f"add a step behind '{target}' for the loop to begin with"
+            elif target not in loops or at not in loops[target]:
+                message = f"step '{at}' leads back to '{target}', but that cycle is also entered at another step"
+                hint = "a loop is entered at its first step only: lead into it there"
+            elif self._has_exit(loops[target]):
                 continue
-            if at in done or at in open_:
-                continue
-            open_.add(at)
-            stack.append((at, True))
-            for target in reversed(self._targets(at)):
-                if target in open_:
-                    self._fault(
-                        "cycle",
-                        f"step '{at}' leads back to '{target}', so the flow would never end",
-                        at,
-                        "a flow is a graph without cycles; repeat work inside one step, or with a foreach",
-                    )
-                elif target in self.by_id and target not in done:
-                    stack.append((target, False))
-        return postorder[::-1]
+            else:
+                message = f"step '{at}' leads back to '{target}', so the flow would never end"
+            self._fault("cycle", message, at, hint)
+
+    def _has_exit(self, loop: frozenset[NodeId]) -> bool:
+        """Whether a switch leads out: of a branch, one way out would leave the other in the loop."""
+        return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
         """Only the first step of each part that is cut off: what follows it is reached as soon as it is."""
@@ -128,88 +134,3 @@ class _Analysis:
             found.update(new)
             stack.extend(new)
         return found
-
-
-# -- regions -----------------------------------------------------------------------------------------------------------
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One node, run once at the region's index path."""
-
-    node: NodeId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Parallel:
-    """The arms of the Branch of `split`, which stands right before it in the region; its join stands right after."""
-
-    split: NodeId
-    arms: tuple[Region, ...]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Each:
-    """The body of the Foreach of `split`, run once for each item; its join stands right after."""
-
-    split: NodeId
-    body: Region
-
-
-Item: TypeAlias = "Task | Parallel | Each"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A sequence: each item starts when the one before it has ended."""
-
-    items: tuple[Item, ...]
-
-    def nodes(self) -> Iterable[NodeId]:
-        """Every node of the region and of those inside it, in order."""
-        for item in self.items:
-            match item:
-                case Task(node=node):
-                    yield node
-                case Parallel(arms=arms):
-                    for arm in arms:
-                        yield from arm.nodes()
-                case Each(body=body):
-                    yield from body.nodes()
-                case _:
-                    assert_never(item)
-
-
-def region(flow: Flow) -> Region:
-    """The tree of regions of a flow that has no fault."""
-    by_id = flow.by_id()
-
-    def build(here: NodeId | None) -> tuple[Region, NodeId | None]:
-        """The region that starts `here`, and the join that closes it: one that no split of this region opened."""
-        items: list[Item] = []
-        while here is not None:
-            node = by_id[here]
-            if node.joins is not None and not (items and isinstance(items[-1], Parallel | Each)):
-                break
-            items.append(Task(here))
-            match node.next:
-                case End():
-                    here = None
-                case Goto(target=target):
-                    here = target
-                case Branch(targets=arms):
-                    built = [build(arm) for arm in arms]
-                    items.append(Parallel(node.id, tuple(arm for arm, _ in built)))
-                    here = built[0][1]
-                case Foreach(body=body):
-                    inner, here = build(body)
-                    items.append(Each(node.id, inner))
-                case _:
-                    assert_never(node.next)
-        return Region(tuple(items)), here
-
-    return build(flow.start)[0]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Branch, End, Flow, Foreach, Goto, Node, Parameter, Transition, assert_never
+from flowc.ir.model import (
+    Branch,
+    End,
+    Flow,
+    Foreach,
+    Gang,
+    Goto,
+    Node,
+    Packages,
+    Parameter,
+    Switch,
+    Transition,
+    assert_never,
+)
 from flowc.ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
@@ -64,6 +77,10 @@ def _transition(transition: Transition) -> str:
             return " & ".join(several)
         case Foreach(over=over, body=body):
             return f"{body} for each of {over}"
+        case Gang(body=body):
+            return f"{body} as a gang"
+        case Switch(condition=condition, arms=arms):
+            return f"by {condition}: " + ", ".join(f"{choice!r} -> {target}" for choice, target in arms)
         case _:
             assert_never(transition)
 
@@ -87,6 +104,8 @@ def _policies(node: Node) -> Iterator[str]:
         yield f"secret {', '.join(_changed(secret))}"
     for card in node.cards:
         yield f"card {', '.join(_changed(card))}".rstrip()
+    if node.packages:
+        yield f"packages {_packages(node.packages)}"
 
 
 def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
@@ -108,3 +127,12 @@ def _plain(value: object) -> str:
             return f"[{', '.join(_plain(item) for item in value)}]"
         case _:
             return repr(value)
+
+
+def _packages(packages: Packages) -> str:
+    if packages.disabled:
+        return "disabled"
+    python = [f"python {packages.python}"] if packages.python else []
+    named = [f"{kind} {name} {version}".rstrip() for kind in ("pypi", "conda")
+             for name, version in getattr(packages, kind)]  # fmt: skip
+    return ", ".join([*python, *named]) or "none"

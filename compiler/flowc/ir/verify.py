@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.model import Branch, Flow, Node, targets
+from flowc.ir.model import Branch, Flow, Gang, Goto, Node, Switch, targets
 from flowc.ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ def verify(flow: Flow) -> list[Diagnostic]:
         return faults
     vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
     shape = analyse(flow.start, vertices)
-    return [*shape.faults, *_joins(flow, dict(shape.closes)), *_policies(flow)] if not shape.faults else [*shape.faults]
+    if shape.faults:
+        return [*shape.faults]
+    return [*_joins(flow, dict(shape.closes)), *_policies(flow), *_gangs(flow)]
 
 
 def _duplicates(flow: Flow) -> Iterator[Diagnostic]:
@@ -50,6 +52,30 @@ def _edges(flow: Flow) -> Iterator[Diagnostic]:
         if isinstance(node.next, Branch) and len(set(node.next.targets)) < len(node.next.targets):
             yield Diagnostic(code="duplicate-branch", message=f"step '{node.id}' names one branch twice",
                              span=node.where, hint="name each branch once, or use a foreach")  # fmt: skip
+        if isinstance(node.next, Switch) and (what := _bad_arms(node.next)):
+            yield Diagnostic(code="switch-arms", message=f"the switch of step '{node.id}' {what}", span=node.where,
+                             hint="give it two or more different choices")  # fmt: skip
+
+
+def _bad_arms(switch: Switch) -> str | None:
+    if len(switch.arms) < 2:
+        return "has fewer than two choices"
+    return "has one choice twice" if len({choice for choice, _ in switch.arms}) < len(switch.arms) else None
+
+
+def _gangs(flow: Flow) -> Iterator[Diagnostic]:
+    by_id = flow.by_id()
+    for node in flow.nodes:
+        if not isinstance(node.next, Gang):
+            continue
+        body = by_id[node.next.body]
+        if not (isinstance(body.next, Goto) and by_id[body.next.target].joins == node.id):
+            yield Diagnostic(
+                code="parallel-step",
+                message=f"the tasks of step '{body.id}' run all at once, but it does not lead straight to their join",
+                span=body.where,
+                hint="do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
+            )
 
 
 def _joins(flow: Flow, closes: dict[str, str]) -> Iterator[Diagnostic]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
+from flowc.ir.model import Gang, Switch
 from flowc_runtime import arguments
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def check_flow(flow: Flow, settings: Settings) -> list[Diagnostic]:
         *_check_step_names(flow),
         *check_options(flow, settings),
         *(found for node in flow.nodes for found in _check_node(node)),
+        *(found for node in flow.nodes for found in _check_transition(node)),
     ]
 
 
@@ -137,7 +139,31 @@ def _check_step_names(flow: Flow) -> Iterator[Diagnostic]:
             )
 
 
+def _check_transition(node: Node) -> Iterator[Diagnostic]:
+    if isinstance(node.next, Switch):
+        yield fault(
+            faults.SWITCH,
+            f"step '{node.id}' is left by a switch, which flowc cannot yet compile for Argo",
+            node.where,
+            "run the flow on this machine with `flowc run --local`, or decide inside a step what to do",
+        )
+    if isinstance(node.next, Gang):
+        yield fault(
+            faults.GANG,
+            f"step '{node.id}' starts a gang with num_parallel, which flowc cannot yet compile for Argo",
+            node.where,
+            "run the flow on this machine with `flowc run --local`, or use a foreach where its tasks need not meet",
+        )
+
+
 def _check_node(node: Node) -> Iterator[Diagnostic]:
+    if node.packages and not node.packages.disabled:
+        yield fault(
+            faults.PACKAGES,
+            f"step '{node.id}' has @pypi or @conda, but pods install nothing: what they have is in their image",
+            node.where,
+            "build an image with the packages, name it by --image, and compile with --environment=local",
+        )
     for name, value in node.environment:
         problem = _variable_problem(name, value)
         if problem:

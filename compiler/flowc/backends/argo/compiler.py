@@ -10,7 +10,7 @@ from flowc.backends.argo.lowering import Lowering
 from flowc.backends.argo.pods import step_templates
 from flowc.backends.argo.series import fit, series
 from flowc.ir.model import assert_never
-from flowc.ir.structure import Each, Parallel, Region, Task, region
+from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
 
 if TYPE_CHECKING:
     from hera.workflows import models as m
@@ -73,6 +73,8 @@ def depth(inside: Region) -> int:
                 deepest = max(deepest, *(depth(arm) for arm in arms))
             case Each(body=body):
                 deepest = max(deepest, 1 + depth(body))
+            case Choose() | Repeat() | Again():
+                raise AssertionError(f"checks.check_flow refuses {item}")
             case _:
                 assert_never(item)
     return deepest

@@ -28,10 +28,13 @@ BAD_RESOURCES = "argo-resources"
 POD_OPTION = "argo-pod-option"
 LOCAL_SECRET = "argo-local-secret"
 TRIGGER = "argo-trigger"
+PACKAGES = "argo-packages"
 NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS = "schedule-needs-defaults"
+SWITCH = "argo-switch"
+GANG = "argo-gang"
 
 CODES = (
     TOO_MANY_TEMPLATES,
@@ -44,10 +47,13 @@ CODES = (
     POD_OPTION,
     LOCAL_SECRET,
     TRIGGER,
+    PACKAGES,
     NAME_CLASH,
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,
     SCHEDULE_NEEDS_DEFAULTS,
+    SWITCH,
+    GANG,
 )
 
 

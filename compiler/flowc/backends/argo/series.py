@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.ir.model import NodeId, assert_never
-from flowc.ir.structure import Each, Parallel, Region, Task
+from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,8 @@ def series(region: Region) -> Series:
                 blocks.append(Fork(tuple(series(arm) for arm in arms)))
             case Each(split=split, body=body):
                 blocks[-1] = FanOut(split, series(body))
+            case Choose() | Repeat() | Again():
+                raise AssertionError(f"checks.check_flow refuses {item}")
             case _:
                 assert_never(item)
     return tuple(blocks)

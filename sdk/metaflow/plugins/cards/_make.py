@@ -27,7 +27,15 @@ class Maker:
         self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
     ) -> None:
         self.run, self.flow, self.attempt, self.card, self.key, self.cls = run, flow, attempt, card, key, cls
+        self.namespace: str | None = None
         self._token: str | None = None
+
+    def enter(self) -> None:
+        """Let the client of this process look where the run is."""
+        from metaflow import client
+
+        client.metadata(self.run.objects.url)
+        client.namespace(self.namespace)
 
     def make(self, message: str, *, final: bool) -> None:
         """Make and store the page, and what it is told at a refresh."""

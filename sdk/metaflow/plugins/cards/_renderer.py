@@ -175,6 +175,7 @@ def _serve(maker: Maker, source: socket.socket) -> None:
             return
         answer = _DONE
         try:
+            maker.enter()
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
             answer = str(error).encode()

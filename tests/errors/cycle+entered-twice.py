@@ -4,16 +4,16 @@ from metaflow import FlowSpec, step
 class Demo(FlowSpec):
     @step
     def start(self):
-        self.choice = "a"
-        self.next({"a": self.a, "b": self.b}, condition="choice")
+        self.way = "a"
+        self.next({"a": self.a, "b": self.b}, condition="way")
 
     @step
     def a(self):
-        self.next({"a": self.b})
+        self.next(self.b)
 
     @step
     def b(self):
-        self.next(self.end, num_parallel=4)
+        self.next({"a": self.a, "b": self.end}, condition="way")
 
     @step
     def end(self):

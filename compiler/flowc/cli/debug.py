@@ -1,0 +1,201 @@
+"""`flowc debug`: a task of a run once more, in this process and under pdb, with what it had; nothing is stored."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import checked, fail, find_run, open_store, store_option
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType, TracebackType
+
+    from flowc.cli.common import Checked
+    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.task import Attempt
+
+
+@click.command(
+    "debug",
+    help="Run the task FLOW/RUN/STEP/TASK again under pdb, with the inputs that it had; RUN may be `latest`. "
+    "It stops at the step's first line, and where the step raises. Nothing is stored.",
+)
+@click.argument("pathspec")
+@click.option("--post-mortem", is_flag=True, help="Stop only where the step raises.")
+@click.option("--inspect", is_flag=True, help="Do not run the step: open a Python prompt with `self` and `inputs`.")
+@click.option("--file", "flow_file", type=click.Path(exists=True, dir_okay=False), metavar="FLOW.py",
+              help="The flow's file [default: found here or beside the store].")  # fmt: skip
+@store_option
+def debug_command(
+    pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
+) -> None:
+    """Debug a task."""
+    from flowc_runtime.errors import FlowcError
+
+    if post_mortem and inspect:
+        raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
+    store = open_store(store_url)
+    run, step, path = _find(store, pathspec)
+    found = _load(store, run, flow_file)
+    if step not in found.flow.by_id():
+        fail(f"{found.flow.code.file} has no step '{step}' any more")
+    if found.flow.code.digest != run.record()["code"]:
+        click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
+    attempt = _attempt(run, step, path, found)
+    try:
+        attempt.enter()
+    except FlowcError as error:
+        fail(f"cannot give {step}/{path} its inputs: {error}")
+    if inspect:
+        _inspect(attempt)
+    else:
+        raise SystemExit(_debug(attempt, stop=not post_mortem))
+
+
+def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
+    """The one task that is meant."""
+    run, step, path = find_run(store, pathspec, least=3)
+    assert step is not None
+    if path is None:
+        paths = list(run.attempts(step))
+        if len(paths) > 1:
+            fail(f"step '{step}' has {len(paths)} tasks: say which", f"{run.flow}/{run.id}/{step}/{paths[-1]}")
+        (path,) = paths
+    return run, step, path
+
+
+def _load(store: Store, run: RunStore, given: str | None) -> Checked:
+    """The flow's class, from its file as it is now."""
+    from flowc.frontend.flowspec import load
+    from flowc.ir.schema import loads
+
+    code = loads(run.ir()).code
+    beside = Path(store.objects.url.removeprefix("file://")).parent
+    places = [Path(given)] if given else [Path(code.file), beside / code.file]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        fail(f"the flow's file {code.file} is neither here nor beside the store", f"--file path/to/{code.file}")
+    return checked(load(file, class_name=code.name))
+
+
+def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
+    from flowc_runtime.index import Graph
+    from flowc_runtime.memory import MemoryObjects
+    from flowc_runtime.store import RunStore
+    from flowc_runtime.task import Assignment, Attempt
+
+    record = run.record()
+    patient = replace(found.flow, nodes=tuple(replace(node, timeout=None) for node in found.flow.nodes))
+    return Attempt(
+        Assignment(
+            run=RunStore(MemoryObjects(run.objects), run.flow, run.id),
+            graph=Graph(patient),
+            step=step,
+            path=path,
+            attempt=run.attempts(step)[path][-1],
+            cls=found.cls,
+            parameters=record["parameters"],
+            user=record["user"],
+            claimed=True,
+        )
+    )
+
+
+# -- the three ways ----------------------------------------------------------------------------------------------------
+
+
+def _inspect(attempt: Attempt) -> None:
+    import code
+
+    from metaflow import current
+
+    names = {"self": attempt.flow, "current": current}
+    if attempt.state.inputs is not None:
+        names["inputs"] = attempt.state.inputs
+    code.interact(banner=f"{_title(attempt)}: {', '.join(names)}", local=names, exitmsg="")
+
+
+def _debug(attempt: Attempt, *, stop: bool) -> int:
+    from bdb import BdbQuit
+
+    before = dict(attempt.state.inherited)
+    click.echo(f"{_title(attempt)}: nothing is stored", err=True)
+    if stop:
+        sys.settrace(_stopper(_code_of(attempt)))
+    try:
+        attempt.run_code()
+    except BdbQuit:
+        return 0
+    except BaseException as error:
+        sys.settrace(None)
+        _post_mortem(error, attempt.job.cls)
+        return 1
+    finally:
+        sys.settrace(None)
+    _tell(attempt, before)
+    return 0
+
+
+def _stopper(code: CodeType) -> Any:
+    """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
+    from flowc_runtime.breakpoints import make_pdb
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code is not code:
+            return None
+        debugger = make_pdb()
+        debugger.set_trace(frame)
+        return debugger.trace_dispatch
+
+    return trace
+
+
+def _code_of(attempt: Attempt) -> CodeType:
+    from inspect import unwrap
+
+    code: CodeType = unwrap(getattr(attempt.job.cls, attempt.job.node.run.name)).__code__
+    return code
+
+
+def _post_mortem(error: BaseException, cls: type) -> None:
+    from flowc_runtime.breakpoints import is_ours, make_pdb
+    from flowc_runtime.failures import describe, directory
+
+    click.echo(describe(error, directory(cls)).get("traceback", ""), err=True, nl=False)
+    debugger = make_pdb()
+    debugger.reset()
+    own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
+    if own:
+        debugger.interaction(None, own[0])  # from the user's outermost frame on, at the innermost
+
+
+def _links(error: BaseException) -> list[TracebackType]:
+    found: list[TracebackType] = []
+    here = error.__traceback__
+    while here is not None:
+        found.append(here)
+        here = here.tb_next
+    return found
+
+
+def _tell(attempt: Attempt, before: Any) -> None:
+    """What the task would have left."""
+    from flowc_runtime.errors import ArtifactError
+
+    try:
+        refs = attempt.state.store(attempt.flow)
+    except ArtifactError as error:
+        fail(f"cannot store artifact '{error.args[0]}': {error.args[1]}")
+    changed = {name: ref for name, ref in refs.items() if name not in before or ref["digest"] != before[name]["digest"]}
+    click.echo(f"{attempt.job.step} has ended; it set {'nothing' if not changed else f'{len(changed)} artifacts:'}")
+    for name, ref in changed.items():
+        click.echo(f"  {name}: {ref['type']}, {ref['size']:,} bytes = {ref['repr']}")
+
+
+def _title(attempt: Attempt) -> str:
+    job = attempt.job
+    return f"{job.run.flow}/{job.run.id}/{job.step}/{job.path}"

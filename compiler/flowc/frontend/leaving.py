@@ -1,0 +1,44 @@
+"""What is known of how a step is left, or the fault that hides it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc.ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from flowc.frontend.steps import Method
+    from flowc.ir import Span, Transition
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """`next` is None when nothing is known of it and a fault says why; `mentions` are the steps named, with places."""
+
+    next: Transition | None
+    mentions: tuple[tuple[str, Span], ...] = ()
+    fault: Diagnostic | None = None
+
+
+def step_named(method: Method, node: ast.expr) -> tuple[str, Span] | None:
+    """The step that an expression `self.step` names, and its place."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
+            return name, method.source.span(node)
+    return None
+
+
+def fault_of(method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None) -> Leaving:
+    """What is known of a step whose self.next has a fault: the fault."""
+    return Leaving(None, fault=diagnostic_of(method, code, message, at, hint))
+
+
+def diagnostic_of(
+    method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
+) -> Diagnostic:
+    """A fault at an expression of a step, or at the step itself."""
+    span = method.where if at is None else method.source.span(at)
+    return Diagnostic(code=code, message=message, span=span, hint=hint)

@@ -1,0 +1,84 @@
+"""Dominators and natural loops of a graph that has one start.
+
+Iterative throughout: a flow may be a chain of thousands of steps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from flowc.ir.model import NodeId
+
+
+def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -> list[NodeId]:
+    """Every node that is reached from the start, each after those that a depth-first walk enters behind it."""
+    found: list[NodeId] = []
+    seen = {start}
+    stack = [(start, iter(successors(start)))]
+    while stack:
+        at, rest = stack[-1]
+        for target in rest:
+            if target not in seen:
+                seen.add(target)
+                stack.append((target, iter(successors(target))))
+                break
+        else:
+            found.append(at)
+            stack.pop()
+    return found
+
+
+def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
+    """The immediate dominator of each node; the start's is itself. `order` is a reverse postorder.
+
+    The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
+    """
+    number = {at: index for index, at in enumerate(order)}
+    nearest = {order[0]: order[0]}
+
+    def common(one: NodeId, other: NodeId) -> NodeId:
+        while one != other:
+            if number[one] > number[other]:
+                one = nearest[one]
+            else:
+                other = nearest[other]
+        return one
+
+    changed = True
+    while changed:
+        changed = False
+        for at in order[1:]:
+            found: NodeId | None = None
+            for earlier in before[at]:
+                if earlier in nearest:
+                    found = earlier if found is None else common(found, earlier)
+            if found is not None and nearest.get(at) != found:
+                nearest[at] = found
+                changed = True
+    return nearest
+
+
+def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> bool:
+    """Whether every way from the start to `other` leads over `one`."""
+    while other != one:
+        if nearest[other] == other:
+            return False
+        other = nearest[other]
+    return True
+
+
+def natural_loop(
+    header: NodeId, latches: Iterable[NodeId], before: Mapping[NodeId, Iterable[NodeId]]
+) -> frozenset[NodeId]:
+    """The header, and every node that leads to one of the latches without passing it."""
+    inside = {header}
+    stack = [latch for latch in latches if latch != header]
+    while stack:
+        at = stack.pop()
+        if at not in inside:
+            inside.add(at)
+            stack += before[at]
+    return frozenset(inside)

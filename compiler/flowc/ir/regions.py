@@ -1,0 +1,221 @@
+"""The tree of regions of a flow: nested sequences, which is what back ends lower. Only of flows without faults.
+
+A switch stands before a Choose, whose arms go on to where all of them meet again. Arms of two switches may share steps
+(`a` and `b` both choose between `p` and `q`): then those stand in several arms, of which only one runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc.ir.dominance import dominators, postorder
+from flowc.ir.model import (
+    Branch,
+    Choice,
+    End,
+    Flow,
+    Foreach,
+    Gang,
+    Goto,
+    NodeId,
+    Switch,
+    assert_never,
+    targets,
+)
+from flowc.ir.scopes import find_loops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One node, run once at the index path of its own scopes."""
+
+    node: NodeId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """The arms of the Branch of `split`, which stands right before it in the region; its join stands right after."""
+
+    split: NodeId
+    arms: tuple[Region, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The body of the Foreach or Gang of `split`, run once for each item; its join stands right after.
+
+    `together` says that it is a gang: all of its tasks run at once, and the body is one step.
+    """
+
+    split: NodeId
+    body: Region
+    together: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What runs if the switch chooses one of `choices`; empty where it leads straight to where the arms meet."""
+
+    choices: tuple[Choice, ...]
+    target: NodeId
+    region: Region
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Exactly one of the arms of the Switch of `switch`, which stands right before it in the region."""
+
+    switch: NodeId
+    arms: tuple[Arm, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A loop: `body` starts with `header` and is run again as often as it comes to an Again of that header.
+
+    An arm in the body that comes to its end without an Again leaves the loop. It may hold steps that are behind the
+    loop already, at the outer index path: what differs between two ways out of it.
+    """
+
+    header: NodeId
+    body: Region
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The end of an iteration: the loop of `header` goes on with the next."""
+
+    header: NodeId
+
+
+Item: TypeAlias = "Task | Parallel | Each | Choose | Repeat | Again"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A sequence: each item starts when the one before it has ended."""
+
+    items: tuple[Item, ...]
+
+    def nodes(self) -> Iterator[NodeId]:
+        """Every node of the region and of those inside it, in order, each once."""
+        yield from dict.fromkeys(self._nodes())
+
+    def _nodes(self) -> Iterator[NodeId]:
+        for item in self.items:
+            match item:
+                case Task(node=node):
+                    yield node
+                case Parallel(arms=arms):
+                    for arm in arms:
+                        yield from arm.nodes()
+                case Each(body=body) | Repeat(body=body):
+                    yield from body.nodes()
+                case Choose(arms=chosen):
+                    for one in chosen:
+                        yield from one.region.nodes()
+                case Again():
+                    continue
+                case _:
+                    assert_never(item)
+
+
+def region(flow: Flow) -> Region:
+    """The tree of regions of a flow that has no fault."""
+    return _Builder(flow).build(flow.start, None, ())
+
+
+class _Builder:
+    def __init__(self, flow: Flow) -> None:
+        self.by_id = flow.by_id()
+        self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
+        after = {node.id: targets(node.next) for node in flow.nodes}
+        self.loops = find_loops(flow.start, after)
+        has_switch = any(isinstance(node.next, Switch) for node in flow.nodes)
+        self.meets = _meeting_points(after) if has_switch else {}
+        self.order = {at: n for n, at in enumerate(reversed(postorder(flow.start, after.__getitem__)))}
+        self.made: dict[tuple[NodeId, NodeId | None, tuple[NodeId, ...]], Region] = {}
+
+    def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
+        """The region from `first` up to `stop`; of the loops that are `loops`, an edge to the header is an Again."""
+        key = (first, stop, loops)
+        if key not in self.made:
+            self.made[key] = Region(tuple(self._items(first, stop, loops)))
+        return self.made[key]
+
+    def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
+        here: NodeId | None = first
+        begun = loops[-1:] == (first,)  # this is the body of the loop that starts here
+        while here is not None and here != stop:
+            if here in loops and not begun:
+                yield Again(here)
+                return
+            if here in self.loops and not begun:
+                behind: NodeId | None = here
+                while behind is not None and behind in self.loops[here]:
+                    behind = self.meets[behind]
+                yield Repeat(here, self.build(here, behind, (*loops, here)))
+                here = behind
+                continue
+            begun = False
+            yield Task(here)
+            following = self.by_id[here].next
+            match following:
+                case End():
+                    return
+                case Goto(target=target):
+                    here = target
+                case Branch(targets=several):
+                    join = self.join_of[here]
+                    yield Parallel(here, tuple(self.build(target, join, loops) for target in several))
+                    here = join
+                case Foreach(body=body) | Gang(body=body):
+                    join = self.join_of[here]
+                    yield Each(here, self.build(body, join, loops), together=isinstance(following, Gang))
+                    here = join
+                case Switch():
+                    meet = self.meets[here]
+                    ahead = meet is not None and self.order[meet] > self.order[here]
+                    yield self._choose(here, following, meet if ahead else stop, loops)
+                    if not ahead:
+                        return
+                    here = meet
+                case _:
+                    assert_never(following)
+
+    def _choose(self, at: NodeId, switch: Switch, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Choose:
+        choices: dict[NodeId, list[Choice]] = {}
+        for choice, target in switch.arms:
+            choices.setdefault(target, []).append(choice)
+        return Choose(
+            at, tuple(Arm(tuple(given), target, self._arm(target, stop, loops)) for target, given in choices.items())
+        )
+
+    def _arm(self, target: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
+        if target in loops:
+            return Region((Again(target),))
+        return self.build(target, stop, loops)
+
+
+def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
+    """Where all ways from each node to the end meet first, None where that is only the end of the run itself."""
+    sink = ""  # no node is called that
+    before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
+    for at, following in after.items():
+        for target in following or (sink,):
+            before[target].append(at)
+    order = postorder(sink, before.__getitem__)[::-1]
+    nearest = dominators(order, {at: following or (sink,) for at, following in after.items()})
+    return {at: (None if nearest[at] == sink else nearest[at]) for at in after}

@@ -1,0 +1,93 @@
+"""Where tasks are: the foreach, gangs and loops that each node is in, outermost first. Index paths follow from it.
+
+A task's path is `0` and one more component for each scope of its node: `.3` is item 3 of a foreach or member 3 of a
+gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3; behind the loop the path is `0.3`
+again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc.ir.dominance import dominates, dominators, natural_loop, postorder
+from flowc.ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowc.ir.model import Flow
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Items:
+    """In the body of the foreach or gang of the node `split`."""
+
+    split: NodeId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """In the loop that the node `header` begins: each iteration starts with it."""
+
+    header: NodeId
+
+
+Scope: TypeAlias = "Items | Loop"
+
+
+def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
+    """The loops by their header; edges back to a node that does not dominate where they come from make none."""
+    order = postorder(start, after.__getitem__)[::-1]
+    number = {at: index for index, at in enumerate(order)}
+    back = [(at, target) for at in order for target in after[at] if number[target] <= number[at]]
+    if not back:
+        return {}
+    before: dict[NodeId, list[NodeId]] = {at: [] for at in order}
+    for at in order:
+        for target in after[at]:
+            before[target].append(at)
+    nearest = dominators(order, before)
+    latches: dict[NodeId, list[NodeId]] = {}
+    for at, target in back:
+        if dominates(nearest, target, at):
+            latches.setdefault(target, []).append(at)
+    return {header: natural_loop(header, its, before) for header, its in latches.items()}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node is: its scopes, and each split that is open there with the arm (its first node), outermost first."""
+
+    scopes: tuple[Scope, ...]
+    arms: tuple[tuple[NodeId, NodeId], ...]
+
+
+def places(flow: Flow) -> dict[NodeId, Place]:
+    """The place of every node of a flow that has no fault."""
+    after = {node.id: targets(node.next) for node in flow.nodes}
+    has_switch = any(isinstance(node.next, Switch) for node in flow.nodes)
+    loops = find_loops(flow.start, after) if has_switch else {}
+    by_id = flow.by_id()
+    found = {flow.start: Place((), ())}
+    for at in reversed(postorder(flow.start, after.__getitem__)):
+        opens = isinstance(by_id[at].next, Branch | Foreach | Gang)
+        items: tuple[Scope, ...] = (Items(at),) if isinstance(by_id[at].next, Foreach | Gang) else ()
+        for target in after[at]:
+            if target in found:
+                continue
+            split = by_id[target].joins
+            if split is not None:
+                found[target] = Place(_enter(target, found[split].scopes, loops), found[split].arms)
+            else:
+                arms = (*found[at].arms, *(((at, target),) if opens else ()))
+                found[target] = Place(_enter(target, (*found[at].scopes, *items), loops), arms)
+    return found
+
+
+def _enter(at: NodeId, inside: Iterable[Scope], loops: Mapping[NodeId, frozenset[NodeId]]) -> tuple[Scope, ...]:
+    kept = tuple(scope for scope in inside if not (isinstance(scope, Loop) and at not in loops[scope.header]))
+    return (*kept, Loop(at)) if at in loops else kept

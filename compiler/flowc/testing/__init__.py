@@ -1,0 +1,187 @@
+"""Unit tests of steps: run one step of a flow in this process, with given artifacts, and see what it leaves.
+
+    from flowc.testing import run_step
+
+    def test_train():
+        done = run_step(TrainFlow, "train", artifacts={"rows": [1, 2, 3]}, parameters={"alpha": 0.5})
+        assert done.artifacts == {"model": 3.0}
+        assert done.next == ("score",)
+
+The step runs as it does in a task of a run: the same code, the same checks, artifacts that go through pickle. Nothing
+is stored, no process is started, and what the step raises comes through; @retry and @catch are left to a run.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.testing.surroundings import Surroundings
+from flowc_runtime import context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from flowc.ir import Flow
+    from flowc_runtime.task import Attempt
+
+__all__ = ["FaultyFlowError", "StepResult", "run_step"]
+
+# What `metaflow.current` calls otherwise than the context that it answers from.
+_CURRENT = {
+    "flow_name": "flow",
+    "run_id": "run",
+    "step_name": "step",
+    "task_id": "path",
+    "username": "user",
+    "origin_run_id": "origin_run",
+}
+
+
+class FaultyFlowError(Exception):
+    """The flow has faults, and would not run: the text of `flowc check`."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What a step has left.
+
+    `artifacts` are those that it set or changed, as the next step reads them. `next` are the steps that follow, none
+    after `end`; of a switch the one that is chosen. `foreach` are the items that the next step is run for, and
+    `num_parallel` how many tasks of it run at once; None if it is run once.
+    """
+
+    artifacts: Mapping[str, Any]
+    next: tuple[str, ...]
+    foreach: tuple[Any, ...] | None = None
+    num_parallel: int | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """An artifact that the step set."""
+        return self.artifacts[name]
+
+
+def run_step(
+    flow: type,
+    step: str | Callable[..., Any],
+    *,
+    artifacts: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    input: Any = None,
+    index: int | None = None,
+    outer: Sequence[tuple[int, Any]] = (),
+    inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
+    current: Mapping[str, Any] | None = None,
+    pickled: bool = True,
+) -> StepResult:
+    """Run one step of a flow's class here and now.
+
+    Args:
+        flow: the class.
+        step: the step's name, or `Flow.step`.
+        artifacts: what the step finds on `self`.
+        parameters: values by the parameters' names; the others have their defaults.
+        input: in a foreach, the item of the innermost one.
+        index: that item's number, 0 if it is not given.
+        outer: in nested foreaches, (index, item) of those around the innermost, outermost first.
+        inputs: for a join, the artifacts of each input: by the name of the step before it, or in their order.
+        current: what `metaflow.current` says differently: `{"retry_count": 1, "run_id": "7"}`.
+        pickled: let each artifact go through pickle, on the way in and out, as in a run; with False the step gets the
+            very objects, which may then be mocks, and only what it assigns to `self` is reported, not what it changes.
+
+    Raises:
+        FaultyFlowError: the flow has faults.
+        TypeError: the arguments do not fit the flow.
+        ArtifactError: the step left something that cannot be pickled.
+    """
+    name = step if isinstance(step, str) else step.__name__
+    lowered = _lower(flow)
+    around = Surroundings(flow, lowered, name, _parameters(lowered, flow, parameters or {}), pickled=pickled)
+    around.place(input, index, outer)
+    if around.node.joins is None:
+        if inputs is not None:
+            raise TypeError(f"step '{name}' is no join: give its artifacts, not inputs")
+        around.precede(artifacts or {})
+    else:
+        if inputs is None or artifacts:
+            raise TypeError(f"step '{name}' is a join: give it inputs=[…], the artifacts of each")
+        around.join(inputs)
+    attempt = around.attempt()
+    with _restored():
+        attempt.enter()
+        attempt.state.inherited.update(around.inherited)
+        if current:
+            _override(current)
+        attempt.run_code()
+        return _result(attempt, around)
+
+
+def _lower(cls: type) -> Flow:
+    from pathlib import Path
+
+    from flowc.diagnostics import render
+    from flowc.frontend.flowspec import load_class
+
+    loaded = load_class(cls, alone=True)
+    if loaded.flow is None:
+        raise FaultyFlowError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
+    return loaded.flow
+
+
+def _parameters(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    from flowc.passes.resolve_defaults import resolve_defaults
+    from flowc_runtime.parameters import check_value, from_text
+
+    known = {parameter.name for parameter in flow.parameters}
+    if unknown := sorted(set(given) - known):
+        raise TypeError(f"flow '{flow.name}' has no parameter '{unknown[0]}'; it has {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for parameter in resolve_defaults(flow, cls, given=given).parameters:
+        if parameter.name in given:
+            value = given[parameter.name]
+            values[parameter.name] = None if value is None else check_value(parameter.type, value)
+        else:
+            values[parameter.name] = None if parameter.default is None else from_text(parameter.default)
+    return values
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    """Leave the environment and `current` as they were."""
+    environment, task = dict(os.environ), context.task
+    try:
+        yield
+    finally:
+        context.task = task
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _override(given: Mapping[str, Any]) -> None:
+    assert context.task is not None
+    known = {field.name for field in fields(context.task)}
+    changes: dict[str, Any] = {}
+    for name, value in given.items():
+        field = _CURRENT.get(name, name)
+        if name == "retry_count":
+            changes["attempt"] = value + 1
+        elif field in known:
+            changes[field] = value
+        else:
+            raise TypeError(f"current.{name} cannot be given: it follows from the step")
+    context.enter(replace(context.task, **changes))
+
+
+def _result(attempt: Attempt, around: Surroundings) -> StepResult:
+    said = attempt.state.transition
+    if said is None:
+        return StepResult(artifacts=around.left(attempt), next=())
+    return StepResult(
+        artifacts=around.left(attempt),
+        next=(said.choice,) if said.condition is not None else said.steps,
+        foreach=None if said.foreach is None else tuple(getattr(attempt.flow, said.foreach)),
+        num_parallel=said.gang,
+    )

@@ -1,0 +1,180 @@
+"""The tasks before a step under test, as records of a store in memory: the step then runs as in any run."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir import Branch, Foreach, Gang, Switch
+from flowc.ir.scopes import Items, Loop
+from flowc_runtime import codecs
+from flowc_runtime.attempts import new_record
+from flowc_runtime.index import ROOT, Graph, item_path, iteration_path, parts
+from flowc_runtime.memory import MemoryObjects
+from flowc_runtime.state import OURS
+from flowc_runtime.store import Store
+from flowc_runtime.task import Assignment, Attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowc.ir import Flow, Node
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.records import Fanout
+
+RUN = "test"
+_held: dict[int, Any] = {}
+_numbers = itertools.count()
+
+
+def _find_held(number: int) -> Any:
+    return _held[number]
+
+
+class _Held:
+    """Pickles as a reference to an object of this process: reading it gives that very object."""
+
+    def __init__(self, value: Any) -> None:
+        self._number = next(_numbers)
+        _held[self._number] = value
+
+    def __reduce__(self) -> tuple[Any, tuple[int]]:
+        return _find_held, (self._number,)
+
+
+@final
+class Surroundings:
+    """What a task of one step finds around it."""
+
+    def __init__(self, cls: type, flow: Flow, step: str, parameters: Mapping[str, Any], *, pickled: bool) -> None:
+        _held.clear()  # of the step that ran before
+        self._graph = Graph(flow)
+        if step not in self._graph.nodes:
+            raise TypeError(f"flow '{flow.name}' has no step '{step}'; it has {', '.join(self._graph.nodes)}")
+        self.node: Node = self._graph.node(step)
+        self.inherited: dict[str, ArtifactRef] = {}
+        self._cls, self._parameters, self._pickled = cls, parameters, pickled
+        self._objects = MemoryObjects()
+        self._run = Store(self._objects).run(flow.name, RUN)
+        self._path = ROOT
+
+    def place(self, item: Any, index: int | None, outer: Sequence[tuple[int, Any]]) -> None:
+        """Say which item of each foreach around it the task is about, outermost first; loops are in iteration 0."""
+        scopes = self._graph.scopes(self.node.id)
+        count = sum(isinstance(scope, Items) for scope in scopes)
+        given = [*outer]
+        if index is not None or item is not None:
+            given.append((index or 0, item))
+        if len(given) > count:
+            raise TypeError(f"step '{self.node.id}' is in {count} foreaches, but {len(given)} items are given")
+        items = iter([(0, None)] * (count - len(given)) + given)
+        for scope in scopes:
+            if isinstance(scope, Loop):
+                self._path = iteration_path(self._path, 0)
+                continue
+            number, value = next(items)
+            self._split(self._graph.node(scope.split), self._path, [None] * number + [value])
+            self._path = item_path(self._path, number)
+
+    def precede(self, artifacts: Mapping[str, Any]) -> None:
+        """Let a task with these artifacts come before; of the start step, let them be there."""
+        self.inherited = self._store(artifacts)
+        before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
+        if before and not isinstance(before[0].next, (Foreach, Gang)):  # else `place` has recorded it
+            shared = self._graph.shared(before[0].id, self.node.id)
+            self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
+
+    def join(self, inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]) -> None:
+        """Let the tasks that the join waits for have these artifacts."""
+        assert self.node.joins is not None
+        split = self._graph.node(self.node.joins)
+        ends = self._graph.ends(self.node)
+        if not isinstance(split.next, Branch):
+            if isinstance(inputs, Mapping):
+                raise TypeError(f"the inputs of join '{self.node.id}' are a list, one for each item")
+            self._split(split, self._path, [None] * len(inputs))
+            for number, artifacts in enumerate(inputs):
+                self._end(ends[0][0], item_path(self._path, number), self._store(artifacts))
+            return
+        self._record(split, self._path, {})
+        for node, artifacts in self._of_arms(ends, inputs):
+            self._end(node, self._path, self._store(artifacts))
+
+    def _of_arms(
+        self, ends: Sequence[Sequence[Node]], inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+        """The step that ends each arm, and what it left. Where a switch chooses it, the name of the input says it."""
+        wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
+        if not isinstance(inputs, Mapping):
+            if len(inputs) != len(ends):
+                raise TypeError(f"join '{self.node.id}' has {len(ends)} inputs: {wanted}")
+            yield from zip((arm[0] for arm in ends), inputs, strict=True)
+            return
+        chosen = [[node for node in arm if node.id in inputs] for arm in ends]
+        if len(inputs) != len(ends) or not all(chosen):
+            raise TypeError(f"the inputs of join '{self.node.id}' are those of {wanted}")
+        yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
+
+    def attempt(self) -> Attempt:
+        """The attempt, to be entered."""
+        return Attempt(
+            Assignment(
+                run=self._run,
+                graph=self._graph,
+                step=self.node.id,
+                path=self._path,
+                attempt=1,
+                cls=self._cls,
+                parameters=self._parameters,
+                user="test",
+                claimed=True,
+            )
+        )
+
+    def left(self, attempt: Attempt) -> dict[str, Any]:
+        """What the step set or changed."""
+        state = attempt.state
+        if not self._pickled:
+            merged = [name for name in state.inherited if name not in self.inherited]
+            known = {name: getattr(attempt.flow, name) for name in merged}
+            mine = {name: value for name, value in vars(attempt.flow).items() if not name.startswith(OURS)}
+            return known | {name: value for name, value in mine.items() if name not in state.inherited}
+        refs = state.store(attempt.flow)
+        found = {name: ref["digest"] for name, ref in self.inherited.items() if name in state.inherited}
+        changed = {name: ref for name, ref in refs.items() if ref["digest"] != found.get(name)}
+        return {name: codecs.load_value(self._objects, ref) for name, ref in changed.items()}
+
+    def _repeats(self, node: Node) -> bool:
+        return self._graph.repeats(node.id, self.node.id)
+
+    def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
+        """Record a task that leads to the step: `path` is what their paths share, more loops may end between."""
+        for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
+            assert isinstance(scope, Loop)
+            path = iteration_path(path, 0)
+            if scope.header != node.id:
+                self._record(self._graph.node(scope.header), path, {})
+        self._record(node, path, artifacts)
+
+    def _split(self, split: Node, path: str, items: list[Any]) -> None:
+        fanout: Fanout = {"count": len(items)}
+        if isinstance(split.next, Foreach):
+            fanout = {"over": "", "count": len(items), "items": self._ref(items)}
+        self._record(split, path, {}, fanout)
+
+    def _record(self, node: Node, path: str, artifacts: dict[str, ArtifactRef], fanout: Fanout | None = None) -> None:
+        record = new_record(self._run, self._graph, (node.id, path, 1), "ok", time.time(), {"code": 0})
+        record["artifacts"] = artifacts
+        if fanout is not None:
+            record["fanout"] = fanout
+        if isinstance(node.next, Switch):
+            record["choice"] = self.node.id
+        self._run.finish(record)
+
+    def _store(self, artifacts: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+        return {name: self._ref(value) for name, value in artifacts.items()}
+
+    def _ref(self, value: Any) -> ArtifactRef:
+        return codecs.store_value(self._objects, value if self._pickled else _Held(value))

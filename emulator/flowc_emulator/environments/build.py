@@ -1,0 +1,147 @@
+"""The cache of environments: `~/.cache/flowc/envs/DIGEST`, each built once, by one process at a time.
+
+An environment is built where it stays, since the scripts in it name their interpreter by its full path; it counts as
+soon as its mark is there, which is made last. Whoever finds one without a mark holds the lock, so its builder has died:
+it starts again. The kernel takes the lock from a process that is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowc_emulator.environments import interpreters
+from flowc_emulator.environments.interpreters import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc_emulator.environments.spec import Spec
+
+_MARK = "flowc.json"
+_TOLD = 8  # lines of an installer that failed
+# pip's settings that uv knows by another name: whoever set them for one means them for the other.
+_PIP_TO_UV = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_CERT": "SSL_CERT_FILE",
+}
+
+
+def cache_home() -> Path:
+    """flowc's part of the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "flowc"
+
+
+def ensure(spec: Spec, say: Callable[[str], None]) -> str:
+    """The interpreter of an environment, which is built if it is not there; `say` is told what takes time.
+
+    Raises:
+        BuildError: the installer failed, or there is none; the message has its last lines.
+    """
+    home = cache_home() / "envs" / spec.digest
+    if _is_ready(home):
+        return _python(home)
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(home.with_suffix(".lock"), say):
+            if not _is_ready(home):
+                say(f"building environment {spec.digest} ({spec})")
+                _build(spec, home)
+    except OSError as error:
+        raise BuildError(f"cannot build the environment {home}: {error}") from error
+    return _python(home)
+
+
+def _is_ready(home: Path) -> bool:
+    """Complete, and its interpreter still there: that is a link to one which may have been removed."""
+    return (home / _MARK).exists() and os.path.exists(_python(home))
+
+
+def _python(home: Path) -> str:
+    return str(home / "bin" / "python")
+
+
+@contextmanager
+def _locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    with open(path, "w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that builds environment {path.stem}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(spec: Spec, home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    try:
+        for command in commands(spec, home):
+            _call(command, spec)
+        mark = home / f"{_MARK}.new"
+        mark.write_text(json.dumps({"python": spec.python, "pypi": spec.pypi, "conda": spec.conda}), encoding="utf-8")
+        mark.rename(home / _MARK)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+
+
+def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
+    """What is called to build an environment, one after the other. Raises BuildError."""
+    uv, path = interpreters.uv(), spec.interpreter.path
+    if spec.conda:
+        conda = interpreters.conda()
+        if conda is None:
+            raise BuildError(
+                f"packages of @conda ({', '.join(spec.conda)}) need micromamba, mamba or conda, and none is on PATH; "
+                "install one, or take the packages from PyPI with @pypi"
+            )
+        channels = (os.environ.get("CONDA_CHANNELS") or "conda-forge").split(",")
+        chosen = [part for channel in channels for part in ("-c", channel.strip())]
+        python = f"python={spec.python}"
+        yield (conda, "create", "--yes", "--quiet", "--prefix", str(home), *chosen, python, "pip", *spec.conda)
+    elif uv:
+        yield (*uv, "venv", "--quiet", "--no-project", "--python", path or spec.python, str(home))
+    else:
+        assert path is not None, "an interpreter without a path comes from uv or conda"
+        # Making a pip in each environment takes two seconds: this interpreter's installs into all of them.
+        without = ("--without-pip",) if interpreters.pip() or not spec.pypi else ()
+        yield (path, "-m", "venv", *without, str(home))
+    if not spec.pypi:
+        return
+    if uv:
+        alone = ("--no-index",) if os.environ.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on") else ()
+        yield (*uv, "pip", "install", "--quiet", *alone, "--python", _python(home), "--", *spec.pypi)
+    else:
+        other = interpreters.pip()
+        pip = (*other, "--python", _python(home)) if other and not spec.conda else (_python(home), "-m", "pip")
+        # Not --quiet: it would not say where pip looked.
+        yield (*pip, "install", "--no-input", "--disable-pip-version-check", "--", *spec.pypi)
+
+
+def _call(command: Sequence[str], spec: Spec) -> None:
+    environment = interpreters.environment()
+    for pip, uv in _PIP_TO_UV.items():
+        if pip in environment:
+            environment.setdefault(uv, environment[pip])
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode != 0:
+        lines = [line.strip()[:300] for line in done.stdout.splitlines() if line.strip()][-_TOLD:]
+        told = "".join(f"\n  {line}" for line in lines) or f" exit code {done.returncode}"
+        raise BuildError(f"cannot build an environment ({spec}); the installer says:{told}")

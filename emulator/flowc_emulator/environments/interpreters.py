@@ -1,0 +1,118 @@
+"""Finding the interpreter of a version, and the programs that install packages."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, final
+
+from flowc_runtime.errors import FlowcError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PROBE = "import platform; print(platform.python_version())"
+
+
+class BuildError(FlowcError):
+    """An environment cannot be built."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python; without a path it is one that the installer brings."""
+
+    path: str | None
+    version: str
+
+
+def this_version() -> str:
+    """The version of the running interpreter."""
+    return platform.python_version()
+
+
+def find(asked: str | None) -> Interpreter:
+    """An interpreter of a version such as `3.12` or `3.12.4`, the running one if it will do.
+
+    Raises:
+        BuildError: there is none, and no uv that could fetch it.
+    """
+    if asked is None or _is(this_version(), asked):
+        return Interpreter(sys.executable, this_version())
+    for path in _candidates(asked):
+        said = _version(path)
+        if said is not None and _is(said, asked):
+            return Interpreter(path, said)
+    if uv():
+        return Interpreter(None, asked)
+    raise BuildError(
+        f"no interpreter of Python {asked} was found on PATH or under pyenv, and this one is {this_version()}; "
+        "install it, or install uv, which fetches interpreters"
+    )
+
+
+def _is(version: str, asked: str) -> bool:
+    return version == asked or version.startswith(f"{asked}.")
+
+
+def _candidates(asked: str) -> Iterator[str]:
+    short = ".".join(asked.split(".")[:2])
+    for directory in os.get_exec_path():
+        path = os.path.join(directory, f"python{short}")
+        if os.access(path, os.X_OK):
+            yield path
+    versions = os.path.join(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "versions")
+    if os.path.isdir(versions):
+        for name in sorted(os.listdir(versions), reverse=True):
+            path = os.path.join(versions, name, "bin", "python")
+            if _is(name, asked) and os.access(path, os.X_OK):
+                yield path
+    if command := uv():
+        found = subprocess.run([*command, "python", "find", asked], capture_output=True, text=True, env=environment())
+        if found.returncode == 0:
+            yield found.stdout.strip()
+
+
+@cache
+def _version(path: str) -> str | None:
+    """What the interpreter says; None for what cannot run, such as a shim of a version that is not chosen."""
+    try:
+        done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def uv() -> Sequence[str] | None:
+    """How uv is called, if it is there."""
+    if found := shutil.which("uv"):
+        return (found,)
+    return (sys.executable, "-m", "uv") if find_spec("uv") else None
+
+
+def pip() -> Sequence[str] | None:
+    """How this interpreter's pip is called, if it can install into another interpreter (22.3 and later)."""
+    try:
+        installed = version("pip").split(".")
+    except PackageNotFoundError:
+        return None
+    known = installed[0].isdigit() and installed[1:] and installed[1].isdigit()
+    return (sys.executable, "-m", "pip") if known and (int(installed[0]), int(installed[1])) >= (22, 3) else None
+
+
+def conda() -> str | None:
+    """The program that installs packages of conda, if one is there."""
+    return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
+
+
+def environment() -> dict[str, str]:
+    """The environment variables of an installer: PYTHONPATH and its like are about this interpreter, no other."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

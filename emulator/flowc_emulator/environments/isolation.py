@@ -1,0 +1,83 @@
+"""A forked child becomes a task in another interpreter: it replaces itself by it, with the same pipes and session."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, final
+
+from flowc_emulator.environments.build import cache_home
+from flowc_emulator.threads import CHOSEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.task import Assignment
+
+# What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
+_SHARED = ("flowc", "flowc_runtime", "metaflow", "cloudpickle")
+# The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
+_BOOT = "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.isolated import main; sys.exit(main())"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """Which steps have an interpreter of their own (step -> its path), and the root of the flow's code."""
+
+    interpreters: Mapping[str, str]
+    root: Path
+    bridge: str
+
+    @classmethod
+    def over(cls, interpreters: Mapping[str, str], root: Path) -> Isolation:
+        """Isolation with flowc's own packages at hand."""
+        return cls(interpreters, root, _make_bridge())
+
+    def takes(self, job: Assignment) -> bool:
+        """Whether an attempt runs in another interpreter; one that only catches runs no code of the user's."""
+        return job.step in self.interpreters and not job.only_catch
+
+    def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
+        """In the forked child of one attempt, of so many at once: go on in the step's interpreter."""
+        python = self.interpreters[job.step]
+        own = ("run", "graph", "cls", "parameters")  # the other side reads these from the store
+        order = {
+            "store": job.run.objects.url,
+            "flow": job.run.flow,
+            "run": job.run.id,
+            "root": str(self.root),
+            "control": control,
+            "assignment": {field.name: getattr(job, field.name) for field in fields(job) if field.name not in own},
+        }
+        os.set_inheritable(control, True)
+        directory = os.path.dirname(python)
+        environment = dict(os.environ)
+        environment["VIRTUAL_ENV"] = os.path.dirname(directory)
+        environment["PATH"] = os.pathsep.join(filter(None, (directory, environment.get("PATH"))))
+        if tasks > 1 and not any(name in environment for name in CHOSEN):
+            environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // tasks))
+        os.execve(python, [python, "-c", _BOOT, self.bridge, json.dumps(order)], environment)
+
+
+def _make_bridge() -> str:
+    """A directory that holds flowc's own packages and no others, for `sys.path`."""
+    homes: dict[str, str] = {}
+    for name in _SHARED:
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            homes[name] = os.path.dirname(spec.origin)
+    digest = sha256(json.dumps(homes).encode()).hexdigest()[:16]
+    bridge = cache_home() / "bridges" / digest
+    bridge.mkdir(parents=True, exist_ok=True)
+    for name, home in homes.items():
+        link = bridge / name
+        if not link.is_symlink():
+            temporary = bridge / f".{name}.{os.getpid()}"
+            temporary.symlink_to(home)
+            temporary.rename(link)  # of two that make it at once both make the same
+    return str(bridge)

@@ -1,0 +1,269 @@
+"""One terminal for many tasks: the supervisor lends it to one of them at a time, for a debugger's prompt.
+
+Tasks are processes in sessions of their own whose output is piped. One that wants to talk to the user takes a lock,
+asks, and waits for the answer; meanwhile the supervisor shows what the task has printed before, takes its progress
+line away and holds back what it would print itself. Ctrl-C goes to the supervisor, as the terminal's foreground, which
+passes it on to the task at the prompt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import tempfile
+import termios
+import threading
+import time
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime.breakpoints import NoTerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"
+
+
+@final
+class Terminal:
+    """The supervisor's side."""
+
+    def __init__(self, tty: int) -> None:
+        self._tty = tty
+        self._modes: Any = termios.tcgetattr(tty)
+        self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the run
+        self.requests, self._request = os.pipe()
+        self._answers, self._answer = os.pipe()
+        self._rest = b""
+        self._suspend: Any = None
+        self.holder: int | None = None  # the task's process
+        self._typist = 0  # the process at the prompt: the task's, or one that the task forked
+
+    @classmethod
+    def find(cls) -> Terminal | None:
+        """The terminal that stdin is, if it is one."""
+        try:
+            if not os.isatty(0):
+                return None
+            try:
+                tty = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
+            except OSError:  # a container may have no name for it
+                tty = os.dup(0)
+            return cls(tty)
+        except (OSError, termios.error):
+            return None
+
+    def descriptors(self) -> list[int]:
+        """What the guardian must not hold."""
+        return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
+
+    def asked(self) -> list[tuple[bytes, int, float]]:
+        """What tasks ask for: the wish, the task's process, and for how many seconds its clock has stood still."""
+        *lines, self._rest = (self._rest + os.read(self.requests, 1 << 16)).split(b"\n")
+        found = []
+        for line in lines:
+            task, process, milliseconds = map(int, line[1:].split())
+            if line[:1] == _ASK:
+                self._typist = process
+            found.append((line[:1], task, milliseconds / 1000))
+        return found
+
+    def lend(self, task: int, *, refuse: bool) -> bool:
+        """Answer the task that has asked; False if the terminal is not this run's to lend now."""
+        if refuse:
+            self._say(b"no")
+            return False
+        with contextlib.suppress(OSError):  # not the controlling terminal of this session: nobody else's either
+            if os.tcgetpgrp(self._tty) != os.getpgrp():
+                self._say(b"no")
+                return False
+        self.holder = task
+        self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # two would read what is typed after Ctrl-Z
+        self._say(b"yes")
+        return True
+
+    def take_back(self) -> None:
+        """The task has let go, or is gone: perhaps in the middle of a line, with the terminal's echo off."""
+        self.holder = None
+        signal.signal(signal.SIGTSTP, self._suspend)
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
+
+    def interrupt(self) -> None:
+        """Ctrl-C at the prompt."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._typist, signal.SIGINT)
+
+    def close(self) -> None:
+        """The run has ended."""
+        self._lock.close()
+        for descriptor in (self._tty, self.requests, self._request, self._answers, self._answer):
+            os.close(descriptor)
+
+    def _say(self, answer: bytes) -> None:
+        os.write(self._answer, b"%d %b\n" % (self._typist, answer))
+
+    def enter_child(self) -> Borrowed:
+        """In a forked child: what it can borrow the terminal with."""
+        for descriptor in (self.requests, self._answer):
+            os.close(descriptor)
+        return Borrowed(self._tty, self._lock.fileno(), self._request, self._answers)
+
+
+@final
+class Borrowed:
+    """The task's side: a `Lease`."""
+
+    def __init__(self, tty: int, lock: int, requests: int, answers: int) -> None:
+        self._tty, self._lock, self._requests, self._answers = tty, lock, requests, answers
+        self._task = os.getpid()
+        self._thread = threading.RLock()
+        self._depth = 0
+        self._since = 0.0
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the terminal as stdin, stdout and stderr; timeouts stand still."""
+        with self._thread:
+            if self._depth:
+                yield
+                return
+            timer = signal.setitimer(signal.ITIMER_REAL, 0)
+            self._since = time.monotonic()
+            try:
+                give_back = self._borrow()
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    give_back()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, *timer)
+
+    def is_held(self) -> bool:
+        """Whether this process has it now."""
+        return self._depth > 0
+
+    def keep(self) -> None:
+        """Have it until the process ends, which gives it back."""
+        with self._thread:
+            if not self._depth:
+                self._borrow()
+                self._depth += 1
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def quit(self) -> None:
+        """Ask for the end of the run."""
+        self._say(_QUIT)
+
+    def _borrow(self) -> Callable[[], None]:
+        for stream in (sys.stdout, sys.stderr):  # what was printed before the prompt is shown before it
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        self._say(_WAIT)
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)  # by process, and let go when that dies
+        try:
+            self._say(_ASK)
+            self._await()
+        except BaseException:
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+            raise
+        streams = sys.stdin, sys.stdout, sys.stderr
+        saved = [_duplicate(descriptor) for descriptor in range(3)]
+        for descriptor in range(3):
+            os.dup2(self._tty, descriptor)
+        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+
+        def give_back() -> None:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            sys.stdin, sys.stdout, sys.stderr = streams
+            for descriptor, copy in enumerate(saved):
+                if copy is None:  # the step had closed it
+                    os.close(descriptor)
+                else:
+                    os.dup2(copy, descriptor)
+                    os.close(copy)
+            self._say(_GIVE_BACK)
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+        return give_back
+
+    def _say(self, what: bytes) -> None:
+        milliseconds = int(1000 * (time.monotonic() - self._since))
+        os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
+
+    def _await(self) -> None:
+        """Wait for the answer to this process: one to a process that died before it could read may stand before it."""
+        line = b""
+        while True:
+            line += os.read(self._answers, 1)
+            if not line:
+                raise NoTerminalError  # the supervisor is gone
+            if line.endswith(b"\n"):
+                process, answer = line.split()
+                if int(process) == os.getpid():
+                    break
+                line = b""
+        if answer != b"yes":
+            raise NoTerminalError
+
+
+def _duplicate(descriptor: int) -> int | None:
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return None
+
+
+@final
+class Lender:
+    """Serves the tasks' wishes, in the supervisor's loop."""
+
+    def __init__(
+        self, terminal: Terminal, *, hold: Callable[[int], bool], release: Callable[[int, float], None]
+    ) -> None:
+        """`hold(task)` is called before the terminal is lent, `release(task, seconds)` after: its clock stood still.
+
+        `hold` says whether there is such a task.
+        """
+        self._terminal = terminal
+        self._hold, self._release = hold, release
+        self.paused: set[int] = set()  # tasks at the prompt, or waiting for it
+
+    def serve(self) -> bool:
+        """Do what was asked for; True if a user has quit."""
+        quitted = False
+        for what, task, seconds in self._terminal.asked():
+            if what == _WAIT:
+                self.paused.add(task)
+            elif what == _ASK:
+                known = self._hold(task)
+                if not self._terminal.lend(task, refuse=not known) and known:
+                    self.paused.discard(task)
+                    self._release(task, seconds)
+            elif what == _GIVE_BACK:
+                self.ended(task, seconds)
+            else:
+                quitted = True
+        return quitted
+
+    def interrupt(self) -> bool:
+        """Pass Ctrl-C on to the prompt; False if there is none."""
+        if self._terminal.holder is None:
+            return False
+        self._terminal.interrupt()
+        return True
+
+    def ended(self, task: int, seconds: float = 0.0) -> None:
+        """The task has given the terminal back, or is gone."""
+        self.paused.discard(task)
+        if self._terminal.holder == task:
+            self._terminal.take_back()
+            self._release(task, seconds)

@@ -1,0 +1,78 @@
+"""A store in memory: for tasks that leave nothing behind, on top of another store that is then only read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import blob_key, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_runtime.objects import Buffer, Objects
+
+
+class MemoryObjects:
+    """`Objects` whose writes are kept in memory. What is not there is looked up `below`, if there is such a store."""
+
+    def __init__(self, below: Objects | None = None) -> None:
+        self.url = below.url if below else "memory:"
+        self._below = below
+        self._objects: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes:
+        if key in self._objects:
+            return self._objects[key]
+        if self._below is None:
+            raise NotFound(f"no {key} in {self.url}")
+        return self._below.get(key)
+
+    def put(self, key: str, data: bytes) -> None:
+        self._objects[key] = data
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        if self.exists(key):
+            return False
+        self._objects[key] = b"".join(parts)
+        return True
+
+    def map(self, key: str) -> memoryview:
+        if key not in self._objects and self._below is not None:
+            return self._below.map(key)
+        return memoryview(bytearray(self.get(key)))  # private and writable
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        digest = sha256(parts)
+        self.create(blob_key(digest), parts)
+        return digest
+
+    def exists(self, key: str) -> bool:
+        return key in self._objects or (self._below is not None and self._below.exists(key))
+
+    def append(self, key: str, data: bytes) -> None:
+        self._objects[key] = self.appended(key) + data if self.exists(key) else data
+
+    def appended(self, key: str, start: int = 0) -> bytes:
+        if key not in self._objects and self._below is not None:
+            return self._below.appended(key, start)
+        return self.get(key)[start:]
+
+    def flush(self, *, now: bool = False) -> float | None:
+        return None
+
+    def names(self, prefix: str) -> list[str]:
+        inside = f"{prefix.rstrip('/')}/"
+        rests = (key[len(inside) :].partition("/") for key in self._objects if key.startswith(inside))
+        mine = {name + slash for name, slash, _ in rests}
+        return sorted(mine.union(self._below.names(prefix) if self._below else ()))
+
+    def names_below(self, prefix: str) -> list[str]:
+        inside = f"{prefix.rstrip('/')}/"
+        mine = {key[len(inside) :] for key in self._objects if key.startswith(inside)}
+        return sorted(mine.union(self._below.names_below(prefix) if self._below else ()))
+
+    def delete(self, key: str) -> None:
+        if key not in self._objects and self._below and self._below.exists(key):
+            raise StoreError(f"{key} is in a store that is only read")
+        self._objects.pop(key, None)

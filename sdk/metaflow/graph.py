@@ -1,0 +1,112 @@
+"""The graph of a flow as its own code sees it: `self._graph["train"].type`, and iteration over a flow's steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
+from flowc.ir.scopes import Items, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.ir import Flow, Node
+    from flowc.ir.scopes import Place
+
+__all__ = ["DAGNode", "FlowGraph"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class DAGNode:
+    """One step. `type` is start, linear, split, foreach, split-switch, join or end."""
+
+    name: str
+    type: str
+    doc: str
+    in_funcs: list[str]
+    out_funcs: list[str]
+    split_parents: list[str]
+    split_branches: list[str]
+    matching_join: str | None
+    is_inside_foreach: bool
+    foreach_param: str | None = None
+    condition: str | None = None
+    switch_cases: dict[Any, str] = field(default_factory=dict)
+    parallel_step: bool = False
+    parallel_foreach: bool = False
+    num_args: int = 1
+    source_file: str = ""
+    func_lineno: int = 0
+
+
+class FlowGraph:
+    """The steps of a flow by name, iterated in the order of their names."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.name = flow.name
+        self.doc = flow.doc
+        self.start_step = flow.start
+        self.end_step = next(node.id for node in flow.nodes if isinstance(node.next, End))
+        before: dict[str, list[str]] = {node.id: [] for node in flow.nodes}
+        for node in sorted(flow.nodes, key=lambda node: node.id):
+            for target in targets(node.next):
+                before[target].append(node.id)
+        joins = {node.joins: node.id for node in flow.nodes if node.joins is not None}
+        gangs = {node.next.body for node in flow.nodes if isinstance(node.next, Gang)}
+        where = places(flow)
+        made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
+        self.nodes = {name: made[name] for name in sorted(made)}
+        self.sorted_nodes = list(where)
+
+    def __getitem__(self, name: str) -> DAGNode:
+        return self.nodes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.nodes
+
+    def __iter__(self) -> Iterator[DAGNode]:
+        return iter(self.nodes.values())
+
+
+def _node(node: Node, place: Place, before: list[str], joins: dict[str, str], gangs: set[str]) -> DAGNode:
+    over = node.next.over if isinstance(node.next, Foreach) else None
+    condition, cases = (node.next.condition, dict(node.next.arms)) if isinstance(node.next, Switch) else (None, {})
+    return DAGNode(
+        name=node.id,
+        type=_type(node, first=not before),
+        doc=node.doc,
+        in_funcs=before,
+        out_funcs=list(targets(node.next)),
+        split_parents=[split for split, _ in place.arms] + ([node.joins] if node.joins is not None else []),
+        split_branches=[arm for _, arm in place.arms],
+        matching_join=joins.get(node.id),
+        is_inside_foreach=any(isinstance(scope, Items) for scope in place.scopes),
+        foreach_param=over,
+        condition=condition,
+        switch_cases=cases,
+        parallel_step=node.id in gangs,
+        parallel_foreach=isinstance(node.next, Gang),
+        num_args=1 if node.joins is None else 2,
+        source_file=node.where.file,
+        func_lineno=node.where.line,
+    )
+
+
+def _type(node: Node, *, first: bool) -> str:
+    match node.next:
+        case Foreach() | Gang():
+            return "foreach"
+        case Branch():
+            return "split"
+        case Switch():
+            return "split-switch"
+        case End() | Goto():
+            if node.joins is not None:
+                return "join"
+            if isinstance(node.next, End):
+                return "end"
+            return "start" if first else "linear"
+        case _:
+            assert_never(node.next)

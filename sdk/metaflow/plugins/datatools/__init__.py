@@ -1,0 +1,5 @@
+"""Data in and out of object stores."""
+
+from metaflow.plugins.datatools.s3 import S3, MetaflowS3Exception
+
+__all__ = ["S3", "MetaflowS3Exception"]

@@ -1,0 +1,108 @@
+"""A process that talks to the store, started on first use, for all clients of this process.
+
+A process that has used obstore must not fork: its children would hang. But flows fork, and so do steps
+(multiprocessing, data loaders). So nothing here uses obstore; what is forked starts a process of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+from typing import IO, Any, Final
+
+from metaflow.plugins.datatools.s3.errors import MetaflowS3Exception
+
+HEAD: Final = struct.Struct("<Q")
+_BOOT: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
+    "from metaflow.plugins.datatools.s3.worker import main; main()"
+)
+_SETTINGS: Final = ("AWS_", "METAFLOW_S3_")  # read at each request: a program may set them as it goes
+
+_lock = threading.Lock()
+_process: tuple[int, subprocess.Popen[bytes]] | None = None  # of the process with this pid
+_parents: list[subprocess.Popen[bytes]] = []
+
+
+def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Have an operation done for each of the items, several at once; their answers in the same order."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
+    with _lock:
+        process = _running()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            send(process.stdin, (operation, items, settings))
+            answers = receive(process.stdout)
+        except OSError:
+            answers = None
+        except BaseException:  # such as a timeout of the step: what is answered later must not meet another question
+            _stop()
+            raise
+        if answers is None:
+            _stop()
+            raise MetaflowS3Exception("the process that talks to S3 has died")
+    if isinstance(answers, str):
+        raise MetaflowS3Exception(answers)
+    result: list[dict[str, Any]] = answers
+    return result
+
+
+def send(stream: IO[bytes], message: object) -> None:
+    """Write one message."""
+    data = pickle.dumps(message, protocol=5)
+    stream.write(HEAD.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Any:
+    """Read one message; None at the end of the stream."""
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    data = stream.read(HEAD.unpack(head)[0])
+    return pickle.loads(data)
+
+
+def _running() -> subprocess.Popen[bytes]:
+    global _process
+    if _process is not None and _process[0] != os.getpid():
+        _process[1].returncode = 0  # it is our parent's, who waits for it
+        _parents.append(_process[1])
+        _process = None
+    if _process is not None and _process[1].poll() is not None:
+        _stop()
+    if _process is None:
+        command = [sys.executable, "-c", _BOOT, json.dumps(sys.path)]
+        _process = os.getpid(), subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return _process[1]
+
+
+def _stop() -> None:
+    global _process
+    if _process is None or _process[0] != os.getpid():
+        return
+    process, _process = _process[1], None
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:  # it has died with a request unread
+                continue
+    process.kill()
+    process.wait()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+atexit.register(_stop)

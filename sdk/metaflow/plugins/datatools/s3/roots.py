@@ -1,0 +1,69 @@
+"""Where a client's keys are: the prefix that it is made with, and full addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowc_runtime import settings
+from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
+
+
+def find_root(bucket: str | None, prefix: str | None, run: Any, s3root: str | None) -> str | None:
+    """The prefix of a client, `s3://…` without a slash at its end; None if it takes full addresses."""
+    if run is not None:
+        return f"{_data_root(bucket, prefix)}/{_run_path(run)}"
+    if s3root is not None:
+        if not s3root.startswith("s3://") or not s3root.removeprefix("s3://").strip("/"):
+            raise MetaflowS3URLException(f"s3root needs to be an S3 URL prefixed with s3://, not {s3root!r}")
+        return s3root.rstrip("/")
+    if bucket is not None or prefix is not None:
+        raise MetaflowS3URLException("bucket and prefix have a meaning only together with run; else give s3root")
+    return None
+
+
+def _data_root(bucket: str | None, prefix: str | None) -> str:
+    root = settings.get("DATATOOLS_S3ROOT")
+    if not root and (sysroot := settings.get("DATASTORE_SYSROOT_S3")):
+        root = f"{sysroot.rstrip('/')}/data"
+    if not root and bucket is not None:
+        root = f"s3://{bucket}"
+    if not root or not root.startswith("s3://"):
+        raise MetaflowS3URLException(
+            "S3(run=…) keeps data under the prefix that METAFLOW_DATATOOLS_S3ROOT names, such as s3://bucket/data: "
+            f"set it{f', not to {root!r}' if root else ''}, or give bucket"
+        )
+    own_bucket, _, own_prefix = root.removeprefix("s3://").partition("/")
+    parts = [bucket or own_bucket, (own_prefix if prefix is None else prefix).strip("/")]
+    return "s3://" + "/".join(filter(None, parts))
+
+
+def _run_path(run: Any) -> str:
+    """`FLOW/RUN` of a flow object inside a step, or of a past run."""
+    from metaflow.current import current
+    from metaflow.flowspec import FlowSpec
+
+    if isinstance(run, FlowSpec):
+        if not current.is_running_flow:
+            raise MetaflowS3URLException("S3(run=self) has a meaning only inside a step of a running flow")
+        return f"{current.flow_name}/{current.run_id}"
+    pathspec = getattr(run, "pathspec", None)
+    if not isinstance(pathspec, str) or pathspec.count("/") != 1:
+        raise MetaflowS3URLException(f"run takes self inside a step, or a Run, not {run!r}")
+    return pathspec
+
+
+def join_key(root: str | None, key: str | None) -> str:
+    """The full address of a key."""
+    if root is None:
+        if key is None or not key.startswith("s3://") or "/" not in key.removeprefix("s3://").rstrip("/"):
+            raise MetaflowS3URLException(
+                "Initialize S3 with an 's3root' or 'run' if you don't want to specify full s3:// urls."
+            )
+        return key
+    if key is None:
+        return root
+    if key.startswith("s3://"):
+        raise MetaflowS3URLException(
+            f"Don't use absolute S3 URLs when the S3 client is initialized with a prefix. URL: {key}"
+        )
+    return f"{root}/{key.lstrip('/')}"

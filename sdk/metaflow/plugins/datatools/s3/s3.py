@@ -1,0 +1,287 @@
+"""The S3 client."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from metaflow.plugins.datatools.s3.channel import ask
+from metaflow.plugins.datatools.s3.errors import (
+    BY_KIND,
+    MetaflowS3AccessDenied,
+    MetaflowS3Exception,
+    MetaflowS3InsufficientDiskSpace,
+    MetaflowS3InvalidObject,
+    MetaflowS3InvalidRange,
+    MetaflowS3NotFound,
+    MetaflowS3URLException,
+)
+from metaflow.plugins.datatools.s3.objects import RangeInfo, S3GetObject, S3Object, S3PutObject
+from metaflow.plugins.datatools.s3.roots import find_root, join_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from metaflow.plugins.datatools.s3.objects import PutValue
+
+__all__ = [
+    "S3",
+    "MetaflowS3AccessDenied",
+    "MetaflowS3Exception",
+    "MetaflowS3InsufficientDiskSpace",
+    "MetaflowS3InvalidObject",
+    "MetaflowS3InvalidRange",
+    "MetaflowS3NotFound",
+    "MetaflowS3URLException",
+]
+
+
+class S3:
+    """Objects of S3, or of a store that speaks its protocol, as files and values.
+
+    `with S3(run=self) as s3` keeps data of a run under `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
+    parts), `S3(s3root="s3://bucket/prefix")` under a prefix, and `S3()` takes full addresses. What is fetched lies in
+    a directory below `tmproot` until the client is closed.
+    """
+
+    TYPE = "s3"
+
+    def __init__(
+        self,
+        tmproot: str | None = None,
+        bucket: str | None = None,
+        prefix: str | None = None,
+        run: Any = None,
+        s3root: str | None = None,
+        encryption: str | None = None,
+    ) -> None:
+        self._root = find_root(bucket, prefix, run, s3root)
+        self._encryption = encryption or os.environ.get("METAFLOW_S3_SERVER_SIDE_ENCRYPTION") or None
+        directory = tmproot if tmproot is not None else os.environ.get("METAFLOW_TEMPDIR", ".")
+        self._directory = tempfile.mkdtemp(dir=directory, prefix="metaflow.s3.")
+        self._numbers = count()
+        self._owner = os.getpid()
+
+    def __enter__(self) -> S3:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete what was fetched."""
+        if os.getpid() == self._owner:  # not by a forked child, while its parent reads on
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    # -- fetching
+
+    def get(
+        self, key: str | S3GetObject | None = None, return_missing: bool = False, return_info: bool = True
+    ) -> S3Object:
+        """Fetch one object, or a part of one; without a key, that of the prefix itself.
+
+        Raises:
+            MetaflowS3NotFound: there is none, unless `return_missing`: then its `exists` is false.
+        """
+        return self._get([key], return_missing, return_info)[0]
+
+    def get_many(
+        self, keys: Iterable[str | S3GetObject], return_missing: bool = False, return_info: bool = True
+    ) -> list[S3Object]:
+        """Fetch objects, several at once, in the order of the keys. Raises as `get`."""
+        return self._get(_several(keys, "get_many"), return_missing, return_info)
+
+    def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
+        """Fetch every object whose key begins with one of the prefixes; end one with a slash to mean a directory."""
+        found = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
+        items = [{"url": each.url, "path": self._path()} for each in found]
+        # As in Metaflow: with the info, keys are relative to the client's own prefix.
+        prefixes = [self._root if return_info else each.prefix for each in found]
+        return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
+
+    def get_all(self, return_info: bool = False) -> list[S3Object]:
+        """Fetch every object under the client's prefix."""
+        if self._root is None:
+            raise MetaflowS3URLException("Can't get_all() when S3 is initialized without a prefix")
+        found = self.list_recursive()
+        items = [{"url": each.url, "path": self._path()} for each in found]
+        return self._fetch(items, [self._root] * len(items), return_missing=False, return_info=return_info)
+
+    def info(self, key: str | None = None, return_missing: bool = False) -> S3Object:
+        """What is known of an object, without fetching it. Raises as `get`."""
+        return self._info([key], return_missing)[0]
+
+    def info_many(self, keys: Iterable[str], return_missing: bool = False) -> list[S3Object]:
+        """What is known of objects, without fetching them. Raises as `get`."""
+        return self._info(_several(keys, "info_many"), return_missing)
+
+    def _get(self, keys: Sequence[Any], return_missing: bool, return_info: bool) -> list[S3Object]:
+        items = []
+        for given in keys:
+            key, offset, length = given if isinstance(given, S3GetObject) else (given, None, None)
+            if (offset or 0) < 0 or (length is not None and length <= 0):
+                raise MetaflowS3InvalidRange(
+                    f"{key}: a range begins at 0 or later and has 1 byte or more, not offset {offset}, length {length}"
+                )
+            items.append({"url": self._url(key), "path": self._path(), "offset": offset, "length": length})
+        return self._fetch(items, [self._root] * len(items), return_missing=return_missing, return_info=return_info)
+
+    def _fetch(
+        self, items: list[dict[str, Any]], prefixes: Sequence[str | None], *, return_missing: bool, return_info: bool
+    ) -> list[S3Object]:
+        answers = _checked("get", items, return_missing)
+        return [
+            _object(item["url"], prefix, answer, return_info)
+            for item, prefix, answer in zip(items, prefixes, answers, strict=True)
+        ]
+
+    def _info(self, keys: Sequence[str | None], return_missing: bool) -> list[S3Object]:
+        items = [{"url": self._url(key)} for key in keys]
+        answers = _checked("info", items, return_missing)
+        return [_object(item["url"], self._root, answer, True) for item, answer in zip(items, answers, strict=True)]
+
+    # -- listing
+
+    def list_paths(self, keys: Iterable[str] | None = None) -> list[S3Object]:
+        """The next level under each of the keys, as in a directory; `exists` is false for what holds further ones."""
+        urls = [f"{url.rstrip('/')}/" for url in self._prefixes(keys, "list_paths")]
+        found: list[S3Object] = []
+        for url, answer in zip(urls, _checked("list", [{"url": url} for url in urls]), strict=True):
+            bucket = url[: url.index("/", len("s3://"))]
+            found += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
+            found += [S3Object(url, f"{bucket}/{path}", None) for path in answer["prefixes"]]
+        return found
+
+    def list_recursive(self, keys: Iterable[str] | None = None) -> list[S3Object]:
+        """Every object under each of the keys, as under a directory, at any depth."""
+        return self._list_recursive(self._prefixes(keys, "list_recursive"))
+
+    def _list_recursive(self, urls: list[str], *, raw: bool = False) -> list[S3Object]:
+        items = [{"url": url, "raw": raw} for url in urls]
+        found: list[S3Object] = []
+        for url, answer in zip(urls, _checked("list_recursive", items), strict=True):
+            bucket = "/".join(url.split("/")[:3])
+            found += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
+        return found
+
+    def _prefixes(self, keys: Iterable[str] | None, asked: str) -> list[str]:
+        return [self._url(key) for key in (_several(keys, asked) if keys is not None else [None])]
+
+    # -- storing
+
+    def put(
+        self,
+        key: str | S3PutObject,
+        obj: PutValue,
+        overwrite: bool = True,
+        content_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> str:
+        """Store one object; gives its address. Without `overwrite`, an object that is there stays as it is."""
+        if isinstance(key, S3PutObject):
+            given = key._replace(
+                value=obj, content_type=content_type or key.content_type, metadata=metadata or key.metadata
+            )
+        else:
+            given = S3PutObject(key, obj, None, content_type, None, metadata)
+        item = self._item(given, overwrite)
+        _checked("put", [{**item, "data": _as_bytes(given.key, given.value)}])
+        url: str = item["url"]
+        return url
+
+    def put_many(
+        self, key_objs: Iterable[tuple[str, PutValue] | S3PutObject], overwrite: bool = True
+    ) -> list[tuple[str, str]]:
+        """Store values, several at once; gives the (key, address) of those that were stored."""
+        pairs = [each if isinstance(each, S3PutObject) else S3PutObject(*each) for each in key_objs]
+        items = [self._item(each, overwrite) | {"data": _as_bytes(each.key, each.value)} for each in pairs]
+        return _stored(pairs, items)
+
+    def put_files(
+        self, key_paths: Iterable[tuple[str, str] | S3PutObject], overwrite: bool = True
+    ) -> list[tuple[str, str]]:
+        """Store local files, several at once; gives the (key, address) of those that were stored."""
+        pairs = [
+            each if isinstance(each, S3PutObject) else S3PutObject(each[0], path=os.fspath(each[1]))
+            for each in key_paths
+        ]
+        items = []
+        for each in pairs:
+            if each.path is None or not os.path.isfile(each.path):
+                raise MetaflowS3NotFound(f"Local file not found: {each.path}")
+            items.append(self._item(each, overwrite) | {"path": os.path.abspath(each.path)})
+        return _stored(pairs, items)
+
+    def _item(self, given: S3PutObject, overwrite: bool) -> dict[str, Any]:
+        return {
+            "url": self._url(given.key),
+            "overwrite": overwrite,
+            "content_type": given.content_type,
+            "metadata": given.metadata,
+            "encryption": given.encryption or self._encryption,
+        }
+
+    # -- names
+
+    def _url(self, key: str | None) -> str:
+        return join_key(self._root, key)
+
+    def _path(self) -> str:
+        # With the pid: what a step forks goes on counting from the same number, in the same directory.
+        return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
+
+
+def _several(keys: Iterable[Any], asked: str) -> list[Any]:
+    if isinstance(keys, str):
+        raise MetaflowS3URLException(f"{asked} takes a list of keys; for one write [{keys!r}]")
+    return list(keys)
+
+
+def _checked(operation: str, items: list[dict[str, Any]], return_missing: bool = False) -> list[dict[str, Any]]:
+    """The answers, of which none is an error, but perhaps for what is missing."""
+    answers = ask(operation, items) if items else []
+    for answer in answers:
+        kind = answer.get("error")
+        if kind is not None and not (return_missing and kind == "missing"):
+            raise BY_KIND[kind](answer["message"])
+    return answers
+
+
+def _object(url: str, prefix: str | None, answer: dict[str, Any], return_info: bool) -> S3Object:
+    if "error" in answer:
+        return S3Object(prefix, url, None)
+    if not return_info:
+        return S3Object(prefix, url, answer.get("path"), answer["size"])
+    return S3Object(
+        prefix,
+        url,
+        answer.get("path"),
+        answer["size"],
+        answer["content_type"],
+        answer["metadata"],
+        RangeInfo(*answer["range"]) if "range" in answer else None,
+        answer["last_modified"],
+    )
+
+
+def _stored(pairs: Sequence[S3PutObject], items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    answers = _checked("put", items)
+    triples = zip(pairs, items, answers, strict=True)
+    return [(pair.key, item["url"]) for pair, item, answer in triples if answer["stored"]]
+
+
+def _as_bytes(key: str, value: object) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, io.RawIOBase | io.BufferedIOBase):
+        return value.read() or b""
+    raise MetaflowS3InvalidObject(f"Object corresponding to the key '{key}' is not a string or a bytes object.")

@@ -1,0 +1,260 @@
+"""`breakpoint()` in a step, in a terminal: each test types at a real prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from terminal import Terminal
+
+if TYPE_CHECKING:
+    from project import Project
+
+FLOW = """
+    import os, pdb, sys, time
+    from metaflow import FlowSpec, Parameter, step, retry, timeout, current
+
+    class Stops(FlowSpec):
+        alpha = Parameter("alpha", default=3)
+
+        @step
+        def start(self):
+            self.items = [10, 20]
+            self.next(self.work, foreach="items")
+
+        {decorators}
+        @step
+        def work(self):
+            found = self.input + self.alpha
+            {code}
+            self.found = found
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.found = [inp.found for inp in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print("found", self.found)
+
+    if __name__ == "__main__":
+        Stops()
+    """
+FIRST = "breakpoint() if self.index == 0 else None"
+
+
+def write(project: Project, code: str, decorators: str = "") -> None:
+    project.write("flow.py", FLOW.format(code=code, decorators=decorators))
+
+
+RUN = ("-m", "flowc", "run", "--local", "flow.py", "--max-workers", "1")
+
+
+@pytest.mark.parametrize("command", [RUN, ("flow.py", "run", "--max-workers", "1")], ids=["flowc", "flow.py"])
+@pytest.mark.parametrize("code", [FIRST, FIRST.replace("breakpoint()", "pdb.set_trace()")])
+def test_a_breakpoint_stops_in_the_step(project: Project, command: tuple[str, ...], code: str) -> None:
+    write(project, code)
+    with Terminal(project, *command) as terminal:
+        assert "debugger work/0.0\n" in terminal.until("(Pdb) ")
+        assert terminal.say("p found, self.alpha, current.task_id") == "(13, 3, '0.0')\n"
+        terminal.say("found = 99")
+        assert "flow.py(18)work()" in terminal.say("n")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+        assert "[end] found [99, 23]" in terminal.seen
+    assert project.artifacts(project.latest(), "end")["found"] == [99, 23]
+
+
+def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
+    write(project, "pass")
+    with Terminal(project, "-m", "pdb", "flow.py", "run", "--max-workers", "1") as terminal:
+        terminal.until("(Pdb) ")
+        assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
+        terminal.say("c")
+        assert "[end]" not in terminal.seen
+        assert terminal.say("p self.input, found") == "(20, 23)\n"
+        assert "The program" in terminal.say("c")  # pdb starts it anew
+        assert "[end] found [13, 23]" in terminal.seen
+        terminal.type("q\n")
+        terminal.end()
+    assert project.latest().status()["state"] == "succeeded"
+
+
+def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
+    write(project, "breakpoint()\n            found += self.alpha", "@retry(times=1)")
+    with Terminal(project, *RUN) as terminal:
+        assert "-> found += self.alpha\n" in terminal.until("(Pdb) ")
+        assert "-> self.found = found\n" in terminal.say("s")
+        assert "-> self.next(self.join)\n" in terminal.say("s")
+        assert terminal.say("s").startswith("--Return--\n")
+        terminal.type("s\n")
+        terminal.until("debugger work/0.1\n")  # after the return there is nothing of the user's to stop in
+        terminal.until("(Pdb) ")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+
+
+def test_what_the_step_printed_comes_before_the_prompt_and_goes_to_its_log(project: Project) -> None:
+    write(project, 'print("before"); sys.stdout.write("half"); breakpoint()\n            print("after")')
+    with Terminal(project, *RUN) as terminal:
+        shown = terminal.until("(Pdb) ")
+        assert shown.index("[work/0.0] before\n") < shown.index("[work/0.0] half\n") < shown.index("debugger work/0.0")
+        assert "[work/0.0]" not in terminal.say("print('typed')")
+        terminal.type("c\n")
+        terminal.until("(Pdb) ")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+    run = project.latest()
+    assert project.flowc("logs", f"Stops/{run.id}/work/0.0").out == "before\nhalfafter\n"
+
+
+def test_one_task_at_a_time_has_the_terminal(project: Project) -> None:
+    write(project, "breakpoint()")
+    with Terminal(project, "-m", "flowc", "run", "flow.py", "--max-workers", "2") as terminal:
+        seen = set()
+        for _ in range(2):
+            terminal.until("(Pdb) ")
+            seen.add(terminal.say("p self.index"))
+            assert terminal.say("p self.index") in seen  # both lines were read by the same task
+            terminal.type("c\n")
+        assert terminal.end() == 0
+    assert seen == {"0\n", "1\n"}
+
+
+def test_others_are_not_heard_while_somebody_types(project: Project) -> None:
+    code = """if self.index == 0:
+                breakpoint()
+                os.close(os.open("go", os.O_CREAT))
+            while not os.path.exists("go"):
+                print("loud", flush=True)
+                time.sleep(0.01)"""
+    write(project, code)
+    with Terminal(project, "-m", "flowc", "run", "flow.py", "--max-workers", "2", TERM="xterm-256color") as terminal:
+        terminal.until("(Pdb) ")
+        for _ in range(5):
+            terminal.type("import time; time.sleep(0.3); print('sle' + 'pt')\n")
+            shown = terminal.until("slept")
+            assert "loud" not in shown
+            assert "tasks" not in shown  # nor is there a progress line
+        terminal.type("c\n")
+        terminal.until("loud")
+        assert terminal.end() == 0
+
+
+def test_ctrl_c_at_the_prompt_is_the_debugger_s(project: Project) -> None:
+    write(project, FIRST)
+    with Terminal(project, *RUN) as terminal:
+        terminal.until("(Pdb) ")
+        while not terminal.shows("KeyboardInterrupt"):  # readline misses one that comes as it begins to wait
+            terminal.type("\x03")
+        terminal.type("p found\n")
+        terminal.until("\n13\n")
+        terminal.type("c\n")
+        assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("keys", ["q\n", "\x04"], ids=["q", "end of input"])
+def test_quitting_the_debugger_ends_the_run(project: Project, keys: str) -> None:
+    write(project, "breakpoint()", "@retry(times=3)")
+    with Terminal(project, *RUN) as terminal:
+        terminal.until("(Pdb) ")
+        terminal.type(keys)
+        assert terminal.end() == 130
+        assert "the debugger was quit: the run ends" in terminal.seen
+    run = project.latest()
+    assert run.status()["state"] == "interrupted"
+    assert run.attempts("work") == {"0.0": [1]}
+
+
+def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
+    write(project, FIRST + "; print('on'); sys.stdout.flush(); time.sleep(1000)")
+    with Terminal(project, *RUN) as terminal:
+        terminal.until("(Pdb) ")
+        terminal.type("c\n")
+        terminal.until("[work/0.0] on")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    assert project.latest().status()["state"] == "interrupted"
+
+
+def test_a_timeout_stands_still_at_the_prompt(project: Project) -> None:
+    write(project, FIRST, "@timeout(seconds=1)")
+    with Terminal(project, *RUN) as terminal:
+        terminal.until("(Pdb) ")
+        assert terminal.say("import time; time.sleep(1.2)") == ""
+        terminal.type("c\n")
+        assert terminal.end() == 0
+
+
+def test_a_breakpoint_in_a_process_of_the_step(project: Project) -> None:
+    code = """pid = os.fork()
+            if pid == 0:
+                breakpoint(header="in the child")
+                os._exit(7)
+            found = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"""
+    write(project, code)
+    with Terminal(project, *RUN) as terminal:
+        for _ in range(2):
+            terminal.until("in the child\n")
+            terminal.until("(Pdb) ")
+            assert terminal.say("p pid") == "0\n"
+            terminal.type("c\n")
+        assert terminal.end() == 0
+        assert "found [7, 7]" in terminal.seen
+
+
+def test_redirected_streams_do_not_hide_the_prompt(project: Project) -> None:
+    code = """import contextlib, io
+            with contextlib.redirect_stdout(io.StringIO()) as caught:
+                print("caught")
+                breakpoint()
+            found = caught.getvalue()"""
+    write(project, code)
+    with Terminal(project, *RUN) as terminal:
+        for _ in range(2):
+            terminal.until("(Pdb) ")
+            terminal.type("c\n")
+        assert terminal.end() == 0
+        assert r"found ['caught\n', 'caught\n']" in terminal.seen
+
+
+def test_pythonbreakpoint_names_another_debugger(project: Project) -> None:
+    write(project, "breakpoint()")
+    project.write("asks.py", "def here(frame):\n    frame.f_locals['self'].answer = input('what? ')\n")
+    with Terminal(project, *RUN, PYTHONBREAKPOINT="asks.here") as terminal:
+        for answer in ("one", "two"):
+            terminal.until("what? ")
+            terminal.type(f"{answer}\n")
+        assert terminal.end() == 0
+    run = project.latest()
+    assert [project.artifacts(run, "work", path)["answer"] for path in ("0.0", "0.1")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_pythonbreakpoint_0_passes_over_them(project: Project, terminal: bool) -> None:
+    write(project, "breakpoint()")
+    if terminal:
+        with Terminal(project, *RUN, PYTHONBREAKPOINT="0") as shown:
+            assert shown.end() == 0
+    else:
+        project.run("flow.py", PYTHONBREAKPOINT="0")
+
+
+def test_without_a_terminal_a_breakpoint_is_refused(project: Project) -> None:
+    write(project, FIRST)
+    done = project.flowc("run", "flow.py")
+    assert done.code == 1
+    assert "breakpoint() needs a terminal, and this run has none to read from: run it in a terminal" in done.err
+    assert "PYTHONBREAKPOINT=0" in done.err
+
+
+def test_a_step_killed_at_the_prompt_gives_the_terminal_back(project: Project) -> None:
+    write(project, FIRST)
+    with Terminal(project, *RUN) as terminal:
+        terminal.until("(Pdb) ")
+        terminal.type("import os; os.kill(os.getpid(), 9)\n")
+        assert terminal.end() == 1
+        assert "killed by SIGKILL" in terminal.seen

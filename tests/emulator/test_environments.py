@@ -1,0 +1,459 @@
+"""@pypi and @conda: tasks in interpreters of their own, built once and kept.
+
+The packages come from a directory of wheels that the tests make, by the settings that pip and uv have for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc.ir import Packages
+from flowc_emulator.environments import BuildError, build, interpreters
+from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
+
+if TYPE_CHECKING:
+    from project import Project
+
+FLOW = """
+    from metaflow import FlowSpec, step, pypi
+
+    class Greeting(FlowSpec):
+        @pypi(packages={"flowc-tests-hello": "1.0"})
+        @step
+        def start(self):
+            import flowc_tests_hello
+            self.version = flowc_tests_hello.VERSION
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Greeting()
+    """
+
+
+def make_wheel(directory: Path, name: str, version: str) -> None:
+    """A wheel of one module with a version and a program: what a registry would have."""
+    module = name.replace("-", "_")
+    info = f"{module}-{version}.dist-info"
+    files = {
+        f"{module}.py": f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {module}:main\n",
+    }
+    digest = {
+        file: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        for file, text in files.items()
+    }
+    record = "".join(f"{file},sha256={digest[file]},{len(text)}\n" for file, text in files.items())
+    with zipfile.ZipFile(directory / f"{module}-{version}-py3-none-any.whl", "w") as wheel:
+        for file, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            wheel.writestr(file, text)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of the tests that do not look at how it is filled."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def wheels(project: Project, cache: Path) -> Project:
+    """A project whose installer finds two versions of a package, and nothing else in the world."""
+    directory = project.root / "wheels"
+    directory.mkdir()
+    for version in ("1.0", "2.0"):
+        make_wheel(directory, "flowc-tests-hello", version)
+    project.environment |= {
+        "XDG_CACHE_HOME": str(cache),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(directory),
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    return project
+
+
+def own_cache(project: Project) -> Path:
+    project.environment["XDG_CACHE_HOME"] = str(project.root / "cache")
+    return project.root / "cache" / "flowc" / "envs"
+
+
+# -- what a step sees --------------------------------------------------------------------------------------------------
+
+
+def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> None:
+    wheels.write(
+        "flow.py",
+        """
+        import subprocess, sys
+        from metaflow import FlowSpec, current, pypi, pypi_base, step
+
+        def has(name):
+            try:
+                __import__(name)
+            except ModuleNotFoundError:
+                return False
+            return True
+
+        @pypi_base(packages={"flowc-tests-hello": "1.0"})
+        class Isolated(FlowSpec):
+            @step
+            def start(self):
+                import flowc_tests_hello
+                self.version = flowc_tests_hello.VERSION
+                self.says = subprocess.run(["flowc-tests-hello"], capture_output=True, text=True).stdout
+                self.has_click = has("click")
+                self.items = [1, 2]
+                self.next(self.newer, foreach="items")
+
+            @pypi(packages={"flowc_tests_hello": ">=2"})
+            @step
+            def newer(self):
+                import flowc_tests_hello
+                self.mine = (self.input, current.task_id, flowc_tests_hello.VERSION, self.version)
+                self.next(self.join)
+
+            @pypi(disabled=True)
+            @step
+            def join(self, inputs):
+                self.mine = [each.mine for each in inputs]
+                self.here = (has("click"), has("flowc_tests_hello"), sys.executable)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print("from", "elsewhere: é")
+                print("to stderr", file=sys.stderr)
+        """,
+    )
+    run = wheels.run("flow.py", "--environment=pypi")
+    start = wheels.artifacts(run, "start")
+    assert (start["version"], start["says"], start["has_click"]) == ("1.0", "hello from 1.0\n", False)
+    join = wheels.artifacts(run, "join")
+    assert join["mine"] == [(1, "0.0", "2.0", "1.0"), (2, "0.1", "2.0", "1.0")]
+    assert join["here"] == (True, False, sys.executable)
+    assert "from elsewhere: é" in wheels.flowc("logs", f"{run.flow}/{run.id}/end").out
+
+
+def test_artifacts_pass_between_versions_of_python(wheels: Project) -> None:
+    other = next((v for v in ("3.12", "3.13", "3.10", "3.11") if _other_python(v)), None)
+    if other is None:
+        pytest.skip("needs a second version of Python")
+    wheels.environment["PATH"] = f"{os.path.dirname(_other_python(other) or '')}:{os.environ['PATH']}"
+    wheels.write(
+        "flow.py",
+        f"""
+        import sys
+        from metaflow import FlowSpec, pypi, step
+
+        class Versions(FlowSpec):
+            @pypi(python="{other}")
+            @step
+            def start(self):
+                self.big = bytearray(b"x" * 1_000_000)
+                self.version = "%d.%d" % sys.version_info[:2]
+                self.next(self.end)
+
+            @pypi(disabled=True)
+            @step
+            def end(self):
+                self.back = len(self.big), self.version
+        """,
+    )
+    run = wheels.run("flow.py", "--environment=conda")  # the two names mean the same
+    assert wheels.artifacts(run, "end")["back"] == (1_000_000, other)
+
+
+def _other_python(version: str) -> str | None:
+    if sys.version.startswith(f"{version}."):
+        return None
+    try:
+        return interpreters.find(version).path
+    except BuildError:
+        return None
+
+
+def test_failures_are_those_of_any_step(wheels: Project) -> None:
+    """Retries, @catch and timeouts; a process that is killed."""
+    wheels.write(
+        "flow.py",
+        """
+        import os, signal, time
+        from metaflow import FlowSpec, catch, current, pypi_base, retry, step, timeout
+
+        @pypi_base
+        class Failing(FlowSpec):
+            @retry(times=1)
+            @step
+            def start(self):
+                if current.retry_count == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                self.attempt = current.retry_count
+                self.next(self.slow)
+
+            @catch(var="late")
+            @timeout(seconds=1)
+            @step
+            def slow(self):
+                time.sleep(30)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                raise ValueError(f"{self.attempt} {'timeout' if 'timeout of 1 s' in str(self.late) else self.late}")
+        """,
+    )
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 1
+    assert "error: step 'end' failed: ValueError: 1 timeout\n  --> flow.py:23 in end\n" in done.err
+
+
+def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW.replace("from metaflow import", "import click\n    from metaflow import"))
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 1
+    assert "error: step 'start' failed: ModuleNotFoundError: No module named 'click'" in done.err
+
+
+def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
+    """The other interpreter is the child it replaced: it ends with its supervisor."""
+    wheels.write(
+        "flow.py",
+        """
+        import os, time
+        from metaflow import FlowSpec, pypi_base, step
+
+        @pypi_base
+        class Long(FlowSpec):
+            @step
+            def start(self):
+                print("pid", os.getpid(), flush=True)
+                time.sleep(60)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    with wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline().split()[-1])
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+# -- the choice --------------------------------------------------------------------------------------------------------
+
+
+def test_packages_need_a_choice(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW)
+    done = wheels.flowc("run", "flow.py")
+    assert done.code == 1
+    assert "step 'start': @pypi and @conda need --environment=pypi or --environment=conda" in done.err
+    assert "--environment=local runs with what is installed here" in done.err
+    assert wheels.store.flows() == []
+    assert wheels.flowc("check", "flow.py").code == 0
+
+
+def test_the_choice_may_stand_anywhere(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW)
+    for command, environment in (
+        (["--environment=pypi", "run"], {}),
+        (["--environment", "local", "run", "--environment", "pypi"], {}),
+        (["run"], {"METAFLOW_ENVIRONMENT": "pypi"}),
+        (["--environment", "pypi", "run"], {"METAFLOW_ENVIRONMENT": "local"}),
+    ):
+        done = wheels.python("flow.py", *command, **environment)
+        assert done.code == 0, done.err
+    assert (
+        "'nope' is not supported: use local, pypi or conda" in wheels.python("flow.py", "--environment=nope", "run").err
+    )
+    assert (
+        "'nope' is not supported: use local, pypi or conda"
+        in wheels.python("flow.py", "run", METAFLOW_ENVIRONMENT="nope").err
+    )
+
+
+def test_local_says_what_it_leaves_out(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW)
+    done = wheels.flowc("run", "flow.py", "--environment=local")
+    assert "note: --environment=local: @pypi and @conda of step 'start' are not applied" in done.err
+    assert "No module named 'flowc_tests_hello'" in done.err
+    assert done.code == 1
+
+
+def test_a_flow_without_packages_is_isolated_too(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW.replace('@pypi(packages={"flowc-tests-hello": "1.0"})', "")
+                 .replace("flowc_tests_hello.VERSION", "1").replace("flowc_tests_hello", "click"))  # fmt: skip
+    assert wheels.flowc("run", "flow.py").code == 0
+    assert "No module named 'click'" in wheels.flowc("run", "flow.py", "--environment=pypi").err
+
+
+def test_a_cluster_s_image_has_the_packages(wheels: Project) -> None:
+    pytest.importorskip("hera")
+    wheels.write("flow.py", FLOW)
+    target = ["--image=i", "--store=s3://b/p"]
+    done = wheels.flowc("compile", "flow.py", *target)
+    assert done.code == 1
+    assert "error[argo-packages]: step 'start' has @pypi or @conda" in done.err
+    done = wheels.flowc("compile", "flow.py", *target, "--environment=local")
+    assert done.code == 0, done.err
+    assert "the image must have the packages of step 'start'" in done.err
+    assert "'uv' is not one of" in wheels.flowc("compile", "flow.py", *target, "--environment=uv").err
+
+
+# -- building and keeping ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_an_environment_is_built_once(wheels: Project, installer: str) -> None:
+    envs = own_cache(wheels)
+    if installer == "uv":
+        found = interpreters.uv()
+        if found is None or not os.path.isabs(found[0]) or len(found) > 1:
+            pytest.skip("needs uv on PATH")
+    elif interpreters.uv():
+        pytest.skip("uv is there, and goes first")
+    wheels.write("flow.py", FLOW)
+    first = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert first.code == 0, first.err
+    assert "environment of step 'start': building environment" in first.err
+    assert "flowc-tests-hello==1.0)" in first.err
+    built = {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
+    assert len(built) == 2  # and that of `end`, without packages
+    second = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert second.code == 0
+    assert "building" not in second.err
+    assert built == {path: path.stat().st_mtime_ns for path in envs.glob("*/flowc.json")}
+
+
+def test_two_runs_at_once_build_once(wheels: Project) -> None:
+    own_cache(wheels)
+    wheels.write("flow.py", FLOW)
+    runs = [wheels.start("-m", "flowc", "run", "flow.py", "--environment=pypi") for _ in range(2)]
+    told = [process.communicate()[1] for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], told
+    assert sum(text.count("building environment") for text in told) == 2  # one for each of the two steps
+
+
+def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:
+    """What is there without its mark is built again."""
+    envs = own_cache(wheels)
+    wheels.write("flow.py", FLOW)
+    assert wheels.flowc("run", "flow.py", "--environment=pypi").code == 0
+    for mark in envs.glob("*/flowc.json"):
+        mark.unlink()
+        shutil.rmtree(mark.parent / "lib")
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 0, done.err
+    assert done.err.count("building environment") == 2
+
+
+def test_a_version_that_does_not_exist(wheels: Project) -> None:
+    envs = own_cache(wheels)
+    wheels.write("flow.py", FLOW.replace('"1.0"', '"9.9"'))
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 1
+    assert "error: step 'start': cannot build an environment (Python" in done.err
+    assert (
+        "flowc-tests-hello==9.9" in done.err.splitlines()[-1] + done.err.splitlines()[-2]
+    )  # the installer's own words
+    assert [path for path in envs.iterdir() if path.is_dir()] == []
+    assert wheels.store.flows() == []  # nothing has begun
+
+
+def test_a_python_that_is_not_there(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW.replace('"1.0"}', '"1.0"}, python="3.99"'))
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 1
+    assert "3.99" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_packages_of_conda_need_conda(wheels: Project) -> None:
+    if interpreters.conda():
+        pytest.skip("conda is there")
+    wheels.write("flow.py", FLOW.replace("pypi", "conda"))
+    done = wheels.flowc("run", "flow.py", "--environment=conda")
+    assert done.code == 1
+    assert "packages of @conda (flowc-tests-hello=1.0) need micromamba, mamba or conda" in done.err
+
+
+def test_how_conda_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "conda", lambda: "/bin/micromamba")
+    monkeypatch.setattr(interpreters, "uv", lambda: None)
+    monkeypatch.delenv("CONDA_CHANNELS", raising=False)
+    spec = make_spec(Packages(python="3.11", conda=(("zlib", "1.3"),), pypi=(("six", ""),)))
+    create, install = build.commands(spec, Path("/envs/x"))
+    assert create == ("/bin/micromamba", "create", "--yes", "--quiet", "--prefix", "/envs/x", "-c", "conda-forge",
+                      "python=3.11", "pip", "zlib=1.3")  # fmt: skip
+    assert install[0] == "/envs/x/bin/python"
+    assert install[-2:] == ("--", "six")
+
+
+# -- what is built -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "expected"),
+    [
+        ("six", "1.16.0", "six==1.16.0"),
+        ("Flask_SQLAlchemy", "", "flask-sqlalchemy"),
+        ("pandas", ">=2,<3", "pandas>=2,<3"),
+        ("pandas", "~=2.1", "pandas~=2.1"),
+        ("ray[tune,air]", "2.9", "ray[tune,air]==2.9"),
+        ("git+https://example.org/a.git", "@main", "git+https://example.org/a.git@main"),
+        ("hello", "@ https://example.org/hello.zip", "hello @ https://example.org/hello.zip"),
+    ],
+)
+def test_requirements(name: str, version: str, expected: str) -> None:
+    assert requirement(name, version) == expected
+
+
+def test_match_specs() -> None:
+    assert [match_spec("zlib", v) for v in ("1.3", ">=1.2", "")] == ["zlib=1.3", "zlib>=1.2", "zlib"]
+
+
+def test_equal_specs_share_an_environment() -> None:
+    def digest(**given: object) -> str:
+        return make_spec(Packages(**given)).digest  # type: ignore[arg-type]
+
+    one = digest(pypi=(("six", "1.16.0"), ("Foo_Bar", "2")))
+    assert one == digest(pypi=(("foo-bar", "2"), ("six", "1.16.0")))
+    assert one != digest(pypi=(("foo-bar", "3"), ("six", "1.16.0")))
+    assert make_spec(None).digest == digest()
+    assert make_spec(None, ["obstore"]).pypi == ("obstore",)
+    assert make_spec(Packages(pypi=(("Obstore", "0.11"),)), ["obstore"]).pypi == ("obstore==0.11",)
+    assert isinstance(make_spec(None), Spec)
+
+
+def test_a_registry_that_does_not_answer(wheels: Project) -> None:
+    own_cache(wheels)
+    wheels.write("flow.py", FLOW)
+    silent = "http://127.0.0.1:9/simple"
+    settings = {"PIP_INDEX_URL": silent, "PIP_NO_INDEX": "", "PIP_RETRIES": "1", "UV_HTTP_RETRIES": "0"}
+    done = wheels.flowc("run", "flow.py", "--environment=pypi", PIP_FIND_LINKS="", **settings)
+    assert done.code == 1
+    assert "cannot build an environment" in done.err
+    assert "refused" in done.err, done.err
+    assert wheels.store.flows() == []

@@ -1,0 +1,184 @@
+"""Random flows with switches, loops, branches and foreach in each other: what runs, where, and behind what.
+
+The reference walks the shape that a flow was made of, one thing after another, and knows nothing of graphs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argo import flows
+from flowc.ir import Foreach, Switch
+from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc.ir.scopes import Items, Loop
+from flowc.ir.verify import verify
+from flowc_emulator.scheduler import Scheduler
+from flowc_runtime.attempts import new_record
+from flowc_runtime.index import Graph
+from flowc_runtime.parents import Parents
+from flowc_runtime.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from argo.flows import Shape
+    from flowc.ir import Flow
+    from flowc_emulator.scheduler import Job
+
+At = tuple[str, str]  # step and path
+
+
+def number(task: At, most: int) -> int:
+    """What a step decides: some number that depends on the task alone."""
+    return random.Random(repr(task)).randrange(most)
+
+
+class Walk:
+    """All tasks of a run in an order that is right, each with its parents."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.parents: dict[At, list[At]] = {}
+        self.choices: dict[At, str] = {}
+        self.run(shape, "0", [])
+
+    def run(self, shape: Shape, path: str, before: list[At]) -> list[At]:
+        for item in shape:
+            if isinstance(item, str):
+                before = self.task(item, path, before)
+                continue
+            kind, step, inner = item
+            assert isinstance(inner, list)
+            if kind == "fork":
+                before = self.task(step, path, [last for arm in inner for last in self.run(arm, path, before)])
+            elif kind == "each":
+                items = range(number(before[0], 4))
+                ends = [last for at in items for last in self.run(inner, f"{path}.{at}", before)]
+                before = self.task(step, path, ends)
+            elif kind == "choose":
+                arm = inner[number(before[0], len(inner))]
+                self.choices[before[0]] = arm[0] if arm else step
+                before = self.task(step, path, self.run(arm, path, before))
+            else:
+                for at in itertools.count():
+                    before = self.task(step, f"{path}~{at}", self.run(inner, f"{path}~{at}", before))
+                    if number(before[0], 3) == 0:
+                        break
+                    self.choices[before[0]] = inner[0]
+        return before
+
+    def task(self, step: str, path: str, before: list[At]) -> list[At]:
+        for parent in before:
+            self.choices.setdefault(parent, step)  # where a loop is left
+        self.parents[step, path] = before
+        return [(step, path)]
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    return draw(flows.shapes([f"s{at}" for at in range(900)], 2, switches=True))
+
+
+def played(flow: Flow, walk: Walk, pick: random.Random) -> Iterator[Job]:
+    """The jobs in the order in which they end, up to three at a time."""
+    scheduler, running = Scheduler(Graph(flow)), list[Any]()
+    by_id = flow.by_id()
+    while True:
+        while len(running) < 3 and (job := scheduler.take()):
+            running.append(job)
+        if not running:
+            assert scheduler.finished
+            return
+        job = running.pop(pick.randrange(len(running)))
+        yield job
+        task, following = (job.step, job.path), by_id[job.step].next
+        count = number(task, 4) if isinstance(following, Foreach) else 0
+        choice = walk.choices[task] if isinstance(following, Switch) else ""
+        scheduler.succeeded(job, count, choice)
+
+
+@given(shapes(), st.integers(0, 2**32))
+def test_what_runs_is_what_the_shape_says(shape: Shape, seed: int) -> None:
+    flow = flows.flow(shape)
+    assert verify(flow) == []
+    walk = Walk(shape)
+    ended = [(job.step, job.path) for job in played(flow, walk, random.Random(seed))]
+    assert len(ended) == len(set(ended))
+    assert set(ended) == set(walk.parents)
+    at = {task: order for order, task in enumerate(ended)}
+    assert all(at[parent] < at[task] for task, parents in walk.parents.items() for parent in parents)
+
+
+@settings(max_examples=30)
+@given(shapes())
+def test_parents_are_found_in_the_store(shape: Shape) -> None:
+    flow = flows.flow(shape)
+    graph, walk = Graph(flow), Walk(shape)
+    with TemporaryDirectory() as directory:
+        run = Store.open(directory).run(flow.name, "1")
+        for step, path in walk.parents:
+            record = new_record(run, graph, (step, path, 1), "ok", 0.0, {})
+            if (step, path) in walk.choices:
+                record["choice"] = walk.choices[step, path]
+            run.finish(record)
+        for (step, path), expected in walk.parents.items():
+            assert graph.inside(step, path) == path
+            parents, node = Parents(run, graph, step, path), graph.nodes[step]
+            if node.joins is None:
+                one = parents.one()
+                found = [one] if one else []
+            elif isinstance(graph.nodes[node.joins].next, Foreach):
+                found = [parents.ended(graph.ends(node)[0], item) for item in range(len(expected))]
+            else:
+                found = [parents.ended(arm, None) for arm in graph.ends(node)]
+            assert [(parent.id, at) for parent, at, _ in found] == expected
+
+
+@given(shapes())
+def test_regions_walk_the_same_way(shape: Shape) -> None:
+    """The tree that back ends lower, walked with paths made from scopes alone, runs the same tasks."""
+    flow = flows.flow(shape)
+    graph, walk = Graph(flow), Walk(shape)
+    assert set(region(flow).nodes()) == {node.id for node in flow.nodes}
+    done: list[At] = []
+
+    def path_of(node: str, numbers: dict[object, int]) -> str:
+        return "0" + "".join(
+            f".{numbers[scope]}" if isinstance(scope, Items) else f"~{numbers[scope]}" for scope in graph.scopes(node)
+        )
+
+    def run(inside: Region, numbers: dict[object, int]) -> str | None:
+        """The header of the loop to go on with, None at the end."""
+        for item in inside.items:
+            again: str | None = None
+            match item:
+                case Task(node=node):
+                    done.append((node, path_of(node, numbers)))
+                case Parallel(arms=arms):
+                    for arm in arms:
+                        assert run(arm, numbers) is None
+                case Each(split=split, body=body):
+                    for at in range(number((split, path_of(split, numbers)), 4)):
+                        assert run(body, {**numbers, Items(split): at}) is None
+                case Choose(switch=switch, arms=chosen):
+                    target = walk.choices[switch, path_of(switch, numbers)]
+                    (way,) = [arm for arm in chosen if arm.target == target]
+                    again = run(way.region, numbers)
+                case Repeat(header=header, body=body):
+                    for at in itertools.count():
+                        again = run(body, {**numbers, Loop(header): at})
+                        if again != header:
+                            break
+                case Again(header=header):
+                    again = header
+            if again is not None:
+                return again
+        return None
+
+    assert run(region(flow), {}) is None
+    assert sorted(done) == sorted(walk.parents)

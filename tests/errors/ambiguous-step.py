@@ -1,0 +1,15 @@
+from metaflow import FlowSpec, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step(start=True)
+    def begin(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

@@ -1,0 +1,91 @@
+"""A terminal for tests: a program on a pseudo-terminal, and a user who reads what it shows and types."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from project import Project
+
+# The program's session gets the terminal as its own, so that Ctrl-C there is a signal here as in any shell.
+_ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+
+
+class Terminal:
+    """A program that runs on a terminal. Use as a context manager."""
+
+    def __init__(self, project: Project, *command: str, **environment: str) -> None:
+        self._control, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _ENTER, sys.executable, *command],
+            cwd=project.root,
+            env=project.environment | {"TERM": "dumb"} | environment,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        self.seen = ""
+        self._read = 0
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(20)
+        os.close(self._control)
+
+    def until(self, text: str, seconds: float = 30) -> str:
+        """Read on until the text is shown; what came since the last call, up to and with it."""
+        deadline = time.monotonic() + seconds
+        while (at := self.seen.find(text, self._read)) < 0:
+            assert time.monotonic() < deadline, f"{text!r} was not shown:\n{self.seen[self._read :]}"
+            assert self._more(), f"the program ended before {text!r}:\n{self.seen[self._read :]}"
+        begin, self._read = self._read, at + len(text)
+        return self.seen[begin : self._read]
+
+    def shows(self, text: str) -> bool:
+        """Whether the text is shown within half a second."""
+        self._more()
+        return text in self.seen[self._read :]
+
+    def type(self, text: str) -> None:
+        """Type some keys."""
+        os.write(self._control, text.encode())
+
+    def say(self, line: str, prompt: str = "(Pdb) ") -> str:
+        """Type a line; what is shown up to the next prompt, without the line's own echo."""
+        self.type(f"{line}\n")
+        self.until("\n")
+        return self.until(prompt).removesuffix(prompt)
+
+    def end(self, seconds: float = 30) -> int:
+        """Read to the program's end; its exit code, that of a shell for a signal."""
+        deadline = time.monotonic() + seconds
+        while self._more():
+            assert time.monotonic() < deadline, f"the program does not end:\n{self.seen[self._read :]}"
+        return self.process.wait(20)
+
+    def _more(self) -> bool:
+        """Read what there is; False at the end."""
+        if select.select([self._control], [], [], 0.5)[0]:
+            try:
+                data = os.read(self._control, 1 << 16)
+            except OSError:  # the last process has closed the terminal
+                return False
+            self.seen += data.decode(errors="replace").replace("\r\n", "\n")
+            return bool(data)
+        return True

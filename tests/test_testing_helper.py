@@ -1,0 +1,238 @@
+"""`flowc.testing.run_step`: a step as a function that a unit test calls."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+
+from flowc.testing import FaultyFlowError, run_step
+from flowc_runtime.errors import ArtifactError, ProtocolError, StepTimeout
+from flowc_runtime.loader import load_module
+from metaflow import current
+from metaflow.exception import UnhandledInMergeArtifactsException
+
+if TYPE_CHECKING:
+    from project import Project
+
+FLOW = """
+    import os, time
+    from metaflow import FlowSpec, JSONType, Parameter, step, current, catch, environment, retry, timeout
+
+    class Steps(FlowSpec):
+        alpha = Parameter("alpha", default=0.5)
+        size = Parameter("size", type=int, default=lambda: 7)
+        words = Parameter("words", type=JSONType, default="[]")
+
+        @step
+        def start(self):
+            self.rows = [1, 2, 3]
+            self.next(self.left, self.right)
+
+        @retry(times=3)
+        @catch(var="failure")
+        @environment(vars={"MODE": "fast"})
+        @step
+        def left(self):
+            self.score = self.alpha * sum(self.rows) + self.size
+            self.mode = os.environ["MODE"]
+            self.next(self.meet)
+
+        @timeout(seconds=1)
+        @step
+        def right(self):
+            self.score = 2
+            while self.score > self.limit:
+                time.sleep(0.01)
+            self.next(self.meet)
+
+        @step
+        def meet(self, inputs):
+            self.best = max(inp.score for inp in inputs)
+            self.named = inputs.left.score, inputs[1].score
+            self.merge_artifacts(inputs, exclude=["score"])
+            self.next(self.split)
+
+        @step
+        def split(self):
+            self.items = ["a", "b"]
+            self.next(self.inner, foreach="items")
+
+        @step
+        def inner(self):
+            self.numbers = range(2)
+            self.next(self.work, foreach="numbers")
+
+        @step
+        def work(self):
+            self.got = self.input, self.index, current.task_id, current.retry_count, current.step_name
+            self.seen.append(self.input)
+            self.next(self.close)
+
+        @step
+        def close(self, inputs):
+            self.all = [inp.got for inp in inputs]
+            self.where = self.index, self.input
+            self.next(self.collect)
+
+        @step
+        def collect(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            self.answer = self.client.ask("what?")
+    """
+
+
+@pytest.fixture
+def flow(project: Project, fresh_imports: None) -> Any:
+    project.write("steps_flow.py", FLOW)
+    return load_module(project.root, "steps_flow.py").Steps
+
+
+def test_what_a_step_sets_and_where_it_goes(flow: Any) -> None:
+    done = run_step(flow, "start")
+    assert done.artifacts == {"rows": [1, 2, 3]}
+    assert done.next == ("left", "right")
+    assert done.foreach is None
+    assert done["rows"] == [1, 2, 3]
+
+
+def test_artifacts_parameters_and_environment(flow: Any) -> None:
+    rows = [1, 2]
+    done = run_step(flow, flow.left, artifacts={"rows": rows, "other": 1}, parameters={"alpha": 2})
+    assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7, which is the default of `size`
+    assert "MODE" not in os.environ
+    assert not current.is_running_flow
+
+
+def test_what_a_step_raises_comes_through(flow: Any) -> None:
+    with pytest.raises(AttributeError, match="no attribute 'rows'"):
+        run_step(flow, "left")  # neither @retry nor @catch is between
+
+
+def test_a_timeout_is_one(flow: Any) -> None:
+    with pytest.raises(StepTimeout):
+        run_step(flow, "right", artifacts={"limit": 1})
+
+
+def test_a_join_of_branches(flow: Any) -> None:
+    inputs = {"right": {"score": 2, "common": "c"}, "left": {"score": 1, "common": "c"}}
+    done = run_step(flow, "meet", inputs=inputs)
+    assert done.artifacts == {"best": 2, "named": (1, 2), "common": "c"}
+    assert run_step(flow, "meet", inputs=[inputs["left"], inputs["right"]]) == done
+    with pytest.raises(UnhandledInMergeArtifactsException, match="common"):
+        run_step(flow, "meet", inputs=[{"score": 1, "common": 1}, {"score": 2, "common": 2}])
+
+
+def test_a_foreach(flow: Any) -> None:
+    done = run_step(flow, "split")
+    assert (done.next, done.foreach) == (("inner",), ("a", "b"))
+    done = run_step(flow, "inner", input="a")
+    assert done.foreach == (0, 1)
+    seen: list[int] = []
+    done = run_step(flow, "work", artifacts={"seen": seen, "kept": 1}, outer=[(1, "b")], input=5, index=3)
+    assert done.artifacts == {"got": (5, 3, "0.1.3", 0, "work"), "seen": [5]}  # what is changed in place, too
+    assert seen == []  # as in a run, a step works on its own copy
+
+
+def test_a_join_of_a_foreach(flow: Any) -> None:
+    done = run_step(flow, "close", inputs=[{"got": 1}, {"got": 2}, {"got": 3}], input="b", index=1)
+    assert done.artifacts == {"all": [1, 2, 3], "where": (1, "b")}
+    assert run_step(flow, "close", inputs=[]).artifacts["all"] == []
+
+
+def test_current_says_what_it_is_told(flow: Any) -> None:
+    done = run_step(flow, "work", artifacts={"seen": []}, current={"retry_count": 2, "task_id": "t"})
+    assert done["got"] == (None, 0, "t", 2, "work")
+    with pytest.raises(TypeError, match=r"current\.nope cannot be given"):
+        run_step(flow, "work", current={"nope": 1})
+
+
+def test_artifacts_have_to_be_picklable_unless_a_test_says_otherwise(flow: Any) -> None:
+    client = Mock()
+    client.ask.return_value = "that"
+    with pytest.raises(ArtifactError, match=r"type unittest\.mock\.Mock"):
+        run_step(flow, "end", artifacts={"client": client})
+    done = run_step(flow, "end", artifacts={"client": client}, pickled=False)
+    assert done.artifacts == {"answer": "that"}
+    assert done.next == ()
+    client.ask.assert_called_once_with("what?")
+
+
+MISFITS: list[tuple[str, dict[str, Any], str]] = [
+    ("nope", {}, "flow 'Steps' has no step 'nope'; it has start, left"),
+    ("start", {"parameters": {"beta": 1}}, "has no parameter 'beta'; it has alpha, size, words"),
+    ("start", {"inputs": []}, "step 'start' is no join"),
+    ("start", {"input": 1}, "step 'start' is in 0 foreaches, but 1 items are given"),
+    ("meet", {}, "step 'meet' is a join: give it inputs"),
+    ("meet", {"inputs": [{}]}, "join 'meet' has 2 inputs: left, right"),
+    ("meet", {"inputs": {"left": {}}}, "the inputs of join 'meet' are those of left, right"),
+    ("close", {"inputs": {"work": {}}}, "the inputs of join 'close' are a list, one for each item"),
+]
+
+
+@pytest.mark.parametrize(("step", "arguments", "message"), MISFITS)
+def test_arguments_that_do_not_fit_the_flow(flow: Any, step: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        run_step(flow, step, **arguments)
+
+
+def test_a_parameter_of_another_type(flow: Any) -> None:
+    with pytest.raises(ValueError, match="'many' is not an int"):
+        run_step(flow, "start", parameters={"size": "many"})
+
+
+def load(project: Project, text: str) -> ModuleType:
+    project.write("other_flow.py", text)
+    return load_module(project.root, "other_flow.py")
+
+
+def test_a_flow_with_faults(project: Project, fresh_imports: None) -> None:
+    module = load(
+        project,
+        """
+        from metaflow import FlowSpec, step
+
+        class Faulty(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.nowhere)
+        """,
+    )
+    with pytest.raises(FaultyFlowError, match="nowhere") as caught:
+        run_step(module.Faulty, "start")
+    assert "other_flow.py:6" in str(caught.value)
+
+
+def test_a_step_that_does_not_say_what_follows(project: Project, fresh_imports: None) -> None:
+    module = load(
+        project,
+        """
+        from metaflow import FlowSpec, step
+
+        class Silent(FlowSpec):
+            @step
+            def start(self):
+                if self.stop:
+                    return
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    with pytest.raises(ProtocolError, match=r"returned before its self\.next"):
+        run_step(module.Silent, "start", artifacts={"stop": True})
+    assert run_step(module.Silent, "start", artifacts={"stop": False}).next == ("end",)
+
+
+def test_nothing_is_stored(flow: Any, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    run_step(flow, "start")
+    assert sorted(path.name for path in project.root.iterdir()) == ["steps_flow.py"]
