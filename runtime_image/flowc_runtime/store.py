@@ -215,6 +215,10 @@ class RunStore:
         """Where the cards of an attempt are: keys under this one."""
         return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
 
+    def has_cards(self, step: str) -> bool:
+        """Whether a task of the step has a card."""
+        return bool(self.objects.names(f"{self._prefix}/cards/{_quote(step)}"))
+
     def log_key(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are appended."""
         return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"

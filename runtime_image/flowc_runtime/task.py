@@ -116,16 +116,14 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
-        self.cards: Any = None
-        if job.node.cards:
-            self.cards = self.flow._flowc_cards(job.run, job.graph.flow, (job.step, job.path, job.attempt))
+        self.cards: Any = job.cards
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
         os.environ.update(job.node.environment)
-        if self.cards:
-            self.cards.start(job.namespace)  # forks, which has to come before the first use of the store
+        if self.cards is None:
+            self.cards = begin_cards(job.cls, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         self.parents, self.arguments = self.family.enter(self.state)

@@ -30,7 +30,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
     )
     return (
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}">{arrow}{edges}{loops}{nodes}</svg>'
+        f'width="{width}" height="{height}" style="min-width: {min(width, max(600, round(width * 0.7)))}px">{arrow}{edges}{loops}{nodes}</svg>'
     )
 
 

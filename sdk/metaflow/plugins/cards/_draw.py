@@ -76,10 +76,20 @@ def _artifacts(component: Mapping[str, Any]) -> str:
 
 
 def _table(component: Mapping[str, Any]) -> str:
-    head = "".join(f'<th scope="col">{_text(column)}</th>' for column in component.get("columns", ()))
-    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in component.get("data", ()) if row)
+    rows = [row for row in component.get("data", ()) if row]
+    heads = enumerate(component.get("columns", ()))
+    head = "".join(f'<th scope="col"{_side(rows, at)}>{_text(column)}</th>' for at, column in heads)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     top = f"<thead><tr>{head}</tr></thead>" if head else ""
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>{top}<tbody>{rows}</tbody></table></div>'
+    table = f"<table>{top}<tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>'
+
+
+def _side(rows: list[Any], at: int) -> str:
+    """A column of numbers has its heading above them, on the right."""
+    values = [row[at] for row in rows if at < len(row) and row[at] is not None]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return ' class="number"' if values and numbers else ""
 
 
 def _cell(value: Any) -> str:

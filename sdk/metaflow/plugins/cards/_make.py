@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+from flowc_runtime import remote
+from metaflow import client
 from metaflow.plugins.cards._current import warn
 from metaflow.plugins.cards._store import DATA, PAGE
 from metaflow.plugins.cards._types import find_card
@@ -27,15 +30,14 @@ class Maker:
         self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
     ) -> None:
         self.run, self.flow, self.attempt, self.card, self.key, self.cls = run, flow, attempt, card, key, cls
-        self.namespace: str | None = None
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Let the client of this process look where the run is."""
-        from metaflow import client
-
+        """Be a process of the task's: its environment, and a client that looks where the run is."""
+        os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
+        remote.asked_of = None  # this process forks no tasks
         client.metadata(self.run.objects.url)
-        client.namespace(self.namespace)
+        client.namespace(self.run.record().get("namespace"))
 
     def make(self, message: str, *, final: bool) -> None:
         """Make and store the page, and what it is told at a refresh."""
@@ -72,10 +74,8 @@ class Maker:
         return cast("dict[str, Any]", graph_info(self.flow)["steps"])
 
     def _task(self) -> Any:
-        from metaflow.client import Task
-
         step, path, _ = self.attempt
-        task = Task(f"{self.run.flow}/{self.run.id}/{step}/{path}", _namespace_check=False)
+        task = client.Task(f"{self.run.flow}/{self.run.id}/{step}/{path}", _namespace_check=False)
         task._attempt = self.attempt[2] - 1
         return task
 

@@ -166,7 +166,7 @@ def _receive(source: socket.socket, size: int) -> bytes:
 
 def _serve(maker: Maker, source: socket.socket) -> None:
     """In the process: make pages as told, until the last one or until the task is gone."""
-    kind = _REFRESH
+    kind, entered = _REFRESH, False
     while kind != _FINAL:
         try:
             kind = _receive(source, 1)
@@ -175,7 +175,9 @@ def _serve(maker: Maker, source: socket.socket) -> None:
             return
         answer = _DONE
         try:
-            maker.enter()
+            if not entered:
+                maker.enter()
+                entered = True
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
             answer = str(error).encode()

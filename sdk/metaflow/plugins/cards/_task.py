@@ -38,13 +38,12 @@ class TaskCards:
             self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
         self.current = CurrentCards(self._renderers)
 
-    def start(self, namespace: str | None) -> None:
-        """Make the processes that make the cards; `namespace` is where their client looks."""
+    def start(self) -> None:
+        """Fork the processes that make the cards: before this one has used the store or started a thread."""
         from flowc_runtime.process import load_prctl
 
         prctl = load_prctl()
         for renderer in self._renderers:
-            renderer.maker.namespace = namespace
             renderer.start(prctl, self._renderers)
 
     def finish(self) -> None:

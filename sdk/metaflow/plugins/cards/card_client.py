@@ -150,7 +150,5 @@ def get_cards(
     ]
     if not files:
         asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
-        raise CardNotPresentException(
-            f"Card {f'with {asked} ' if asked else ''}not found for pathspec {task.pathspec}"
-        )
+        raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")
     return CardContainer([Card(run, file, origin_pathspec) for file in files], origin_pathspec)

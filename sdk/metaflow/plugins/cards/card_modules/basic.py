@@ -167,8 +167,8 @@ def _facts(task: Task) -> str:
         rows.append(("Machine", record["process"].get("pod") or record["process"].get("host", "")))
     rows.append(("User", task._reader.record["user"]))
     rows.append(("Tags", ", ".join(sorted(task.user_tags)) or "none"))
-    lines = "".join(f'<tr><th scope="row">{name}</th><td>{escape(value)}</td></tr>' for name, value in rows)
-    return _section("Task", f'<table class="facts"><tbody>{lines}</tbody></table>')
+    lines = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
+    return _section("Task", f'<dl class="facts">{lines}</dl>')
 
 
 def _moment(when: Any) -> str:

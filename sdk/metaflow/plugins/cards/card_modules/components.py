@@ -260,9 +260,24 @@ class VegaChart(UserComponent):
     def render(self) -> dict[str, Any]:
         """As a dict."""
         spec = dict(self._spec)
+        if (url := _loaded(spec)) is not None:
+            raise ValueError(f"the chart loads its data from {url}: put the data into the description (`values`)")
         if "vega-lite" in spec.get("$schema", "vega-lite") and not {"hconcat", "vconcat", "concat", "facet"} & set(spec):
             spec.setdefault("width", "container")
         return self._base("vegaChart", spec=plain(spec, deep=True), options={"actions": self._controls})
+
+
+def _loaded(spec: Any) -> str | None:
+    """What a chart would load from elsewhere."""
+    if isinstance(spec, Mapping):
+        data = spec.get("data")
+        for source in data if isinstance(data, list) else [data]:
+            if isinstance(source, Mapping) and "url" in source:
+                return str(source["url"])
+        return next((url for key, part in spec.items() if key != "datasets" and (url := _loaded(part))), None)
+    if isinstance(spec, list | tuple):
+        return next((url for part in spec if (url := _loaded(part))), None)
+    return None
 
 
 class ProgressBar(UserComponent):
