@@ -72,6 +72,10 @@ BAD_PARAMETER: Final = "bad-parameter"
 BAD_DEFAULT: Final = "bad-default"
 PARAMETER_CLASH: Final = "parameter-clash"
 ASSIGNED_PARAMETER: Final = "assigned-parameter"
+# configs
+BAD_CONFIG: Final = "bad-config"
+CONFIG_VALUE: Final = "config-value"
+CONFIG_EXPRESSION: Final = "config-expression"
 
 CODES: frozenset[str] = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
@@ -92,6 +96,16 @@ def describe(error: BaseException) -> str:
     except Exception:
         lines = [""]
     return f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__
+
+
+def raised_at(error: BaseException) -> str | None:
+    """Where an exception of the user's code was raised, for a note."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return None
+    return f"raised in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}"
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -16,11 +16,13 @@ import struct
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.errors import FlowcError, StoreError
+from flowc_runtime.files import store_file
 from flowc_runtime.remote import RemoteObjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowc_runtime.files import FileRecord
     from flowc_runtime.objects import Buffer
 
 _HEAD = struct.Struct("<Q")
@@ -68,6 +70,11 @@ class Agent:
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         answer: str = self._ask("create_blob", [bytes(part) for part in parts])
+        return answer
+
+    def store_file(self, path: str) -> FileRecord:
+        """Store a file, which the agent itself reads: however large, it does not go through the socket."""
+        answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
 
     def exists(self, key: str) -> bool:
@@ -140,8 +147,7 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
                 continue
             if failed is not None:  # told with the next request that is answered
                 raise failed
-            result = objects.flush(now=True) if operation == "flush_all" else getattr(objects, operation)(*arguments)
-            _send(requests, (result, None))
+            _send(requests, (_answer(objects, operation, arguments), None))
         except FlowcError as error:
             failed = error if operation == "append" else None
             if operation != "append":
@@ -151,6 +157,14 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
     except FlowcError:
         os._exit(1)  # the supervisor is gone: nobody is left to tell
     os._exit(0)
+
+
+def _answer(objects: RemoteObjects, operation: str, arguments: tuple[Any, ...]) -> Any:
+    if operation == "flush_all":
+        return objects.flush(now=True)
+    if operation == "store_file":
+        return store_file(objects, *arguments)
+    return getattr(objects, operation)(*arguments)
 
 
 def _send(to: socket.socket, message: object) -> None:

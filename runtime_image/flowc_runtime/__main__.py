@@ -24,7 +24,9 @@ from flowc.ir.schema import SchemaError, loads
 from flowc_runtime import breakpoints, failures, logs, projects
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
+from flowc_runtime.files import store_files
 from flowc_runtime.index import Graph
+from flowc_runtime.parameters import config_values
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
@@ -35,7 +37,7 @@ from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir import Node, ParameterType
+    from flowc.ir import Node
     from flowc_runtime.process import Child
     from flowc_runtime.records import ErrorRecord
 
@@ -177,9 +179,10 @@ class _Pod:
         """Make the run's record, unless an earlier attempt of the start step did. Raises ProtocolError."""
         from flowc_runtime.arguments import read
 
-        kinds: dict[str, ParameterType] = {parameter.name: parameter.type for parameter in self.graph.flow.parameters}
+        parameters = self.graph.flow.parameters
         try:
-            _create_run(self.run, self.graph, read(os.environ.get("FLOWC_PARAMETERS") or "[]", kinds))
+            values = read(os.environ.get("FLOWC_PARAMETERS") or "[]", parameters)
+            _create_run(self.run, self.graph, store_files(self.run.objects, parameters, values))
         except ValueError as error:
             _create_run(self.run, self.graph, {})  # there was such a run, and this is how it ended
             self.run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
@@ -195,7 +198,7 @@ class _Pod:
             from flowc_runtime.loader import load_module
 
             cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
-            cls._flowc_prepare({}, self.graph.own_decorators())
+            cls._flowc_prepare(config_values(self.graph.flow.configs), self.graph.own_decorators())
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
             failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")

@@ -13,11 +13,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.parameters import parse_value
+from flowc_runtime.parameters import among, parse_texts, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc.ir.model import Parameter
     from flowc.ir.model import ParameterType as Kind
 
 MARKER = "json:"
@@ -44,6 +45,42 @@ def decode(kind: Kind, text: str) -> Any:
     return parse_value(kind, text)
 
 
+def encode_parameter(parameter: Parameter, value: Any) -> str:
+    """The text of a parameter's value; of a file it is the name and content, as `flowc_runtime.files.packed` has it."""
+    if value is not None and parameter.separator is not None and all(_is_safe(part) for part in value):
+        text = parameter.separator.join(value)
+        if text.split(parameter.separator) == value and _is_safe(text):
+            return text
+    if parameter.multiple or parameter.separator is not None or parameter.type == "file":
+        return f"{MARKER}{_json(value)}"
+    return encode(parameter.type, value)
+
+
+def decode_parameter(parameter: Parameter, text: str) -> Any:
+    """The value of a text: of `encode_parameter`, or typed by a person. A person types a file's content.
+
+    Raises:
+        ValueError: the text is no value of the parameter.
+    """
+    if parameter.type == "file":
+        return decode("json", text) if text.startswith(MARKER) else _typed(text)
+    if not parameter.multiple and parameter.separator is None:
+        value = decode(parameter.type, text)
+        return None if value is None else among(parameter, value)
+    if not text.startswith(MARKER):
+        return parse_texts(parameter, [text])
+    values = json.loads(text[len(MARKER) :])
+    if not isinstance(values, (list, type(None))):
+        raise ValueError(f"{text} is not a list")
+    if values is None:
+        return [] if parameter.multiple else None
+    return [among(parameter, _of_kind(parameter.type, value)) for value in values]
+
+
+def _typed(text: str) -> dict[str, str]:
+    return {"file": "", "content": base64.b64encode(text.encode()).decode("ascii")}
+
+
 def argument_name(name: str) -> str:
     """The Argo parameter's name: the flow parameter's own, or `x-` and its UTF-8 bytes where Argo would not take it.
 
@@ -62,7 +99,7 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
     return len("FLOWC_PARAMETERS=\0") + (size + 2) // 3 * 4
 
 
-def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+def read(text: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
     """The values of a flow's parameters from Argo's `workflow.parameters.json`, as it is or in base64.
 
     Parameters of the workflow that are not the flow's are left out.
@@ -73,11 +110,12 @@ def read(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     passed = text if text.startswith("[") else base64.b64decode(text)
     texts = {entry["name"]: entry.get("value", "") for entry in json.loads(passed)}
     values = {}
-    for name, kind in kinds.items():
+    for parameter in parameters:
+        name = parameter.name
         if argument_name(name) not in texts:
             raise ValueError(f"parameter '{name}' is missing")
         try:
-            values[name] = decode(kind, texts[argument_name(name)])
+            values[name] = decode_parameter(parameter, texts[argument_name(name)])
         except ValueError as error:
             raise ValueError(f"parameter '{name}': {error}") from error
     return values

@@ -18,6 +18,7 @@ from flowc_runtime.attempts import begin_record, refuse, report_failure
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import Graph
 from flowc_runtime.loader import load_module
+from flowc_runtime.parameters import config_values
 from flowc_runtime.process import open_streams
 from flowc_runtime.store import Store
 from flowc_runtime.task import Assignment, perform_and_report
@@ -37,7 +38,7 @@ def main() -> int:
     code = graph.flow.code
     try:
         cls = getattr(load_module(Path(order["root"]), code.file), code.name)
-        cls._flowc_prepare({}, graph.own_decorators())
+        cls._flowc_prepare(config_values(graph.flow.configs), graph.own_decorators())
     except BaseException as error:  # importing the flow needs what this environment does not have
         attempt = (asked["step"], asked["path"], asked["attempt"])
         try:

@@ -6,19 +6,80 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from flowc.ir.model import ParameterType
+    from collections.abc import Sequence
+
+    from flowc.ir.model import Config, Parameter, ParameterType
 
 Value: TypeAlias = Any
-"""A str, int, float or bool, or for `json` what `json.loads` returns."""
+"""A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
 
 # The words that click takes, so that a flow's command line means the same as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
           "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
-_NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON"}
+_NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
+          "file": "a file's path"}  # fmt: skip
 
 
 class ParameterError(ValueError):
     """A value that is not of its parameter's type; the message says both: `'abc' is not an int`."""
+
+
+def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
+    """What a parameter's texts stand for: one of each option, the last counts unless the parameter is `multiple`.
+
+    Raises:
+        ParameterError: a text does not read as a value of the parameter.
+    """
+    if parameter.multiple:
+        return [among(parameter, parse_value(parameter.type, text)) for text in texts]
+    if parameter.separator is not None:
+        _check_unicode(texts[-1])
+        return [among(parameter, part) for part in texts[-1].split(parameter.separator)]
+    return among(parameter, parse_value(parameter.type, texts[-1]))
+
+
+def check_parameter(parameter: Parameter, value: object, *, texts: bool = False) -> Value:
+    """A Python value, such as a default, as a value of the parameter; `texts`: text may stand for what it reads as.
+
+    Raises:
+        ParameterError: it is none.
+    """
+
+    def one(item: object) -> Value:
+        if texts and isinstance(item, str) and parameter.type not in ("str", "json", "file"):
+            return among(parameter, parse_value(parameter.type, item))
+        return among(parameter, check_value(parameter.type, item))
+
+    if parameter.separator is not None and isinstance(value, str):
+        return parse_texts(parameter, [value])
+    if parameter.multiple or parameter.separator is not None:
+        if not isinstance(value, (list, tuple)):
+            raise ParameterError(f"{_short(value)} is not a list")
+        return [one(item) for item in value]
+    return one(value)
+
+
+def default_of(parameter: Parameter) -> Value:
+    """The value of a parameter that nobody gives one."""
+    if parameter.default is not None:
+        return from_text(parameter.default)
+    return [] if parameter.multiple else None
+
+
+def config_values(configs: Sequence[Config]) -> dict[str, Any]:
+    """The values of a flow's configs by name, as `FlowSpec._flowc_prepare` takes them."""
+    return {config.name: None if config.value is None else from_text(config.value) for config in configs}
+
+
+def among(parameter: Parameter, value: Value) -> Value:
+    """The value, if it is one of the choices and in the range that the parameter has."""
+    if parameter.choices and value not in parameter.choices:
+        raise ParameterError(f"{_short(value)} is not one of {', '.join(parameter.choices)}")
+    if parameter.minimum is not None and not value >= from_text(parameter.minimum):
+        raise ParameterError(f"{_short(value)} is less than {parameter.minimum}")
+    if parameter.maximum is not None and not value <= from_text(parameter.maximum):
+        raise ParameterError(f"{_short(value)} is more than {parameter.maximum}")
+    return value
 
 
 def parse_value(kind: ParameterType, text: str) -> Value:
@@ -30,7 +91,7 @@ def parse_value(kind: ParameterType, text: str) -> Value:
     _check_unicode(text)
     try:
         match kind:
-            case "str":
+            case "str" | "file":
                 return text
             case "int":
                 return int(text)
@@ -56,7 +117,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
             return parse_value("json", value)
         case "json", _:
             return _check_json(value)
-        case "str", str():
+        case (("str" | "file"), str()):
             _check_unicode(value)
             return value
         case "bool", bool():

@@ -51,7 +51,7 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails.
+    more than `max_splits` tasks fails. `cards` are those that `begin_cards` has begun before.
     """
 
     run: RunStore
@@ -68,6 +68,7 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cards: Any = None
 
     @property
     def node(self) -> Node:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         namespace,
     )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
     from metaflow.plugins.datatools.s3 import S3
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
     from metaflow.user_decorators.user_flow_decorator import FlowMutator
@@ -73,10 +75,14 @@ if TYPE_CHECKING:
 __all__ = [
     "S3",
     "USER_SKIP_STEP",
+    "Config",
+    "ConfigValue",
     "DataArtifact",
+    "DelayEvaluator",
     "Flow",
     "FlowMutator",
     "FlowSpec",
+    "IncludeFile",
     "JSONType",
     "Metaflow",
     "MutableFlow",
@@ -92,6 +98,7 @@ __all__ = [
     "conda",
     "conda_base",
     "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "default_metadata",
     "default_namespace",
@@ -129,13 +136,18 @@ _LAZY: Mapping[str, str] = {
     "conda": "metaflow.environments",
     "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
+    "Config": "metaflow.user_configs.config_parameters",
+    "config_expr": "metaflow.user_configs.config_parameters",
+    "ConfigValue": "metaflow.user_configs.config_parameters",
     "DataArtifact": "metaflow.client",
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
+    "DelayEvaluator": "metaflow.user_configs.config_parameters",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
+    "IncludeFile": "metaflow.includefile",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",

@@ -27,17 +27,12 @@ UNSUPPORTED: Mapping[str, str] = {
     "app_deploy": _EXTENSION + _SERVE,
     "batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
     "checkpoint": _EXTENSION + _FILES,
-    "Config": "write `Parameter`, or read the file where the flow is defined",
-    "config_expr": "write `Parameter`, or read the file where the flow is defined",
-    "ConfigValue": "write `Parameter`, or read the file where the flow is defined",
     "deepspeed": _EXTENSION + _GANG,
-    "DelayEvaluator": "write `config_expr`, which makes such values",
     "DeployedFlow": _ARGO,
     "Deployer": _ARGO,
     "FilePathClass": "write `IncludeFile`",
     "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
     "huggingface_hub": _EXTENSION + _FILES,
-    "IncludeFile": "put the file beside the flow, or pass its text as a `Parameter`",
     "inspect_spin": _CLIENT,
     "metaflow_ray": _EXTENSION + _GANG,
     "model": _EXTENSION + _FILES,
@@ -72,7 +67,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "decorators.StepDecorator": "derive from UserStepDecorator: its `pre_step` and `post_step` are called in the task",
     "event_logger": "print, or log with the module logging: the step's logs are kept",
     "extension_support": "extensions are found by themselves; write STEP_DECORATORS_DESC and FLOW_DECORATORS_DESC only",
-    "includefile": "put the file beside the flow, or pass its text as a `Parameter`",
     "integrations": "publish events with Argo Events' own webhook",
     "metadata_provider": _CLIENT,
     "metaflow_environment": "the environment is the one that flowc runs in, and the image on a cluster",
@@ -103,7 +97,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "tracing": "trace in the step's own code",
     "tuple_util": "write a NamedTuple",
     "tutorials": "copy the tutorial from Metaflow's repository",
-    "user_configs": "write `Parameter`, or read the file where the flow is defined",
 }
 """Module below `metaflow`: what to do instead. The longest match counts; what is below is refused like it."""
 

@@ -26,7 +26,7 @@ ADDED = "__flowc_added__"
 class Applied:
     """One application of a decorator: its arguments as written, the place of the call, and the mutator that made it."""
 
-    __slots__ = ("args", "by", "file", "kwargs", "line", "name")
+    __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
 
     def __init__(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int, by: str | None = None
@@ -37,6 +37,7 @@ class Applied:
         self.file = file
         self.line = line
         self.by = by
+        self.written: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments before configs had values
 
     def __repr__(self) -> str:
         written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]

@@ -15,6 +15,7 @@ __all__ = [
     "METAFLOW_EXIT_ALLOW_RETRY",
     "METAFLOW_EXIT_DISALLOW_RETRY",
     "CommandException",
+    "ConfigError",
     "ExternalCommandFailed",
     "InvalidDecoratorAttribute",
     "MetaflowDataMissing",
@@ -224,3 +225,13 @@ class MissingInMergeArtifactsException(MetaflowException):
     def __init__(self, msg: str, unhandled: list[str]) -> None:
         super().__init__(msg)
         self.artifact_names = unhandled
+
+
+class ConfigError(MetaflowException):
+    """Expressions that cannot be evaluated: (message, file, line) of each."""
+
+    headline = "Config expression"
+
+    def __init__(self, faults: list[tuple[str, str, int]]) -> None:
+        super().__init__("; ".join(message for message, _, _ in faults))
+        self.faults = faults

@@ -79,11 +79,19 @@ class FlowSpec:
         a config's name to its value (None: the config has none). `with_decorators` are the user's own that the command
         line adds: names and arguments.
         """
-        # Only a program that has decorators or mutators of its own has loaded that module.
-        if with_decorators or "metaflow.user_decorators.common" in sys.modules:
-            from metaflow.user_decorators._mutate import mutate, restore
+        # Only a program that has configs, decorators or mutators of its own has loaded those modules.
+        mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
+        if mutates:
+            from metaflow.user_decorators._mutate import restore
 
             restore(cls)  # before configs are bound: they are bound to what was written
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
+            from metaflow.user_configs.binding import bind_configs
+
+            bind_configs(cls, configs)
+        if mutates:
+            from metaflow.user_decorators._mutate import mutate
+
             mutate(cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
@@ -258,6 +266,10 @@ class FlowSpec:
             return type(self).__name__
         if name == "script_name":
             return _script_name(type(self))
+        for owner in type(self).__mro__:
+            getter: Any = vars(owner).get(name)
+            if hasattr(getter, "__get__"):  # it was asked, and failed: it says why
+                return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:

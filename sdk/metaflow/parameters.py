@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Never, Self
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 
 VALUES = "_flowc_parameters"
 """The key of a flow's `__dict__` under which the runtime puts the values, by the parameters' names."""
+
+
+def log(message: str) -> None:
+    """Say something to whoever starts the run."""
+    print(message, file=sys.stderr)
+
+
+class _ClickType(Protocol):
+    """A type of parameter in click, such as `click.Choice(["a", "b"])`."""
+
+    name: str
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any: ...
 
 
 @final
@@ -33,40 +47,91 @@ JSONType = _JSONType()
 """`Parameter(type=JSONType)`: any JSON value, given as text and read as a Python object."""
 
 
-@final
-class ParameterContext:
-    """What a default function that takes an argument is given."""
+class ParameterContext(NamedTuple):
+    """What a default function is given: `configs` by their names; `ds_type` is the kind of store, such as `local`."""
 
-    __slots__ = ("flow_name", "parameter_name", "user_name")
-
-    def __init__(self, flow_name: str, user_name: str, parameter_name: str) -> None:
-        self.flow_name = flow_name
-        self.user_name = user_name
-        self.parameter_name = parameter_name
+    flow_name: str
+    user_name: str
+    parameter_name: str
+    logger: Callable[[str], None] = log
+    ds_type: str = "local"
+    configs: Any = None
 
 
 class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
     `name` is the command line's; in a step the value is the attribute that the parameter was assigned to. The type is
-    `type` (str, int, float, bool or JSONType), else that of the default, else str. `default` may be a function, called
-    once when a run starts or the flow is compiled. `required` means nothing beside a default, as in Metaflow;
-    `show_default` is accepted and means nothing.
+    `type` (str, int, float, bool, JSONType, or one of click's), else that of the default, else str. `default` may be a
+    function, called once when a run starts or the flow is compiled. `required` means nothing beside a default, as in
+    Metaflow. `multiple` takes the option several times and gives a tuple, `separator` splits a text into a list,
+    `choices` are the texts there may be, `is_flag` makes an option without a value; `hidden` and `show_default` are
+    about the help.
     """
 
-    # Arguments are kept as written: `flowc check` reports every unknown or ill-typed one at once.
-    __slots__ = ("attribute", "default", "file", "help", "line", "name", "owner", "required", "type", "unknown")
+    ARGUMENTS: ClassVar[tuple[str, ...]] = (
+        "name", "default", "type", "help", "required", "show_default", "multiple", "separator", "choices", "is_flag",
+        "hidden",
+    )  # fmt: skip
 
+    # Arguments are kept as written: `flowc check` reports every unknown or ill-typed one at once. `written` are those
+    # that a config had no value for yet.
+    __slots__ = ("attribute", "choices", "default", "file", "help", "hidden", "is_flag", "line", "multiple", "name",
+                 "owner", "required", "separator", "show_default", "type", "unknown", "written")  # fmt: skip
+
+    @overload
+    def __init__(
+        self: Parameter[tuple[_V, ...]],
+        name: str,
+        default: Sequence[_V] | Callable[[ParameterContext], Sequence[_V]] | None = None,
+        *,
+        type: type[_V],
+        multiple: Literal[True],
+        help: str | None = None,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        choices: Sequence[str] | None = None,
+        hidden: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Parameter[tuple[str, ...]],
+        name: str,
+        default: Sequence[str] | Callable[[ParameterContext], Sequence[str]] | None = None,
+        *,
+        multiple: Literal[True],
+        help: str | None = None,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        choices: Sequence[str] | None = None,
+        hidden: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Parameter[list[str]],
+        name: str,
+        default: str | Callable[[ParameterContext], str] | None = None,
+        *,
+        separator: str,
+        type: type[str] | None = None,
+        help: str | None = None,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        choices: Sequence[str] | None = None,
+        hidden: bool = False,
+    ) -> None: ...
     @overload
     def __init__(
         self: Parameter[Any],
         name: str,
         default: Any = None,
         *,
-        type: _JSONType,
+        type: _JSONType | _ClickType,
         help: str | None = None,
-        required: bool = False,
-        show_default: bool = True,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        multiple: bool = False,
+        hidden: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -76,8 +141,23 @@ class Parameter(Generic[_T]):
         *,
         type: type[_T],
         help: str | None = None,
-        required: bool = False,
-        show_default: bool = True,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        choices: Sequence[str] | None = None,
+        is_flag: bool = False,
+        hidden: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Parameter[bool],
+        name: str,
+        default: bool | Callable[[ParameterContext], bool] | None = None,
+        *,
+        is_flag: Literal[True],
+        type: type[bool] | None = None,
+        help: str | None = None,
+        show_default: bool | None = None,
+        hidden: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -86,8 +166,11 @@ class Parameter(Generic[_T]):
         default: Callable[[], str] | Callable[[ParameterContext], str] | None = None,
         type: None = None,
         help: str | None = None,
-        required: bool = False,
-        show_default: bool = True,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        *,
+        choices: Sequence[str] | None = None,
+        hidden: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -96,8 +179,11 @@ class Parameter(Generic[_T]):
         default: _T,
         type: type[_T] | None = None,
         help: str | None = None,
-        required: bool = False,
-        show_default: bool = True,
+        required: bool | None = None,
+        show_default: bool | None = None,
+        *,
+        choices: Sequence[str] | None = None,
+        hidden: bool = False,
     ) -> None: ...
     def __init__(
         self,
@@ -105,8 +191,13 @@ class Parameter(Generic[_T]):
         default: Any = None,
         type: Any = None,
         help: Any = None,
-        required: Any = False,
-        show_default: Any = True,
+        required: Any = None,
+        show_default: Any = None,
+        multiple: Any = None,
+        separator: Any = None,
+        choices: Any = None,
+        is_flag: Any = None,
+        hidden: Any = None,
         **unknown: Any,
     ) -> None:
         caller = sys._getframe(1)
@@ -115,18 +206,25 @@ class Parameter(Generic[_T]):
         self.type = type
         self.help = help
         self.required = required
+        self.show_default = show_default
+        self.multiple = multiple
+        self.separator = separator
+        self.choices = choices
+        self.is_flag = is_flag
+        self.hidden = hidden
         self.unknown = unknown
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.attribute = ""
         self.owner: object = None
+        self.written: dict[str, Any] = {}
 
     def __set_name__(self, owner: object, attribute: str) -> None:
         self.attribute = attribute
         self.owner = owner
 
     def __repr__(self) -> str:
-        return f"Parameter({self.name!r})"
+        return f"{type(self).__name__}({self.name!r})"
 
     @overload
     def __get__(self, flow: None, owner: object = None) -> Self: ...
@@ -138,7 +236,11 @@ class Parameter(Generic[_T]):
         values: dict[str, Any] = flow.__dict__.get(VALUES, {})
         if self.name not in values:
             raise AttributeError(f"parameter '{self.name}' has no value yet: parameters are read in a step of a run")
-        return values[self.name]
+        return self._flowc_seen(flow, values[self.name])
+
+    def _flowc_seen(self, flow: object, value: Any) -> Any:
+        """A value as steps see it; records have it as JSON."""
+        return tuple(value) if self.multiple and value is not None else value
 
     def __set__(self, flow: object, value: Never) -> None:
         raise AttributeError(f"parameter '{self.name}' cannot be assigned to: give an artifact another name")

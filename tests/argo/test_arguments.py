@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from flowc.ir import Parameter, Span
 from flowc_runtime import arguments
 
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet='{}$()"\\ é\x1b\x7f\u2028😀=:json')
@@ -108,6 +110,59 @@ def test_names(one: str, other: str) -> None:
     assert (made == arguments.argument_name(other)) == (one == other)
 
 
+def declared(name: str, kind: arguments.Kind = "str", **fields: Any) -> Parameter:
+    return Parameter(name=name, type=kind, where=Span("flow.py", 1, 1), **fields)
+
+
+@given(st.lists(text))
+@example([""])
+@example([])
+def test_several_texts(value: list[str]) -> None:
+    for parameter in (declared("p", multiple=True), declared("p", separator=",")):
+        encoded = arguments.encode_parameter(parameter, value)
+        check_undamaged(encoded)
+        assert arguments.decode_parameter(parameter, encoded) == value
+
+
+@given(st.lists(values))
+def test_several_json_values(value: list[object]) -> None:
+    parameter = declared("p", "json", multiple=True)
+    assert arguments.decode_parameter(parameter, arguments.encode_parameter(parameter, value)) == value
+
+
+@pytest.mark.parametrize(
+    ("parameter", "typed", "value"),
+    [
+        (declared("p", "int", multiple=True), "3", [3]),
+        (declared("p", "int", multiple=True), "json:[3,4]", [3, 4]),
+        (declared("p", multiple=True), "json:null", []),
+        (declared("p", separator=","), "a,b", ["a", "b"]),
+        (declared("p", separator=","), "json:null", None),
+        (declared("p", choices=("a",)), "json:null", None),
+        (declared("p", "file"), "ü", {"file": "", "content": "w7w="}),
+        (declared("p", "file"), "json:null", None),
+    ],
+)
+def test_what_people_type_for_a_parameter(parameter: Parameter, typed: str, value: object) -> None:
+    assert arguments.decode_parameter(parameter, typed) == value
+
+
+@pytest.mark.parametrize(
+    ("parameter", "typed"),
+    [
+        (declared("p", "int", multiple=True), "json:3"),
+        (declared("p", "int", multiple=True), 'json:["3"]'),
+        (declared("p", choices=("a",)), "b"),
+        (declared("p", separator=",", choices=("a",)), "a,b"),
+        (declared("p", "int", minimum="1", maximum="5"), "6"),
+        (declared("p", "int", minimum="1", maximum="5"), "0"),
+    ],
+)
+def test_what_a_parameter_refuses(parameter: Parameter, typed: str) -> None:
+    with pytest.raises(ValueError):
+        arguments.decode_parameter(parameter, typed)
+
+
 @pytest.mark.parametrize("transport", [str, lambda text: base64.b64encode(text.encode()).decode()])
 def test_reading_what_argo_passes(transport: object) -> None:
     passed = [
@@ -116,8 +171,8 @@ def test_reading_what_argo_passes(transport: object) -> None:
         {"name": "other"},
     ]
     text = transport(json.dumps(passed))  # type: ignore[operator]
-    assert arguments.read(text, {"alpha": "float", "größe": "str"}) == {"alpha": 1.0, "größe": "x"}
+    assert arguments.read(text, [declared("alpha", "float"), declared("größe")]) == {"alpha": 1.0, "größe": "x"}
     with pytest.raises(ValueError, match="'gone' is missing"):
-        arguments.read(text, {"gone": "int"})
+        arguments.read(text, [declared("gone", "int")])
     with pytest.raises(ValueError, match="'größe': 'x' is not an int"):
-        arguments.read(text, {"größe": "int"})
+        arguments.read(text, [declared("größe", "int")])

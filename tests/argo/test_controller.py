@@ -84,7 +84,7 @@ def test_parameters_reach_start_only(tmp_path: Path) -> None:
     flow = flows.EXAMPLES["parameters"]
     _, calls = played(flow, tmp_path, {}, {"needed": "it", "alpha": "0.5"})
     start, end = calls[0]["env"], calls[1]["env"]
-    assert arguments.read(start["FLOWC_PARAMETERS"], {p.name: p.type for p in flow.parameters}) == {
+    assert arguments.read(start["FLOWC_PARAMETERS"], flow.parameters) == {
         "alpha": 0.5,
         "name": "{{workflow.name}} $(FLOWC_STORE)\n",
         "config": {"a": {"b": [1, "{{x}}"]}},
@@ -136,5 +136,7 @@ def test_the_kubelets_expansion() -> None:
 def test_what_people_type_arrives(tmp_path: Path, typed: str) -> None:
     from flowc_runtime import arguments
 
-    _, calls = played(flows.EXAMPLES["parameters"], tmp_path, {}, {"needed": typed})
-    assert arguments.read(calls[0]["env"]["FLOWC_PARAMETERS"], {"needed": "str"}) == {"needed": typed}
+    flow = flows.EXAMPLES["parameters"]
+    _, calls = played(flow, tmp_path, {}, {"needed": typed})
+    (parameter,) = (parameter for parameter in flow.parameters if parameter.name == "needed")
+    assert arguments.read(calls[0]["env"]["FLOWC_PARAMETERS"], [parameter]) == {"needed": typed}

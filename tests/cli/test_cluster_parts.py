@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,14 @@ from flowc.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
 from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
 from flowc.cluster.targets import flow_names
 from flowc.cluster.workflows import code_of, store_of, view
-from flowc_runtime.arguments import decode
+from flowc.ir import Parameter, Span
+from flowc_runtime.arguments import decode, decode_parameter
+from flowc_runtime.files import MAX_PACKED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flowc.ir import ParameterType
 
 # -- what differs ------------------------------------------------------------------------------------------------------
 
@@ -63,13 +70,21 @@ def test_what_is_new_is_all_plus() -> None:
 
 # -- parameters --------------------------------------------------------------------------------------------------------
 
+
+def declared(name: str, kind: ParameterType, **fields: Any) -> Parameter:
+    return Parameter(name=name, type=kind, where=Span("flow.py", 1, 1), **fields)
+
+
 TYPED = (
-    Accepted("alpha", "alpha", "float", required=False),
-    Accepted("größe", "x-6772c3b6c39f65", "int", required=False),
-    Accepted("text", "text", "str", required=False),
-    Accepted("config", "config", "json", required=False),
+    Accepted("alpha", "alpha", declared("alpha", "float"), required=False),
+    Accepted("größe", "x-6772c3b6c39f65", declared("größe", "int"), required=False),
+    Accepted("text", "text", declared("text", "str"), required=False),
+    Accepted("config", "config", declared("config", "json"), required=False),
+    Accepted("depths", "depths", declared("depths", "int", multiple=True), required=False),
+    Accepted("columns", "columns", declared("columns", "str", separator=",", choices=("a", "b")), required=False),
+    Accepted("data", "data", declared("data", "file", encoding="utf-8"), required=False),
 )
-NEEDED = Accepted("needed", "needed", "str", required=True)
+NEEDED = Accepted("needed", "needed", declared("needed", "str"), required=True)
 
 
 def passed(*given: tuple[str, str]) -> dict[str, str]:
@@ -84,6 +99,29 @@ def test_values_are_typed_as_the_flow_says() -> None:
         "config": '{"a":[1,2]}',
     }
     assert passed() == {}
+
+
+def test_several_values_and_a_text_that_is_split() -> None:
+    assert passed(("depths", "1"), ("depths", "2"), ("columns", "a,b")) == {"depths": "json:[1,2]", "columns": "a,b"}
+
+
+def test_what_is_given_counts_before_what_is_in_files() -> None:
+    found = arguments_of(TYPED, [("alpha", "1")], {"alpha": 2, "depths": [3, 4], "text": None, "größe": "5"})
+    assert {entry["name"]: entry["value"] for entry in found} == {
+        "alpha": "1.0", "depths": "json:[3,4]", "text": "json:null", "x-6772c3b6c39f65": "5",
+    }  # fmt: skip
+
+
+def test_a_file_is_passed_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "data.txt"
+    file.write_text("{{x}}")
+    packed = decode_parameter(declared("data", "file"), passed(("data", str(file)))["data"])
+    assert packed == {"file": str(file), "content": base64.b64encode(b"{{x}}").decode()}
+    with pytest.raises(BadParameter, match=r"parameter 'data': could not open file"):
+        passed(("data", str(tmp_path / "no.txt")))
+    file.write_bytes(b"x" * (MAX_PACKED + 1))
+    with pytest.raises(BadParameter, match=r"has 65,537 bytes, but .* may have 65,536"):
+        passed(("data", str(file)))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -101,10 +139,14 @@ def test_a_template_of_somebody_elses_gets_texts_as_they_are() -> None:
     ("given", "message"),
     [
         ([("needed", ""), ("alhpa", "1")], "there is no parameter 'alhpa'; did you mean 'alpha'?"),
-        ([("needed", ""), ("zzz", "1")], "there is no parameter 'zzz'; there are alpha, größe, text, config, needed"),
+        (
+            [("needed", ""), ("zzz", "1")],
+            "there is no parameter 'zzz'; there are alpha, größe, text, config, depths, columns, data, needed",
+        ),
         ([("needed", ""), ("alpha", "one")], "parameter 'alpha': 'one' is not a float"),
         ([("needed", ""), ("text", "\udcff")], "parameter 'text': '\\udcff' is not valid Unicode text"),
         ([("needed", ""), ("alpha", "1"), ("alpha", "1")], "parameter 'alpha' is given twice"),
+        ([("needed", ""), ("columns", "a,z")], "parameter 'columns': 'z' is not one of a, b"),
         ([], "parameter 'needed' is required and has no default; give --param needed=VALUE"),
     ],
 )
@@ -115,9 +157,13 @@ def test_what_does_not_fit(given: list[tuple[str, str]], message: str) -> None:
 
 
 def test_parameters_of_a_template() -> None:
-    declared = [{"name": "a", "value": "1"}, {"name": "b"}, {"name": "c", "default": "x"}]
-    found = submission.accepted(template(arguments={"parameters": declared}), None)
-    assert [(p.name, p.kind, p.required) for p in found] == [("a", None, False), ("b", None, True), ("c", None, False)]
+    given = [{"name": "a", "value": "1"}, {"name": "b"}, {"name": "c", "default": "x"}]
+    found = submission.accepted(template(arguments={"parameters": given}), None)
+    assert [(p.name, p.declared, p.required) for p in found] == [
+        ("a", None, False),
+        ("b", None, True),
+        ("c", None, False),
+    ]
     assert submission.accepted(template(), None) == ()
 
 

@@ -1,16 +1,27 @@
-from metaflow import FlowSpec, JSONType, Parameter, step
+import click
+
+from metaflow import FlowSpec, IncludeFile, JSONType, Parameter, step
 
 
 class Demo(FlowSpec):
-    a = Parameter("a", default=[1, 2])
-    b = Parameter("b", type=list)
+    a = Parameter("a", default=(1, 2))
+    b = Parameter("b", type=set)
     c = Parameter("c", type=int, default="three")
     d = Parameter("d", type=JSONType, default="{not json")
     e = Parameter("not an option")
     f = Parameter()
-    g = Parameter("g", multiple=True, separator=",", defalt=1)
+    g = Parameter("g", nargs=2, defalt=1)
     h = Parameter("h", required="yes", help=3)
     i = Parameter("i", type=JSONType, default={1: "one"})
+    j = Parameter("j", multiple=True, separator=",")
+    k = Parameter("k", separator=",", type=int)
+    m = Parameter("m", type=click.Choice(["a", "b"]), default="c")
+    n = Parameter("n", type=click.DateTime())
+    o = Parameter("o", type=click.IntRange(1, 5), default=9)
+    p = Parameter("p", choices="ab")
+    q = Parameter("q", is_flag=True, type=int)
+    r = IncludeFile("r", type=int, encoding="utf-9")
+    s = IncludeFile("s", parser="no_such_module.parse")
 
     @step
     def start(self):

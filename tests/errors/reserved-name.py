@@ -20,4 +20,5 @@ class Demo(FlowSpec):
 
     limit = 1
     tag = Parameter("tag")
-    merge = Parameter("merge_artifacts")
+    merge = Parameter("merge_artifacts")  # only an option of the command line
+    merge_artifacts = Parameter("merging")

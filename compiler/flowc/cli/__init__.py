@@ -159,7 +159,10 @@ def flow_main(cls: type) -> None:
     if cls.__module__ == "__main__":
         loader.adopt_main()
     text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
+    from flowc.cli.configs import describe_configs
+
     group = flow_group(sys.argv[0], text)
+    describe_configs(group.params, cls)
     group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
 
 

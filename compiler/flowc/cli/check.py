@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flowc.cli.common import FlowOptions, load_flow, with_flow_options
+from flowc.cli.configs import takes_configs
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -16,6 +17,7 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @flow_argument
 @class_option
 @with_flow_options
+@takes_configs
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
@@ -27,6 +29,7 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
 @flow_argument
 @class_option
 @with_flow_options
+@takes_configs
 @click.option("--text", is_flag=True, help="Print it for people.")
 @click.pass_context
 def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, **options: Any) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
+USAGE = 2  # exit code: the command line is wrong, a config that it gives too
 
 
 class Checked(NamedTuple):
@@ -122,6 +123,7 @@ def load_flow(
     ctx: click.Context, file: str | None, class_name: str | None = None, options: FlowOptions | None = None
 ) -> Checked:
     """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
     from flowc.frontend.flowspec import load, load_class
     from flowc.frontend.project import DeploymentError
@@ -130,7 +132,7 @@ def load_flow(
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options or FlowOptions(), before)
     path = None if file is None else Path(file)
-    cls = ctx.find_object(type)
+    cls, configs = ctx.find_object(type), config_sources(ctx, before)
     if cls is None:
         assert path is not None
         if not path.is_file():
@@ -139,9 +141,9 @@ def load_flow(
     try:
         added, deployment = parse_with(options.added()), options.deployment()
         if cls is not None:
-            return checked(load_class(cls, with_decorators=added, deployment=deployment))
+            return checked(load_class(cls, with_decorators=added, deployment=deployment, configs=configs))
         assert path is not None
-        return checked(load(path, class_name=class_name, with_decorators=added, deployment=deployment))
+        return checked(load(path, class_name=class_name, with_decorators=added, deployment=deployment, configs=configs))
     except (WithError, DeploymentError) as error:
         raise click.UsageError(str(error), ctx) from None
 
@@ -149,8 +151,11 @@ def load_flow(
 def checked(loaded: Loaded) -> Checked:
     """The flow, if it has no fault."""
     if loaded.flow is None or loaded.cls is None:
+        from flowc.diagnostics import CONFIG_VALUE
+
         report(loaded.diagnostics, loaded.package.root)
-        raise SystemExit(FAULTY)
+        given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
+        raise SystemExit(USAGE if given_wrongly else FAULTY)
     return Checked(loaded.flow, loaded.cls, loaded.package)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
+from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
     def add(function: Command) -> Command:
         for option in reversed(options):
             function = option(function)
-        return function
+        return takes_configs(function)
 
     return add
 
@@ -85,13 +86,17 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
+    from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     try:
-        flow = resolve_defaults(found.flow, found.cls, user_name=user_name())
         given = dict(given)
-        flow = without_packages(flow, chosen(click.get_current_context(), given.pop("environment", None)))
-        return compile_flow(flow, found.package, _settings(given))
+        environment = chosen(click.get_current_context(), given.pop("environment", None))
+        settings = _settings(given)
+        ds_type = settings.store.partition("://")[0].replace("file", "local")
+        flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
+        flow = pack_files(without_packages(flow, environment), found.package.root)
+        return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None

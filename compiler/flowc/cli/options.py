@@ -83,6 +83,8 @@ RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
                  help="Write the run's id to F first."),
     click.Option(["--runner-attribute-file"], type=click.Path(dir_okay=False), metavar="F", hidden=True),
+    click.Option(["--params-file", "params_files"], type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
+                 help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text", show_default=True,
                  help="Lines for people, or JSON lines on stdout."),
     click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
@@ -143,6 +145,9 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
     a parameter's, takes one value.
     """
     known = {name: option for option in (*RUN_OPTIONS, *TOP_OPTIONS) for name in (*option.opts, *option.secondary_opts)}
+    if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
+        hidden = {f"--{name}" for name in _parameter_names(cls)}
+        known = {name: option for name, option in known.items() if name not in hidden}
     early: list[str] = []
     file = None
     at = 0
@@ -167,6 +172,13 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
         values = dict(inner.params)
     class_name = values.pop("class_name")
     return Early(file, class_name, split_top(values))
+
+
+def _parameter_names(cls: type) -> list[str]:
+    from metaflow.parameters import Parameter
+
+    declared = (value for base in cls.__mro__ for value in vars(base).values())
+    return [str(value.name) for value in declared if isinstance(value, Parameter)]
 
 
 def beside(taken: Collection[str], *, own: bool) -> list[click.Option]:

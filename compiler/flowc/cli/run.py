@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, TOP, Checked, fail, load_flow, open_store, report, top, user_name
+from flowc.cli.common import TOP, Checked, fail, load_flow, open_store, top, user_name
 from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
+from flowc.cli.parameters import given_texts, parameter_options, run_values
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
+
+CONFIG_OPTIONS = ("config", "config-value")
+"""Of `flowc run` these are always the configs'; a flow's own file has those before the command."""
 
 
 class RunCommand(click.Command):
@@ -33,6 +37,14 @@ class RunCommand(click.Command):
         from flowc_emulator.seeds import Seeds
 
         return _command(None, Seeds(), own=True).params
+
+
+class _Run(click.Command):
+    """`flowc run` takes configs among its options; a flow's own command line has them before the command."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        found = super().get_params(ctx)
+        return found if ctx.find_object(type) is None else [param for param in found if param.expose_value]
 
 
 @click.command(
@@ -86,29 +98,16 @@ def _keep_from_obstore() -> None:
 def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
+    if not own:
+        taken = [name for name in taken if name not in CONFIG_OPTIONS]
     params: list[click.Parameter] = [*beside(taken, own=own)]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    for number, parameter in enumerate(found.flow.parameters if found else ()):
-        text = parameter.help
-        if parameter.default is not None:
-            text += f" [default: {parameter.default}]"
-        params.append(
-            click.Option(
-                [f"--{parameter.name}", f"parameter_{number}"],  # any name, also one that is no identifier
-                metavar=parameter.type.upper(),
-                required=parameter.required,
-                allow_from_autoenv=False,  # its name here is a number
-                help=text.strip(),
-            )
-        )
+    params += parameter_options(found, without=() if own else CONFIG_OPTIONS) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None
-        texts = {
-            parameter.name: options.pop(f"parameter_{number}") for number, parameter in enumerate(found.flow.parameters)
-        }
-        given = {name: text for name, text in texts.items() if text is not None}
+        given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
         options["environment"] = chosen(click.get_current_context())
         raise SystemExit(_run(found, seeds, given, options))
@@ -117,21 +116,23 @@ def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
     return click.Command("run", params=params, callback=callback, help=about)
 
 
-def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, Any]) -> int:
+def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any]) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.errors import FlowcError
+    from flowc_runtime.files import store_files
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.store import Store
 
-    parameters = _values(found, given)
     given_top = top()
     try:
         tags = tuple(check_tags(given_top.tags))
     except TagError as error:
         fail(str(error))
     store = open_store(options["store_url"])
+    ds_type = store.objects.url.partition("://")[0].replace("file", "local")
+    parameters = run_values(found, given, options["params_files"], ds_type=ds_type)
     isolation = isolate(found, options["environment"], remote=not isinstance(store.objects, LocalObjects))
     agent = None
     if not isinstance(store.objects, LocalObjects):
@@ -141,7 +142,9 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
     try:
-        records = _begin(Store(agent) if agent else store, found, parameters, user, tags, namespace)
+        opened = Store(agent) if agent else store
+        parameters = store_files(opened.objects, found.flow.parameters, parameters)
+        records = _begin(opened, found, parameters, user, tags, namespace)
     except FlowcError as error:
         if agent is not None:
             agent.close()
@@ -186,28 +189,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, str], options: dict[str, A
 
         call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
     return _conclude(result, run, found)
-
-
-def _values(found: Checked, given: dict[str, str]) -> dict[str, Any]:
-    """The parameters of the run: what was given, else the defaults."""
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
-    from flowc_runtime.parameters import ParameterError, from_text, parse_value
-
-    try:
-        flow = resolve_defaults(found.flow, found.cls, given=given, user_name=user_name())
-    except DefaultError as error:
-        report(error.diagnostics, found.package.root)
-        raise SystemExit(FAULTY) from None
-    values: dict[str, Any] = {}
-    for parameter in flow.parameters:
-        if parameter.name in given:
-            try:
-                values[parameter.name] = parse_value(parameter.type, given[parameter.name])
-            except ParameterError as error:
-                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
-        else:
-            values[parameter.name] = from_text(parameter.default) if parameter.default is not None else None
-    return values
 
 
 def _begin(

@@ -10,6 +10,7 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, load_flow
+from flowc.cli.params_files import params_file_option, read_params_files
 from flowc.cli.run import new_run_id
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def _pair(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
 @click.argument("flow", metavar="FLOW")
 @click.option("-p", "--param", "given", multiple=True, callback=_pair, metavar="NAME=VALUE",
               help="A parameter's value, as `flowc run --NAME VALUE` takes it; may be repeated.")  # fmt: skip
+@params_file_option
 @click.option("--run-id-file", type=click.Path(dir_okay=False), metavar="F", help="Write the run's id to F.")
 @cluster_options
 @click.pass_context
@@ -40,6 +42,7 @@ def trigger_command(
     ctx: click.Context,
     flow: str,
     given: tuple[tuple[str, str], ...],
+    params_files: tuple[str, ...],
     run_id_file: str | None,
     context: str | None,
     kubeconfig: str | None,
@@ -54,7 +57,8 @@ def trigger_command(
         deployed = flow_of(cluster, template)
         try:
             parameters = accepted(template, deployed or local)
-            arguments = arguments_of(parameters, given)
+            in_files = read_params_files(deployed or local, params_files) if params_files else {}
+            arguments = arguments_of(parameters, given, in_files)
             check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
         except BadParameter as error:
             raise click.UsageError(f"{error}{_stale(local, deployed, str(error))}", ctx) from None

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.backends.argo.faults import MAX_ARGUMENT
 from flowc.cluster.errors import AlreadyThere, ClusterError
 from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.cluster.workflows import code_of
-from flowc_runtime.arguments import argument_name, encode, variable_size
-from flowc_runtime.parameters import ParameterError, parse_value
+from flowc_runtime.arguments import argument_name, encode_parameter, variable_size
+from flowc_runtime.files import check_file, pack
+from flowc_runtime.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from flowc.cluster.api import Cluster
     from flowc.cluster.kinds import Object
-    from flowc.ir.model import Flow
-    from flowc.ir.model import ParameterType as Kind
+    from flowc.ir.model import Flow, Parameter
 
 MAX_NAME = 63
 
@@ -29,11 +29,11 @@ Given: TypeAlias = "Sequence[tuple[str, str]]"
 @final
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A parameter of a template. `kind` is None where only Argo's declaration is known: the text is passed as it is."""
+    """A parameter of a template. `declared` is None where only Argo's declaration is known: text is passed as it is."""
 
     name: str
     argument: str
-    kind: Kind | None
+    declared: Parameter | None
     required: bool
 
 
@@ -61,38 +61,53 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
     for entry in declared:
         argument = entry["name"]
         parameter = kinds.get(argument)
-        name, kind = (parameter.name, parameter.type) if parameter else (argument, None)
-        found.append(Accepted(name, argument, kind, required="value" not in entry and "default" not in entry))
+        name = parameter.name if parameter else argument
+        found.append(Accepted(name, argument, parameter, required="value" not in entry and "default" not in entry))
     return tuple(found)
 
 
-def arguments_of(parameters: Sequence[Accepted], given: Given) -> list[dict[str, str]]:
-    """What is given as Argo's arguments; what is not given keeps the template's default.
+def arguments_of(
+    parameters: Sequence[Accepted], given: Given, in_files: Mapping[str, Any] | None = None
+) -> list[dict[str, str]]:
+    """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
 
     Raises:
         BadParameter: a name that there is not, twice the same, a value of the wrong type, or one that is missing.
     """
     known = {parameter.name: parameter for parameter in parameters}
-    texts: dict[str, str] = {}
+    texts: dict[str, list[str]] = {}
     for name, text in given:
         if name not in known:
             raise BadParameter(f"there is no parameter '{name}'{_suggest(name, known)}")
-        if name in texts:
+        declared = known[name].declared
+        if name in texts and not (declared and declared.multiple):
             raise BadParameter(f"parameter '{name}' is given twice")
-        texts[name] = text
-    missing = [name for name, parameter in known.items() if parameter.required and name not in texts]
+        texts.setdefault(name, []).append(text)
+    values = {name: value for name, value in (in_files or {}).items() if name not in texts}
+    missing = [name for name, parameter in known.items() if parameter.required and name not in {**texts, **values}]
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
-    return [{"name": known[name].argument, "value": _value(known[name], text)} for name, text in texts.items()]
+    found = {name: _text(known[name], texts=several) for name, several in texts.items()}
+    found |= {name: _text(known[name], value=value) for name, value in values.items()}
+    return [{"name": known[name].argument, "value": text} for name, text in found.items()]
 
 
-def _value(parameter: Accepted, text: str) -> str:
-    if parameter.kind is None:
-        return text
+def _text(parameter: Accepted, *, texts: Sequence[str] = (), value: Any = None) -> str:
+    """A value as Argo's text: of what was typed, or of a value from a file. Raises BadParameter."""
+    declared = parameter.declared
+    if declared is None:
+        return texts[0] if texts else str(value)
     try:
-        return encode(parameter.kind, parse_value(parameter.kind, text))
+        if texts:
+            value = parse_texts(declared, texts)
+        elif value is not None:
+            value = check_parameter(declared, value, texts=True)
+        if declared.type == "file" and value is not None:
+            check_file(value, declared.encoding)
+            value = pack(value)
     except ParameterError as error:
         raise BadParameter(f"parameter '{parameter.name}': {error}") from None
+    return encode_parameter(declared, value)
 
 
 def _named(names: Sequence[str]) -> str:

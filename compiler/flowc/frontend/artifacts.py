@@ -10,6 +10,7 @@ from flowc.frontend.decorators import Reader
 from flowc.frontend.names import FLOW_API
 from flowc.ir.diagnostic import Diagnostic
 from metaflow.parameters import Parameter
+from metaflow.user_configs.config_parameters import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ def check_artifacts(
 
 
 def _named(method: Method) -> Iterator[tuple[str, Span]]:
-    for node in ast.walk(method.tree):
+    for node in _unguarded(method.tree):
         match node:
             case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
                 owner == method.self_name
@@ -48,8 +49,25 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
             yield var, reader.span(applied, "var")
 
 
+def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer."""
+    yield tree
+    expecting: list[ast.stmt] = []
+    match tree:
+        case ast.Try(body=body, handlers=handlers) if handlers:
+            expecting = body
+        case ast.With(items=items, body=body) if any("AttributeError" in ast.unparse(item) for item in items):
+            expecting = body
+    for child in ast.iter_child_nodes(tree):
+        if child not in expecting:
+            yield from _unguarded(child)
+
+
 def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:
     value, _ = members.get(name, (None, object))
+    if isinstance(value, Config):
+        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a config: a step cannot assign to it",
+                          span=span, hint="keep the changed value under another name")  # fmt: skip
     if isinstance(value, Parameter):
         return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
                           span=span, hint="keep the changed value under another name")  # fmt: skip

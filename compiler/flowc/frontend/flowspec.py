@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
+from flowc.frontend.assignments import check_shadowed
+from flowc.frontend.configs import ConfigSources, read_configs
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
 from flowc.frontend.environments import read_base, step_packages
 from flowc.frontend.flow_decorators import read_flow
@@ -23,7 +25,7 @@ from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.imports import check_extensions, check_imports, import_fault, syntax_fault
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
-from flowc.frontend.parameters import check_shadowed, read_parameters
+from flowc.frontend.parameters import read_parameters
 from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
@@ -35,6 +37,7 @@ from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
+from flowc_runtime.parameters import config_values
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
@@ -63,8 +66,9 @@ def load(
     class_name: str | None = None,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    configs: ConfigSources | None = None,
 ) -> Loaded:
-    """Import the file `path` and lower its flow, or the one called `class_name`.
+    """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
     `with_decorators` are added to steps that have none of that name.
 
@@ -92,7 +96,8 @@ def load(
     chosen = _choose(module, source, class_name)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
-    return _lower(*chosen, source, sources, package, with_decorators, deployment)
+    asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    return _lower(*chosen, source, sources, package, asked)
 
 
 def load_class(
@@ -100,6 +105,7 @@ def load_class(
     *,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    configs: ConfigSources | None = None,
     alone: bool = False,
 ) -> Loaded:
     """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
@@ -117,7 +123,8 @@ def load_class(
     source = sources.of(str(path))
     if source is None:  # it ran, so it is Python, unless it has changed since
         raise TypeError(f"{path.name} has changed while it ran and is no longer Python")
-    return _lower(cls.__qualname__, cls, source, sources, package, with_decorators, deployment)
+    asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
 def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
@@ -191,29 +198,29 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 # -- lowering ----------------------------------------------------------------------------------------------------------
 
 
-def _lower(
-    name: str,
-    cls: Any,
-    source: Source,
-    sources: Sources,
-    package: Package,
-    added: Sequence[Applied],
-    deployment: Deployment,
-) -> Loaded:
+@final
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is said of the flow besides its source."""
+
+    with_decorators: tuple[Applied, ...]
+    deployment: Deployment
+    configs: ConfigSources
+
+
+def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:
     from metaflow import FlowSpec
-    from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 
     faults: list[Diagnostic] = []
-    own = [applied for applied in added if applied.name not in STEP_DECORATORS]
-    try:
-        cls._flowc_prepare({}, [(applied.name, applied.kwargs) for applied in own])
-    except PreparationError as error:
-        return Loaded(package=package, cls=cls, diagnostics=(mutator_fault(error, sources),))
-    except UnknownStepDecoratorException as error:
-        raise WithError(f"--with: {error}") from error
-    added = [applied for applied in added if applied.name in STEP_DECORATORS]
+    own = [applied for applied in asked.with_decorators if applied.name not in STEP_DECORATORS]
+    added = [applied for applied in asked.with_decorators if applied.name in STEP_DECORATORS]
     setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
     where, tree, home = _place_of(cls, source, sources)
+    configs = read_configs(cls, where, sources, asked.configs, faults)
+    if not faults:
+        faults += _prepare(cls, config_values(configs), own, sources)
+    if faults:  # what depends on a config cannot be read
+        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
@@ -238,7 +245,7 @@ def _lower(
         _, written, file = _place_of(owner, source, sources)
         return (file, written) if written else None
 
-    fields = read_flow(cls, place, deployment, faults)
+    fields = read_flow(cls, place, asked.deployment, faults)
     if faults:
         return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
     flow = Flow(
@@ -248,6 +255,7 @@ def _lower(
         start=graph.start,
         nodes=tuple(nodes),
         parameters=parameters,
+        configs=configs,
         with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),
         **fields,
         doc=clean_doc(cls.__dict__.get("__doc__")),
@@ -256,6 +264,25 @@ def _lower(
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
     return Loaded(package=package, cls=cls, flow=flow)
+
+
+def _prepare(cls: Any, values: dict[str, Any], added: Sequence[Applied], sources: Sources) -> Iterable[Diagnostic]:
+    """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
+    from metaflow.exception import ConfigError
+    from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
+
+    try:
+        cls._flowc_prepare(values, [(applied.name, applied.kwargs) for applied in added])
+    except ConfigError as error:
+        for message, file, line in error.faults:
+            source = sources.of(file)
+            span = source.whole_line(line) if source else Span(sources.relative(file), line, 1)
+            yield Diagnostic(code=codes.CONFIG_EXPRESSION, message=message, span=span,
+                             hint="it is evaluated with the configs' values before a run starts")  # fmt: skip
+    except PreparationError as error:
+        yield mutator_fault(error, sources)
+    except UnknownStepDecoratorException as error:
+        raise WithError(f"--with: {error}") from error
 
 
 def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:

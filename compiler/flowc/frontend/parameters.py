@@ -6,33 +6,34 @@ the class's own affair. A default that is a function is never called here: `flow
 
 from __future__ import annotations
 
-import ast
-from typing import TYPE_CHECKING, Final
+import codecs
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
+from flowc.diagnostics import describe
+from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
+from flowc.frontend.kinds import KindError, kind_of
 from flowc.frontend.names import FLOW_API, OPTIONS, did_you_mean, is_private
 from flowc.ir import Parameter as IrParameter
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.parameters import ParameterError, check_value, to_text
-from metaflow.parameters import JSONType, Parameter
+from flowc_runtime.parameters import ParameterError, check_parameter, to_text
+from metaflow.includefile import IncludeFile, find_parser
+from metaflow.parameters import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from flowc.frontend.source import Source, Sources
+    from flowc.frontend.source import Sources
     from flowc.frontend.steps import Members
-    from flowc.ir import ParameterType
 
-_KINDS: Final[Mapping[object, ParameterType]] = {str: "str", int: "int", float: "float", bool: "bool", JSONType: "json"}
-_KNOWN: Final = ("name", "default", "type", "help", "required", "show_default")
 _ELSEWHERE: Final = {
-    "multiple": "give a list as JSON: type=JSONType",
-    "separator": "split the text in a step, or give a list as JSON: type=JSONType",
-    "is_flag": "use type=bool",
-    "nargs": "give a list as JSON: type=JSONType",
+    "nargs": "use multiple=True, or give a list as JSON: type=JSONType",
+    "count": "use type=int",
+    "envvar": "the environment variable is METAFLOW_RUN_ and the parameter's name",
+    "callback": "compute in the first step",
 }
+_FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
 def read_parameters(
@@ -61,20 +62,11 @@ class _Reader:
         self.attribute = attribute
         self.faults = faults
         self.source = sources.of(parameter.file)
-        self.call = _call(self.source, parameter, owner, attribute)
+        self.call = call_of(self.source, parameter.line, owner)
         self.where = self.span()
 
     def span(self, argument: str | None = None) -> Span:
-        if self.source is None or self.call is None:
-            return self.source.whole_line(self.parameter.line) if self.source else Span("?", self.parameter.line, 1)
-        statement, call = self.call
-        if argument is None:
-            return self.source.span(statement)
-        for keyword in call.keywords:
-            if keyword.arg == argument:
-                return self.source.span(keyword)
-        index = _KNOWN.index(argument) if argument in _KNOWN else len(call.args)
-        return self.source.span(call.args[index] if index < len(call.args) else statement)
+        return span_of(self.source, self.call, self.parameter.line, self.parameter.ARGUMENTS, argument)
 
     def fault(self, message: str, hint: str | None, argument: str | None = None, code: str | None = None) -> None:
         self.faults.append(
@@ -86,33 +78,64 @@ class _Reader:
         self._check_arguments()
         if not self._check_name():
             return None
-        kind = self._kind()
+        blank = IrParameter(name=parameter.name, type="str", where=self.where)  # its name may still clash
+        try:
+            fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
+        except KindError as error:
+            self.fault(str(error), error.hint, error.argument)
+            return blank
+        if len(self.faults) > before:
+            return blank
         computed = callable(parameter.default)
-        default = None if kind is None or computed else self._default(kind)
-        if kind is None or len(self.faults) > before:
-            return IrParameter(name=parameter.name, type="str", where=self.where)  # its name may still clash
-        return IrParameter(
+        found = IrParameter(
             name=parameter.name,
-            type=kind,
             where=self.where,
-            default=default,
             computed=computed,
             required=bool(parameter.required) and parameter.default is None,
             help=parameter.help or "",
+            attribute=self.attribute if self.attribute != parameter.name else "",
+            **fields,
         )
+        default = None if computed else self._default(found)
+        return replace(found, default=default)
 
     def _check_arguments(self) -> None:
-        parameter = self.parameter
-        for name in parameter.unknown:
+        parameter, called = self.parameter, type(self.parameter).__name__
+        wrong = [*parameter.unknown]
+        if isinstance(parameter, IncludeFile):
+            wrong += [name for name in _FILE_ONLY if getattr(parameter, name) is not None]
+        for name in wrong:
             hint = _ELSEWHERE.get(name)
             if hint is None:
-                meant = did_you_mean(name, _KNOWN)
-                hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(_KNOWN)}"
-            self.fault(f"Parameter has no argument '{name}'", hint, name)
-        if not isinstance(parameter.required, (bool, type(None))):
-            self.fault(f"required is True or False, not {shown(parameter.required)}", None, "required")
+                meant = did_you_mean(name, parameter.ARGUMENTS)
+                hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(parameter.ARGUMENTS)}"
+            self.fault(f"{called} has no argument '{name}'", hint, name)
+        for name in ("required", "is_text", "multiple", "is_flag", "hidden"):
+            value = getattr(parameter, name, None)
+            if not isinstance(value, (bool, type(None))):
+                self.fault(f"{name} is True or False, not {shown(value)}", None, name)
         if not isinstance(parameter.help, (str, type(None))):
             self.fault(f"help is text, not {shown(parameter.help)}", None, "help")
+
+    def _file(self) -> dict[str, Any]:
+        """The fields of an IncludeFile."""
+        parameter = self.parameter
+        assert isinstance(parameter, IncludeFile)
+        encoding, parser = parameter.text_encoding, parameter.parser
+        try:
+            if encoding is not None:
+                codecs.lookup(encoding)
+        except (LookupError, TypeError):
+            raise KindError(f"there is no encoding {shown(encoding)}", "encoding", 'such as "utf-8"') from None
+        if parser is not None and not callable(parser):
+            try:
+                find_parser(parser)
+            except Exception as error:
+                message = f"parser is a function or its dotted name: {describe(error)}"
+                raise KindError(message, "parser", 'such as parser="json.loads"') from None
+        if parameter.default is not None and not callable(parameter.default) and not isinstance(parameter.default, str):
+            raise KindError(f"the default of a file is its path, not {shown(parameter.default)}", "default", None)
+        return {"type": "file", "encoding": encoding, "hidden": bool(parameter.hidden)}
 
     def _check_name(self) -> bool:
         name: object = self.parameter.name
@@ -128,35 +151,18 @@ class _Reader:
             self.fault(f"a parameter cannot be called '{name}': the command line has that option",
                        "give the parameter another name", "name", codes.RESERVED_NAME)  # fmt: skip
         for called in dict.fromkeys((name, self.attribute)):
-            if called in FLOW_API or is_private(called):
+            if (called in FLOW_API and called == self.attribute) or is_private(called):
                 self.fault(f"a parameter cannot be called '{called}': flows use that name",
                            "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
         return True
 
-    def _kind(self) -> ParameterType | None:
-        given, default = self.parameter.type, self.parameter.default
-        if given is None:
-            if default is None or callable(default):
-                return "str"
-            given = type(default)
-            if given not in _KINDS:
-                hint = "write type=JSONType" if isinstance(default, (dict, list)) else _TYPES
-                self.fault(f"no type of parameter has the default {shown(default)}", hint, "default")
-                return None
-        try:
-            return _KINDS[given]
-        except (KeyError, TypeError):
-            called = getattr(given, "__name__", None) or shown(given)
-            self.fault(f"a parameter cannot be of type {called}", _TYPES, "type")
-            return None
-
-    def _default(self, kind: ParameterType) -> str | None:
+    def _default(self, parameter: IrParameter) -> str | None:
         if self.parameter.default is None:
-            return None
+            return "false" if parameter.flag else None
         try:
-            return to_text(check_value(kind, self.parameter.default))
+            return to_text(check_parameter(parameter, self.parameter.default))
         except ParameterError as error:
-            self.fault(f"the default of parameter '{self.parameter.name}': {error}", None, "default")
+            self.fault(f"the default of parameter '{parameter.name}': {error}", None, "default")
             return None
 
     def check_clash(self, seen: dict[str, str], steps: set[str], members: Members) -> None:
@@ -176,66 +182,5 @@ class _Reader:
                        codes.PARAMETER_CLASH)  # fmt: skip
 
 
-_TYPES: Final = "a parameter is of type str, int, float, bool or JSONType"
-
-
 def _option(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _call(
-    source: Source | None, parameter: Parameter[object], owner: type, attribute: str
-) -> tuple[ast.stmt, ast.Call] | None:
-    """The statement of the class's body that makes this parameter."""
-    body = source.classes.get(owner.__qualname__) if source else None
-    for statement in body.body if body else ():
-        match statement:
-            case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
-                if statement.lineno <= parameter.line <= (statement.end_lineno or statement.lineno):
-                    return statement, call
-    return None
-
-
-def check_shadowed(tree: ast.ClassDef, source: Source) -> list[Diagnostic]:
-    """A class body that gives one name to a parameter and to something else: Python keeps the last, silently."""
-    bound: dict[str, int] = {}
-    found: list[Diagnostic] = []
-    parameters = _assigned_parameters(tree)
-    for statement in tree.body:
-        for name in _bound(statement):
-            if name in bound and name in parameters:
-                found.append(
-                    Diagnostic(
-                        code=codes.PARAMETER_CLASH,
-                        message=f"'{name}' is the name of a parameter and of something else in the class",
-                        span=source.header(statement)
-                        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-                        else source.span(statement),
-                        hint="give one of them another name",
-                        note=f"the other one is in line {bound[name]}",
-                    )
-                )
-            bound.setdefault(name, statement.lineno)
-    return found
-
-
-def _assigned_parameters(tree: ast.ClassDef) -> set[str]:
-    names: set[str] = set()
-    for statement in tree.body:
-        match statement:
-            case ast.Assign(value=ast.Call(func=ast.Name(id="Parameter") | ast.Attribute(attr="Parameter"))):
-                names.update(_bound(statement))
-            case ast.AnnAssign(value=ast.Call(func=ast.Name(id="Parameter") | ast.Attribute(attr="Parameter"))):
-                names.update(_bound(statement))
-    return names
-
-
-def _bound(statement: ast.stmt) -> list[str]:
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Assign(targets=several):
-            return [target.id for target in several if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-            return [name]
-    return []

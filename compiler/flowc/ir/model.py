@@ -16,7 +16,7 @@ IR_VERSION = 1
 NodeId: TypeAlias = str
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
-ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json"]
+ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "file"]
 
 
 @final
@@ -211,6 +211,11 @@ class Parameter:
 
     `computed` says that the default comes from a function of the user's, called once when a run starts or, for a
     cluster, when the flow is compiled; `default` is then None until a pass has filled it in.
+
+    With `multiple` the value is a list of values of the type, with a `separator` a text that is split at it. `choices`
+    are the only texts there may be, `minimum` and `maximum` (canonical JSON) the smallest and the largest number. A
+    `flag` is an option without a value. A `file` is given by its path and kept by its content; `encoding` is what its
+    text is in, None where it is bytes. `attribute` is what steps call it, where that is not the name.
     """
 
     name: str
@@ -220,6 +225,26 @@ class Parameter:
     computed: bool = False
     required: bool = False
     help: str = ""
+    multiple: bool = False
+    separator: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: str | None = None
+    maximum: str | None = None
+    flag: bool = False
+    hidden: bool = False
+    encoding: str | None = None
+    attribute: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None."""
+
+    name: str
+    where: Span
+    value: str | None = None
+    attribute: str = ""
 
 
 @final
@@ -257,6 +282,7 @@ class Flow:
     start: NodeId
     nodes: tuple[Node, ...]
     parameters: tuple[Parameter, ...] = ()
+    configs: tuple[Config, ...] = ()
     schedule: Schedule | None = None
     doc: str = ""
     project: Project | None = None

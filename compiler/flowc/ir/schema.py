@@ -15,6 +15,7 @@ from flowc.ir.model import (
     Catch,
     Choice,
     Code,
+    Config,
     End,
     Flow,
     Foreach,
@@ -146,8 +147,8 @@ def _method(value: Any, where: str) -> Method:
 
 
 def _type(value: Any, where: str) -> Any:
-    if value not in ("str", "int", "float", "bool", "json"):
-        raise SchemaError(f"{where}: 'str', 'int', 'float', 'bool' or 'json', not {value!r}")
+    if value not in ("str", "int", "float", "bool", "json", "file"):
+        raise SchemaError(f"{where}: 'str', 'int', 'float', 'bool', 'json' or 'file', not {value!r}")
     return value
 
 
@@ -175,6 +176,15 @@ _PARAMETER: Mapping[str, _Read] = {
     "computed": _BOOL,
     "required": _BOOL,
     "help": _STR,
+    "multiple": _BOOL,
+    "separator": _STR,
+    "choices": _many(_STR),
+    "minimum": _STR,
+    "maximum": _STR,
+    "flag": _BOOL,
+    "hidden": _BOOL,
+    "encoding": _STR,
+    "attribute": _STR,
 }
 _FLOW: Mapping[str, _Read] = {
     "name": _STR,
@@ -183,6 +193,7 @@ _FLOW: Mapping[str, _Read] = {
     "start": _STR,
     "nodes": _many(_one(Node, _NODE)),
     "parameters": _many(_one(Parameter, _PARAMETER)),
+    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR, "attribute": _STR})),
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
     "with_decorators": _pairs,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.model import (
     Branch,
+    Config,
     End,
     Flow,
     Foreach,
@@ -36,6 +37,8 @@ def _lines(flow: Flow) -> Iterator[str]:
     yield f"flow {flow.name} ({flow.code.file})"
     for parameter in flow.parameters:
         yield f"  parameter {_parameter(parameter)}"
+    for config in flow.configs:
+        yield f"  config {_config(config)}"
     if flow.schedule:
         zone = f" in {flow.schedule.timezone}" if flow.schedule.timezone else ""
         yield f"  schedule {', '.join(repr(cron) for cron in flow.schedule.crons)}{zone}"
@@ -64,7 +67,17 @@ def _trigger(trigger: Trigger) -> str:
 
 def _parameter(parameter: Parameter) -> str:
     default = " = <computed>" if parameter.computed else f" = {parameter.default}" if parameter.default else ""
-    return f"{parameter.name}: {parameter.type}{default}{' (required)' if parameter.required else ''}"
+    several = "[]" if parameter.multiple else f" split at {parameter.separator!r}" if parameter.separator else ""
+    among = f" of {', '.join(parameter.choices)}" if parameter.choices else ""
+    if parameter.minimum or parameter.maximum:
+        among = f" in {parameter.minimum or ''}..{parameter.maximum or ''}"
+    bytes_ = " of bytes" if parameter.type == "file" and parameter.encoding is None else ""
+    required = " (required)" if parameter.required else ""
+    return f"{parameter.name}: {parameter.type}{several}{among}{bytes_}{default}{required}"
+
+
+def _config(config: Config) -> str:
+    return config.name if config.value is None else f"{config.name} = {config.value}"
 
 
 def _transition(transition: Transition) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.parameters import ParameterError, check_value, to_text
-from metaflow.parameters import Parameter, ParameterContext
+from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
+from metaflow.parameters import Parameter, ParameterContext, log
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +30,9 @@ class DefaultError(Exception):
         self.diagnostics = diagnostics
 
 
-def resolve_defaults(flow: Flow, cls: type, *, given: Collection[str] = (), user_name: str | None = None) -> Flow:
+def resolve_defaults(
+    flow: Flow, cls: type, *, given: Collection[str] = (), user_name: str | None = None, ds_type: str = "local"
+) -> Flow:
     """The flow with every computed default filled in, except of the parameters that are `given` values anyway.
 
     Raises:
@@ -38,17 +40,27 @@ def resolve_defaults(flow: Flow, cls: type, *, given: Collection[str] = (), user
     """
     if not any(parameter.computed for parameter in flow.parameters):
         return flow
+    configs = _configs(flow)
     functions = {value.name: value.default for value in _parameters(cls)}
     faults: list[Diagnostic] = []
     resolved: list[IrParameter] = []
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
-            context = ParameterContext(flow.name, user_name or _user(), parameter.name)
+            context = ParameterContext(flow.name, user_name or _user(), parameter.name, log, ds_type, configs)
             parameter = _resolve(parameter, functions[parameter.name], context, faults)
         resolved.append(parameter)
     if faults:
         raise DefaultError(tuple(faults))
     return replace(flow, parameters=tuple(resolved))
+
+
+def _configs(flow: Flow) -> Any:
+    """What `context.configs` is: every config's value by its name, as attributes too."""
+    if not flow.configs:
+        return None
+    from metaflow.user_configs.config_value import ConfigValue
+
+    return ConfigValue(config_values(flow.configs))
 
 
 def _parameters(cls: type) -> list[Parameter[Any]]:
@@ -60,14 +72,14 @@ def _resolve(parameter: IrParameter, function: Any, context: ParameterContext, f
         value = function(context) if _takes_context(function) else function()
     except Exception as error:
         message = f"the default of parameter '{parameter.name}' failed: {codes.describe(error)}"
-        note = _raised_at(error)
+        note = codes.raised_at(error)
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, note=note,
                                  hint="it is called once, when a run starts or the flow is compiled"))  # fmt: skip
         return parameter
     if value is None:  # as without a default
         return replace(parameter, computed=False)
     try:
-        return replace(parameter, computed=False, default=to_text(check_value(parameter.type, value)))
+        return replace(parameter, computed=False, default=to_text(check_parameter(parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
@@ -85,15 +97,6 @@ def _takes_context(function: Any) -> bool:
         return False
     positional = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD, Argument.VAR_POSITIONAL)
     return any(argument.kind in positional and argument.default is Argument.empty for argument in arguments)
-
-
-def _raised_at(error: Exception) -> str | None:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return None
-    return f"raised in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}"
 
 
 def _user() -> str:

@@ -17,6 +17,11 @@ class ParametersFlow(FlowSpec):
     seed = Parameter("seed", type=int, default=lambda: 42)
     label = Parameter("label", default=double_name)
     note = Parameter("note")
+    depths = Parameter("depths", type=int, multiple=True, default=[1, 2])
+    names = Parameter("names", multiple=True)
+    columns = Parameter("columns", separator=",", default="a,b", help="Split into a list.")
+    mode = Parameter("mode", choices=["fast", "slow"], default="fast")
+    dry = Parameter("dry", is_flag=True)
 
     @step
     def start(self):
@@ -30,12 +35,19 @@ class ParametersFlow(FlowSpec):
             "seed": self.seed,
             "label": self.label,
             "note": self.note,
+            "depths": self.depths,
+            "names": self.names,
+            "columns": self.columns,
+            "mode": self.mode,
+            "dry": self.dry,
         }
         self.next(self.end)
 
     @step
     def end(self):
         assert type(self.seen["rate"]) is float
+        assert self.depths == (1, 2)
+        assert self.columns == ["a", "b"]
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
     total = [
         {
             "name": arguments.argument_name(p.name),
-            "value": arguments.encode(p.type, json.loads(p.default)),
+            "value": arguments.encode_parameter(p, json.loads(p.default)),
             "description": p.help,
         }
         for p in flow.parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from hera.workflows import models as m
@@ -11,6 +10,7 @@ from flowc.backends.argo import containers
 from flowc.backends.argo.faults import untemplated
 from flowc.backends.argo.strict import dump, make
 from flowc_runtime import arguments
+from flowc_runtime.parameters import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +80,12 @@ def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
 
 def argument(parameter: Parameter) -> m.Parameter:
     """A flow's parameter. One that is required has no value, so that Argo refuses to submit without it."""
-    value = None if parameter.default is None else json.loads(parameter.default)
+    value = default_of(parameter)
     has_value = parameter.default is not None or not parameter.required
     return make(
         m.Parameter,
         name=arguments.argument_name(parameter.name),
-        value=arguments.encode(parameter.type, value) if has_value else None,
+        value=arguments.encode_parameter(parameter, value) if has_value else None,
         description=untemplated(" ".join(parameter.help.split())) or None,
     )
 

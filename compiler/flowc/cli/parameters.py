@@ -1,0 +1,124 @@
+"""The parameters of a flow: their options on the command line, and the values of a run.
+
+A parameter's value is that of the command line, else of a --params-file, else of the environment (METAFLOW_RUN_NAME),
+else the default.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import FAULTY, report, user_name
+from flowc.cli.params_files import read_params_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.cli.common import Checked
+    from flowc.ir.model import Flow, Parameter
+
+
+_METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
+
+
+def parameter_options(found: Checked, *, without: Sequence[str] = ()) -> list[click.Option]:
+    """An option for each parameter; `given_texts` takes their values."""
+    from metaflow.parameters import Parameter as Declared
+
+    silent = {d.name for c in found.cls.__mro__ for d in vars(c).values()
+              if isinstance(d, Declared) and d.show_default is False}  # fmt: skip
+    options = []
+    for number, parameter in enumerate(found.flow.parameters):
+        if parameter.name in without:
+            continue
+        text = parameter.help
+        if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
+            text += f" [default: {default}]"
+        # Any name, also one that is no identifier. A flag is counted: whether it was given at all must be known.
+        names = [f"--{parameter.name}", _key(number)]
+        if parameter.flag:
+            options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))
+            continue
+        metavar = f"[{'|'.join(parameter.choices)}]" if parameter.choices else _METAVARS[parameter.type]
+        options.append(click.Option(names, metavar=metavar, multiple=True, hidden=parameter.hidden, help=text.strip()))
+    return options
+
+
+def _shown_default(parameter: Parameter) -> str | None:
+    """A default as it would be given on the command line."""
+    from flowc_runtime.parameters import from_text
+
+    if parameter.computed:
+        return "computed when the run starts"
+    if parameter.default is None:
+        return None
+    value = from_text(parameter.default)
+    if parameter.separator is not None:
+        return parameter.separator.join(value)
+    if parameter.multiple and parameter.type != "json":
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) and parameter.type != "json" else parameter.default
+
+
+def _key(number: int) -> str:
+    return f"parameter_{number}"
+
+
+def given_texts(flow: Flow, options: dict[str, Any]) -> dict[str, list[str]]:
+    """What the command line gave: the texts of each parameter, taken out of a command's options."""
+    found = {}
+    for number, parameter in enumerate(flow.parameters):
+        texts = options.pop(_key(number), None)
+        if texts:
+            found[parameter.name] = ["true"] if parameter.flag else list(texts)
+    return found
+
+
+# -- the values of a run -----------------------------------------------------------------------------------------------
+
+
+def run_values(
+    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str] = (), *, ds_type: str = "local"
+) -> dict[str, Any]:
+    """The parameters of a run; a file is still its path, which can be read. What is wrong ends the program."""
+    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+    from flowc_runtime.files import check_file, find_file
+    from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
+
+    in_files = read_params_files(found.flow, params_files)
+    known = {*given, *in_files, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
+    try:
+        flow = resolve_defaults(found.flow, found.cls, given=known, user_name=user_name(), ds_type=ds_type)
+    except DefaultError as error:
+        report(error.diagnostics, found.package.root)
+        raise SystemExit(FAULTY) from None
+    values: dict[str, Any] = {}
+    for parameter in flow.parameters:
+        name, beside = parameter.name, None
+        try:
+            if name in given:
+                value = parse_texts(parameter, given[name])
+            elif name in in_files:
+                value = in_files[name]
+                value = value if value is None else check_parameter(parameter, value, texts=True)
+            elif (text := os.environ.get(variable(name))) is not None:
+                value = parse_texts(parameter, text.split() if parameter.multiple else [text])
+            elif parameter.required:
+                raise click.MissingParameter(param_hint=f"'--{name}'", param_type="option")
+            else:
+                value, beside = default_of(parameter), str(found.package.root)
+            if parameter.type == "file" and value is not None:
+                value = find_file(value, beside)
+                check_file(value, parameter.encoding)
+        except ParameterError as error:
+            raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
+        values[name] = value
+    return values
+
+
+def variable(name: str) -> str:
+    """The environment variable of a parameter."""
+    return f"METAFLOW_RUN_{name.upper().replace('-', '_')}"

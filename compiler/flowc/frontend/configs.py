@@ -1,0 +1,256 @@
+"""`Config`s of a flow's class -> their values, before anything that may depend on them is read.
+
+What is given on the command line counts first, then the environment (METAFLOW_FLOW_CONFIG and
+METAFLOW_FLOW_CONFIG_VALUE, JSON objects by the configs' names), then the default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, final
+
+from flowc import diagnostics as codes
+from flowc.frontend.assignments import call_of, span_of
+from flowc.frontend.decorators import shown
+from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
+from flowc.ir import Config as IrConfig
+from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.files import find_file
+from flowc_runtime.parameters import from_text, to_text
+from metaflow.user_configs.config_parameters import configs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.frontend.source import Sources
+    from flowc.ir import Span
+    from metaflow.user_configs.config_parameters import Declared
+
+FILES, VALUES = "METAFLOW_FLOW_CONFIG", "METAFLOW_FLOW_CONFIG_VALUE"
+_KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser", "plain", "show_default")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSources:
+    """What configs are given: files and texts by name. `environment` is looked at after the flow's file was imported.
+
+    With `fixed`, the canonical JSON of every config of an earlier run, nothing else counts.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user_name: str = "unknown"
+    fixed: Mapping[str, str | None] | None = None
+
+
+def read_configs(
+    cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
+) -> tuple[IrConfig, ...]:
+    """The configs of a class with their values; what is wrong with one, or with what is given, is a fault."""
+    declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
+    reader = _Reader(cls, where, sources, given, faults)
+    reader.check_given([config.name for config in declared.values()])
+    found: dict[str, IrConfig] = {}
+    for attribute, config in declared.items():
+        if reader.check(attribute, config):
+            found[config.name] = reader.read(config)
+    return tuple(found.values())
+
+
+class _FailedError(Exception):
+    """A config without a value; the message says why."""
+
+    def __init__(self, message: str, hint: str | None = None, note: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.note = note
+
+
+class _Reader:
+    def __init__(
+        self, cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
+    ) -> None:
+        self.cls = cls
+        self.where = where
+        self.sources = sources
+        self.given = given
+        self.faults = faults
+        self.seen: set[object] = set()
+        self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
+
+    def _variable(self, name: str) -> dict[str, Any]:
+        text = self.given.environment.get(name)
+        if not text:
+            return {}
+        try:
+            found = json.loads(text)
+            if not isinstance(found, dict):
+                raise ValueError("it is no JSON object")
+        except ValueError as error:
+            self.fault(codes.CONFIG_VALUE, f"the environment variable {name} cannot be read: {error}", self.where,
+                       'write a JSON object by the configs\' names: {"config": …}')  # fmt: skip
+            return {}
+        return found
+
+    def fault(self, code: str, message: str, span: Span, hint: str | None, note: str | None = None) -> None:
+        self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint, note=note))
+
+    def span(self, config: Declared, argument: str | None = None) -> Span:
+        source = self.sources.of(config.file)
+        call = call_of(source, config.line, config.owner)
+        return span_of(source, call, config.line, _KNOWN, argument)
+
+    def check_given(self, known: list[Any]) -> None:
+        """Every name that is given is a config's, and has a file or a value."""
+        names = [str(name) for name in known]
+        environment = self.from_environment
+        for source in (self.given.files, self.given.values, environment[FILES], environment[VALUES]):
+            for name in source:
+                if name in names:
+                    continue
+                meant = did_you_mean(name, names)
+                hint = f"did you mean '{meant}'?" if meant else f"there is {listed(names)}" if names else None
+                message = f"flow '{self.cls.__name__}' has no config '{name}'"
+                self.fault(codes.CONFIG_VALUE, message, self.where, hint or "it has no config at all")
+        for files, values in ((self.given.files, self.given.values), (environment[FILES], environment[VALUES])):
+            for name in files:
+                if name in values:
+                    self.fault(codes.CONFIG_VALUE, f"config '{name}' is given both a file and a value", self.where,
+                               "give it one of them")  # fmt: skip
+
+    def check(self, attribute: str, config: Declared) -> bool:
+        """Whether a config's own arguments are right."""
+        before = len(self.faults)
+        for name in config.unknown:
+            meant = did_you_mean(name, _KNOWN)
+            hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(_KNOWN)}"
+            self.fault(codes.BAD_CONFIG, f"Config has no argument '{name}'", self.span(config, name), hint)
+        if not isinstance(config.name, str) or not config.name:
+            self.fault(codes.BAD_CONFIG, "a config needs a name as text", self.span(config, "name"),
+                       f'write `{attribute} = Config("{attribute}")`')  # fmt: skip
+        elif config.name in self.seen:
+            self.fault(codes.BAD_CONFIG, f"config '{config.name}' is defined twice", self.span(config),
+                       "give one of them another name")  # fmt: skip
+        self.seen.add(config.name)
+        if attribute in FLOW_API or is_private(attribute):
+            self.fault(codes.RESERVED_NAME, f"a config cannot be called '{attribute}': flows use that name",
+                       self.span(config), "give the config another name")  # fmt: skip
+        if config.default is not None and config.default_value is not None:
+            self.fault(codes.BAD_CONFIG, "a config has a default or a default_value, not both",
+                       self.span(config, "default_value"), "leave out one of them")  # fmt: skip
+        for argument, kinds, words in _ARGUMENTS:
+            value = getattr(config, argument)
+            if value is not None and not isinstance(value, kinds) and not (callable(value) and argument in _FUNCTIONS):
+                self.fault(codes.BAD_CONFIG, f"{argument} is {words}, not {shown(value)}", self.span(config, argument),
+                           None)  # fmt: skip
+        return len(self.faults) == before
+
+    def read(self, config: Declared) -> IrConfig:
+        """The config with its value, if it has one."""
+        where = self.span(config)
+        attribute = config.attribute if config.attribute != config.name else ""
+        if self.given.fixed is not None:
+            value = self.given.fixed.get(config.name)
+            return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
+        try:
+            value = self._value(config)
+        except _FailedError as error:
+            self.fault(codes.CONFIG_VALUE, str(error), where, error.hint, error.note)
+            value = None
+        return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
+
+    def _value(self, config: Declared) -> str | None:
+        """The value as canonical JSON. Raises _FailedError."""
+        name, environment = config.name, self.from_environment
+        if name in self.given.files:
+            return self._parsed(config, self._file(config, self.given.files[name]))
+        if name in self.given.values:
+            return self._parsed(config, self.given.values[name])
+        if name in environment[FILES]:
+            return self._parsed(config, self._file(config, str(environment[FILES][name])))
+        if name in environment[VALUES]:
+            return self._parsed(config, environment[VALUES][name])
+        if config.default is not None:
+            path = self._called(config, config.default)
+            if not isinstance(path, str):
+                raise _FailedError(f"the default of config '{name}' is a file's path, not {shown(path)}")
+            return self._parsed(config, self._file(config, path, default=True))
+        value = self._called(config, config.default_value)
+        if value is not None:
+            return self._parsed(config, value)
+        if config.required:
+            hint = f"give it a file: --config {name} FILE, or a value: --config-value {name} TEXT"
+            raise _FailedError(f"missing configuration for '{name}': it is required", hint)
+        return None
+
+    def _called(self, config: Declared, value: Any) -> Any:
+        if not callable(value):
+            return value
+        from metaflow.parameters import ParameterContext
+
+        try:
+            return value(ParameterContext(self.cls.__name__, self.given.user_name, config.name))
+        except Exception as error:
+            message = f"the default of config '{config.name}' failed: {codes.describe(error)}"
+            raise _FailedError(message, "it is called before a run starts and when the flow is compiled",
+                               codes.raised_at(error)) from None  # fmt: skip
+
+    def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
+        beside = os.path.dirname(config.file) if default else None
+        try:
+            with open(find_file(path, beside), encoding="utf-8") as file:
+                return file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            which = "default configuration file" if default else "configuration file"
+            hint = "a relative path is looked up in the working directory"
+            message = f"{which} '{path}' could not be read for '{config.name}': {why}"
+            raise _FailedError(message, f"{hint}, then beside the flow" if default else hint) from None
+
+    def _parsed(self, config: Declared, text: Any) -> str:
+        value = self._parse(config, text) if isinstance(text, str) else text
+        if not isinstance(value, dict) and not config.plain:
+            what = f"the parser of config '{config.name}' gave" if config.parser else f"config '{config.name}' is"
+            raise _FailedError(f"{what} {shown(value)}, but a config is a dict", "with plain=True it may be anything")
+        try:
+            return to_text(from_text(to_text(value)))
+        except (TypeError, ValueError, RecursionError) as error:
+            hint = "let its parser give dicts, lists, texts, numbers, bools and None"
+            raise _FailedError(f"config '{config.name}' cannot be written as JSON: {error}", hint) from None
+
+    def _parse(self, config: Declared, text: str) -> Any:
+        if config.parser is None:
+            if config.plain:
+                return text
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                message = f"configuration value for '{config.name}' is not valid JSON: {error}"
+                raise _FailedError(message, "for other formats, give Config a parser=") from None
+        from metaflow.includefile import find_parser
+
+        try:
+            parser = find_parser(config.parser)
+        except Exception as error:
+            message = f"the parser of config '{config.name}' cannot be found: {codes.describe(error)}"
+            raise _FailedError(message, 'it is a function or its dotted name, such as "json.loads"') from None
+        try:
+            return parser(text)
+        except Exception as error:
+            message = f"the parser of config '{config.name}' failed: {codes.describe(error)}"
+            raise _FailedError(message, "it is called with the text of the config", codes.raised_at(error)) from None
+
+
+_FUNCTIONS: Final = ("default", "default_value", "parser")
+_ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
+    ("default", (str,), "a file's path or a function"),
+    ("default_value", (str, dict), "a text, a dict or a function"),
+    ("help", (str,), "text"),
+    ("required", (bool,), "True or False"),
+    ("parser", (str,), "a function or its dotted name"),
+    ("plain", (bool,), "True or False"),
+)

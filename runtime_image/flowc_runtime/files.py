@@ -1,0 +1,135 @@
+"""Files given to a run as parameters: kept by their content in the store, once, and read by the steps that look.
+
+A run's record has, for such a parameter, the file's name, its digest and its size; the content is a blob as it is,
+however large: it is mapped, never copied.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import io
+import mmap
+import os
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from flowc_runtime.objects import blob_key
+from flowc_runtime.parameters import ParameterError, config_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.ir.model import Flow, Parameter
+    from flowc_runtime.objects import Objects
+
+MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
+_CHUNK = 1 << 20
+
+
+class FileRecord(TypedDict):
+    """A file as a run's record names it: `file` as it was given, and the blob of its content."""
+
+    file: str
+    digest: str
+    size: int
+
+
+def find_file(path: str, beside: str | None = None) -> str:
+    """The path of a file, `~` expanded; a default that is not in the working directory may be beside the flow."""
+    expanded = os.path.expanduser(path)
+    if beside is not None and not os.path.isabs(expanded) and not os.path.exists(expanded):
+        other = os.path.join(beside, expanded)
+        if os.path.exists(other):
+            return other
+    return expanded
+
+
+def check_file(path: str, encoding: str | None) -> None:
+    """Read a file through, as text if it has an encoding.
+
+    Raises:
+        ParameterError: it cannot be opened, or holds what is no text in that encoding.
+    """
+    try:
+        with open(path, "rb") as file:
+            if encoding is None:
+                file.read(1)
+                return
+            decoder = codecs.getincrementaldecoder(encoding)()
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except OSError as error:
+        raise ParameterError(f"could not open file '{path}' for reading: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        message = f"file '{path}' is not text in {encoding}: {error.reason}; name its encoding=, or say is_text=False"
+        raise ParameterError(message) from None
+
+
+def store_file(objects: Objects, path: str) -> FileRecord:
+    """Store a file's content once. Raises StoreError, OSError."""
+    if asked := getattr(objects, "store_file", None):  # what asks another process to store
+        record: FileRecord = asked(path)
+        return {**record, "file": path}
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:  # which mmap refuses
+            return FileRecord(file=path, digest=objects.create_blob([b""]), size=0)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
+            return FileRecord(file=path, digest=objects.create_blob([content]), size=size)
+
+
+def pack(path: str) -> dict[str, str]:
+    """A file as it is passed to a cluster, among the arguments of a run: its name and content.
+
+    Raises:
+        ParameterError: it is too large for that.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_PACKED:
+            raise ParameterError(
+                f"file '{path}' has {size:,} bytes, but a file given to a run on a cluster may have {MAX_PACKED:,}: "
+                "put it into a bucket and let the first step read it from there"
+            )
+        return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
+
+
+def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's values with every file, given by its path or packed, stored and named by its record."""
+    stored = dict(values)
+    for parameter in parameters:
+        value = stored.get(parameter.name)
+        if parameter.type != "file" or value is None:
+            continue
+        if isinstance(value, str):
+            stored[parameter.name] = store_file(objects, value)
+        else:
+            content = base64.b64decode(value["content"])
+            digest = objects.create_blob([content])
+            stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
+    return stored
+
+
+def seen_values(objects: Objects, flow: Flow, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's parameters and configs by what its steps call them, from its IR and record; without parsers of files."""
+    found: dict[str, Any] = {}
+    for parameter in flow.parameters:
+        value = recorded.get(parameter.name)
+        if parameter.type == "file" and value is not None:
+            value = read_file(objects, value, parameter.encoding)
+        elif parameter.multiple and value is not None:
+            value = tuple(value)
+        found[parameter.attribute or parameter.name] = value
+    values = config_values(flow.configs)
+    return found | {config.attribute or config.name: values[config.name] for config in flow.configs}
+
+
+def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
+    """The content: bytes, or text with each line's end as `\\n`, as Python reads text. Raises UnicodeDecodeError."""
+    content = objects.map(blob_key(record["digest"]))
+    if encoding is None:
+        return bytes(content)
+    text = codecs.decode(content, encoding)
+    return io.StringIO(text, newline=None).read() if "\r" in text else text

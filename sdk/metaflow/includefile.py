@@ -1,0 +1,142 @@
+"""`IncludeFile`: a parameter whose value is the content of a file."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, final, overload
+
+from flowc_runtime.state import STATE
+from metaflow.parameters import Parameter, ParameterContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.files import FileRecord
+    from flowc_runtime.objects import Objects
+
+__all__ = ["IncludeFile", "IncludedFile"]
+
+_T = TypeVar("_T")
+_READ = "_flowc_files"  # in a flow object's __dict__: the contents that were read
+
+
+@final
+class IncludedFile:
+    """A file in the store. `descriptor` is how a run's record names it, `size` its bytes."""
+
+    def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
+        self.descriptor = descriptor
+        self.encoding = encoding
+        self._objects = objects
+
+    @property
+    def size(self) -> int:
+        """The size of the content in bytes."""
+        return self.descriptor["size"]
+
+    def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
+        """The content: text, or bytes for one that was included with `is_text=False`."""
+        from flowc_runtime.files import read_file
+
+        return read_file(self._objects, self.descriptor, self.encoding)
+
+    def __repr__(self) -> str:
+        return f"IncludedFile({self.descriptor['file']!r}, {self.size} bytes)"
+
+
+class IncludeFile(Parameter[_T]):
+    """A file given to a run: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
+
+    The file is read when a run starts or the flow is compiled; steps read its content from the store, when they first
+    ask for it: text in `encoding` (UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name,
+    makes something else of it.
+    """
+
+    ARGUMENTS: ClassVar[tuple[str, ...]] = (
+        "name", "required", "is_text", "encoding", "help", "parser", "default", "show_default", "hidden",
+    )  # fmt: skip
+
+    __slots__ = ("encoding", "is_text", "parser")
+
+    @overload
+    def __init__(
+        self: IncludeFile[bytes],
+        name: str,
+        required: bool | None = None,
+        *,
+        is_text: Literal[False],
+        default: str | Callable[[], str] | Callable[[ParameterContext], str] | None = None,
+        help: str | None = None,
+        show_default: bool | None = None,
+        hidden: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: IncludeFile[Any],
+        name: str,
+        required: bool | None = None,
+        is_text: bool | None = None,
+        encoding: str | None = None,
+        help: str | None = None,
+        *,
+        parser: str | Callable[[Any], Any],
+        default: str | Callable[[], str] | Callable[[ParameterContext], str] | None = None,
+        show_default: bool | None = None,
+        hidden: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: IncludeFile[str],
+        name: str,
+        required: bool | None = None,
+        is_text: Literal[True] | None = None,
+        encoding: str | None = None,
+        help: str | None = None,
+        parser: None = None,
+        *,
+        default: str | Callable[[], str] | Callable[[ParameterContext], str] | None = None,
+        show_default: bool | None = None,
+        hidden: bool = False,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: Any = None,
+        required: Any = None,
+        is_text: Any = None,
+        encoding: Any = None,
+        help: Any = None,
+        parser: Any = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(name, required=required, help=help, **others)
+        caller = sys._getframe(1)
+        self.file = caller.f_code.co_filename
+        self.line = caller.f_lineno
+        self.is_text = is_text
+        self.encoding = encoding
+        self.parser = parser
+
+    @property
+    def text_encoding(self) -> str | None:
+        """What the text is in; None where the content is bytes."""
+        return None if self.is_text is False else self.encoding or "utf-8"
+
+    def _flowc_seen(self, flow: object, value: Any) -> Any:
+        if value is None:
+            return None
+        contents: dict[str, Any] = flow.__dict__.setdefault(_READ, {})
+        if self.name not in contents:
+            content: Any = IncludedFile(value, self.text_encoding, flow.__dict__[STATE].objects).decode(self.name)
+            contents[self.name] = content if self.parser is None else find_parser(self.parser)(content)
+        return contents[self.name]
+
+
+def find_parser(parser: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A parser, or the function of its dotted name. Raises ImportError or AttributeError where there is none."""
+    if not isinstance(parser, str):
+        return parser
+    module, _, name = parser.rpartition(".")
+    if not module:
+        raise ImportError(f"no module in the parser's name {parser!r}: write it as 'module.function'")
+    return getattr(import_module(f"metaflow{module}" if module.startswith(".") else module), name)  # type: ignore[no-any-return]

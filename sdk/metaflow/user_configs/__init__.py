@@ -1,0 +1,1 @@
+"""Configurations of a flow: `Config`, `ConfigValue`, `config_expr`."""

@@ -1,0 +1,79 @@
+"""Giving the configs of a flow's class their values, and putting values into its decorators and parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow.decorators import USER_ATTRIBUTE, applied_to
+from metaflow.exception import ConfigError
+from metaflow.parameters import Parameter
+from metaflow.user_configs.config_parameters import VALUES, Config, configs_of, delayed_in, is_delayed, resolved
+from metaflow.user_configs.config_value import ConfigValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from metaflow.decorators import Applied
+
+
+def bind_configs(cls: Any, given: Mapping[str, Any]) -> None:
+    """Give the class's configs their values, by name, and put values into its decorators and parameters.
+
+    A config that is not given has no value: None. Raises ConfigError with every expression that fails.
+    """
+    configs = configs_of(cls)
+    values = {config._flowc.name: _as_seen(config, given.get(config._flowc.name)) for config in configs.values()}
+    # By its attribute's name too, where no other config is called so.
+    names = {attribute: values[config._flowc.name] for attribute, config in configs.items()} | values
+    setattr(cls, VALUES, names)
+    faults: list[tuple[str, str, int]] = []
+    for target in {id(target): target for target in _targets(cls)}.values():
+        own = vars(target).get(USER_ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
+        for applied in (*applied_to(target), *(decorator._flowc_applied for decorator in own)):
+            _bind_applied(applied, names, faults)
+        if isinstance(target, Parameter):
+            _bind_parameter(target, names, faults)
+    if faults:
+        raise ConfigError(faults)
+
+
+def _as_seen(config: Config, value: Any) -> Any:
+    return ConfigValue(value) if isinstance(value, dict) and not config._flowc.plain else value
+
+
+def _targets(cls: type) -> Iterator[object]:
+    yield from cls.__mro__
+    for owner in cls.__mro__:
+        for value in vars(owner).values():
+            yield value
+            if hasattr(value, "__func__"):
+                yield value.__func__
+
+
+def _bind_applied(applied: Applied, values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
+    args, kwargs = applied.written or (applied.args, applied.kwargs)
+    if not (is_delayed(args) or is_delayed(kwargs)):
+        return
+    applied.written = args, kwargs
+    try:
+        applied.args, applied.kwargs = resolved(args, values), resolved(kwargs, values)
+    except Exception as error:
+        faults.append((f"@{applied.name}: {_told(args, kwargs, error)}", applied.file, applied.line))
+
+
+def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
+    for argument in parameter.ARGUMENTS:
+        written = parameter.written.get(argument, getattr(parameter, argument))
+        if not is_delayed(written):
+            continue
+        parameter.written[argument] = written
+        try:
+            setattr(parameter, argument, resolved(written, values))
+        except Exception as error:
+            message = f"parameter '{parameter.attribute}': {_told((written,), {}, error)}"
+            faults.append((message, parameter.file, parameter.line))
+
+
+def _told(args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
+    texts = [repr(value) for value in delayed_in([args, kwargs])]
+    return f"{', '.join(texts)} cannot be evaluated: {type(error).__name__}: {error}"

@@ -1,0 +1,256 @@
+"""`Config` and what stands for its value until there is one.
+
+A class's body, decorators and parameters are read before a configuration has a value. `config.model.depth` is there a
+`DelayEvaluator`, which remembers what was asked for; `metaflow.user_configs.binding` puts the
+values in its place.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+from metaflow.user_configs.config_value import ConfigValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from metaflow.parameters import ParameterContext
+
+__all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
+
+VALUES = "_flowc_configs"
+"""The attribute of a flow's class that holds the values, by the configs' names."""
+_UNPACKED = "**flowc"  # the only key that a `**config` sees; what follows keeps two of them apart
+
+
+class _Delayed:
+    """What `Config` and `DelayEvaluator` share: each use gives what stands for its result."""
+
+    __slots__ = ()
+
+    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+        raise NotImplementedError
+
+    # For type checkers a value that is not there yet may be any: it stands where ints and texts are wanted.
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python itself looks for, such as __set_name__
+            raise AttributeError(name, name=name, obj=self)
+        return self._flowc_then("attribute", name)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str) and key.startswith(_UNPACKED):
+            return self._flowc_then("itself")
+        return self._flowc_then("item", key)
+
+    def keys(self) -> list[str]:
+        """For `**config`: one key, which stands for those there will be."""
+        return [f"{_UNPACKED}{id(self)}"]
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """What `get` of the value will give."""
+        return self._flowc_then("attribute", "get")(key, default)
+
+    def _flowc_too_early(self, *_: Any) -> NoReturn:
+        raise TypeError(
+            f"{self!r} has no value yet while the class is being defined; write the whole expression as a text: "
+            'config_expr("config.value + 1")'
+        )
+
+    __iter__ = __len__ = __bool__ = __contains__ = __lt__ = __le__ = __gt__ = __ge__ = __int__ = _flowc_too_early
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __mod__ = _flowc_too_early
+    __float__ = __index__ = __format__ = _flowc_too_early
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
+        self._flowc_too_early()
+
+
+@final
+class DelayEvaluator(_Delayed):
+    """An expression that is evaluated when the configs have values."""
+
+    __slots__ = ("_flowc_globals", "_flowc_operations", "_flowc_root")
+
+    def __init__(self, root: str | Config, names: Mapping[str, Any], operations: tuple[Any, ...] = ()) -> None:
+        self._flowc_root = root
+        self._flowc_globals = names
+        self._flowc_operations = operations
+
+    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+        operations = (*self._flowc_operations, (kind, operands))
+        return DelayEvaluator(self._flowc_root, self._flowc_globals, operations)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._flowc_then("call", args, kwargs)
+
+    def __get__(self, flow: object, owner: Any = None) -> Any:
+        """An attribute of the class is the value, as soon as there is one."""
+        values = getattr(owner, VALUES, None)
+        return self if values is None else self._flowc_evaluate(values)
+
+    def __repr__(self) -> str:
+        root = self._flowc_root
+        text = root if isinstance(root, str) else root._flowc.name
+        for kind, operands in self._flowc_operations:
+            if kind == "attribute":
+                text += f".{operands[0]}"
+            elif kind == "item":
+                text += f"[{operands[0]!r}]"
+            elif kind == "call":
+                text += f"({', '.join([*map(repr, operands[0]), *(f'{k}={v!r}' for k, v in operands[1].items())])})"
+        return text
+
+    def _flowc_evaluate(self, values: Mapping[str, Any]) -> Any:
+        root, names = self._flowc_root, {**self._flowc_globals, **values}
+        # A text is the user's own code.
+        value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
+        for kind, operands in self._flowc_operations:
+            if kind == "attribute":
+                value = getattr(value, operands[0])
+            elif kind == "item":
+                value = value[resolved(operands[0], values)]
+            elif kind == "call":
+                value = value(*resolved(operands[0], values), **resolved(operands[1], values))
+        return value
+
+
+def config_expr(expr: str) -> Any:
+    """An expression of configs by their names, evaluated when they have values: `config_expr("config.rate * 2")`.
+
+    It may use what the module defines. For a config that is not in reach, as in a decorator of the class:
+    `@project(name=config_expr("config").project)`.
+    """
+    return DelayEvaluator(expr, sys._getframe(1).f_globals)
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Declared:
+    """The arguments of a `Config` as written, even wrong ones: `flowc check` reports every fault at once."""
+
+    name: Any
+    default: Any
+    default_value: Any
+    help: Any
+    required: Any
+    parser: Any
+    plain: Any
+    unknown: dict[str, Any]
+    file: str
+    line: int
+    attribute: str = ""
+    owner: Any = None
+
+
+@final
+class Config(_Delayed):
+    """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
+
+    Its value is that of `--config NAME FILE`, `--config-value NAME TEXT`, or the default: `default` is a file's path,
+    `default_value` a text or a dict; both may be functions. `parser` makes a dict of the text, which is JSON otherwise.
+    With `plain`, steps get what the parser returns (without a parser: the text), else a `ConfigValue`.
+    """
+
+    __slots__ = ("_flowc",)  # every other attribute is one of the value
+
+    def __init__(
+        self,
+        name: str,
+        default: str | Callable[[ParameterContext], str] | None = None,
+        default_value: str | Mapping[str, Any] | Callable[[ParameterContext], str | Mapping[str, Any]] | None = None,
+        help: str | None = None,
+        required: bool | None = None,
+        parser: str | Callable[[str], Any] | None = None,
+        plain: bool = False,
+        *,
+        show_default: bool = True,
+        **unknown: Any,
+    ) -> None:
+        caller = sys._getframe(1)
+        self._flowc = Declared(
+            name=name,
+            default=default,
+            default_value=default_value,
+            help=help,
+            required=required,
+            parser=parser,
+            plain=plain,
+            unknown=unknown,
+            file=caller.f_code.co_filename,
+            line=caller.f_lineno,
+        )
+
+    def __set_name__(self, owner: Any, attribute: str) -> None:
+        self._flowc.attribute = attribute
+        self._flowc.owner = owner
+
+    def __repr__(self) -> str:
+        return f"Config({self._flowc.name!r})"
+
+    def __get__(self, flow: object, owner: Any = None) -> Any:
+        values = getattr(owner, VALUES, None)
+        if values is not None and self._flowc.name in values:
+            return values[self._flowc.name]
+        if flow is None:
+            return self
+        raise AttributeError(f"config '{self._flowc.name}' has no value yet: configs are read in a step of a run")
+
+    def __set__(self, flow: object, value: object) -> None:
+        raise AttributeError(f"config '{self._flowc.name}' cannot be assigned to: give an artifact another name")
+
+    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+        return DelayEvaluator(self, {}, ((kind, operands),))
+
+
+def configs_of(cls: type) -> dict[str, Config]:
+    """The configs of a class and its bases, by attribute, bases first."""
+    found = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
+    return {name: value for name, value in found.items() if isinstance(value, Config)}
+
+
+# -- putting values in place -------------------------------------------------------------------------------------------
+
+
+def delayed_in(value: Any) -> Iterator[_Delayed]:
+    if isinstance(value, _Delayed):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from delayed_in(inner)
+    elif type(value) in (list, tuple):
+        for inner in value:
+            yield from delayed_in(inner)
+
+
+def is_delayed(value: Any) -> bool:
+    return any(True for _ in delayed_in(value))
+
+
+def resolved(value: Any, values: Mapping[str, Any]) -> Any:
+    """The value with every delayed part of it evaluated; what a `**config` stands for is put in its place."""
+    if isinstance(value, DelayEvaluator):
+        return _plain(value._flowc_evaluate(values))
+    if isinstance(value, Config):
+        return _plain(values[value._flowc.name])
+    if isinstance(value, dict):
+        found: dict[Any, Any] = {}
+        for key, inner in value.items():
+            result = resolved(inner, values)
+            if isinstance(key, str) and key.startswith(_UNPACKED):
+                found.update(result)
+            else:
+                found[key] = result
+        return found
+    if type(value) in (list, tuple):
+        return type(value)(resolved(inner, values) for inner in value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """What decorators and parameters get is a plain dict, which is theirs."""
+    return value.to_dict() if isinstance(value, ConfigValue) else value

@@ -1,0 +1,92 @@
+"""`ConfigValue`: a configuration as steps see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from typing_extensions import Self
+
+__all__ = ["ConfigValue"]
+
+
+class ConfigValue(dict[str, Any]):
+    """A dict that cannot be changed, whose items are attributes too: `config.model.depth`, `config["model"]["depth"]`.
+
+    Inner dicts are ConfigValues, in lists as well. It is a dict, so that `json.dumps` and `**config` take it.
+    """
+
+    __slots__ = ()
+    __module__ = "metaflow.user_configs.config_parameters"  # where programs, and pickles of theirs, look for it
+
+    def __init__(self, data: Mapping[Any, Any]) -> None:
+        super().__init__({key: _wrapped(value) for key, value in data.items()})
+
+    @classmethod
+    def fromkeys(cls, iterable: Iterable[Any], value: Any = None, /) -> Self:  # type: ignore[override]
+        """One with these keys, each of the same value."""
+        return cls(dict.fromkeys(iterable, value))
+
+    def to_dict(self) -> dict[Any, Any]:
+        """A plain dict of plain dicts, which may be changed."""
+        return {key: _plain(value) for key, value in self.items()}
+
+    def copy(self) -> Self:
+        """Another one of the same items."""
+        return type(self)(self)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name, name=name, obj=self) from None
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *filter(str.isidentifier, map(str, self))})
+
+    def __or__(self, other: Any, /) -> Any:
+        return type(self)({**self, **other}) if isinstance(other, dict) else NotImplemented
+
+    def __ror__(self, other: Any, /) -> Any:
+        return {**other, **self} if isinstance(other, dict) else NotImplemented
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.to_dict(),)
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return type(self)(self.to_dict())
+
+    def __reversed__(self) -> Iterator[str]:
+        return super().__reversed__()
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("ConfigValue is immutable")
+
+    __setattr__ = __delattr__ = _refuse
+    # A checker sees that a method of dict may not be called.
+    if not TYPE_CHECKING:
+        __setitem__ = __delitem__ = __ior__ = _refuse
+        clear = pop = popitem = setdefault = update = _refuse
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, ConfigValue):
+        return value
+    if isinstance(value, dict):
+        return ConfigValue(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_wrapped, value))
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
