@@ -82,4 +82,6 @@ def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int,
     flow, _, run = pathspec.partition("/")
     if run:
         run = find_run(store, pathspec).run.id
-    serve(Shown(store, flow, run or None, None, max_cards, poll_interval), port, lambda text: click.echo(text, err=True))
+    serve(
+        Shown(store, flow, run or None, None, max_cards, poll_interval), port, lambda text: click.echo(text, err=True)
+    )

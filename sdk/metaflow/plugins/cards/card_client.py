@@ -145,9 +145,7 @@ def get_cards(
     if origin:
         run = task._store.run(run.flow, origin["run"])
         place = (origin["step"], origin["path"], origin["attempt"])
-    files = [
-        file for file in _store.cards_of(run, *place) if id in (None, file.id) and type in (None, file.type)
-    ]
+    files = [file for file in _store.cards_of(run, *place) if id in (None, file.id) and type in (None, file.type)]
     if not files:
         asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
         raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")

@@ -262,7 +262,9 @@ class VegaChart(UserComponent):
         spec = dict(self._spec)
         if (url := _loaded(spec)) is not None:
             raise ValueError(f"the chart loads its data from {url}: put the data into the description (`values`)")
-        if "vega-lite" in spec.get("$schema", "vega-lite") and not {"hconcat", "vconcat", "concat", "facet"} & set(spec):
+        if "vega-lite" in spec.get("$schema", "vega-lite") and not {"hconcat", "vconcat", "concat", "facet"} & set(
+            spec
+        ):
             spec.setdefault("width", "container")
         return self._base("vegaChart", spec=plain(spec, deep=True), options={"actions": self._controls})
 
