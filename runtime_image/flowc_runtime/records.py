@@ -45,7 +45,7 @@ class RunRecord(_Run, total=False):
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `package` is the code, for runs on a cluster.
+    `package` is the code, for runs on a cluster; `origin` the id of the run that this one resumes.
     """
 
     project: dict[str, Any]
@@ -53,6 +53,7 @@ class RunRecord(_Run, total=False):
     tags: list[str]
     namespace: str | None
     package: PackageRecord
+    origin: str | None
 
 
 class StatusRecord(TypedDict, total=False):
@@ -155,6 +156,15 @@ class _Attempt(TypedDict):
     code: str
 
 
+class OriginRecord(TypedDict):
+    """The attempt, of another run of the flow, that a record was taken over from."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
 
@@ -162,6 +172,7 @@ class AttemptRecord(_Attempt, total=False):
     """
 
     error: ErrorRecord
+    origin: OriginRecord
     fanout: Fanout
     choice: str
     superseded: bool

@@ -207,7 +207,7 @@ class RunStore:
         """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
         names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
         found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
-        return sorted(found, key=_path_order)
+        return sorted(found, key=path_order)
 
     # -- cards and logs
 

@@ -107,6 +107,7 @@ SHAPES = """
         @catch(var="oops", print_exception=False)
         @step
         def right(self):
+            print("about to fail")
             1 / 0
             self.next(self.meet)
 
@@ -137,19 +138,27 @@ SHAPES = """
     """
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the runs; tests work on copies."""
-    project = Project(tmp_path_factory.mktemp("client"))
+def _project(root: Path, flow: str) -> Project:
+    project = Project(root)
     project.environment["METAFLOW_USER"] = "ann"
-    project.write("letters/flow.py", LETTERS)
-    project.write("shapes/flow.py", SHAPES)
-    letters, shapes = Project(project.root / "letters"), Project(project.root / "shapes")
-    for one in (letters, shapes):
-        one.environment["METAFLOW_USER"] = "ann"
-    letters.run("flow.py", "--tag", "good")
-    assert letters.flowc("run", "--local", "flow.py", "--n", "4", "--tag", "bad").code == 1
-    shapes.run("flow.py")
+    project.write("flow.py", flow)
+    return project
+
+
+@pytest.fixture(scope="session")
+def made_letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with two runs of `Letters`; tests work on copies."""
+    project = _project(tmp_path_factory.mktemp("letters"), LETTERS)
+    project.run("flow.py", "--tag", "good")
+    assert project.flowc("run", "--local", "flow.py", "--n", "4", "--tag", "bad").code == 1
+    return project.root
+
+
+@pytest.fixture(scope="session")
+def made_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a run of `Shapes`; tests work on copies."""
+    project = _project(tmp_path_factory.mktemp("shapes"), SHAPES)
+    project.run("flow.py")
     return project.root
 
 
@@ -165,16 +174,16 @@ def copied(source: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def letters(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def letters(made_letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """The runs of `Letters`: the older one has succeeded, the newer one has failed."""
-    yield copied(made / "letters", tmp_path / "letters", monkeypatch)
+    yield copied(made_letters, tmp_path / "letters", monkeypatch)
     default_metadata()
     default_namespace()
 
 
 @pytest.fixture
-def shapes(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def shapes(made_shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """The run of `Shapes`: foreach in foreach with a switch, a loop, a branch with a caught failure, a gang."""
-    yield copied(made / "shapes", tmp_path / "shapes", monkeypatch)
+    yield copied(made_shapes, tmp_path / "shapes", monkeypatch)
     default_metadata()
     default_namespace()

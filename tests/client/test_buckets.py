@@ -40,9 +40,9 @@ READ = """
 
 
 @pytest.mark.parametrize("how", ["environment", "metadata"])
-def test_a_bucket(made: Path, project: Project, tmp_path_factory: pytest.TempPathFactory, how: str) -> None:
+def test_a_bucket(made_letters: Path, project: Project, tmp_path_factory: pytest.TempPathFactory, how: str) -> None:
     project.environment["METAFLOW_USER"] = "ann"
-    project.write("flow.py", (made / "letters" / "flow.py").read_text())
+    project.write("flow.py", (made_letters / "flow.py").read_text())
     with gateway(tmp_path_factory.mktemp("s3")) as s3:
         url = s3.bucket("reads") + "/team"
         place = dict(s3.environment)
@@ -53,7 +53,8 @@ def test_a_bucket(made: Path, project: Project, tmp_path_factory: pytest.TempPat
             place["FLOWC_STORE"] = url
             program = project.write("read.py", READ)
         else:
-            program = project.write("read.py", READ.replace("\n\n", f'\n    from metaflow import metadata\n    metadata("{url}")\n\n', 1))
+            choose = f'    from metaflow import metadata\n    metadata("{url}")\n'
+            program = project.write("read.py", READ.replace("\n\n", f"\n{choose}\n", 1))
         done = project.python(str(program), **place)
         assert done.code == 0, done.err
         assert json.loads(done.out) == {
@@ -107,9 +108,7 @@ ASKS = """
     """
 
 
-def test_a_flow_may_ask_before_its_tasks_are_forked(
-    project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_flow_may_ask_before_its_tasks_are_forked(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What has used a bucket's client must not fork: the flow's own code reads through another process."""
     project.environment["METAFLOW_USER"] = "ann"
     project.write("asks.py", ASKS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from typing import TYPE_CHECKING
 
 from flowc_runtime.code import pack
@@ -88,8 +90,5 @@ def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("..2026")
     for name in ("flow.py", "helpers"):
         (tmp_path / name).symlink_to(f"..data/{name}")
-    import io
-    import tarfile
-
-    names = tarfile.open(fileobj=io.BytesIO(pack(str(tmp_path)))).getnames()
-    assert names == ["flow.py", "helpers/ours.py"]
+    with tarfile.open(fileobj=io.BytesIO(pack(str(tmp_path)))) as archive:
+        assert archive.getnames() == ["flow.py", "helpers/ours.py"]

@@ -139,6 +139,6 @@ def test_what_a_resumed_run_took_over(run: Run, shapes: Project) -> None:
     assert resumed["right"].origin_pathspec == run["right"].pathspec
     assert task.metadata_dict["origin-run-id"] == run.id
     assert task.metadata_dict["origin-task-id"] == "0"
-    assert task.stderr == run["right"].task.stderr
+    assert task.stdout == "about to fail\n"
     assert "ZeroDivisionError" in str(task.data.oops)
     assert task.created_at == task.parent.created_at

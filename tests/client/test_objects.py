@@ -34,6 +34,8 @@ def test_flows_and_their_runs_newest_first(letters: Project) -> None:
     assert [one.id for one in Metaflow()] == ["Letters"]
     assert "Letters" in Metaflow()
     assert "Other" not in Metaflow()
+    with pytest.raises(MetaflowNotFound, match="does not exist"):
+        Metaflow()["Other"]
     assert flow.latest_run == failed
     assert flow.latest_successful_run == good
     assert flow[good.id] == good
@@ -341,6 +343,8 @@ def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: p
 
     good, _ = runs()
     kept = pickle.dumps([good, good["each"]["0.1"], Task(good["each"]["0.1"].pathspec, attempt=0), good.data])
+    namespace("bad")
+    flows = pickle.dumps([Flow("Letters"), Flow("Letters", _namespace_check=False)])
     namespace("user:somebody else")
     default_metadata()
     monkeypatch.chdir("/")
@@ -351,6 +355,7 @@ def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: p
     assert first.exception.exception == "once"
     assert isinstance(data, MetaflowData)
     assert data.letters == "ABC"
+    assert [len(list(flow)) for flow in pickle.loads(flows)] == [1, 2]
 
 
 def test_notebooks_show_tables(letters: Project) -> None:

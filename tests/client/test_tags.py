@@ -115,7 +115,20 @@ def test_in_another_namespace_nothing_is_found(good: Run) -> None:
     flow = Flow("Letters", _namespace_check=False)
     assert len(list(flow)) == 2
     assert flow[good.id] == good
-    assert next(iter(good)).task.successful  # who has an object keeps it
+    assert next(iter(good)).task.successful
+
+
+def test_an_object_goes_on_to_see_what_it_saw(good: Run) -> None:
+    flow, task = Flow("Letters"), good["each"]["0.1"]
+    namespace("user:bob")
+    assert len(list(flow)) == 2
+    assert flow[good.id] == flow.latest_successful_run == good
+    assert task["letter"].data == "B"
+    assert task.parent.parent.parent == flow
+    namespace("bad")
+    (failed,) = Flow("Letters")
+    namespace(None)
+    assert list(failed.parent) == [failed]
 
 
 def test_a_user_tag_makes_a_namespace(good: Run) -> None:

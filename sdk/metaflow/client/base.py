@@ -24,8 +24,8 @@ class MetaflowObject:
     """A flow, run, step, task or artifact, found by its pathspec in the store and namespace of the moment.
 
     It holds its children: iterate over it, take one by its id, ask whether it is there. Two objects are equal if they
-    stand for the same thing. A pickled object is the same object again wherever its store can be reached, whatever the
-    namespace is there.
+    stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
+    chosen later; a pickled object too, wherever its store can be reached.
     """
 
     _PARTS: ClassVar[str] = ""
@@ -59,12 +59,12 @@ class MetaflowObject:
         self._parts = tuple(parts)
         self._attempt = self._check_attempt(attempt)
         self._namespace_check = _namespace_check
-        self._namespace = _current_namespace
+        self._namespace = _current_namespace if _current_namespace is not None else get_namespace()
         self._known: RunReader | None = None
         if not self._exists():
             raise MetaflowNotFound(f"{self} does not exist")
-        if _namespace_check and not self.is_in_namespace():
-            raise MetaflowNamespaceMismatch(self._namespace_now)
+        if _namespace_check and not self._is_in(self._namespace):
+            raise MetaflowNamespaceMismatch(self._namespace)
 
     def _check_attempt(self, attempt: Any) -> int | None:
         if attempt is not None:
@@ -105,9 +105,8 @@ class MetaflowObject:
             self._known = RunReader(self._store.run(*self._parts[:2]))
         return self._known
 
-    @property
-    def _namespace_now(self) -> str | None:
-        return self._namespace if self._namespace is not None else get_namespace()
+    def _is_in(self, namespace: str | None) -> bool:
+        return namespace is None or self._reader.has_tag(namespace)
 
     # -- what all have
 
@@ -162,8 +161,7 @@ class MetaflowObject:
 
     def is_in_namespace(self) -> bool:
         """Whether it is to be found in the namespace of the moment."""
-        namespace = self._namespace_now
-        return namespace is None or self._reader.has_tag(namespace)
+        return self._is_in(get_namespace())
 
     def __iter__(self) -> Iterator[Any]:
         return self._children()

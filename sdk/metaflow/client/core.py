@@ -16,7 +16,7 @@ from metaflow.client import (
 )
 from metaflow.client.base import MetaflowObject
 from metaflow.client.code import MetaflowCode
-from metaflow.client.data import MetaflowArtifacts, MetaflowData
+from metaflow.client.data import MetaflowData
 from metaflow.client.facts import Metadata
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "Flow",
     "Metadata",
     "Metaflow",
-    "MetaflowArtifacts",
     "MetaflowCode",
     "MetaflowData",
     "MetaflowObject",

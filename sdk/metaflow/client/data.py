@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 
-__all__ = ["DataArtifact", "MetaflowArtifacts", "MetaflowData"]
+__all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
@@ -129,12 +129,10 @@ class DataArtifact(MetaflowObject):
         return iter(())
 
 
-class MetaflowArtifacts:
-    """All artifacts of a task, a named tuple: `artifacts.accuracy` is a DataArtifact."""
-
-    def __new__(cls, artifacts: Iterable[DataArtifact]) -> Any:
-        found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] has those
-        return namedtuple("MetaflowArtifacts", [one.id for one in found])(*found)  # type: ignore[misc]
+def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
+    """All artifacts of a task as a named tuple: `artifacts.accuracy` is a DataArtifact."""
+    found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] has those
+    return namedtuple("MetaflowArtifacts", [one.id for one in found])(*found)
 
 
 class MetaflowData:

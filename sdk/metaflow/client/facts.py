@@ -60,10 +60,10 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     if is_gang(reader, step) and task.index == 0:
         yield "internal_task_type", "control_task", False
     begun = reader.began(step, path, attempt + 1)
-    process = record["process"] if record is not None else begun["process"] if begun is not None else {}
+    known: Any = record or begun or {}
     for name in ("host", "pid", "pod", "node"):
-        if name in process:
-            yield name, str(process[name]), False  # type: ignore[literal-required]
+        if name in known.get("process", {}):
+            yield name, str(known["process"][name]), False
     if record is None:
         return
     if origin := record.get("origin"):
@@ -72,5 +72,5 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     if record["outcome"] != "failed":
         yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):
-        if name in record["exit"]:
-            yield f"exit-{name.replace('_', '-')}", str(record["exit"][name]), True  # type: ignore[literal-required]
+        if name in known["exit"]:
+            yield f"exit-{name.replace('_', '-')}", str(known["exit"][name]), True

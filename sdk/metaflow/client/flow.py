@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from metaflow.client.base import MetaflowObject, when
-from metaflow.client.place import current_url, metadata_url, open_store
+from metaflow.client.place import current_url, get_namespace, metadata_url, open_store
 from metaflow.client.reader import RunReader, UserTags, readers
 from metaflow.client.run import Run
 from metaflow.exception import MetaflowNamespaceMismatch, MetaflowNotFound
@@ -30,6 +30,7 @@ class Metaflow:
 
     def __init__(self, _current_metadata: str | None = None) -> None:
         self._url = metadata_url(_current_metadata) if _current_metadata else current_url()
+        self._namespace = get_namespace()
 
     @property
     def flows(self) -> list[Flow]:
@@ -40,15 +41,12 @@ class Metaflow:
         for name in open_store(self._url).flows():
             try:
                 yield self[name]
-            except (KeyError, MetaflowNamespaceMismatch):
+            except (MetaflowNotFound, MetaflowNamespaceMismatch):
                 continue
 
     def __getitem__(self, name: str) -> Flow:
-        """The flow of this name. Raises KeyError, MetaflowNamespaceMismatch."""
-        try:
-            return Flow(name, _current_metadata=self._url)
-        except MetaflowNotFound:
-            raise KeyError(name) from None
+        """The flow of this name. Raises MetaflowNotFound, MetaflowNamespaceMismatch."""
+        return Flow(name, _current_metadata=self._url, _current_namespace=self._namespace)
 
     def __contains__(self, name: object) -> bool:
         return any(flow.id == name for flow in self)
@@ -145,7 +143,7 @@ class Flow(MetaflowObject):
                 yield self._run(reader)
 
     def _sees(self, reader: RunReader, listed: UserTags) -> bool:
-        namespace = self._namespace_now if self._namespace_check else None
+        namespace = self._namespace if self._namespace_check else None
         return namespace is None or namespace in reader.system_tags or namespace in listed.of(reader)
 
     def _run(self, reader: RunReader) -> Run:
@@ -154,12 +152,11 @@ class Flow(MetaflowObject):
     def _exists(self) -> bool:
         return bool(self._store.has_runs(self.id))
 
-    def is_in_namespace(self) -> bool:
-        """Whether one of its runs is in the namespace of the moment."""
-        if self._namespace_now is None:
+    def _is_in(self, namespace: str | None) -> bool:
+        """Whether one of its runs is."""
+        if namespace is None:
             return True
         listed = UserTags(self._store, self.id)
-        namespace = self._namespace_now
         every = readers(self._store, self.id)
         return any(namespace in reader.system_tags or namespace in listed.of(reader) for reader in every)
 
@@ -171,7 +168,7 @@ class Flow(MetaflowObject):
         if not id or not reader.exists():
             raise KeyError(id)
         if not self._sees(reader, UserTags(self._store, self.id)):
-            raise MetaflowNamespaceMismatch(self._namespace_now)
+            raise MetaflowNamespaceMismatch(self._namespace)
         return self._run(reader)
 
     @property

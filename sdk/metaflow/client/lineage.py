@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.scopes import Items
-from flowc_runtime.parents import Parents
-
 from flowc.ir import Branch, Foreach, Gang, Switch, targets
+from flowc.ir.scopes import Items
 from flowc_runtime.errors import ProtocolError
 from flowc_runtime.index import item_path, parts
+from flowc_runtime.parents import Parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

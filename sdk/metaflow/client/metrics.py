@@ -44,7 +44,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
 def as_frame(rows: list[dict[str, Any]]) -> Any:
     """A DataFrame of the rows. Raises ImportError."""
     try:
-        from pandas import DataFrame
+        from pandas import DataFrame  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
         raise ImportError("frame=True needs pandas: pip install pandas, or leave it out for a list of dicts") from error
     return DataFrame(rows)

@@ -72,12 +72,12 @@ class Step(MetaflowObject):
     @property
     def created_at(self) -> datetime:
         """When the first of its tasks began."""
-        return min(task.created_at for task in self)
+        return min(task.created_at for task in self._children())
 
     @property
     def finished_at(self) -> datetime | None:
         """When the last of its tasks ended; None if one has not."""
-        times = [task.finished_at for task in self]
+        times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
     @property

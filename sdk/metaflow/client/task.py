@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from flowc_runtime import logs
-from flowc_runtime.errors import NotFound
 from flowc_runtime.index import item_index
+from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
-from metaflow.client.data import DataArtifact, MetaflowArtifacts, MetaflowData, artifacts_of
+from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
 from metaflow.exception import MetaflowExceptionWrapper, MetaflowNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from flowc_runtime.logs import Chunk, Stream
     from flowc_runtime.records import AttemptRecord, ErrorRecord
     from metaflow.client.code import MetaflowCode
     from metaflow.client.facts import Metadata
@@ -103,20 +101,23 @@ class Task(MetaflowObject):
     @property
     def origin_pathspec(self) -> str | None:
         """The task that this one is a copy of, in the run that was resumed."""
-        origin: Mapping[str, Any] | None = (self._record or {}).get("origin")
-        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}" if origin else None
+        record = self._record
+        if record is None or "origin" not in record:
+            return None
+        origin = record["origin"]
+        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}"
 
     # -- what it has left
 
     @property
     def data(self) -> MetaflowData:
         """Its artifacts' values: `task.data.accuracy`. Each is read when it is asked for."""
-        return MetaflowData(self.artifacts)
+        return MetaflowData(self._children())
 
     @property
-    def artifacts(self) -> MetaflowArtifacts:
-        """Its artifacts: `task.artifacts.accuracy.size`."""
-        return MetaflowArtifacts(self._children())
+    def artifacts(self) -> Any:
+        """Its artifacts, a named tuple: `task.artifacts.accuracy.size`."""
+        return as_artifacts(self._children())
 
     @property
     def metadata(self) -> list[Metadata]:
@@ -159,22 +160,22 @@ class Task(MetaflowObject):
     @property
     def stdout(self) -> str:
         """What it printed."""
-        return self._text("stdout")
+        return printed.text(self, "stdout")
 
     @property
     def stderr(self) -> str:
         """What it printed on stderr."""
-        return self._text("stderr")
+        return printed.text(self, "stderr")
 
     @property
     def stdout_size(self) -> int:
         """How many bytes it printed."""
-        return sum(len(chunk.data) for chunk in self._chunks("stdout"))
+        return printed.size(self, "stdout")
 
     @property
     def stderr_size(self) -> int:
         """How many bytes it printed on stderr."""
-        return sum(len(chunk.data) for chunk in self._chunks("stderr"))
+        return printed.size(self, "stderr")
 
     @overload
     def loglines(self, stream: str, as_unicode: Literal[True] = True) -> Iterator[tuple[datetime, str]]: ...
@@ -182,28 +183,8 @@ class Task(MetaflowObject):
     def loglines(self, stream: str, as_unicode: Literal[False]) -> Iterator[tuple[datetime, bytes]]: ...
     def loglines(self, stream: str, as_unicode: bool = True) -> Iterator[tuple[datetime, str | bytes]]:
         """The lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
-        from datetime import datetime, timezone
-
-        for moment, _, line in logs.lines(self._log(), _stream(stream)):
-            time = datetime.fromtimestamp(moment, timezone.utc).replace(tzinfo=None)
-            bare = line.removesuffix(b"\n")
-            yield time, bare.decode("utf-8", "replace") if as_unicode else bare
-
-    def _text(self, stream: Stream) -> str:
-        return b"".join(chunk.data for chunk in self._chunks(stream)).decode("utf-8", "replace")
-
-    def _chunks(self, stream: Stream) -> Iterator[Chunk]:
-        return (chunk for chunk in logs.chunks(self._log()) if chunk.stream == stream)
-
-    def _log(self) -> bytes:
-        run, place, number = self._reader.store, self._place, self.current_attempt + 1
-        if (record := self._record) is not None and (origin := record.get("origin")):
-            run = self._store.run(self._parts[0], origin["run"])  # where it was printed
-            place, number = (origin["step"], origin["path"]), origin["attempt"]
-        try:
-            return run.objects.appended(run.log_key(*place, number))
-        except NotFound:  # it printed nothing
-            return b""
+        for time, line in printed.lines(self, stream):
+            yield time, line.decode("utf-8", "replace") if as_unicode else line
 
     # -- what comes before and after it
 
@@ -265,13 +246,6 @@ def check_attempt(attempt: Any) -> int | None:
     if attempt < 0:
         raise MetaflowNotFound("Attempt can only be non-negative")
     return attempt
-
-
-def _stream(name: str) -> Stream:
-    streams: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
-    if name in streams:
-        return streams[name]
-    raise ValueError(f"a task has 'stdout' and 'stderr', not {name!r}")
 
 
 def _wrapped(error: ErrorRecord) -> MetaflowExceptionWrapper:

@@ -32,7 +32,7 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
     """By name; `_graph_info` is the graph."""
     if reader.constants is None:
         found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
-        for config in getattr(reader.flow, "configs", ()):
+        for config in reader.flow.configs:
             found[config.name] = _config(config.value)
         values = reader.record["parameters"]
         for parameter in reader.flow.parameters:
@@ -50,7 +50,7 @@ def value_of(value: Any) -> Constant:
 
 
 def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
-    if str(parameter.type) != "file" or value is None:
+    if parameter.type != "file" or value is None:
         return value_of(value)
 
     def load() -> str | bytes:
