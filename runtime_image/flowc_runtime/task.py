@@ -106,6 +106,18 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
+def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int]) -> Any:
+    """The cards of an attempt (step, path, number), None if the step has none.
+
+    This forks, so it has to come before this process uses the store for the first time.
+    """
+    if not graph.node(attempt[0]).cards:
+        return None
+    cards = cls._flowc_cards(run, graph.flow, attempt)
+    cards.start()
+    return cards
+
+
 class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 

@@ -1,6 +1,6 @@
 """A page that shows the cards of a run, live: on this machine only, from the store, read only.
 
-A card is code of others. It is shown in a frame without the page's origin, so that it can neither read nor ask anything.
+A card is code of others. It is shown in a frame that has not the page's origin: it can neither read nor ask anything.
 """
 
 from __future__ import annotations

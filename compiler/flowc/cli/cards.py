@@ -49,6 +49,7 @@ def card_options(function: Command) -> Command:
 def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     """The cards of a task or of all tasks of a step, by the tasks' pathspecs. None at all ends the program."""
     from metaflow import client
+    from metaflow.exception import MetaflowNotFound
     from metaflow.plugins.cards.card_client import get_cards
     from metaflow.plugins.cards.exception import CardNotPresentException
 
@@ -61,7 +62,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
         pathspec = f"{place.run.flow}/{place.run.id}/{place.step}/{task}"
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except CardNotPresentException:
+        except (CardNotPresentException, MetaflowNotFound):  # none, or the task has only just begun
             continue
         if chosen := [card for card in cards if _has_hash(card, wanted.hash)]:
             found[pathspec] = chosen
@@ -76,12 +77,19 @@ def _has_hash(card: Card, wanted: str | None) -> bool:
 
 
 def find_card(place: Pathspec, wanted: Wanted) -> Card:
-    """The only card that is meant. None, or several, end the program."""
-    cards = [card for cards in find_cards(place, wanted).values() for card in cards]
+    """The card that is meant: of several of a task its default card, which is said. Several tasks end the program."""
+    found = find_cards(place, wanted)
+    if len(found) > 1:
+        fail(f"{len(found)} tasks of the step have such cards", f"name one: {', '.join(list(found)[:5])}")
+    (cards,) = found.values()
+    card = next((card for card in cards if card.type == "default"), cards[0])
     if len(cards) > 1:
-        told = "".join(f"\n  {card.path.split('/', 5)[5]}" for card in cards[:20])
-        fail(f"there are {len(cards)} such cards:{told}", "choose one with --type, --id or --hash, or name the task")
-    return cards[0]
+        click.echo(f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True)
+    return card
+
+
+def _named(card: Card) -> str:
+    return f"'{card.type}'{f' with id {card.id!r}' if card.id else ''}, {card.hash[:8]}"
 
 
 def show(card: Card, file: str | None) -> None:

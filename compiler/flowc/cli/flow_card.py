@@ -12,6 +12,7 @@ from flowc.cli.flow_file import flow_name, tell
 
 if TYPE_CHECKING:
     from flowc.cli.common import Pathspec
+    from metaflow.plugins.cards.card_client import Card
 
 _PATH = "[RUN/]STEP[/TASK]"
 
@@ -76,7 +77,7 @@ def list_command(
     steps = [step for step in run.steps() if run.has_cards(step)]
     if not steps:
         fail(f"Card not found for pathspec {name}/{run.id}", "write @card above a step")
-    found = {}
+    found: dict[str, list[Card]] = {}
     for step in steps:
         found |= find_cards(find_run(store, f"{name}/{run.id}/{step}"), wanted)
     list_cards(found, as_json=as_json, file=file)

@@ -119,9 +119,7 @@ class CurrentCards:
             if name is None:
                 continue
             if not _ID.fullmatch(name):
-                warn(
-                    f"the id '{name}' of a @card has other characters than letters, digits and _: current.card[{name!r}] does not work"
-                )
+                warn(f"the id '{name}' of a @card: current.card[…] takes ids of letters, digits and _ only")
             elif name in self._by_id:
                 warn(f"several @cards have the id '{name}': current.card[{name!r}] is the first of them")
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>'
     )
+    least = min(width, max(600, round(width * 0.7)))  # narrower, it would not be readable: the page scrolls
     return (
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" style="min-width: {min(width, max(600, round(width * 0.7)))}px">{arrow}{edges}{loops}{nodes}</svg>'
+        f'width="{width}" height="{height}" style="min-width: {least}px">{arrow}{edges}{loops}{nodes}</svg>'
     )
 
 
@@ -58,7 +60,7 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
-    """Columns of names, and each edge as the names it passes: long edges have a place in every column between."""
+    """Columns of names, and each edge as the names it passes: a long one has a place in every column between."""
     edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
     rank = dict.fromkeys(following, 0)
     waiting = {name: sum(target == name for _, target in edges) for name in following}
@@ -80,7 +82,7 @@ def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list
         chains.append([start, *passed, end])
     before: dict[str, list[str]] = {}
     for chain in chains:
-        for left, right in zip(chain, chain[1:], strict=False):
+        for left, right in pairwise(chain):
             before.setdefault(right, []).append(left)
     for at, column in enumerate(columns[1:], 1):  # each near the middle of what leads to it
         rows = {name: row for row, name in enumerate(columns[at - 1])}

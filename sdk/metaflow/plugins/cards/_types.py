@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
     for given in (*_extended(warn), *_own()):
         if given.type is not None:
             found.setdefault(given.type, given)
-    for given in (*basic.CARDS, *test_cards.CARDS):
+    ours: tuple[type[MetaflowCard], ...] = (*basic.CARDS, *test_cards.CARDS)
+    for given in ours:
         assert given.type is not None
         found[given.type] = given  # ours keep their names
     if wanted in found:
@@ -44,58 +45,42 @@ def _own() -> Iterator[type[MetaflowCard]]:
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    """Those of extensions: the `CARDS` of `metaflow_extensions.ORG.plugins.cards` and of what is in that package."""
-    if not _extensions.roots():
-        return
-    package = importlib.import_module(_EXTENSION)
-    for org in pkgutil.iter_modules(package.__path__, f"{_EXTENSION}."):
-        yield from _of_organization(org.name, warn)
-    for name in _namespaces(list(package.__path__)):
-        yield from _of_organization(name, warn)
-
-
-def _namespaces(paths: list[str]) -> list[str]:
-    """Organizations without an `__init__.py`, which are packages all the same."""
-    import os
-
-    found: dict[str, None] = {}
-    for path in paths:
-        for name in sorted(os.listdir(path)):
-            directory = os.path.join(path, name)
-            if name.isidentifier() and os.path.isdir(directory) and "__init__.py" not in os.listdir(directory):
-                found[f"{_EXTENSION}.{name}"] = None
-    return list(found)
+    """Those of extensions: the `CARDS` of their package, of its `plugins`, of `plugins.cards`, and of what is in that."""
+    for root in _extensions.roots():
+        for name in sorted(os.listdir(root)):
+            if name.isidentifier() and os.path.isdir(os.path.join(root, name)):
+                yield from _of_organization(f"{_EXTENSION}.{name}", warn)
 
 
 def _of_organization(organization: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    cards = _load(f"{organization}.plugins.cards", warn)
-    if cards is None:
-        return
-    yield from _listed(cards, warn)
-    for directory in getattr(sys.modules[cards], "__path__", ()):
+    module = ""
+    for module in (organization, f"{organization}.plugins", f"{organization}.plugins.cards"):
+        if not _load(module, warn):
+            return
+        yield from _listed(module, warn)
+    for directory in list(sys.modules[module].__path__):
         for name in _modules(directory):
-            if (module := _load(f"{cards}.{name}", warn)) is not None:
-                yield from _listed(module, warn)
+            if _load(f"{module}.{name}", warn):
+                yield from _listed(f"{module}.{name}", warn)
 
 
 def _modules(directory: str) -> list[str]:
-    import os
-
     names = [name.removesuffix(".py") for name in sorted(os.listdir(directory)) if not name.startswith(("_", "."))]
     return [name for name in names if name.isidentifier()]
 
 
-def _load(module: str, warn: Callable[[str], None]) -> str | None:
+def _load(module: str, warn: Callable[[str], None]) -> bool:
+    """Import a module; False if it is not there, or broken, which is told."""
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             warn(f"the cards of {module} are passed over: {error}")
-        return None
+        return False
     except Exception as error:
         warn(f"the cards of {module} are passed over: importing it failed with {type(error).__name__}: {error}")
-        return None
-    return module
+        return False
+    return True
 
 
 def _listed(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:

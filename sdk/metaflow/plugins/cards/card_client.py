@@ -140,7 +140,8 @@ def get_cards(
     if not isinstance(task, Task):
         raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
     run, place = task._reader.store, (*task._place, task.current_attempt + 1)
-    origin = (task._record or {}).get("origin") if follow_resumed else None
+    record = task._record
+    origin = record.get("origin") if record is not None and follow_resumed else None
     origin_pathspec = task.origin_pathspec if origin else None
     if origin:
         run = task._store.run(run.flow, origin["run"])

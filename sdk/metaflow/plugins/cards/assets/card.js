@@ -27,6 +27,7 @@
 
   async function drawChart(component) {
     const place = component.querySelector(".chart");
+    const label = place.getAttribute("aria-label");
     const spec = JSON.parse(component.querySelector('script[type="application/json"]').textContent);
     try {
       const isVega = /\/vega\/v/.test(spec.$schema || "");
@@ -39,6 +40,8 @@
         ? Object.entries(value).map(([key, one]) => `${key}: ${one}`).join("\n") : String(value); });
       await view.initialize(place).runAsync();
       component.flowcView = view;
+      place.setAttribute("role", "img");
+      place.setAttribute("aria-label", label);
     } catch (error) {
       const box = document.createElement("div");
       box.className = "failure";

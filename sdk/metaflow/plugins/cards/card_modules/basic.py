@@ -33,17 +33,17 @@ class PageComponent(MetaflowCardComponent):
 class BlankCard(MetaflowCard):
     """Only what the step puts on it."""
 
-    type = "blank"
+    type: ClassVar[str | None] = "blank"
     ALLOW_USER_COMPONENTS = True
     RUNTIME_UPDATABLE = True
     RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
 
     def __init__(
         self,
-        options: Mapping[str, Any] = {},  # noqa: B006 - as in the base class
-        components: Sequence[Any] = [],  # noqa: B006
+        options: Mapping[str, Any] = {},
+        components: Sequence[Any] = [],
         graph: Mapping[str, Any] | None = None,
-        flow: type | None = None,
+        flow: Any = None,
     ) -> None:
         self._title = options.get("title")
         self._components, self._graph = list(components), graph
@@ -74,7 +74,7 @@ class BlankCard(MetaflowCard):
 
 
 class DefaultCard(BlankCard):
-    """What the step puts on it, and then all that is known of the task: artifacts, parameters, the graph, its failure."""
+    """What the step puts on it, and then all that is known of the task: artifacts, parameters, steps, its failure."""
 
     type: ClassVar[str | None] = "default"
 
@@ -101,10 +101,10 @@ class ErrorCard(MetaflowCard):
 
     def __init__(
         self,
-        options: Mapping[str, Any] = {},  # noqa: B006 - as in the base class
-        components: Sequence[Any] = [],  # noqa: B006
+        options: Mapping[str, Any] = {},
+        components: Sequence[Any] = [],
         graph: Mapping[str, Any] | None = None,
-        flow: type | None = None,
+        flow: Any = None,
     ) -> None:
         self._title = options.get("title", "This card could not be made")
 
@@ -208,7 +208,8 @@ def _values(rows: Iterable[tuple[str, str, str]]) -> str:
 
 
 def _failure(task: Task) -> str:
-    error = (task._record or {}).get("error")
+    record = task._record
+    error = record.get("error") if record is not None else None
     if error is None:
         return ""
     text = error.get("traceback") or error.get("message", "")

@@ -32,7 +32,7 @@ class MetaflowCard:
     RELOAD_POLICY_ALWAYS: ClassVar[str] = "always"
     RELOAD_POLICY_ONCHANGE: ClassVar[str] = "onchange"
     RELOAD_POLICY: ClassVar[str] = "never"
-    """When a refresh calls `render_runtime` again: never after the first, always, or if `reload_content_token` changes."""
+    """When a refresh calls `render_runtime` again: never, always, or if `reload_content_token` gives another text."""
     RELOAD_POLICY_TOKEN: ClassVar[str] = "[METAFLOW_RELOAD_TOKEN]"
     """Where the page wants to know which version it is."""
 
@@ -41,10 +41,10 @@ class MetaflowCard:
 
     def __init__(
         self,
-        options: Mapping[str, Any] = {},  # noqa: B006 - the signature that users' classes pass on
-        components: Sequence[Any] = [],  # noqa: B006
+        options: Mapping[str, Any] = {},
+        components: Sequence[Any] = [],
         graph: Mapping[str, Any] | None = None,
-        flow: type | None = None,
+        flow: Any = None,
     ) -> None:
         """Keep what the card may want to know."""
 

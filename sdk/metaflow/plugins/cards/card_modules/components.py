@@ -243,6 +243,7 @@ class VegaChart(UserComponent):
 
     def __init__(self, spec: Mapping[str, Any], show_controls: bool = False) -> None:
         self._controls = show_controls
+        self._spec = spec
         self.update(spec)
 
     @classmethod

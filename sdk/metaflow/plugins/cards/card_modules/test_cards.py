@@ -66,10 +66,10 @@ class TestEditableCard(MetaflowCard):
     """The components, joined."""
 
     __test__ = False
-    type = "test_editable_card"
+    type: ClassVar[str | None] = "test_editable_card"
     ALLOW_USER_COMPONENTS = True
 
-    def __init__(self, components: Sequence[Any] = [], **kwargs: Any) -> None:  # noqa: B006 - as in the base class
+    def __init__(self, components: Sequence[Any] = [], **kwargs: Any) -> None:
         self._components = components
 
     def render(self, task: Task) -> str:
@@ -96,7 +96,7 @@ class TestMockCard(MetaflowCard):
     __test__ = False
     type = "test_mock_card"
 
-    def __init__(self, options: Mapping[str, Any] = {"key": "dummy_key"}, **kwargs: Any) -> None:  # noqa: B006
+    def __init__(self, options: Mapping[str, Any] = {"key": "dummy_key"}, **kwargs: Any) -> None:
         self._key = options["key"]
 
     def render(self, task: Task) -> str:
@@ -121,7 +121,7 @@ class TestTimeoutCard(MetaflowCard):
     __test__ = False
     type = "test_timeout_card"
 
-    def __init__(self, options: Mapping[str, Any] = {"timeout": 50}, **kwargs: Any) -> None:  # noqa: B006
+    def __init__(self, options: Mapping[str, Any] = {"timeout": 50}, **kwargs: Any) -> None:
         self._timeout = options.get("timeout", 50)
 
     def render(self, task: Task) -> str:
@@ -174,7 +174,7 @@ class TestRefreshComponentCard(MetaflowCard):
     RUNTIME_UPDATABLE = True
     RELOAD_POLICY: ClassVar[str] = MetaflowCard.RELOAD_POLICY_ONCHANGE
 
-    def __init__(self, components: Sequence[Any] = [], **kwargs: Any) -> None:  # noqa: B006 - as in the base class
+    def __init__(self, components: Sequence[Any] = [], **kwargs: Any) -> None:
         self._components = components
 
     def render(self, task: Task) -> str:
