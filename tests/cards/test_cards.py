@@ -14,22 +14,22 @@ from project import Project
 if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
-FLOW = """
-    from metaflow import *
-    from metaflow.cards import *
+FLOW = """\
+from metaflow import *
+from metaflow.cards import *
 
+{before}
 
-    class CardFlow(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
+class CardFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
 
-    {step}
+{step}
 
-
-    if __name__ == "__main__":
-        CardFlow()
-    """
+if __name__ == "__main__":
+    CardFlow()
+"""
 
 
 @pytest.fixture
@@ -45,9 +45,8 @@ class Flow:
         self.err = ""
 
     def __call__(self, step: str, *options: str, code: int = 0, before: str = "") -> RunStore:
-        body = textwrap.indent(textwrap.dedent(step).strip("\n"), "        ").lstrip()
-        text = textwrap.dedent(FLOW).replace("{step}", body.replace("\n    ", "\n"))
-        self.project.write("flow.py", text.replace("\n\nclass", f"\n\n{textwrap.dedent(before)}\n\nclass", 1))
+        body = textwrap.indent(textwrap.dedent(step).strip("\n"), "    ")
+        self.project.write("flow.py", FLOW.format(before=textwrap.dedent(before), step=body))
         done = self.project.flowc("run", "--local", "flow.py", *options)
         assert done.code == code, done.err
         self.err = done.err + done.out
@@ -261,10 +260,10 @@ def test_a_component_that_fails_is_shown_in_its_place(flow: Flow) -> None:
                 def render(self):
                     raise RuntimeError("no such luck")
 
-            current.card.extend([Markdown("before"), Broken(), Image(b"no picture"), Markdown("after")])
+            current.card.extend([Markdown("the first"), Broken(), Image(b"no picture"), Markdown("the last")])
     """)
     page = flow.cards()["blank:"]
-    parts = ["before", "no such luck", "these bytes are no picture", "after"]
+    parts = ["the first", "no such luck", "these bytes are no picture", "the last"]
     assert sorted(parts, key=page.index) == parts
 
 
@@ -395,27 +394,27 @@ def test_a_page_is_made_anew_when_its_card_says_so(flow: Flow) -> None:
             current.card.refresh({"token": "b"}, force=True)
             self.html, self.data = page("counts")
         """,
-        before=LIVE
+        before=textwrap.dedent(LIVE)
         + """
-    class Counts(MetaflowCard):
-        type = "counts"
-        RUNTIME_UPDATABLE = True
-        RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
-        made = 0
+class Counts(MetaflowCard):
+    type = "counts"
+    RUNTIME_UPDATABLE = True
+    RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
+    made = 0
 
-        def render(self, task):
-            return "final " + self.RELOAD_POLICY_TOKEN
+    def render(self, task):
+        return "final " + self.RELOAD_POLICY_TOKEN
 
-        def render_runtime(self, task, data):
-            Counts.made += 1
-            return f"{self.RELOAD_POLICY_TOKEN} {self.made}"
+    def render_runtime(self, task, data):
+        Counts.made += 1
+        return f"{self.RELOAD_POLICY_TOKEN} {self.made}"
 
-        def refresh(self, task, data):
-            return data["user"]
+    def refresh(self, task, data):
+        return data["user"]
 
-        def reload_content_token(self, task, data):
-            return data["user"]["token"]
-    """,
+    def reload_content_token(self, task, data):
+        return data["user"]["token"]
+""",
     )
     left = flow.project.artifacts(run, "end")
     assert (left["html"], left["data"]["data"]) == ("b 2", {"token": "b"})

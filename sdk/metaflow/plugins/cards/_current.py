@@ -141,6 +141,8 @@ class CurrentCards:
         )
 
     def _one(self, what: str) -> CardComponents | None:
+        if self._default is None and what == "refresh" and len(self._all) == 1:
+            return self._all[0][1]  # it takes no components, but data
         if self._default is None:
             warn(f"current.card.{what} has no effect: {self._why}")
         return self._default

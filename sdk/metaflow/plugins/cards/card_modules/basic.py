@@ -204,7 +204,8 @@ def _values(rows: Iterable[tuple[str, str, str]]) -> str:
         f'<td><span class="type">{escape(kind)}</span></td></tr>'
         for name, kind, text in rows
     )
-    return f'<div class="scroll"><table class="wide"><tbody>{lines}</tbody></table></div>'
+    table = f'<table class="wide"><tbody>{lines}</tbody></table>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Values">{table}</div>'
 
 
 def _failure(task: Task) -> str:
