@@ -94,7 +94,7 @@ def test_what_is_not_there(shown: Project, run_id: str, arguments: list[str], to
 
 
 def test_view_opens_the_browser(shown: Project) -> None:
-    browser = shown.write("browser", "#!/bin/sh\ncp \"${1#file://}\" viewed.html\n")
+    browser = shown.write("browser", '#!/bin/sh\ncp "${1#file://}" viewed.html\n')
     browser.chmod(0o755)
     done = shown.python("flow.py", "card", "view", "start", "--id", "plain", BROWSER=str(browser))
     assert done.code == 0, done.err

@@ -72,7 +72,10 @@ def test_a_pod(project: Project, tmp_path_factory: pytest.TempPathFactory, where
 
     if where == "directory":
         tasks(f"file://{project.root}/.flowc")
-        assert [file.type for file in _store.cards_of(project.latest(), "end", "0", 1)] == ["default", "test_error_card"]
+        assert [file.type for file in _store.cards_of(project.latest(), "end", "0", 1)] == [
+            "default",
+            "test_error_card",
+        ]
         return
     pytest.importorskip("obstore")
     with gateway(tmp_path_factory.mktemp("s3")) as s3:

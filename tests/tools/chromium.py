@@ -42,7 +42,10 @@ def program() -> str:
         with open(os.path.join(tempfile.gettempdir(), "flowc-chromium.lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _installed():
-                for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu"]):
+                for command in (
+                    ["update"],
+                    ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu"],
+                ):
                     subprocess.run(["apt-get", "--quiet", "--quiet", *command], check=True, capture_output=True)
         if found := _installed():
             return found
@@ -109,7 +112,6 @@ class Browser:
         page.wait("[...document.querySelectorAll('.chart')].every((chart) => chart.dataset.drawn)")
         return page
 
-
     def frame(self, part: str) -> Page:
         """The frame whose address has this part: it is a process of its own where it must not see the page."""
         until = time.monotonic() + _START
@@ -146,7 +148,9 @@ class Page:
 
     def text(self, selector: str) -> list[str]:
         """The texts of all elements that a selector finds."""
-        found: list[str] = self.ask(f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText ?? e.textContent)")
+        found: list[str] = self.ask(
+            f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText ?? e.textContent)"
+        )
         return found
 
     def screenshot(self, file: Path) -> bytes:

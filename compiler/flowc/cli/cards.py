@@ -84,7 +84,9 @@ def find_card(place: Pathspec, wanted: Wanted) -> Card:
     (cards,) = found.values()
     card = next((card for card in cards if card.type == "default"), cards[0])
     if len(cards) > 1:
-        click.echo(f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True)
+        click.echo(
+            f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True
+        )
     return card
 
 
