@@ -130,7 +130,8 @@ def test_pictures_of_libraries() -> None:
 
     plain = made(Image(PNG))
     assert made(Image.from_matplotlib(Figure())) == made(Image.from_matplotlib(Axes())) == plain
-    assert made(image := Image.from_pil_image(Picture(), "l")) == plain | {"label": "l"}
+    image = Image.from_pil_image(Picture(), "l")
+    assert made(image) == plain | {"label": "l"}
     image.update(b"GIF89a" + bytes(8))
     assert made(image)["src"].startswith("data:image/gif;base64,")
 

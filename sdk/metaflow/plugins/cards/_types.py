@@ -45,7 +45,7 @@ def _own() -> Iterator[type[MetaflowCard]]:
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    """Those of extensions: the `CARDS` of their package, of its `plugins`, of `plugins.cards`, and of what is in that."""
+    """Those of extensions: `CARDS` of their package, of its `plugins`, of `plugins.cards`, and of what is in that."""
     for root in _extensions.roots():
         for name in sorted(os.listdir(root)):
             if name.isidentifier() and os.path.isdir(os.path.join(root, name)):
