@@ -257,7 +257,8 @@ class Supervisor:
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
-            self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
+            making = plan.graph.nodes[job.step].cards_seconds
+            self._deadline(timeout.seconds + making + self._timeout_grace, child.pid, signal.SIGKILL)
 
     def _descriptors(self) -> list[int]:
         """What a forked process must not hold."""

@@ -33,7 +33,7 @@ from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.tags import system_tags
-from flowc_runtime.task import Assignment, perform_and_report
+from flowc_runtime.task import Assignment, begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ class _Pod:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
         if failure is not None:
             return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+        cards = begin_cards(cls, self.run, self.graph, (self.node.id, self.path, attempt))
         record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,
@@ -249,6 +250,7 @@ class _Pod:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
+            cards=cards,
         )
         breakpoints.install(None)
         return perform_and_report(assignment, control)

@@ -257,7 +257,15 @@ class RunStore:
         found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
         return sorted(found, key=path_order)
 
-    # -- logs
+    # -- cards and logs
+
+    def cards_key(self, step: str, path: str, attempt: int) -> str:
+        """Where the cards of an attempt are: keys under this one."""
+        return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
+
+    def has_cards(self, step: str) -> bool:
+        """Whether a task of the step has a card."""
+        return bool(self.objects.names(f"{self._prefix}/cards/{_quote(step)}"))
 
     def log_key(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are appended."""

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dump": ("read", "Print the artifacts of a task."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
+    "card": ("card", "Show the cards of tasks."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
 # The commands of a flow's own file, with Metaflow's names.
@@ -58,6 +59,7 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("flow_show", "Show the steps of the flow."),
     "dump": ("flow_read", "Print the artifacts of tasks."),
     "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
+    "card": ("flow_card", "Show the cards of tasks."),
     "tag": ("flow_tag", "Tag runs, and list their tags."),
     "output-dot": ("flow_show", "Print the graph for Graphviz."),
     "output-raw": ("flow_show", "Print the graph as it is known."),

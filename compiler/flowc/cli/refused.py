@@ -26,7 +26,6 @@ REFUSED: Mapping[str, str] = {
     "argo-workflows trigger": "flowc trigger {flow}",
     "argo-workflows unsuspend": "flowc unsuspend RUN",
     "batch": f"flows run on Argo Workflows: {_ARGO}",
-    "card": "flowc dump and flowc logs show what a task has left",
     "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "kubernetes": _ARGO,
     "package": "flowc compile {file} prints the manifests, with the code package in them",
