@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
-    from metaflow.client import Run
     from metaflow._flow_state import FlowStateItems
+    from metaflow.client import Run
     from metaflow.graph import DAGNode, FlowGraph
     from metaflow.plugins.cards._task import TaskCards
 
