@@ -129,7 +129,7 @@ def _print(told: dict[str, Any]) -> None:
     for name, value in told.items():
         if name in ("created", "ended") and value is not None:
             shown = _clock(value) + (f", after {value - told['created']:.1f} s" if name == "ended" else "")
-        elif name == "artifacts":
+        elif name == "artifacts" and value is not None:
             shown = ", ".join(f"{key} ({ref['type']}, {ref['size']:,} bytes)" for key, ref in value.items())
         elif isinstance(value, dict):
             shown = ", ".join(f"{key} = {_short(each)}" for key, each in value.items())
