@@ -245,7 +245,12 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         max_splits=options["max_num_splits"],
         reuse=reuse,
     )
-    result = Supervisor(plan, console).run()
+    try:
+        result = Supervisor(plan, console).run()
+    except BaseException:
+        if agent is not None:
+            agent.leave()
+        raise
     if agent is not None:
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
