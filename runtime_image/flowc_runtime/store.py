@@ -79,6 +79,11 @@ class RunStore:
         self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
         self._tags = f"flows/{_quote(flow)}/tags/{_quote(run)}"
 
+    @property
+    def prefix(self) -> str:
+        """The key that all of the run is under, but its tags."""
+        return self._prefix
+
     # -- the run itself
 
     def create(self, record: RunRecord, ir: str) -> bool:
@@ -108,6 +113,12 @@ class RunStore:
     def set_status(self, status: StatusRecord) -> None:
         """Replace the run's status."""
         self.objects.put(f"{self._prefix}/status.json", _dump(status))
+
+    def delete(self) -> None:
+        """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
+        objects: Any = self.objects
+        objects.delete_below(self._tags)
+        objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
     # -- tags: an object for each, so that who changes one never undoes what another has changed
 
