@@ -14,6 +14,9 @@ from flowc.ir.model import assert_never
 from flowc_runtime.index import ROOT, outer_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.attempts import Result
     from flowc_runtime.index import Graph
 
 
@@ -71,6 +74,36 @@ class Scheduler:
         if head.next == head.count:
             self._ready.popleft()
         return job
+
+    def replay(self, reused: Callable[[str, str], Result | None]) -> None:
+        """Before any job is taken: end each task that `reused` has a result for, and so on with what follows from it.
+
+        It is asked of a task, by step and path, when all before it are ended; of a gang, all members or none.
+        """
+        jobs: deque[Job | _Items] = deque()
+        items: deque[Job | _Items] = deque()
+        while self._ready:
+            entry = self._ready.popleft()
+            if isinstance(entry, Job):
+                if (result := reused(entry.step, entry.path)) is None:
+                    jobs.append(entry)
+                else:
+                    self.succeeded(entry, result.count, result.choice)
+                continue
+            first = None  # of the items in a row that have to run
+            for number in range(entry.next, entry.count):
+                path = self._graph.following(entry.split, entry.path, entry.step, number)
+                result = reused(entry.step, path)
+                if result is None:
+                    first = number if first is None else first
+                    continue
+                if first is not None:
+                    items.append(replace(entry, next=first, count=number))
+                    first = None
+                self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
+            if first is not None:
+                items.append(replace(entry, next=first))
+        self._ready = jobs + items  # in this order, as `_start` says
 
     def startable(self, free: int, places: int) -> int:
         """How many of the jobs that `take` gives next start now, with `free` of all `places` free.

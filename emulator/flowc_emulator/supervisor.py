@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
     from flowc_emulator.environments import Isolation
+    from flowc_runtime.attempts import Result
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when a run is interrupted
@@ -48,6 +50,7 @@ class Plan:
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     `isolation` has the steps with interpreters of their own.
+    `reuse` has the tasks that another run has done: this one resumes it.
     """
 
     run: RunStore
@@ -63,6 +66,7 @@ class Plan:
     namespace: str | None = None
     max_splits: int | None = None
     isolation: Isolation | None = None
+    reuse: Reuse | None = None
 
 
 @final
@@ -126,6 +130,7 @@ class Supervisor:
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
             self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
             try:
+                self._reuse()
                 self._loop()
             except FlowcError as error:
                 self._broken = str(error)
@@ -141,6 +146,20 @@ class Supervisor:
                     self._terminal.close()
                 gc.unfreeze()
         return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
+
+    def _reuse(self) -> None:
+        """All that is reused comes first: what follows a task that is run, runs."""
+        reuse, run = self._plan.reuse, self._plan.records
+        if reuse is None:
+            return
+
+        def reused(step: str, path: str) -> Result | None:
+            record = reuse.find(step, path)
+            return reuse.take(run, record) if record is not None else None
+
+        self._scheduler.replay(reused)
+        run.set_reused(self._scheduler.done)
+        self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
 
     def _loop(self) -> None:
         while True:
@@ -200,6 +219,7 @@ class Supervisor:
             tags=plan.tags,
             namespace=plan.namespace,
             max_splits=plan.max_splits,
+            origin=plan.reuse.origin.id if plan.reuse else None,
         )
 
         def body(control: int) -> int:

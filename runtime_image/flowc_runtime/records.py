@@ -38,12 +38,15 @@ class RunRecord(_Run, total=False):
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    `origin` is the id of the run that this one resumes, `resumed_from` the step that it was asked to begin with.
     """
 
     project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    origin: str | None
+    resumed_from: str
 
 
 class StatusRecord(TypedDict, total=False):
@@ -146,13 +149,31 @@ class _Attempt(TypedDict):
     code: str
 
 
+class OriginRecord(TypedDict):
+    """The attempt, of another run of the flow, that a record was taken over from."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
+class ReadsRecord(TypedDict, total=False):
+    """What a task has looked at: the names of `parameters`."""
+
+    parameters: list[str]
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
 
     `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
+    `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
     """
 
     error: ErrorRecord
+    origin: OriginRecord
+    reads: ReadsRecord
     fanout: Fanout
     choice: str
     superseded: bool

@@ -167,6 +167,18 @@ class RunStore:
         self.objects.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
         return record["outcome"] == "failed"
 
+    def reuse(self, record: AttemptRecord) -> None:
+        """Write the record, with its `origin`, of a task that is not run; it has this one attempt and no beginning."""
+        self.objects.create(self._task(record["step"], f"{record['path']}.json"), [_dump(record)])
+
+    def set_reused(self, tasks: int) -> None:
+        """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""
+        self.objects.create(f"{self._prefix}/reused.json", [_dump({"tasks": tasks})])
+
+    def has_reused(self) -> bool:
+        """Whether all that is reused has its record."""
+        return self.objects.exists(f"{self._prefix}/reused.json")
+
     def task(self, step: str, path: str) -> AttemptRecord:
         """The record of a task that is done. Raises NotFound."""
         return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
@@ -191,19 +203,53 @@ class RunStore:
         return [unquote(name[:-1]) for name in self.objects.names(f"{self._prefix}/tasks")]
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths."""
+        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths.
+
+        A task that is reused has one attempt.
+        """
         found: dict[str, set[int]] = {}
         for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
             path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
             if dash:
                 found.setdefault(path, set()).add(int(attempt))
-        return {path: sorted(found[path]) for path in sorted(found, key=path_order)}
+            else:
+                found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
+        return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
+
+    def begun(self, step: str) -> set[str]:
+        """The paths of the tasks of a step that were run in this run, not reused."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}
 
     # -- logs
 
     def log_key(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are appended."""
         return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"
+
+    def log(self, step: str, path: str, attempt: int) -> bytes:
+        """The log frames of an attempt; of a task that is reused, of when it ran. Nothing if it printed nothing."""
+        if found := self._appended(self.log_key(step, path, attempt)):
+            return found
+        source = self.log_source(step, path, attempt)
+        return self._appended(source) if source != self.log_key(step, path, attempt) else b""
+
+    def log_source(self, step: str, path: str, attempt: int) -> str:
+        """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
+        try:
+            origin = self.task(step, path).get("origin")
+        except NotFound:
+            origin = None
+        if origin is None:
+            return self.log_key(step, path, attempt)
+        run = RunStore(self.objects, self.flow, origin["run"])
+        return run.log_key(origin["step"], origin["path"], origin["attempt"])
+
+    def _appended(self, key: str) -> bytes:
+        try:
+            return self.objects.appended(key)
+        except NotFound:
+            return b""
 
     def _task(self, step: str, name: str) -> str:
         return f"{self._prefix}/tasks/{_quote(step)}/{name}"

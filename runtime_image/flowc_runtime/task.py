@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
@@ -30,6 +30,7 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes.
     """
 
     run: RunStore
@@ -68,6 +69,7 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    origin: str | None = None
 
     @property
     def node(self) -> Node:
@@ -109,7 +111,8 @@ class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
     def __init__(self, job: Assignment) -> None:
-        self.job = job
+        self.reads = Reads(job.parameters)
+        self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
@@ -136,6 +139,7 @@ class Attempt:
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
+                origin_run=job.origin,
                 tags=frozenset(job.tags),
                 parallel=parallel,
                 ir=job.graph.flow,
@@ -144,6 +148,7 @@ class Attempt:
 
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        self.reads.watch_forks()
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
@@ -265,6 +270,7 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
+        record["reads"] = {"parameters": sorted(self.reads.seen)}
         return record
 
     def _flush(self) -> None:

@@ -24,6 +24,8 @@ __all__ = ["flow_main", "main"]
 # name: (module of this package, what `flowc --help` says)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run a flow on this machine."),
+    "resume": ("resume", "Run a flow again, without what an earlier run has done."),
+    "retry": ("retry", "Resume the newest run that failed."),
     "check": ("check", "Check a flow and report every fault at once."),
     "ir": ("check", "Print the flow's intermediate representation."),
     "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
@@ -45,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
+    "resume": ("resume", "Run the flow again, without what an earlier run has done."),
     "check": ("check", "Check the flow and report every fault at once (the default)."),
     "show": ("flow_show", "Show the steps of the flow."),
     "dump": ("flow_read", "Print the artifacts of tasks."),

@@ -166,12 +166,9 @@ def show_command(
 
 
 def _print(run: RunStore, attempt: tuple[str, str, int], streams: Sequence[Stream], timestamps: bool) -> None:
-    from flowc_runtime.errors import NotFound
     from flowc_runtime.logs import chunks, lines
 
-    try:
-        log = run.objects.appended(run.log_key(*attempt))
-    except NotFound:  # it printed nothing
+    if not (log := run.log(*attempt)):
         return
     out = sys.stdout.buffer
     for stream in streams:

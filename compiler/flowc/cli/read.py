@@ -124,7 +124,7 @@ def logs_command(pathspec: str, only: Any, attempt: int | None, follow: bool, st
         if attempt is not None and number != attempt:
             continue
         shown += 1
-        log = _log(found.run, step, path, number)
+        log = found.run.log(step, path, number)
         prefix = b"" if single else prefix_of(step, path, number)
         for _, stream, data in chunks(log) if single else lines(log, only):
             if only is None or stream == only:
@@ -150,15 +150,6 @@ def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[t
         for task, numbers in run.attempts(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)
-
-
-def _log(run: RunStore, step: str, path: str, attempt: int) -> bytes:
-    from flowc_runtime.errors import NotFound
-
-    try:
-        return run.objects.appended(run.log_key(step, path, attempt))
-    except NotFound:  # it printed nothing
-        return b""
 
 
 @click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")

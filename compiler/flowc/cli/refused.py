@@ -30,7 +30,6 @@ REFUSED: Mapping[str, str] = {
     "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "kubernetes": _ARGO,
     "package": "flowc compile {file} prints the manifests, with the code package in them",
-    "resume": "python {file} run begins a new run",
     "spin": "python {file} run runs the whole flow",
     "spot-metadata": "flowc status shows what happened to a run's pods",
     "step": "it is how Metaflow runs a task: python {file} run starts the whole flow",
