@@ -60,7 +60,7 @@ class Doomed(NamedTuple):
 @final
 @dataclass(slots=True)
 class Chosen:
-    """What `choose` found: the runs that go; those selected that stay, since they may be going on or others need them."""
+    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them."""
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
     live: list[str] = field(default_factory=list)

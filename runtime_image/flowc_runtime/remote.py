@@ -80,8 +80,6 @@ class RemoteObjects:
         return True
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        import obstore
-
         digest = sha256(parts)
         key = blob_key(digest)
         size = sum(memoryview(part).nbytes for part in parts)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
 
 GRACE = 24 * 3600.0  # seconds: what is younger is never deleted, whether or not a record names it
-REFRESH = 6 * 3600.0  # seconds: what is older is made young when it is used again; a task's record follows within the rest
+REFRESH = 6 * 3600.0  # seconds: what is older is made young when it is used again; a record follows in time
 LEASE = 300.0  # seconds: what a sweep deletes after one look at its lease is gone by then
 _SKEW = 60.0  # seconds by which the clocks of two machines may differ
 _POLL = 0.1

@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "tag": ("tag", "Tag runs, and list their tags."),
     "logs": ("read", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
+    "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
+    "gc": ("gc", "Delete runs, and what no run needs any more."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
