@@ -221,6 +221,7 @@ class _Pod:
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
+            cache=os.environ.get("FLOWC_CACHE") != "0",
         )
         breakpoints.install(None)
         return perform_and_report(assignment, control)

@@ -237,7 +237,8 @@ class RunStore:
     def log_source(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
         try:
-            origin = self.task(step, path).get("origin")
+            record = self.task(step, path)
+            origin = record.get("origin") or record.get("cached")
         except NotFound:
             origin = None
         if origin is None:

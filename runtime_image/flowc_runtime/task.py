@@ -21,6 +21,7 @@ from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
+from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.index import Graph
-    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.state import Said
     from flowc_runtime.store import RunStore
 
@@ -52,7 +53,8 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. Without `cache`, steps with
+    @cache run as others do.
     """
 
     run: RunStore
@@ -70,6 +72,7 @@ class Assignment:
     namespace: str | None = None
     max_splits: int | None = None
     origin: str | None = None
+    cache: bool = True
 
     @property
     def node(self) -> Node:
@@ -87,6 +90,8 @@ def perform(job: Assignment) -> Result:
     try:
         if job.only_catch:
             return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+        if (recalled := attempt.recall()) is not None:
+            return recalled
         attempt.run_code()
         return attempt.done()
     except FlowcError as error:
@@ -119,6 +124,8 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
+        self.situation: Situation | None = None  # of a step with @cache
+        self.reads.others = self._see_all
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
@@ -146,8 +153,37 @@ class Attempt:
             )
         )
 
+    def recall(self) -> Result | None:
+        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        job = self.job
+        if job.node.cache is None or not job.cache:
+            return None
+        self.situation = Situation(job, self.state, self.reads, self.state.inputs)
+        found = self.situation.recall()
+        if found is None:
+            return None
+        entry, reads = found
+        record = self._new_record("ok", self.situation.artifacts(entry))
+        record["reads"], record["cached"] = reads, entry["task"]
+        if "fanout" in entry:
+            record["fanout"] = entry["fanout"]
+            self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+        if "choice" in entry:
+            record["choice"] = entry["choice"]
+        job.run.finish(record)
+        origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
+        count = entry["fanout"]["count"] if "fanout" in entry else 0
+        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+
+    def _see_all(self) -> None:
+        self.state.see_all()
+        self.family.seen.add(EVERY)
+        self.family.place.add("stack")
+
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
+            seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
@@ -198,6 +234,9 @@ class Attempt:
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
         self._flush()
+        if self.situation is not None:
+            own = self.state.assigned if self.state.inputs is None else artifacts
+            self.situation.keep(record, own)
         self.job.run.finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
@@ -270,8 +309,16 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
-        record["reads"] = {"parameters": sorted(self.reads.seen)}
+        record["reads"] = self._looked()
         return record
+
+    def _looked(self) -> ReadsRecord:
+        looked: ReadsRecord = {"parameters": sorted(self.reads.seen), "artifacts": sorted(self.state.seen)}
+        if self.state.inputs is not None:
+            looked["inputs"] = sorted(self.family.seen)
+        if place := self.state.place | ({"stack"} if self.family.place else set()):
+            looked["place"] = sorted(place)
+        return looked
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""

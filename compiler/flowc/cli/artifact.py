@@ -31,8 +31,13 @@ SHOWN = 12  # characters of a digest
 @click.option("--run", help="Only those of this run; may be `latest`.")
 @click.option("--step", help="Only in tasks of this step.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.",
+)
 @json_option
 @store_option
 def artifact_command(
@@ -96,8 +101,8 @@ def _line(version: Version) -> list[str]:
 def _row(flow: str, version: Version) -> dict[str, Any]:
     row: dict[str, Any] = {"flow": flow, "run": version.run, "step": version.step, "task": version.path}
     ref = version.ref
-    row |= {"digest": version.digest, "size": version.size, "type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
-    row["when"] = version.when
+    row |= {"digest": version.digest, "size": version.size, "when": version.when}
+    row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
     return row | ({"external": ref["external"]} if "external" in ref else {})
 
 

@@ -215,6 +215,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        cache=given_top.cache is not False,
         reuse=reuse,
     )
     result = Supervisor(plan, console).run()
@@ -268,7 +269,21 @@ def _begin(
                 record["resumed_from"] = resumption.step
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
+            if resumption is not None:
+                _check_kept(run, resumption.origin)
             return run
+
+
+def _check_kept(run: RunStore, origin: RunStore) -> None:
+    """From now on `flowc gc` keeps the origin; it may have been deleting it."""
+    from flowc_runtime import sweeps
+    from flowc_runtime.errors import NotFound
+
+    sweeps.wait(run.objects)
+    if not origin.exists():
+        message = f"run {origin.flow}/{origin.id}, which was to be resumed, has just been deleted"
+        run.set_status({"state": "failed", "changed": time.time(), "message": message})
+        raise NotFound(message)
 
 
 def new_run_id(now: float) -> str:
