@@ -52,14 +52,16 @@ class _Items:
 class Scheduler:
     """The state of one run. `take` gives what can start; `succeeded` and `failed` say how it went."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
+        """Begin with the first step, or have `only` one task: step and path."""
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
         self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> tasks that it still waits for
         self.known = 0  # tasks that have become ready so far, done or not
         self.done = 0
         self.finished = False
-        self._start(graph.flow.start, ROOT)
+        self._only = only
+        self._start(*(only or (graph.flow.start, ROOT)))
 
     def take(self) -> Job | None:
         """The next job, None if everything that remains waits for something."""
@@ -138,6 +140,9 @@ class Scheduler:
     def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
         """The task is done; `count` is the number of items if it opens a foreach, `choice` where a switch leads."""
         self.done += 1
+        if self._only is not None:
+            self.finished = True
+            return
         transition = self._graph.nodes[job.step].next
         match transition:
             case End():

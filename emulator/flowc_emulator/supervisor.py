@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowc_emulator.console import Console
     from flowc_emulator.environments import Isolation
     from flowc_runtime.attempts import Result
+    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.reuse import Reuse
@@ -44,13 +45,24 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own."""
+
+    step: str
+    path: str
+    inputs: str
+    overrides: Mapping[str, ArtifactRef]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """All that a run is made of.
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     `isolation` has the steps with interpreters of their own.
-    `reuse` has the tasks that another run has done: this one resumes it.
+    `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all.
     """
 
     run: RunStore
@@ -68,6 +80,7 @@ class Plan:
     cache: bool = True
     isolation: Isolation | None = None
     reuse: Reuse | None = None
+    only: Only | None = None
 
 
 @final
@@ -109,7 +122,7 @@ class Supervisor:
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         self._plan = plan
         self._console = console
-        self._scheduler = Scheduler(plan.graph)
+        self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._running: dict[int, _Running] = {}
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
@@ -159,6 +172,7 @@ class Supervisor:
             return reuse.take(run, record) if record is not None else None
 
         self._scheduler.replay(reused)
+        reuse.flush(run)
         run.set_reused(self._scheduler.done)
         self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
 
@@ -222,6 +236,8 @@ class Supervisor:
             max_splits=plan.max_splits,
             cache=plan.cache,
             origin=plan.reuse.origin.id if plan.reuse else None,
+            inputs=plan.only.inputs if plan.only else None,
+            overrides=plan.only.overrides if plan.only else {},
         )
 
         def body(control: int) -> int:
@@ -243,7 +259,8 @@ class Supervisor:
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
-            self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
+            making = plan.graph.nodes[job.step].cards_seconds
+            self._deadline(timeout.seconds + making + self._timeout_grace, child.pid, signal.SIGKILL)
 
     def _descriptors(self) -> list[int]:
         """What a forked process must not hold."""

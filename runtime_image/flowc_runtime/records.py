@@ -33,20 +33,30 @@ class _Run(TypedDict):
     process: Process
 
 
+class PackageRecord(TypedDict):
+    """A code package in the store: the digest of a tar.gz, and its bytes."""
+
+    digest: str
+    size: int
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `origin` is the id of the run that this one resumes, `resumed_from` the step that it was asked to begin with.
+    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
+    the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
     """
 
     project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    package: PackageRecord
     origin: str | None
     resumed_from: str
+    spun_from: str
 
 
 class StatusRecord(TypedDict, total=False):

@@ -7,7 +7,8 @@ copied: it gets a record that points at the same artifacts and says where it com
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
@@ -21,6 +22,32 @@ if TYPE_CHECKING:
 
     from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
+
+_AT_ONCE = 1024  # records that are written together
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the pods of a run are told: the run to resume, the step to begin with, the parameters given anew."""
+
+    origin: str
+    step: str | None
+    given: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The order in an environment variable, in which neither Argo nor the kubelet finds anything to replace."""
+        text = json.dumps({"origin": self.origin, "step": self.step, "given": self.given})
+        return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
+
+    @classmethod
+    def of(cls, text: str | None) -> Order | None:
+        """The order that a text stands for; None if there is none."""
+        if not text:
+            return None
+        told = json.loads(text)
+        return cls(told["origin"], told["step"], tuple(told["given"]))
 
 
 @final
@@ -44,6 +71,8 @@ class Reuse:
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
         self._gangs: dict[tuple[str, str], bool] = {}
+        self._ahead: dict[str, dict[str, bytes] | None] = {}
+        self._taken: list[AttemptRecord] = []
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
@@ -57,12 +86,19 @@ class Reuse:
         return record
 
     def take(self, run: RunStore, record: AttemptRecord) -> Result:
-        """Give the task its record in the run."""
+        """Give the task its record in the run, at the latest with the next `flush`."""
         task = {"run": record["run"], "step": record["step"], "path": record["path"], "attempt": record["attempt"]}
         reused: Any = {**record, "run": run.id, "attempt": 1, "origin": record.get("origin") or task}
-        run.reuse(reused)
+        self._taken.append(reused)
+        if len(self._taken) >= _AT_ONCE:
+            self.flush(run)
         count = record["fanout"]["count"] if "fanout" in record else 0
         return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""))
+
+    def flush(self, run: RunStore) -> None:
+        """Write the records that were taken."""
+        run.reuse_all(self._taken)
+        self._taken.clear()
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
         """Whether all parents of a task, which are done, are reused: by their records, where no scheduler knows it."""
@@ -80,9 +116,8 @@ class Reuse:
         return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.begun(end.id))
 
     def _find(self, step: str, path: str) -> AttemptRecord | None:
-        try:
-            record = self.origin.task(step, path)
-        except NotFound:
+        record = self._done(step, path)
+        if record is None:
             return None
         if (why := self._unfit.get(step)) is None:
             read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
@@ -92,6 +127,17 @@ class Reuse:
             why = ", ".join(changed)
         self.reasons.setdefault(step, why)
         return None
+
+    def _done(self, step: str, path: str) -> AttemptRecord | None:
+        if step not in self._ahead:
+            self._ahead[step] = self.origin.done_tasks(step)
+        ahead = self._ahead[step]
+        if ahead is not None:
+            return cast("AttemptRecord", json.loads(ahead[path])) if path in ahead else None
+        try:
+            return self.origin.task(step, path)
+        except NotFound:
+            return None
 
     def _gang_of(self, step: str) -> str | None:
         """The split of the gang that a step's tasks are members of."""

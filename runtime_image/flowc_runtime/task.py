@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
@@ -33,6 +33,7 @@ from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
 from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.state import Said
-    from flowc_runtime.store import RunStore
 
 
 @final
@@ -53,8 +53,11 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. Without `cache`, steps with
-    @cache run as others do.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
+    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
+
+    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
+    that it starts with instead of theirs.
     """
 
     run: RunStore
@@ -71,8 +74,16 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cards: Any = None
     origin: str | None = None
     cache: bool = True
+    inputs: str | None = None
+    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def before(self) -> RunStore:
+        """The run whose tasks come before this one."""
+        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
@@ -112,6 +123,18 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
+def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int]) -> Any:
+    """The cards of an attempt (step, path, number), None if the step has none.
+
+    This forks, so it has to come before this process uses the store for the first time.
+    """
+    if not graph.node(attempt[0]).cards:
+        return None
+    cards = cls._flowc_cards(run, graph.flow, attempt)
+    cards.start()
+    return cards
+
+
 class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
@@ -126,14 +149,18 @@ class Attempt:
         self.arguments: tuple[Any, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
+        self.cards: Any = job.cards
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
+        os.environ.update(job.node.environment)
+        if self.cards is None:
+            self.cards = begin_cards(job.cls, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
-        os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -148,15 +175,17 @@ class Attempt:
                 namespace=job.namespace,
                 origin_run=job.origin,
                 tags=frozenset(job.tags),
+                store=job.run.objects.url,
                 parallel=parallel,
                 ir=job.graph.flow,
+                card=self.cards.current if self.cards else None,
             )
         )
 
     def recall(self) -> Result | None:
         """Take over what an earlier task in the same situation has left; None if the code has to run."""
         job = self.job
-        if job.node.cache is None or not job.cache:
+        if job.node.cache is None or not job.cache or job.inputs is not None:
             return None
         self.situation = Situation(job, self.state, self.reads, self.state.inputs)
         found = self.situation.recall()
@@ -170,7 +199,7 @@ class Attempt:
             self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
         if "choice" in entry:
             record["choice"] = entry["choice"]
-        job.run.finish(record)
+        self._finish(record)
         origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
         count = entry["fanout"]["count"] if "fanout" in entry else 0
         return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
@@ -233,11 +262,10 @@ class Attempt:
             record["fanout"] = fanout
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
-        self._flush()
         if self.situation is not None:
             own = self.state.assigned if self.state.inputs is None else artifacts
             self.situation.keep(record, own)
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
@@ -277,8 +305,7 @@ class Attempt:
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
         record["error"] = described
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="failed", error=described)
 
     def caught(self, error: ErrorRecord) -> Result:
@@ -299,8 +326,7 @@ class Attempt:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
         record = self._new_record("caught", artifacts)
         record["error"] = error
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="caught", error=error)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
@@ -319,6 +345,14 @@ class Attempt:
         if place := self.state.place | ({"stack"} if self.family.place else set()):
             looked["place"] = sorted(place)
         return looked
+
+    def _finish(self, record: AttemptRecord) -> None:
+        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        self._flush()
+        self.job.run.finish(record)
+        if self.cards:
+            self.cards.finish()
+            self._flush()
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""

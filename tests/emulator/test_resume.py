@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway import gateway
 from project import Project
 
 if TYPE_CHECKING:
@@ -636,3 +637,59 @@ def test_configs_are_those_of_the_run_that_is_resumed(project: Project) -> None:
     )
     assert project.flowc("resume", "--origin-run-id", project.latest().id, "flow.py", "end").code == 0
     assert project.artifacts(project.latest(), "end")["got"] == 3
+
+
+# -- flowc retry -------------------------------------------------------------------------------------------------------
+
+
+def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
+    origin = broken(project, BRANCH, "right")
+    flow(project, "run")
+    done = project.flowc("retry")
+    assert (done.code, ran(done)) == (0, ["end", "join", "right"])
+    assert project.latest().record()["origin"] == origin
+    done = project.flowc("retry")  # it has been resumed: nothing is left
+    assert done.code == 1
+    assert "has no run of any flow in " in done.err
+
+
+def test_retry_of_one_flow_takes_the_options_of_resume(project: Project) -> None:
+    broken(project, BRANCH, "right")
+    done = project.flowc("retry", "Branches", "--tag", "again", "start", BREAK="left")
+    assert done.code == 1
+    assert project.latest().user_tags() == {"again"}
+    done = project.flowc("retry", "flow.py", "--max-workers", "1")
+    assert (done.code, "start" in ran(done), "left" in ran(done)) == (0, False, True)
+    assert "Usage: flowc retry [OPTIONS]" in project.flowc("retry", "--help").out
+    assert project.flowc("retry", "Nothing").code == 1
+
+
+def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
+    origin = broken(project, FOREACH, "join")
+    resumed(project)
+    project.write(
+        "look.py",
+        """
+        from metaflow import Flow
+
+        run = Flow("Each").latest_run
+        task = run["each"]["0.1"]
+        print(run.successful, run.origin_pathspec, task.origin_pathspec, task.data.value, task.successful)
+        print(task.stdout, len(list(run["each"])), run["join"].task.origin_pathspec)
+        """,
+    )
+    done = project.python("look.py")
+    assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err
+
+
+def test_a_run_in_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    write(project, FOREACH)
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        place = {**s3.environment, "FLOWC_STORE": s3.bucket("resumes")}
+        assert flow(project, "run", "--n", "20", BREAK="join", **place).code == 1
+        done = flow(project, "resume", **place)
+        assert (done.code, ran(done)) == (0, ["end", "join"]), done.err
+        done = project.flowc("retry", **place)
+        assert "has no run of any flow in s3://resumes that failed and was not resumed" in done.err
+        done = flow(project, "spin", "more", **place)
+        assert (done.code, ran(done)) == (0, ["more19"]), done.err

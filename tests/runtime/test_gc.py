@@ -317,8 +317,8 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
         def resumes(shared: Store = shared) -> None:
             run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
-            sweeps.wait(shared.objects)
             with suppress(NotFound):  # it was collected before: that is told, and nothing is reused
+                run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
                 run.reuse({**task, "run": "resumed", "origin": {"run": "old-1"}})
 

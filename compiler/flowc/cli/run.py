@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -22,9 +24,10 @@ from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 CONFIG_OPTIONS = ("config", "config-value")
@@ -38,12 +41,16 @@ class Resumption(NamedTuple):
     step: str | None
     parameters: Mapping[str, Any]
 
+    def record(self) -> dict[str, Any]:
+        """What the new run's record says of it."""
+        return {"origin": self.origin.id} | ({"resumed_from": self.step} if self.step is not None else {})
+
 
 class Kind(NamedTuple):
     """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
 
     `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
-    do all of it in another place than this machine.
+    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
     """
 
     name: str
@@ -51,6 +58,8 @@ class Kind(NamedTuple):
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
     configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
+    without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
 
 
@@ -105,6 +114,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    _keep_from_obstore()
     with seeds.watch():
         given = add_top(ctx, early.top)
         if kind.configs is not None:
@@ -121,12 +131,27 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
         command.invoke(inner)
 
 
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
+
+
 def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
     if not own:
         taken = [name for name in taken if name not in CONFIG_OPTIONS]
-    params: list[click.Parameter] = [*kind.params, *beside(taken, own=own)]
+    params: list[click.Parameter] = [*kind.params]
+    params += [option for option in beside(taken, own=own) if option.name not in kind.without]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     hiding = {*(() if own else CONFIG_OPTIONS), *(name[2:] for param in kind.params for name in param.opts)}
@@ -139,7 +164,7 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
             raise SystemExit(code)
         options["environment"] = chosen(click.get_current_context())
-        raise SystemExit(_run(found, seeds, given, options, kind))
+        raise SystemExit((kind.execute or _run)(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
     return click.Command(kind.name, params=params, callback=callback, help=about)
@@ -170,6 +195,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         agent = Agent(store.objects.url)
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
+    # From its record on, a run that is told to end says so: the supervisor takes these signals, and takes them late.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     asked = Store(agent) if agent else store
     graph, reuse = Graph(found.flow), None
     try:
@@ -179,7 +206,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         parameters = store_files(asked.objects, found.flow.parameters, parameters)
         if resumption is not None:
             reuse = Reuse(resumption.origin, graph, parameters, resumption.step)
-        records = _begin(asked, found, parameters, user, tags, namespace, resumption)
+        more = resumption.record() if resumption else {}
+        records = begin_run(asked, found, parameters, user, tags, namespace, more)
     except BaseException as error:
         if agent is not None:
             agent.close()
@@ -230,16 +258,16 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
     return _conclude(result, run, found)
 
 
-def _begin(
+def begin_run(
     store: Store,
     found: Checked,
     parameters: dict[str, Any],
     user: str,
     tags: tuple[str, ...],
     namespace: str | None,
-    resumption: Resumption | None,
+    more: Mapping[str, Any],
 ) -> RunStore:
-    """Make the run's record under an id that nobody has."""
+    """Make the run's record, with `more` in it, under an id that nobody has."""
     from flowc.ir.schema import dumps
     from flowc_runtime import projects
     from flowc_runtime.process import this_process
@@ -263,27 +291,12 @@ def _begin(
             tags=list(tags),
             namespace=namespace,
         )
-        if resumption is not None:
-            record["origin"] = resumption.origin.id
-            if resumption.step is not None:
-                record["resumed_from"] = resumption.step
+        record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
-            if resumption is not None:
-                _check_kept(run, resumption.origin)
+            if origin := record.get("origin"):
+                run.hold(origin)
             return run
-
-
-def _check_kept(run: RunStore, origin: RunStore) -> None:
-    """From now on `flowc gc` keeps the origin; it may have been deleting it."""
-    from flowc_runtime import sweeps
-    from flowc_runtime.errors import NotFound
-
-    sweeps.wait(run.objects)
-    if not origin.exists():
-        message = f"run {origin.flow}/{origin.id}, which was to be resumed, has just been deleted"
-        run.set_status({"state": "failed", "changed": time.time(), "message": message})
-        raise NotFound(message)
 
 
 def new_run_id(now: float) -> str:
