@@ -94,6 +94,21 @@ def test_one_version_by_the_beginning_of_its_digest(project: Project) -> None:
     assert (project.root / "data").read_bytes() == b"\0" * 3000
 
 
+def test_versions_in_python(project: Project) -> None:
+    project.write("flow.py", MODEL)
+    project.run("flow.py")
+    project.write("read.py", """
+        from metaflow import DataArtifact, Flow, namespace
+
+        namespace(None)
+        new, old = Flow("Train").artifact_versions("model")
+        assert DataArtifact(new["pathspec"]).data == [1] * 1000
+        print(old["pathspec"], old["repr"], old["created_at"] < new["created_at"])
+        """)  # fmt: skip
+    done = project.python("read.py")
+    assert done.out == f"Train/{project.latest().id}/start/0/model 'untrained' True\n", done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
