@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -88,19 +89,18 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
         tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
         for id in runs:
             run = store.run(flow, id)
-            if not run.exists():  # it is only beginning
-                continue
-            record: Any = run.record()
-            if record.get("origin"):
-                origins[flow, id] = record["origin"]
-            tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
-            if id in newest or not _is_selected(run, tags, selection, now):
-                chosen.kept += 1
-            elif _may_go_on(run):
-                chosen.kept += 1
-                chosen.live.append(f"{flow}/{id}")
-            else:
-                chosen.doomed[flow, id] = _measure(run)
+            with suppress(NotFound):  # it is only beginning, or another collection has just taken it
+                record: Any = run.record()
+                if record.get("origin"):
+                    origins[flow, id] = record["origin"]
+                tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
+                if id in newest or not _is_selected(run, tags, selection, now):
+                    chosen.kept += 1
+                elif _may_go_on(run):
+                    chosen.kept += 1
+                    chosen.live.append(f"{flow}/{id}")
+                else:
+                    chosen.doomed[flow, id] = _measure(run)
     _spare_origins(chosen, origins)
     return chosen
 

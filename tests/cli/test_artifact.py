@@ -302,6 +302,23 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
     assert project.artifacts(second, "end")["data"] == b"\0" * 3000
 
 
+def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:
+    """What is old when they begin belongs to runs that go meanwhile."""
+    project.write("flow.py", MODEL)
+    project.run("flow.py")
+    for _ in range(3):
+        make_old(project)
+        running = [project.start("-m", "flowc", "run", "flow.py") for _ in range(2)]
+        collecting = [project.start("-m", "flowc", "gc", "--older-than", "1d", "--delete") for _ in range(2)]
+        for process in (*running, *collecting):
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err
+        for run in project.store.runs("Train")[-2:]:
+            left = project.artifacts(project.store.run("Train", run), "end")
+            assert left == {"model": [1] * 1000, "data": b"\0" * 3000}
+    assert len(project.store.runs("Train")) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

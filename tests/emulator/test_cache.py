@@ -83,6 +83,23 @@ def test_what_has_the_same_inputs_is_not_run_again(project: Project) -> None:
     assert project.artifacts(run, "end")["result"] == (300, 1)
 
 
+def test_its_log_is_the_one_of_then(project: Project) -> None:
+    write(project, LINE.replace('note("work")', 'print("once")'))
+    project.run("flow.py")
+    assert project.flowc("run", "flow.py").out == ""
+    assert project.flowc("logs", "Line/latest/work/0").out == "once\n"
+
+
+def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
+    write(project, LINE.replace("self.result =", "note('end'); self.result ="))
+    project.run("flow.py")
+    project.run("flow.py")
+    assert ran(project) == ["end", "end", "work"]
+    assert project.flowc("resume", "flow.py", "end").code == 0
+    assert ran(project) == ["end"]
+    assert project.artifacts(project.latest(), "end")["result"] == (300, 1)
+
+
 def test_only_what_was_read_counts(project: Project) -> None:
     """And what was not is handed on as it is now."""
     write(project, LINE)
