@@ -210,6 +210,8 @@ class _Pod:
                 before = Store(self.run.objects).run(self.run.flow, self.order.origin).record()["parameters"]
                 values |= {name: before[name] for name in values if name in before and name not in self.order.given}
             _create_run(self.run, self.graph, store_files(self.run.objects, parameters, values))
+            if self.order is not None:
+                self.run.hold(self.order.origin)
         except ValueError as error:
             _create_run(self.run, self.graph, {})  # there was such a run, and this is how it ended
             self.run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
@@ -249,6 +251,7 @@ class _Pod:
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
+            cache=os.environ.get("FLOWC_CACHE") != "0",
             origin=record.get("origin"),
             cards=cards,
         )
