@@ -13,7 +13,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-OWN = "name"  # an artifact that Metaflow adds to every task: the flow's name
+ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
+
+
+class Own(dict):
+    """An object of a class that is the flow's own: what it was made of, its state, and what was put into it."""
+
+    def __new__(cls, *arguments):
+        made = super().__new__(cls)
+        made.arguments = arguments
+        return made
+
+    def __init__(self, *arguments):
+        pass
 
 
 class Lenient(pickle.Unpickler):
@@ -25,7 +37,7 @@ class Lenient(pickle.Unpickler):
                 return super().find_class(module, name)
         except ModuleNotFoundError:
             pass
-        return type(name, (), {})
+        return type(name, (Own,), {})
 
 
 def steps(file):
@@ -50,6 +62,8 @@ def neutral(value):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__
+    if isinstance(value, Own):
+        return {kind: [neutral(vars(value)), neutral(dict(value))]}
     if isinstance(value, dict):
         pairs = sorted(([neutral(k), neutral(v)] for k, v in value.items()), key=json.dumps)
         return {"dict": pairs}
@@ -70,7 +84,7 @@ def main(file, run):
     for step in steps(file):
         tasks = artifacts(file, run, step)
         if tasks is not None:
-            shown = [{name: neutral(value) for name, value in task.items() if name != OWN} for task in tasks]
+            shown = [{name: neutral(value) for name, value in task.items() if name != ADDED} for task in tasks]
             found[step] = sorted(shown, key=lambda task: json.dumps(task, sort_keys=True))
     json.dump(found, sys.stdout, indent=1, sort_keys=True)
 
