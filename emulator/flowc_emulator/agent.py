@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.files import store_file
+from flowc_runtime.objects import PIECE
 from flowc_runtime.remote import RemoteObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flowc_runtime.files import FileRecord
     from flowc_runtime.objects import Buffer
@@ -52,6 +53,10 @@ class Agent:
         """Let the agent send what is left, and end."""
         self._socket.close()
         os.waitpid(self.pid, 0)
+
+    def leave(self) -> None:
+        """Ask nothing more; the agent ends when no forked child holds it any more, and is not waited for."""
+        self._socket.close()
 
     def get(self, key: str) -> bytes:
         answer: bytes = self._ask("get", key)
@@ -94,6 +99,10 @@ class Agent:
     def appended(self, key: str, start: int = 0) -> bytes:
         answer: bytes = self._ask("appended", key, start)
         return answer
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        data = self.appended(key, start)
+        return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
         if now:  # what is due, the agent sends by itself

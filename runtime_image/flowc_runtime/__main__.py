@@ -250,6 +250,10 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         tags=[],
         namespace=f"user:{user}",
     )
+    if code := os.environ.get("FLOWC_CODE"):
+        from flowc_runtime.code import store_package
+
+        record["package"] = store_package(run.objects, code)
     with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
         run.create(record, file.read())
 

@@ -8,7 +8,6 @@ map the blob and hand out arrays that lie in it.
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import pickle
 import reprlib
@@ -47,7 +46,7 @@ class ArtifactRef(TypedDict):
 class Encoded:
     """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
 
-    __slots__ = ("buffers", "codec", "parts", "stream")
+    __slots__ = ("buffers", "codec", "parts", "pickled")
 
     def __init__(self, value: Any) -> None:
         """Pickle the value.
@@ -56,9 +55,9 @@ class Encoded:
             ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
         """
         self.buffers: list[memoryview] = []
-        self.stream = _pickle(value, self._out_of_band)
+        self.pickled = _pickle(value, self._out_of_band)
         self.codec = BUFFERS if self.buffers else PLAIN
-        self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else (self.stream,)
+        self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
@@ -71,15 +70,22 @@ class Encoded:
         parts: list[bytes | memoryview] = []
         table: list[int] = []
         offset = 0
-        for part in (*self.buffers, memoryview(self.stream)):
-            parts.append(part)
-            table += [offset, part.nbytes]
-            offset += part.nbytes
+        wholes: list[Sequence[bytes | memoryview]] = [*([buffer] for buffer in self.buffers), self.pickled]
+        for whole in wholes:
+            size = sum(memoryview(part).nbytes for part in whole)
+            parts += whole
+            table += [offset, size]
+            offset += size
             if padding := -offset % PAGE:
                 parts.append(bytes(padding))
                 offset += padding
         parts.append(struct.pack(f"<{len(table) + 1}Q", *table, len(self.buffers)) + MAGIC)
         return parts
+
+    @property
+    def stream(self) -> bytes:
+        """The pickle, in one piece."""
+        return self.pickled[0] if len(self.pickled) == 1 else b"".join(self.pickled)
 
     @property
     def size(self) -> int:
@@ -157,8 +163,14 @@ def load_value(objects: Objects, ref: ArtifactRef) -> Any:
     return restore(objects, ref).value
 
 
-def _pickle(value: Any, buffer_callback: Any) -> bytes:
-    file = io.BytesIO()
+class _Chunks(list[bytes]):
+    """What a pickler writes to: a large bytes or text object comes as it is, and is not copied."""
+
+    write = list.append
+
+
+def _pickle(value: Any, buffer_callback: Any) -> list[bytes]:
+    file = _Chunks()
     try:
         pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
     except RecursionError:
@@ -167,14 +179,14 @@ def _pickle(value: Any, buffer_callback: Any) -> bytes:
         # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
         import cloudpickle
 
-        file = io.BytesIO()
+        file = _Chunks()
         try:
             cloudpickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
         except Exception as error:
             raise ArtifactError(
                 f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
             ) from plain
-    return file.getvalue()
+    return file
 
 
 def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryview]]:

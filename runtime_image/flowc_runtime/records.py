@@ -33,17 +33,27 @@ class _Run(TypedDict):
     process: Process
 
 
+class PackageRecord(TypedDict):
+    """A code package in the store: the digest of a tar.gz, and its bytes."""
+
+    digest: str
+    size: int
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    `package` is the code, for runs on a cluster; `origin` the id of the run that this one resumes.
     """
 
     project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    package: PackageRecord
+    origin: str | None
 
 
 class StatusRecord(TypedDict, total=False):
@@ -146,6 +156,15 @@ class _Attempt(TypedDict):
     code: str
 
 
+class OriginRecord(TypedDict):
+    """The attempt, of another run of the flow, that a record was taken over from."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
 
@@ -153,6 +172,7 @@ class AttemptRecord(_Attempt, total=False):
     """
 
     error: ErrorRecord
+    origin: OriginRecord
     fanout: Fanout
     choice: str
     superseded: bool

@@ -44,6 +44,10 @@ class Store:
         names = (unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs"))
         return sorted(names, key=lambda run: (self._began(flow, run), run))
 
+    def has_runs(self, flow: str) -> bool:
+        """Whether the flow has run."""
+        return bool(self.objects.names(f"flows/{_quote(flow)}/runs"))
+
     def _began(self, flow: str, run: str) -> str:
         """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
         if said := _TIME.search(run):
@@ -164,6 +168,11 @@ class RunStore:
         """Whether a task is done, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}.json"))
 
+    def done(self, step: str) -> set[str]:
+        """The index paths of the tasks of a step that are done: one listing, however many."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        return {name.removesuffix(".json") for name in names if "-" not in name}
+
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
@@ -174,6 +183,17 @@ class RunStore:
             if record["attempt"] == attempt:
                 return record
         return None
+
+    def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
+        """The record of an attempt's beginning; None if it has not begun."""
+        try:
+            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
+        except NotFound:
+            return None
+
+    def has_begun(self, step: str, path: str, attempt: int) -> bool:
+        """Whether an attempt has begun, without reading its record."""
+        return self.objects.exists(self._task(step, f"{path}-{attempt}.begin.json"))
 
     def steps(self) -> list[str]:
         """The steps of which a task has begun."""
@@ -187,6 +207,12 @@ class RunStore:
             if dash:
                 found.setdefault(path, set()).add(int(attempt))
         return {path: sorted(found[path]) for path in sorted(found, key=path_order)}
+
+    def paths(self, step: str) -> list[str]:
+        """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
+        return sorted(found, key=path_order)
 
     # -- logs
 

@@ -137,6 +137,7 @@ class Attempt:
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
                 tags=frozenset(job.tags),
+                store=job.run.objects.url,
                 parallel=parallel,
                 ir=job.graph.flow,
             )

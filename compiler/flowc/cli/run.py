@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 CONFIG_OPTIONS = ("config", "config-value")
@@ -68,6 +71,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    _keep_from_obstore()
     with seeds.watch():
         add_top(ctx, early.top)
         found = load_flow(ctx, early.file, early.class_name)
@@ -76,6 +80,20 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     prefix = f"{PREFIX}_RUN"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
+
+
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
 
 
 def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
@@ -124,6 +142,8 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         agent = Agent(store.objects.url)
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
+    # From its record on, a run that is told to end says so: the supervisor takes these signals, and takes them late.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         opened = Store(agent) if agent else store
         parameters = store_files(opened.objects, found.flow.parameters, parameters)
