@@ -2,59 +2,20 @@
 
     python dump.py FLOW_FILE RUN
 
-Every step's tasks in no order, each with its artifacts; what a class of the flow's own is shows by its name and state.
+Every step's tasks in no order, each with its artifacts, read through the client.
 """
 
+import enum
+import inspect
 import json
-import pickle
-import re
-import subprocess
+import os
+import runpy
 import sys
-import tempfile
-from pathlib import Path
+
+import __main__
+from metaflow import FlowSpec, Run, namespace
 
 ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
-
-
-class Own(dict):
-    """An object of a class that is the flow's own: what it was made of, its state, and what was put into it."""
-
-    def __new__(cls, *arguments):
-        made = super().__new__(cls)
-        made.arguments = arguments
-        return made
-
-    def __init__(self, *arguments):
-        pass
-
-
-class Lenient(pickle.Unpickler):
-    """Reads objects whose classes are in the flow's file: under any module, each is a class of its name here."""
-
-    def find_class(self, module, name):
-        try:
-            if module != "__main__":
-                return super().find_class(module, name)
-        except ModuleNotFoundError:
-            pass
-        return type(name, (Own,), {})
-
-
-def steps(file):
-    """The names of the steps in the flow's file."""
-    return sorted(set(re.findall(r"@step(?:\(.*\))?\n\s+def (\w+)", Path(file).read_text(encoding="utf-8"))))
-
-
-def artifacts(file, run, step):
-    """The artifacts of every task of a step that ran; None for one that did not."""
-    with tempfile.TemporaryDirectory() as directory:
-        target = Path(directory, "values")
-        command = [sys.executable, file, "--quiet", "dump", "--file", str(target), f"{run}/{step}"]
-        subprocess.run(command, capture_output=True, check=False)
-        if not target.exists():
-            return None
-        with target.open("rb") as stream:
-            return list(Lenient(stream).load().values()) or None
 
 
 def neutral(value):
@@ -62,30 +23,48 @@ def neutral(value):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__
-    if isinstance(value, Own):
-        return {kind: [neutral(vars(value)), neutral(dict(value))]}
+    if hasattr(value, "stacktrace"):  # what @catch keeps; what Metaflow's own exceptions say is its own
+        return {"exception": [value.type, None if value.type.startswith("metaflow.") else value.exception]}
     if isinstance(value, dict):
         pairs = sorted(([neutral(k), neutral(v)] for k, v in value.items()), key=json.dumps)
-        return {"dict": pairs}
+        return {"dict" if kind == "ConfigValue" else kind: pairs}
     if isinstance(value, (list, tuple)):
         return {kind: [neutral(item) for item in value]}
     if isinstance(value, (set, frozenset)):
         return {kind: sorted((neutral(item) for item in value), key=json.dumps)}
-    if hasattr(value, "stacktrace"):  # what @catch keeps; what Metaflow's own exceptions say is its own
-        return {"exception": [value.type, None if value.type.startswith("metaflow.") else value.exception]}
-    if hasattr(value, "__dict__") and not isinstance(value, type):
+    if isinstance(value, enum.Enum):
+        return {kind: value.name}
+    if hasattr(value, "__dict__") and not inspect.isroutine(value):
         return {kind: neutral(vars(value))}
     return {kind: repr(value)}
 
 
+def flow_of(file):
+    """The name of the flow in a file, whose classes are those of this program from now on."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
+    names = runpy.run_path(file, run_name="flow")
+    vars(__main__).update((name, value) for name, value in names.items() if not name.startswith("__"))
+    (found,) = [
+        name
+        for name, value in names.items()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value.__module__ == "flow"
+    ]
+    return found
+
+
 def main(file, run):
-    """All steps."""
+    """All steps that have tasks."""
+    flow = flow_of(file)
+    namespace(None)
     found = {}
-    for step in steps(file):
-        tasks = artifacts(file, run, step)
-        if tasks is not None:
-            shown = [{name: neutral(value) for name, value in task.items() if name != ADDED} for task in tasks]
-            found[step] = sorted(shown, key=lambda task: json.dumps(task, sort_keys=True))
+    for step in Run(f"{flow}/{run}"):
+        tasks = [
+            {a.id: neutral(a.data) for a in task.artifacts if not a.id.startswith("_") and a.id != ADDED}
+            for task in step.tasks()
+            if task.successful
+        ]
+        if tasks:
+            found[step.id] = sorted(tasks, key=lambda task: json.dumps(task, sort_keys=True))
     json.dump(found, sys.stdout, indent=1, sort_keys=True)
 
 
