@@ -273,10 +273,10 @@ def open_objects(url: str) -> Objects:
         StoreError: the scheme is not supported.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator:
-        return LocalObjects(url)
-    if scheme == "file":
-        return LocalObjects(rest)
+    if not separator or scheme == "file":
+        from flowc_runtime.layered import open_directory
+
+        return open_directory(rest if separator else url)
     from flowc_runtime.remote import SCHEMES, RemoteObjects
 
     if scheme in SCHEMES and rest:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         default_namespace,
         get_metadata,
         get_namespace,
+        inspect_spin,
         metadata,
         namespace,
     )
@@ -115,6 +116,7 @@ __all__ = [
     "exit_hook",
     "get_metadata",
     "get_namespace",
+    "inspect_spin",
     "kubernetes",
     "metadata",
     "namespace",
@@ -158,6 +160,7 @@ _LAZY: Mapping[str, str] = {
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
+    "inspect_spin": "metaflow.client",
     "IncludeFile": "metaflow.includefile",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",

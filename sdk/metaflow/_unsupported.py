@@ -31,7 +31,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "FilePathClass": "write `IncludeFile`",
     "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
     "huggingface_hub": _EXTENSION + _FILES,
-    "inspect_spin": _CLIENT,
     "metaflow_ray": _EXTENSION + _GANG,
     "model": _EXTENSION + _FILES,
     "mpi": _EXTENSION + _GANG,
@@ -52,7 +51,6 @@ UNSUPPORTED: Mapping[str, str] = {
 
 UNSUPPORTED_MODULES: Mapping[str, str] = {
     "R": "flowc runs flows in Python; call R from a step with subprocess",
-    "cards": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
     "cli": "call `flowc`, or the flow's file, as a program",
     "cli_components": "call `flowc`, or the flow's file, as a program",
     "cmd": "call `flowc` as a program",
@@ -76,7 +74,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "plugins.aws.batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
     "plugins.aws.step_functions": _ARGO,
     "plugins.azure": "flowc's store in Azure is `--store az://…`; call Azure with its own library",
-    "plugins.cards": "print what is to be seen: `flowc logs` shows it; or keep it in an artifact",
     "plugins.datastores": "the store's layout is flowc's own: `flowc dump` reads it",
     "plugins.datatools": "read and write objects with a client of your own, such as boto3 or obstore",
     "plugins.frameworks.pytorch.PytorchParallelDecorator": _TORCH,

@@ -26,6 +26,9 @@ __all__ = ["flow_main", "main"]
 # name: (module of this package, what `flowc --help` says)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run a flow on this machine."),
+    "resume": ("resume", "Run a flow again, without what an earlier run has done."),
+    "spin": ("spin", "Run one step on the inputs that it had in an earlier run."),
+    "retry": ("resume", "Resume the newest run that failed."),
     "check": ("check", "Check a flow and report every fault at once."),
     "ir": ("check", "Print the flow's intermediate representation."),
     "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
@@ -44,15 +47,19 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dump": ("read", "Print the artifacts of a task."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
+    "card": ("card", "Show the cards of tasks."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
+    "spin": COMMANDS["spin"],
+    "resume": ("resume", "Run the flow again, without what an earlier run has done."),
     "check": ("check", "Check the flow and report every fault at once (the default)."),
     "show": ("flow_show", "Show the steps of the flow."),
     "dump": ("flow_read", "Print the artifacts of tasks."),
     "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
+    "card": ("flow_card", "Show the cards of tasks."),
     "tag": ("flow_tag", "Tag runs, and list their tags."),
     "output-dot": ("flow_show", "Print the graph for Graphviz."),
     "output-raw": ("flow_show", "Print the graph as it is known."),

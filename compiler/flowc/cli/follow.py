@@ -126,7 +126,9 @@ class Follower:
         self._pause = pause
         self._tails: dict[Task, Tail] = {}  # all, the settled ones too
         self._active: dict[Task, Tail] = {}
-        self._on_cluster = run.record()["target"] != "local"
+        record = run.record()
+        self._on_cluster = record["target"] != "local"
+        self._resumes = record.get("origin") is not None
 
     def follow(self) -> StatusRecord:
         """Print until the run has ended; how it ended."""
@@ -175,7 +177,8 @@ class Follower:
         step, path, attempt = self._wanted
         for task in attempts_of(self._run, step, path):
             if task not in self._tails and attempt in (None, task[2]):
-                tail = Tail(task, self._run.log_key(*task), news=self._pause.now())
+                source = self._run.log_source(*task) if self._resumes else self._run.log_key(*task)
+                tail = Tail(task, source, news=self._pause.now())
                 self._tails[task] = self._active[task] = tail
 
     def _settle(self) -> None:

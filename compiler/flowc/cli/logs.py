@@ -105,12 +105,7 @@ logs_command.add_command(scrub_command)
 
 def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
     """The log of an attempt, a piece at a time; nothing if it printed nothing."""
-    from flowc_runtime.errors import NotFound
-
-    try:
-        yield from run.objects.pieces(run.log_key(*task), size=size)
-    except NotFound:
-        return
+    return run.log(*task, size=size)
 
 
 # -- in the order of time ----------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
     streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])
     done = 0
     for task in _attempts(found, attempt, latest=options["latest"], not_done=options["include_not_done"]):
-        scrub_log(found.run.objects, found.run.log_key(*task), streams)
+        scrub_log(found.run.objects, found.run.log_source(*task), streams)
         done += 1
         step, path, number = task
         click.echo(f"Logs have been scrubbed for {found.run.id}/{step}/{path} - attempt {number - 1 + first}")

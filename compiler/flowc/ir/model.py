@@ -203,6 +203,11 @@ class Node:
     cards: tuple[Card, ...] = ()
     packages: Packages | None = None
 
+    @property
+    def cards_seconds(self) -> int:
+        """How long a task may take to make its cards, which are made at the same time, after its timeout."""
+        return max((card.timeout for card in self.cards), default=0)
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from flowc_runtime import logs
-from flowc_runtime.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,13 +37,4 @@ def lines(task: Task, stream: str) -> Iterator[tuple[datetime, bytes]]:
 
 def _log(task: Task) -> Iterator[bytes]:
     """Its frames, in pieces that are read when they are asked for."""
-    run, place, number = task._reader.store, task._place, task.current_attempt + 1
-    record = task._record
-    if record is not None and "origin" in record:  # where it was printed
-        origin = record["origin"]
-        run = task._store.run(run.flow, origin["run"])
-        place, number = (origin["step"], origin["path"]), origin["attempt"]
-    try:
-        yield from run.objects.pieces(run.log_key(*place, number))
-    except NotFound:  # it printed nothing
-        return
+    return task._reader.store.log(*task._place, task.current_attempt + 1)
