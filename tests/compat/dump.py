@@ -9,11 +9,13 @@ import enum
 import inspect
 import json
 import os
+import re
 import runpy
 import sys
+from pathlib import Path
 
 import __main__
-from metaflow import FlowSpec, Run, namespace
+from metaflow import Run, namespace
 
 ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
 
@@ -44,12 +46,9 @@ def flow_of(file):
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     names = runpy.run_path(file, run_name="flow")
     vars(__main__).update((name, value) for name, value in names.items() if not name.startswith("__"))
-    (found,) = [
-        name
-        for name, value in names.items()
-        if isinstance(value, type) and issubclass(value, FlowSpec) and value.__module__ == "flow"
-    ]
-    return found
+    found = re.search(r"__main__.:\s+(\w+)\(\)", Path(file).read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
 
 
 def main(file, run):
