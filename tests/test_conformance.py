@@ -14,7 +14,7 @@ from argo.controller import play
 from compare import summary
 from conformance import FLOWS
 from project import PACKAGES, ROOT
-from test_golden_ir import COMPILED, REFUSED
+from test_golden_ir import CASES
 
 if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
@@ -45,18 +45,12 @@ def played(project: Project, file: str, **parameters: str) -> RunStore:
     return run
 
 
-@pytest.mark.parametrize("golden", COMPILED, ids=lambda path: path.name)
+@pytest.mark.parametrize("golden", CASES, ids=lambda path: path.name)
 def test_golden_flows(project: Project, golden: Path) -> None:
     for file in golden.glob("*.py"):
         project.write(file.name, file.read_text())
     local = project.run("flow.py")
     assert summary(played(project, "flow.py")) == summary(local)
-
-
-@pytest.mark.parametrize("golden", REFUSED, ids=lambda path: path.name)
-def test_golden_flows_that_only_run_here(project: Project, golden: Path) -> None:
-    project.write("flow.py", (golden / "flow.py").read_text())
-    project.run("flow.py")
 
 
 @pytest.mark.parametrize("name", FLOWS)

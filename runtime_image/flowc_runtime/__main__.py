@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import breakpoints, failures, logs, projects
+from flowc_runtime import breakpoints, failures, logs, pods, projects
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.files import store_files
@@ -158,15 +158,30 @@ class _Pod:
             assert result.error is not None
             follows = self.retry < self._limit() and ended.code != NO_RETRY
             if not follows:
-                task = f"{self.node.id}/{self.path}"
-                message = result.error["message"]
-                self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
+                self._fail_run(result.error["message"])
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
+        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+            return self._refuse_to_go_on(problem, attempt)
         if isinstance(self.node.next, Foreach | Gang):
             _write_output("count", str(result.count))
         if isinstance(self.node.next, Switch):
             _write_output("choice", result.choice)
         return OK
+
+    def _refuse_to_go_on(self, problem: str, attempt: int) -> int:
+        """Fail the run after a task that is done: what it leads to cannot be."""
+        self.run.objects.append(
+            self.run.log_key(self.node.id, self.path, attempt),
+            logs.frame(time.time(), "stderr", f"{problem}\n".encode()),
+        )
+        self.run.objects.flush(now=True)
+        print(f"flowc: {problem}", file=sys.stderr)
+        self._fail_run(problem)
+        return NO_RETRY
+
+    def _fail_run(self, message: str) -> None:
+        task = f"{self.node.id}/{self.path}"
+        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
 
     def _retries(self) -> int:
         return self.node.retry.times if self.node.retry else 0
@@ -204,6 +219,11 @@ class _Pod:
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        if failure is None:
+            try:
+                pods.meet(self.run, self.graph, self.node, self.path)
+            except pods.GangError as error:
+                failure = failures.describe(error, _environment("FLOWC_CODE"))
         if failure is not None:
             return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
         record = self.run.record()  # the parent made it before it claimed the number
