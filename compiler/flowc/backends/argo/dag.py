@@ -48,7 +48,8 @@ class Dag:
     def _series(self, blocks: Series, after: After, when: str | None = None) -> After:
         """Add the blocks behind `after`, the first on a condition; what the next one waits for."""
         for block in blocks:
-            assert after is not None, "nothing stands behind the end of an iteration"
+            if after is None:
+                break
             after, when = self._block(block, after, when), None
         return after
 
