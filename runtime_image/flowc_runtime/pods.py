@@ -48,8 +48,8 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
             raise GangError(f"the run has failed while {node.id}/{path} waited for the first task of its gang")
         if time.monotonic() > deadline:
             raise GangError(
-                f"{node.id}/{control}, the first task of the gang, has not started within {patience} s; perhaps the "
-                f"cluster has no room for all of the gang; see @kubernetes(hostname_resolution_timeout=…)"
+                f"{node.id}/{control}, the first task of the gang, has not started within {patience} s: perhaps the "
+                "cluster has no room for it; @kubernetes(hostname_resolution_timeout=…) says how long to wait"
             )
         time.sleep(_PAUSE_SECONDS)
     os.environ[MAIN_IP] = address
@@ -66,7 +66,7 @@ def _address(run: RunStore, step: str, path: str) -> str | None:
 
 
 def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
-    """Why the task may not begin another iteration, if it is about to and Argo could not: its calls nest so deep only."""
+    """Why the task may not begin the iteration that it is about to: Argo's templates call each other just so deep."""
     budget = os.environ.get(LOOPS)
     following = [choice] if choice else targets(node.next)
     again = [target for target in following if graph.repeats(node.id, target)]
@@ -84,6 +84,6 @@ def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
         return None
     number = int(parts(target)[-1][1:])
     return (
-        f"the loop of step '{again[0]}' is to go on to iteration {number}, but Argo's templates call each other 100 deep "
-        "at most; do more in each iteration, or run the flow on one machine"
+        f"the loop of step '{again[0]}' is to go on to iteration {number}, but Argo's templates call each other 100 "
+        "deep at most: do more in each iteration, or run the flow on one machine"
     )

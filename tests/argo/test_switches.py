@@ -190,12 +190,21 @@ def test_a_switch_with_more_arms_than_argo_takes_tasks() -> None:
 
 
 def test_long_arms_become_parts(tmp_path: Path) -> None:
-    check(["start", ("choose", "m", [[f"a{at}" for at in range(150)], [f"b{at}" for at in range(300)], []]), "end"], tmp_path)
+    check(
+        ["start", ("choose", "m", [[f"a{at}" for at in range(150)], [f"b{at}" for at in range(300)], []]), "end"],
+        tmp_path,
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "holds"),
-    [("a && b", True), ("a && c", False), ("(c || b.Skipped) && a.Succeeded", True), ("b.Succeeded", False), ("", True)],
+    [
+        ("a && b", True),
+        ("a && c", False),
+        ("(c || b.Skipped) && a.Succeeded", True),
+        ("b.Succeeded", False),
+        ("", True),
+    ],
 )
 def test_depends(text: str, holds: bool) -> None:
     assert depends_hold(text, {"a": "Succeeded", "b": "Skipped", "c": "Omitted"}) == holds

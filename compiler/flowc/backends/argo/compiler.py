@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import checks, containers, faults, names, spec
 from flowc.backends.argo.configmap import code_map
 from flowc.backends.argo.fitting import fit
-from flowc.backends.argo.lowering import Lowering
 from flowc.backends.argo.loops import budgets
+from flowc.backends.argo.lowering import Lowering
 from flowc.backends.argo.pods import step_templates
 from flowc.backends.argo.series import series
 from flowc.ir.regions import region

@@ -1,8 +1,8 @@
 """The tasks of one DAG template, and what each waits for.
 
-What follows a task waits for its name, which in Argo stands for "succeeded or skipped"; a task that has a `when` is waited
-for by `name.Succeeded` in its own arm. So what follows a task that is not run, because another arm was chosen, is omitted,
-as is what follows a failure, and no more is needed of arms of several tasks:
+What follows a task waits for its name, which in Argo stands for "succeeded or skipped"; a task that has a `when` is
+waited for by `name.Succeeded` in its own arm. So what follows a task that is not run, because another arm was chosen,
+is omitted, as is what follows a failure, and no more is needed of arms of several tasks:
 
     switch -> a (when the choice is a) -> a2         a2: depends a.Succeeded
            -> b (when the choice is b) ----> meet    meet: depends (a2 || a.Skipped) && b

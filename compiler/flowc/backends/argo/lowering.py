@@ -1,7 +1,7 @@
-"""Series of calls as Argo templates: one DAG for fixed structure and for each loop, one Steps template for each fan-out.
+"""Series of calls as Argo templates: a DAG for fixed structure and for each loop, a Steps template for each fan-out.
 
-Four values cross Argo: the step, its index path, the count of a foreach, and the step that a switch leads to. Everything
-else is read from the store.
+Four values cross Argo: the step, its index path, the count of a foreach, and the step that a switch leads to.
+Everything else is read from the store.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a template's tasks are: the path that it is given, and the loops around it with the number of their iteration."""
+"""Where a template's tasks are: the path that it is given, and the iterations of the loops around it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Round:
 class Place:
     """`base` is the path outside of the loops, which are counted by the inputs `n1`, `n2` and so on, outermost first.
 
-    A task of a step behind a loop, which stands in the template of the loop where two ways out of it differ, has the path
-    without that loop's number.
+    A step behind a loop, which stands in the template of the loop where two ways out of it differ, has the path without
+    that loop's number.
     """
 
     base: str = PATH

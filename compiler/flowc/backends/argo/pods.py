@@ -21,8 +21,8 @@ NO_OPTIONS = Kubernetes()
 class PodSpec:
     """All that makes one step's pods different from another's.
 
-    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it). `loops` is
-    what a step that begins another iteration is told (`loops.budgets`); `meets` says that the pods are a gang's.
+    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it). `loops`
+    is what a step that begins another iteration is told (`loops.budgets`); `meets` says that the pods are a gang's.
     """
 
     counts: bool = False
@@ -78,9 +78,7 @@ def _secrets(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(secret.id for secret in node.secrets if secret.type == "kubernetes"))))
 
 
-def step_templates(
-    flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str]
-) -> dict[NodeId, StepTemplate]:
+def step_templates(flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str]) -> dict[NodeId, StepTemplate]:
     """The container template of each step; steps of one spec get the same one."""
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}

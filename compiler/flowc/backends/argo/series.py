@@ -1,10 +1,10 @@
 """A flow's regions as series of calls; `fit` cuts them so that no DAG has more tasks than Argo takes.
 
-A foreach stands together with the step that opens it, and a choice with its switch, because Argo gives the outputs of one
-task to another only within a DAG.
+A foreach stands together with the step that opens it, and a choice with its switch, because Argo gives the outputs of
+one task to another only within a DAG.
 
-A series that an inner loop may leave for the next iteration of an outer one must not go on behind that inner loop when
-it returns. What stands behind such a loop therefore goes into its body, where it follows the ways out only.
+An inner loop may lead straight to the next iteration of an outer one; what stands behind the inner loop must not be run
+then, when it returns. So that goes into the inner loop's body, where it follows the ways out only.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def _series(items: tuple[Item, ...]) -> Series:
             case Choose(switch=switch, arms=chosen):
                 blocks[-1] = choice = Choice(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
                 if behind and _leaves_inner_loop((choice,)):
-                    arms = tuple((arm.target, _series(arm.region.items + behind)) for arm in chosen)
-                    blocks[-1] = Choice(switch, arms)
+                    longer = ((arm.target, _series(arm.region.items + behind)) for arm in chosen)
+                    blocks[-1] = Choice(switch, tuple(longer))
                     break
             case Repeat(header=header, body=body):
                 loop = Loop(header, series(body))
