@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ from flowc_runtime.parameters import config_values
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.store import RunStore, Store
-from flowc_runtime.tags import system_tags
+from flowc_runtime.tags import check_tags, system_tags
 from flowc_runtime.task import Assignment, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
@@ -255,6 +256,7 @@ def _write_output(name: str, value: str) -> None:
 
 def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
     created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
+    tags = check_tags(json.loads(os.environ.get("FLOWC_TAGS") or "[]"))
     record = RunRecord(
         version=RECORD_VERSION,
         flow=run.flow,
@@ -267,11 +269,13 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         process=this_process(),
         project=projects.values(graph.flow),
         system_tags=[*system_tags(user, "argo-workflows", created), *projects.tags(graph.flow.project)],
-        tags=[],
+        tags=tags,
         namespace=f"user:{user}",
     )
     with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
-        run.create(record, file.read())
+        made = run.create(record, file.read())
+    if made:
+        run.add_tags(tags)
 
 
 def _finish(run: RunStore, graph: Graph, phase: str) -> int:

@@ -45,6 +45,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
                      help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.option("--store-secret", metavar="NAME",
                      help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
         click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
         *flow_options,

@@ -51,7 +51,7 @@ def _templates(flow: Flow, settings: Settings) -> list[m.Template]:
     # A title and a path that are too long together for a display name would fail the node: the title gives way.
     room = names.MAX_LABEL - path_length - len("-")
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
-    steps = step_templates(flow, titles, budgets(flow, blocks, scopes))
+    steps = step_templates(flow, titles, budgets(flow, blocks, scopes), tagged=bool(settings.tags))
     lowering = Lowering(steps, titles, scopes, settings.parallelism)
     lowering.main(blocks)
     shared = {template.name: template for template in steps.values()}

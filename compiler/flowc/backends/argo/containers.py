@@ -60,7 +60,13 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
         container=_container(
             settings,
             ["task", "{{inputs.parameters.step}}", "--path", path, "--retry", "{{retries}}"],
-            environment=_parameters(spec) + _place(spec) + _environment(spec) + pod_options.environment(pod),
+            environment=[
+                *_parameters(spec),
+                *_tags(spec, settings),
+                *_place(spec),
+                *_environment(spec),
+                *pod_options.environment(pod),
+            ],
             spec=spec,
         ),
         volumes=[volume for volume, _ in pod_options.volumes(spec)] or None,
@@ -176,6 +182,14 @@ def _parameters(spec: PodSpec) -> list[m.EnvVar]:
     if not spec.takes_parameters:
         return []
     return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{=sprig.b64enc(workflow.parameters.json)}}")]
+
+
+def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
+    """The tags of the run that the first task makes, as JSON that neither Argo nor the kubelet expands."""
+    if not spec.tags:
+        return []
+    text = json.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
+    return [make(m.EnvVar, name="FLOWC_TAGS", value=text)]
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:

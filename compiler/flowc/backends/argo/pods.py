@@ -30,6 +30,7 @@ class PodSpec:
     loops: str = ""
     meets: bool = False
     takes_parameters: bool = False
+    tags: bool = False
     retries: int = 0
     wait_seconds: int = 0
     timeout_seconds: int | None = None
@@ -53,7 +54,7 @@ class StepTemplate:
     titled: bool
 
 
-def pod_spec(flow: Flow, node: Node, loops: str = "") -> PodSpec:
+def pod_spec(flow: Flow, node: Node, loops: str = "", *, tagged: bool = False) -> PodSpec:
     """What a step's pods need."""
     retry = node.retry
     return PodSpec(
@@ -62,6 +63,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "") -> PodSpec:
         loops=loops,
         meets=any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes),
         takes_parameters=bool(flow.parameters) and node.id == flow.start,
+        tags=tagged and node.id == flow.start,
         retries=(retry.times if retry else 0) + (1 if node.catch else 0),
         wait_seconds=retry.wait_seconds if retry else 0,
         timeout_seconds=node.timeout.seconds if node.timeout else None,
@@ -78,12 +80,14 @@ def _secrets(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(secret.id for secret in node.secrets if secret.type == "kubernetes"))))
 
 
-def step_templates(flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str]) -> dict[NodeId, StepTemplate]:
-    """The container template of each step; steps of one spec get the same one."""
+def step_templates(
+    flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
+) -> dict[NodeId, StepTemplate]:
+    """The container template of each step; steps of one spec get the same one. `tagged`: runs are given tags."""
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}
     for node in flow.nodes:
-        spec = of[node.id] = pod_spec(flow, node, loops.get(node.id, ""))
+        spec = of[node.id] = pod_spec(flow, node, loops.get(node.id, ""), tagged=tagged)
         name = "step" if spec == PodSpec() else f"step-{names.step_name(node.id)}"
         template = by_spec.setdefault(spec, StepTemplate(name=name, spec=spec, titled=False))
         if titles[node.id] != node.id:

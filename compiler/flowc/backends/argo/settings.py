@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from flowc import __version__
+from flowc_runtime.errors import TagError
+from flowc_runtime.tags import check_tags
 
 Kind: TypeAlias = Literal["template", "workflow", "cron"]
 
@@ -32,6 +34,7 @@ class Settings:
         ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
         deadline_seconds: ends a whole run; None lets it run for as long as it takes.
         concurrency: what a schedule does when the run before is still going.
+        tags: of every run.
         starting_deadline_seconds: how late a missed schedule may still start a run.
     """
 
@@ -47,6 +50,7 @@ class Settings:
     deadline_seconds: int | None = None
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what Argo or Kubernetes would misread: settings come from command lines and files.
@@ -65,6 +69,10 @@ class Settings:
             if value is not None and not _DNS.fullmatch(value):
                 raise ValueError(f"{name}: lower-case letters, digits and '-', not {value!r}")
         self._check_store()
+        try:
+            check_tags(self.tags)
+        except TagError as error:
+            raise ValueError(f"tags: {error}") from None
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)
             if value is not None and value < 1:
