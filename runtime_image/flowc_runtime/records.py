@@ -19,6 +19,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
+    ip: str  # of a pod in a gang
 
 
 class _Run(TypedDict):

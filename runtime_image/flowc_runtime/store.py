@@ -166,6 +166,13 @@ class RunStore:
         """Claim an attempt's number; False if it is taken."""
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
 
+    def begun(self, step: str, path: str, attempt: int) -> BeginRecord | None:
+        """The record of an attempt's beginning, if it has begun."""
+        try:
+            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
+        except NotFound:
+            return None
+
     def finish(self, record: AttemptRecord) -> bool:
         """Write the record of an attempt that has ended, last of all it names.
 
@@ -265,7 +272,7 @@ class RunStore:
                 found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
 
-    def begun(self, step: str) -> set[str]:
+    def tasks_run(self, step: str) -> set[str]:
         """The paths of the tasks of a step that were run in this run, not reused."""
         names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
         return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}

@@ -1,6 +1,5 @@
 """The flow's file cannot be imported."""
 
-import a_module_that_there_is_not
 from metaflow import FlowSpec, step
 
 
