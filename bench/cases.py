@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, final
 
+from bench.clients import make_runs, make_tasks
 from bench.compiling import write_chain
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Floors, Sample, output, repeat, run
 
@@ -162,9 +163,38 @@ def measure_compiler(bench: Bench) -> Iterator[Figure]:
     yield Figure("the YAML of it", runs[0]["bytes"] / 1e3, 100, "kB")
 
 
+def measure_client(bench: Bench) -> Iterator[Figure]:
+    """Reading a store of 1,000 runs, and a run of 10,000 tasks."""
+    place = bench.directory / "client"
+    place.mkdir()
+    run([sys.executable, *flow("linear")], place)
+    run([sys.executable, *flow("fanout", "--width", "1")], place)
+    store = place / ".flowc"
+    make_runs(store, "LinearBench")
+    make_tasks(store, "FanoutBench", "square")
+
+    def read(what: str, name: str) -> Sample:
+        command = [sys.executable, "-m", "bench.clients", what, name]
+        told = [json.loads(output(command, ROOT, {"FLOWC_STORE": str(store)})) for _ in range(bench.times + 1)][1:]
+        return Sample(tuple(one["seconds"] for one in told))
+
+    start = bench.floors.python.median
+    for what, name, title, target in (
+        ("list", "LinearBench", "1,000 runs listed", 0.3),
+        ("tag", "LinearBench", "1,000 runs filtered by a tag", 0.3),
+        ("expression", "LinearBench", "1,000 runs by tags and status", 0.3),
+        ("one", "FanoutBench", "10,000 tasks: successful, one artifact", 0.2),
+        ("all", "FanoutBench", "10,000 tasks: all records", 2.0),
+    ):
+        sample = read(what, name)
+        yield seconds(title, sample, target, f"{sample.median / start:.1f} × a Python start")
+    shutil.rmtree(place)
+
+
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tasks": measure_tasks,
     "data": measure_data,
     "starts": measure_starts,
     "compiler": measure_compiler,
+    "client": measure_client,
 }

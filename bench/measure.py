@@ -76,10 +76,10 @@ def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | 
     return took
 
 
-def output(command: Sequence[str], directory: Path) -> str:
+def output(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> str:
     """What a program prints on stdout."""
-    variables = environment(directory)
-    return subprocess.run(command, cwd=directory, env=variables, stdout=subprocess.PIPE, text=True, check=True).stdout
+    around = environment(directory) | dict(variables or {})
+    return subprocess.run(command, cwd=directory, env=around, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def measure_floors(directory: Path, times: int) -> Floors:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from flowc_runtime.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_runtime.logs import Stream
@@ -31,9 +31,10 @@ class Console(Protocol):
     live: bool
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None: ...
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None: ...
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None: ...
     def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
     def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None: ...
@@ -132,16 +133,23 @@ class TextConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
 
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        self._say(f"reused {tasks} tasks of {origin}")
+        for step, why in again.items():
+            self._say(f"{step} runs again: {why}")
+
     def task_began(self, job: Job, pid: int) -> None:
         return  # its end is worth a line, or its failure
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._show(self._lines.end(job), job)
         if caught:
             self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
+        elif cached:
+            self._say(f"cached {job.task} from {cached}")
         elif self._progress is None:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
@@ -214,7 +222,10 @@ class QuietConsole(TextConsole):
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         return
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        return
+
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._show(self._lines.end(job), job)
 
     def note(self, text: str) -> None:
@@ -282,6 +293,9 @@ class JsonConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)
 
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        self._event("reused", origin=origin, tasks=tasks, again=dict(again))
+
     def task_began(self, job: Job, pid: int) -> None:
         self._event("task_began", job, pid=pid)
 
@@ -289,9 +303,10 @@ class JsonConsole:
         for line in self._lines.add(job, stream, data):
             self._line(job, stream, line)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._end(job)
-        self._event("task_done", job, seconds=round(seconds, 3), caught=caught)
+        more = {"cached": cached} if cached else {}
+        self._event("task_done", job, seconds=round(seconds, 3), caught=caught, **more)
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
         self._end(job)

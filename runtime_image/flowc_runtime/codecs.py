@@ -8,7 +8,6 @@ map the blob and hand out arrays that lie in it.
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import pickle
 import reprlib
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import NotRequired
 
+    from flowc_runtime.external import ExternalRecord
     from flowc_runtime.objects import Objects
 
 PLAIN = "pickle5"
@@ -31,10 +31,14 @@ INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
 OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
 PAGE = 4096
 MAGIC = b"flowcbuf"
+EXTERNAL = "flowc_runtime.external.ExternalFile"
 
 
 class ArtifactRef(TypedDict):
-    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob."""
+    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
+
+    `external` is the file that it stands for.
+    """
 
     digest: str
     size: int
@@ -42,12 +46,13 @@ class ArtifactRef(TypedDict):
     codec: str
     repr: str
     data: NotRequired[str]
+    external: NotRequired[ExternalRecord]
 
 
 class Encoded:
     """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
 
-    __slots__ = ("buffers", "codec", "parts", "stream")
+    __slots__ = ("buffers", "codec", "parts", "pickled")
 
     def __init__(self, value: Any) -> None:
         """Pickle the value.
@@ -56,9 +61,9 @@ class Encoded:
             ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
         """
         self.buffers: list[memoryview] = []
-        self.stream = _pickle(value, self._out_of_band)
+        self.pickled = _pickle(value, self._out_of_band)
         self.codec = BUFFERS if self.buffers else PLAIN
-        self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else (self.stream,)
+        self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
@@ -71,15 +76,22 @@ class Encoded:
         parts: list[bytes | memoryview] = []
         table: list[int] = []
         offset = 0
-        for part in (*self.buffers, memoryview(self.stream)):
-            parts.append(part)
-            table += [offset, part.nbytes]
-            offset += part.nbytes
+        wholes: list[Sequence[bytes | memoryview]] = [*([buffer] for buffer in self.buffers), self.pickled]
+        for whole in wholes:
+            size = sum(memoryview(part).nbytes for part in whole)
+            parts += whole
+            table += [offset, size]
+            offset += size
             if padding := -offset % PAGE:
                 parts.append(bytes(padding))
                 offset += padding
         parts.append(struct.pack(f"<{len(table) + 1}Q", *table, len(self.buffers)) + MAGIC)
         return parts
+
+    @property
+    def stream(self) -> bytes:
+        """The pickle, in one piece."""
+        return self.pickled[0] if len(self.pickled) == 1 else b"".join(self.pickled)
 
     @property
     def size(self) -> int:
@@ -97,6 +109,8 @@ def store_value(objects: Objects, value: Any) -> ArtifactRef:
         codec=encoded.codec,
         repr=short_repr(value),
     )
+    if ref["type"] == EXTERNAL:
+        ref["repr"], ref["external"] = repr(value), value.record()
     if ref["size"] <= INLINE_LIMIT:
         ref["digest"] = sha256(encoded.parts)
         ref["data"] = base64.b64encode(encoded.stream).decode("ascii")
@@ -157,8 +171,14 @@ def load_value(objects: Objects, ref: ArtifactRef) -> Any:
     return restore(objects, ref).value
 
 
-def _pickle(value: Any, buffer_callback: Any) -> bytes:
-    file = io.BytesIO()
+class _Chunks(list[bytes]):
+    """What a pickler writes to: a large bytes or text object comes as it is, and is not copied."""
+
+    write = list.append
+
+
+def _pickle(value: Any, buffer_callback: Any) -> list[bytes]:
+    file = _Chunks()
     try:
         pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
     except RecursionError:
@@ -167,14 +187,14 @@ def _pickle(value: Any, buffer_callback: Any) -> bytes:
         # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
         import cloudpickle
 
-        file = io.BytesIO()
+        file = _Chunks()
         try:
             cloudpickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
         except Exception as error:
             raise ArtifactError(
                 f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
             ) from plain
-    return file.getvalue()
+    return file
 
 
 def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryview]]:

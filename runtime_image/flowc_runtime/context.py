@@ -43,6 +43,7 @@ class TaskContext:
     tags: frozenset[str] = frozenset()
     project: Mapping[str, Any] = field(default_factory=dict)
     card: Any = None
+    store: str | None = None
     parallel: Parallel | None = None
     ir: Flow | None = None
 

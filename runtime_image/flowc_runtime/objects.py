@@ -9,17 +9,29 @@ import contextlib
 import hashlib
 import mmap
 import os
+import shutil
 import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from flowc_runtime import sweeps
 from flowc_runtime.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
+PIECE = 1 << 20  # bytes that are read at once of what may be of any size
 OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
+
+
+class Listed(NamedTuple):
+    """One object of a listing: its key below the prefix, its bytes, and when it was written or refreshed."""
+
+    name: str
+    size: int
+    changed: float
 
 
 class Objects(Protocol):
@@ -51,12 +63,20 @@ class Objects(Protocol):
         """Whether there is such an object."""
         ...
 
+    def refresh(self, key: str) -> bool:
+        """Whether there is such an object, which from now on is too young to be collected."""
+        ...
+
     def append(self, key: str, data: bytes) -> None:
         """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
         ...
 
     def appended(self, key: str, start: int = 0) -> bytes:
         """All that was appended so far, from byte `start` on. Raises NotFound, or gives nothing, where nothing was."""
+        ...
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        """What `appended` gives, in pieces of at most `size` bytes, each read when it is asked for."""
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
@@ -73,6 +93,22 @@ class Objects(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
+        ...
+
+
+class Collectable(Objects, Protocol):
+    """What a collection of garbage needs besides."""
+
+    def listing(self, prefix: str) -> list[Listed]:
+        """All objects under a prefix, however deep."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove the objects that are there; at most a thousand."""
+        ...
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        """Remove all objects under a prefix; whoever is interrupted has left those named in `last`."""
         ...
 
 
@@ -94,9 +130,7 @@ class LocalObjects:
             raise StoreError(f"cannot read {key} in {self.url}: {error.strerror}") from error
 
     def put(self, key: str, data: bytes) -> None:
-        with self._writing():
-            temporary = self._write([data])
-            os.replace(temporary, self._parent(key))
+        self.replace(key, [data])
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
@@ -107,8 +141,14 @@ class LocalObjects:
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
             digest = sha256(parts)
-            self.create(blob_key(digest), parts)
-            return digest
+            created = self.create(blob_key(digest), parts)
+        else:
+            digest, created = self._create_large(parts)
+        while not created and not self.refresh(blob_key(digest)):  # it was collected since
+            created = self.create(blob_key(digest), parts)
+        return digest
+
+    def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
         # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
         digests: list[str] = []
         hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
@@ -118,8 +158,22 @@ class LocalObjects:
                 temporary = self._write(parts)
             finally:
                 hashing.join()
-            self._link(temporary, blob_key(digests[0]))
-        return digests[0]
+            return digests[0], self._link(temporary, blob_key(digests[0]))
+
+    def refresh(self, key: str) -> bool:
+        path = self._path(key)
+        try:
+            if time.time() - os.stat(path).st_mtime < sweeps.REFRESH:
+                return True
+            try:
+                os.utime(path)
+            except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
+                with self._writing():
+                    os.replace(self._write([self.map(key)]), path)
+        except (FileNotFoundError, NotFound):
+            return False
+        sweeps.wait(self)
+        return os.path.exists(path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -176,6 +230,24 @@ class LocalObjects:
         except FileNotFoundError:
             raise NotFound(f"no {key} in {self.url}") from None
 
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        while True:  # opened for each piece: whoever merges thousands of logs holds none of them open
+            try:
+                with open(self._path(key), "rb") as file:
+                    file.seek(start)
+                    piece = file.read(size)
+            except FileNotFoundError:
+                raise NotFound(f"no {key} in {self.url}") from None
+            if not piece:
+                return
+            start += len(piece)
+            yield piece
+
+    def replace(self, key: str, parts: Iterable[Buffer]) -> None:
+        """As `put`, from parts that are made one after the other."""
+        with self._writing():
+            os.replace(self._write(parts), self._parent(key))
+
     def flush(self, *, now: bool = False) -> float | None:
         return None
 
@@ -194,6 +266,34 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._path(key))
+
+    def listing(self, prefix: str) -> list[Listed]:
+        top = self._path(prefix)
+        found = []
+        for directory, _, files in os.walk(top):
+            for name in files:
+                path = f"{directory}/{name}"
+                with contextlib.suppress(FileNotFoundError):  # deleted since
+                    status = os.stat(path)
+                    found.append(Listed(path[len(top) + 1 :], status.st_size, status.st_mtime))
+        return found
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        self._make(f"{self.root}/tmp")
+        aside = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
+        try:
+            os.rename(self._path(prefix), aside)  # gone at once, so that there is no last
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"cannot delete {prefix} in {self.url}: {error.strerror}") from error
+        while os.path.isdir(aside):
+            with contextlib.suppress(FileNotFoundError):  # a collection beside this one takes it for left behind
+                shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:
         if ".." in key.split("/") or key.startswith("/"):
@@ -252,10 +352,10 @@ def open_objects(url: str) -> Objects:
         StoreError: the scheme is not supported.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator:
-        return LocalObjects(url)
-    if scheme == "file":
-        return LocalObjects(rest)
+    if not separator or scheme == "file":
+        from flowc_runtime.layered import open_directory
+
+        return open_directory(rest if separator else url)
     from flowc_runtime.remote import SCHEMES, RemoteObjects
 
     if scheme in SCHEMES and rest:

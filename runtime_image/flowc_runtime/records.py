@@ -34,17 +34,30 @@ class _Run(TypedDict):
     process: Process
 
 
+class PackageRecord(TypedDict):
+    """A code package in the store: the digest of a tar.gz, and its bytes."""
+
+    digest: str
+    size: int
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
+    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
+    the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
     """
 
     project: dict[str, Any]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
+    package: PackageRecord
+    origin: str | None
+    resumed_from: str
+    spun_from: str
 
 
 class StatusRecord(TypedDict, total=False):
@@ -147,13 +160,39 @@ class _Attempt(TypedDict):
     code: str
 
 
+class OriginRecord(TypedDict):
+    """The attempt, of another run of the flow, that a record was taken over from."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
+class ReadsRecord(TypedDict, total=False):
+    """What a task has looked at: `parameters`, `artifacts` that it began with, and those of the `inputs` of a join.
+
+    They are names; `*` is all artifacts. `place` has what it asked of its place in foreach: `index`, `item`, `stack`.
+    """
+
+    parameters: list[str]
+    artifacts: list[str]
+    inputs: list[str]
+    place: list[str]
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
 
     `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
+    `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
+    `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
     """
 
     error: ErrorRecord
+    origin: OriginRecord
+    cached: OriginRecord
+    reads: ReadsRecord
     fanout: Fanout
     choice: str
     superseded: bool

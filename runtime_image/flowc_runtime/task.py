@@ -14,13 +14,14 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
+from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -30,7 +31,9 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,9 +42,8 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.index import Graph
-    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.state import Said
-    from flowc_runtime.store import RunStore
 
 
 @final
@@ -51,7 +53,11 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
+    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
+
+    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
+    that it starts with instead of theirs.
     """
 
     run: RunStore
@@ -68,6 +74,16 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cards: Any = None
+    origin: str | None = None
+    cache: bool = True
+    inputs: str | None = None
+    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def before(self) -> RunStore:
+        """The run whose tasks come before this one."""
+        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
@@ -85,6 +101,8 @@ def perform(job: Assignment) -> Result:
     try:
         if job.only_catch:
             return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+        if (recalled := attempt.recall()) is not None:
+            return recalled
         attempt.run_code()
         return attempt.done()
     except FlowcError as error:
@@ -105,25 +123,44 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
+def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int]) -> Any:
+    """The cards of an attempt (step, path, number), None if the step has none.
+
+    This forks, so it has to come before this process uses the store for the first time.
+    """
+    if not graph.node(attempt[0]).cards:
+        return None
+    cards = cls._flowc_cards(run, graph.flow, attempt)
+    cards.start()
+    return cards
+
+
 class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
     def __init__(self, job: Assignment) -> None:
-        self.job = job
+        self.reads = Reads(job.parameters)
+        self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
         self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
+        self.situation: Situation | None = None  # of a step with @cache
+        self.reads.others = self._see_all
+        self.cards: Any = job.cards
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
+        os.environ.update(job.node.environment)
+        if self.cards is None:
+            self.cards = begin_cards(job.cls, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
-        os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -136,14 +173,47 @@ class Attempt:
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
+                origin_run=job.origin,
                 tags=frozenset(job.tags),
+                store=job.run.objects.url,
                 parallel=parallel,
                 ir=job.graph.flow,
+                card=self.cards.current if self.cards else None,
             )
         )
 
+    def recall(self) -> Result | None:
+        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        job = self.job
+        if job.node.cache is None or not job.cache or job.inputs is not None:
+            return None
+        self.situation = Situation(job, self.state, self.reads, self.state.inputs)
+        found = self.situation.recall()
+        if found is None:
+            return None
+        entry, reads = found
+        record = self._new_record("ok", self.situation.artifacts(entry))
+        record["reads"], record["cached"] = reads, entry["task"]
+        if "fanout" in entry:
+            record["fanout"] = entry["fanout"]
+            self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+        if "choice" in entry:
+            record["choice"] = entry["choice"]
+        self._finish(record)
+        origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
+        count = entry["fanout"]["count"] if "fanout" in entry else 0
+        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+
+    def _see_all(self) -> None:
+        self.state.see_all()
+        self.family.seen.add(EVERY)
+        self.family.place.add("stack")
+
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
+            seen.clear()  # what was looked at until here, the code has not
+        self.reads.watch_forks()
         node = self.job.node
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
@@ -192,8 +262,10 @@ class Attempt:
             record["fanout"] = fanout
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
-        self._flush()
-        self.job.run.finish(record)
+        if self.situation is not None:
+            own = self.state.assigned if self.state.inputs is None else artifacts
+            self.situation.keep(record, own)
+        self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
@@ -233,8 +305,7 @@ class Attempt:
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
         record["error"] = described
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="failed", error=described)
 
     def caught(self, error: ErrorRecord) -> Result:
@@ -255,8 +326,7 @@ class Attempt:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
         record = self._new_record("caught", artifacts)
         record["error"] = error
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="caught", error=error)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
@@ -265,7 +335,24 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
+        record["reads"] = self._looked()
         return record
+
+    def _looked(self) -> ReadsRecord:
+        looked: ReadsRecord = {"parameters": sorted(self.reads.seen), "artifacts": sorted(self.state.seen)}
+        if self.state.inputs is not None:
+            looked["inputs"] = sorted(self.family.seen)
+        if place := self.state.place | ({"stack"} if self.family.place else set()):
+            looked["place"] = sorted(place)
+        return looked
+
+    def _finish(self, record: AttemptRecord) -> None:
+        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        self._flush()
+        self.job.run.finish(record)
+        if self.cards:
+            self.cards.finish()
+            self._flush()
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions  # first: an extension may want to be imported before all else
+from metaflow import _extensions, _hints  # first: an extension may want to be imported before all else
 from metaflow.current import current
 from metaflow.decorators import (
     card,
@@ -36,6 +36,21 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.client import (
+        DataArtifact,
+        Flow,
+        Metaflow,
+        Run,
+        Step,
+        Task,
+        default_metadata,
+        default_namespace,
+        get_metadata,
+        get_namespace,
+        inspect_spin,
+        metadata,
+        namespace,
+    )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
     from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
@@ -47,6 +62,10 @@ if TYPE_CHECKING:
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.runner.deployer import DeployedFlow, Deployer
+    from metaflow.runner.metaflow_runner import Runner
+    from metaflow.runner.nbdeploy import NBDeployer
+    from metaflow.runner.nbrun import NBRunner
     from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
@@ -63,15 +82,26 @@ __all__ = [
     "USER_SKIP_STEP",
     "Config",
     "ConfigValue",
+    "DataArtifact",
     "DelayEvaluator",
+    "DeployedFlow",
+    "Deployer",
+    "Flow",
     "FlowMutator",
     "FlowSpec",
     "IncludeFile",
     "JSONType",
+    "Metaflow",
     "MutableFlow",
     "MutableStep",
+    "NBDeployer",
+    "NBRunner",
     "Parameter",
+    "Run",
+    "Runner",
+    "Step",
     "StepMutator",
+    "Task",
     "UserStepDecorator",
     "card",
     "catch",
@@ -80,9 +110,16 @@ __all__ = [
     "conda_environment_yml_parser",
     "config_expr",
     "current",
+    "default_metadata",
+    "default_namespace",
     "environment",
     "exit_hook",
+    "get_metadata",
+    "get_namespace",
+    "inspect_spin",
     "kubernetes",
+    "metadata",
+    "namespace",
     "parallel",
     "parallel_imap_unordered",
     "parallel_map",
@@ -113,11 +150,25 @@ _LAZY: Mapping[str, str] = {
     "Config": "metaflow.user_configs.config_parameters",
     "config_expr": "metaflow.user_configs.config_parameters",
     "ConfigValue": "metaflow.user_configs.config_parameters",
+    "DataArtifact": "metaflow.client",
+    "default_metadata": "metaflow.client",
+    "default_namespace": "metaflow.client",
     "DelayEvaluator": "metaflow.user_configs.config_parameters",
+    "DeployedFlow": "metaflow.runner.deployer",
+    "Deployer": "metaflow.runner.deployer",
+    "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
+    "get_metadata": "metaflow.client",
+    "get_namespace": "metaflow.client",
+    "inspect_spin": "metaflow.client",
     "IncludeFile": "metaflow.includefile",
+    "metadata": "metaflow.client",
+    "Metaflow": "metaflow.client",
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
+    "namespace": "metaflow.client",
+    "NBDeployer": "metaflow.runner.nbdeploy",
+    "NBRunner": "metaflow.runner.nbrun",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
@@ -125,8 +176,12 @@ _LAZY: Mapping[str, str] = {
     "pypi_base": "metaflow.environments",
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
+    "Run": "metaflow.client",
+    "Runner": "metaflow.runner.metaflow_runner",
     "S3": "metaflow.plugins.datatools.s3",
+    "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",
+    "Task": "metaflow.client",
     "USER_SKIP_STEP": "metaflow.user_decorators.user_step_decorator",
     "user_step_decorator": "metaflow.user_decorators.user_step_decorator",
     "UserStepDecorator": "metaflow.user_decorators.user_step_decorator",
@@ -155,3 +210,4 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
 
 _extensions.complete(sys.modules[__name__])
+_hints.install()

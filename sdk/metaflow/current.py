@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_runtime.context import Parallel, TaskContext
+    from metaflow.client import Run, Task
 
 __all__ = ["Current", "current"]
 
@@ -154,6 +155,23 @@ class Current:
             raise AttributeError("current.card: the step has no @card")
         return card
 
+    # -- what the client knows of it
+
+    @property
+    def run(self) -> Run | None:
+        """The client's object of the run; None outside of one."""
+        from metaflow.client import Run
+
+        task = context.task
+        return Run(f"{task.flow}/{task.run}", _namespace_check=False) if task is not None else None
+
+    @property
+    def task(self) -> Task | None:
+        """The client's object of the task; None outside of one."""
+        from metaflow.client import Task
+
+        return Task(self.pathspec, _namespace_check=False) if context.task is not None else None
+
     # -- all of them
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -174,8 +192,6 @@ class Current:
             return context.extra[name]
         if isinstance(asked := getattr(type(self), name, None), property):
             return asked.__get__(self)  # raises again, and says why
-        if name in _CLIENT:
-            raise AttributeError(f"current.{name} needs the client; use current.run_id and current.pathspec")
         where = "" if context.task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
@@ -198,7 +214,5 @@ class Current:
             raise AttributeError(f"current.{asked} has a value only while a flow runs, inside a step")
         return context.task
 
-
-_CLIENT = ("run", "task")
 
 current = Current()

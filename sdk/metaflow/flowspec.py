@@ -17,11 +17,13 @@ from metaflow.transitions import InvalidNextException, check_foreach, choose, ga
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from flowc.ir import Transition
+    from flowc.ir import Flow, Transition
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
+    from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
     from metaflow.graph import DAGNode, FlowGraph
+    from metaflow.plugins.cards._task import TaskCards
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
@@ -121,6 +123,13 @@ class FlowSpec:
         from metaflow.decorators import inline_secrets
 
         return inline_secrets(cls, step)
+
+    @classmethod
+    def _flowc_cards(cls, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
+        """The cards of an attempt (step, path, number) of a step with @card."""
+        from metaflow.plugins.cards._task import TaskCards
+
+        return TaskCards(run, flow, attempt, cls)
 
     # -- for the steps
 
@@ -229,7 +238,9 @@ class FlowSpec:
             raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
         found: dict[str, dict[str, ArtifactRef]] = {}
         for given in inputs:
-            for name, ref in given._flowc_task("merge_artifacts").inherited.items():
+            one = given._flowc_task("merge_artifacts")
+            one.seen.update(include or "*")
+            for name, ref in one.inherited.items():
                 found.setdefault(name, {})[ref["digest"]] = ref
         own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
         if missing := [name for name in include if name not in found and name not in own]:
@@ -284,6 +295,8 @@ class FlowSpec:
 
     def __dir__(self) -> Iterable[str]:
         state = self.__dict__.get(STATE)
+        if state is not None:
+            state.seen.add("*")
         names = {name for name in super().__dir__() if not name.startswith(OURS)}
         return sorted(names | set(state.inherited if state else ()))
 

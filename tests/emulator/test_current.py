@@ -115,13 +115,12 @@ def why(name):
         return getattr(current, name)
     except AttributeError as error:
         return str(error)
-self.seen = {name: why(name) for name in ("project_name", "is_production", "card", "run", "nope")}
+self.seen = {name: why(name) for name in ("project_name", "is_production", "card", "nope")}
 """
     seen = run(project, body)
     assert seen["project_name"] == "current.project_name has a value only in a flow with @project"
     assert seen["is_production"] == "current.is_production has a value only in a flow with @project"
     assert "the step has no @card" in seen["card"]
-    assert "needs the client" in seen["run"]
     assert seen["nope"] == "current.nope has no value"
 
 

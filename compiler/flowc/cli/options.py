@@ -63,6 +63,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
                  help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
                  help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+    click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
+                 help="As if every step had @cache, or none."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
     _only("--event-logger", "DEFAULT_EVENT_LOGGER", "Only the one that logs nothing."),
     _only("--monitor", "DEFAULT_MONITOR", "Only the one that monitors nothing."),
@@ -93,10 +95,10 @@ RUN_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.
-_RUN_S = ("decospecs", "tags", "namespace", "branch", "production")
+_RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
 # What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name")
+_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name", "cache")
 
 
 def split_top(values: dict[str, Any]) -> Top:
@@ -136,18 +138,24 @@ class Early(NamedTuple):
     file: str | None
     class_name: str | None
     top: Top
+    more: dict[str, Any]  # the store, and the values of the options that `scan` was given besides
 
 
-def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
+def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[click.Option] = ()) -> Early:
     """Read what the flow is loaded with from the words of `run`.
 
     The flow's file is the first word that is neither an option nor an option's value: every option that is not known,
     a parameter's, takes one value.
     """
-    known = {name: option for option in (*RUN_OPTIONS, *TOP_OPTIONS) for name in (*option.opts, *option.secondary_opts)}
+    known = {
+        name: option
+        for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS)
+        for name in (*option.opts, *option.secondary_opts)
+    }
     if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
         hidden = {f"--{name}" for name in _parameter_names(cls)}
         known = {name: option for name, option in known.items() if name not in hidden}
+    wanted = {*_EARLY, "store_url", *(option.name for option in more)}
     early: list[str] = []
     file = None
     at = 0
@@ -162,16 +170,17 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
                 length += not equals and name != "--help"
             elif not option.is_flag:
                 length += option.nargs - (1 if equals else 0)
-            if option is not None and option.name in _EARLY:
+            if option is not None and option.name in wanted:
                 early += words[at : at + length]
         elif file is None and not own:
             file = words[at]
         at += length
-    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in _EARLY])
-    with command.make_context("run", early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
+    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in wanted])
+    with command.make_context(ctx.info_name, early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
         values = dict(inner.params)
     class_name = values.pop("class_name")
-    return Early(file, class_name, split_top(values))
+    others = {name: values.pop(name) for name in ("store_url", *(str(option.name) for option in more))}
+    return Early(file, class_name, split_top(values), others)
 
 
 def _parameter_names(cls: type) -> list[str]:

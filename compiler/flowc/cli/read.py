@@ -1,4 +1,4 @@
-"""`flowc runs`, `flowc logs`, `flowc dump`: what runs have left in the store."""
+"""`flowc runs`, `flowc dump`: what runs have left in the store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, find_run, open_store, store_option, table
+from flowc.cli.run_filters import filter_options, selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
@@ -25,7 +26,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.command("runs", help="List the runs of FLOW, or of all flows, newest first.")
 @click.argument("flow", required=False)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only those with this tag; may be repeated.")
+@filter_options
 @json_option
 @store_option
 @click.option(
@@ -35,18 +36,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def runs_command(
     flow: str | None,
     limit: int,
-    tags: tuple[str, ...],
     as_json: bool,
     store_url: str | None,
     on_cluster: bool,
     context: str | None,
     kubeconfig: str | None,
     namespace: str | None,
+    **filters: Any,
 ) -> None:
     """List runs."""
     if on_cluster:
-        if tags:
-            raise click.UsageError("--tag is about the runs in the store: leave out --cluster")
+        if any(filters.values()):
+            raise click.UsageError("--tag and its like are about the runs in the store: leave out --cluster")
         from flowc.cli.status import list_runs
 
         with connected(context, kubeconfig, namespace) as cluster:
@@ -55,27 +56,22 @@ def runs_command(
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
-    found = sorted((run, name) for name in ([flow] if flow else store.flows()) for run in store.runs(name))
-    newest = (store.run(name, run) for run, name in reversed(found))
-    rows = [_run_row(run) for run in islice(_with_tags(newest, set(tags)), limit)]
+    found = selected(store, [flow] if flow else store.flows(), filters)
+    rows = [_run_row(run) for run in islice(found, limit)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows:
-        click.echo(f"no runs in {store.objects.url}", err=True)
+        which = "no such runs" if any(filters.values()) else "no runs"
+        click.echo(f"{which} in {store.objects.url}", err=True)
     else:
         table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
-
-
-def _with_tags(runs: Iterable[RunStore], wanted: set[str]) -> Iterator[RunStore]:
-    """The runs that have all of these tags."""
-    for run in runs:
-        if not wanted or (run.exists() and wanted <= run.user_tags() | run.system_tags()):
-            yield run
 
 
 def _run_row(run: RunStore) -> dict[str, Any]:
     if not run.exists():  # its first task has not got as far as to say so
         return {"pathspec": f"{run.flow}/{run.id}", "state": "beginning", "created": "", "took": "", "why": ""}
+    from flowc_runtime.liveness import status_of
+
     record, status = run.record(), status_of(run)
     took = None if status["state"] == "running" else round(status["changed"] - record["created"], 3)
     return {
@@ -92,54 +88,6 @@ def _run_row(run: RunStore) -> dict[str, Any]:
     }
 
 
-def status_of(run: RunStore) -> Any:
-    """The run's status; a run whose process is gone without a word was killed together with its guardian."""
-    from flowc_runtime.process import is_alive
-
-    status = run.status()
-    if status["state"] == "running" and is_alive(run.record()["process"]) is False:
-        return {"state": "killed", "changed": status["changed"], "message": "its process is gone"}
-    return status
-
-
-@click.command("logs", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
-@click.argument("pathspec")
-@click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
-@click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
-@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
-@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
-@store_option
-def logs_command(pathspec: str, only: Any, attempt: int | None, follow: bool, store_url: str | None) -> None:
-    """Print logs: of one task as its bytes are, of several with a prefix to each line."""
-    from flowc_runtime.logs import chunks, lines
-
-    if follow:
-        from flowc.cli.follow import follow_run
-
-        raise SystemExit(follow_run(open_store(store_url), pathspec, only, attempt))
-    found = find_run(open_store(store_url), pathspec)
-    single = found.path is not None
-    shown = 0
-    for step, path, number in attempts_of(found.run, found.step, found.path):
-        if attempt is not None and number != attempt:
-            continue
-        shown += 1
-        log = _log(found.run, step, path, number)
-        prefix = b"" if single else prefix_of(step, path, number)
-        for _, stream, data in chunks(log) if single else lines(log, only):
-            if only is None or stream == only:
-                out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
-                out.write(prefix + data + (b"\n" if prefix and not data.endswith(b"\n") else b""))
-                out.flush()
-    if not shown:
-        fail(f"{pathspec} has no attempt {attempt}")
-
-
-def prefix_of(step: str, path: str, attempt: int) -> bytes:
-    """What stands before each line where several tasks are printed."""
-    return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
-
-
 def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
     """The attempts that have begun, in the order of the flow: (step, path, number)."""
     from flowc.ir.schema import loads
@@ -150,15 +98,6 @@ def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[t
         for task, numbers in run.attempts(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)
-
-
-def _log(run: RunStore, step: str, path: str, attempt: int) -> bytes:
-    from flowc_runtime.errors import NotFound
-
-    try:
-        return run.objects.appended(run.log_key(step, path, attempt))
-    except NotFound:  # it printed nothing
-        return b""
 
 
 @click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")

@@ -1,0 +1,215 @@
+"""What flows, runs, steps, tasks and artifacts have in common."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store
+from metaflow.client.reader import RunReader
+from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.store import Store
+
+__all__ = ["MetaflowObject"]
+
+Self = TypeVar("Self", bound="MetaflowObject")
+_KINDS: dict[str, type[MetaflowObject]] = {}
+
+
+class MetaflowObject:
+    """A flow, run, step, task or artifact, found by its pathspec in the store and namespace of the moment.
+
+    It holds its children: iterate over it, take one by its id, ask whether it is there. Two objects are equal if they
+    stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
+    chosen later; a pickled object too, wherever its store can be reached.
+    """
+
+    _PARTS: ClassVar[str] = ""
+    """What a pathspec of this kind is made of."""
+    _DEPTH: ClassVar[int] = 0
+    _PARENT: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        _KINDS[cls.__name__] = cls
+
+    def __init__(
+        self,
+        pathspec: str | None = None,
+        attempt: int | None = None,
+        *,
+        _namespace_check: bool = True,
+        _current_namespace: str | None = None,
+        _current_metadata: str | None = None,
+    ) -> None:
+        """Find the object.
+
+        Raises:
+            MetaflowInvalidPathspec: the text is not a pathspec of this kind.
+            MetaflowNotFound: there is no such object.
+            MetaflowNamespaceMismatch: there is, in another namespace.
+        """
+        parts = pathspec.split("/") if isinstance(pathspec, str) else []
+        if len(parts) != self._DEPTH or not all(parts):
+            raise MetaflowInvalidPathspec(f"Expects {type(self).__name__}('{self._PARTS}')")
+        self._url = metadata_url(_current_metadata) if _current_metadata else current_url()
+        self._parts = tuple(parts)
+        self._attempt = self._check_attempt(attempt)
+        self._namespace_check = _namespace_check
+        self._namespace = _current_namespace if _current_namespace is not None else get_namespace()
+        self._known: RunReader | None = None
+        if not self._exists():
+            raise MetaflowNotFound(f"{self} does not exist")
+        if _namespace_check and not self._is_in(self._namespace):
+            raise MetaflowNamespaceMismatch(self._namespace)
+
+    def _check_attempt(self, attempt: Any) -> int | None:
+        if attempt is not None:
+            raise MetaflowNotFound("Attempts can only be specified for Task or DataArtifact")
+        return None
+
+    @classmethod
+    def _make(
+        cls: type[Self], near: MetaflowObject, parts: tuple[str, ...], reader: RunReader | None, **more: Any
+    ) -> Self:
+        """An object that is known to exist, in the store of another one."""
+        made = cls.__new__(cls)
+        made._url, made._parts, made._known = near._url, parts, reader
+        made._attempt = more.get("attempt")
+        made._namespace_check, made._namespace = near._namespace_check, near._namespace
+        return made
+
+    # -- for the kinds of objects
+
+    def _exists(self) -> bool:
+        raise NotImplementedError
+
+    def _child(self, id: str) -> MetaflowObject:
+        """The child of this id. Raises KeyError."""
+        raise KeyError(id)
+
+    def _children(self) -> Iterator[MetaflowObject]:
+        raise NotImplementedError
+
+    @property
+    def _store(self) -> Store:
+        return open_store(self._url)
+
+    @property
+    def _reader(self) -> RunReader:
+        """The run that this is of."""
+        if self._known is None:
+            self._known = RunReader(self._store.run(*self._parts[:2]))
+        return self._known
+
+    def _is_in(self, namespace: str | None) -> bool:
+        return namespace is None or self._reader.has_tag(namespace)
+
+    # -- what all have
+
+    @property
+    def id(self) -> str:
+        """The last part of the pathspec."""
+        return self._parts[-1]
+
+    @property
+    def pathspec(self) -> str:
+        """The text that names this object, such as `FLOW/RUN/STEP/TASK`."""
+        return "/".join(self._parts)
+
+    @property
+    def path_components(self) -> list[str]:
+        """The parts of the pathspec."""
+        return list(self._parts)
+
+    @property
+    def parent(self) -> Any:
+        """The object that this one is a child of; None for a flow."""
+        if not self._PARENT:
+            return None
+        kind = _KINDS[self._PARENT]
+        attempt = self._attempt if kind._DEPTH == 4 else None
+        return kind._make(self, self._parts[:-1], self._known, attempt=attempt)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags of the run that this is of."""
+        return self.user_tags | self.system_tags
+
+    @property
+    def user_tags(self) -> frozenset[str]:
+        """The tags that the run has been given, as of now."""
+        return self._reader.user_tags
+
+    @property
+    def system_tags(self) -> frozenset[str]:
+        """The tags that the run was made with and keeps."""
+        return self._reader.system_tags
+
+    @property
+    def created_at(self) -> datetime:
+        """When it began: local time, without a time zone."""
+        raise NotImplementedError
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The pathspec of what this was taken over from, by a resumed run; None if it is no copy."""
+        return None
+
+    def is_in_namespace(self) -> bool:
+        """Whether it is to be found in the namespace of the moment."""
+        return self._is_in(get_namespace())
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._children()
+
+    def __getitem__(self, id: str) -> Any:
+        """The child of this id. Raises KeyError."""
+        return self._child(id)
+
+    def __contains__(self, id: object) -> bool:
+        try:
+            self._child(id)  # type: ignore[arg-type]
+        except KeyError:
+            return False
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MetaflowObject) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return type(self), describe(self._url), self._parts, self._attempt
+
+    def __repr__(self) -> str:
+        attempt = "" if self._attempt is None else f", attempt={self._attempt}"
+        return f"{type(self).__name__}('{self.pathspec}'{attempt})"
+
+    def _repr_html_(self) -> str:
+        from metaflow.client.html import show
+
+        return show(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "pathspec": self.pathspec,
+            "attempt": self._attempt,
+            "metadata": describe(self._url),
+            "namespace_check": self._namespace_check,
+            "namespace": self._namespace,
+        }
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self._parts, self._attempt = tuple(state["pathspec"].split("/")), state["attempt"]
+        self._url, self._known = metadata_url(state["metadata"], must_exist=False), None
+        self._namespace_check, self._namespace = state["namespace_check"], state["namespace"]
+
+
+def when(seconds: float) -> datetime:
+    """A record's time as Metaflow gives times: local, without a time zone."""
+    return datetime.fromtimestamp(seconds)

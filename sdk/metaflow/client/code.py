@@ -1,0 +1,85 @@
+"""The code of a run, and the environment of a step."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime.objects import blob_key
+
+if TYPE_CHECKING:
+    from metaflow.client.reader import RunReader
+
+__all__ = ["MetaflowCode", "code_of", "environment_of"]
+
+
+@final
+class MetaflowCode:
+    """The code package of a run on a cluster: the user's files as the run's pods had them."""
+
+    def __init__(self, reader: RunReader, digest: str) -> None:
+        self._reader = reader
+        self._digest = digest
+        self._data: bytes | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the package is."""
+        return f"{self._reader.store.objects.url}/{blob_key(self._digest)}"
+
+    @property
+    def script_name(self) -> str:
+        """The name of the flow's file in the package."""
+        return self._reader.flow.code.file
+
+    @property
+    def info(self) -> dict[str, str]:
+        """What is known of the package."""
+        return {
+            "script": self.script_name,
+            "class": self._reader.flow.code.name,
+            "digest": self._reader.flow.code.digest,
+            "python_version": self._reader.tagged("python_version:") or "",
+            "metaflow_version": self._reader.metaflow_version,
+        }
+
+    @property
+    def flowspec(self) -> str:
+        """The text of the flow's file."""
+        with self.tarball as archive:
+            file = archive.extractfile(self.script_name)
+            assert file is not None
+            return file.read().decode("utf-8")
+
+    @property
+    def tarball(self) -> tarfile.TarFile:
+        """The package, as Python's own class for archives."""
+        if self._data is None:
+            self._data = self._reader.store.objects.get(blob_key(self._digest))
+        return tarfile.open(fileobj=io.BytesIO(self._data))
+
+    def extract(self) -> TemporaryDirectory[str]:
+        """The files in a temporary directory, which is removed at the end of a `with`, or by its `cleanup`."""
+        directory = TemporaryDirectory(prefix="flowc-code-")
+        with self.tarball as archive:
+            archive.extractall(directory.name, filter="data")
+        return directory
+
+    def __repr__(self) -> str:
+        return f"<MetaflowCode: {self.script_name}, {self._reader.flow.code.digest[:19]}>"
+
+
+def code_of(reader: RunReader) -> MetaflowCode | None:
+    """The code of a run, if the store keeps it."""
+    package = reader.record.get("package")
+    return MetaflowCode(reader, package["digest"]) if package else None
+
+
+def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
+    """The packages of the environment of a step's own."""
+    packages: Any = getattr(reader.graph.node(step), "packages", None)
+    if packages is None or packages.disabled:
+        return None
+    return {"python": packages.python, "pypi": dict(packages.pypi), "conda": dict(packages.conda)}

@@ -1,0 +1,170 @@
+"""Artifacts, one by one and all of a task."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowc_runtime import codecs
+from flowc_runtime.errors import NotFound
+from metaflow.client.base import MetaflowObject, when
+from metaflow.client.values import Constant, constants
+from metaflow.exception import MetaflowDataMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from flowc_runtime.codecs import ArtifactRef
+    from metaflow.client.reader import RunReader
+    from metaflow.client.task import Task
+
+__all__ = ["DataArtifact", "MetaflowData"]
+
+
+def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
+    """The artifacts of a task's attempt by name; of one that has failed, those that it had begun with."""
+    found: dict[str, ArtifactRef | Constant] = {**constants(reader)}
+    record = task._record
+    if record is not None and record["outcome"] != "failed":
+        found.update(record["artifacts"])
+    else:
+        before = list(task.parent_tasks)
+        if len(before) == 1 and reader.graph.node(task._parts[2]).joins is None:
+            parent = reader.done(*before[0]._place)
+            found.update(parent["artifacts"] if parent is not None else {})
+    return dict(sorted(found.items()))
+
+
+class DataArtifact(MetaflowObject):
+    """One artifact of a task. Only `data` restores it, which runs code of its class; the rest is in the task's record.
+
+    >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
+    >>> artifact.data, artifact.size, artifact.sha[:7]
+    ('ABC', 18, '3ab59b5')
+    """
+
+    _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID/ArtifactName"
+    _DEPTH: ClassVar[int] = 5
+    _PARENT: ClassVar[str] = "Task"
+
+    if TYPE_CHECKING:
+
+        @property
+        def parent(self) -> Task: ...
+
+    @property
+    def data(self) -> Any:
+        """The value.
+
+        Raises:
+            MetaflowDataMissing: its blob is not in the store any more.
+            ArtifactError: it cannot be restored here, for instance since a module is missing.
+        """
+        ref = self._ref
+        try:
+            if isinstance(ref, Constant):
+                return ref.load()
+            return codecs.load_value(self._store.objects, ref)
+        except NotFound as error:
+            raise MetaflowDataMissing(f"the data of {self} is gone: {error}") from error
+
+    @property
+    def size(self) -> int:
+        """The bytes of it in the store."""
+        ref = self._ref
+        return ref.size if isinstance(ref, Constant) else ref["size"]
+
+    @property
+    def sha(self) -> str:
+        """The sha256 of its bytes: the same value has the same, in whatever task."""
+        ref = self._ref
+        return ref.sha if isinstance(ref, Constant) else ref["digest"]
+
+    @property
+    def type(self) -> str:
+        """The name of its class."""
+        ref = self._ref
+        return ref.type if isinstance(ref, Constant) else ref["type"]
+
+    @property
+    def _short(self) -> str:
+        """At most a line about it, from the record."""
+        ref = self._ref
+        return ref.repr if isinstance(ref, Constant) else ref["repr"]
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was stored."""
+        task = self.parent
+        record = task._record
+        return when(record["ended"]) if record is not None else task.created_at
+
+    @property
+    def finished_at(self) -> datetime:
+        """The same as `created_at`."""
+        return self.created_at
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The artifact that this one is a copy of, in the run that was resumed."""
+        origin = self.parent.origin_pathspec
+        return f"{origin}/{self.id}" if origin else None
+
+    @property
+    def _ref(self) -> ArtifactRef | Constant:
+        return artifacts_of(self._reader, self.parent)[self.id]
+
+    def _check_attempt(self, attempt: Any) -> int | None:
+        from metaflow.client.task import check_attempt
+
+        return check_attempt(attempt)
+
+    def _exists(self) -> bool:
+        task = self.parent
+        return bool(task._exists()) and self.id in artifacts_of(self._reader, task)
+
+    def _children(self) -> Iterator[MetaflowObject]:
+        return iter(())
+
+
+def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
+    """All artifacts of a task as a named tuple: `artifacts.accuracy` is a DataArtifact."""
+    found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] has those
+    return namedtuple("MetaflowArtifacts", [one.id for one in found])(*found)
+
+
+class MetaflowData:
+    """The values of a task's artifacts. Each is read when it is first asked for.
+
+    >>> data = Flow("Letters").latest_successful_run.data
+    >>> data
+    <MetaflowData: letters, n, name>
+    >>> "letters" in data
+    True
+    """
+
+    def __init__(self, artifacts: Iterable[DataArtifact]) -> None:
+        self._artifacts = {artifact.id: artifact for artifact in artifacts}
+
+    def __getattr__(self, name: str) -> Any:
+        artifacts = self.__dict__.get("_artifacts", {})  # not there yet while it is being unpickled
+        if name not in artifacts:
+            raise AttributeError(name)
+        value = self.__dict__[name] = artifacts[name].data
+        return value
+
+    def __contains__(self, var: object) -> bool:
+        return var in self._artifacts
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._artifacts})
+
+    def __repr__(self) -> str:
+        return f"<MetaflowData: {', '.join(self._artifacts)}>"
+
+    def _repr_html_(self) -> str:
+        from metaflow.client.html import artifact_table
+
+        return artifact_table(self._artifacts.values())

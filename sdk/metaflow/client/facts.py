@@ -1,0 +1,76 @@
+"""What is known of a task's attempts, by Metaflow's names and some of flowc's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaflow.client.reader import RunReader
+    from metaflow.client.task import Task
+
+__all__ = ["Metadata", "metadata_of"]
+
+
+class Metadata(NamedTuple):
+    """One thing that is known. `created_at` is in milliseconds since 1970."""
+
+    name: str
+    value: Any
+    created_at: int
+    type: str
+    task: Task
+
+
+def metadata_of(task: Task, reader: RunReader) -> list[Metadata]:
+    """Of all attempts, or of the one that the task is about, the oldest first."""
+    step, path = task._place
+    last = task.current_attempt
+    found: list[Metadata] = []
+    for attempt in [last] if task._attempt is not None else range(last + 1):
+        begun, record = reader.began(step, path, attempt + 1), reader.attempt(step, path, attempt + 1)
+        began = begun["began"] if begun is not None else record["began"] if record is not None else 0.0
+        ended = record["ended"] if record is not None else 0.0
+        found += [
+            Metadata(name, value, int(1000 * (ended if late else began)), name, task)
+            for name, value, late in _items(task, reader, attempt)
+        ]
+    return found
+
+
+def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, Any, bool]]:
+    """Name, value, and whether it is known at the end only."""
+    from metaflow.client.lineage import execution_path, is_gang
+
+    step, path = task._place
+    record = reader.attempt(step, path, attempt + 1)
+    scheme, _, place = reader.store.objects.url.partition("://")
+    yield "attempt", str(attempt), False
+    yield "runtime", reader.tagged("runtime:"), False
+    yield "user", reader.record["user"], False
+    yield "metaflow_version", reader.metaflow_version, False
+    yield "python_version", reader.tagged("python_version:"), False
+    yield "script-name", reader.flow.code.file, False
+    yield "ds-type", "local" if scheme == "file" else scheme, False
+    yield "ds-root", place if scheme == "file" else reader.store.objects.url, False
+    yield "origin-run-id", str(reader.record.get("origin")), False
+    if items := execution_path(reader, step, path):
+        yield "foreach-execution-path", items, False
+    if is_gang(reader, step) and task.index == 0:
+        yield "internal_task_type", "control_task", False
+    begun = reader.began(step, path, attempt + 1)
+    known: Any = record or begun or {}
+    for name in ("host", "pid", "pod", "node"):
+        if name in known.get("process", {}):
+            yield name, str(known["process"][name]), False
+    if record is None:
+        return
+    if origin := record.get("origin"):
+        yield "origin-task-id", origin["path"], False
+    yield "attempt_ok", str(record["outcome"] == "ok"), True
+    if record["outcome"] != "failed":
+        yield "attempt-done", str(attempt), True
+    for name in ("code", "signal", "peak_rss"):
+        if name in known["exit"]:
+            yield f"exit-{name.replace('_', '-')}", str(known["exit"][name]), True

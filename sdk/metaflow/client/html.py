@@ -1,0 +1,98 @@
+"""How objects of the client look in a notebook. Nothing is restored for it: values are shown as the records say."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from metaflow.client.base import MetaflowObject
+    from metaflow.client.data import DataArtifact
+    from metaflow.client.flow import Flow
+    from metaflow.client.run import Run
+    from metaflow.client.step import Step
+    from metaflow.client.task import Task
+
+SHOWN = 20  # rows
+_COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
+
+
+def show(shown: MetaflowObject) -> str:
+    """The object as HTML."""
+    return f"<b>{escape(repr(shown))}</b>{_BODIES[type(shown).__name__](shown)}"
+
+
+def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
+    """Artifacts with type, size and a line of each."""
+    rows = [[artifact.id, artifact.type, f"{artifact.size:,}", artifact._short] for artifact in artifacts]
+    return _table(("artifact", "type", "bytes", "value"), rows)
+
+
+def _flow(flow: Flow) -> str:
+    rows = [
+        [run.id, _State(run.status), str(run.created_at)[:19], ", ".join(sorted(run.user_tags))]
+        for run in islice(flow, SHOWN)
+    ]
+    return _table(("run", "status", "began", "tags"), rows)
+
+
+def _run(run: Run) -> str:
+    rows = []
+    for step in run:
+        tasks = len(run._reader.paths(step.id))
+        rows.append([step.id, f"{tasks:,}"])
+    facts = [
+        ["status", _State(run.status)],
+        ["began", str(run.created_at)[:19]],
+        ["ended", str(run.finished_at or "")[:19]],
+        ["tags", ", ".join(sorted(run.user_tags))],
+        *[[name, repr(value)[:100]] for name, value in run._reader.record["parameters"].items()],
+    ]
+    return _table((), facts) + _table(("step", "tasks"), rows)
+
+
+def _step(step: Step) -> str:
+    rows = [[task.id, _outcome(task), str(task.current_attempt + 1)] for task in islice(step, SHOWN)]
+    total = len(step._reader.paths(step.id))
+    more = f"<p>{total - SHOWN:,} more</p>" if total > SHOWN else ""
+    return _table(("task", "status", "attempt"), rows) + more
+
+
+def _task(task: Task) -> str:
+    facts = [["status", _outcome(task)], ["attempt", str(task.current_attempt + 1)]]
+    if (error := task.exception) is not None:
+        facts.append(["exception", f"{error.type}: {error.exception}"])
+    return _table((), facts) + artifact_table(task)
+
+
+def _artifact(artifact: DataArtifact) -> str:
+    return artifact_table([artifact])
+
+
+class _State(str):
+    """A status, which has a color."""
+
+    __slots__ = ()
+
+
+def _outcome(task: Task) -> str:
+    if task.finished:
+        return _State("succeeded") if task.successful else "failed, and caught"
+    return _State("running" if task.finished_at is None else "failed")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    titles = f"<tr>{''.join(f'<th>{escape(title)}</th>' for title in head)}</tr>" if head else ""
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f"<table>{titles}{body}</table>"
+
+
+def _cell(text: str) -> str:
+    style = f' style="color:{_COLORS[text]}"' if isinstance(text, _State) and text in _COLORS else ""
+    return f"<td{style}>{escape(text)}</td>"
+
+
+_BODIES: dict[str, Any] = {"Flow": _flow, "Run": _run, "Step": _step, "Task": _task, "DataArtifact": _artifact}

@@ -1,0 +1,129 @@
+"""What comes before and after what: steps by the graph, tasks by their records and index paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.ir import Branch, Foreach, Gang, Switch, targets
+from flowc.ir.scopes import Items
+from flowc_runtime.errors import ProtocolError
+from flowc_runtime.index import item_path, parts
+from flowc_runtime.parents import Parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.ir import Flow
+    from flowc_runtime.records import ParentsRecord
+    from metaflow.client.reader import RunReader
+
+
+def in_order(flow: Flow) -> list[str]:
+    """The steps, each after all that lead to it but for the way back in a loop."""
+    nodes, seen, order = flow.by_id(), {flow.start}, []
+    waiting = [(flow.start, iter(targets(nodes[flow.start].next)[::-1]))]
+    while waiting:
+        name, rest = waiting[-1]
+        target = next((one for one in rest if one not in seen), None)
+        if target is None:
+            order.append(name)
+            waiting.pop()
+        else:
+            seen.add(target)
+            waiting.append((target, iter(targets(nodes[target].next)[::-1])))
+    return order[::-1]
+
+
+def steps_before(reader: RunReader, step: str) -> list[str]:
+    """The steps that lead to one, of those that have begun."""
+    begun = set(reader.store.steps())
+    return [node.id for node in reader.graph.predecessors[step] if node.id in begun]
+
+
+def steps_after(reader: RunReader, step: str) -> list[str]:
+    """The steps that one leads to, of those that have begun."""
+    begun = set(reader.store.steps())
+    return [name for name in targets(reader.graph.nodes[step].next) if name in begun]
+
+
+def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
+    """The tasks (step, path) that a task follows, in the order in which a join sees them."""
+    number = reader.last(step, path)
+    record = reader.attempt(step, path, number) if number else None
+    told = record["parents"] if record is not None else []
+    for parent in told:
+        if parent["count"] is None:
+            yield parent["step"], parent["path"]
+    several = [parent for parent in told if parent["count"] is not None]
+    if several:
+        yield from _items(reader, step, path, several)
+    elif not told:  # it still runs, or its process died before it could say
+        yield from _by_graph(reader, step, path)
+
+
+def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -> Iterator[tuple[str, str]]:
+    """The last tasks of the items of a foreach. Where a switch or a loop is in it, the store says which they are."""
+    graph, count = reader.graph, ends[0]["count"] or 0
+    plain = len(ends) == 1 and len(graph.scopes(ends[0]["step"])) == len(parts(path)) + 1
+    asked = Parents(reader.store, graph, step, path)
+    for number in range(count):
+        if plain:
+            yield ends[0]["step"], item_path(path, number)
+            continue
+        node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
+        yield node.id, at
+
+
+def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
+    graph = reader.graph
+    node, asked = graph.node(step), Parents(reader.store, graph, step, path)
+    try:
+        if node.joins is None:
+            if before := asked.one():
+                yield before[0].id, before[1]
+        elif isinstance(graph.nodes[node.joins].next, Branch):
+            for arm in graph.ends(node):
+                last, at, _ = asked.ended(arm, None)
+                yield last.id, at
+        else:
+            split = reader.done(node.joins, path)
+            count = split["fanout"]["count"] if split else 0
+            yield from _items(reader, step, path, [{"step": end.id, "path": path, "count": count}
+                                                   for end in graph.ends(node)[0]])  # fmt: skip
+    except ProtocolError:  # what should be before it is not: it died of just that
+        return
+
+
+def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
+    """The tasks (step, path) that a task has led to and that have begun."""
+    graph, record = reader.graph, reader.done(step, path)
+    if record is None:
+        return
+    leaving = graph.node(step).next
+    names = [record["choice"]] if isinstance(leaving, Switch) and "choice" in record else targets(leaving)
+    count = 1
+    if isinstance(leaving, Foreach | Gang) and "fanout" in record:
+        count = record["fanout"]["count"]
+        names = names if count else [graph.join_of[step]]
+    for name in names:
+        begun = set(reader.paths(name))
+        for item in range(max(count, 1)):
+            at = graph.following(step, path, name, item)
+            if at in begun:
+                yield name, at
+
+
+def execution_path(reader: RunReader, step: str, path: str) -> str:
+    """Which item of which foreach a task is about, as Metaflow writes it: `outer:0,inner:3`."""
+    graph, numbers = reader.graph, parts(path)
+    found = []
+    for part, scope in zip(numbers, graph.scopes(step), strict=True):
+        if isinstance(scope, Items):
+            (body,) = targets(graph.nodes[scope.split].next)
+            found.append(f"{body}:{part[1:]}")
+    return ",".join(found)
+
+
+def is_gang(reader: RunReader, step: str) -> bool:
+    """Whether the tasks of a step are the members of a gang."""
+    return any(isinstance(node.next, Gang) for node in reader.graph.predecessors[step])

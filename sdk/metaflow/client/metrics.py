@@ -1,0 +1,65 @@
+"""Runs as rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.codecs import INLINE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metaflow.client.data import DataArtifact
+    from metaflow.client.run import Run
+
+COLUMNS = ("run", "status", "created_at", "finished_at", "seconds", "user", "tags")
+_SCALARS = frozenset({"int", "float", "bool", "str", "NoneType"})
+_NUMPY = ("numpy.int", "numpy.uint", "numpy.float", "numpy.bool")
+
+
+def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
+    """A run's row: the columns, its parameters, and the artifacts of its end step that are scalars or are named."""
+    reader = run._reader
+    finished = run.finished_at
+    cells: dict[str, Any] = {
+        "run": run.id,
+        "status": run.status,
+        "created_at": run.created_at,
+        "finished_at": finished,
+        "seconds": (finished - run.created_at).total_seconds() if finished else None,
+        "user": reader.record["user"],
+        "tags": sorted(run.user_tags),
+    }
+    parameters = reader.record["parameters"]
+    for name, value in parameters.items():
+        cells[_column("parameter", name)] = value
+    end = run.end_task
+    for artifact in end if end is not None else ():
+        wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
+        if wanted and artifact.id not in (*parameters, "name"):
+            cells[_column("artifact", artifact.id)] = _plain(artifact.data)
+    return cells
+
+
+def as_frame(rows: list[dict[str, Any]]) -> Any:
+    """A DataFrame of the rows. Raises ImportError."""
+    try:
+        from pandas import DataFrame  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError as error:
+        raise ImportError("frame=True needs pandas: pip install pandas, or leave it out for a list of dicts") from error
+    return DataFrame(rows)
+
+
+def _column(kind: str, name: str) -> str:
+    return f"{kind}.{name}" if name in COLUMNS else name
+
+
+def _is_scalar(artifact: DataArtifact) -> bool:
+    """As the record says: nothing is restored to find out."""
+    small = artifact.size <= INLINE_LIMIT
+    return small and (artifact.type in _SCALARS or artifact.type.startswith(_NUMPY))
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python's."""
+    return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value

@@ -1,0 +1,145 @@
+"""Where the client looks: which store (`metadata`), and which runs of it (`namespace`). Both are the process's own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flowc_runtime import context, settings
+from flowc_runtime.layered import SPIN_NAME
+from flowc_runtime.store import LOCAL_NAME, Store, default_url
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+__all__ = [
+    "default_metadata",
+    "default_namespace",
+    "get_metadata",
+    "get_namespace",
+    "metadata",
+    "namespace",
+    "open_store",
+]
+
+_chosen_namespace: str | Literal[False] | None = False  # False: nobody has chosen
+_chosen_url: str | None = None
+_stores: dict[tuple[int, str], Store] = {}
+
+
+def namespace(ns: str | None) -> str | None:
+    """From now on only what has the tag `ns` is to be found; None: everything. Gives the namespace.
+
+    >>> namespace("user:ann")
+    'user:ann'
+    >>> namespace(None)
+    """
+    global _chosen_namespace
+    _chosen_namespace = ns
+    return ns
+
+
+def get_namespace() -> str | None:
+    """The namespace that the client looks in; None where it looks everywhere."""
+    if _chosen_namespace is not False:
+        return _chosen_namespace
+    if context.task is not None:  # a step looks where its run was told to
+        return context.task.namespace
+    return f"user:{settings.user_name()}"
+
+
+def default_namespace() -> str | None:
+    """Forget what `namespace` chose: `user:NAME` again, or in a step the namespace of its run."""
+    global _chosen_namespace
+    _chosen_namespace = False
+    return get_namespace()
+
+
+def metadata(ms: str) -> str:
+    """From now on look in another store: a directory, `local@DIR`, or `s3://…`, `gs://…`, `az://…`.
+
+    DIR is a store or a directory that has one, `.flowc`. Gives what `get_metadata` gives. Raises ValueError where
+    there is no store.
+    """
+    global _chosen_url
+    _chosen_url = metadata_url(ms)
+    return get_metadata()
+
+
+def inspect_spin(datastore_root: str = ".") -> str:
+    """From now on look at what `spin --persist` has kept in a directory; `default_metadata` goes back to the runs.
+
+    Gives what `get_metadata` gives. Raises ValueError where nothing was kept.
+    """
+    global _chosen_url
+    kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
+    if not os.path.isdir(kept):
+        raise ValueError(f"nothing was kept in {datastore_root}: spin keeps its task with --persist")
+    _chosen_url = kept
+    return get_metadata()
+
+
+def get_metadata() -> str:
+    """Where the client looks, as `metadata` takes it: `local@DIR`, or the address of a bucket."""
+    return describe(current_url())
+
+
+def default_metadata() -> str:
+    """Forget what `metadata` chose: the store of the settings again, or `.flowc` found upward."""
+    global _chosen_url
+    _chosen_url = None
+    return get_metadata()
+
+
+def current_url() -> str:
+    """The address of the store that the client looks in."""
+    here = context.task.store if context.task is not None else None  # a step looks where its run is
+    url = _chosen_url or here or default_url()
+    url = url.removeprefix("file://")
+    return url if "://" in url else os.path.abspath(url)
+
+
+def open_store(url: str) -> Store:
+    """The store of an address: of a bucket always the same object, since its client keeps connections.
+
+    A forked process has its own, and one that is yet to fork tasks asks another process for all of it.
+    """
+    from flowc_runtime import remote
+
+    known = os.getpid(), url
+    if known not in _stores:
+        in_bucket = "://" in url.removeprefix("file://")
+        ask = remote.asked_of if in_bucket and context.task is None else None
+        _stores[known] = Store(ask(url)) if ask is not None else Store.open(url)
+    return _stores[known]
+
+
+def describe(url: str) -> str:
+    """An address as `metadata` takes it."""
+    path = url.removeprefix("file://")
+    if "://" in path:
+        return path
+    return f"local@{os.path.abspath(path).removesuffix(f'/{LOCAL_NAME}') or '/'}"
+
+
+def metadata_url(ms: str, *, must_exist: bool = True) -> str:
+    """The address of the store that `metadata` is told of. Raises ValueError, if it must exist and does not."""
+    kind, at, place = ms.partition("@")
+    if not at or "://" in kind:
+        kind, place = "local", ms
+    if kind == "service" or place.startswith(("http://", "https://")):
+        raise ValueError(f"flowc has no metadata service: name the directory or the bucket of the store, not {ms!r}")
+    if kind != "local":
+        raise ValueError(f"cannot look in {ms!r}: give local@DIR, a directory, s3://…, gs://… or az://…")
+    path = place.removeprefix("file://")
+    if "://" in path:
+        return open_store(path).objects.url  # raises for another scheme
+    path = os.path.abspath(os.path.expanduser(path))
+    inside = f"{path}/{LOCAL_NAME}"
+    if os.path.isdir(inside):
+        return inside
+    if os.path.isdir(f"{path}/flows") or (os.path.isdir(path) and os.path.basename(path) == LOCAL_NAME):
+        return path
+    if must_exist:
+        raise ValueError(f"Could not find directory {LOCAL_NAME} in directory {place}")
+    return inside

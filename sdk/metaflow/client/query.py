@@ -1,0 +1,164 @@
+"""Which runs are asked for: by tags, status, time and values of parameters."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
+
+from flowc_runtime.liveness import status_of
+from flowc_runtime.records import RunState
+from metaflow.client.tag_expression import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from metaflow.client.reader import RunReader
+
+Moment: TypeAlias = "datetime | date | timedelta | str"
+"""A time, or how long ago."""
+
+STATES: tuple[str, ...] = get_args(RunState)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?P<value>.*)", re.DOTALL)
+
+
+@final
+class Query:
+    """What runs have to be like. What costs nothing to look at is looked at first."""
+
+    def __init__(
+        self,
+        all_of: Sequence[str] = (),
+        *,
+        status: str | Collection[str] | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        tags: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """As `Flow.runs` says. Raises ValueError."""
+        self._all_of = frozenset(all_of)
+        self._states = None if status is None else frozenset([status] if isinstance(status, str) else status)
+        if unknown := sorted((self._states or frozenset()) - set(STATES)):
+            raise ValueError(f"there is no status {', '.join(map(repr, unknown))}: it is one of {', '.join(STATES)}")
+        self._since = None if since is None else moment(since)
+        self._until = None if until is None else moment(until)
+        self._tags = None if tags is None else parse(tags)
+        self._parameters = dict(parameters or {})
+
+    def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
+        """Those that began in time; what is older than that is not looked at."""
+        for reader in newest_first:
+            created = round(reader.record["created"], 6)  # as a datetime has it
+            if self._until is not None and created >= self._until:
+                continue
+            # A minute of grace, since ids are in the order in which runs were asked for, on several machines' clocks.
+            if self._since is not None and created < self._since - 60:
+                return
+            if self._since is None or created >= self._since:
+                yield reader
+
+    def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
+        """Whether the run, which began in time, is asked for; `user_tags` gives the tags that it has been given."""
+        if self._parameters and not self._fits(reader.record["parameters"]):
+            return False
+        if self._all_of or self._tags is not None:
+            tags = reader.system_tags.union(user_tags(reader))
+            if not self._all_of <= tags or (self._tags is not None and not self._tags(tags)):
+                return False
+        return self._states is None or status_of(reader.store)["state"] in self._states
+
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        return all(name in values and _is(values[name], wanted) for name, wanted in self._parameters.items())
+
+
+def _is(value: Any, wanted: Any) -> bool:
+    if callable(wanted):
+        try:
+            return bool(wanted(value))
+        except TypeError:  # such as None > 5
+            return False
+    return bool(value == wanted) and isinstance(value, bool) == isinstance(
+        wanted, bool
+    )  # True == 1, but is not asked for
+
+
+def moment(given: Moment) -> float:
+    """The seconds since 1970 of a time, in local time where it names no time zone. Raises ValueError."""
+    now = datetime.now()
+    if isinstance(given, str):
+        given = _read(given.strip())
+    if isinstance(given, timedelta):
+        return round((now - given).timestamp(), 6)
+    if isinstance(given, datetime):
+        return round(given.timestamp(), 6)
+    if isinstance(given, date):
+        return datetime(given.year, given.month, given.day).timestamp()
+    raise ValueError(f"not a time: {given!r}; give a date, a datetime, or text such as '2026-11-20' or '7d'")
+
+
+def _read(text: str) -> datetime | timedelta:
+    if ago := _AGO.fullmatch(text):
+        return timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00") if text.endswith("Z") else text)
+    except ValueError:
+        raise ValueError(
+            f"not a time: {text!r}; write '2026-11-20', '2026-11-20 14:30', or how long ago: '7d'"
+        ) from None
+
+
+def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
+    """A condition on a parameter, such as `n=5`, `rate<0.1` or `name!=x`: its name, and the test of its value.
+
+    The text is read as a value of the same kind as the run's. Raises ValueError for what is no condition.
+    """
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not a condition on a parameter: {text!r}; write n=5, n!=5, n<5, n<=5, n>5 or n>=5")
+    sign, told = found["sign"], found["value"]
+
+    def test(value: Any) -> bool:
+        wanted = _like(value, told)
+        match sign:
+            case "=" | "==":
+                return _is(value, wanted)
+            case "!=":
+                return not _is(value, wanted)
+            case "<":
+                return bool(value < wanted)
+            case "<=":
+                return bool(value <= wanted)
+            case ">":
+                return bool(value > wanted)
+            case _:
+                return bool(value >= wanted)
+
+    return found["name"].strip(), test
+
+
+def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
+    """Conditions on parameters by the parameters' names; several on one have to hold together. Raises ValueError."""
+    found: dict[str, list[Callable[[Any], bool]]] = {}
+    for name, test in map(condition, texts):
+        found.setdefault(name, []).append(test)
+
+    def together(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+        return lambda value: all(test(value) for test in tests)
+
+    return {name: together(tests) for name, tests in found.items()}
+
+
+def _like(value: Any, text: str) -> Any:
+    """The text as a value of the kind of `value`; as it is, if it cannot be one."""
+    import json
+
+    if isinstance(value, str):
+        return text
+    try:
+        read = json.loads(text.lower() if text.lower() in ("true", "false", "none") else text)
+    except ValueError:
+        return None if text.lower() == "none" else text
+    return read

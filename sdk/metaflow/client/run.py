@@ -1,0 +1,200 @@
+"""One run: how it went, its steps, its tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowc_runtime.errors import TagError
+from flowc_runtime.liveness import status_of
+from metaflow.client.base import MetaflowObject, when
+from metaflow.client.step import Step
+from metaflow.exception import MetaflowTaggingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from metaflow.client.code import MetaflowCode
+    from metaflow.client.data import MetaflowData
+    from metaflow.client.flow import Flow
+    from metaflow.client.task import Task
+    from metaflow.events import Trigger
+
+__all__ = ["Run"]
+
+
+class Run(MetaflowObject):
+    """One run of a flow. Its children are the steps that have begun, newest first.
+
+    >>> run = Flow("Letters").latest_successful_run
+    >>> run.successful, run.status, run.data.letters
+    (True, 'succeeded', 'ABC')
+    >>> [step.id for step in run]
+    ['end', 'join', 'each', 'start']
+    >>> run["each"]["0.1"]["letter"].data
+    'B'
+    """
+
+    _PARTS: ClassVar[str] = "FlowName/RunID"
+    _DEPTH: ClassVar[int] = 2
+    _PARENT: ClassVar[str] = "Flow"
+
+    if TYPE_CHECKING:
+
+        @property
+        def parent(self) -> Flow: ...
+
+    # -- how it went
+
+    @property
+    def successful(self) -> bool:
+        """Whether its end step has succeeded."""
+        end = self.end_task
+        return end is not None and end.successful
+
+    @property
+    def finished(self) -> bool:
+        """Whether its end step is done. A run that has failed is not finished; `status` tells the two apart."""
+        end = self.end_task
+        return end is not None and end.finished
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When its end step ended; None if it has not."""
+        end = self.end_task
+        return end.finished_at if end is not None else None
+
+    @property
+    def status(self) -> str:
+        """running, succeeded, failed, interrupted, or killed: its process is gone and has not said why."""
+        return status_of(self._reader.store)["state"]
+
+    @property
+    def created_at(self) -> datetime:
+        """When it began: local time, without a time zone."""
+        return when(self._reader.record["created"])
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The run that this one resumes."""
+        origin = self._reader.record.get("origin")
+        return f"{self._parts[0]}/{origin}" if origin else None
+
+    # -- what it has left
+
+    @property
+    def data(self) -> MetaflowData | None:
+        """The artifacts of the end step: `run.data.accuracy`. None if it has not begun."""
+        end = self.end_task
+        return end.data if end is not None else None
+
+    @property
+    def end_task(self) -> Task | None:
+        """The task of the end step; None if it has not begun."""
+        try:
+            return self._child(self._reader.end).task
+        except KeyError:
+            return None
+
+    @property
+    def code(self) -> MetaflowCode | None:
+        """The code that it ran, where the store keeps it: that of runs on a cluster."""
+        from metaflow.client.code import code_of
+
+        return code_of(self._reader)
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """The events that started it; None if none did."""
+        events: Any = self._reader.record.get("trigger")
+        if not events:
+            return None
+        from metaflow.events import Trigger
+
+        return Trigger(events)
+
+    @property
+    def _graph_endpoints(self) -> tuple[str, str]:
+        """The names of the first and the last step."""
+        return self._reader.flow.start, self._reader.end
+
+    def steps(self, *tags: str) -> Iterator[Step]:
+        """Its steps; none if it lacks one of the tags."""
+        return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
+
+    # -- its tags
+
+    def add_tag(self, tag: str | Iterable[str]) -> None:
+        """Tag it. What it has as a system tag already is left at that.
+
+        >>> run = Flow("Letters").latest_run
+        >>> run.add_tag("reviewed")
+        >>> "reviewed" in run.user_tags
+        True
+        """
+        self.add_tags([tag] if isinstance(tag, str) else tag)
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        """Tag it with several. Raises MetaflowTaggingError for what is no tag."""
+        self.replace_tags((), tags)
+
+    def remove_tag(self, tag: str | Iterable[str]) -> None:
+        """Take a tag off it; one that it does not have is no error."""
+        self.remove_tags([tag] if isinstance(tag, str) else tag)
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Take several tags off it. Raises MetaflowTaggingError for system tags: they stay."""
+        self.replace_tags(tags, ())
+
+    def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
+        """Take a tag off it and add another one."""
+        remove = [tag_to_remove] if isinstance(tag_to_remove, str) else tag_to_remove
+        self.replace_tags(remove, [tag_to_add] if isinstance(tag_to_add, str) else tag_to_add)
+
+    def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
+        """Take tags off it and add others; one that is in both is there afterwards.
+
+        What is added is added first, so no reader sees the run without either.
+
+        Raises:
+            MetaflowTaggingError: a system tag is to be removed, or something is no tag. Nothing is changed then.
+        """
+        from flowc_runtime.tags import check_tags
+
+        remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
+        try:
+            add, remove = check_tags(add), check_tags(remove)
+            if fixed := sorted(set(remove) & self.system_tags):
+                raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
+            self._reader.store.add_tags(add)
+            self._reader.store.remove_tags(set(remove) - set(add))
+        except TagError as error:
+            raise MetaflowTaggingError(str(error)) from None
+
+    # -- its steps
+
+    def _exists(self) -> bool:
+        return self._reader.exists()
+
+    def _children(self) -> Iterator[Step]:
+        from metaflow.client.lineage import in_order
+
+        begun = set(self._reader.store.steps())
+        return (self._step(name) for name in reversed(in_order(self._reader.flow)) if name in begun)
+
+    def _child(self, id: str) -> Step:
+        if id not in self._reader.store.steps():
+            raise KeyError(id)
+        return self._step(id)
+
+    def _step(self, name: str) -> Step:
+        return Step._make(self, (*self._parts, name), self._reader)
+
+
+def _several(name: str, tags: object) -> list[Any]:
+    if isinstance(tags, (str, bytes)):
+        raise MetaflowTaggingError(f"{name} may not be a string: give a list of tags")
+    try:
+        return list(tags)  # type: ignore[call-overload, no-any-return]
+    except TypeError:
+        raise MetaflowTaggingError(f"{name} must be iterable, not of type {type(tags).__name__}") from None

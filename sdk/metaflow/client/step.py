@@ -1,0 +1,112 @@
+"""One step of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow.client.base import MetaflowObject
+from metaflow.client.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from metaflow.client.run import Run
+
+__all__ = ["Step"]
+
+
+class Step(MetaflowObject):
+    """A step of a run. Its children are its tasks that have begun, newest first: those of a foreach from the last item.
+
+    >>> step = Flow("Letters").latest_successful_run["each"]
+    >>> [task.id for task in step]
+    ['0.2', '0.1', '0.0']
+    >>> [parent.id for parent in step.parent_steps], [child.id for child in step.child_steps]
+    (['start'], ['join'])
+    """
+
+    _PARTS: ClassVar[str] = "FlowName/RunID/StepName"
+    _DEPTH: ClassVar[int] = 3
+    _PARENT: ClassVar[str] = "Run"
+
+    if TYPE_CHECKING:
+
+        @property
+        def parent(self) -> Run: ...
+
+    @property
+    def task(self) -> Task | None:
+        """A task of it: the only one, or of several the newest."""
+        return next(self._children(), None)
+
+    def tasks(self, *tags: str) -> Iterator[Task]:
+        """Its tasks; none if the run lacks one of the tags."""
+        return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
+
+    @property
+    def control_task(self) -> Task | None:
+        """The first member of a gang, which the others can reach; None in other steps."""
+        return next(self.control_tasks(), None)
+
+    def control_tasks(self, *tags: str) -> Iterator[Task]:
+        """The first members of the gangs; none if the run lacks one of the tags."""
+        from metaflow.client.lineage import is_gang
+
+        return (task for task in self.tasks(*tags) if task.index == 0 and is_gang(self._reader, self.id))
+
+    @property
+    def parent_steps(self) -> Iterator[Step]:
+        """The steps that lead to it."""
+        from metaflow.client.lineage import steps_before
+
+        return (self._beside(name) for name in steps_before(self._reader, self.id))
+
+    @property
+    def child_steps(self) -> Iterator[Step]:
+        """The steps that it has led to."""
+        from metaflow.client.lineage import steps_after
+
+        return (self._beside(name) for name in steps_after(self._reader, self.id))
+
+    @property
+    def created_at(self) -> datetime:
+        """When the first of its tasks began."""
+        return min(task.created_at for task in self._children())
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When the last of its tasks ended; None if one has not."""
+        times = [task.finished_at for task in self._children()]
+        return None if None in times else max(time for time in times if time is not None)
+
+    @property
+    def environment_info(self) -> dict[str, Any] | None:
+        """What its tasks' environment of their own is made of; None without @pypi and @conda."""
+        task = self.task
+        return task.environment_info if task is not None else None
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The step of the run that was resumed, if a task of it was taken over."""
+        task = self.task
+        origin = task.origin_pathspec if task is not None else None
+        return origin.rpartition("/")[0] if origin else None
+
+    def _exists(self) -> bool:
+        return self._reader.exists() and self.id in self._reader.store.steps()
+
+    def _children(self) -> Iterator[Task]:
+        paths = self._reader.paths(self.id)[::-1]
+        return (self._task(path) for path in self._reader.read_ahead(self.id, paths))
+
+    def _child(self, id: str) -> Task:
+        if not self._reader.last(self.id, id):
+            raise KeyError(id)
+        return self._task(id)
+
+    def _task(self, path: str) -> Task:
+        return Task._make(self, (*self._parts, path), self._reader)
+
+    def _beside(self, name: str) -> Step:
+        return Step._make(self, (*self._parts[:2], name), self._reader)

@@ -1,0 +1,99 @@
+"""Tag expressions: `good and not (old or "two words" or user:a*)`.
+
+    expression = term { "or" term }          term = factor { "and" factor }
+    factor = "not" factor | "(" expression ")" | tag
+
+A tag is a word without spaces, parentheses and quotes, in which `*` stands for any text, or anything in single or
+double quotes, which is taken as it is. Nothing is evaluated but this.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    Tags: TypeAlias = Collection[str]
+    Test: TypeAlias = Callable[[Tags], bool]
+
+_TOKEN = re.compile(r"""\s*(?:(?P<sign>[()])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s()"']+))""")
+_KEYWORDS = frozenset({"and", "or", "not"})
+_DEEPEST = 100
+
+
+class TagExpressionError(ValueError):
+    """Not a tag expression; the message shows where."""
+
+
+def parse(text: str) -> Test:
+    """A function that says whether a collection of tags is as the expression asks. Raises TagExpressionError."""
+    return _Parser(text).whole()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+
+    def whole(self) -> Test:
+        test = self._either()
+        if self._text[self._at :].strip():
+            raise self._error("expected 'and', 'or' or the end")
+        return test
+
+    def _either(self) -> Test:
+        tests = [self._both()]
+        while self._takes("or"):
+            tests.append(self._both())
+        return tests[0] if len(tests) == 1 else lambda tags: any(test(tags) for test in tests)
+
+    def _both(self) -> Test:
+        tests = [self._factor()]
+        while self._takes("and"):
+            tests.append(self._factor())
+        return tests[0] if len(tests) == 1 else lambda tags: all(test(tags) for test in tests)
+
+    def _factor(self) -> Test:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self._error("too deeply nested")
+        try:
+            if self._takes("not"):
+                inner = self._factor()
+                return lambda tags: not inner(tags)
+            if self._takes("("):
+                inner = self._either()
+                if not self._takes(")"):
+                    raise self._error("expected ')'")
+                return inner
+            return self._tag()
+        finally:
+            self._depth -= 1
+
+    def _tag(self) -> Test:
+        token = _TOKEN.match(self._text, self._at)
+        if token is None or token["sign"] or token["word"] in _KEYWORDS:
+            raise self._error("expected a tag")
+        self._at = token.end()
+        word = token["word"]
+        if word is not None and "*" in word:
+            pattern = re.compile(".*".join(map(re.escape, word.split("*"))), re.DOTALL)
+            return lambda tags: any(pattern.fullmatch(tag) for tag in tags)
+        name = next(text for text in (word, token["double"], token["single"]) if text is not None)
+        return lambda tags: name in tags
+
+    def _takes(self, what: str) -> bool:
+        """Whether this is the next token; it is then behind us."""
+        token = _TOKEN.match(self._text, self._at)
+        if token is None or what not in (token["sign"], token["word"]):
+            return False
+        self._at = token.end()
+        return True
+
+    def _error(self, message: str) -> TagExpressionError:
+        rest = self._text[self._at :].strip()
+        where = f"before {rest[:40]!r}" if rest else "at the end"
+        return TagExpressionError(f"{message} {where} of the tag expression {self._text!r}")

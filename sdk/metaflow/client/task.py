@@ -1,0 +1,257 @@
+"""One task: how its attempts went, what they left and printed, what comes before and after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
+
+from flowc_runtime.index import item_index
+from metaflow.client import printed
+from metaflow.client.base import MetaflowObject, when
+from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
+from metaflow.exception import MetaflowExceptionWrapper, MetaflowNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from flowc_runtime.records import AttemptRecord, ErrorRecord
+    from metaflow.client.code import MetaflowCode
+    from metaflow.client.facts import Metadata
+    from metaflow.client.step import Step
+
+__all__ = ["Task"]
+
+
+class Task(MetaflowObject):
+    """A task of a step. Its id is its index path: `0` outside of any foreach, `0.3` for item 3. Its children are its
+    artifacts.
+
+    Everything is about the attempt that was successful, or else the latest; with `attempt=` about that one, from 0.
+
+    >>> task = Flow("Letters").latest_successful_run["each"]["0.1"]
+    >>> task.data.letter, task.index, task.current_attempt
+    ('B', 1, 1)
+    >>> task.stdout
+    'attempt 1\\n'
+    >>> first = Task(task.pathspec, attempt=0)
+    >>> first.successful, first.exception.type
+    (False, 'builtins.ValueError')
+    """
+
+    _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID"
+    _DEPTH: ClassVar[int] = 4
+    _PARENT: ClassVar[str] = "Step"
+
+    if TYPE_CHECKING:
+
+        @property
+        def parent(self) -> Step: ...
+
+    # -- its attempts
+
+    @property
+    def current_attempt(self) -> int:
+        """The number of the attempt that all of this is about; the first is 0."""
+        return self._attempt if self._attempt is not None else self._reader.last(*self._place) - 1
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        return self._parts[2], self._parts[3]
+
+    @property
+    def _record(self) -> AttemptRecord | None:
+        """The record of the attempt, if it has ended."""
+        return self._reader.attempt(*self._place, self.current_attempt + 1)
+
+    @property
+    def successful(self) -> bool:
+        """Whether its code has run to its end. A failure that @catch caught is not a success."""
+        record = self._record
+        return record is not None and record["outcome"] == "ok"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is done, so that the run goes on; that is not so of one that has failed."""
+        record = self._record
+        return record is not None and record["outcome"] != "failed"
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended, successfully or not; None while it runs."""
+        record = self._record
+        return when(record["ended"]) if record is not None else None
+
+    @property
+    def created_at(self) -> datetime:
+        """When its first attempt began: local time, without a time zone."""
+        if (first := self._reader.began(*self._place, 1)) is not None:
+            return when(first["began"])
+        record = self._record  # taken over from another run
+        assert record is not None
+        return when(record["began"])
+
+    @property
+    def exception(self) -> MetaflowExceptionWrapper | None:
+        """Why it failed; None if it has not, or its failure was caught. `str()` of it is the traceback."""
+        record = self._record
+        if record is None or record["outcome"] != "failed":
+            return None
+        return _wrapped(record.get("error", {}))
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The task that this one is a copy of, in the run that was resumed."""
+        record = self._record
+        if record is None or "origin" not in record:
+            return None
+        origin = record["origin"]
+        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}"
+
+    # -- what it has left
+
+    @property
+    def data(self) -> MetaflowData:
+        """Its artifacts' values: `task.data.accuracy`. Each is read when it is asked for."""
+        return MetaflowData(self._children())
+
+    @property
+    def artifacts(self) -> Any:
+        """Its artifacts, a named tuple: `task.artifacts.accuracy.size`."""
+        return as_artifacts(self._children())
+
+    @property
+    def metadata(self) -> list[Metadata]:
+        """What is known of its attempts: a list of `(name, value, created_at, type, task)`, the oldest first."""
+        from metaflow.client.facts import metadata_of
+
+        return metadata_of(self, self._reader)
+
+    @property
+    def metadata_dict(self) -> dict[str, Any]:
+        """The same by name, of the latest attempt that says it."""
+        return {item.name: item.value for item in self.metadata}
+
+    @property
+    def index(self) -> int | None:
+        """Which item of the innermost foreach it is about; None outside of any."""
+        return item_index(self.id)
+
+    @property
+    def code(self) -> MetaflowCode | None:
+        """The code that it ran, where the store keeps it: that of runs on a cluster."""
+        from metaflow.client.code import code_of
+
+        return code_of(self._reader)
+
+    @property
+    def environment_info(self) -> dict[str, Any] | None:
+        """What its environment of its own is made of; None without @pypi and @conda."""
+        from metaflow.client.code import environment_of
+
+        return environment_of(self._reader, self._parts[2])
+
+    @property
+    def runtime_name(self) -> str | None:
+        """What ran it: `dev` on this machine, `argo-workflows` on a cluster."""
+        return self._reader.tagged("runtime:")
+
+    # -- what it printed
+
+    @property
+    def stdout(self) -> str:
+        """What it printed."""
+        return printed.text(self, "stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What it printed on stderr."""
+        return printed.text(self, "stderr")
+
+    @property
+    def stdout_size(self) -> int:
+        """How many bytes it printed."""
+        return printed.size(self, "stdout")
+
+    @property
+    def stderr_size(self) -> int:
+        """How many bytes it printed on stderr."""
+        return printed.size(self, "stderr")
+
+    @overload
+    def loglines(self, stream: str, as_unicode: Literal[True] = True) -> Iterator[tuple[datetime, str]]: ...
+    @overload
+    def loglines(self, stream: str, as_unicode: Literal[False]) -> Iterator[tuple[datetime, bytes]]: ...
+    def loglines(self, stream: str, as_unicode: bool = True) -> Iterator[tuple[datetime, str | bytes]]:
+        """The lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
+        for time, line in printed.lines(self, stream):
+            yield time, line.decode("utf-8", "replace") if as_unicode else line
+
+    # -- what comes before and after it
+
+    @property
+    def parent_task_pathspecs(self) -> Iterator[str]:
+        """The pathspecs of the tasks that it follows."""
+        return (task.pathspec for task in self.parent_tasks)
+
+    @property
+    def child_task_pathspecs(self) -> Iterator[str]:
+        """The pathspecs of the tasks that it has led to."""
+        return (task.pathspec for task in self.child_tasks)
+
+    @property
+    def parent_tasks(self) -> Iterator[Task]:
+        """The tasks that it follows; those of a join in the order of its `inputs`."""
+        from metaflow.client.lineage import tasks_before
+
+        return (self._beside(*place) for place in tasks_before(self._reader, *self._place))
+
+    @property
+    def child_tasks(self) -> Iterator[Task]:
+        """The tasks that it has led to."""
+        from metaflow.client.lineage import tasks_after
+
+        return (self._beside(*place) for place in tasks_after(self._reader, *self._place))
+
+    def _beside(self, step: str, path: str) -> Task:
+        return Task._make(self, (*self._parts[:2], step, path), self._reader)
+
+    # -- finding it and its artifacts
+
+    def _check_attempt(self, attempt: Any) -> int | None:
+        return check_attempt(attempt)
+
+    def _exists(self) -> bool:
+        if not self._reader.exists() or not (last := self._reader.last(*self._place)):
+            return False
+        return self._attempt in (None, last - 1) or self._reader.store.has_begun(*self._place, self._attempt + 1)
+
+    def _children(self) -> Iterator[DataArtifact]:
+        return (self._artifact(name) for name in artifacts_of(self._reader, self) if not name.startswith("_"))
+
+    def _child(self, id: str) -> DataArtifact:
+        if id not in artifacts_of(self._reader, self):
+            raise KeyError(id)
+        return self._artifact(id)
+
+    def _artifact(self, name: str) -> DataArtifact:
+        return DataArtifact._make(self, (*self._parts, name), self._reader, attempt=self._attempt)
+
+
+def check_attempt(attempt: Any) -> int | None:
+    """An attempt's number as it is given to a task or an artifact. Raises MetaflowNotFound."""
+    if attempt is None:
+        return None
+    if not isinstance(attempt, int) or isinstance(attempt, bool):
+        raise MetaflowNotFound("Attempt can only be an integer")
+    if attempt < 0:
+        raise MetaflowNotFound("Attempt can only be non-negative")
+    return attempt
+
+
+def _wrapped(error: ErrorRecord) -> MetaflowExceptionWrapper:
+    made = MetaflowExceptionWrapper()
+    kind = error.get("type", "")
+    made.type = kind if "." in kind else f"builtins.{kind}"
+    made.exception = error.get("message", "")
+    made.stacktrace = error.get("traceback") or None
+    return made

@@ -1,0 +1,76 @@
+"""What every task of a run has: its parameters and configs, the flow's name, and the graph."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime.codecs import short_repr, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.ir import Parameter
+    from metaflow.client.reader import RunReader
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is not an artifact of the store but looks like one."""
+
+    load: Callable[[], Any]
+    type: str
+    repr: str
+    size: int
+    sha: str
+
+
+def constants(reader: RunReader) -> Mapping[str, Constant]:
+    """By what steps call them; `_graph_info` is the graph."""
+    if reader.constants is None:
+        found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
+        for config in reader.flow.configs:
+            found[config.attribute or config.name] = _config(config.value)
+        values = reader.record["parameters"]
+        for parameter in reader.flow.parameters:
+            if parameter.name in values:
+                found[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
+        reader.constants = found
+    return reader.constants
+
+
+def value_of(value: Any) -> Constant:
+    """The value as it would be in the store."""
+    data = pickle.dumps(value, protocol=5)
+    digest = sha256(data).hexdigest()
+    return Constant(lambda: pickle.loads(data), type_name(type(value)), short_repr(value), len(data), digest)
+
+
+def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
+    if parameter.type != "file" or value is None:
+        return value_of(value)
+
+    def load() -> str | bytes:
+        from flowc_runtime.files import read_file
+
+        return read_file(reader.store.objects, value, parameter.encoding)
+
+    kind = "bytes" if parameter.encoding is None else "str"
+    return Constant(load, kind, f"<file {value['file']}>", value["size"], value["digest"])
+
+
+def _config(text: str | None) -> Constant:
+    from flowc_runtime.parameters import from_text
+    from metaflow.user_configs.config_value import ConfigValue
+
+    value = from_text(text) if text is not None else None
+    return value_of(ConfigValue(value) if isinstance(value, dict) else value)
+
+
+def _graph(reader: RunReader) -> Constant:
+    from flowc_runtime.graph_info import graph_info
+
+    return Constant(lambda: graph_info(reader.flow), "dict", "<graph>", 0, reader.flow.code.digest)

@@ -1,0 +1,94 @@
+"""The code of a run on a cluster is in the store, and the client gives it back."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+from flowc_runtime.code import pack
+from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
+from metaflow.client.core import MetaflowCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+FLOW = """
+    from metaflow import FlowSpec, step
+    from helpers.ours import answer
+
+    class Far(FlowSpec):
+        @step
+        def start(self):
+            self.answer = answer()
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_the_code_of_a_pod(project: Project) -> None:
+    source = project.write("code/flow.py", FLOW)
+    project.write("code/helpers/ours.py", "def answer():\n    return 42\n")
+    (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
+    environment = {
+        "FLOWC_STORE": f"file://{project.root}/.flowc",
+        "FLOWC_IR": str(project.root / "ir.json"),
+        "FLOWC_CODE": str(project.root / "code"),
+        "FLOWC_OUT": str(project.root / "out"),
+    }
+    for run in ("far-1", "far-2"):
+        for step in ("start", "end"):
+            pod = environment | {"FLOWC_RUN": run, "FLOWC_POD": f"{run}-{step}"}
+            done = project.python("-m", "flowc_runtime", "task", step, "--path", "0", "--retry", "0", **pod)
+            assert done.code == 0, done.err
+    try:
+        metadata(str(project.root))
+        namespace(None)
+        run = Flow("Far").latest_run
+        assert run is not None
+        assert run.data is not None
+        assert (run.successful, run.data.answer) == (True, 42)
+        assert run.end_task is not None
+        assert run.end_task.metadata_dict["pod"] == "far-2-end"
+        code = run.code
+        assert isinstance(code, MetaflowCode)
+        assert code.flowspec == source.read_text()
+        assert sorted(code.tarball.getnames()) == ["flow.py", "helpers/ours.py"]
+        assert (code.script_name, code.info["class"], code.info["script"]) == ("flow.py", "Far", "flow.py")
+        with code.extract() as directory:
+            assert sorted(os.listdir(directory)) == ["flow.py", "helpers"]
+        assert code.path.startswith(f"file://{project.root}/.flowc/blobs/")
+        assert {one.code.path for one in Flow("Far") if one.code} == {code.path}  # kept once
+        assert run["start"].task.code is not None
+    finally:
+        default_metadata()
+        default_namespace()
+
+
+def test_the_same_files_are_the_same_package(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "file.py").write_text("1")
+        (tmp_path / name / "a.py").write_text("2")
+    os.utime(tmp_path / "one" / "a.py", (0, 0))
+    (tmp_path / "one" / "__pycache__").mkdir()
+    (tmp_path / "one" / "__pycache__" / "a.pyc").write_bytes(b"x")
+    assert pack(str(tmp_path / "one")) == pack(str(tmp_path / "other"))
+
+
+def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
+    """Its names are links into a hidden directory."""
+    (tmp_path / "..2026" / "helpers").mkdir(parents=True)
+    (tmp_path / "..2026" / "flow.py").write_text("1")
+    (tmp_path / "..2026" / "helpers" / "ours.py").write_text("2")
+    (tmp_path / "..data").symlink_to("..2026")
+    for name in ("flow.py", "helpers"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    with tarfile.open(fileobj=io.BytesIO(pack(str(tmp_path)))) as archive:
+        assert archive.getnames() == ["flow.py", "helpers/ours.py"]
