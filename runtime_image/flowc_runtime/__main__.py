@@ -167,17 +167,23 @@ class _Pod:
             if not follows:
                 self._fail_run(result.error["message"])
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
-        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
-            return self._refuse_to_go_on(problem, attempt)
         return self._outputs(result)
 
     def _outputs(self, result: Result) -> int:
         """What Argo reads of a task that is done."""
+        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+            print(f"flowc: {problem}", file=sys.stderr)
+            self._fail_run(problem)  # the task is done, and what it leads to cannot be
+            return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output("count", str(result.count))
         if isinstance(self.node.next, Switch):
             _write_output("choice", result.choice)
         return OK
+
+    def _fail_run(self, message: str) -> None:
+        task = f"{self.node.id}/{self.path}"
+        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
 
     def _reuse(self, order: Order) -> Result | None:
         """Give the task the record that it has in the run that is resumed; None: it has to run."""
@@ -192,21 +198,6 @@ class _Pod:
         reuse.flush(self.run)
         print(f"flowc: reused from run {order.origin}", file=sys.stderr)
         return result
-
-    def _refuse_to_go_on(self, problem: str, attempt: int) -> int:
-        """Fail the run after a task that is done: what it leads to cannot be."""
-        self.run.objects.append(
-            self.run.log_key(self.node.id, self.path, attempt),
-            logs.frame(time.time(), "stderr", f"{problem}\n".encode()),
-        )
-        self.run.objects.flush(now=True)
-        print(f"flowc: {problem}", file=sys.stderr)
-        self._fail_run(problem)
-        return NO_RETRY
-
-    def _fail_run(self, message: str) -> None:
-        task = f"{self.node.id}/{self.path}"
-        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
 
     def _retries(self) -> int:
         return self.node.retry.times if self.node.retry else 0

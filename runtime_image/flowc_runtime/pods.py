@@ -58,7 +58,7 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
 def _address(run: RunStore, step: str, path: str) -> str | None:
     """Where a task runs now, or ran when it succeeded."""
     attempt, found = 1, None
-    while (begun := run.begun(step, path, attempt)) is not None:
+    while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")
         attempt += 1
     ended = run.attempt(step, path, attempt - 1) if attempt > 1 else None

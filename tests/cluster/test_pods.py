@@ -114,7 +114,7 @@ def test_the_tasks_of_a_gang_meet(cluster: Cluster, store: Store, tmp_path: Path
     found = project.artifacts(run, "join")
     assert found["heard"] == [[1, 2], [], []]
     assert len({address for both in found["addresses"] for address in both}) == 1
-    begun = run.begun("train", "0.0", 1)
+    begun = run.beginning("train", "0.0", 1)
     assert begun is not None
     assert found["addresses"][0][0] == begun["process"]["ip"]
 
