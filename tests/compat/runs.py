@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from compat.cases import FLOWS, HERE, USER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from compat.cases import Case
 
 

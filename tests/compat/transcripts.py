@@ -30,9 +30,17 @@ class Command:
 
 
 COMMANDS = (
-    Command(words="--help", out=("check", "dump", "logs", "output-dot", "output-raw", "resume", "run", "show", "spin", "tag")),
-    Command(words="--help", out=("--metadata", "--datastore", "--environment", "--with", "--quiet", "--package-suffixes")),
-    Command(words="run --help", out=("--alpha", "--max-workers", "--max-num-splits", "--run-id-file", "--tag", "--namespace")),
+    Command(
+        words="--help",
+        out=("check", "dump", "logs", "output-dot", "output-raw", "resume", "run", "show", "spin", "tag"),
+    ),
+    Command(
+        words="--help", out=("--metadata", "--datastore", "--environment", "--with", "--quiet", "--package-suffixes")
+    ),
+    Command(
+        words="run --help",
+        out=("--alpha", "--max-workers", "--max-num-splits", "--run-id-file", "--tag", "--namespace"),
+    ),
     Command(words="resume --help", out=("--origin-run-id", "--run-id-file", "--tag")),
     Command(words="dump --help", out=("--private", "--max-value-size", "--include", "--file")),
     Command(words="tag --help", out=("add", "list", "remove", "replace")),
