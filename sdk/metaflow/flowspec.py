@@ -238,7 +238,9 @@ class FlowSpec:
             raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
         found: dict[str, dict[str, ArtifactRef]] = {}
         for given in inputs:
-            for name, ref in given._flowc_task("merge_artifacts").inherited.items():
+            one = given._flowc_task("merge_artifacts")
+            one.seen.update(include or "*")
+            for name, ref in one.inherited.items():
                 found.setdefault(name, {})[ref["digest"]] = ref
         own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
         if missing := [name for name in include if name not in found and name not in own]:
@@ -293,6 +295,8 @@ class FlowSpec:
 
     def __dir__(self) -> Iterable[str]:
         state = self.__dict__.get(STATE)
+        if state is not None:
+            state.seen.add("*")
         names = {name for name in super().__dir__() if not name.startswith(OURS)}
         return sorted(names | set(state.inherited if state else ()))
 

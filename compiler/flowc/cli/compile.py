@@ -50,6 +50,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
                      help="How many items of a foreach run at once [default: 100]."),
         click.option("--workflow-timeout", "deadline_seconds", type=int, metavar="SECONDS",
                      help="End a run that takes longer [default: never]."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
         click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
         *flow_options,

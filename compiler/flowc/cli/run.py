@@ -243,9 +243,15 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        cache=given_top.cache is not False,
         reuse=reuse,
     )
-    result = Supervisor(plan, console).run()
+    try:
+        result = Supervisor(plan, console).run()
+    except BaseException:
+        if agent is not None:
+            agent.leave()
+        raise
     if agent is not None:
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
@@ -293,6 +299,8 @@ def begin_run(
         record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
+            if origin := record.get("origin"):
+                run.hold(origin)
             return run
 
 

@@ -64,6 +64,7 @@ STEP_POLICIES: Mapping[str, Read] = {
     "kubernetes": one(Kubernetes, _KUBERNETES),
     "secrets": many(one(Secret, _SECRET)),
     "cards": many(one(Card, _CARD)),
+    "cache": _TEXT,
 }
 FLOW_POLICIES: Mapping[str, Read] = {
     "project": one(Project, {"name": _TEXT, "branch": _TEXT, "production": _FLAG}),
