@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
+    from metaflow.client import Run
     from metaflow._flow_state import FlowStateItems
     from metaflow.graph import DAGNode, FlowGraph
     from metaflow.plugins.cards._task import TaskCards
@@ -130,6 +131,13 @@ class FlowSpec:
         from metaflow.plugins.cards._task import TaskCards
 
         return TaskCards(run, flow, attempt, cls)
+
+    @classmethod
+    def _flowc_run(cls, run: RunStore) -> Run:
+        """A run in the client, whatever the namespace is."""
+        from metaflow.client import Run
+
+        return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     # -- for the steps
 

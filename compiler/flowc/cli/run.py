@@ -259,7 +259,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
     if found.flow.exit_hooks and result.signal is None:
         from flowc_emulator.exit_hooks import call_exit_hooks
 
-        call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
+        call_exit_hooks(found.flow, found.cls, run, console, successful=result.ok)
     return _conclude(result, run, found)
 
 
