@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef, Origin
     from flowc_runtime.fanouts import Frame
     from flowc_runtime.objects import Objects
+    from flowc_runtime.records import ParentsRecord
 
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -49,6 +50,7 @@ class TaskState:
         inherited: Mapping[str, ArtifactRef],
         *,
         step: str = "",
+        path: str = "",
         frames: Sequence[Frame] = (),
         read_only: bool = False,
     ) -> None:
@@ -56,6 +58,8 @@ class TaskState:
         self.inherited = dict(inherited)
         self.inputs: Inputs[Any] | None = None
         self.step = step
+        self.path = path
+        self.parents: Sequence[ParentsRecord] = ()
         self.frames = tuple(frames)  # the foreach and gangs around the task, outermost first
         self.read_only = read_only
         self.transition: Said | None = None

@@ -116,6 +116,7 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
+        self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
@@ -124,6 +125,7 @@ class Attempt:
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.parents = self.parents
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -146,6 +148,7 @@ class Attempt:
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
         node = self.job.node
+        self._hooked = True
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
         try:
@@ -187,6 +190,7 @@ class Attempt:
             self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
+        self._tell_finished(ok=True)
         record = self._new_record("ok", artifacts)
         choice = ""
         if fanout is not None:
@@ -229,7 +233,13 @@ class Attempt:
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
         described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
-        if self.job.last and self.job.node.catch:
+        catches = self.job.last and self.job.node.catch is not None
+        try:
+            self._tell_finished(ok=catches)
+        except Exception as later:
+            described = failures.describe(later, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+            catches = False
+        if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
@@ -259,6 +269,12 @@ class Attempt:
         self._flush()
         self.job.run.finish(record)
         return Result(outcome="caught", error=error)
+
+    def _tell_finished(self, *, ok: bool) -> None:
+        """Tell decorators of extensions, once, how an attempt that has run the step's code ends."""
+        if self._hooked:
+            self._hooked = False
+            self.flow._flowc_finished(self.job.node.run.name, ok=ok)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job

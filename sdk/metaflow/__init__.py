@@ -182,6 +182,10 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
+        if name not in _extensions.decorators and not name.startswith("_"):
+            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may have extensions
+            if name in globals():
+                return globals()[name]
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value

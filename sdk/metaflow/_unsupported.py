@@ -64,8 +64,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "datastore": "read artifacts with `flowc dump`; the store's layout is flowc's own",
     "datatools": "read and write objects with a client of your own, such as boto3 or obstore",
     "debug": "METAFLOW_DEBUG_… has no effect here; `flowc run` prints what happens",
-    "decorators.FlowDecorator": "derive from FlowMutator: its `mutate` is called before the flow is compiled or run",
-    "decorators.StepDecorator": "derive from UserStepDecorator: its `pre_step` and `post_step` are called in the task",
     "event_logger": "print, or log with the module logging: the step's logs are kept",
     "extension_support": "extensions are found by themselves; write STEP_DECORATORS_DESC and FLOW_DECORATORS_DESC only",
     "integrations": "publish events with Argo Events' own webhook",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, Trigger
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
 
 IR_VERSION = 1
 
@@ -202,6 +202,7 @@ class Node:
     secrets: tuple[Secret, ...] = ()
     cards: tuple[Card, ...] = ()
     packages: Packages | None = None
+    plugins: tuple[Plugin, ...] = ()
 
 
 @final
@@ -289,6 +290,7 @@ class Flow:
     triggers: tuple[Trigger, ...] = ()
     exit_hooks: tuple[ExitHook, ...] = ()
     with_decorators: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[Plugin, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""
