@@ -334,7 +334,11 @@ def test_options_are_in_the_help_and_are_checked(project: Project) -> None:
         ("@team", "", "error[misplaced-decorator]: @team decorates a flow's class"),
         ("@own", "@traced", "error[misplaced-decorator]: @traced decorates a step"),
         ("@packing", "", "error[unsupported-feature]: @packing has the hook add_to_package"),
-        ('@traced(raises="step_init")', "", "error[mutator-failed]: step_init of @traced failed: ValueError: not on work"),
+        (
+            '@traced(raises="step_init")',
+            "",
+            "error[mutator-failed]: step_init of @traced failed: ValueError: not on work",
+        ),
     ],
 )
 def test_faults(project: Project, work: str, above: str, expected: str) -> None:

@@ -70,7 +70,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
     found = values(cls, owner)
     for name, value in found.items():
         if not _is_json(value):
-            reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: the option {name} is {value!r}, which JSON cannot hold",
+            reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
                          reader.span(applied), "options travel to every pod: give it a type of texts or numbers")  # fmt: skip
             return None
     return replace(plugin, options=canonical(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, final
 
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
@@ -36,7 +36,7 @@ class FlowHooks:
     def __init__(self, cls: type[Any], ir: Flow, root: str) -> None:
         self.ir = ir
         self.root = root
-        self.flow: Any = cls.__new__(cls)
+        self.flow: Any = object.__new__(cls)
         self.graph = FlowGraph(ir)
         self.nodes = ir.by_id()
         self.of_flow = [self._make(plugin, ir.where, FlowDecorator) for plugin in ir.plugins]
@@ -48,7 +48,7 @@ class FlowHooks:
 
     def _make(self, plugin: Plugin, where: Span, base: type) -> Any:
         with self.told(plugin.name, "making", where):
-            cls = _extensions.decorator_class(plugin.name)
+            cls: Any = _extensions.decorator_class(plugin.name)
             if not issubclass(cls, base):
                 raise MetaflowException(f"it does not derive from {base.__name__}")
             return cls(attributes=json.loads(plugin.attributes), statically_defined=plugin.written)
@@ -153,4 +153,4 @@ def begin(cls: Any, ir: Flow, root: str) -> FlowHooks | None:
     hooks = FlowHooks(cls, ir, root)
     hooks.begin()
     cls._flowc_hooks = hooks
-    return cast("FlowHooks", hooks)
+    return hooks

@@ -16,6 +16,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
 class _StandIn:
     """Refuses what it has not."""
 
@@ -43,7 +44,7 @@ class FlowDatastore(_StandIn):
     _instead = "the store's layout is flowc's own; write artifacts in `flow`, read them with the client"
 
     @property
-    def TYPE(self) -> str:  # noqa: N802  # Metaflow's name
+    def TYPE(self) -> str:  # Metaflow's name
         """`local`, `s3`, `gs` or `azure`."""
         scheme = self.datastore_root.partition("://")[0] if "://" in self.datastore_root else "file"
         return {"file": "local", "az": "azure", "memory": "local"}.get(scheme, scheme)
@@ -103,7 +104,7 @@ class TaskDatastore(_StandIn):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The artifact of that name, else the default."""
-        return self[name] if name in self else default
+        return self[name] if name in self._names() else default
 
     def _names(self) -> list[str]:
         state = self._flow.__dict__[STATE]
@@ -111,7 +112,7 @@ class TaskDatastore(_StandIn):
 
 
 class BuiltinDecorator(_StandIn):
-    """One of Metaflow's own decorators among those that `step_init` is given; to change it has no effect, so it fails."""
+    """One of Metaflow's own among the decorators that `step_init` is given: to change it would have no effect."""
 
     _what = "decorator"
     _instead = "it is one of Metaflow's own, of which flowc knows `name` and `attributes`"
