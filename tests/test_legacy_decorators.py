@@ -381,3 +381,101 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
     assert found["before"]["forked"] is False  # made in the task's own process
+
+
+# -- beside them -------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
+    project.write("flow.py", """
+        from metaflow import FlowMutator, FlowSpec, step
+
+        class Chatty(FlowMutator):
+            def mutate(self, mutable_flow):
+                print("chatty")
+
+        print("imported")
+
+        @Chatty
+        class Quiet(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """)  # fmt: skip
+    done = project.flowc("ir", "flow.py")
+    assert json.loads(done.out)["name"] == "Quiet"
+    assert done.err == "imported\nchatty\n"
+    compiled = project.flowc("compile", "flow.py")
+    assert compiled.out.startswith("apiVersion")
+    assert compiled.err == "imported\nchatty\n"
+
+
+def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
+    """A module on the path, which is neither beside the flow nor installed."""
+    project.write("lib/shared/tools.py", """
+        from metaflow import user_step_decorator
+
+        @user_step_decorator
+        def loud(step_name, flow, inputs=None, attributes=None):
+            yield
+    """)  # fmt: skip
+    project.write("flows/flow.py", """
+        from metaflow import FlowSpec, step
+        from shared.tools import loud
+
+        class Far(FlowSpec):
+            @loud
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """)  # fmt: skip
+    path = os.pathsep.join([project.environment["PYTHONPATH"], str(project.root / "lib")])
+    assert project.flowc("check", "flows/flow.py", PYTHONPATH=path).code == 0
+    done = project.flowc("compile", "flows/flow.py", PYTHONPATH=path)
+    assert done.code == 1
+    assert "the decorator shared.tools.loud is in the module 'shared.tools', which does not travel" in done.err
+    shutil.move(project.root / "lib" / "shared", project.root / "flows" / "shared")
+    assert project.flowc("compile", "flows/flow.py").code == 0
+
+
+def test_namespaced_event_name(project: Project) -> None:
+    """Events of a project's branch: in @trigger, and when asked for in a step."""
+    project.write("flow.py", """
+        from metaflow import FlowSpec, namespaced_event_name, project, step, trigger
+
+        @trigger(events=[namespaced_event_name("ready"), {"name": namespaced_event_name("new"), "parameters": {}}])
+        @project(name="shop")
+        class Orders(FlowSpec):
+            @step
+            def start(self):
+                self.name_here = namespaced_event_name("ready")()
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """)  # fmt: skip
+    done = project.flowc("ir", "flow.py", METAFLOW_USER="me")
+    assert [event["name"] for event in json.loads(done.out)["triggers"]] == [
+        "mfns.shop.user.me.ready", "mfns.shop.user.me.new",
+    ]  # fmt: skip
+    run = project.run("flow.py", "--branch", "blue", METAFLOW_USER="me")
+    assert project.artifacts(run, "end")["name_here"] == "mfns.shop.test.blue.ready"
+    plain = project.python("-c", "from metaflow import namespaced_event_name as n; print(n('ready')())")
+    assert plain.out == "mfns.ready\n"
+
+
+@pytest.mark.parametrize("name", ["debug", "system_context", "JSONTypeClass", "EXT_PKG", "argo_workflows_internal"])
+def test_other_names_are_refused_with_a_hint(project: Project, name: str) -> None:
+    write(project, "@own", above=f"from metaflow import {name}")
+    assert "error[unsupported-feature]" in project.flowc("check", "flow.py").err
+    done = project.python("-c", f"from metaflow import {name}")
+    assert f"'{name}' of Metaflow is not supported by flowc; " in done.err

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         namespace,
     )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.events import namespaced_event_name
     from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
@@ -109,6 +110,7 @@ __all__ = [
     "kubernetes",
     "metadata",
     "namespace",
+    "namespaced_event_name",
     "parallel",
     "parallel_imap_unordered",
     "parallel_map",
@@ -153,6 +155,7 @@ _LAZY: Mapping[str, str] = {
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "namespace": "metaflow.client",
+    "namespaced_event_name": "metaflow.events",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
@@ -189,9 +192,9 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
-        from metaflow._unsupported import UNSUPPORTED
+        from metaflow._unsupported import UNSUPPORTED, hint_for_absent
 
-        if hint := UNSUPPORTED.get(name):
+        if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
             raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
         raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
 

@@ -51,7 +51,7 @@ def deploy_command(
     from flowc.cluster.deployment import carry_out, leftovers, plan
     from flowc.cluster.kinds import name_of
 
-    manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).manifests
+    manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).manifests
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
         plan(cluster, manifests, force=force_conflicts)
@@ -120,7 +120,7 @@ def diff_command(
     from flowc.cluster.deployment import plan, show
 
     try:
-        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).manifests
+        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]

@@ -67,7 +67,11 @@ def read_flow(
         fields["project"] = read_project(one.reader, one.applied, deployment)
     check_unused(deployment, cls.__name__, has_project="project" in found)
     fields["triggers"] = (
-        *(trigger for one in found.get("trigger", ()) for trigger in read_events(one.reader, one.applied)),
+        *(
+            trigger
+            for one in found.get("trigger", ())
+            for trigger in read_events(one.reader, one.applied, fields.get("project"))
+        ),
         *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
     )
     fields["exit_hooks"] = tuple(

@@ -71,7 +71,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
     for name, value in found.items():
         if not _is_json(value):
             reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
-                         reader.span(applied), "options travel to every pod: give it a type of texts or numbers")  # fmt: skip
+                         reader.span(applied), "it travels to every pod: make it a text or a number")  # fmt: skip
             return None
     return replace(plugin, options=canonical(found))
 

@@ -190,7 +190,7 @@ def make_decorator(name: str) -> Any:
         return apply(name)
     raise ExtensionError(
         f"the decorator '{name}' of an extension, {decorators[name][1]}, cannot be used: flowc takes classes that "
-        "derive from UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator, for their kind"
+        "derive from UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
     )
 
 
