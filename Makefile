@@ -16,10 +16,10 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo test test-slow test-reliability lint bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real data and show its result.
 	$(BIN)/flowc compile --target argo $(FLOW) -o $(YAML)
@@ -32,6 +32,9 @@ test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
 
 test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thousands of tasks; prints what they measure.
 	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)
+
+test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments and resume them, and crowd a store; FLOWC_SEED=2 for other moments.
+	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff check

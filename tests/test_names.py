@@ -518,7 +518,7 @@ def test_parameters_of_commands() -> None:
         "f.py", "--quiet", "add-all", "--tag", "a", "--tag", "b", "x.csv",
     ]  # fmt: skip
     assert api(quiet=False).add_all(file="x")[:2] == ["f.py", "--loud"]
-    with pytest.raises(ValueError, match="needs the argument 'file'"):
+    with pytest.raises(ValueError, match="Missing argument: file"):
         api().add_all()
 
 

@@ -13,18 +13,21 @@ import select
 import signal
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.files import store_file
+from flowc_runtime.objects import PIECE
 from flowc_runtime.remote import RemoteObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flowc_runtime.files import FileRecord
     from flowc_runtime.objects import Buffer
 
+THREADS = 16  # requests at once
 _HEAD = struct.Struct("<Q")
 
 
@@ -72,6 +75,15 @@ class Agent:
         answer: str = self._ask("create_blob", [bytes(part) for part in parts])
         return answer
 
+    def get_many(self, keys: Sequence[str]) -> list[bytes]:
+        """Objects that are there, requested many at once."""
+        answer: list[bytes] = self._ask("get_many", list(keys))
+        return answer
+
+    def create_many(self, written: Sequence[tuple[str, bytes]]) -> None:
+        """Make objects that nobody else makes, many at once."""
+        self._ask("create_many", list(written))
+
     def store_file(self, path: str) -> FileRecord:
         """Store a file, which the agent itself reads: however large, it does not go through the socket."""
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
@@ -98,6 +110,10 @@ class Agent:
     def appended(self, key: str, start: int = 0) -> bytes:
         answer: bytes = self._ask("appended", key, start)
         return answer
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        data = self.appended(key, start)
+        return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
         if now:  # what is due, the agent sends by itself
@@ -164,6 +180,11 @@ def _answer(objects: RemoteObjects, operation: str, arguments: tuple[Any, ...]) 
         return objects.flush(now=True)
     if operation == "store_file":
         return store_file(objects, *arguments)
+    if operation in ("get_many", "create_many"):
+        with ThreadPoolExecutor(THREADS) as pool:
+            if operation == "get_many":
+                return list(pool.map(objects.get, arguments[0]))
+            return list(pool.map(lambda entry: objects.create(entry[0], [entry[1]]), arguments[0]))
     return getattr(objects, operation)(*arguments)
 
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from flowc_runtime.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_runtime.logs import Stream
@@ -31,6 +31,7 @@ class Console(Protocol):
     live: bool
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
     def task_done(self, job: Job, seconds: float, *, caught: bool) -> None: ...
@@ -132,6 +133,11 @@ class TextConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
 
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        self._say(f"reused {tasks} tasks of {origin}")
+        for step, why in again.items():
+            self._say(f"{step} runs again: {why}")
+
     def task_began(self, job: Job, pid: int) -> None:
         return  # its end is worth a line, or its failure
 
@@ -214,6 +220,9 @@ class QuietConsole(TextConsole):
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         return
 
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        return
+
     def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
         self._show(self._lines.end(job), job)
 
@@ -281,6 +290,9 @@ class JsonConsole:
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)
+
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+        self._event("reused", origin=origin, tasks=tasks, again=dict(again))
 
     def task_began(self, job: Job, pid: int) -> None:
         self._event("task_began", job, pid=pid)

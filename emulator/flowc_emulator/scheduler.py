@@ -14,6 +14,9 @@ from flowc.ir.model import assert_never
 from flowc_runtime.index import ROOT, outer_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.attempts import Result
     from flowc_runtime.index import Graph
 
 
@@ -49,14 +52,16 @@ class _Items:
 class Scheduler:
     """The state of one run. `take` gives what can start; `succeeded` and `failed` say how it went."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
+        """Begin with the first step, or have `only` one task: step and path."""
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
         self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> tasks that it still waits for
         self.known = 0  # tasks that have become ready so far, done or not
         self.done = 0
         self.finished = False
-        self._start(graph.flow.start, ROOT)
+        self._only = only
+        self._start(*(only or (graph.flow.start, ROOT)))
 
     def take(self) -> Job | None:
         """The next job, None if everything that remains waits for something."""
@@ -71,6 +76,36 @@ class Scheduler:
         if head.next == head.count:
             self._ready.popleft()
         return job
+
+    def replay(self, reused: Callable[[str, str], Result | None]) -> None:
+        """Before any job is taken: end each task that `reused` has a result for, and so on with what follows from it.
+
+        It is asked of a task, by step and path, when all before it are ended; of a gang, all members or none.
+        """
+        jobs: deque[Job | _Items] = deque()
+        items: deque[Job | _Items] = deque()
+        while self._ready:
+            entry = self._ready.popleft()
+            if isinstance(entry, Job):
+                if (result := reused(entry.step, entry.path)) is None:
+                    jobs.append(entry)
+                else:
+                    self.succeeded(entry, result.count, result.choice)
+                continue
+            first = None  # of the items in a row that have to run
+            for number in range(entry.next, entry.count):
+                path = self._graph.following(entry.split, entry.path, entry.step, number)
+                result = reused(entry.step, path)
+                if result is None:
+                    first = number if first is None else first
+                    continue
+                if first is not None:
+                    items.append(replace(entry, next=first, count=number))
+                    first = None
+                self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
+            if first is not None:
+                items.append(replace(entry, next=first))
+        self._ready = jobs + items  # in this order, as `_start` says
 
     def startable(self, free: int, places: int) -> int:
         """How many of the jobs that `take` gives next start now, with `free` of all `places` free.
@@ -105,6 +140,9 @@ class Scheduler:
     def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
         """The task is done; `count` is the number of items if it opens a foreach, `choice` where a switch leads."""
         self.done += 1
+        if self._only is not None:
+            self.finished = True
+            return
         transition = self._graph.nodes[job.step].next
         match transition:
             case End():

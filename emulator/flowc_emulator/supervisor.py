@@ -31,13 +31,27 @@ if TYPE_CHECKING:
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
     from flowc_emulator.environments import Isolation
+    from flowc_runtime.attempts import Result
+    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
     from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when a run is interrupted
 TIMEOUT_GRACE = 120.0  # seconds past its timeout after which a task that ignores it is killed, as a pod would be
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own."""
+
+    step: str
+    path: str
+    inputs: str
+    overrides: Mapping[str, ArtifactRef]
 
 
 @final
@@ -48,6 +62,7 @@ class Plan:
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     `isolation` has the steps with interpreters of their own.
+    `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all.
     """
 
     run: RunStore
@@ -63,6 +78,8 @@ class Plan:
     namespace: str | None = None
     max_splits: int | None = None
     isolation: Isolation | None = None
+    reuse: Reuse | None = None
+    only: Only | None = None
 
 
 @final
@@ -104,7 +121,7 @@ class Supervisor:
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         self._plan = plan
         self._console = console
-        self._scheduler = Scheduler(plan.graph)
+        self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._running: dict[int, _Running] = {}
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
@@ -126,6 +143,7 @@ class Supervisor:
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
             self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
             try:
+                self._reuse()
                 self._loop()
             except FlowcError as error:
                 self._broken = str(error)
@@ -141,6 +159,21 @@ class Supervisor:
                     self._terminal.close()
                 gc.unfreeze()
         return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
+
+    def _reuse(self) -> None:
+        """All that is reused comes first: what follows a task that is run, runs."""
+        reuse, run = self._plan.reuse, self._plan.records
+        if reuse is None:
+            return
+
+        def reused(step: str, path: str) -> Result | None:
+            record = reuse.find(step, path)
+            return reuse.take(run, record) if record is not None else None
+
+        self._scheduler.replay(reused)
+        reuse.flush(run)
+        run.set_reused(self._scheduler.done)
+        self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
 
     def _loop(self) -> None:
         while True:
@@ -200,6 +233,9 @@ class Supervisor:
             tags=plan.tags,
             namespace=plan.namespace,
             max_splits=plan.max_splits,
+            origin=plan.reuse.origin.id if plan.reuse else None,
+            inputs=plan.only.inputs if plan.only else None,
+            overrides=plan.only.overrides if plan.only else {},
         )
 
         def body(control: int) -> int:
@@ -221,7 +257,8 @@ class Supervisor:
         self._running[child.pid] = _Running(job, child, began)
         self._console.task_began(job, child.pid)
         if timeout := plan.graph.nodes[job.step].timeout:
-            self._deadline(timeout.seconds + self._timeout_grace, child.pid, signal.SIGKILL)
+            making = plan.graph.nodes[job.step].cards_seconds
+            self._deadline(timeout.seconds + making + self._timeout_grace, child.pid, signal.SIGKILL)
 
     def _descriptors(self) -> list[int]:
         """What a forked process must not hold."""

@@ -1,7 +1,8 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
 Everything else comes by environment: FLOWC_STORE, FLOWC_RUN, FLOWC_IR (the flow's IR), FLOWC_CODE (the code package,
-laid out), FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on).
+laid out), FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on), FLOWC_RESUME
+(`Order.text`, where the run resumes another).
 
 The process that the container starts only watches: it forks a child for the user's code, so that also a child that is
 killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
@@ -29,9 +30,10 @@ from flowc_runtime.index import Graph
 from flowc_runtime.parameters import config_values
 from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
+from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.tags import system_tags
-from flowc_runtime.task import Assignment, perform_and_report
+from flowc_runtime.task import Assignment, begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class _Pod:
 
     def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
         self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
+        self.order = Order.of(os.environ.get("FLOWC_RESUME"))
 
     def main(self) -> int:
         numbers, number_in = os.pipe()
@@ -108,6 +111,9 @@ class _Pod:
             try:
                 if self.node.id == self.graph.flow.start:
                     self._begin_run()
+                if self.order is not None and (reused := self._reuse(self.order)) is not None:
+                    kill_group(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
+                    return self._outputs(reused)
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
                     os.write(number_in, str(attempt).encode())
@@ -162,11 +168,29 @@ class _Pod:
                 message = result.error["message"]
                 self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
+        return self._outputs(result)
+
+    def _outputs(self, result: Result) -> int:
+        """What Argo reads of a task that is done."""
         if isinstance(self.node.next, Foreach | Gang):
             _write_output("count", str(result.count))
         if isinstance(self.node.next, Switch):
             _write_output("choice", result.choice)
         return OK
+
+    def _reuse(self, order: Order) -> Result | None:
+        """Give the task the record that it has in the run that is resumed; None: it has to run."""
+        store = Store(self.run.objects)
+        reuse = Reuse(store.run(self.run.flow, order.origin), self.graph, self.run.record()["parameters"], order.step)
+        record = reuse.find(self.node.id, self.path)
+        if record is None or not reuse.follows(self.run, self.node.id, self.path):
+            for step, why in reuse.reasons.items():
+                print(f"flowc: {step} runs again: {why}", file=sys.stderr)
+            return None
+        result = reuse.take(self.run, record)
+        reuse.flush(self.run)
+        print(f"flowc: reused from run {order.origin}", file=sys.stderr)
+        return result
 
     def _retries(self) -> int:
         return self.node.retry.times if self.node.retry else 0
@@ -182,6 +206,9 @@ class _Pod:
         parameters = self.graph.flow.parameters
         try:
             values = read(os.environ.get("FLOWC_PARAMETERS") or "[]", parameters)
+            if self.order is not None:
+                before = Store(self.run.objects).run(self.run.flow, self.order.origin).record()["parameters"]
+                values |= {name: before[name] for name in values if name in before and name not in self.order.given}
             _create_run(self.run, self.graph, store_files(self.run.objects, parameters, values))
         except ValueError as error:
             _create_run(self.run, self.graph, {})  # there was such a run, and this is how it ended
@@ -207,6 +234,7 @@ class _Pod:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
         if failure is not None:
             return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+        cards = begin_cards(cls, self.run, self.graph, (self.node.id, self.path, attempt))
         record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,
@@ -222,6 +250,8 @@ class _Pod:
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
+            origin=record.get("origin"),
+            cards=cards,
         )
         breakpoints.install(None)
         return perform_and_report(assignment, control)
@@ -251,6 +281,10 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         tags=[],
         namespace=f"user:{user}",
     )
+    if (order := Order.of(os.environ.get("FLOWC_RESUME"))) is not None:
+        record["origin"] = order.origin
+        if order.step is not None:
+            record["resumed_from"] = order.step
     if code := os.environ.get("FLOWC_CODE"):
         from flowc_runtime.code import store_package
 

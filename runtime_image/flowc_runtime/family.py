@@ -33,7 +33,7 @@ class Family:
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[Any, ...]]:
         """Give the task what its parents left; their records, and the arguments that its method is called with."""
         job = self.job
-        parents = Parents(job.run, job.graph, job.step, job.path)
+        parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
             records, state.inputs = self._join(job.node.joins, parents)
             return records, (state.inputs,)
@@ -76,7 +76,7 @@ class Family:
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
     ) -> TaskState:
         """The state of a task of `node`: its items are found through the records of the foreach that it is in."""
-        graph, run = self.job.graph, self.job.run
+        graph, run = self.job.graph, self.job.before
         numbers = parts(path)
         frames = []
         for depth, scope in enumerate(graph.scopes(node.id)):
@@ -91,7 +91,7 @@ class Family:
 
     def _record(self, step: str, path: str) -> AttemptRecord:
         try:
-            return self.job.run.task(step, path)
+            return self.job.before.task(step, path)
         except NotFound:
             raise ProtocolError(
                 f"{self.job.node.id}/{self.job.path} needs {step}/{path}, but that task is not done"

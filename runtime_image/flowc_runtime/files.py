@@ -105,7 +105,7 @@ def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mappi
             continue
         if isinstance(value, str):
             stored[parameter.name] = store_file(objects, value)
-        else:
+        elif "digest" not in value:  # else it is stored already, by the run that is resumed
             content = base64.b64decode(value["content"])
             digest = objects.create_blob([content])
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))

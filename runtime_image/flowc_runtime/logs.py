@@ -6,14 +6,15 @@ of a log that is being written sees whole frames and perhaps one that is cut: it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 _LETTER = {"stdout": b"o", "stderr": b"e"}
 _STREAM: dict[bytes, Stream] = {b"o": "stdout", b"e": "stderr"}
+_HEAD = 64  # bytes: more than the first line of any frame has
 
 
 class Chunk(NamedTuple):
@@ -29,21 +30,34 @@ def frame(when: float, stream: Stream, data: bytes) -> bytes:
     return b"%.6f %s %d\n%s" % (when, _LETTER[stream], len(data), data)
 
 
-def chunks(log: bytes) -> Iterator[Chunk]:
-    """The chunks of a log; a frame that is cut at the end gives the bytes that are there."""
-    return (chunk for chunk, _ in _frames(log))
+def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
+    """The chunks of a log, whole or in pieces of any size; a frame that is cut gives the bytes that are there."""
+    rest = b""
+    for piece in (log,) if isinstance(log, bytes) else log:
+        rest += piece
+        found, end = whole(rest)
+        yield from found
+        rest = rest[end:]
+        if len(rest) >= _HEAD and not _is_frame(rest):  # damaged: nothing behind it can be told
+            return
+    yield from (chunk for chunk, _ in _frames(rest))
 
 
 def whole(log: bytes) -> tuple[list[Chunk], int]:
     """The chunks of the frames that are not cut, and where these end: from there to read on, as the log grows."""
-    found = [(chunk, end) for chunk, end in _frames(log) if end <= len(log)]
-    return [chunk for chunk, _ in found], found[-1][1] if found else 0
+    found: list[Chunk] = []
+    last = 0
+    for chunk, end in _frames(log):
+        if end <= len(log):
+            found.append(chunk)
+            last = end
+    return found, last
 
 
 def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
     """Each frame, and where it ends: past the log's own end, if it is cut."""
     at = 0
-    while (end := log.find(b"\n", at)) >= 0:
+    while (end := log.find(b"\n", at, at + _HEAD)) >= 0:
         head = log[at:end].split(b" ")
         if len(head) != 3 or head[1] not in _STREAM or not head[2].isdigit():
             return
@@ -51,23 +65,55 @@ def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
         yield Chunk(float(head[0]), _STREAM[head[1]], log[end + 1 : at]), at
 
 
-def lines(log: bytes, stream: Stream | None = None) -> Iterator[Chunk]:
-    """The log as whole lines (with their line ends), each with the time and stream of its first byte."""
-    begun: dict[Stream, tuple[float, list[bytes]]] = {}  # pieces: a long line is put together once
-    for chunk in chunks(log):
-        if stream is not None and chunk.stream != stream:
-            continue
-        first, *others = chunk.data.split(b"\n")
-        when, pieces = begun.pop(chunk.stream, (chunk.when, []))
-        pieces.append(first)
-        if not others:
-            begun[chunk.stream] = when, pieces
-            continue
-        *whole, last = others
-        yield Chunk(when, chunk.stream, b"".join(pieces) + b"\n")
-        for line in whole:
-            yield Chunk(chunk.when, chunk.stream, line + b"\n")
+def _is_frame(log: bytes) -> bool:
+    return next(_frames(log), None) is not None
+
+
+# -- lines -------------------------------------------------------------------------------------------------------------
+
+Of = TypeVar("Of", bound="Hashable")
+
+
+class Lines(Generic[Of]):
+    """Puts the chunks of several streams together to lines, each with the time of its first byte.
+
+    `limit`: a line of more bytes is given in parts of about so many, which do not end with a line end.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # pieces: a long line is put together once
+
+    def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
+        """The lines, with their line ends, that the chunk completes."""
+        *ended, last = chunk.data.split(b"\n")
+        for line in ended:
+            when, _, pieces = self._begun.pop(of, (chunk.when, 0, []))
+            yield Chunk(when, chunk.stream, b"".join([*pieces, line, b"\n"]))
         if last:
-            begun[chunk.stream] = chunk.when, [last]
-    for which, (when, pieces) in begun.items():
-        yield Chunk(when, which, b"".join(pieces))
+            when, size, pieces = self._begun.pop(of, (chunk.when, 0, []))
+            pieces.append(last)
+            if self._limit is not None and size + len(last) >= self._limit:
+                yield Chunk(when, chunk.stream, b"".join(pieces))
+            else:
+                self._begun[of] = when, size + len(last), pieces
+
+    def end(self, of: Of) -> tuple[float, bytes] | None:
+        """What is left of a line, and when it was begun."""
+        if (begun := self._begun.pop(of, None)) is None:
+            return None
+        return begun[0], b"".join(begun[2])
+
+
+def lines(log: bytes | Iterable[bytes], stream: Stream | None = None, limit: int | None = None) -> Iterator[Chunk]:
+    """The log as whole lines (with their line ends), each with the time and stream of its first byte.
+
+    `limit`: see `Lines`.
+    """
+    made: Lines[Stream] = Lines(limit)
+    for chunk in chunks(log):
+        if stream in (None, chunk.stream):
+            yield from made.add(chunk.stream, chunk)
+    for which in _STREAM.values():
+        if (left := made.end(which)) is not None:
+            yield Chunk(left[0], which, left[1])

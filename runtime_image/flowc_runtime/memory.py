@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import blob_key, sha256
+from flowc_runtime.objects import PIECE, blob_key, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flowc_runtime.objects import Buffer, Objects
 
@@ -57,6 +57,10 @@ class MemoryObjects:
         if key not in self._objects and self._below is not None:
             return self._below.appended(key, start)
         return self.get(key)[start:]
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        data = self.appended(key, start)
+        return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
         return None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
+PIECE = 1 << 20  # bytes that are read at once of what may be of any size
 OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
 
 
@@ -59,6 +60,10 @@ class Objects(Protocol):
         """All that was appended so far, from byte `start` on. Raises NotFound, or gives nothing, where nothing was."""
         ...
 
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        """What `appended` gives, in pieces of at most `size` bytes, each read when it is asked for."""
+        ...
+
     def flush(self, *, now: bool = False) -> float | None:
         """Send what was appended and has waited long enough, or all; the seconds until the next is due, if any."""
         ...
@@ -94,9 +99,7 @@ class LocalObjects:
             raise StoreError(f"cannot read {key} in {self.url}: {error.strerror}") from error
 
     def put(self, key: str, data: bytes) -> None:
-        with self._writing():
-            temporary = self._write([data])
-            os.replace(temporary, self._parent(key))
+        self.replace(key, [data])
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
@@ -176,6 +179,24 @@ class LocalObjects:
         except FileNotFoundError:
             raise NotFound(f"no {key} in {self.url}") from None
 
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        while True:  # opened for each piece: whoever merges thousands of logs holds none of them open
+            try:
+                with open(self._path(key), "rb") as file:
+                    file.seek(start)
+                    piece = file.read(size)
+            except FileNotFoundError:
+                raise NotFound(f"no {key} in {self.url}") from None
+            if not piece:
+                return
+            start += len(piece)
+            yield piece
+
+    def replace(self, key: str, parts: Iterable[Buffer]) -> None:
+        """As `put`, from parts that are made one after the other."""
+        with self._writing():
+            os.replace(self._write(parts), self._parent(key))
+
     def flush(self, *, now: bool = False) -> float | None:
         return None
 
@@ -252,10 +273,10 @@ def open_objects(url: str) -> Objects:
         StoreError: the scheme is not supported.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator:
-        return LocalObjects(url)
-    if scheme == "file":
-        return LocalObjects(rest)
+    if not separator or scheme == "file":
+        from flowc_runtime.layered import open_directory
+
+        return open_directory(rest if separator else url)
     from flowc_runtime.remote import SCHEMES, RemoteObjects
 
     if scheme in SCHEMES and rest:

@@ -45,7 +45,8 @@ class RunRecord(_Run, total=False):
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `package` is the code, for runs on a cluster; `origin` the id of the run that this one resumes.
+    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
+    the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
     """
 
     project: dict[str, Any]
@@ -54,6 +55,8 @@ class RunRecord(_Run, total=False):
     namespace: str | None
     package: PackageRecord
     origin: str | None
+    resumed_from: str
+    spun_from: str
 
 
 class StatusRecord(TypedDict, total=False):
@@ -165,14 +168,22 @@ class OriginRecord(TypedDict):
     attempt: int
 
 
+class ReadsRecord(TypedDict, total=False):
+    """What a task has looked at: the names of `parameters`."""
+
+    parameters: list[str]
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
 
     `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
+    `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
     """
 
     error: ErrorRecord
     origin: OriginRecord
+    reads: ReadsRecord
     fanout: Fanout
     choice: str
     superseded: bool

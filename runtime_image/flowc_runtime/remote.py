@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import Buffer, blob_key, sha256
+from flowc_runtime.objects import PIECE, Buffer, blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,19 +167,26 @@ class RemoteObjects:
             self._send(key)
 
     def appended(self, key: str, start: int = 0) -> bytes:
+        return b"".join(self.pieces(key, start))
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
         import obstore
 
         try:
             found = obstore.list_with_delimiter(self._store, f"{key}/")["objects"]
         except Exception as error:
             self._fail(error, key)
-        parts: list[bytes] = []
-        end = 0  # chunks never change, so those before `start` need not be fetched
+        end = 0  # what has been appended stays as it is, so chunks before `start` need not be fetched
         for chunk in sorted(found, key=lambda entry: entry["path"]):
             begin, end = end, end + chunk["size"]
-            if end > start:
-                parts.append(self.get(chunk["path"])[max(start - begin, 0) :])
-        return b"".join(parts)
+            for at in range(max(start, begin), end, size):
+                try:
+                    part = obstore.get_range(
+                        self._store, chunk["path"], start=at - begin, end=min(at + size, end) - begin
+                    )
+                except Exception as error:
+                    self._fail(error, key)
+                yield bytes(part)
 
     def flush(self, *, now: bool = False) -> float | None:
         for key, (since, _) in list(self._pending.items()):

@@ -12,11 +12,11 @@ from urllib.parse import quote, unquote
 from flowc_runtime import settings
 from flowc_runtime.errors import NotFound, StoreError, TagError
 from flowc_runtime.index import path_order
-from flowc_runtime.objects import Objects, open_objects
+from flowc_runtime.objects import PIECE, Objects, open_objects
 from flowc_runtime.tags import check_tags, name_of, tag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
@@ -160,6 +160,39 @@ class RunStore:
         self.objects.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
         return record["outcome"] == "failed"
 
+    def reuse(self, record: AttemptRecord) -> None:
+        """Write the record, with its `origin`, of a task that is not run; it has this one attempt and no beginning."""
+        self.objects.create(self._task(record["step"], f"{record['path']}.json"), [_dump(record)])
+
+    def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
+        """The same for several: at once, where each is a request."""
+        many = getattr(self.objects, "create_many", None)
+        if many is None:
+            for record in records:
+                self.reuse(record)
+        else:
+            many([(self._task(record["step"], f"{record['path']}.json"), _dump(record)) for record in records])
+
+    def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
+        """The records of all tasks of a step that are done, as JSON by path; None where it is no faster than `task`."""
+        many = getattr(self.objects, "get_many", None)
+        if many is None:
+            return None
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        paths = [path for name in names if "-" not in (path := name.removesuffix(".json"))]
+        found: list[bytes] = []
+        for at in range(0, len(paths), at_once):
+            found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
+        return dict(zip(paths, found, strict=True))
+
+    def set_reused(self, tasks: int) -> None:
+        """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""
+        self.objects.create(f"{self._prefix}/reused.json", [_dump({"tasks": tasks})])
+
+    def has_reused(self) -> bool:
+        """Whether all that is reused has its record."""
+        return self.objects.exists(f"{self._prefix}/reused.json")
+
     def task(self, step: str, path: str) -> AttemptRecord:
         """The record of a task that is done. Raises NotFound."""
         return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
@@ -167,6 +200,11 @@ class RunStore:
     def is_done(self, step: str, path: str) -> bool:
         """Whether a task is done, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}.json"))
+
+    def done(self, step: str) -> set[str]:
+        """The index paths of the tasks of a step that are done: one listing, however many."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        return {name.removesuffix(".json") for name in names if "-" not in name}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
@@ -195,13 +233,23 @@ class RunStore:
         return [unquote(name[:-1]) for name in self.objects.names(f"{self._prefix}/tasks")]
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths."""
+        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths.
+
+        A task that is reused has one attempt.
+        """
         found: dict[str, set[int]] = {}
         for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
             path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
             if dash:
                 found.setdefault(path, set()).add(int(attempt))
-        return {path: sorted(found[path]) for path in sorted(found, key=path_order)}
+            else:
+                found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
+        return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
+
+    def begun(self, step: str) -> set[str]:
+        """The paths of the tasks of a step that were run in this run, not reused."""
+        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
+        return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}
 
     def paths(self, step: str) -> list[str]:
         """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
@@ -209,11 +257,45 @@ class RunStore:
         found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
         return sorted(found, key=path_order)
 
-    # -- logs
+    # -- cards and logs
+
+    def cards_key(self, step: str, path: str, attempt: int) -> str:
+        """Where the cards of an attempt are: keys under this one."""
+        return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
+
+    def has_cards(self, step: str) -> bool:
+        """Whether a task of the step has a card."""
+        return bool(self.objects.names(f"{self._prefix}/cards/{_quote(step)}"))
 
     def log_key(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are appended."""
         return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"
+
+    def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
+        """The log frames of an attempt, in pieces; of a task that is reused, of when it ran. Nothing if it is empty."""
+        key, empty = self.log_key(step, path, attempt), True
+        for piece in self._pieces(key, size):
+            empty = False
+            yield piece
+        if empty and (source := self.log_source(step, path, attempt)) != key:
+            yield from self._pieces(source, size)
+
+    def log_source(self, step: str, path: str, attempt: int) -> str:
+        """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
+        try:
+            origin = self.task(step, path).get("origin")
+        except NotFound:
+            origin = None
+        if origin is None:
+            return self.log_key(step, path, attempt)
+        run = RunStore(self.objects, self.flow, origin["run"])
+        return run.log_key(origin["step"], origin["path"], origin["attempt"])
+
+    def _pieces(self, key: str, size: int) -> Iterator[bytes]:
+        try:
+            yield from self.objects.pieces(key, size=size)
+        except NotFound:
+            return
 
     def _task(self, step: str, name: str) -> str:
         return f"{self._prefix}/tasks/{_quote(step)}/{name}"

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
@@ -30,7 +30,9 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.reads import Reads
 from flowc_runtime.state import bind
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
     from flowc_runtime.state import Said
-    from flowc_runtime.store import RunStore
 
 
 @final
@@ -51,7 +52,11 @@ class Assignment:
 
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails.
+    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
+    `begin_cards` has begun before.
+
+    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
+    that it starts with instead of theirs.
     """
 
     run: RunStore
@@ -68,6 +73,15 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cards: Any = None
+    origin: str | None = None
+    inputs: str | None = None
+    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def before(self) -> RunStore:
+        """The run whose tasks come before this one."""
+        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
@@ -105,11 +119,24 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
+def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int]) -> Any:
+    """The cards of an attempt (step, path, number), None if the step has none.
+
+    This forks, so it has to come before this process uses the store for the first time.
+    """
+    if not graph.node(attempt[0]).cards:
+        return None
+    cards = cls._flowc_cards(run, graph.flow, attempt)
+    cards.start()
+    return cards
+
+
 class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
     def __init__(self, job: Assignment) -> None:
-        self.job = job
+        self.reads = Reads(job.parameters)
+        self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
@@ -117,15 +144,19 @@ class Attempt:
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
+        self.cards: Any = job.cards
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
+        os.environ.update(job.node.environment)
+        if self.cards is None:
+            self.cards = begin_cards(job.cls, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
-        os.environ.update(job.node.environment)
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
+        self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -138,15 +169,18 @@ class Attempt:
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
+                origin_run=job.origin,
                 tags=frozenset(job.tags),
                 store=job.run.objects.url,
                 parallel=parallel,
                 ir=job.graph.flow,
+                card=self.cards.current if self.cards else None,
             )
         )
 
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        self.reads.watch_forks()
         node = self.job.node
         self._hooked = True
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
@@ -197,8 +231,7 @@ class Attempt:
             record["fanout"] = fanout
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
@@ -244,8 +277,7 @@ class Attempt:
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
         record["error"] = described
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="failed", error=described)
 
     def caught(self, error: ErrorRecord) -> Result:
@@ -266,8 +298,7 @@ class Attempt:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
         record = self._new_record("caught", artifacts)
         record["error"] = error
-        self._flush()
-        self.job.run.finish(record)
+        self._finish(record)
         return Result(outcome="caught", error=error)
 
     def _tell_finished(self, *, ok: bool) -> None:
@@ -282,7 +313,16 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
+        record["reads"] = {"parameters": sorted(self.reads.seen)}
         return record
+
+    def _finish(self, record: AttemptRecord) -> None:
+        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        self._flush()
+        self.job.run.finish(record)
+        if self.cards:
+            self.cards.finish()
+            self._flush()
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""

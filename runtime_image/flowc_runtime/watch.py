@@ -91,6 +91,7 @@ class Watcher:
         for number in self._signals:
             # A handler of Python's must be set for the wakeup descriptor to be written; the work is done in poll().
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # whoever blocked them until now may have missed none
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         default_namespace,
         get_metadata,
         get_namespace,
+        inspect_spin,
         metadata,
         namespace,
     )
@@ -62,6 +63,10 @@ if TYPE_CHECKING:
         pyproject_toml_parser,
         requirements_txt_parser,
     )
+    from metaflow.runner.deployer import DeployedFlow, Deployer
+    from metaflow.runner.metaflow_runner import Runner
+    from metaflow.runner.nbdeploy import NBDeployer
+    from metaflow.runner.nbrun import NBRunner
     from metaflow.user_configs.config_parameters import Config, ConfigValue, DelayEvaluator, config_expr
     from metaflow.user_decorators.mutable_flow import MutableFlow
     from metaflow.user_decorators.mutable_step import MutableStep
@@ -80,6 +85,8 @@ __all__ = [
     "ConfigValue",
     "DataArtifact",
     "DelayEvaluator",
+    "DeployedFlow",
+    "Deployer",
     "Flow",
     "FlowMutator",
     "FlowSpec",
@@ -88,8 +95,11 @@ __all__ = [
     "Metaflow",
     "MutableFlow",
     "MutableStep",
+    "NBDeployer",
+    "NBRunner",
     "Parameter",
     "Run",
+    "Runner",
     "Step",
     "StepMutator",
     "Task",
@@ -107,6 +117,7 @@ __all__ = [
     "exit_hook",
     "get_metadata",
     "get_namespace",
+    "inspect_spin",
     "kubernetes",
     "metadata",
     "namespace",
@@ -145,10 +156,13 @@ _LAZY: Mapping[str, str] = {
     "default_metadata": "metaflow.client",
     "default_namespace": "metaflow.client",
     "DelayEvaluator": "metaflow.user_configs.config_parameters",
+    "DeployedFlow": "metaflow.runner.deployer",
+    "Deployer": "metaflow.runner.deployer",
     "Flow": "metaflow.client",
     "FlowMutator": "metaflow.user_decorators.user_flow_decorator",
     "get_metadata": "metaflow.client",
     "get_namespace": "metaflow.client",
+    "inspect_spin": "metaflow.client",
     "IncludeFile": "metaflow.includefile",
     "metadata": "metaflow.client",
     "Metaflow": "metaflow.client",
@@ -156,6 +170,8 @@ _LAZY: Mapping[str, str] = {
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "namespace": "metaflow.client",
     "namespaced_event_name": "metaflow.events",
+    "NBDeployer": "metaflow.runner.nbdeploy",
+    "NBRunner": "metaflow.runner.nbrun",
     "parallel_imap_unordered": "metaflow.multicore_utils",
     "parallel_map": "metaflow.multicore_utils",
     "profile": "metaflow.metaflow_profile",
@@ -164,6 +180,7 @@ _LAZY: Mapping[str, str] = {
     "pyproject_toml_parser": "metaflow.plugins.pypi.parsers",
     "requirements_txt_parser": "metaflow.plugins.pypi.parsers",
     "Run": "metaflow.client",
+    "Runner": "metaflow.runner.metaflow_runner",
     "S3": "metaflow.plugins.datatools.s3",
     "Step": "metaflow.client",
     "StepMutator": "metaflow.user_decorators.user_step_decorator",

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from flowc.ir import Flow, Transition
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
+    from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
     from metaflow._legacy.hooks import FlowHooks
     from metaflow.graph import DAGNode, FlowGraph
+    from metaflow.plugins.cards._task import TaskCards
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
@@ -149,6 +151,13 @@ class FlowSpec:
         from metaflow.decorators import inline_secrets
 
         return inline_secrets(cls, step)
+
+    @classmethod
+    def _flowc_cards(cls, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
+        """The cards of an attempt (step, path, number) of a step with @card."""
+        from metaflow.plugins.cards._task import TaskCards
+
+        return TaskCards(run, flow, attempt, cls)
 
     # -- for the steps
 

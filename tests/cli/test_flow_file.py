@@ -224,7 +224,7 @@ def test_a_step_with_tasks_that_have_not_finished(flow: Project) -> None:
         (["dump", "7/start"], "flow 'Own' has no run '7'"),
         (["logs", "latest/nope"], "has no tasks of a step 'nope'"),
         (["logs", "latest/start", "--attempt", "7"], "has no attempt 7"),
-        (["logs", "scrub", "latest/start"], "flowc does not scrub logs"),
+        (["logs", "scrub", "latest/nope"], "has no tasks of a step 'nope'"),
     ],
 )
 def test_what_is_not_there(ran: Project, arguments: list[str], message: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowc.cli import follow
+from flowc.cli.log_printer import Form
 from flowc_runtime.logs import chunks, frame, whole
 from flowc_runtime.store import RunStore, Store
 
@@ -73,7 +74,7 @@ def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
         next(made.events, None)  # up to its first yield it is what was there before
-        code = follow.follow_run(store, pathspec, None, None, made.pause)
+        code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
 
@@ -176,7 +177,7 @@ def test_a_frame_that_is_cut_is_told_when_it_is_whole(told: Callable[..., Told])
 def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
     Story(store.run("Slow", "r1"), iter(())).begin()
     with pytest.raises(SystemExit):
-        follow.follow_run(store, "Slow/r1/strat", None, None)
+        follow.follow_run(store, "Slow/r1/strat", Form(), None)
     assert capfd.readouterr().err == "error: flow 'Slow' has no step 'strat'\nhint: steps: start, end\n"
 
 

@@ -19,11 +19,16 @@ from flowc import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from click.shell_completion import CompletionItem
+
 __all__ = ["flow_main", "main"]
 
 # name: (module of this package, what `flowc --help` says)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run a flow on this machine."),
+    "resume": ("resume", "Run a flow again, without what an earlier run has done."),
+    "spin": ("spin", "Run one step on the inputs that it had in an earlier run."),
+    "retry": ("resume", "Resume the newest run that failed."),
     "check": ("check", "Check a flow and report every fault at once."),
     "ir": ("check", "Print the flow's intermediate representation."),
     "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
@@ -37,18 +42,24 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "delete": ("control", "Delete a flow or a run from the cluster."),
     "runs": ("read", "List runs."),
     "tag": ("tag", "Tag runs, and list their tags."),
-    "logs": ("read", "Print what tasks wrote to stdout and stderr."),
+    "show": ("show", "Say what a run, a step or a task is."),
+    "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
+    "completion": ("completion", "Print the script that makes a shell complete what is typed."),
+    "card": ("card", "Show the cards of tasks."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
+    "spin": COMMANDS["spin"],
+    "resume": ("resume", "Run the flow again, without what an earlier run has done."),
     "check": ("check", "Check the flow and report every fault at once (the default)."),
     "show": ("flow_show", "Show the steps of the flow."),
     "dump": ("flow_read", "Print the artifacts of tasks."),
-    "logs": ("flow_read", "Print what tasks wrote to stdout and stderr."),
+    "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
+    "card": ("flow_card", "Show the cards of tasks."),
     "tag": ("flow_tag", "Tag runs, and list their tags."),
     "output-dot": ("flow_show", "Print the graph for Graphviz."),
     "output-raw": ("flow_show", "Print the graph as it is known."),
@@ -79,7 +90,20 @@ class LazyGroup(click.Group):
         module = import_module(f"flowc.cli.{self._lazy[cmd_name][0]}")
         command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
+        if ctx.resilient_parsing:  # nothing will be run: a shell asks what could be
+            from flowc.cli.completion import prepare
+
+            prepare(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        known = [CompletionItem(name, help=text) for name, (_, text) in self._lazy.items()]
+        return [
+            *(item for item in known if item.value.startswith(incomplete)),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -141,6 +165,10 @@ def _open_streams() -> None:
 def main() -> None:
     """The program `flowc`."""
     _open_streams()
+    if "_FLOWC_COMPLETE" in os.environ:
+        from flowc.cli.completion import register
+
+        register()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
     _group("flowc", COMMANDS, text).main(prog_name="flowc")
 
@@ -187,7 +215,18 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
     from flowc.cli.options import TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
+    def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
+        if command == "signature":
+            from flowc.cli.signature import signature_command
+
+            return signature_command
+        if command == "deploy":
+            from flowc.cli.deploy import own_deploy_command
+
+            return own_deploy_command()
+        return refused_command(command)
+
     return _group(
-        name, FLOW_COMMANDS, text, refused=refused_command, params=TOP_OPTIONS, callback=begin,
+        name, FLOW_COMMANDS, text, refused=unlisted, params=TOP_OPTIONS, callback=begin,
         invoke_without_command=True,
     )  # fmt: skip

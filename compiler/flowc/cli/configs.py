@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
+EARLIER = "flowc.earlier"  # in a context's `meta`: a function of a flow's name, as `ConfigSources.earlier`
 _CONFIGS = "flowc.configs"  # in the contexts' `meta`, which a command shares with the group before it
 
 
@@ -65,4 +66,5 @@ def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
         values={**dict(given.config_value), **kept["config_value"]},
         environment=os.environ,
         user_name=user_name(),
+        earlier=ctx.meta.get(EARLIER),
     )

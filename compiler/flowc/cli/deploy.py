@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,23 +38,27 @@ force_option = click.option(
 @kubeconfig_option
 @force_option
 @click.option("--prune", is_flag=True, help="Delete a schedule the flow no longer has, and code that no run refers to.")
+@click.option("--deployer-attribute-file", type=click.Path(dir_okay=False), hidden=True)
 @click.pass_context
 def deploy_command(
     ctx: click.Context,
     /,
-    file: str,
+    file: str | None,
     class_name: str | None,
     context: str | None,
     kubeconfig: str | None,
     force_conflicts: bool,
     prune: bool,
+    deployer_attribute_file: str | None,
     **given: Any,
 ) -> None:
     """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
     from flowc.cluster.deployment import carry_out, leftovers, plan
     from flowc.cluster.kinds import name_of
+    from flowc.cluster.workflows import store_of
 
-    manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).manifests
+    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
+    manifests = compile_argo(found, given).manifests
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
         plan(cluster, manifests, force=force_conflicts)
@@ -63,6 +70,18 @@ def deploy_command(
             click.echo(f"nothing to do: {name} is deployed in namespace {cluster.namespace} as it is here")
         else:
             click.echo(f"{name} is deployed in namespace {cluster.namespace}; flowc trigger {name} starts a run")
+        if deployer_attribute_file:
+            attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1]["spec"])}
+            place = {"kubeconfig": kubeconfig, "context": context, "namespace": cluster.namespace}
+            Path(deployer_attribute_file).write_text(json.dumps(attributes | place), encoding="utf-8")
+
+
+def own_deploy_command() -> click.Command:
+    """The same for the command line of a flow's own file, which knows the flow."""
+    params = [param for param in deploy_command.params if param.name != "file"]
+    callback = deploy_command.callback
+    assert callback is not None
+    return click.Command("deploy", params=params, callback=partial(callback, file=None), help=deploy_command.help)
 
 
 def _remark(change: Change) -> str:

@@ -20,7 +20,12 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
     """Keep the options; say what runs. Without a command, check the flow."""
     _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
-    if ctx.invoked_subcommand not in ("run", "help"):  # whose first line says the same, or who says nothing
+    if ctx.invoked_subcommand not in (
+        "run",
+        "resume",
+        "spin",
+        "help",
+    ):  # whose first line says the same, or who says nothing
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
         from flowc.cli.check import check_command

@@ -1,4 +1,4 @@
-"""`dump` and `logs` of a flow's own file: paths without the flow's name, and Metaflow's output.
+"""`dump` of a flow's own file: paths without the flow's name, and Metaflow's output.
 
 Results go to stdout; which task they are of, to stderr.
 """
@@ -6,8 +6,6 @@ Results go to stdout; which task they are of, to stderr.
 from __future__ import annotations
 
 import pickle
-import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -16,13 +14,9 @@ from flowc.cli.common import fail
 from flowc.cli.flow_file import find_task, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from flowc_runtime.logs import Stream
     from flowc_runtime.store import RunStore
-
-
-# -- artifacts ---------------------------------------------------------------------------------------------------------
 
 
 class _Value(NamedTuple):
@@ -114,83 +108,3 @@ def _loaded(name: str, value: _Value) -> Any:
         return value.load()
     except ArtifactError as error:
         fail(f"artifact '{name}': {error}")
-
-
-# -- logs --------------------------------------------------------------------------------------------------------------
-
-
-class _LogsGroup(click.Group):
-    """`logs RUN/STEP` is `logs show RUN/STEP`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("logs", cls=_LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
-def logs_command() -> None:
-    """Group the commands about logs."""
-
-
-@logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
-@click.argument("path", metavar="RUN/STEP[/TASK]")
-@click.option("--stdout/--no-stdout", help="Only what went to stdout.")
-@click.option("--stderr/--no-stderr", help="Only what went to stderr.")
-@click.option("--both/--no-both", default=True, help="Both [default].")
-@click.option("--timestamps/--no-timestamps", help="When each line was printed.")
-@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
-@click.pass_context
-def show_command(
-    ctx: click.Context, path: str, stdout: bool, stderr: bool, both: bool, timestamps: bool, attempt: int | None
-) -> None:
-    """Print logs, all on stdout."""
-    found = find_task(ctx, path)
-    assert found.step is not None
-    streams: list[Stream] = []
-    if stdout or (both and not stderr):
-        streams.append("stdout")
-    if stderr or (both and not stdout):
-        streams.append("stderr")
-    if not streams:
-        raise click.UsageError("nothing to print: leave out --no-both, or give --stdout or --stderr", ctx)
-    shown = 0
-    for task, numbers in found.run.attempts(found.step).items():
-        number = numbers[-1] if attempt is None else attempt + 1
-        if (found.path is None or task == found.path) and number in numbers:
-            shown += 1
-            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task}")
-            _print(found.run, (found.step, task, number), streams, timestamps)
-    if not shown:
-        fail(f"{path} has no attempt {attempt}")
-
-
-def _print(run: RunStore, attempt: tuple[str, str, int], streams: Sequence[Stream], timestamps: bool) -> None:
-    from flowc_runtime.errors import NotFound
-    from flowc_runtime.logs import chunks, lines
-
-    try:
-        log = run.objects.appended(run.log_key(*attempt))
-    except NotFound:  # it printed nothing
-        return
-    out = sys.stdout.buffer
-    for stream in streams:
-        if len(streams) > 1:
-            tell(stream)
-        if timestamps:
-            for when, _, line in lines(log, stream):
-                clock = datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
-                out.write(f"{clock} ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
-        else:
-            text = b"".join(chunk.data for chunk in chunks(log) if chunk.stream == stream)
-            out.write(text + (b"" if not text or text.endswith(b"\n") else b"\n"))
-        out.flush()
-
-
-@logs_command.command("scrub", help="Not supported: logs are kept as they are.", hidden=True)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def scrub_command(words: tuple[str, ...]) -> None:
-    """Refuse."""
-    fail(
-        "flowc does not scrub logs", "a run's logs are in the store, under flows/FLOW/runs/RUN/logs: delete them there"
-    )

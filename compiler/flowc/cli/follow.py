@@ -6,28 +6,27 @@ without. Each log is read from where its last whole frame ended, so no byte is m
 
 from __future__ import annotations
 
-import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import click
 
 from flowc.cli.common import fail, find_run
-from flowc.cli.read import attempts_of, prefix_of
+from flowc.cli.log_printer import Form, Printer
+from flowc.cli.read import attempts_of
 from flowc_runtime.errors import NotFound
 from flowc_runtime.liveness import status_of
 from flowc_runtime.logs import chunks, whole
+from flowc_runtime.objects import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from flowc_runtime.logs import Chunk, Stream
+    from flowc.cli.log_printer import Task
+    from flowc_runtime.logs import Chunk
     from flowc_runtime.records import StatusRecord
     from flowc_runtime.store import RunStore, Store
-
-    Task = tuple[str, str, int]
-    """Step, path and number of an attempt."""
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
 SETTLED = 5.0  # seconds without news after which an attempt that has its record is read no more, until the end
@@ -45,11 +44,11 @@ class Pause(NamedTuple):
     now: Callable[[], float] = time.monotonic
 
 
-def follow_run(store: Store, pathspec: str, only: Stream | None, attempt: int | None, pause: Pause = Pause()) -> int:  # noqa: B008
+def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pause: Pause = Pause()) -> int:  # noqa: B008
     """Print what the tasks write until the run ends, then how it ended; the exit code, 0 for success."""
     try:
         run, step, path = _find(store, pathspec, pause)
-        status = Follower(run, (step, path, attempt), Printer(only, prefixed=path is None), pause).follow()
+        status = Follower(run, (step, path, attempt), Printer(form._replace(prefixed=path is None)), pause).follow()
     except KeyboardInterrupt:
         return 130
     where = f": {status['failed']}: " if "failed" in status else ": " if "message" in status else ""
@@ -93,61 +92,25 @@ class Tail:
     key: str
     at: int = 0
     news: float = 0.0  # when something new was read, or it was last asked whether the attempt has ended
+    more: bool = False  # whether the last look left something: a log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """What is new; a frame that is cut only if it is the `last` look."""
+        """What is new, a part of it if it is much; a frame that is cut only if it is the `last` look."""
+        new = b""
         try:
-            new = run.objects.appended(self.key, self.at)
+            for piece in run.objects.pieces(self.key, self.at):
+                new += piece
+                if len(new) >= PIECE and whole(new)[1]:
+                    break
         except NotFound:  # it has printed nothing yet
             return []
+        self.more = len(new) >= PIECE
         found, taken = whole(new)
         self.at += taken
-        if last:
+        if last and not self.more:
             found += chunks(new[taken:])
             self.at += len(new) - taken
         return found
-
-
-@final
-@dataclass(slots=True)
-class Printer:
-    """Writes chunks: of one task as they are, of several by the line, each with the task's name before it."""
-
-    only: Stream | None
-    prefixed: bool
-    rest: dict[tuple[Task, Stream], list[bytes]] = field(default_factory=dict)  # pieces of lines that have yet to end
-
-    def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
-        """Print chunks in their order."""
-        for task, chunk in told:
-            if self.only in (None, chunk.stream):
-                self._show(task, chunk.stream, chunk.data)
-
-    def _show(self, task: Task, stream: Stream, data: bytes) -> None:
-        if self.prefixed:
-            first, *others = data.split(b"\n")
-            pieces = self.rest.setdefault((task, stream), [])
-            pieces.append(first)
-            if not others:
-                return
-            lines = [b"".join(pieces), *others[:-1]]
-            del self.rest[task, stream]
-            if others[-1]:
-                self.rest[task, stream] = [others[-1]]
-            prefix = prefix_of(*task)
-            data = b"".join(b"%b%b\n" % (prefix, line) for line in lines)
-        _write(stream, data)
-
-    def finish(self, task: Task) -> None:
-        """Print what an attempt that has ended left of a line."""
-        for key in [key for key in self.rest if key[0] == task]:
-            _write(key[1], b"%b%b\n" % (prefix_of(*task), b"".join(self.rest.pop(key))))
-
-
-def _write(stream: Stream, data: bytes) -> None:
-    out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
-    out.write(data)
-    out.flush()
 
 
 @final
@@ -163,7 +126,9 @@ class Follower:
         self._pause = pause
         self._tails: dict[Task, Tail] = {}  # all, the settled ones too
         self._active: dict[Task, Tail] = {}
-        self._on_cluster = run.record()["target"] != "local"
+        record = run.record()
+        self._on_cluster = record["target"] != "local"
+        self._resumes = record.get("origin") is not None
 
     def follow(self) -> StatusRecord:
         """Print until the run has ended; how it ended."""
@@ -174,10 +139,13 @@ class Follower:
             if self._look(self._active.values()):
                 interval, news = FASTEST, self._pause.now()
             if self._is_over(status, self._pause.now() - news):
-                self._look(self._tails.values(), last=True)
+                while self._look(self._tails.values(), last=True) and self._has_more():
+                    continue
                 for task in self._tails:
                     self._printer.finish(task)
                 return status  # type: ignore[no-any-return]
+            if self._has_more():
+                continue
             self._settle()
             self._pause.sleep(interval)
             interval = min(interval * 1.5, SLOWEST)
@@ -201,12 +169,16 @@ class Follower:
         self._printer.show(sorted(told, key=lambda entry: entry[1].when))
         return bool(told)
 
+    def _has_more(self) -> bool:
+        return any(tail.more for tail in self._tails.values())
+
     def _discover(self) -> None:
         """Take up the attempts that have begun since."""
         step, path, attempt = self._wanted
         for task in attempts_of(self._run, step, path):
             if task not in self._tails and attempt in (None, task[2]):
-                tail = Tail(task, self._run.log_key(*task), news=self._pause.now())
+                source = self._run.log_source(*task) if self._resumes else self._run.log_key(*task)
+                tail = Tail(task, source, news=self._pause.now())
                 self._tails[task] = self._active[task] = tail
 
     def _settle(self) -> None:

@@ -136,18 +136,24 @@ class Early(NamedTuple):
     file: str | None
     class_name: str | None
     top: Top
+    more: dict[str, Any]  # the store, and the values of the options that `scan` was given besides
 
 
-def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
+def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[click.Option] = ()) -> Early:
     """Read what the flow is loaded with from the words of `run`.
 
     The flow's file is the first word that is neither an option nor an option's value: every option that is not known,
     a parameter's, takes one value.
     """
-    known = {name: option for option in (*RUN_OPTIONS, *TOP_OPTIONS) for name in (*option.opts, *option.secondary_opts)}
+    known = {
+        name: option
+        for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS)
+        for name in (*option.opts, *option.secondary_opts)
+    }
     if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
         hidden = {f"--{name}" for name in _parameter_names(cls)}
         known = {name: option for name, option in known.items() if name not in hidden}
+    wanted = {*_EARLY, "store_url", *(option.name for option in more)}
     early: list[str] = []
     file = None
     at = 0
@@ -162,16 +168,17 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool) -> Early:
                 length += not equals and name != "--help"
             elif not option.is_flag:
                 length += option.nargs - (1 if equals else 0)
-            if option is not None and option.name in _EARLY:
+            if option is not None and option.name in wanted:
                 early += words[at : at + length]
         elif file is None and not own:
             file = words[at]
         at += length
-    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in _EARLY])
-    with command.make_context("run", early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
+    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in wanted])
+    with command.make_context(ctx.info_name, early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
         values = dict(inner.params)
     class_name = values.pop("class_name")
-    return Early(file, class_name, split_top(values))
+    others = {name: values.pop(name) for name in ("store_url", *(str(option.name) for option in more))}
+    return Early(file, class_name, split_top(values), others)
 
 
 def _parameter_names(cls: type) -> list[str]:

@@ -81,15 +81,24 @@ def given_texts(flow: Flow, options: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def run_values(
-    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str] = (), *, ds_type: str = "local"
+    found: Checked,
+    given: Mapping[str, Sequence[str]],
+    params_files: Sequence[str] = (),
+    *,
+    ds_type: str = "local",
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The parameters of a run; a file is still its path, which can be read. What is wrong ends the program."""
+    """The parameters of a run; a file is still its path, which can be read. What is wrong ends the program.
+
+    `before` are those of the run that is resumed: they count instead of the environment and the defaults.
+    """
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.files import check_file, find_file
     from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
 
     in_files = read_params_files(found.flow, params_files)
-    known = {*given, *in_files, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
+    before = before or {}
+    known = {*given, *in_files, *before, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
     try:
         flow = resolve_defaults(found.flow, found.cls, given=known, user_name=user_name(), ds_type=ds_type)
     except DefaultError as error:
@@ -104,6 +113,9 @@ def run_values(
             elif name in in_files:
                 value = in_files[name]
                 value = value if value is None else check_parameter(parameter, value, texts=True)
+            elif name in before:
+                values[name] = _kept(parameter, before[name])
+                continue
             elif (text := os.environ.get(variable(name))) is not None:
                 value = parse_texts(parameter, text.split() if parameter.multiple else [text])
             elif parameter.required:
@@ -117,6 +129,15 @@ def run_values(
             raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
         values[name] = value
     return values
+
+
+def _kept(parameter: Parameter, value: Any) -> Any:
+    """A value of an earlier run, if it is one of the parameter as it is now. Raises ParameterError."""
+    from flowc_runtime.parameters import check_parameter
+
+    if value is not None and parameter.type != "file":
+        check_parameter(parameter, value)
+    return value
 
 
 def variable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`flowc runs`, `flowc logs`, `flowc dump`: what runs have left in the store."""
+"""`flowc runs`, `flowc dump`: what runs have left in the store."""
 
 from __future__ import annotations
 
@@ -88,44 +88,6 @@ def _run_row(run: RunStore) -> dict[str, Any]:
     }
 
 
-@click.command("logs", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
-@click.argument("pathspec")
-@click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
-@click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
-@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
-@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
-@store_option
-def logs_command(pathspec: str, only: Any, attempt: int | None, follow: bool, store_url: str | None) -> None:
-    """Print logs: of one task as its bytes are, of several with a prefix to each line."""
-    from flowc_runtime.logs import chunks, lines
-
-    if follow:
-        from flowc.cli.follow import follow_run
-
-        raise SystemExit(follow_run(open_store(store_url), pathspec, only, attempt))
-    found = find_run(open_store(store_url), pathspec)
-    single = found.path is not None
-    shown = 0
-    for step, path, number in attempts_of(found.run, found.step, found.path):
-        if attempt is not None and number != attempt:
-            continue
-        shown += 1
-        log = _log(found.run, step, path, number)
-        prefix = b"" if single else prefix_of(step, path, number)
-        for _, stream, data in chunks(log) if single else lines(log, only):
-            if only is None or stream == only:
-                out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
-                out.write(prefix + data + (b"\n" if prefix and not data.endswith(b"\n") else b""))
-                out.flush()
-    if not shown:
-        fail(f"{pathspec} has no attempt {attempt}")
-
-
-def prefix_of(step: str, path: str, attempt: int) -> bytes:
-    """What stands before each line where several tasks are printed."""
-    return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
-
-
 def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
     """The attempts that have begun, in the order of the flow: (step, path, number)."""
     from flowc.ir.schema import loads
@@ -136,15 +98,6 @@ def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[t
         for task, numbers in run.attempts(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)
-
-
-def _log(run: RunStore, step: str, path: str, attempt: int) -> bytes:
-    from flowc_runtime.errors import NotFound
-
-    try:
-        return run.objects.appended(run.log_key(step, path, attempt))
-    except NotFound:  # it printed nothing
-        return b""
 
 
 @click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")

@@ -6,13 +6,16 @@ import atexit
 import json
 import os
 import secrets
+import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
 from flowc.cli.common import TOP, Checked, fail, load_flow, open_store, top, user_name
+from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc.cli.parameters import given_texts, parameter_options, run_values
@@ -22,7 +25,7 @@ from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.objects import Objects
@@ -33,14 +36,48 @@ CONFIG_OPTIONS = ("config", "config-value")
 """Of `flowc run` these are always the configs'; a flow's own file has those before the command."""
 
 
+class Resumption(NamedTuple):
+    """The run that a new one resumes, the step that was asked for, and the parameters to keep."""
+
+    origin: RunStore
+    step: str | None
+    parameters: Mapping[str, Any]
+
+    def record(self) -> dict[str, Any]:
+        """What the new run's record says of it."""
+        return {"origin": self.origin.id} | ({"resumed_from": self.step} if self.step is not None else {})
+
+
+class Kind(NamedTuple):
+    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
+
+    `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
+    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
+    """
+
+    name: str
+    about: str
+    params: Sequence[click.Parameter] = ()
+    find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
+    configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
+    without: Collection[str] = ()
+    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
+
+
+RUN = Kind("run", "Run FLOW on this machine.")
+
+
 class RunCommand(click.Command):
     """`run`, which takes its words as they are: what it takes depends on the flow among them."""
+
+    kind = RUN
 
     def known_params(self) -> list[click.Parameter]:
         """The options that `run` has for every flow."""
         from flowc_emulator.seeds import Seeds
 
-        return _command(None, Seeds(), own=True).params
+        return _command(None, Seeds(), self.kind, own=True).params
 
 
 class _Run(click.Command):
@@ -61,14 +98,19 @@ class _Run(click.Command):
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW")
 @click.pass_context
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Run a flow."""
+    start(ctx, words, RUN)
+
+
+def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.seeds import Seeds
 
     own = ctx.find_object(type) is not None
-    early = scan(ctx, words, own=own)
+    early = scan(ctx, words, own=own, more=[param for param in kind.params if isinstance(param, click.Option)])
     if not own and early.file is None:
         if "--help" in words or not words:
-            click.echo(_command(None, Seeds(), own=False).get_help(ctx))
+            click.echo(_command(None, Seeds(), kind, own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
@@ -76,11 +118,17 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     seeds = Seeds()
     _keep_from_obstore()
     with seeds.watch():
-        add_top(ctx, early.top)
+        given = add_top(ctx, early.top)
+        if kind.configs is not None:
+            if given.config or given.config_value:
+                fail(
+                    "a resumed run has the configs of the run that it resumes", "give them to `run`, which begins anew"
+                )
+            ctx.meta[EARLIER] = partial(kind.configs, early.more)
         found = load_flow(ctx, early.file, early.class_name)
     ctx.meta[TOP] = before
-    command = _command(found, seeds, own=own)
-    prefix = f"{PREFIX}_RUN"
+    command = _command(found, seeds, kind, own=own)
+    prefix = f"{PREFIX}_{kind.name.upper()}"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
 
@@ -99,34 +147,39 @@ def _keep_from_obstore() -> None:
     remote.asked_of = ask
 
 
-def _command(found: Checked | None, seeds: Any, *, own: bool) -> click.Command:
+def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:
     """The command with the options of the flow's parameters."""
     taken = [parameter.name for parameter in found.flow.parameters] if found else []
     if not own:
         taken = [name for name in taken if name not in CONFIG_OPTIONS]
-    params: list[click.Parameter] = [*beside(taken, own=own)]
+    params: list[click.Parameter] = [*kind.params]
+    params += [option for option in beside(taken, own=own) if option.name not in kind.without]
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    params += parameter_options(found, without=() if own else CONFIG_OPTIONS) if found else ()
+    hiding = {*(() if own else CONFIG_OPTIONS), *(name[2:] for param in kind.params for name in param.opts)}
+    params += parameter_options(found, without=tuple(hiding)) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None
         given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
+        if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
+            raise SystemExit(code)
         options["environment"] = chosen(click.get_current_context())
-        raise SystemExit(_run(found, seeds, given, options))
+        raise SystemExit((kind.execute or _run)(found, seeds, given, options, kind))
 
-    about = found.flow.doc if found and found.flow.doc else "Run FLOW on this machine."
-    return click.Command("run", params=params, callback=callback, help=about)
+    about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
+    return click.Command(kind.name, params=params, callback=callback, help=about)
 
 
-def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any]) -> int:
+def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.errors import FlowcError
     from flowc_runtime.files import store_files
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
+    from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import Store
 
     given_top = top()
@@ -136,7 +189,6 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         fail(str(error))
     store = open_store(options["store_url"])
     ds_type = store.objects.url.partition("://")[0].replace("file", "local")
-    parameters = run_values(found, given, options["params_files"], ds_type=ds_type)
     isolation = isolate(found, options["environment"], remote=not isinstance(store.objects, LocalObjects))
     agent = None
     if not isinstance(store.objects, LocalObjects):
@@ -145,13 +197,24 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         agent = Agent(store.objects.url)
     user = user_name()
     namespace = f"user:{user}" if given_top.namespace is None else given_top.namespace or None
+    # From its record on, a run that is told to end says so: the supervisor takes these signals, and takes them late.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    asked = Store(agent) if agent else store
+    graph, reuse = Graph(found.flow), None
     try:
-        opened = Store(agent) if agent else store
-        parameters = store_files(opened.objects, found.flow.parameters, parameters)
-        records = _begin(opened, found, parameters, user, tags, namespace)
-    except FlowcError as error:
+        resumption = kind.find(asked, found, options) if kind.find else None
+        before = resumption.parameters if resumption else {}
+        parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
+        parameters = store_files(asked.objects, found.flow.parameters, parameters)
+        if resumption is not None:
+            reuse = Reuse(resumption.origin, graph, parameters, resumption.step)
+        more = resumption.record() if resumption else {}
+        records = begin_run(asked, found, parameters, user, tags, namespace, more)
+    except BaseException as error:
         if agent is not None:
             agent.close()
+        if not isinstance(error, FlowcError):
+            raise
         fail(str(error))
     run = store.run(records.flow, records.id)
     if options["run_id_file"]:
@@ -173,7 +236,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         records=records,
         agent=agent,
         isolation=isolation,
-        graph=Graph(found.flow),
+        graph=graph,
         cls=found.cls,
         parameters=parameters,
         user=user,
@@ -182,6 +245,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        reuse=reuse,
     )
     _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
     result = Supervisor(plan, console).run()
@@ -212,15 +276,16 @@ def _call_hooks(found: Checked, run: RunStore | None, call: Callable[[FlowHooks]
         fail(message)
 
 
-def _begin(
+def begin_run(
     store: Store,
     found: Checked,
     parameters: dict[str, Any],
     user: str,
     tags: tuple[str, ...],
     namespace: str | None,
+    more: Mapping[str, Any],
 ) -> RunStore:
-    """Make the run's record under an id that nobody has."""
+    """Make the run's record, with `more` in it, under an id that nobody has."""
     from flowc.ir.schema import dumps
     from flowc_runtime import projects
     from flowc_runtime.process import this_process
@@ -244,6 +309,7 @@ def _begin(
             tags=list(tags),
             namespace=namespace,
         )
+        record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
             return run

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc import diagnostics as codes
@@ -22,7 +22,7 @@ from flowc_runtime.parameters import from_text, to_text
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowc.frontend.source import Sources
     from flowc.ir import Span
@@ -37,14 +37,15 @@ _KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser
 class ConfigSources:
     """What configs are given: files and texts by name. `environment` is looked at after the flow's file was imported.
 
-    With `fixed`, the canonical JSON of every config of an earlier run, nothing else counts.
+    `earlier` gives the configs, as canonical JSON, of the earlier run that a run of the flow of this name resumes: for
+    those that it had, nothing else counts.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user_name: str = "unknown"
-    fixed: Mapping[str, str | None] | None = None
+    earlier: Callable[[str], Mapping[str, str | None]] | None = None
 
 
 def read_configs(
@@ -52,6 +53,8 @@ def read_configs(
 ) -> tuple[IrConfig, ...]:
     """The configs of a class with their values; what is wrong with one, or with what is given, is a fault."""
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
+    if not declared:
+        given = replace(given, earlier=None)  # it is asked for nothing
     reader = _Reader(cls, where, sources, given, faults)
     reader.check_given([config.name for config in declared.values()])
     found: dict[str, IrConfig] = {}
@@ -80,6 +83,7 @@ class _Reader:
         self.given = given
         self.faults = faults
         self.seen: set[object] = set()
+        self.earlier = given.earlier(cls.__name__) if given.earlier is not None else {}
         self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
 
     def _variable(self, name: str) -> dict[str, Any]:
@@ -153,9 +157,8 @@ class _Reader:
         """The config with its value, if it has one."""
         where = self.span(config)
         attribute = config.attribute if config.attribute != config.name else ""
-        if self.given.fixed is not None:
-            value = self.given.fixed.get(config.name)
-            return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
+        if config.name in self.earlier:
+            return IrConfig(name=config.name, where=where, value=self.earlier[config.name], attribute=attribute)
         try:
             value = self._value(config)
         except _FailedError as error:

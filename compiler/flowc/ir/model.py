@@ -204,6 +204,11 @@ class Node:
     packages: Packages | None = None
     plugins: tuple[Plugin, ...] = ()
 
+    @property
+    def cards_seconds(self) -> int:
+        """How long a task may take to make its cards, which are made at the same time, after its timeout."""
+        return max((card.timeout for card in self.cards), default=0)
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

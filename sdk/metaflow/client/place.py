@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from flowc_runtime import context, settings
+from flowc_runtime.layered import SPIN_NAME
 from flowc_runtime.store import LOCAL_NAME, Store, default_url
 
 if TYPE_CHECKING:
@@ -62,6 +63,19 @@ def metadata(ms: str) -> str:
     """
     global _chosen_url
     _chosen_url = metadata_url(ms)
+    return get_metadata()
+
+
+def inspect_spin(datastore_root: str = ".") -> str:
+    """From now on look at what `spin --persist` has kept in a directory; `default_metadata` goes back to the runs.
+
+    Gives what `get_metadata` gives. Raises ValueError where nothing was kept.
+    """
+    global _chosen_url
+    kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
+    if not os.path.isdir(kept):
+        raise ValueError(f"nothing was kept in {datastore_root}: spin keeps its task with --persist")
+    _chosen_url = kept
     return get_metadata()
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from flowc_runtime import logs
-from flowc_runtime.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +18,8 @@ _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
 
 def text(task: Task, stream: Stream) -> str:
     """All of a stream; what is not UTF-8 is replaced."""
-    return b"".join(chunk.data for chunk in logs.chunks(_log(task)) if chunk.stream == stream).decode(
-        "utf-8", "replace"
-    )
+    found = b"".join(chunk.data for chunk in logs.chunks(_log(task)) if chunk.stream == stream)
+    return found.decode("utf-8", "replace")
 
 
 def size(task: Task, stream: Stream) -> int:
@@ -37,14 +35,6 @@ def lines(task: Task, stream: str) -> Iterator[tuple[datetime, bytes]]:
         yield datetime.fromtimestamp(when, timezone.utc).replace(tzinfo=None), line.removesuffix(b"\n")
 
 
-def _log(task: Task) -> bytes:
-    run, place, number = task._reader.store, task._place, task.current_attempt + 1
-    record = task._record
-    if record is not None and "origin" in record:  # where it was printed
-        origin = record["origin"]
-        run = task._store.run(run.flow, origin["run"])
-        place, number = (origin["step"], origin["path"]), origin["attempt"]
-    try:
-        return run.objects.appended(run.log_key(*place, number))
-    except NotFound:  # it printed nothing
-        return b""
+def _log(task: Task) -> Iterator[bytes]:
+    """Its frames, in pieces that are read when they are asked for."""
+    return task._reader.store.log(*task._place, task.current_attempt + 1)

@@ -12,12 +12,18 @@ import inspect
 import json
 import uuid
 from collections import OrderedDict
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaflow.exception import MetaflowException
+from metaflow.runner._signature import Signatures
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from metaflow.runner._signature import FlowParameter
 
 __all__ = ["MetaflowAPI", "click_to_python_types", "extract_all_params"]
 
@@ -86,19 +92,39 @@ def _annotation(param: click.Parameter) -> Any:
 class MetaflowAPI:
     """The command line of one flow; `from_cli` makes one. Each command is a method that gives its `argv`."""
 
-    def __init__(self, flow_file: str, cli: click.Group, given: dict[str, Any]) -> None:
+    def __init__(
+        self, flow_file: str, cli: click.Group, given: dict[str, Any], signatures: Signatures | None = None
+    ) -> None:
         self._cli = cli
         self._file = flow_file
-        self._chain = [flow_file, *_words(cli, given, cli.name or "the flow")]
+        self._top = _words(cli, given)
+        self._chain = [flow_file, *self._top]
+        self._signatures = signatures or Signatures(flow_file)
 
     @staticmethod
-    def from_cli(flow_file: str, cli_collection: click.Group) -> Callable[..., MetaflowAPI]:
-        """A function that takes the options before the command, and gives an object with a method for each command."""
+    def from_cli(
+        flow_file: str, cli_collection: click.Group, *, signatures: Signatures | None = None
+    ) -> Callable[..., MetaflowAPI]:
+        """A function that takes the options before the command, and gives an object with a method for each command.
+
+        Args:
+            flow_file: The flow's file; it is asked for its parameters where arguments are given that may be some.
+            cli_collection: The commands, such as `metaflow.cli.start`.
+            signatures: How the file is asked; by default in this environment and directory.
+        """
 
         def start(**options: Any) -> MetaflowAPI:
-            return MetaflowAPI(flow_file, cli_collection, options)
+            return MetaflowAPI(flow_file, cli_collection, options, signatures)
 
         return start
+
+    def missing(self, given: Mapping[str, Any]) -> str | None:
+        """The first parameter of the flow that has to be given and is not; None also where the flow cannot say."""
+        try:
+            needed = [p.keyword for p in self._signatures.parameters(self._top) if p.required]
+        except MetaflowException:
+            return None
+        return next((keyword for keyword in needed if given.get(keyword) is None), None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -114,15 +140,16 @@ class MetaflowAPI:
         return [name.replace("-", "_") for name in self._cli.list_commands(click.Context(self._cli))]
 
     def _method(self, name: str, command: click.Command) -> Callable[..., Any]:
-        chain = self._chain
-
         def method(*arguments: Any, **options: Any) -> Any:
-            given = dict(zip(extract_all_params(command)[1], arguments, strict=False))
-            parameters = _parameters(self._file) if name in _WITH_PARAMETERS else {}
-            words = [*chain, name, *_words(command, given | options, name, parameters)]
+            known = extract_all_params(command)
+            given = dict(zip(known[1], arguments, strict=False)) | options
+            parameters: Sequence[FlowParameter] = ()
+            if name in _WITH_PARAMETERS and any(key not in known[0] and key not in ALIASES for key in given):
+                parameters = self._signatures.parameters(self._top)
+            words = [*self._chain, name, *_words(command, given, parameters)]
             if not isinstance(command, click.Group):
                 return words
-            inner = MetaflowAPI(self._file, command, {})
+            inner = MetaflowAPI(self._file, command, {}, self._signatures)
             inner._chain = words
             return inner
 
@@ -131,81 +158,103 @@ class MetaflowAPI:
         return method
 
 
-_WITH_PARAMETERS = frozenset({"run"})
-_NO_PARAMETERS: Mapping[str, str] = {}
+ALIASES: Mapping[str, str] = {
+    "max_workers": "parallelism",
+    "user_namespace": "namespace",
+    "workflow_timeout": "deadline_seconds",
+}
+"""Arguments that Metaflow names otherwise than the option: what they are called here."""
+
+_WITH_PARAMETERS = frozenset({"run", "resume"})
 
 
-def _parameters(flow_file: str) -> Mapping[str, str]:
-    """Both names of each parameter of the flow in a file, the attribute's and the option's → the option's."""
-    from pathlib import Path
-
-    from flowc_runtime.loader import load_module
-    from metaflow import FlowSpec, Parameter
-
-    path = Path(flow_file).resolve()
-    module = load_module(path.parent, path.name)
-    found: dict[str, str] = {}
-    for flow in vars(module).values():
-        if not isinstance(flow, type) or not issubclass(flow, FlowSpec):
-            continue
-        for base in flow.__mro__:
-            declared = {key: value.name for key, value in vars(base).items() if isinstance(value, Parameter)}
-            found.update(declared | {name: name for name in declared.values()})
-    return found
-
-
-def _words(
-    command: click.Command, given: dict[str, Any], name: str, parameters: Mapping[str, str] = _NO_PARAMETERS
-) -> list[str]:
+def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:
     """The options, then the arguments, of a command as words of a command line."""
     _, arguments, options, annotations, defaults = extract_all_params(command)
+    own = {parameter.keyword: parameter for parameter in parameters}
     words: list[str] = []
-    for key, value in given.items():
-        if key in arguments or value is None:
+    for name, value in given.items():
+        key = ALIASES.get(name, name) if name not in options else name
+        if value is None or key in arguments:
             continue
-        if key in options:
+        if name in own:
+            words += parameter_words(own[name], value)
+        elif key in options:
             words += _option(options[key], value, annotations[key], defaults[key])
-        elif key in parameters:
-            words += [f"--{parameters[key]}", _text(value)]
         else:
-            possible = ", ".join([*sorted({*parameters.values()}), *arguments, *options])
-            raise ValueError(f"Unknown argument: '{key}', possible args are: {possible}")
+            shown = [option for option in options if not options[option].hidden]
+            possible = ", ".join([*own, *arguments, *shown])
+            raise ValueError(f"Unknown argument: '{name}', possible args are: {possible}")
     for key, argument in arguments.items():
-        if key in given:
-            words += map(_text, given[key] if argument.nargs == -1 else [given[key]])
+        if (value := given.get(key)) is not None:
+            words += map(_text, value if isinstance(value, (list, tuple)) and argument.nargs == -1 else [value])
         elif argument.required:
-            raise ValueError(f"the command '{name}' needs the argument '{key}'")
+            raise ValueError(f"Missing argument: {key} is required.")
     return words
 
 
 def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> Iterator[str]:
     kind = click_to_python_types.get(type(option.type), str)
-    values = list(value) if option.multiple and isinstance(value, (list, tuple)) else [value]
     if option.is_flag:
-        _check(option, value, bool, annotation, default)
+        _check(option.name, value, bool, annotation, default)
         if value:
             yield option.opts[0]
         elif option.secondary_opts:
             yield option.secondary_opts[0]
         return
-    for one in values:
-        _check(option, one, kind, annotation, default)
-        yield option.opts[0]
-        yield from map(_text, one) if isinstance(one, (list, tuple)) else [_text(one)]
+    several = [*value.items()] if option.nargs > 1 and isinstance(value, dict) else value  # {"name": value} of configs
+    if option.multiple and not isinstance(several, (list, tuple)):
+        raise TypeError(_invalid(option.name, value, annotation, default))
+    for one in several if option.multiple else [several]:
+        if option.nargs > 1:
+            if not isinstance(one, (list, tuple)) or len(one) != option.nargs:
+                raise TypeError(_invalid(option.name, value, annotation, default))
+            yield from [option.opts[0], *map(_text, one)]
+        else:
+            _check(option.name, one, kind, annotation, default)
+            yield from [option.opts[0], _text(one)]
 
 
-def _check(option: click.Option, value: Any, kind: Any, annotation: Any, default: Any) -> None:
+def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
+    """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
+    kind: Any = str if parameter.separator is not None else _KINDS[parameter.type]
+    several = parameter.multiple and parameter.separator is None and parameter.type != "json"
+    annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
+    if parameter.flag:
+        _check(parameter.keyword, value, bool, annotation, parameter.default)
+        return [f"--{parameter.name}"] if value else []
+    if parameter.separator is not None and isinstance(value, (list, tuple)):
+        value = parameter.separator.join(map(_text, value))
+    if several and not isinstance(value, (list, tuple)):
+        raise TypeError(_invalid(parameter.keyword, value, annotation, parameter.default))
+    words = []
+    for one in value if several else [value]:
+        _check(parameter.keyword, one, kind, annotation, parameter.default)
+        words += [f"--{parameter.name}", _text(one)]
+    return words
+
+
+_KINDS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "json": Any, "file": str}
+
+
+def _check(name: str | None, value: Any, kind: Any, annotation: Any, default: Any) -> None:
     exact = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}.get(kind)
     wrong = exact is not None and not isinstance(value, exact)
-    if (wrong and not hasattr(value, "__fspath__")) or (isinstance(value, bool) and kind in (int, float)):
-        raise TypeError(
-            f"Invalid type for '{option.name}' ({type(value)}), expected: '{annotation}', default is '{default}' "
-            f"but found '{value}'"
-        )
+    if (wrong and not (kind is str and hasattr(value, "__fspath__"))) or (
+        isinstance(value, bool) and kind in (int, float)
+    ):
+        raise TypeError(_invalid(name, value, annotation, default))
+
+
+def _invalid(name: str | None, value: Any, annotation: Any, default: Any) -> str:
+    return (
+        f"Invalid type for '{name}' ({type(value)}), expected: '{annotation}', default is '{default}' "
+        f"but found '{value}'"
+    )
 
 
 def _text(value: Any) -> str:
     """A value as a word: JSON where it is more than a word."""
-    if isinstance(value, (dict, list, tuple, bool)):
+    if isinstance(value, (dict, list, tuple)):
         return json.dumps(value)
     return str(value)

@@ -25,7 +25,7 @@ _INDEX = 6  # characters of a path that one foreach takes: a dot and five digits
 def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
     """The manifests of a flow; see `compile_flow`."""
     faults.fail_if(checks.check_flow(flow, settings))
-    flow_name = names.deployment_name(flow)
+    flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
     body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings))
     made = _objects(flow, settings, flow_name, body)

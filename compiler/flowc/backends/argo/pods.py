@@ -57,7 +57,7 @@ def pod_spec(flow: Flow, node: Node) -> PodSpec:
         takes_parameters=bool(flow.parameters) and node.id == flow.start,
         retries=(retry.times if retry else 0) + (1 if node.catch else 0),
         wait_seconds=retry.wait_seconds if retry else 0,
-        timeout_seconds=node.timeout.seconds if node.timeout else None,
+        timeout_seconds=node.timeout.seconds + node.cards_seconds if node.timeout else None,
         resources=node.resources if node.resources != Resources() else None,
         environment=node.environment,
         pod=node.kubernetes or NO_OPTIONS,

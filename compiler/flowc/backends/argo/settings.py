@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from flowc import __version__
+from flowc.backends.argo.names import MAX_FLOW
 
 Kind: TypeAlias = Literal["template", "workflow", "cron"]
 
@@ -23,6 +24,7 @@ class Settings:
         image: runs every task; it has Python and `flowc_runtime`.
         store: where pods keep records and artifacts.
         namespace: of the manifests; None leaves it to kubectl's context.
+        name: of the template, and of the schedule; None makes one from the flow's name.
         kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
             (as `template`, but a flow without a schedule is an error).
         service_account: of the pods; needs what Argo's executor needs.
@@ -38,6 +40,7 @@ class Settings:
     image: str = f"flowc-runtime:{__version__}"
     store: str = "s3://flowc"
     namespace: str | None = None
+    name: str | None = None
     kind: Kind = "template"
     service_account: str = "flowc"
     store_claim: str | None = None
@@ -60,10 +63,12 @@ class Settings:
             value = getattr(self, name)
             if not value or "{{" in value or "$" in value or not value.isprintable() or " " in value:
                 raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {value!r}")
-        for name in ("namespace", "service_account", "store_secret", "store_claim"):
+        for name in ("namespace", "name", "service_account", "store_secret", "store_claim"):
             value = getattr(self, name)
             if value is not None and not _DNS.fullmatch(value):
                 raise ValueError(f"{name}: lower-case letters, digits and '-', not {value!r}")
+        if self.name is not None and len(self.name) > MAX_FLOW:
+            raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)

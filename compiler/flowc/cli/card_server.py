@@ -1,0 +1,162 @@
+"""A page that shows the cards of a run, live: on this machine only, from the store, read only.
+
+A card is code of others. It is shown in a frame that has not the page's origin: it can neither read nor ask anything.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from flowc_runtime.errors import FlowcError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.store import RunStore, Store
+
+HOST = "127.0.0.1"
+# Put into each card that is served: how it is told of a refresh.
+_LISTENER = """<script>addEventListener("message", (event) => {
+  const told = event.data || {};
+  if (told.html !== undefined) {
+    if (!(window.flowc_card_replace && window.flowc_card_replace(told.html))) location.reload();
+  } else if (window.metaflow_card_update) window.metaflow_card_update(told.data);
+});</script>"""
+
+
+class Shown(NamedTuple):
+    """What is served: a run, or whichever is the newest of the flow with the tag."""
+
+    store: Store
+    flow: str
+    run_id: str | None
+    tag: str | None
+    most: int
+    seconds: int
+
+    def run(self) -> RunStore | None:
+        """The run; None while there is none."""
+        if self.run_id is not None:
+            return self.store.run(self.flow, self.run_id)
+        for name in reversed(self.store.runs(self.flow)):
+            run = self.store.run(self.flow, name)
+            if self.tag is None or (run.exists() and self.tag in run.system_tags() | run.user_tags()):
+                return run
+        return None
+
+    def cards(self) -> dict[str, Any]:
+        """The run, how it does, and its cards: those of the latest attempts, newest tasks first."""
+        run = self.run()
+        if run is None or not run.exists():
+            return {"run": None, "state": "no run yet", "cards": []}
+        found = []
+        for step in run.steps():
+            if not run.has_cards(step):
+                continue
+            for path, attempts in run.attempts(step).items():
+                found += _of_task(run, step, path, attempts[-1])
+        return {"run": f"{run.flow}/{run.id}", "state": run.status()["state"], "cards": found[: self.most]}
+
+
+def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
+    from metaflow.plugins.cards._store import cards_of, read_data
+
+    done = run.attempt(step, path, attempt) is not None
+    cards = []
+    for file in cards_of(run, step, path, attempt):
+        data = read_data(run.objects, file.key)
+        cards.append({
+            "key": file.key, "task": f"{step}/{path}", "type": file.type, "id": file.id, "done": done,
+            "token": data["reload_token"] if data else "final", "changed": data["created_on"] if data else 0,
+        })  # fmt: skip
+    return cards
+
+
+def serve(shown: Shown, port: int, tell: Callable[[str], None]) -> None:
+    """Serve until interrupted."""
+    with make_server(shown, port) as server:
+        tell(f"Cards of {shown.flow}{f'/{shown.run_id}' if shown.run_id else ''}: http://{HOST}:{server.server_port}")
+        tell("Ctrl-C ends it.")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            tell("")
+
+
+def make_server(shown: Shown, port: int) -> ThreadingHTTPServer:
+    """The server, listening. A port that is taken ends the program."""
+    from flowc.cli.common import fail
+
+    class Handler(_Handler):
+        served = shown
+
+    try:
+        return ThreadingHTTPServer((HOST, port), Handler)
+    except OSError as error:
+        fail(f"cannot listen on {HOST}:{port}: {error.strerror}", "choose another with --port, or any with --port 0")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    served: Shown
+
+    def do_GET(self) -> None:
+        """Answer; a name of another host is refused: it is a page from elsewhere that has itself called so."""
+        host = (self.headers.get("Host") or "").rpartition(":")[0]
+        if host not in (HOST, "localhost"):
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine only")
+            return
+        path = unquote(urlsplit(self.path).path)
+        try:
+            if path == "/":
+                self._answer(HTTPStatus.OK, "text/html", _page(self.served))
+            elif path == "/cards.json":
+                self._answer(HTTPStatus.OK, "application/json", json.dumps(self.served.cards()))
+            elif path.startswith(("/card/", "/data/")):
+                self._card(path[1:5], path[6:])
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page")
+        except NotFound:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
+        except FlowcError as error:
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error))
+
+    def _card(self, what: str, key: str) -> None:
+        from metaflow.plugins.cards._store import PAGE, read, read_data
+
+        run = self.served.run()
+        if run is None or not key.startswith(run.cards_key("", "", 0).rpartition("/")[0]) or not key.endswith(PAGE):
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
+        elif what == "data":
+            self._answer(HTTPStatus.OK, "application/json", json.dumps(read_data(run.objects, key)))
+        else:
+            self._answer(HTTPStatus.OK, "text/html", read(run.objects, key) + _LISTENER, sandbox=True)
+
+    def _answer(self, status: HTTPStatus, kind: str, text: str, *, sandbox: bool = False) -> None:
+        data = text.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if sandbox:
+            self.send_header("Content-Security-Policy", "sandbox allow-scripts allow-downloads")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are nobody's business."""
+
+
+def _page(shown: Shown) -> str:
+    from metaflow.plugins.cards._page import asset
+
+    return (
+        asset("server.html")
+        .replace("{{title}}", escape(f"Cards of {shown.flow}"))
+        .replace("{{seconds}}", str(shown.seconds))
+    )

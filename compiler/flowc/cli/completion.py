@@ -1,0 +1,222 @@
+"""`flowc completion`: what the shell asks when somebody presses the tab key, and what it is answered.
+
+click finds out which argument or option is meant. What can stand there is decided here, by its name, for every command
+at once: what is in the store is read afresh, nothing of the user's is executed, and what cannot be read is no answer.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, split_arg_string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from flowc_runtime.store import RunStore, Store
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # of which older clicks have only one
+
+MOST = 200  # answers: nobody reads more
+_NAME, _VARIABLE = "flowc", "_FLOWC_COMPLETE"
+
+
+# -- what can stand there ----------------------------------------------------------------------------------------------
+
+
+def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
+    """The next part of FLOW/RUN/STEP/TASK; runs newest first."""
+    done = incomplete.split("/")[:-1]
+    before = "".join(f"{part}/" for part in done)
+    if not done:
+        yield from (f"{flow}/" for flow in store.flows())
+    elif len(done) == 1:
+        runs = store.runs(done[0])
+        yield from (before + run for run in [*(["latest"] if runs else []), *reversed(runs)])
+    elif (run := _run(store, done)) is not None:
+        steps = run.steps()
+        if len(done) == 2:
+            yield from (before + step for step in steps)
+        elif len(done) == 3 and done[2] in steps:
+            yield from (before + path for path in run.attempts(done[2]))
+
+
+def _run(store: Store, parts: list[str]) -> RunStore | None:
+    runs = store.runs(parts[0])
+    name = runs[-1] if parts[1] == "latest" and runs else parts[1]
+    return store.run(parts[0], name) if name in runs else None
+
+
+def _flows(store: Store, _: str) -> Iterator[str]:
+    yield from store.flows()
+
+
+def _tags(store: Store, _: str) -> Iterator[str]:
+    for flow in store.flows():
+        for tags in store.tagged(flow).values():
+            yield from tags
+
+
+def _files(incomplete: str) -> Iterator[str]:
+    """Python files, and the directories on the way to them."""
+    directory, _, begun = incomplete.rpartition("/")
+    top = f"{directory}/" if directory or incomplete.startswith("/") else ""
+    for path in sorted(Path(top or ".").iterdir()):
+        hidden = path.name.startswith((".", "__")) and not begun.startswith((".", "__"))
+        if not hidden and (path.is_dir() or path.suffix == ".py"):
+            yield f"{top}{path.name}{'/' if path.is_dir() else ''}"
+
+
+_IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
+    "pathspec": pathspecs,
+    "FLOW/RUN": pathspecs,
+    "FLOW": _flows,
+    "TAG": _tags,
+    "tags": _tags,
+}  # by the metavar of a parameter, or its name
+
+
+@final
+class _Completed(_ParamType):
+    """The type of a parameter while the shell asks: takes every value, and knows what it can be."""
+
+    name = "completed"
+
+    def __init__(self, found: Callable[[click.Context, str], Iterable[str]]) -> None:
+        self._found = found
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from itertools import islice
+
+        from flowc_runtime.errors import FlowcError
+
+        try:
+            found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))
+        except (FlowcError, OSError, SystemExit):  # a store that cannot be read has nothing to offer
+            return []
+        return [CompletionItem(name) for name in islice(found, MOST)]
+
+
+def prepare(command: click.Command) -> None:
+    """Let the parameters of a command, and of those below it, know what they can be."""
+    for below in getattr(command, "commands", {}).values():
+        prepare(below)
+    words = next((param for param in command.params if param.name == "words"), None)
+    if words is not None:  # a command that parses its words itself, when it knows the flow
+        from flowc.cli.options import beside
+
+        command.params += beside((), own=False)
+    for param in command.params:
+        if isinstance(param.type, click.Choice):
+            continue
+        what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
+        if param.name in ("file", "words"):
+            param.type = _Completed(lambda _, incomplete: _files(incomplete))
+        elif what is not None and (what != "FLOW" or param.name == "flow"):
+            param.type = _Completed(_stored(_IN_STORE[what]))
+        elif param.name == "flow":
+            param.type = _Completed(_stored(_flows))
+
+
+def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Context, str], Iterable[str]]:
+    def ask(ctx: click.Context, incomplete: str) -> Iterable[str]:
+        from flowc.cli.common import open_store
+
+        return found(open_store(ctx.params.get("store_url")), incomplete)
+
+    return ask
+
+
+def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """For a group that takes a pathspec in the place of a command."""
+    ask = _Completed(_stored(pathspecs))
+    return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
+
+
+# -- the shells --------------------------------------------------------------------------------------------------------
+
+
+_BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n' line kind value
+    COMPREPLY=()
+    for line in $(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2> /dev/null); do
+        IFS=, read -r kind value <<< "$line"
+        if [[ $kind == dir ]]; then compopt -o dirnames
+        elif [[ $kind == file ]]; then compopt -o default
+        else
+            [[ $value == */ ]] && compopt -o nospace
+            COMPREPLY+=("$value")
+        fi
+    done
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+
+@final
+class Bash(BashComplete):
+    """As click's, but it sees the words as they are typed: to bash, `user:me` is three of them."""
+
+    source_template = _BASH
+
+    @staticmethod
+    def _check_version() -> None:
+        return  # the script is for the bash that reads it, which need not be the one that is found here
+
+    def _word(self) -> str:
+        line = os.environ.get("COMP_LINE", "")
+        return "" if line[-1:].isspace() else (split_arg_string(line) or [""])[-1]
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the one that is typed, and that."""
+        words = split_arg_string(os.environ.get("COMP_LINE", ""))
+        word = self._word()
+        return words[1 : len(words) - bool(word)], word
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """What bash replaces: only what follows the last `:` or `=`."""
+        word = self._word()
+        if word.startswith("-"):
+            word = word.partition("=")[2]
+        value = str(item.value)
+        return f"{item.type},{value[max(word.rfind(':'), word.rfind('=')) + 1 :]}"
+
+
+@final
+class Zsh(ZshComplete):
+    """As click's, but what can be gone on with has no blank after it."""
+
+    source_template = ZshComplete.source_template.replace("compadd -U", "compadd -S '' -U")
+
+
+SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": FishComplete}
+_LINES = {
+    "bash": 'eval "$(flowc completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(flowc completion zsh)"   # in ~/.zshrc, after compinit',
+    "fish": "flowc completion fish | source   # in ~/.config/fish/config.fish",
+}
+
+
+def register() -> None:
+    """Make these the shells that click answers."""
+    from click.shell_completion import add_completion_class
+
+    for name, shell in SHELLS.items():
+        add_completion_class(shell, name)
+
+
+_HELP = "Print what makes SHELL complete commands, options, flow files, and runs, steps, tasks and tags of the store."
+
+
+@click.command("completion", help="\n\n".join([_HELP, "\b\n" + "\n".join(_LINES.values())]))
+@click.argument("shell", type=click.Choice([*SHELLS]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print a shell's script."""
+    click.echo(SHELLS[shell](ctx.find_root().command, {}, _NAME, _VARIABLE).source())

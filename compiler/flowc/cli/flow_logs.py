@@ -1,0 +1,77 @@
+"""`logs` of a flow's own file: paths without the flow's name, attempts from 0, and Metaflow's output.
+
+Results go to stdout; which task they are of, to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.common import fail
+from flowc.cli.flow_file import find_task, tell
+from flowc.cli.log_printer import LONGEST, chosen_streams, clock
+from flowc.cli.logs import LogsGroup, pieces
+from flowc.cli.scrub import flow_scrub_command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_runtime.logs import Stream
+    from flowc_runtime.store import RunStore
+
+
+@click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
+def logs_command() -> None:
+    """Group the commands about logs."""
+
+
+@logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--stdout/--no-stdout", help="Only what went to stdout.")
+@click.option("--stderr/--no-stderr", help="Only what went to stderr.")
+@click.option("--both/--no-both", default=True, help="Both [default].")
+@click.option("--timestamps/--no-timestamps", help="When each line was printed.")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
+@click.pass_context
+def show_command(
+    ctx: click.Context, path: str, stdout: bool, stderr: bool, both: bool, timestamps: bool, attempt: int | None
+) -> None:
+    """Print logs, all on stdout."""
+    found = find_task(ctx, path)
+    assert found.step is not None
+    streams = chosen_streams(ctx, stdout, stderr, both)
+    shown = 0
+    for task, numbers in found.run.attempts(found.step).items():
+        number = numbers[-1] if attempt is None else attempt + 1
+        if (found.path is None or task == found.path) and number in numbers:
+            shown += 1
+            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task}")
+            _print(found.run, (found.step, task, number), streams, timestamps)
+    if not shown:
+        fail(f"{path} has no attempt {attempt}")
+
+
+def _print(run: RunStore, attempt: tuple[str, str, int], streams: Sequence[Stream], timestamps: bool) -> None:
+    from flowc_runtime.logs import chunks, lines
+
+    out = sys.stdout.buffer
+    for stream in streams:
+        if len(streams) > 1:
+            tell(stream)
+        if timestamps:
+            for when, _, line in lines(pieces(run, attempt), stream, LONGEST):
+                out.write(f"{clock(when)} ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
+        else:
+            last = b"\n"
+            for chunk in chunks(pieces(run, attempt)):
+                if chunk.stream == stream:
+                    out.write(chunk.data)
+                    last = chunk.data[-1:]
+            out.write(b"" if last == b"\n" else b"\n")
+        out.flush()
+
+
+logs_command.add_command(flow_scrub_command)

@@ -1,0 +1,127 @@
+"""How logs are printed: as their bytes are, by the line with the task or the time before it, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, final
+
+import click
+
+from flowc_runtime.logs import Chunk, Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flowc_runtime.logs import Stream
+
+    Task = tuple[str, str, int]
+    """Step, path and number of an attempt."""
+
+LONGEST = 1 << 20  # bytes of a line that are kept to be printed at once: a longer one is printed as several
+
+
+class Form(NamedTuple):
+    """What of the logs is printed, and how."""
+
+    only: Stream | None = None
+    prefixed: bool = False
+    timestamps: bool = False
+    as_json: bool = False
+
+    @property
+    def by_line(self) -> bool:
+        """Whether something stands before each line."""
+        return self.prefixed or self.timestamps or self.as_json
+
+
+def clock(when: float) -> str:
+    """A time as it stands before a line: local, to the millisecond."""
+    return datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
+
+
+def prefix_of(step: str, path: str, attempt: int) -> bytes:
+    """What stands before each line where several tasks are printed."""
+    return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
+
+
+def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
+    """What the three options mean together: one of the first two overrules the last."""
+    streams: list[Stream] = []
+    if stdout or (both and not stderr):
+        streams.append("stdout")
+    if stderr or (both and not stdout):
+        streams.append("stderr")
+    if not streams:
+        raise click.UsageError("no stream is left: leave out --no-both, or give --stdout or --stderr", ctx)
+    return streams
+
+
+@final
+class Printer:
+    """Writes chunks: stdout to stdout, stderr to stderr, and JSON to stdout."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
+        self._last: Stream = "stdout"
+
+    def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
+        """Print chunks in their order."""
+        for task, chunk in told:
+            if self._form.only not in (None, chunk.stream):
+                continue
+            if self._form.by_line:
+                for line in self._lines.add((task, chunk.stream), chunk):
+                    self.line(task, line, more=not line.data.endswith(b"\n"))
+            else:
+                self._write(chunk.stream, chunk.data)
+        self.flush()
+
+    def line(self, task: Task, line: Chunk, *, more: bool = False) -> None:
+        """Print a line; `more` of it follows."""
+        if self._form.as_json:
+            self._write("stdout", _json(task, line, more=more))
+            return
+        time = f"{clock(line.when)} ".encode() if self._form.timestamps else b""
+        prefix = prefix_of(*task) if self._form.prefixed else b""
+        self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
+
+    def finish(self, task: Task) -> None:
+        """Print what an attempt that has ended left of a line."""
+        for stream in _STREAMS:
+            if (left := self._lines.end((task, stream))) is not None:
+                self.line(task, Chunk(left[0], stream, left[1]))
+        self.flush()
+
+    def flush(self) -> None:
+        """Let the reader have all that was written."""
+        _buffer(self._last).flush()
+
+    def _write(self, stream: Stream, data: bytes) -> None:
+        if stream != self._last:  # both may be the same terminal
+            self.flush()
+            self._last = stream
+        _buffer(stream).write(data)
+
+
+_STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
+
+
+def _buffer(stream: Stream):  # type: ignore[no-untyped-def]  # typeshed calls it BinaryIO, and who replaces it does not
+    return (sys.stdout if stream == "stdout" else sys.stderr).buffer
+
+
+def _json(task: Task, line: Chunk, *, more: bool) -> bytes:
+    """One line as a JSON line; bytes that are not UTF-8 are lone surrogates, as in `run --log-format json`."""
+    step, path, attempt = task
+    record = {
+        "time": line.when,
+        "step": step,
+        "path": path,
+        "attempt": attempt,
+        "stream": line.stream,
+        "text": line.data.removesuffix(b"\n").decode("utf-8", "surrogateescape"),
+    }
+    return json.dumps(record | ({"continues": True} if more else {})).encode() + b"\n"

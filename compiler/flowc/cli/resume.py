@@ -1,0 +1,219 @@
+"""`resume`: a new run that reuses what an earlier one has done (docs/resume.md)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import fail, open_store, user_name
+from flowc.cli.options import scan
+from flowc.cli.run import Kind, Resumption, RunCommand, start
+from flowc_runtime.liveness import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from flowc.cli.common import Checked
+    from flowc_runtime.store import RunStore, Store
+
+    Newest: TypeAlias = Callable[[Store, str], RunStore]
+
+OPTIONS: tuple[click.Parameter, ...] = (
+    click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
+    click.Option(["--origin-run-id"], metavar="RUN", help="The run to resume [default: your newest of the flow]."),
+    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
+                 help="On this machine, or on a cluster."),
+    click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="With --target argo: write the manifests there instead of submitting them."),
+    click.Option(["--force"], is_flag=True, help="Also a run of which nobody here can tell whether it has ended."),
+)  # fmt: skip
+
+
+def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
+    """The run that is meant. What cannot be resumed ends the program."""
+    step = options["step_to_rerun"]
+    if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
+        fail(f"flow '{found.flow.name}' has no step '{step}'", f"steps: {', '.join(known)}")
+    run = _origin(chosen, store, found.flow.name, options)
+    _check_ended(run, force=options["force"])
+    parameters = run.record()["parameters"]
+    run, step = settled(store, run, step)
+    return Resumption(run, step, parameters)
+
+
+def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any]) -> RunStore:
+    run_id = options["origin_run_id"]
+    if run_id is None:
+        return chosen(store, flow)
+    run = store.run(flow, run_id.rpartition("/")[2])
+    if not run.exists():
+        fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
+    return run
+
+
+def newest(store: Store, flow: str) -> RunStore:
+    """The newest run of a flow that is one's own; without any, the program ends."""
+    user = user_name()
+    for run_id in reversed(store.runs(flow)):
+        run = store.run(flow, run_id)
+        if run.exists() and run.record()["user"] == user:
+            return run
+    fail(f"{user} has no run of flow '{flow}' in {store.objects.url}", "--origin-run-id says which run to resume")
+
+
+def _check_ended(run: RunStore, *, force: bool) -> None:
+    from flowc_runtime.process import is_alive
+
+    if status_of(run)["state"] != "running":
+        return
+    pathspec = f"{run.flow}/{run.id}"
+    if is_alive(run.record()["process"]):
+        fail(f"run {pathspec} is still going", "wait until it has ended, or end it")
+    if not force:
+        fail(
+            f"run {pathspec} has not said that it has ended, and it is not on this machine",
+            "flowc status says how it does, flowc terminate ends it; --force resumes it all the same",
+        )
+
+
+def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, str | None]:
+    """The run to reuse tasks of, and the step to begin with.
+
+    A run that was itself a resumption, and was killed before it had a record of all that it reuses, has done nothing
+    else: what is resumed is what it was to resume.
+    """
+    while (origin := (record := run.record()).get("origin")) and record["target"] == "local" and not run.has_reused():
+        step = step or record.get("resumed_from")
+        run = store.run(run.flow, origin)
+        if not run.exists():
+            fail(f"run {run.flow}/{origin}, which run {record['run']} was to resume, is gone")
+    return run, step
+
+
+def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
+    """The configs of the run that is meant."""
+    from flowc.ir.schema import loads
+
+    with reading(options["store_url"]) as store:
+        run, _ = settled(store, _origin(chosen, store, flow, options), None)
+        return {config.name: config.value for config in loads(run.ir()).configs}
+
+
+@contextmanager
+def reading(url: str | None) -> Iterator[Store]:
+    """The store, for a program that is going to fork: what is remote is read by another process."""
+    from flowc_runtime.objects import LocalObjects
+    from flowc_runtime.store import Store
+
+    store = open_store(url)
+    if isinstance(store.objects, LocalObjects):
+        yield store
+        return
+    from flowc_emulator.agent import Agent
+
+    agent = Agent(store.objects.url)
+    try:
+        yield Store(agent)
+    finally:
+        agent.close()
+
+
+def _kind(name: str, about: str, chosen: Newest) -> Kind:
+    return Kind(
+        name, about, OPTIONS, partial(_find, chosen), partial(_configs, chosen), elsewhere=partial(_elsewhere, chosen)
+    )
+
+
+def _elsewhere(
+    chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+) -> int | None:
+    if options["target"] == "local" and not options["output"]:
+        return None
+    from flowc.cli.resume_argo import resume_on_argo
+
+    return resume_on_argo(partial(_find, chosen), found, given, options)
+
+
+KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)
+
+
+class ResumeCommand(RunCommand):
+    """`resume`, which takes its words as `run` does."""
+
+    kind = KIND
+
+
+@click.command(
+    "resume",
+    cls=ResumeCommand,
+    help="Run FLOW again, without what an earlier run has done. Parameters that are given make the steps that read "
+    "them run again: `flowc resume FLOW --help` lists them.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW [STEP]")
+@click.pass_context
+def resume_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Resume a run."""
+    start(ctx, words, KIND)
+
+
+# -- retry -------------------------------------------------------------------------------------------------------------
+
+
+def _newest_failed(store: Store, flow: str | None) -> RunStore:
+    """The newest of one's own runs that did not succeed, and that no later run has resumed."""
+    names = [flow] if flow is not None else store.flows()
+    found = sorted(((name, run) for name in names for run in store.runs(name)), key=lambda entry: entry[1])
+    user, resumed = user_name(), set[tuple[str, str | None]]()
+    for name, run_id in reversed(found):
+        run = store.run(name, run_id)
+        if not run.exists() or (record := run.record())["user"] != user:
+            continue
+        resumed.add((name, record.get("origin")))
+        if (name, run_id) not in resumed and status_of(run)["state"] not in ("running", "succeeded"):
+            return run
+    what = f"flow '{flow}'" if flow else "any flow"
+    fail(f"{user} has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
+
+
+def _file_of(store: Store, run: RunStore) -> tuple[str, str]:
+    """The flow's file, here or beside the store, and the flow's class."""
+    from flowc.ir.schema import loads
+
+    code = loads(run.ir()).code
+    beside = Path(store.objects.url.removeprefix("file://")).parent
+    for place in (Path(code.file), beside / code.file):
+        if place.is_file():
+            return str(place), code.name
+    fail(f"the flow's file {code.file} is neither here nor beside the store", f"flowc retry path/to/{code.file}")
+
+
+@click.command(
+    "retry",
+    cls=ResumeCommand,
+    help="Resume your newest run, of FLOW or of any flow, that failed and was not resumed. FLOW is a file or a flow's "
+    "name; all options are those of resume.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[FLOW]")
+@click.pass_context
+def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Find the run, then resume it."""
+    early = scan(ctx, words, own=False, more=[param for param in OPTIONS if isinstance(param, click.Option)])
+    if "--help" in words or (early.file or "").endswith(".py"):
+        start(ctx, words, _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed))
+        return
+    rest = list(words)
+    if early.file is not None:
+        rest.remove(early.file)
+    with reading(early.more["store_url"]) as store:
+        run = _newest_failed(store, early.file)
+        file, name = _file_of(store, run)
+    start(ctx, [file, "--flow", name, "--origin-run-id", run.id, *rest], KIND)

@@ -1,0 +1,109 @@
+"""`flowc resume --target argo`: the resumption of a run as a Workflow on a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.cluster import connected
+from flowc.cli.common import fail, top
+from flowc.cli.parameters import run_values
+from flowc.cli.params_files import read_params_files
+from flowc.cli.run import new_run_id
+from flowc_runtime.reuse import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.cli.common import Checked
+    from flowc.cli.run import Resumption
+    from flowc.cluster.kinds import Object
+    from flowc_runtime.store import Store
+
+    Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
+
+# What a run here has and one on a cluster has not: the option and its value's name.
+_LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
+          "--runner-attribute-file": "runner_attribute_file"}  # fmt: skip
+
+
+def resume_on_argo(
+    find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+) -> int | None:
+    """Submit the Workflow, or write it; None if the run is to be on this machine."""
+    if options["target"] != "argo":
+        if options["output"]:
+            raise click.UsageError("--output writes what --target argo would submit")
+        return None
+    for option, name in _LOCAL.items():
+        if options[name]:
+            raise click.UsageError(f"{option} is for runs on this machine")
+    if top().tags:
+        raise click.UsageError("--tag is for runs on this machine: `flowc tag` tags a run on a cluster")
+    from flowc.backends.argo.names import flow_name
+    from flowc.cli.compile import compile_argo
+    from flowc.cluster.deployment import carry_out
+    from flowc.cluster.kinds import WORKFLOW
+    from flowc.cluster.submission import run_name
+    from flowc_runtime.store import Store
+
+    settings = {"kind": "workflow", "store": options["store_url"]}
+    url = options["store_url"] or os.environ.get("FLOWC_CLUSTER_STORE") or "s3://flowc"
+    directory = url.removeprefix("file://")
+    if "://" not in directory and not (os.environ.get("FLOWC_STORE_CLAIM") and os.path.isdir(directory)):
+        fail(
+            f"the store {url} is on this machine: pods cannot read it",
+            "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_STORE",
+        )
+    resumption = find(Store.open(url), found, options)
+    given_names = {*given, *read_params_files(found.flow, options["params_files"])}
+    values = run_values(found, given, options["params_files"], before=resumption.parameters)
+    order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
+    bundle = compile_argo(found, settings)
+    code, workflow = bundle.manifests[:2]
+    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names))
+    if options["output"]:
+        Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
+        click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
+        return 0
+    with connected(None, None, os.environ.get("FLOWC_NAMESPACE")) as cluster:
+        carry_out(cluster, [code])
+        name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
+        del ordered["metadata"]["generateName"]
+        ordered["metadata"]["name"] = name
+        cluster.create(ordered, WORKFLOW)
+        if options["run_id_file"]:
+            Path(options["run_id_file"]).write_text(name, encoding="utf-8")
+        click.echo(name)
+        click.echo(f"resumes {order.origin} in namespace {cluster.namespace}; flowc status {name}", err=True)
+    return 0
+
+
+def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str]) -> dict[str, str]:
+    """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
+    from flowc_runtime.arguments import argument_name, encode_parameter
+    from flowc_runtime.files import pack
+
+    texts = {}
+    for parameter in found.flow.parameters:
+        value = None if parameter.name in kept else values[parameter.name]
+        if parameter.type == "file" and value is not None:
+            value = pack(value)
+        texts[argument_name(parameter.name)] = encode_parameter(parameter, value)
+    return texts
+
+
+def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Object:
+    """The Workflow with these arguments, whose pods are told what to resume."""
+    changed = deepcopy(workflow)
+    for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
+        parameter["value"] = arguments[parameter["name"]]
+    for template in changed["spec"]["templates"]:
+        if container := template.get("container"):
+            container.setdefault("env", []).append({"name": "FLOWC_RESUME", "value": order.text})
+    return changed

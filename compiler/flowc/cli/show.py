@@ -1,0 +1,172 @@
+"""`flowc show`: what a run, a step of it or a task is."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import find_run, open_store, store_option, table
+from flowc.cli.read import attempts_of, json_option
+from flowc_runtime.liveness import status_of
+
+if TYPE_CHECKING:
+    from flowc_runtime.store import RunStore
+
+
+@click.command(
+    "show",
+    help="Say what FLOW/RUN is: how it does, its parameters, tags and steps; what FLOW/RUN/STEP is: its tasks; what "
+    "FLOW/RUN/STEP/TASK is: its attempts and artifacts. RUN may be `latest`.",
+)
+@click.argument("pathspec")
+@json_option
+@store_option
+def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
+    """Describe a run, a step or a task."""
+    run, step, path = find_run(open_store(store_url), pathspec)
+    if step is None:
+        told, rows = _run(run), "steps"
+    elif path is None:
+        told, rows = {"pathspec": f"{run.flow}/{run.id}/{step}", "tasks": _tasks(run, step)}, "tasks"
+    else:
+        told, rows = _task(run, step, path), "attempts"
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    _print({name: value for name, value in told.items() if name != rows})
+    _print_rows(rows, told[rows])
+
+
+# -- what there is to tell ---------------------------------------------------------------------------------------------
+
+
+def _run(run: RunStore) -> dict[str, Any]:
+    """A run, and of each step how many tasks there are and are done."""
+    record, status = run.record(), status_of(run)
+    ended = None if status["state"] == "running" else status["changed"]
+    return {
+        "pathspec": f"{run.flow}/{run.id}",
+        "state": status["state"],
+        "failed": status.get("failed"),
+        "message": status.get("message"),
+        "created": record["created"],
+        "ended": ended,
+        "user": record["user"],
+        "target": record["target"],
+        "process": record["process"],
+        "origin": record.get("origin"),
+        "parameters": record["parameters"],
+        "tags": sorted(run.user_tags()),
+        "system_tags": sorted(record.get("system_tags", ())),
+        "steps": [_step(run, step) for step in dict.fromkeys(step for step, _, _ in attempts_of(run, None, None))],
+    }
+
+
+def _step(run: RunStore, step: str) -> dict[str, Any]:
+    attempts, done = run.attempts(step), run.done(step)
+    return {"step": step, "tasks": len(attempts), "done": len(done), "attempts": sum(map(len, attempts.values()))}
+
+
+def _tasks(run: RunStore, step: str) -> list[dict[str, Any]]:
+    """The tasks of a step, each by its last attempt."""
+    attempts = run.attempts(step)
+    return [{"path": path, **_attempt(run, step, path, numbers[-1])} for path, numbers in attempts.items()]
+
+
+def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
+    """A task: where it comes from, what it left, and its attempts."""
+    numbers = run.attempts(step)[path]
+    record: Any = next((found for number in numbers[::-1] if (found := run.attempt(step, path, number))), {})
+    return {
+        "pathspec": f"{run.flow}/{run.id}/{step}/{path}",
+        "origin": record.get("origin"),
+        "parents": [
+            f"{before['step']}/{before['path']}" + (f".0 to .{before['count'] - 1}" if before["count"] else "")
+            for before in record.get("parents", ())
+        ],
+        "artifacts": {
+            name: f"{ref['type']}, {ref['size']:,} bytes" for name, ref in record.get("artifacts", {}).items()
+        },
+        "attempts": [_attempt(run, step, path, number) for number in numbers],
+    }
+
+
+def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]:
+    """An attempt; one without a record still runs, or its process vanished with the run."""
+    record: Any = run.attempt(step, path, number)
+    if record is None:
+        going_on = status_of(run)["state"] == "running"
+        begun = run.beginning(step, path, number)
+        return {
+            "attempt": number,
+            "outcome": "running" if going_on else "vanished",
+            "began": begun["began"] if begun else None,
+            "ended": None,
+            "message": None,
+        }
+    return {
+        "attempt": number,
+        "outcome": record["outcome"],
+        "began": record["began"],
+        "ended": record["ended"],
+        "message": record["error"]["message"] if "error" in record else None,
+    }
+
+
+# -- how it is printed -------------------------------------------------------------------------------------------------
+
+
+def _print(told: dict[str, Any]) -> None:
+    """What there is, a line each."""
+    rows = []
+    for name, value in told.items():
+        if name in ("created", "ended") and value is not None:
+            shown = _clock(value) + (f", after {value - told['created']:.1f} s" if name == "ended" else "")
+        elif name == "artifacts":
+            shown = ", ".join(f"{key} ({ref['type']}, {ref['size']:,} bytes)" for key, ref in value.items())
+        elif isinstance(value, dict):
+            shown = ", ".join(f"{key} = {_short(each)}" for key, each in value.items())
+        elif isinstance(value, list):
+            shown = ", ".join(value)
+        else:
+            shown = str(value).partition("\n")[0] if value is not None else ""
+        if shown:
+            rows.append([f"{name.replace('_', ' ')}:", shown])
+    table(rows)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+    click.echo(f"{title}:" if rows else f"{title}: none yet")
+    if title == "steps":
+        cells = [["", row["step"], f"{row['done']} of {_count(row['tasks'], 'task')} done", _more(row)] for row in rows]
+    else:
+        cells = [["", *([row["path"]] if "path" in row else []), f"#{row['attempt']}", row["outcome"], _times(row),
+                  (row["message"] or "").partition("\n")[0]] for row in rows]  # fmt: skip
+    if cells:
+        table(cells)
+
+
+def _more(row: dict[str, Any]) -> str:
+    return _count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _times(row: dict[str, Any]) -> str:
+    if row["began"] is None:
+        return ""
+    return _clock(row["began"]) + (f", {row['ended'] - row['began']:.1f} s" if row["ended"] is not None else "")
+
+
+def _clock(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))

@@ -1,0 +1,208 @@
+"""`spin`: one step by itself, on the inputs that a task of an earlier run had (docs/resume.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowc.cli.common import Checked, fail, top, user_name
+from flowc.cli.environment import isolate
+from flowc.cli.parameters import run_values
+from flowc.cli.resume import newest, reading
+from flowc.cli.run import Kind, RunCommand, begin_run, start
+from flowc.ir.scopes import Loop
+from flowc_runtime import settings
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.index import ROOT
+from flowc_runtime.layered import SPIN_NAME, put_on
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.index import Graph
+    from flowc_runtime.objects import Objects
+    from flowc_runtime.store import RunStore, Store
+
+OPTIONS: tuple[click.Parameter, ...] = (
+    click.Argument(["pathspec"], metavar="STEP|RUN/STEP[/TASK]"),
+    click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
+    click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
+    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
+)  # fmt: skip
+
+
+class Inputs(NamedTuple):
+    """The task whose inputs are taken, with the values that its run had for the parameters."""
+
+    run: str
+    step: str
+    path: str
+    parameters: Mapping[str, Any]
+    url: str
+
+
+def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
+    from flowc_runtime.index import Graph
+    from flowc_runtime.store import Store
+
+    with reading(options["store_url"]) as store:
+        inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
+    if options["skip_decorators"]:
+        found = _plain(found, inputs.step)
+    root = os.path.abspath(SPIN_NAME) if options["persist"] else tempfile.mkdtemp(prefix="flowc-spin-")
+    try:
+        put_on(root, inputs.url)
+        return _perform(found, seeds, inputs, Store.open(root), given, options)
+    except (FlowcError, OSError) as error:
+        fail(str(error))
+    finally:
+        if not options["persist"]:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
+    parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
+    if len(parts) > 3 or not all(parts):
+        fail(f"not a path: {pathspec!r}", "give STEP, RUN/STEP or RUN/STEP/TASK")
+    step = parts[0] if len(parts) == 1 else parts[1]
+    if step not in graph.nodes:
+        fail(f"flow '{graph.flow.name}' has no step '{step}'", f"steps: {', '.join(sorted(graph.nodes))}")
+    run = newest(store, graph.flow.name) if len(parts) == 1 else store.run(graph.flow.name, parts[0])
+    if not run.exists():
+        fail(f"flow '{graph.flow.name}' has no run '{parts[0]}'", f"flowc runs {graph.flow.name}")
+    path = _path(run, graph, step, parts[2] if len(parts) == 3 else None)
+    return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
+
+
+def _path(run: RunStore, graph: Graph, step: str, path: str | None) -> str:
+    """The task that is meant, or the last of the step; where there is none yet, the first that there could be."""
+    known = run.attempts(step)
+    if path is None:
+        marks = ("~0" if isinstance(scope, Loop) else ".0" for scope in graph.scopes(step))
+        return list(known)[-1] if known else ROOT + "".join(marks)
+    if path not in known:
+        fail(f"step '{step}' of run '{run.id}' has no task '{path}'", f"tasks: {', '.join(list(known)[:5]) or 'none'}")
+    return path
+
+
+def _plain(found: Checked, step: str) -> Checked:
+    """The flow without what decorates the step."""
+    from metaflow.decorators import USER_ATTRIBUTE
+
+    node = found.flow.by_id()[step]
+    bare = replace(
+        node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
+    )  # what a cluster does with the others does not matter here
+    vars(getattr(found.cls, node.run.name)).pop(USER_ATTRIBUTE, None)
+    nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
+    return found._replace(flow=replace(found.flow, nodes=nodes))
+
+
+def _overrides(objects: Objects, file: str | None) -> dict[str, ArtifactRef]:
+    """The artifacts of --artifacts-module, stored."""
+    import runpy
+
+    from flowc_runtime.codecs import store_value
+
+    if file is None:
+        return {}
+    if not os.path.isfile(file):
+        fail(f"there is no file '{file}'", "--artifacts-module takes a Python file")
+    values = runpy.run_path(file).get("ARTIFACTS")
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        fail(f"{file} does not set ARTIFACTS", "write ARTIFACTS = {'name': value} there")
+    return {name: store_value(objects, value) for name, value in values.items()}
+
+
+def _perform(
+    found: Checked, seeds: Any, inputs: Inputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
+) -> int:
+    from flowc_emulator.console import make_console
+    from flowc_emulator.supervisor import Only, Plan, Supervisor
+    from flowc_runtime.files import store_files
+    from flowc_runtime.index import Graph
+
+    user, asked = user_name(), top()
+    namespace = f"user:{user}" if asked.namespace is None else asked.namespace or None
+    parameters = run_values(found, given, options["params_files"], before=inputs.parameters)
+    parameters = store_files(store.objects, found.flow.parameters, parameters)
+    own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
+    remote = not inputs.url.startswith("file://")
+    isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
+    overrides = _overrides(store.objects, options["artifacts_module"])
+    spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
+    run = begin_run(store, found, parameters, user, asked.tags, namespace, {"spun_from": spun_from})
+    _tell(run, inputs, options)
+    console = make_console(options["log_format"], quiet=bool(asked.quiet))
+    console.note(f"{inputs.step} runs with the inputs of {run.flow}/{spun_from}")
+    if unused := settings.unused():
+        console.note(f"flowc does not use {', '.join(unused)}")
+    began = time.monotonic()
+    plan = Plan(
+        run=run,
+        records=run,
+        isolation=isolation,
+        graph=Graph(found.flow),
+        cls=found.cls,
+        parameters=parameters,
+        user=user,
+        max_workers=1,
+        seeds=seeds,
+        tags=asked.tags,
+        namespace=namespace,
+        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=overrides),
+    )
+    result = Supervisor(plan, console).run()
+    state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
+    console.run_ended(f"{run.flow}/{run.id}", state, result.tasks, time.monotonic() - began)
+    return 128 + result.signal if result.signal is not None else 0 if result.ok else 1
+
+
+def _tell(run: RunStore, inputs: Inputs, options: Mapping[str, Any]) -> None:
+    """The files that the command line asks for."""
+    if options["run_id_file"]:
+        Path(options["run_id_file"]).write_text(run.id, encoding="utf-8")
+    if options["runner_attribute_file"]:
+        attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}",
+                      "step_name": inputs.step, "task_id": inputs.path}  # fmt: skip
+        Path(options["runner_attribute_file"]).write_text(json.dumps(attributes), encoding="utf-8")
+
+
+KIND = Kind(
+    "spin",
+    "Run one step of FLOW by itself, on the inputs that its task had in your newest run, or in the one that is named.",
+    OPTIONS,
+    execute=_spin,
+    without=("local", "max_workers", "max_num_splits"),
+)
+
+
+class SpinCommand(RunCommand):
+    """`spin`, which takes its words as `run` does."""
+
+    kind = KIND
+
+
+@click.command(
+    "spin",
+    cls=SpinCommand,
+    help="Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
+    "The run is left as it is, and of the step nothing is kept without --persist.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW STEP|RUN/STEP[/TASK]")
+@click.pass_context
+def spin_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Spin a step."""
+    start(ctx, words, KIND)

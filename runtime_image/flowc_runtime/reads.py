@@ -1,0 +1,46 @@
+"""Which parameters a task has looked at: what a resumed run with other values need not run again."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@final
+class Reads(dict[str, Any]):
+    """The values of a task's parameters, which note the names that were asked for in `seen`."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        self.seen.add(name)
+        return value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.see_all()
+        return dict, (dict(self),)
+
+    def see_all(self) -> None:
+        """What is read out of sight may be any of them."""
+        self.seen.update(self)
+
+    def watch_forks(self) -> None:
+        """A process that the step forks reads where this one does not see it: from then on all count as read."""
+        global _watched
+        if _watched is None:
+            os.register_at_fork(before=_forking)
+        _watched = self
+
+
+_watched: Reads | None = None  # of the task that this process runs
+
+
+def _forking() -> None:
+    if _watched is not None:
+        _watched.see_all()

@@ -1,0 +1,1 @@
+"""Cards: reports that tasks make of themselves. `metaflow.cards` is what flows import."""

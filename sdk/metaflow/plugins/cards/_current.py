@@ -1,0 +1,214 @@
+"""`current.card`: what a step puts on its cards. Wrong use is told once and never ends the step."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
+from metaflow.plugins.cards.card_modules.renderer_tools import failure
+from metaflow.plugins.cards.card_modules.values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from metaflow.plugins.cards._renderer import Renderer
+
+_ID = re.compile(r"[a-zA-Z0-9_]+")
+_told: set[str] = set()
+
+
+def warn(text: str) -> None:
+    """Say something about a card on the task's stderr, once."""
+    if text not in _told:
+        _told.add(text)
+        print(f"[@card WARNING] {text}", file=sys.stderr)
+
+
+class CardComponents:
+    """The components of one card: `current.card["id"]`."""
+
+    def __init__(self, renderer: Renderer | None = None) -> None:
+        self._renderer = renderer
+        self._components: dict[str, MetaflowCardComponent] = {}
+        self._changed = time.time()
+        self._refreshes = 0
+        self._data: Any = None
+        self._sent = float("-inf")
+
+    def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
+        """Put a component at the end; `id` is its name in `components`."""
+        if not isinstance(component, MetaflowCardComponent):
+            warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
+            return
+        if id is not None and not isinstance(id, str):
+            warn(f"the id of a component is a text, not {id!r:.80}: the component has an id of its own")
+        elif id is not None:
+            component.component_id = id
+        if component.component_id in self._components and self._components[component.component_id] is not component:
+            warn(f"the card has a component with the id {component.component_id!r}: the new one replaces it")
+        self._components[component.component_id] = component
+        self._changed = time.time()
+
+    def extend(self, components: Iterable[MetaflowCardComponent]) -> None:
+        """Put several at the end."""
+        for component in components:
+            self.append(component)
+
+    def clear(self) -> None:
+        """Take all off."""
+        self._components.clear()
+        self._changed = time.time()
+
+    def refresh(self, data: Any = None, force: bool = False) -> None:
+        """Show the card as it is now, while the step runs; `data` is for cards of one's own.
+
+        It is shown if the latest refresh is `refresh_interval` ago and done, or when it is with `force`; the final
+        page has everything in any case.
+        """
+        if data is not None:
+            self._data = data
+        renderer = self._renderer
+        if renderer is None or not renderer.updatable:
+            return
+        if not force and time.monotonic() - self._sent < renderer.card.refresh_interval:
+            return
+        if renderer.refresh(self.message, wait=force):
+            self._sent = time.monotonic()
+
+    @property
+    def components(self) -> Mapping[str, MetaflowCardComponent]:
+        """The components by their ids."""
+        return self._components
+
+    def message(self) -> str:
+        """All that the card is made of, as JSON."""
+        self._refreshes += 1
+        rendered = {name: _rendered(component) for name, component in self._components.items()}
+        return json.dumps(
+            {
+                "components": rendered,
+                "component_update_ts": self._changed,
+                "render_seq": self._refreshes,
+                "user": _json(self._data),
+                "mode": "runtime",
+            }
+        )
+
+    def __len__(self) -> int:
+        return len(self._components)
+
+    def __iter__(self) -> Iterator[MetaflowCardComponent]:
+        return iter(self._components.values())
+
+    def __getitem__(self, index: int) -> MetaflowCardComponent:
+        return list(self._components.values())[index]
+
+
+class CurrentCards:
+    """`current.card`: all cards of the step. Without an id it means the one card there is, or the one to customize."""
+
+    def __init__(self, renderers: Iterable[Renderer]) -> None:
+        self._all = [(renderer, CardComponents(renderer)) for renderer in renderers]
+        self._by_id: dict[str, CardComponents] = {}
+        for renderer, components in self._all:
+            name = renderer.card.id
+            if name is None:
+                continue
+            if not _ID.fullmatch(name):
+                warn(f"the id '{name}' of a @card: current.card[…] takes ids of letters, digits and _ only")
+            elif name in self._by_id:
+                warn(f"several @cards have the id '{name}': current.card[{name!r}] is the first of them")
+            else:
+                self._by_id[name] = components
+        self._default, self._why = self._choose()
+
+    def _choose(self) -> tuple[CardComponents | None, str]:
+        """The card that is meant without an id, or why there is none."""
+        editable = [(renderer.card, components) for renderer, components in self._all if renderer.editable]
+        chosen = [components for card, components in editable if card.customize]
+        chosen = chosen or [components for card, components in editable if len(editable) == 1 or card.id is None]
+        if len(chosen) == 1:
+            return chosen[0], ""
+        if not editable:
+            return None, "no card of this step takes components"
+        return None, (
+            "the step has several cards, and it is not clear which is meant: give each @card an id and write "
+            "current.card['ID'], or mark one with @card(customize=True)"
+        )
+
+    def _one(self, what: str) -> CardComponents | None:
+        if self._default is None and what == "refresh" and len(self._all) == 1:
+            return self._all[0][1]  # it takes no components, but data
+        if self._default is None:
+            warn(f"current.card.{what} has no effect: {self._why}")
+        return self._default
+
+    # -- the card that is meant without an id
+
+    def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
+        """Put a component at the end of the card."""
+        if (card := self._one("append")) is not None:
+            card.append(component, id)
+
+    def extend(self, components: Iterable[MetaflowCardComponent]) -> None:
+        """Put several at the end of the card."""
+        if (card := self._one("extend")) is not None:
+            card.extend(components)
+
+    def clear(self) -> None:
+        """Take all components off the card."""
+        if (card := self._one("clear")) is not None:
+            card.clear()
+
+    def refresh(self, data: Any = None, force: bool = False) -> None:
+        """Show the card as it is now, while the step runs."""
+        if (card := self._one("refresh")) is not None:
+            card.refresh(data, force)
+
+    @property
+    def components(self) -> Mapping[str, MetaflowCardComponent]:
+        """The components of the card by their ids."""
+        return card.components if (card := self._one("components")) is not None else {}
+
+    # -- one of several
+
+    def __getitem__(self, id: str) -> CardComponents:
+        if id in self._by_id:
+            return self._by_id[id]
+        known = ", ".join(self._by_id) or "none"
+        warn(f"no @card of this step has the id {id!r} (ids: {known}): what is put there is not shown")
+        return CardComponents()
+
+    def __setitem__(self, id: str, components: Iterable[MetaflowCardComponent]) -> None:
+        card = self[id]
+        card.clear()
+        card.extend(components)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._by_id
+
+    def get(self, type: str | None = None) -> list[CardComponents]:
+        """The cards of a type, or all."""
+        return [components for renderer, components in self._all if type in (None, renderer.card.type)]
+
+
+def _rendered(component: MetaflowCardComponent) -> Any:
+    try:
+        value = component.render()
+        json.dumps(value)
+    except Exception as error:
+        return failure(component, error) | {"id": component.component_id}
+    return value
+
+
+def _json(value: Any) -> Any:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        warn("what current.card.refresh was given is nothing that JSON can hold: its texts are shown instead")
+        return plain(value, deep=True)
+    return value

@@ -1,0 +1,135 @@
+"""The steps of a flow as a picture: SVG, from left to right."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WIDTH, _HEIGHT, _ACROSS, _DOWN, _MARGIN = 132, 40, 44, 18, 14
+_Edge = tuple[str, str]
+
+
+def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
+    """The graph `{name: {"next": […], "type": …, "doc": …}}` with the step `here` marked."""
+    following = {name: [target for target in step["next"] if target in steps] for name, step in steps.items()}
+    back = _back_edges(following)
+    columns, chains = _columns(following, back)
+    place = _places(columns)
+    width = len(columns) * (_WIDTH + _ACROSS) - _ACROSS + 2 * _MARGIN
+    height = max(len(column) for column in columns) * (_HEIGHT + _DOWN) - _DOWN + 2 * _MARGIN + (30 if back else 0)
+    edges = "".join(_edge([place[name] for name in chain]) for chain in chains)
+    loops = "".join(_loop(place[start], place[end], height) for start, end in sorted(back))
+    nodes = "".join(_node(name, step, place[name], name == here) for name, step in steps.items())
+    label = escape("Steps: " + ", ".join(steps))
+    arrow = (
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>'
+    )
+    least = min(width, max(600, round(width * 0.7)))  # narrower, it would not be readable: the page scrolls
+    return (
+        f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" style="min-width: {least}px">{arrow}{edges}{loops}{nodes}</svg>'
+    )
+
+
+def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
+    """The edges that close a loop, as a walk in depth meets them."""
+    found: set[_Edge] = set()
+    state: dict[str, int] = {}  # 1: on the way here, 2: done
+    for root in following:
+        if root in state:
+            continue
+        state[root] = 1
+        stack = [(root, iter(following[root]))]
+        while stack:
+            name, targets = stack[-1]
+            target = next(targets, None)
+            if target is None:
+                state[name] = 2
+                stack.pop()
+            elif state.get(target) == 1:
+                found.add((name, target))
+            elif target not in state:
+                state[target] = 1
+                stack.append((target, iter(following[target])))
+    return found
+
+
+def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
+    """Columns of names, and each edge as the names it passes: a long one has a place in every column between."""
+    edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
+    rank = dict.fromkeys(following, 0)
+    waiting = {name: sum(target == name for _, target in edges) for name in following}
+    ready = [name for name, count in waiting.items() if not count]
+    for name in ready:  # grows as it goes
+        for target in (end for start, end in edges if start == name):
+            rank[target] = max(rank[target], rank[name] + 1)
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    columns: list[list[str]] = [[] for _ in range(max(rank.values()) + 1)]
+    for name in ready:
+        columns[rank[name]].append(name)
+    chains = []
+    for start, end in edges:
+        passed = [f"{start}\0{end}\0{at}" for at in range(rank[start] + 1, rank[end])]
+        for at, name in enumerate(passed, rank[start] + 1):
+            columns[at].append(name)
+        chains.append([start, *passed, end])
+    before: dict[str, list[str]] = {}
+    for chain in chains:
+        for left, right in pairwise(chain):
+            before.setdefault(right, []).append(left)
+    for at, column in enumerate(columns[1:], 1):  # each near the middle of what leads to it
+        rows = {name: row for row, name in enumerate(columns[at - 1])}
+        column.sort(key=lambda name: sum(rows[left] for left in before[name]) / len(before[name]))
+    return columns, chains
+
+
+def _places(columns: list[list[str]]) -> dict[str, tuple[float, float]]:
+    """The left middle of each name's box."""
+    tallest = max(len(column) for column in columns)
+    return {
+        name: (
+            _MARGIN + at * (_WIDTH + _ACROSS),
+            _MARGIN + (row + (tallest - len(column)) / 2) * (_HEIGHT + _DOWN) + _HEIGHT / 2,
+        )
+        for at, column in enumerate(columns)
+        for row, name in enumerate(column)
+    }
+
+
+def _edge(points: list[tuple[float, float]]) -> str:
+    x, y = points[0]
+    path = f"M{x + _WIDTH} {y}"
+    for number, (left, middle) in enumerate(points[1:], 1):
+        bend = _ACROSS / 2
+        start = points[number - 1][0] + _WIDTH
+        path += f" C{start + bend} {points[number - 1][1]} {left - bend} {middle} {left} {middle}"
+        if number < len(points) - 1:
+            path += f" H{left + _WIDTH}"
+    return f'<path class="edge" d="{path}" marker-end="url(#arrow)"/>'
+
+
+def _loop(start: tuple[float, float], end: tuple[float, float], height: float) -> str:
+    right, left = start[0] + _WIDTH * 0.65, end[0] + _WIDTH * 0.35
+    top, below = start[1] + _HEIGHT / 2, height - 6
+    path = f"M{right} {top} C{right} {below} {left} {below} {left} {end[1] + _HEIGHT / 2}"
+    return f'<path class="edge back" d="{path}" marker-end="url(#arrow)"/>'
+
+
+def _node(name: str, step: Mapping[str, Any], place: tuple[float, float], here: bool) -> str:
+    x, y = place[0], place[1] - _HEIGHT / 2
+    shape = f'width="{_WIDTH}" height="{_HEIGHT}" rx="9"'
+    several = str(step.get("type")) in ("split-foreach", "foreach", "split-parallel")
+    behind = f'<rect {shape} x="{x + 4}" y="{y - 4}"/>' if several else ""
+    shown = name if len(name) <= 17 else name[:16] + "…"
+    title = escape(f"{name}: {step.get('doc') or step.get('type', '')}".strip(": "))
+    return (
+        f'<g class="node{" here" if here else ""}"><title>{title}</title>{behind}<rect {shape} x="{x}" y="{y}"/>'
+        f'<text x="{x + _WIDTH / 2}" y="{place[1]}">{escape(shown)}</text></g>'
+    )

@@ -1,0 +1,202 @@
+"""Components, as dicts, drawn as HTML. Everything in them is text of others and escaped, but for `html`."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from metaflow.plugins.cards._markdown import to_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+def draw_all(components: Iterable[Any]) -> str:
+    """Components one below the other; value boxes beside each other."""
+    parts, boxes = [], ""
+    for component in components:
+        drawn = draw(component)
+        if isinstance(component, dict) and component.get("type") == "valueBox":
+            boxes += drawn
+            continue
+        if boxes:
+            parts.append(f'<div class="boxes">{boxes}</div>')
+            boxes = ""
+        parts.append(drawn)
+    return "\n".join(parts + ([f'<div class="boxes">{boxes}</div>'] if boxes else []))
+
+
+def draw(component: Any) -> str:
+    """One component; text is HTML already, which is what a user's own components give."""
+    if isinstance(component, str):
+        return f'<div class="html">{component}</div>'
+    kind = component.get("type") if isinstance(component, dict) else None
+    if kind not in _DRAWN:
+        text = json.dumps(component, indent=2, ensure_ascii=False, default=str)
+        return f"<pre>{escape(text)}</pre>"
+    name = component.get("id")
+    mark = f' data-component="{escape(str(name))}"' if name else ""
+    return f'<div class="component {_text(kind)}"{mark}>{_DRAWN[str(kind)](component)}</div>'
+
+
+def needs_vega(components: Iterable[Any]) -> bool:
+    """Whether there is a chart among them, however deep."""
+    return any('"vegaChart"' in json.dumps(component, default=str) for component in components)
+
+
+def script_data(value: Any) -> str:
+    """JSON that can stand inside of <script>."""
+    return json.dumps(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+
+
+def _text(value: Any) -> str:
+    return escape(str(value))
+
+
+# -- each kind
+
+
+def _markdown(component: Mapping[str, Any]) -> str:
+    return to_html(str(component.get("source", "")))
+
+
+def _html(component: Mapping[str, Any]) -> str:
+    return str(component.get("html", ""))
+
+
+def _artifacts(component: Mapping[str, Any]) -> str:
+    drawn = ""
+    for item in component.get("data", ()):
+        name = f"<b>{_text(item['name'])}</b> " if item.get("name") else ""
+        note = " <small>shortened</small>" if item.get("large_object") else ""
+        head = f'<figcaption>{name}<span class="type">{_text(item.get("type", ""))}</span>{note}</figcaption>'
+        drawn += f'<figure>{head}<pre tabindex="0">{_text(item.get("data", ""))}</pre></figure>'
+    return drawn
+
+
+def _table(component: Mapping[str, Any]) -> str:
+    rows = [row for row in component.get("data", ()) if row]
+    heads = enumerate(component.get("columns", ()))
+    head = "".join(f'<th scope="col"{_side(rows, at)}>{_text(column)}</th>' for at, column in heads)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    top = f"<thead><tr>{head}</tr></thead>" if head else ""
+    table = f"<table>{top}<tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>'
+
+
+def _side(rows: list[Any], at: int) -> str:
+    """A column of numbers has its heading above them, on the right."""
+    values = [row[at] for row in rows if at < len(row) and row[at] is not None]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return ' class="number"' if values and numbers else ""
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"<td>{draw(value)}</td>"
+    if isinstance(value, bool) or value is None:
+        return f'<td class="word">{value}</td>'
+    if isinstance(value, int | float):
+        return f'<td class="number">{value}</td>'
+    return f"<td>{_text(value)}</td>"
+
+
+def _image(component: Mapping[str, Any]) -> str:
+    label = component.get("label")
+    alt = _text(label or "Picture without a description")
+    below = f"<figcaption>{_text(label)}</figcaption>" if label else ""
+    return f'<figure><img src="{_text(component.get("src", ""))}" alt="{alt}">{below}</figure>'
+
+
+def _log(component: Mapping[str, Any]) -> str:
+    title = f'<p class="title">{_text(component["title"])}</p>' if component.get("title") else ""
+    kind = ' class="failure"' if component.get("error") else ""
+    return f'<div{kind}>{title}<pre tabindex="0">{_text(component.get("data", ""))}</pre></div>'
+
+
+def _chart(component: Mapping[str, Any]) -> str:
+    spec = component.get("spec", {})
+    title = spec.get("title") or spec.get("description") or "Chart"
+    label = title if isinstance(title, str) else "Chart"
+    controls = ""
+    if component.get("options", {}).get("actions"):
+        controls = '<p class="controls"><button type="button" data-save="svg">Save as SVG</button></p>'
+    data = f'<script type="application/json">{script_data(spec)}</script>'
+    return f'<div class="chart" role="img" aria-label="{_text(label)}"></div>{controls}{data}'
+
+
+def _progress(component: Mapping[str, Any]) -> str:
+    value, most = component.get("value", 0), component.get("max", 100)
+    label, unit = component.get("label") or "Progress", component.get("unit")
+    numbers = f"{_text(value)} / {_text(most)}{f' {_text(unit)}' if unit else ''}"
+    details = f"<small>{_text(component['details'])}</small>" if component.get("details") else ""
+    return (
+        f'<div class="head"><span>{_text(label)}</span><span class="numbers">{numbers}</span></div>'
+        f'<progress max="{_text(most)}" value="{_text(value)}" aria-label="{_text(label)}"></progress>{details}'
+    )
+
+
+_THEMES = {"success": "good", "warning": "careful", "danger": "bad", "bg-gradient-indigo-purple": "bright"}
+
+
+def _value_box(component: Mapping[str, Any]) -> str:
+    lines = [
+        f'<p class="{name}">{_text(component[key])}</p>'
+        for key, name in (("title", "label"), ("value", "value"), ("subtitle", "below"), ("change_indicator", "change"))
+        if component.get(key) not in (None, "")
+    ]
+    return f'<div class="box {_THEMES.get(str(component.get("theme")), "")}">{"".join(lines)}</div>'
+
+
+def _code(component: Mapping[str, Any]) -> str:
+    return f'<pre tabindex="0"><code>{_text(component.get("data", ""))}</code></pre>'
+
+
+def _viewer(component: Mapping[str, Any]) -> str:
+    text = component.get("json_string", component.get("yaml_string", ""))
+    height = str(component.get("max_height") or "")
+    style = f' style="max-height: {_text(height)}"' if height and all(c.isalnum() or c in ".% " for c in height) else ""
+    copy = '<button type="button" data-copy>Copy</button>' if component.get("show_copy_button") else ""
+    body = f'{copy}<pre tabindex="0"{style}>{_text(text)}</pre>'
+    title = _text(component.get("title", ""))
+    if component.get("collapsible"):
+        return f"<details open><summary>{title}</summary>{body}</details>"
+    return f'<p class="title">{title}</p>{body}'
+
+
+def _timeline(component: Mapping[str, Any]) -> str:
+    stats = component.get("stats", {})
+    total, shown = stats.get("total_events", 0), stats.get("displayed_events", 0)
+    count = f"{total} event{'s' if total != 1 else ''}" + (f", the newest {shown} shown" if shown < total else "")
+    state = " · finished" if stats.get("finished") else ""
+    title = f'<p class="title">{_text(component["title"])}</p>' if component.get("title") else ""
+    return f'{title}<p class="count">{count}{state}</p><ol>{"".join(map(_event, component.get("events", ())))}</ol>'
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    values = "".join(f"<dt>{_text(key)}</dt><dd>{_text(value)}</dd>" for key, value in event["metadata"].items())
+    payloads = "".join(
+        f"<details><summary>{_text(name)}</summary>{draw(payload)}</details>"
+        for name, payload in event["payloads"].items()
+    )
+    marks = f"{_text(event['theme'])} {_text(event['priority'])}"
+    moment = f'<time data-time="{float(event["received_at"])}"></time>'
+    return f'<li class="{marks}">{moment}<dl>{values}</dl>{payloads}</li>'
+
+
+_DRAWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "artifacts": _artifacts,
+    "eventsTimeline": _timeline,
+    "html": _html,
+    "image": _image,
+    "jsonViewer": _viewer,
+    "log": _log,
+    "markdown": _markdown,
+    "progressBar": _progress,
+    "pythonCode": _code,
+    "table": _table,
+    "valueBox": _value_box,
+    "vegaChart": _chart,
+    "yamlViewer": _viewer,
+}

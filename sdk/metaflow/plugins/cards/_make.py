@@ -1,0 +1,109 @@
+"""One card made: found, given the task and the components, stored. It runs in the card's own process."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from flowc_runtime import remote
+from metaflow import client
+from metaflow.plugins.cards._current import warn
+from metaflow.plugins.cards._store import DATA, PAGE
+from metaflow.plugins.cards._types import find_card
+from metaflow.plugins.cards.card_modules.card import MetaflowCard
+from metaflow.plugins.cards.exception import CardUnrenderableException
+
+if TYPE_CHECKING:
+    from flowc.ir import Card, Flow
+    from flowc_runtime.store import RunStore
+
+_FINAL = "final"
+
+
+class Maker:
+    """Makes one card of an attempt (step, path, number), under `key`."""
+
+    def __init__(
+        self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
+    ) -> None:
+        self.run, self.flow, self.attempt, self.card, self.key, self.cls = run, flow, attempt, card, key, cls
+        self._token: str | None = None
+
+    def enter(self) -> None:
+        """Be a process of the task's: its environment, and a client that looks where the run is."""
+        os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
+        remote.asked_of = None  # this process forks no tasks
+        client.metadata(self.run.objects.url)
+        client.namespace(self.run.record().get("namespace"))
+
+    def make(self, message: str, *, final: bool) -> None:
+        """Make and store the page, and what it is told at a refresh."""
+        data: dict[str, Any] = json.loads(message) | {"mode": "final" if final else "runtime"}
+        made = self._card(data)
+        task = self._task()
+        if final:
+            self._put(made.render(task), _FINAL)
+            told = made.refresh(task, data) if type(made).RUNTIME_UPDATABLE else None
+            if told is not None:
+                self._put_data(told, _FINAL)
+            return
+        token = self._new_token(made, task, data)
+        if token != self._token:
+            self._put(made.render_runtime(task, data), token)
+            self._token = token
+        self._put_data(made.refresh(task, data), token)
+
+    def _card(self, data: dict[str, Any]) -> MetaflowCard:
+        cls = find_card(self.card.type, warn)
+        given: dict[str, Any] = {
+            "options": json.loads(self.card.options),
+            "components": list(data["components"].values()) if cls.ALLOW_USER_COMPONENTS else [],
+            "graph": self._graph(),
+            "flow": self.cls,
+        }
+        made = cls(**_taken(cls, given))
+        made.runtime_data = data
+        return made
+
+    def _graph(self) -> dict[str, Any]:
+        from flowc_runtime.graph_info import graph_info
+
+        return cast("dict[str, Any]", graph_info(self.flow)["steps"])
+
+    def _task(self) -> Any:
+        step, path, _ = self.attempt
+        task = client.Task(f"{self.run.flow}/{self.run.id}/{step}/{path}", _namespace_check=False)
+        task._attempt = self.attempt[2] - 1
+        return task
+
+    def _new_token(self, made: MetaflowCard, task: Any, data: dict[str, Any]) -> str:
+        match made.RELOAD_POLICY:
+            case MetaflowCard.RELOAD_POLICY_ALWAYS:
+                return f"refresh-{data['render_seq']}"
+            case MetaflowCard.RELOAD_POLICY_ONCHANGE:
+                return str(made.reload_content_token(task, data))
+            case _:
+                return "never"
+
+    def _put(self, html: Any, token: str) -> None:
+        if not isinstance(html, str):
+            raise CardUnrenderableException(
+                f"render of the card '{self.card.type}' gave {type(html).__name__}, not a text of HTML"
+            )
+        page = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, token)
+        self.run.objects.put(self.key, page.encode("utf-8", "surrogatepass"))
+
+    def _put_data(self, told: Any, token: str) -> None:
+        told = {"reload_token": token, "data": told, "created_on": time.time()}
+        self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json.dumps(told).encode())
+
+
+def _taken(cls: type, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that the class takes: cards from before `flow` was one have no such."""
+    parameters = inspect.signature(cls).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return given
+    return {name: value for name, value in given.items() if name in {parameter.name for parameter in parameters}}

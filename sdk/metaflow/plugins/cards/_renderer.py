@@ -1,0 +1,191 @@
+"""Making a card in a process of its own, so that nothing that happens there can harm the step.
+
+The process is forked before the step's code runs: later, the task may have threads and connections to a bucket, and
+what has such must not fork. It sleeps until it is told what the card is made of, by JSON on a socket.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from metaflow.plugins.cards._current import warn
+from metaflow.plugins.cards.exception import CardClassFoundException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from flowc.ir import Card
+    from metaflow.plugins.cards._make import Maker
+
+_LENGTH = struct.Struct("!Q")
+_FINAL, _REFRESH = b"F", b"R"
+_DONE = b"ok"
+_PR_SET_PDEATHSIG = 1
+
+
+class Renderer:
+    """One card of an attempt: the process that makes it, and this end of the socket."""
+
+    def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
+        self.card, self.maker = card, maker
+        self.editable, self.updatable = editable, updatable
+        self.socket: socket.socket | None = None
+        self._pid = 0
+        self._busy = False  # it has not answered yet
+        self._torn = False  # an exception of the step's, such as its timeout, came in the middle of a message
+
+    def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
+        """Fork the process. It ends with this one, or when it has made the card."""
+        ours, theirs = socket.socketpair()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            code = 1
+            try:
+                if prctl is not None:
+                    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+                for other in (ours, *(other.socket for other in others)):
+                    if other is not None:
+                        other.close()
+                if os.getppid() == parent:
+                    _serve(self.maker, theirs)
+                    code = 0
+            finally:
+                os._exit(code)
+        theirs.close()
+        self.socket = ours
+
+    def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
+        """Make the page of this moment; False if the process is at the one before (and may not be waited for)."""
+        try:
+            if self._busy:
+                answer = self._answer(time.monotonic() + (self.card.timeout if wait else 0))
+                if answer is None:
+                    return False
+                if answer != _DONE:
+                    warn(f"a refresh of the card '{self.card.type}' failed: {last_line(answer.decode())}")
+            self._send(_REFRESH, message())
+        except (OSError, EOFError):  # it has died: the end of the attempt says so
+            return False
+        return True
+
+    def begin_final(self, message: str, deadline: float) -> str | None:
+        """Start to make the page for good; why that cannot be, or None."""
+        try:
+            if self._torn:
+                raise EOFError
+            if self._busy and self._answer(deadline) is None:
+                return self._late()
+            self._send(_FINAL, message)
+        except (OSError, EOFError):
+            return self._end()
+        return None
+
+    def finish(self, deadline: float) -> str | None:
+        """Wait until the page is made, or until `deadline` (monotonic); why it could not be made, or None."""
+        try:
+            answer = self._answer(deadline)
+        except (OSError, EOFError):
+            return self._end()
+        if answer is None:
+            return self._late()
+        self._end()
+        return None if answer == _DONE else answer.decode(errors="replace")
+
+    def _late(self) -> str:
+        self._end()
+        return f"it took longer than its timeout of {self.card.timeout} s"
+
+    def _end(self) -> str:
+        """End the process, which has done what it can; how it ended."""
+        assert self.socket is not None
+        self.socket.close()
+        try:
+            if not self._gone():
+                os.kill(self._pid, signal.SIGKILL)
+            _, status = os.waitpid(self._pid, 0)
+        except ChildProcessError:  # the step's code has waited for it
+            return "its process has ended"
+        code = os.waitstatus_to_exitcode(status)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"its process {how}"
+
+    def _gone(self) -> bool:
+        """Whether it ends by itself, as it does when the socket is closed and it is not in the middle of a card."""
+        deadline = time.monotonic() + 0.2
+        while time.monotonic() < deadline:
+            if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return True
+            time.sleep(0.002)
+        return False
+
+    def _send(self, kind: bytes, message: str) -> None:
+        assert self.socket is not None
+        data = message.encode("utf-8", "surrogatepass")
+        self._busy = self._torn = True
+        self.socket.settimeout(self.card.timeout)
+        self.socket.sendall(kind + _LENGTH.pack(len(data)) + data)
+        self._torn = False
+
+    def _answer(self, deadline: float) -> bytes | None:
+        """What the process answers; None if it has not by then. Raises EOFError."""
+        assert self.socket is not None
+        if not select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            return None
+        self._torn = True
+        self.socket.settimeout(self.card.timeout)
+        answer = _receive(self.socket, _LENGTH.unpack(_receive(self.socket, _LENGTH.size))[0])
+        self._busy = self._torn = False
+        return answer
+
+
+def last_line(text: str) -> str:
+    """The line of a traceback that says what went wrong."""
+    return text.strip().rpartition("\n")[2]
+
+
+def _receive(source: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        more = source.recv(min(size - len(data), 1 << 20))
+        if not more:
+            raise EOFError
+        data += more
+    return bytes(data)
+
+
+def _serve(maker: Maker, source: socket.socket) -> None:
+    """In the process: make pages as told, until the last one or until the task is gone."""
+    kind, entered = _REFRESH, False
+    while kind != _FINAL:
+        try:
+            kind = _receive(source, 1)
+            message = _receive(source, _LENGTH.unpack(_receive(source, _LENGTH.size))[0])
+        except (EOFError, OSError):
+            return
+        answer = _DONE
+        try:
+            if not entered:
+                maker.enter()
+                entered = True
+            maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
+        except CardClassFoundException as error:
+            answer = str(error).encode()
+        except BaseException:  # whatever a card does, sys.exit too: it has failed, and this says how
+            answer = traceback.format_exc().encode("utf-8", "replace")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        try:
+            source.sendall(_LENGTH.pack(len(answer)) + answer)
+        except OSError:
+            return

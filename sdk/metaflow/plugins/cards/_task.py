@@ -1,0 +1,71 @@
+"""The cards of one attempt, from its beginning to its end: what the runtime calls."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from metaflow.plugins.cards._current import CurrentCards, warn
+from metaflow.plugins.cards._make import Maker
+from metaflow.plugins.cards._renderer import Renderer, last_line
+from metaflow.plugins.cards._store import card_key
+from metaflow.plugins.cards._types import find_card
+from metaflow.plugins.cards.card_modules.basic import ErrorCard
+from metaflow.plugins.cards.exception import CardClassFoundException
+
+if TYPE_CHECKING:
+    from flowc.ir import Flow
+    from flowc_runtime.store import RunStore
+
+
+class TaskCards:
+    """The cards of an attempt (step, path, number) of a step that has some. `current` is what steps know them by."""
+
+    def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
+        self._run = run
+        self._where = "/".join([run.flow, run.id, *attempt[:2]])
+        cards = next(node for node in flow.nodes if node.id == attempt[0]).cards
+        self._renderers = []
+        for number, card in enumerate(cards):
+            maker = Maker(run, flow, attempt, card, card_key(run, attempt, number, card.type, card.id), cls)
+            try:
+                found = find_card(card.type, warn)
+            except CardClassFoundException:
+                editable = updatable = False  # told when it is to be made
+            else:
+                editable, updatable = found.ALLOW_USER_COMPONENTS, found.RUNTIME_UPDATABLE
+            self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
+        self.current = CurrentCards(self._renderers)
+
+    def start(self) -> None:
+        """Fork the processes that make the cards: before this one has used the store or started a thread."""
+        from flowc_runtime.process import load_prctl
+
+        prctl = load_prctl()
+        for renderer in self._renderers:
+            renderer.start(prctl, self._renderers)
+
+    def finish(self) -> None:
+        """Make all cards for good, of an attempt whose record is written. A card that fails is told, no more."""
+        began = time.monotonic()
+        messages = [components.message() for components in self.current.get()]
+        failures = [
+            renderer.begin_final(message, began + renderer.card.timeout)
+            for renderer, message in zip(self._renderers, messages, strict=True)
+        ]
+        for renderer, failure in zip(self._renderers, failures, strict=True):
+            why = failure or renderer.finish(began + renderer.card.timeout)
+            if why is not None:
+                self._failed(renderer, why)
+
+    def _failed(self, renderer: Renderer, why: str) -> None:
+        card = renderer.card
+        name = f"'{card.type}'" + (f" with id '{card.id}'" if card.id else "")
+        print(
+            f"[@card WARNING] the card {name} could not be made, which does no harm to the step: {last_line(why)}",
+            file=sys.stderr,
+        )
+        if card.save_errors:
+            page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why)
+            self._run.objects.put(renderer.maker.key, page.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,153 @@
+"""The cards of tasks, found and read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, overload
+
+from metaflow.client import Task
+from metaflow.exception import MetaflowInvalidPathspec
+from metaflow.plugins.cards import _store
+from metaflow.plugins.cards.exception import CardNotPresentException
+
+if TYPE_CHECKING:
+    from flowc_runtime.store import RunStore
+
+__all__ = ["Card", "CardContainer", "get_cards"]
+
+
+class Card:
+    """A card of a task.
+
+    >>> card = get_cards(task, type="default")[0]
+    >>> card.type, card.id, "</html>" in card.get()
+    ('default', None, True)
+    """
+
+    def __init__(self, run: RunStore, file: _store.CardFile, origin_pathspec: str | None = None) -> None:
+        self._run, self._file = run, file
+        self.origin_pathspec = origin_pathspec
+        self._temporary: str | None = None
+
+    @property
+    def type(self) -> str:
+        """Its type: `@card(type=…)`."""
+        return self._file.type
+
+    @property
+    def id(self) -> str | None:
+        """Its id: `@card(id=…)`."""
+        return self._file.id
+
+    @property
+    def hash(self) -> str:
+        """What no other card has."""
+        return self._file.hash
+
+    @property
+    def path(self) -> str:
+        """Where it is in the store."""
+        return self._file.key
+
+    @property
+    def from_resumed(self) -> bool:
+        """Whether the task was taken over from another run, with its cards."""
+        return self.origin_pathspec is not None
+
+    def get(self) -> str:
+        """Its HTML, of this moment: that of a running task changes."""
+        return _store.read(self._run.objects, self._file.key)
+
+    def get_data(self) -> dict[str, Any] | None:
+        """What its page was told at the latest refresh: `{"reload_token": …, "data": …, "created_on": …}`."""
+        data: dict[str, Any] | None = _store.read_data(self._run.objects, self._file.key)
+        return data
+
+    def view(self) -> None:
+        """Open it in the browser."""
+        with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False, encoding="utf-8") as file:
+            file.write(self.get())
+        self._temporary = file.name
+        webbrowser.open(f"file://{os.path.abspath(file.name)}")
+
+    def __str__(self) -> str:
+        return f"<Card at '{self.path}'>"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        title = escape(f"Card {self.type}{f' ({self.id})' if self.id else ''}")
+        style = "width: 100%; height: 620px; border: 1px solid #8884; border-radius: 8px"
+        return (
+            f'<iframe title="{title}" sandbox="allow-scripts allow-downloads" style="{style}" '
+            f'srcdoc="{escape(self.get())}"></iframe>'
+        )
+
+
+class CardContainer(Sequence[Card]):
+    """The cards of a task; in a notebook, their pages."""
+
+    def __init__(self, cards: Sequence[Card], origin_pathspec: str | None = None) -> None:
+        self._cards = list(cards)
+        self.origin_pathspec = origin_pathspec
+
+    @property
+    def from_resumed(self) -> bool:
+        """Whether the task was taken over from another run."""
+        return self.origin_pathspec is not None
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    @overload
+    def __getitem__(self, index: int) -> Card: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Card]: ...
+    def __getitem__(self, index: int | slice) -> Card | Sequence[Card]:
+        return self._cards[index]
+
+    def __repr__(self) -> str:
+        return f"CardContainer({self._cards})"
+
+    def _repr_html_(self) -> str:
+        def told(card: Card) -> str:
+            name = f"{card.type}{f', id {card.id}' if card.id else ''}"
+            return f"<p><b>Card {escape(name)}</b></p>{card._repr_html_()}"
+
+        return "".join(map(told, self._cards))
+
+
+def get_cards(
+    task: str | Task, id: str | None = None, type: str | None = None, follow_resumed: bool = True
+) -> CardContainer:
+    """The cards of a task: of its latest attempt, of this `id` and this `type` if they are given.
+
+    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that a resumed run has taken over has the
+    cards of the task that was run.
+
+    Raises:
+        CardNotPresentException: there is no such card.
+        MetaflowNotFound: there is no such task.
+    """
+    if isinstance(task, str):
+        if task.count("/") != 3:
+            raise MetaflowInvalidPathspec("get_cards takes a task, or its FLOW/RUN/STEP/TASK")
+        task = Task(task)
+    if not isinstance(task, Task):
+        raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
+    run, place = task._reader.store, (*task._place, task.current_attempt + 1)
+    record = task._record
+    origin = record.get("origin") if record is not None and follow_resumed else None
+    origin_pathspec = task.origin_pathspec if origin else None
+    if origin:
+        run = task._store.run(run.flow, origin["run"])
+        place = (origin["step"], origin["path"], origin["attempt"])
+    files = [file for file in _store.cards_of(run, *place) if id in (None, file.id) and type in (None, file.type)]
+    if not files:
+        asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
+        raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")
+    return CardContainer([Card(run, file, origin_pathspec) for file in files], origin_pathspec)

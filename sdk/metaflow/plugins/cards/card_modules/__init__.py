@@ -1,0 +1,5 @@
+"""Cards and their components, built in; extensions bring others."""
+
+from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
+
+__all__ = ["MetaflowCard", "MetaflowCardComponent"]

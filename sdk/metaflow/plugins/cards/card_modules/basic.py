@@ -1,0 +1,221 @@
+"""The cards that are built in: everything about a task, an empty page, an error."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow.plugins.cards._dag import dag_svg
+from metaflow.plugins.cards._draw import draw, draw_all, needs_vega
+from metaflow.plugins.cards._page import page
+from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from metaflow.client.core import Task
+
+__all__ = ["BlankCard", "DefaultCard", "ErrorCard", "PageComponent", "TaskSpecCard"]
+
+
+class PageComponent(MetaflowCardComponent):
+    """Components with a heading, for cards of one's own: `page` of the cards here is made of such."""
+
+    def __init__(self, title: str | None = None, contents: Sequence[Any] = ()) -> None:
+        self._title, self._contents = title, contents
+
+    def render(self) -> str:
+        """As HTML."""
+        shown = [each.render() if isinstance(each, MetaflowCardComponent) else each for each in self._contents]
+        return _section(self._title, draw_all(shown))
+
+
+class BlankCard(MetaflowCard):
+    """Only what the step puts on it."""
+
+    type: ClassVar[str | None] = "blank"
+    ALLOW_USER_COMPONENTS = True
+    RUNTIME_UPDATABLE = True
+    RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
+
+    def __init__(
+        self,
+        options: Mapping[str, Any] = {},
+        components: Sequence[Any] = [],
+        graph: Mapping[str, Any] | None = None,
+        flow: Any = None,
+    ) -> None:
+        self._title = options.get("title")
+        self._components, self._graph = list(components), graph
+
+    def render(self, task: Task) -> str:
+        """The page of a task that has ended."""
+        return self._page(task, self._ended(task))
+
+    def render_runtime(self, task: Task, data: Any) -> str:
+        """The page of a task that runs."""
+        return self._page(task, "")
+
+    def refresh(self, task: Task, data: Any) -> Any:
+        """The components by their ids."""
+        return data["components"]
+
+    def reload_content_token(self, task: Task, data: Any) -> str:
+        """Every change makes another page."""
+        return f"{data['render_seq']}"
+
+    def _ended(self, task: Task) -> str:
+        return ""
+
+    def _page(self, task: Task, more: str) -> str:
+        title = f"<header><h1>{escape(str(self._title))}</h1></header>\n" if self._title else ""
+        body = title + (_section(None, draw_all(self._components)) if self._components else "") + more
+        return page(str(self._title or task.pathspec), body, vega=needs_vega(self._components))
+
+
+class DefaultCard(BlankCard):
+    """What the step puts on it, and then all that is known of the task: artifacts, parameters, steps, its failure."""
+
+    type: ClassVar[str | None] = "default"
+
+    def _page(self, task: Task, more: str) -> str:
+        shown = _section(None, draw_all(self._components)) if self._components else ""
+        body = _header(task, self._graph or {}, self._title) + shown + (more or _facts(task) + self._dag(task))
+        return page(f"{task.pathspec}", body, vega=needs_vega(self._components))
+
+    def _ended(self, task: Task) -> str:
+        return _failure(task) + _facts(task) + _parameters(task) + _artifacts(task) + self._dag(task)
+
+    def _dag(self, task: Task) -> str:
+        if not self._graph:
+            return ""
+        drawn = dag_svg(self._graph, task.path_components[2])
+        return _section("Steps", f'<div class="scroll" tabindex="0" role="region" aria-label="Steps">{drawn}</div>')
+
+
+class ErrorCard(MetaflowCard):
+    """Why there is no other card."""
+
+    type = "error"
+    RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
+
+    def __init__(
+        self,
+        options: Mapping[str, Any] = {},
+        components: Sequence[Any] = [],
+        graph: Mapping[str, Any] | None = None,
+        flow: Any = None,
+    ) -> None:
+        self._title = options.get("title", "This card could not be made")
+
+    def render(self, task: Any, stack_trace: str | None = None) -> str:
+        """The page; `task` is a task or its pathspec."""
+        where = task if isinstance(task, str) else task.pathspec
+        log = draw({"type": "log", "title": self._title, "data": stack_trace or "No error was recorded", "error": True})
+        return page(where, f'<header><p class="way">{_way(where)}</p></header>{_section(None, log)}')
+
+
+class TaskSpecCard(MetaflowCard):
+    """The task's pathspec and nothing else."""
+
+    type = "taskspec_card"
+
+    def render(self, task: Task) -> str:
+        """The pathspec."""
+        return f"{task.pathspec}"
+
+
+# -- parts of a page
+
+
+def _section(title: str | None, body: str) -> str:
+    heading = f"<h2>{escape(title)}</h2>" if title else ""
+    return f"<section>{heading}{body}</section>\n"
+
+
+def _way(pathspec: str) -> str:
+    return " › ".join(map(escape, pathspec.split("/")))
+
+
+def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
+    flow, run, step, path = task.path_components
+    doc = (graph.get(step) or {}).get("doc")
+    below = f'<p class="doc">{escape(doc.strip())}</p>' if doc else ""
+    kind, word = _state(task)
+    return (
+        f'<header><p class="way">{_way(f"{flow}/{run}")}</p><h1>{escape(str(title or f"{step}/{path}"))}</h1>'
+        f'<span class="badge {kind}">{word}</span>{below}</header>\n'
+    )
+
+
+def _state(task: Task) -> tuple[str, str]:
+    record = task._record
+    if record is None:
+        return "", "running"
+    return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[
+        record["outcome"]
+    ]
+
+
+def _facts(task: Task) -> str:
+    rows = [("Task", task.pathspec), ("Attempt", str(task.current_attempt + 1)), ("Began", _moment(task.created_at))]
+    record = task._record
+    if record is not None:
+        rows += [("Ended", _moment(task.finished_at)), ("Took", f"{record['ended'] - record['began']:.2f} s")]
+        if peak := record["exit"].get("peak_rss"):
+            rows.append(("Peak memory", f"{peak / 2**20:,.0f} MiB"))
+        rows.append(("Machine", record["process"].get("pod") or record["process"].get("host", "")))
+    rows.append(("User", task._reader.record["user"]))
+    rows.append(("Tags", ", ".join(sorted(task.user_tags)) or "none"))
+    lines = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)
+    return _section("Task", f'<dl class="facts">{lines}</dl>')
+
+
+def _moment(when: Any) -> str:
+    return str(when)[:19]
+
+
+def _parameters(task: Task) -> str:
+    given = task._reader.record["parameters"]
+    return _section("Parameters", _values((name, "", repr(value)) for name, value in given.items())) if given else ""
+
+
+def _artifacts(task: Task) -> str:
+    given = task._reader.record["parameters"]
+    rows = [
+        (artifact.id, f"{artifact.type}, {_size(artifact.size)}", artifact._short)
+        for artifact in task.artifacts
+        if artifact.id not in given and artifact.id != "name"
+    ]
+    return _section("Artifacts", _values(rows) if rows else "<p>This task has left no artifacts.</p>")
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _values(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Names, types and short texts of values, from the task's record: nothing is restored to be shown."""
+    lines = "".join(
+        f'<tr><td class="name">{escape(name)}</td><td class="value">{escape(text)}</td>'
+        f'<td><span class="type">{escape(kind)}</span></td></tr>'
+        for name, kind, text in rows
+    )
+    table = f'<table class="wide"><tbody>{lines}</tbody></table>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Values">{table}</div>'
+
+
+def _failure(task: Task) -> str:
+    record = task._record
+    error = record.get("error") if record is not None else None
+    if error is None:
+        return ""
+    text = error.get("traceback") or error.get("message", "")
+    title = f"{error.get('type', 'Failure')}: {error.get('message', '')}"
+    return _section("Failure", draw({"type": "log", "title": title, "data": text, "error": True}))
+
+
+CARDS = (DefaultCard, BlankCard, ErrorCard, TaskSpecCard)

@@ -1,0 +1,86 @@
+"""What happened, one event after the other."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow.plugins.cards.card_modules.components import UserComponent, VegaChart
+from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
+from metaflow.plugins.cards.card_modules.values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EventsTimeline"]
+
+
+class EventsTimeline(UserComponent):
+    """Events, the newest first: each has a few values and perhaps components to unfold.
+
+    >>> events = EventsTimeline(title="Agent")
+    >>> current.card.append(events)
+    >>> events.update({"action": "tool_call", "status": "ok"}, style_theme="success")
+    """
+
+    type = "eventsTimeline"
+    VALID_THEMES: ClassVar[frozenset[str]] = frozenset(
+        {"default", "success", "warning", "error", "info", "primary", "secondary", "tool_call", "ai_response"}
+    )
+    VALID_PRIORITIES: ClassVar[frozenset[str]] = frozenset({"low", "normal", "high", "critical"})
+
+    def __init__(self, title: str | None = None, max_events: int = 100) -> None:
+        self._title, self._limit = title, max_events
+        self._events: list[dict[str, Any]] = []
+        self._total = 0
+        self._finished = False
+        self._began: float | None = None
+
+    def update(
+        self,
+        event_data: Mapping[str, Any],
+        style_theme: str | None = None,
+        priority: str | None = None,
+        payloads: Mapping[str, UserComponent] | None = None,
+        finished: bool | None = None,
+    ) -> None:
+        """Add an event; `finished` says that no other follows. Raises ValueError for what there is not."""
+        for given, known in ((style_theme, self.VALID_THEMES), (priority, self.VALID_PRIORITIES)):
+            if given is not None and given not in known:
+                raise ValueError(f"no '{given}' for an event; there are {', '.join(sorted(known))}")
+        for name, payload in (payloads or {}).items():
+            if not isinstance(payload, UserComponent) or isinstance(payload, VegaChart):
+                raise ValueError(f"payload '{name}' of an event has to be a component, and no VegaChart")
+        self._finished = self._finished if finished is None else finished
+        now = time.time()
+        self._began = self._began or now
+        self._total += 1
+        self._events.insert(0, {
+            "metadata": {str(key): plain(value) for key, value in event_data.items()},
+            "theme": style_theme or "default",
+            "priority": priority or "normal",
+            "received_at": now,
+            "payloads": payloads or {},
+        })  # fmt: skip
+        del self._events[self._limit :]
+
+    def get_stats(self) -> dict[str, Any]:
+        """How many events there were, and when."""
+        last = self._events[0]["received_at"] if self._events else None
+        return {
+            "total_events": self._total,
+            "displayed_events": len(self._events),
+            "first_event": self._began,
+            "last_update": last,
+            "runtime_seconds": (last - self._began) if last and self._began else 0.0,
+            "finished": self._finished,
+        }
+
+    @render_safely
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        events = [
+            event | {"payloads": {name: payload.render() for name, payload in event["payloads"].items()}}
+            for event in self._events
+        ]
+        return self._base("eventsTimeline", title=self._title, events=events, stats=self.get_stats())

@@ -1,0 +1,48 @@
+"""Values of users as text and as JSON."""
+
+from __future__ import annotations
+
+import math
+import pprint
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+LIMIT = 20_000  # characters of one value on a card
+
+_short = reprlib.Repr()
+_short.maxdict = _short.maxlist = _short.maxtuple = _short.maxset = _short.maxfrozenset = 50
+_short.maxstring = _short.maxother = _short.maxlong = 1000
+_short.maxlevel = 8
+
+
+def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
+    """A value printed, and whether that is not all of it. What cannot be printed says so."""
+    try:
+        if short and isinstance(value, dict | list | tuple | set | frozenset) and len(value) > 200:
+            return _short.repr(value), True
+        text = value if isinstance(value, str) and "\n" in value else pprint.pformat(value, width=100, compact=True)
+    except Exception as error:
+        return f"<{type(value).__name__}: its repr() failed with {type(error).__name__}: {error}>", False
+    return (text[:LIMIT] + "…", True) if len(text) > LIMIT else (text, False)
+
+
+def plain(value: Any, *, deep: bool = False) -> Any:
+    """A value that JSON has: numbers of NumPy's become numbers, NaN is nothing, the rest is printed."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None if deep else str(value)
+    if deep and isinstance(value, Mapping):
+        return {str(key): plain(item, deep=True) for key, item in value.items()}
+    if deep and isinstance(value, list | tuple):
+        return [plain(item, deep=True) for item in value]
+    if (item := getattr(value, "item", None)) is not None and getattr(value, "ndim", None) == 0:
+        return plain(item(), deep=deep)  # NumPy's scalars
+    if (listed := getattr(value, "tolist", None)) is not None and deep:
+        return plain(listed(), deep=True)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,58 @@
+"""When a child ends, and children that end with this process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from metaflow.runner.subprocess_manager import CommandManager
+
+HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
+    """A file descriptor that can be read as soon as the process has ended; None where the system has none such.
+
+    It is the caller's own: several may wait for one process.
+    """
+    end = _open(process)
+    try:
+        yield end
+    finally:
+        if end is not None:
+            os.close(end)
+
+
+def _open(process: subprocess.Popen[bytes]) -> int | None:
+    if process.poll() is None:
+        if not HAS_PIDFD:
+            return None
+        with suppress(ProcessLookupError):  # it has ended, and another thread has just waited for it
+            return os.pidfd_open(process.pid)
+    reader, writer = os.pipe()
+    os.close(writer)  # what nobody can write to any more is at its end
+    return reader
+
+
+_started: weakref.WeakSet[CommandManager] = weakref.WeakSet()
+
+
+def end_with_me(manager: CommandManager) -> None:
+    """End the command too if an interrupt ends this process: its terminal may have told this process alone."""
+    _started.add(manager)
+
+
+@atexit.register
+def _end_the_interrupted() -> None:
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        for manager in _started:
+            manager.kill()

@@ -1,0 +1,89 @@
+"""Flows of notebooks as files: the cell that defines a flow's class is written to a file that can be run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import os
+import sys
+import tempfile
+import types
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LAUNCHERS = ("NBRunner", "NBDeployer")
+
+
+def in_notebook() -> bool:
+    """Whether this is an interactive Python: Jupyter, IPython."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
+def write_flow(flow: Any, directory: str) -> str:
+    """Write the flow into a file of its own in the directory, where its imports find what lies there; its path.
+
+    Raises:
+        ValueError: it is not a flow, or its source is not known.
+    """
+    from metaflow.flowspec import FlowSpec
+
+    if not isinstance(flow, type) or not issubclass(flow, FlowSpec):
+        raise ValueError(f"give the class of a flow, not {flow!r}")
+    text = flow_text(flow)
+    handle, path = tempfile.mkstemp(prefix=f"notebook_{flow.__name__}_".lower(), suffix=".py", dir=directory)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def flow_text(flow: type) -> str:
+    """The cells that define the flow and its bases, without what starts it, and the line that makes it a program."""
+    cells: dict[str, set[str]] = {}
+    for cls in reversed(flow.__mro__):
+        if cls.__module__ == flow.__module__:
+            cells.setdefault(_cell(cls), set()).add(cls.__name__)
+    parts = [_definitions("".join(linecache.getlines(cell)), names) for cell, names in cells.items()]
+    return "\n".join([*parts, "", 'if __name__ == "__main__":', f"    {flow.__name__}()", ""])
+
+
+def _cell(cls: type) -> str:
+    """The name under which the source of a class's cell is known. Raises ValueError."""
+    for code in _codes(cls):
+        if linecache.getlines(code.co_filename):
+            return code.co_filename
+    raise ValueError(f"the source of {cls.__name__} is not known: define it in a cell, or use Runner with a file")
+
+
+def _codes(cls: type) -> Iterator[types.CodeType]:
+    for value in vars(cls).values():
+        function = inspect.unwrap(value) if callable(value) else None
+        if isinstance(function, types.FunctionType) and function.__qualname__.startswith(f"{cls.__name__}."):
+            yield function.__code__
+
+
+def _definitions(cell: str, names: set[str]) -> str:
+    """A cell without magics, and without what follows the classes and only uses them, such as `NBRunner(Flow)`."""
+    transformers = import_module("IPython.core.inputtransformer2")  # whoever is in a notebook has it
+    text = transformers.TransformerManager().transform_cell(cell)  # magics become calls, which are left out below
+    lines = text.splitlines(keepends=True)
+    kept: list[str] = []
+    before = 0
+    behind = False
+    for node in ast.parse(text).body:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        imports = isinstance(node, (ast.Import, ast.ImportFrom))
+        defines = imports or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign))
+        starts = not imports and used & {*_LAUNCHERS, "get_ipython"}
+        if not starts and (defines or not behind):
+            kept += lines[before : node.end_lineno]
+        else:
+            kept += lines[before : first - 1]  # comments; they are nobody's
+        before = node.end_lineno or before
+        behind = behind or (isinstance(node, ast.ClassDef) and node.name in names)
+    return "".join(kept)

@@ -1,0 +1,56 @@
+"""`NBDeployer`: a flow that is defined in a notebook, put on a cluster."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from metaflow.runner._notebook import in_notebook, write_flow
+from metaflow.runner.deployer import Deployer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NBDeployer", "NBDeployerInitializationError"]
+
+
+class NBDeployerInitializationError(Exception):
+    """An NBDeployer outside of a notebook."""
+
+
+class NBDeployer(Deployer):
+    """As `Deployer`, for a flow that is defined in a cell of a notebook, which needs to import all that the flow uses.
+
+    >>> deployer = NBDeployer(TrainFlow)
+    >>> deployed = deployer.argo_workflows().create()
+    >>> deployer.cleanup()
+
+    Args:
+        flow: The flow's class.
+        base_dir: The directory to work in; by default the current one. The Python in it travels with the flow.
+    """
+
+    def __init__(
+        self,
+        flow: type,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        base_dir: str | None = None,
+        file_read_timeout: int = 3600,
+        **kwargs: Any,
+    ) -> None:
+        if not in_notebook():
+            raise NBDeployerInitializationError(
+                "'NBDeployer' requires an interactive Python environment (such as Jupyter); "
+                "Deployer takes the flow's file"
+            )
+        self.base_dir = os.path.abspath(base_dir or os.getcwd())
+        file = write_flow(flow, self.base_dir)
+        super().__init__(file, show_output, profile, env, self.base_dir, file_read_timeout, **kwargs)
+
+    def cleanup(self) -> None:
+        """Remove the flow's file."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.flow_file)

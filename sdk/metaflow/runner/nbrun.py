@@ -1,0 +1,96 @@
+"""`NBRunner`: runs of a flow that is defined in a notebook."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from metaflow.runner._notebook import in_notebook, write_flow
+from metaflow.runner.metaflow_runner import ExecutingRun, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflow.client import Run
+
+__all__ = ["NBRunner", "NBRunnerInitializationError"]
+
+
+class NBRunnerInitializationError(Exception):
+    """An NBRunner outside of a notebook."""
+
+
+class NBRunner:
+    """Runs a flow that is defined in a cell of a notebook.
+
+    >>> run = NBRunner(TrainFlow).nbrun(alpha=0.5)
+    >>> run.data.score
+
+    The cell needs to import all that the flow uses. Its text becomes a file in `base_dir`, until `cleanup`.
+
+    Args:
+        flow: The flow's class.
+        show_output: Print what a run says.
+        profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
+        env: Environment variables to set, besides those of this process.
+        base_dir: The directory to run in; by default the current one.
+        file_read_timeout: How many seconds a run may take to begin.
+        **kwargs: Options before the command, such as `decospecs=["retry"]`.
+    """
+
+    def __init__(
+        self,
+        flow: type,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        base_dir: str | None = None,
+        file_read_timeout: int = 3600,
+        **kwargs: Any,
+    ) -> None:
+        if not in_notebook():
+            raise NBRunnerInitializationError(
+                "'NBRunner' requires an interactive Python environment (such as Jupyter); Runner takes the flow's file"
+            )
+        self.base_dir = os.path.abspath(base_dir or os.getcwd())
+        self.flow_file = write_flow(flow, self.base_dir)
+        self.runner = Runner(
+            self.flow_file, show_output, profile, env, self.base_dir, file_read_timeout=file_read_timeout, **kwargs
+        )
+
+    def nbrun(self, **kwargs: Any) -> Run:
+        """Run the flow to its end, clean up, and give the run. Arguments are those of `Runner.run`."""
+        try:
+            return self.runner.run(**kwargs).run
+        finally:
+            self.cleanup()
+
+    def nbresume(self, **kwargs: Any) -> Run:
+        """Resume a run to its end, clean up, and give the run. Arguments are those of `Runner.resume`."""
+        try:
+            return self.runner.resume(**kwargs).run
+        finally:
+            self.cleanup()
+
+    def run(self, **kwargs: Any) -> ExecutingRun:
+        """As `Runner.run`; `cleanup` is to be called afterwards."""
+        return self.runner.run(**kwargs)
+
+    def resume(self, **kwargs: Any) -> ExecutingRun:
+        """As `Runner.resume`."""
+        return self.runner.resume(**kwargs)
+
+    async def async_run(self, **kwargs: Any) -> ExecutingRun:
+        """As `Runner.async_run`."""
+        return await self.runner.async_run(**kwargs)
+
+    async def async_resume(self, **kwargs: Any) -> ExecutingRun:
+        """As `Runner.async_resume`."""
+        return await self.runner.async_resume(**kwargs)
+
+    def cleanup(self) -> None:
+        """Remove the flow's file and the logs."""
+        self.runner.cleanup()
+        with suppress(FileNotFoundError):
+            os.unlink(self.flow_file)

@@ -1,0 +1,312 @@
+"""Processes that run in the background, with logs that can be read while they are written.
+
+Nothing here forks in Python or starts threads: a child is started by `Popen`, and one process may start many. Output
+goes to files; where it is to be seen at once too, to pipes that are read by whoever waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from typing import IO, TYPE_CHECKING, Any
+
+from metaflow.runner._ends import end_with_me, ended
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+__all__ = ["CommandManager", "LogReadTimeoutError", "SubprocessManager"]
+
+STREAMS = ("stdout", "stderr")
+PATIENCE = 10.0  # seconds that a child has to end by itself: a run gives its own tasks 5 of them
+DELAY = 0.05  # seconds between two looks at a log that grows
+
+
+class LogReadTimeoutError(Exception):
+    """A stream had no new line for as long as one was willing to wait."""
+
+
+class CommandManager:
+    """One command as a child process.
+
+    Attributes:
+        command: its words.
+        process: the child, once it is started.
+        log_files: the files that its `stdout` and `stderr` are written to; they go with `cleanup`.
+        timeout: whether `wait` has ended it, because it took too long.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        *,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.command = list(command)
+        self.env = dict(os.environ if env is None else env)
+        self.cwd = cwd or os.getcwd()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_files: dict[str, str] = {}
+        self.temp_dir: str | None = None
+        self.timeout = False
+        self._pass_fds = tuple(pass_fds)
+        self._pipes: dict[str, IO[bytes]] = {}
+        self._decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in STREAMS}
+
+    # -- starting
+
+    def run(self, show_output: bool = False) -> int:
+        """Start the command; its process id. With `show_output`, `sync_wait` prints what it says."""
+        if self.process is not None:
+            raise RuntimeError(f"'{self}' has been started already: make another CommandManager")
+        self.temp_dir = tempfile.mkdtemp(prefix="flowc-runner-")
+        weakref.finalize(self, shutil.rmtree, self.temp_dir, ignore_errors=True)
+        self.log_files = {stream: os.path.join(self.temp_dir, f"{stream}.log") for stream in STREAMS}
+        with contextlib.ExitStack() as stack:
+            files = {stream: stack.enter_context(open(path, "wb")) for stream, path in self.log_files.items()}
+            self.process = subprocess.Popen(
+                self.command,
+                env=self.env,
+                cwd=self.cwd,
+                stdout=subprocess.PIPE if show_output else files["stdout"],
+                stderr=subprocess.PIPE if show_output else files["stderr"],
+                bufsize=0,
+                pass_fds=self._pass_fds,
+            )
+        if show_output:
+            assert self.process.stdout is not None and self.process.stderr is not None
+            self._pipes = {"stdout": self.process.stdout, "stderr": self.process.stderr}
+        end_with_me(self)
+        return self.process.pid
+
+    async def async_run(self) -> int:
+        """Start the command; its process id."""
+        return self.run()
+
+    def __str__(self) -> str:
+        return " ".join(self.command)
+
+    @property
+    def started(self) -> subprocess.Popen[bytes]:
+        """The child. Raises RuntimeError before it is started."""
+        if self.process is None:
+            raise RuntimeError(f"'{self}' has not been started: call run()")
+        return self.process
+
+    # -- waiting
+
+    def sync_wait(self) -> None:
+        """Wait for the end, printing what it says if that was asked for."""
+        self.forward(None)
+        self.started.wait()
+
+    def forward(self, also: int | None, timeout: float | None = None) -> bool:
+        """Print what the child says until `also` can be read (True), until it has ended, or time is up (False)."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+            logs = {stream: stack.enter_context(open(self.log_files[stream], "ab")) for stream in self._pipes}
+            for stream, pipe in self._pipes.items():
+                os.set_blocking(pipe.fileno(), False)
+                selector.register(pipe, selectors.EVENT_READ, stream)
+            if also is not None:
+                selector.register(also, selectors.EVENT_READ)
+            with ended(self.started) as end:
+                if end is not None:
+                    selector.register(end, selectors.EVENT_READ, "end")
+                while self._pipes or also is not None:
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        return False
+                    ready = {key.data: key.fileobj for key, _ in selector.select(left)}
+                    for stream in STREAMS:
+                        if stream in ready and not self._copy(stream, logs[stream]):
+                            selector.unregister(ready[stream])
+                    if None in ready:
+                        return True
+                    if "end" in ready:  # what it has left running keeps the pipes open
+                        self._drain(logs)
+                        return False
+        return False
+
+    def wait_until(self, timeout: float) -> bool:
+        """Wait for the end, but not longer than so many seconds; whether it has come."""
+        try:
+            self.started.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _drain(self, logs: Mapping[str, IO[bytes]]) -> None:
+        for stream, log in logs.items():
+            while self._copy(stream, log):
+                pass
+            self._close(stream)
+
+    def _copy(self, stream: str, log: IO[bytes]) -> bool:
+        """Pass on what a pipe holds; False if there is nothing, or nothing more."""
+        pipe = self._pipes.get(stream)
+        data = pipe.read(65536) if pipe else b""
+        if data:
+            log.write(data)
+            log.flush()
+            self._show(stream, data)
+        elif data is not None:
+            self._close(stream)
+        return bool(data)
+
+    def _show(self, stream: str, data: bytes) -> None:
+        out = sys.stdout if stream == "stdout" else sys.stderr
+        out.write(self._decoders[stream].decode(data))
+        out.flush()
+
+    def _close(self, stream: str) -> None:
+        if pipe := self._pipes.pop(stream, None):
+            pipe.close()
+
+    async def wait(self, timeout: float | None = None, stream: str | None = None) -> None:
+        """Wait for the end, printing a stream if one is named; what takes longer than `timeout` seconds is ended."""
+        try:
+            await asyncio.wait_for(_ended(self.started) if stream is None else self.emit_logs(stream), timeout)
+        except asyncio.TimeoutError:
+            self.timeout = True
+            print(
+                f"Timeout: The process (PID {self.started.pid}; command: '{self}') "
+                f"did not complete within {timeout} seconds."
+            )
+            await self._kill_async()
+
+    # -- logs
+
+    async def stream_log(
+        self,
+        stream: str,
+        position: int | None = None,
+        timeout_per_line: float | None = None,
+        log_write_delay: float = DELAY,
+    ) -> AsyncIterator[tuple[int, str]]:
+        """The lines of a stream as they are written, each with the position behind it, where one may go on later.
+
+        Raises:
+            ValueError: there is no such stream.
+            LogReadTimeoutError: no line has come for `timeout_per_line` seconds.
+        """
+        if stream not in self.log_files:
+            raise ValueError(f"No log file found for '{stream}', valid values are: {', '.join(STREAMS)}")
+        last = time.monotonic()
+        with open(self.log_files[stream], "rb") as file:
+            at = position or 0
+            while True:
+                over = self.started.poll() is not None  # before the look at the file, so that nothing is missed
+                file.seek(at)
+                line = file.readline()
+                if line.endswith(b"\n") or (line and over):
+                    at, last = at + len(line), time.monotonic()
+                    yield at, line.decode("utf-8", "replace").rstrip("\r\n")
+                elif over:
+                    return
+                elif timeout_per_line is not None and time.monotonic() - last > timeout_per_line:
+                    raise LogReadTimeoutError(f"no line on {stream} for {timeout_per_line} seconds")
+                else:
+                    await asyncio.sleep(log_write_delay)
+
+    async def emit_logs(self, stream: str = "stdout", custom_logger: Callable[..., None] = print) -> None:
+        """Print a stream as it is written, to its end."""
+        async for _, line in self.stream_log(stream):
+            custom_logger(line)
+
+    # -- ending
+
+    def kill(self, termination_timeout: float = PATIENCE) -> None:
+        """End the child and all that it runs: by SIGTERM, and by SIGKILL where that takes longer."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(termination_timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # its tasks go with it: a run's guardian sees to that
+            self.process.wait()
+
+    async def _kill_async(self) -> None:
+        process = self.started
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(_ended(process), PATIENCE)
+        except asyncio.TimeoutError:
+            process.kill()
+            await _ended(process)
+
+    def cleanup(self) -> None:
+        """Remove the log files. A child that still runs goes on."""
+        for stream in STREAMS:
+            self._close(stream)
+        if self.temp_dir is not None:
+            shutil.rmtree(self.temp_dir, ignore_errors=True)
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process without holding up the event loop."""
+    with ended(process) as end:
+        while process.poll() is None:
+            if end is None:
+                await asyncio.sleep(DELAY)
+                continue
+            loop, gone = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(end, gone.set)
+            try:
+                await gone.wait()
+            finally:
+                loop.remove_reader(end)
+
+
+class SubprocessManager:
+    """Several commands, by their process ids."""
+
+    def __init__(self) -> None:
+        self.commands: dict[int, CommandManager] = {}
+
+    def run_command(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        show_output: bool = False,
+        **more: Any,
+    ) -> int:
+        """Start a command; its process id."""
+        manager = CommandManager(command, env, cwd, **more)
+        pid = manager.run(show_output=show_output)
+        self.commands[pid] = manager
+        return pid
+
+    async def async_run_command(
+        self, command: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None, **more: Any
+    ) -> int:
+        """Start a command; its process id."""
+        return self.run_command(command, env, cwd, **more)
+
+    def get(self, pid: int) -> CommandManager | None:
+        """The command of a process id."""
+        return self.commands.get(pid)
+
+    def kill(self) -> None:
+        """End all commands that still run."""
+        for manager in self.commands.values():
+            manager.kill()
+
+    def cleanup(self) -> None:
+        """Remove the log files of all commands."""
+        for manager in self.commands.values():
+            manager.cleanup()

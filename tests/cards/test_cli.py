@@ -1,0 +1,194 @@
+"""`card list`, `get`, `view` and `server` of a flow's file, `flowc card`, and `get_cards`: cards found and read."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import metaflow.client
+from flowc.cli.card_server import Shown, make_server
+from metaflow.cards import get_cards
+from metaflow.exception import MetaflowInvalidPathspec, MetaflowNotFound
+from metaflow.plugins.cards.card_client import Card
+from metaflow.plugins.cards.exception import CardNotPresentException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from project import Finished, Project
+
+
+def card(shown: Project, *arguments: str) -> Finished:
+    return shown.python("flow.py", "--quiet", "card", *arguments)
+
+
+@pytest.fixture
+def run_id(shown: Project) -> str:
+    return shown.latest().id
+
+
+# -- on the command line
+
+
+def test_list_as_json(shown: Project, run_id: str) -> None:
+    listed = json.loads(card(shown, "list", f"{run_id}/start", "--as-json").out)
+    assert listed["pathspec"] == f"ShowFlow/{run_id}/start/0"
+    assert [(entry["type"], entry["id"]) for entry in listed["cards"]] == [("blank", "plain"), ("default", None)]
+    for entry in listed["cards"]:
+        name = "-".join(part for part in (entry["type"], entry["id"], entry["hash"]) if part)
+        assert entry["filename"] == f"{name}.html"
+
+
+def test_list_of_one_task_and_of_one_type_into_a_file(shown: Project, run_id: str) -> None:
+    done = card(shown, "list", f"{run_id}/start/0", "--as-json", "--file", "cards.json", "--type", "default")
+    assert (done.code, done.out) == (0, "")
+    assert [entry["type"] for entry in json.loads((shown.root / "cards.json").read_text())["cards"]] == ["default"]
+
+
+def test_list_of_a_foreach_has_every_task(shown: Project, run_id: str) -> None:
+    listed = json.loads(card(shown, "list", "each", "--as-json").out)
+    assert [entry["pathspec"] for entry in listed] == [f"ShowFlow/{run_id}/each/0.{n}" for n in (0, 1)]
+
+
+def test_list_of_the_newest_run(shown: Project, run_id: str) -> None:
+    rows = [line.split() for line in card(shown, "list").out.splitlines()]
+    steps = [(row[0].removeprefix(f"ShowFlow/{run_id}/"), row[1]) for row in rows[1:]]
+    assert steps == [
+        ("each/0.0", "default"), ("each/0.1", "default"), ("end/0", "default"), ("start/0", "blank"),
+        ("start/0", "default"),
+    ]  # fmt: skip
+
+
+def test_get(shown: Project, run_id: str) -> None:
+    listed = json.loads(card(shown, "list", f"{run_id}/start", "--as-json").out)["cards"]
+    default = next(entry["hash"] for entry in listed if entry["type"] == "default")
+    by_type = card(shown, "get", f"{run_id}/start/0", "--type", "default").out
+    assert by_type.startswith("<!DOCTYPE html>")
+    assert card(shown, "get", f"{run_id}/start/0", "--hash", default[:5]).out == by_type
+    assert card(shown, "get", f"ShowFlow/{run_id}/start/0").out == by_type
+    assert card(shown, "get", "start", "mine.html", "--id", "plain").code == 0
+    assert "<b id='own'>" in (shown.root / "mine.html").read_text()
+    assert shown.flowc("card", "get", "ShowFlow/latest/start", "--type", "default").out == by_type
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["get", "join"], "Card not found for pathspec ShowFlow/{run}/join"),
+        (["get", "start", "--type", "nope"], "Card not found for pathspec ShowFlow/{run}/start with type 'nope'"),
+        (["list", "{run}/start", "--id", "x"], "Card not found for pathspec ShowFlow/{run}/start with id 'x'"),
+        (["get", "start", "--hash", "0123"], "Card not found for pathspec ShowFlow/{run}/start with hash '0123'"),
+        (["get", "each"], "2 tasks of the step have such cards"),
+        (["list", "none"], "no tasks of a step 'none'"),
+        (["list", "a/b/c/d/e"], "not a path"),
+    ],
+)
+def test_what_is_not_there(shown: Project, run_id: str, arguments: list[str], told: str) -> None:
+    done = card(shown, *(argument.replace("{run}", run_id) for argument in arguments))
+    assert (done.code, done.out) == (1, "")
+    assert told.replace("{run}", run_id) in done.err
+
+
+def test_view_opens_the_browser(shown: Project) -> None:
+    browser = shown.write("browser", '#!/bin/sh\ncp "${1#file://}" viewed.html\n')
+    browser.chmod(0o755)
+    done = shown.python("flow.py", "card", "view", "start", "--id", "plain", BROWSER=str(browser))
+    assert done.code == 0, done.err
+    assert "<b id='own'>" in (shown.root / "viewed.html").read_text()
+
+
+# -- in a program
+
+
+@pytest.fixture
+def client(shown: Project) -> Iterator[None]:
+    metaflow.client.metadata(str(shown.root))
+    metaflow.client.namespace(None)
+    yield
+    metaflow.client.default_metadata()
+    metaflow.client.default_namespace()
+
+
+@pytest.mark.usefixtures("client")
+def test_get_cards(run_id: str) -> None:
+    task = metaflow.client.Task(f"ShowFlow/{run_id}/start/0")
+    cards = get_cards(task)
+    assert [(found.type, found.id) for found in cards] == [("blank", "plain"), ("default", None)]
+    (default,) = get_cards(task.pathspec, type="default")
+    assert isinstance(default, Card)
+    assert default.get().startswith("<!DOCTYPE html>")
+    assert default.path.endswith(f"/default-{default.hash}.html")
+    data: Any = default.get_data()
+    assert (data["reload_token"], data["data"]["chart"]["type"]) == ("final", "vegaChart")
+    assert not default.from_resumed
+    (plain,) = get_cards(task, id="plain")
+    assert plain == cards[0] or plain.hash == cards[0].hash
+    assert 'sandbox="allow-scripts allow-downloads"' in cards._repr_html_()
+
+
+@pytest.mark.usefixtures("client")
+def test_get_cards_of_what_is_not_there(run_id: str) -> None:
+    with pytest.raises(CardNotPresentException, match="with id 'x' and type 'y'"):
+        get_cards(f"ShowFlow/{run_id}/start/0", id="x", type="y")
+    with pytest.raises(CardNotPresentException):
+        get_cards(f"ShowFlow/{run_id}/join/0")
+    with pytest.raises(MetaflowNotFound):
+        get_cards(f"ShowFlow/{run_id}/start/9")
+    with pytest.raises(MetaflowInvalidPathspec):
+        get_cards(f"ShowFlow/{run_id}/start")
+    with pytest.raises(TypeError):
+        get_cards(5)  # type: ignore[arg-type]
+
+
+# -- the server
+
+
+@pytest.fixture
+def port(shown: Project) -> Iterator[int]:
+    server = make_server(Shown(shown.store, "ShowFlow", None, None, 30, 5), 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
+    """Status, policy and body of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Security-Policy", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_server_tells_of_the_newest_run(port: int, run_id: str) -> None:
+    told = json.loads(get(port, "/cards.json")[2])
+    assert (told["run"], told["state"], len(told["cards"])) == (f"ShowFlow/{run_id}", "succeeded", 5)
+    key = told["cards"][0]["key"]
+    status, policy, body = get(port, f"/card/{key}")
+    assert (status, policy) == (200, "sandbox allow-scripts allow-downloads")
+    assert "item a" in body
+    assert json.loads(get(port, f"/data/{key}")[2])["reload_token"] == "final"
+
+
+def test_the_server_serves_cards_only_and_this_machine_only(port: int, run_id: str) -> None:
+    secret = f"flows/ShowFlow/runs/{run_id}"
+    for path in (f"/card/{secret}/run.json", f"/card/{secret}/cards/../run.json", f"/card/{secret}/cards/x.html", "/x"):
+        assert get(port, path)[0] in (404, 500), path
+        assert "parameters" not in get(port, path)[2]
+    assert get(port, "/", Host="evil.example:80")[0] == 403
+    assert get(port, "/")[0] == 200
+
+
+def test_a_port_that_is_taken(shown: Project, port: int) -> None:
+    done = card(shown, "server", "--port", str(port))
+    assert done.code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.err

@@ -1,0 +1,238 @@
+"""Components by themselves: the dicts that they become, which are Metaflow's, and how those are drawn."""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from typing import Any
+
+import pytest
+
+from metaflow.cards import (
+    Artifact,
+    Error,
+    EventsTimeline,
+    Html,
+    Image,
+    JSONViewer,
+    Markdown,
+    MetaflowCardComponent,
+    ProgressBar,
+    PythonCode,
+    Table,
+    ValueBox,
+    VegaChart,
+    YAMLViewer,
+    render_safely,
+)
+from metaflow.plugins.cards._dag import dag_svg
+from metaflow.plugins.cards._draw import draw
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+def made(component: MetaflowCardComponent) -> dict[str, Any]:
+    """What it becomes, without the id."""
+    return {key: value for key, value in component.render().items() if key != "id"}
+
+
+@pytest.mark.parametrize(
+    ("component", "expected"),
+    [
+        (Markdown("# hi"), {"type": "markdown", "source": "# hi"}),
+        (Html("<b>"), {"type": "html", "html": "<b>"}),
+        (
+            Artifact({"a": 1}, name="n"),
+            {"type": "artifacts", "data": [{"name": "n", "type": "dict", "data": "{'a': 1}", "large_object": False}]},
+        ),
+        (Image(PNG, label="l"), {"type": "image", "src": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "label": "l"}),
+        (
+            ProgressBar(max=10, label="l", value=3, unit="u", metadata="m"),
+            {"type": "progressBar", "max": 10, "value": 3, "label": "l", "unit": "u", "details": "m"},
+        ),
+        (ValueBox("T", 3, theme="danger"), {"type": "valueBox", "title": "T", "value": 3, "theme": "danger"}),
+        (PythonCode(code_string="x = 1"), {"type": "pythonCode", "data": "x = 1"}),
+        (
+            VegaChart({"mark": "bar"}),
+            {"type": "vegaChart", "spec": {"mark": "bar", "width": "container"}, "options": {"actions": False}},
+        ),
+        (
+            JSONViewer({"a": 1}),
+            {"type": "jsonViewer", "json_string": '{\n  "a": 1\n}', "collapsible": True, "show_copy_button": True, "title": "JSON"},
+        ),
+        (
+            YAMLViewer({"a": 1}),
+            {"type": "yamlViewer", "yaml_string": "a: 1\n", "collapsible": True, "show_copy_button": True, "title": "YAML"},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_dicts(component: MetaflowCardComponent, expected: dict[str, Any]) -> None:
+    assert made(component) == expected
+    assert draw(component.render()).startswith(f'<div class="component {expected["type"]}"')
+
+
+def test_tables() -> None:
+    table = Table([["a", 1, None, Markdown("*x*")], [math.nan, True, object, 2.5]], headers=["A", "B"])
+    first, second = made(table)["data"]
+    assert first[:3] == ["a", 1, None]
+    assert (first[3]["type"], second) == ("markdown", ["nan", True, "<class 'object'>", 2.5])
+    drawn = draw(table.render())
+    assert "<td><div" in drawn
+    assert "<em>x</em>" in drawn
+    assert '<td class="number">2.5</td>' in drawn
+
+
+class Frame:
+    """The little of a pandas data frame that is asked for."""
+
+    columns = ("x", "y")
+
+    def __init__(self, rows: int, index: Any = None) -> None:
+        self.rows = rows
+        self.index = index or type("RangeIndex", (), {"names": [None]})()
+        self.iloc = self
+
+    def __getitem__(self, cut: tuple[slice, slice]) -> Frame:
+        return Frame(len(range(self.rows)[cut[0]]), self.index)
+
+    def itertuples(self, index: bool) -> list[tuple[Any, ...]]:
+        return [(n, n / 2) if not index else (f"row {n}", n, n / 2) for n in range(self.rows)]
+
+
+def test_a_table_of_a_data_frame() -> None:
+    table = Table.from_dataframe(Frame(200))
+    assert (len(made(table)["data"]), made(table)["columns"]) == (100, ["x", "y"])
+    assert len(made(Table.from_dataframe(Frame(200), truncate=False))["data"]) == 200
+    named = types.SimpleNamespace(names=["house"])
+    assert made(Table.from_dataframe(Frame(1, named)))["columns"] == ["house", "x", "y"]
+    table.update(Frame(3))
+    assert made(table)["data"][2] == [2, 1.0]
+    with pytest.raises(TypeError, match="pandas data frame, not list"):
+        Table.from_dataframe([1])
+
+
+def test_pictures_of_libraries() -> None:
+    """Anything that can be saved: a figure of matplotlib's, what is on one, an image of Pillow's."""
+
+    class Figure:
+        def savefig(self, out: Any, **_: Any) -> None:
+            out.write(PNG)
+
+    class Axes:
+        def get_figure(self) -> Figure:
+            return Figure()
+
+    class Picture:
+        def save(self, out: Any, format: str) -> None:
+            out.write(PNG)
+
+    plain = made(Image(PNG))
+    assert made(Image.from_matplotlib(Figure())) == made(Image.from_matplotlib(Axes())) == plain
+    image = Image.from_pil_image(Picture(), "l")
+    assert made(image) == plain | {"label": "l"}
+    image.update(b"GIF89a" + bytes(8))
+    assert made(image)["src"].startswith("data:image/gif;base64,")
+
+
+@pytest.mark.parametrize(
+    ("component", "told"),
+    [
+        (Image(b"nothing"), "these bytes are no picture"),
+        (Image("http://example.org/x.png"), "a card loads nothing by itself"),
+        (VegaChart({"data": {"url": "http://example.org/x.csv"}, "mark": "bar"}), "put the data into the description"),
+        (VegaChart({"layer": [{"data": [{"url": "x.csv"}]}]}), "the chart loads its data from x.csv"),
+        (PythonCode(len), "TypeError"),
+    ],
+)
+def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: str) -> None:
+    rendered = component.render()
+    assert (rendered["type"], rendered["error"]) == ("log", True)
+    assert told in rendered["data"]
+    assert 'class="failure"' in draw(rendered)
+
+
+def test_a_component_of_ones_own_may_be_careful() -> None:
+    class Own(MetaflowCardComponent):
+        @render_safely
+        def render(self) -> str:
+            raise RuntimeError("no <luck>")
+
+    assert "RuntimeError: no &lt;luck&gt;" in draw(Own().render())
+
+
+def test_what_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="no theme 'loud'; there are bg-"):
+        ValueBox("a", 1, theme="loud")
+    with pytest.raises(TypeError, match="described by a dict, not by str"):
+        VegaChart("bar")  # type: ignore[arg-type]
+    events = EventsTimeline()
+    with pytest.raises(ValueError, match="no 'loud' for an event"):
+        events.update({}, priority="loud")
+    with pytest.raises(ValueError, match="payload 'x' of an event"):
+        events.update({}, payloads={"x": VegaChart({})})
+
+
+def test_a_timeline_keeps_the_newest() -> None:
+    events = EventsTimeline(max_events=2)
+    for n in range(5):
+        events.update({"n": n})
+    rendered = made(events)
+    assert [event["metadata"]["n"] for event in rendered["events"]] == [4, 3]
+    assert (rendered["stats"]["total_events"], rendered["stats"]["displayed_events"]) == (5, 2)
+
+
+def test_large_values_are_shortened() -> None:
+    assert made(Artifact(list(range(10_000))))["data"][0]["data"].endswith("...]")
+    assert made(Artifact("x" * 50_000))["data"][0]["large_object"] is True
+
+    class Bad:
+        def __repr__(self) -> str:
+            raise RuntimeError("never")
+
+    assert "RuntimeError: never" in made(Artifact(Bad()))["data"][0]["data"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": {"b": [1, {"c": None}], "d": []}, "yes": "no", "e f": "1", "text": "two\nlines", "n": "n"}, [[1, 2], [3]], "x", 5, {}],
+)  # fmt: skip
+def test_yaml_is_yaml(value: Any) -> None:
+    yaml = pytest.importorskip("yaml")
+    shown = made(YAMLViewer(value))["yaml_string"]
+    assert yaml.safe_load(shown) == value
+
+
+def test_everything_is_escaped() -> None:
+    bad = "\"'><script>x</script>"
+    events = EventsTimeline(bad)
+    events.update({bad: bad}, payloads={bad: Markdown(bad)})
+    components: list[MetaflowCardComponent] = [
+        Markdown(bad), Artifact(bad, name=bad), Table([[bad]], headers=[bad]), Error(ValueError(bad), bad),
+        ProgressBar(label=bad, unit=bad, metadata=bad), ValueBox(bad, bad, bad, change_indicator=bad),
+        PythonCode(code_string=bad), JSONViewer(bad, title=bad, max_height=bad), YAMLViewer({bad: bad}),
+        VegaChart({"title": bad, "mark": bad}), events,
+    ]  # fmt: skip
+    for component in components:
+        component.component_id = bad
+        drawn = re.sub(r'(<script type="application/json">)[^<]*(</script>)', "", draw(component.render()))
+        assert "<script>x" not in drawn, type(component).__name__
+        assert "\"'>" not in drawn, type(component).__name__
+    assert "<script>x" not in dag_svg({bad: {"next": [bad], "type": bad, "doc": bad}}, bad)
+
+
+def test_the_picture_of_a_graph() -> None:
+    """Steps from left to right; a loop goes back below."""
+    graph = {
+        "start": {"next": ["a", "b"]},
+        "a": {"next": ["join"], "type": "split-foreach"},
+        "b": {"next": ["b", "c"]},
+        "c": {"next": ["join"]},
+        "join": {"next": []},
+    }
+    drawn = dag_svg(graph, "c")
+    assert drawn.count('class="edge"') == 5
+    assert drawn.count('class="edge back"') == 1
+    assert drawn.count("<rect") == 6  # one is behind the foreach
+    assert '<g class="node here"><title>c</title>' in drawn

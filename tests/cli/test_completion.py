@@ -1,0 +1,155 @@
+"""Completion as somebody at a terminal has it: in a real shell, by the tab key."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from project import Project
+
+FLOW = """
+    from metaflow import FlowSpec, step
+
+    class Typed(FlowSpec):
+        @step
+        def start(self):
+            self.items = "ab"
+            self.next(self.work, foreach="items")
+
+        @step
+        def work(self):
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+STARTS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "--no-config", "-i"],
+}
+SETUPS = {
+    "bash": 'PS1="ready>"; eval "$(flowc completion bash)"; bind "set enable-bracketed-paste off"\n',
+    "zsh": 'PS1="ready>"; autoload -U compinit; compinit -u; eval "$(flowc completion zsh)"\n',
+    "fish": "function fish_prompt; echo -n 'ready>'; end; flowc completion fish | source\n",
+}
+
+
+@pytest.fixture
+def typed(project: Project) -> Project:
+    """A directory with a flow, two runs of it with tags, and `flowc` on the PATH."""
+    project.write("flow.py", FLOW)
+    project.write("flags.txt", "not a flow")
+    project.run("flow.py", "--run-id-file", "id", "--tag", "team:blue", "--tag", "owner=ann")
+    program = project.write("bin/flowc", f'#!/bin/sh\nexec {sys.executable} -m flowc "$@"\n')
+    program.chmod(0o755)
+    project.environment["PATH"] = f"{project.root}/bin:{project.environment['PATH']}"
+    project.environment["TERM"] = "dumb"
+    return project
+
+
+class Shell:
+    """A shell on a terminal of its own."""
+
+    def __init__(self, project: Project, name: str) -> None:
+        self._terminal, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            STARTS[name], cwd=project.root, env=project.environment, stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self._type(SETUPS[name] + "echo re''ally\n")
+        self._read("really\r\n")
+
+    def complete(self, line: str) -> str:
+        """What becomes of a line when the tab key is pressed: it is made an argument of `echo` and run."""
+        self._type(f"{line}\t\x01echo 'so''far <\x05>'\n".replace("so''far ", ""))
+        return self._read(">\r\n").rpartition("\n<")[2].rpartition(">")[0]
+
+    def _type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def _read(self, end: str) -> str:
+        """What it prints up to the end of a line."""
+        seen = ""
+        while end not in seen or seen.rstrip().endswith("'"):
+            assert select.select([self._terminal], [], [], 60)[0], f"the shell is silent after {seen!r}"
+            seen += os.read(self._terminal, 1 << 16).decode()
+        return seen[: seen.index(end) + len(end)]
+
+    def end(self) -> None:
+        """Take the terminal away."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._terminal)
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_the_tab_key(typed: Project, name: str) -> None:
+    if shutil.which(STARTS[name][0]) is None:
+        pytest.skip(f"{name} is not installed")
+    run = typed.latest().id
+    shell = Shell(typed, name)
+    try:
+        assert shell.complete("flowc comple") == "flowc completion "
+        assert shell.complete("flowc logs --foll") == "flowc logs --follow "
+        assert shell.complete("flowc check fl") == "flowc check flow.py "
+        assert shell.complete("flowc run --max-w") == "flowc run --max-workers "
+        assert shell.complete("flowc runs Ty").startswith("flowc runs Typed")
+        assert shell.complete("flowc logs Ty") == "flowc logs Typed/"
+        assert shell.complete(f"flowc show Typed/{run[:4]}").startswith(f"flowc show Typed/{run}")
+        assert shell.complete("flowc dump Typed/latest/wo").startswith("flowc dump Typed/latest/work")
+        assert shell.complete("flowc debug Typed/latest/work/").startswith("flowc debug Typed/latest/work/0.")
+        assert shell.complete("flowc runs --tag team:b").startswith("flowc runs --tag team:blue")
+        assert shell.complete("flowc runs --tag=own").startswith("flowc runs --tag=owner=ann")
+        assert shell.complete("flowc tag remove Typed/latest te").startswith("flowc tag remove Typed/latest team:blue")
+    finally:
+        shell.end()
+
+
+def answers(project: Project, line: str) -> list[str]:
+    done = project.flowc(COMP_LINE=line, _FLOWC_COMPLETE="bash_complete")
+    assert done.code == 0, done.err
+    return [answer.partition(",")[2] for answer in done.out.splitlines() if answer]
+
+
+def test_what_is_offered(typed: Project) -> None:
+    run = typed.latest().id
+    assert {"run", "logs", "show", "completion"} <= set(answers(typed, "flowc "))
+    assert answers(typed, "flowc logs ") == ["scrub", "show", "Typed/"]
+    assert answers(typed, "flowc logs Typed/") == ["Typed/latest", f"Typed/{run}"]
+    assert answers(typed, "flowc dump Typed/latest/work/") == ["Typed/latest/work/0.0", "Typed/latest/work/0.1"]
+    assert answers(typed, "flowc run ") == ["bin/", "flow.py"]
+    assert answers(typed, "flowc completion ") == ["bash", "zsh", "fish"]
+    assert answers(typed, "flowc runs --tag ") == ["owner=ann", "team:blue"]
+
+
+@pytest.mark.parametrize(
+    "line", ["flowc logs Nope/", "flowc logs Typed/no/", "flowc dump Typed/latest/nope/", "flowc check no/"]
+)
+def test_what_does_not_exist_has_no_answer(typed: Project, line: str) -> None:
+    assert answers(typed, line) == []
+
+
+def test_a_store_that_cannot_be_read_has_no_answer(typed: Project) -> None:
+    typed.environment["FLOWC_STORE"] = "nowhere://at/all"
+    assert answers(typed, "flowc show Ty") == []
+
+
+def test_the_script_of_a_shell_that_is_not_known(typed: Project) -> None:
+    done = typed.flowc("completion", "tcsh")
+    assert done.code == 2
+    assert "'bash', 'zsh', 'fish'" in done.err

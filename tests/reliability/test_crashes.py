@@ -1,0 +1,101 @@
+"""SIGKILL at any moment, whoever it hits: the store reads cleanly, and the run is resumed to the right result.
+
+The first moments are in every run of the tests, all of them in `make test-reliability`. FLOWC_SEED chooses others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flowc_runtime.codecs import load_value
+from flowc_runtime.liveness import status_of
+from flowc_runtime.store import Store
+from gateway import gateway
+from metaflow import Run, default_metadata, default_namespace, metadata, namespace
+from reliable import FLOW, VALUES, VICTIMS, Blow, check_store, has_begun, read_all, strike
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway import Gateway
+    from project import Project
+
+SEED = os.environ.get("FLOWC_SEED", "1")
+QUICK, ALL, REMOTE = 20, 220, 40
+MOMENTS = [number if number < QUICK else pytest.param(number, marks=pytest.mark.slow) for number in range(ALL)]
+REMOTE_MOMENTS = [number if number < 2 else pytest.param(number, marks=pytest.mark.slow) for number in range(REMOTE)]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def client() -> Iterator[None]:
+    """The client, looking at every run."""
+    namespace(None)
+    yield
+    default_metadata()
+    default_namespace()
+
+
+def survive(project: Project, store: Store, blow: Blow) -> None:
+    """A run is hit; it ends well by itself, or what is left is whole and what resumes it ends well."""
+    project.write("flow.py", FLOW)
+    (project.root / ".flowc").mkdir()
+    metadata(store.objects.url if "://" in store.objects.url else str(project.root))
+    process = project.start("flow.py", "run", "--log-format", "json", "--max-workers", "3")
+    err = strike(process, blow)
+    assert "Traceback" not in err, err
+    check_store(store)
+    commands, state = [["runs", "--json"]], "not begun"
+    if has_begun(store):
+        run = store.run("Crashes", store.runs("Crashes")[-1])
+        state = status_of(run)["state"]
+        # Who is killed after it has said how the run ended has said so all the same.
+        assert state in (("succeeded",) if process.returncode == 0 else ("failed", "killed", "succeeded")), err
+        read_all(Run(f"Crashes/{run.id}"))
+        commands += [["logs", "Crashes/latest", "--merge"], ["logs", "Crashes/latest", "--sizes", "--json"]]
+    for command in commands:
+        done = project.flowc(*command)
+        assert done.code == 0, done.err
+    if state != "succeeded":
+        done = project.python("flow.py", "resume" if has_begun(store) else "run", timeout=120)
+        assert done.code == 0, done.err
+        check_store(store)
+    check_result(store)
+
+
+def check_result(store: Store) -> None:
+    """The newest run is the one that there would have been without any crash."""
+    run = store.run("Crashes", store.runs("Crashes")[-1])
+    assert status_of(run)["state"] == "succeeded"
+    record: Any = run.task("end", "0")
+    values, failure = load_value(run.objects, record["artifacts"]["result"])
+    assert values == VALUES
+    assert "as ever" in failure
+    json.dumps(record)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_that_is_killed(project: Project, moment: int) -> None:
+    survive(project, project.store, Blow.choose(f"{SEED}/{moment}"))
+
+
+@pytest.mark.parametrize("moment", REMOTE_MOMENTS)
+def test_a_run_with_its_store_in_a_bucket(
+    project: Project, s3: Gateway, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the supervisor's requests go through an agent, which may be hit as well."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+        project.environment[name] = value
+    url = s3.bucket(f"crash{moment}")
+    project.environment["FLOWC_STORE"] = url
+    survive(project, Store.open(url), Blow.choose(f"{SEED}/s3/{moment}", ("agent", *VICTIMS)))

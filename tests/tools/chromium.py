@@ -1,0 +1,194 @@
+"""A browser without a window: Debian's Chromium, spoken to by its debugging protocol."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_START = 60  # seconds; a machine under load starts it slowly
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # the tests may run as root, and open pages that they made themselves
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
+)
+
+
+def program() -> str:
+    """The browser, which is installed where that can be done; skips the test where it cannot."""
+    if found := _installed():
+        return found
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        with open(os.path.join(tempfile.gettempdir(), "flowc-chromium.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _installed():
+                for command in (
+                    ["update"],
+                    ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu"],
+                ):
+                    subprocess.run(["apt-get", "--quiet", "--quiet", *command], check=True, capture_output=True)
+        if found := _installed():
+            return found
+    pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
+
+
+def _installed() -> str | None:
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
+class Browser:
+    """One browser for many pages."""
+
+    def __init__(self, directory: Path) -> None:
+        import websocket
+
+        self._process = subprocess.Popen(
+            [program(), *_FLAGS, f"--user-data-dir={directory}", "about:blank"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stderr is not None
+        address = next(
+            found[1] for line in self._process.stderr if (found := re.search(r"DevTools listening on (\S+)", line))
+        )
+        self._socket = websocket.create_connection(address, timeout=_START)
+        self._numbers = itertools.count(1)
+        self.events: list[dict[str, Any]] = []
+
+    def close(self) -> None:
+        """End it."""
+        self.call("Browser.close")
+        self._socket.close()
+        self._process.wait(_START)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
+        """Call a method of the protocol and wait for its answer; events on the way are kept."""
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
+        while True:
+            told = json.loads(self._socket.recv())
+            if told.get("id") == number:
+                assert "error" not in told, f"{method}: {told['error']}"
+                return told["result"]
+            self.events.append(told)
+
+    def open(self, url: str, *, dark: bool = False, width: int = 1200, height: int = 900) -> Page:
+        """Open a page and wait until it is loaded and its charts are drawn."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, target, session)
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            page.call(f"{domain}.enable")
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        page.call("Emulation.setEmulatedMedia", features=[scheme])
+        page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        page.call("Page.navigate", url=url)
+        page.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        page.wait("[...document.querySelectorAll('.chart')].every((chart) => chart.dataset.drawn)")
+        return page
+
+    def frame(self, part: str) -> Page:
+        """The frame whose address has this part: it is a process of its own where it must not see the page."""
+        until = time.monotonic() + _START
+        while time.monotonic() < until:
+            for target in self.call("Target.getTargets")["targetInfos"]:
+                if target["type"] == "iframe" and part in target["url"]:
+                    found = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+                    return Page(self, target["targetId"], found["sessionId"])
+        raise AssertionError(f"no frame with {part} in {_START} s")
+
+
+class Page:
+    """A page of the browser."""
+
+    def __init__(self, browser: Browser, target: str, session: str) -> None:
+        self._browser, self._target, self._session = browser, target, session
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        """Call a method for this page."""
+        return self._browser.call(method, self._session, **parameters)
+
+    def ask(self, script: str) -> Any:
+        """The value of an expression in the page."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def wait(self, script: str, seconds: float = _START) -> None:
+        """Wait until an expression is true."""
+        until = time.monotonic() + seconds
+        while not self.ask(f"Boolean({script})"):
+            assert time.monotonic() < until, f"in {seconds} s it did not come to {script}"
+            time.sleep(0.02)
+
+    def text(self, selector: str) -> list[str]:
+        """The texts of all elements that a selector finds."""
+        found: list[str] = self.ask(
+            f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText ?? e.textContent)"
+        )
+        return found
+
+    def screenshot(self, file: Path) -> bytes:
+        """A picture of the whole page, kept in a file as well."""
+        picture = base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+        file.write_bytes(picture)
+        return picture
+
+    def pdf(self) -> bytes:
+        """The page as it is printed."""
+        return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
+
+    def problems(self) -> list[str]:
+        """Errors and warnings of the console, and exceptions that nobody has caught."""
+        found = []
+        for event in self._events():
+            told = event.get("params", {})
+            if event["method"] == "Runtime.exceptionThrown":
+                found.append(str(told["exceptionDetails"].get("exception", {}).get("description")))
+            elif event["method"] == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+                found.append(told["entry"]["text"])
+            elif event["method"] == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
+                found.append(str([value.get("value") for value in told["args"]]))
+        return found
+
+    def requests(self) -> list[str]:
+        """What the page has asked for besides itself."""
+        urls = [
+            event["params"]["request"]["url"]
+            for event in self._events()
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        return [url for url in urls[1:] if not url.startswith("data:")]
+
+    def close(self) -> None:
+        """Close it."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
+
+    def _events(self) -> list[dict[str, Any]]:
+        self.ask("1")  # what has happened until now has been told by then
+        return [event for event in self._browser.events if event.get("sessionId") == self._session]
