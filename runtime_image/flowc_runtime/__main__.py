@@ -236,6 +236,7 @@ class _Pod:
 
             cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
             cls._flowc_prepare(config_values(self.graph.flow.configs), self.graph.own_decorators())
+            cls._flowc_begin(self.graph.flow, _environment("FLOWC_CODE"))
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
             failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")
