@@ -80,6 +80,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cache: bool = True
     isolation: Isolation | None = None
     reuse: Reuse | None = None
     only: Only | None = None
@@ -237,6 +238,7 @@ class Supervisor:
             tags=plan.tags,
             namespace=plan.namespace,
             max_splits=plan.max_splits,
+            cache=plan.cache,
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
@@ -286,7 +288,8 @@ class Supervisor:
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)
-            self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
+            seconds, caught = time.time() - running.began, result.outcome == "caught"
+            self._console.task_done(job, seconds, caught=caught, cached=result.cached)
             return
         error = result.error if result else None
         died = error is None

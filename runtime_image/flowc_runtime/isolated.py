@@ -39,6 +39,7 @@ def main() -> int:
     try:
         cls = getattr(load_module(Path(order["root"]), code.file), code.name)
         cls._flowc_prepare(config_values(graph.flow.configs), graph.own_decorators())
+        cls._flowc_begin(graph.flow, order["root"])
     except BaseException as error:  # importing the flow needs what this environment does not have
         attempt = (asked["step"], asked["path"], asked["attempt"])
         try:

@@ -130,6 +130,42 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
     assert "no task '0.1'" in cluster.call("task", "again", "--path", "0.1", "--retry", "0").err
 
 
+def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
+    """As in the emulator, and with the outputs that Argo reads."""
+    cluster.project.write("code/flow.py", """
+        from flowc.steps import cache
+        from metaflow import FlowSpec, step
+
+        class Pods(FlowSpec):
+            @cache
+            @step
+            def start(self):
+                print("computing")
+                self.items = ["a", "b", "c"]
+                self.next(self.each, foreach="items")
+
+            @step
+            def each(self):
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """)  # fmt: skip
+    (cluster.project.root / "ir.json").write_text(cluster.project.flowc("ir", "code/flow.py").out)
+    start = ("task", "start", "--path", "0", "--retry", "0")
+    assert cluster.call(*start).out == "computing\n"
+    (cluster.project.root / "out" / "count").unlink()
+    assert cluster.call(*start, FLOWC_RUN="pods-2").out == ""
+    assert cluster.count() == "3"
+    assert cluster.project.store.run("Pods", "pods-2").task("start", "0")["cached"]["run"] == "pods-x7"
+    assert cluster.call(*start, FLOWC_RUN="pods-3", FLOWC_CACHE="0").out == "computing\n"
+
+
 def test_a_whole_flow_by_hand(cluster: Cluster) -> None:
     cluster.start()
     for path in ("0.0", "0.1"):
