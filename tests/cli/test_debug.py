@@ -154,3 +154,95 @@ def test_what_cannot_be_debugged(failed: Project, arguments: list[str], code: in
     done = failed.flowc("debug", *arguments)
     assert done.code == code
     assert message in done.err
+
+
+# -- tasks of all kinds ------------------------------------------------------------------------------------------------
+
+KINDS = """
+    import os
+    from metaflow import Config, FlowSpec, card, current, parallel, project, step
+
+    @project(name="tried")
+    class Kinds(FlowSpec):
+        sizes = Config("sizes", default_value={"rate": 1})
+
+        @step
+        def start(self):
+            self.items = ["a", "b"]
+            self.next(self.item, foreach="items")
+
+        @step
+        def item(self):
+            self.count = 0
+            self.name_ = self.input
+            self.next(self.loop)
+
+        @step
+        def loop(self):
+            self.count += 1
+            self.again = "yes" if self.count < 3 else "no"
+            print("loop", self.input, self.count, self.foreach_stack())
+            self.next({"yes": self.loop, "no": self.one}, condition="again")
+
+        @step
+        def one(self):
+            self.next(self.close)
+
+        @step
+        def close(self, inputs):
+            self.next(self.split)
+
+        @step
+        def split(self):
+            self.next(self.gang, num_parallel=2)
+
+        @card(type="blank")
+        @parallel
+        @step
+        def gang(self):
+            current.card.append(None)
+            self.node = current.parallel.node_index
+            print("gang", self.node, current.parallel.num_nodes, current.parallel.control_task_id)
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            assert "FAIL" not in os.environ, "as it was told to"
+            print("join", [given.node for given in inputs])
+            print("run", self.sizes.rate, current.tags, current.namespace, current.branch_name, current.origin_run_id)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Kinds()
+    """
+
+
+def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
+    """A task has what it had, whatever it is in, and what its run was given; also one that was not run but reused."""
+    project.write("flow.py", KINDS)
+    given = ("--config-value", "sizes", '{"rate": 5}', "--branch", "mine")
+    done = project.python("flow.py", *given, "run", "--tag", "given", FAIL="1")
+    assert done.code == 1, done.err
+    failed = project.latest().id
+
+    def debug(task: str, code: int = 0) -> list[str]:
+        again = project.flowc("debug", f"Kinds/latest/{task}", "--post-mortem")
+        assert again.code == code, again.err
+        return [line for line in (again.out + again.err).splitlines() if not line.startswith(" ")]
+
+    assert debug("loop/0.1~2")[:2] == ["loop b 3 [(1, 2, 'b')]", "loop has ended; it set 2 artifacts:"]
+    assert debug("gang/0.1")[:2] == ["gang 1 2 0.0", "gang has ended; it set 1 artifacts:"]
+
+    done = project.python("flow.py", "--branch", "mine", "resume", "--tag", "again")
+    assert done.code == 0, done.err
+    assert project.latest().id != failed
+    assert debug("join/0")[:2] == [
+        "join [0, 1]",
+        f"run 5 {{'again'}} user:{project.latest().record()['user']} test.mine {failed}",
+    ]
+    assert f"note: the task was not run, but is that of Kinds/{failed}/loop/0.0~1" in debug("loop/0.0~1")
+    assert debug("loop/0.0~1")[0] == "loop a 2 [(0, 2, 'a')]"

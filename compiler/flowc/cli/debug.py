@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import checked, fail, find_run, open_store, store_option
+from flowc.cli.common import checked, fail, find_run, open_store, store_option, user_name
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -45,6 +46,9 @@ def debug_command(
         fail(f"{found.flow.code.file} has no step '{step}' any more")
     if found.flow.code.digest != run.record()["code"]:
         click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
+    if origin := (run.attempt(step, path, run.attempts(step)[path][-1]) or {}).get("origin"):
+        then = "/".join((run.flow, origin["run"], origin["step"], origin["path"]))
+        click.echo(f"note: the task was not run, but is that of {then}", err=True)
     attempt = _attempt(run, step, path, found)
     try:
         attempt.enter()
@@ -69,38 +73,52 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
 
 
 def _load(store: Store, run: RunStore, given: str | None) -> Checked:
-    """The flow's class, from its file as it is now."""
+    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
+    from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load
     from flowc.ir.schema import loads
+    from flowc_runtime.index import Graph
+    from metaflow.decorators import Applied
 
-    code = loads(run.ir()).code
+    then = loads(run.ir())
+    code, values = then.code, {config.name: config.value for config in then.configs}
     beside = Path(store.objects.url.removeprefix("file://")).parent
     places = [Path(given)] if given else [Path(code.file), beside / code.file]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         fail(f"the flow's file {code.file} is neither here nor beside the store", f"--file path/to/{code.file}")
-    return checked(load(file, class_name=code.name))
+    configs = ConfigSources(environment=os.environ, user_name=user_name(), earlier=lambda _: values)
+    added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
+    found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
+    project = then.project if found.flow.project else None
+    return found._replace(flow=replace(found.flow, project=project))
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
     from flowc_runtime.index import Graph
     from flowc_runtime.memory import MemoryObjects
     from flowc_runtime.store import RunStore
-    from flowc_runtime.task import Assignment, Attempt
+    from flowc_runtime.task import Assignment, Attempt, begin_cards
 
     record = run.record()
+    number = run.attempts(step)[path][-1]
     patient = replace(found.flow, nodes=tuple(replace(node, timeout=None) for node in found.flow.nodes))
+    graph, place = Graph(patient), RunStore(MemoryObjects(run.objects), run.flow, run.id)
     return Attempt(
         Assignment(
-            run=RunStore(MemoryObjects(run.objects), run.flow, run.id),
-            graph=Graph(patient),
+            run=place,
+            graph=graph,
             step=step,
             path=path,
-            attempt=run.attempts(step)[path][-1],
+            attempt=number,
             cls=found.cls,
             parameters=record["parameters"],
             user=record["user"],
             claimed=True,
+            tags=tuple(record.get("tags", ())),
+            namespace=record.get("namespace"),
+            origin=record.get("origin"),
+            cards=begin_cards(found.cls, place, graph, (step, path, number), made=False),
         )
     )
 
