@@ -166,13 +166,6 @@ class RunStore:
         """Claim an attempt's number; False if it is taken."""
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
 
-    def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """The record of an attempt's beginning, if it has begun."""
-        try:
-            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
-        except NotFound:
-            return None
-
     def finish(self, record: AttemptRecord) -> bool:
         """Write the record of an attempt that has ended, last of all it names.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_gangs(graph: Graph) -> Iterator[Diagnostic]:
     """Each gang's step has @parallel and leads straight to its join, and no other step leads to it."""
-    reached = set()
+    reached: set[str] = set()
     for name, following in graph.next_of.items():
         reached.update(targets(following) if following is not None else ())
         if isinstance(following, Gang) and following.body in graph.steps:
