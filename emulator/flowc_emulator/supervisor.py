@@ -46,7 +46,10 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own."""
+    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own.
+
+    Its first attempt has been claimed.
+    """
 
     step: str
     path: str
@@ -231,6 +234,7 @@ class Supervisor:
             user=plan.user,
             last=job.last,
             only_catch=job.only_catch,
+            claimed=plan.only is not None and job.attempt == 1,
             tags=plan.tags,
             namespace=plan.namespace,
             max_splits=plan.max_splits,

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ from flowc_runtime.task import Assignment, begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.ir import Node
     from flowc_runtime.process import Child
@@ -62,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graph = Graph(_read_ir(_environment("FLOWC_IR")))
         run = Store.open(_environment("FLOWC_STORE")).run(graph.flow.name, _environment("FLOWC_RUN"))
         if options.command == "finish":
-            code = _finish(run, graph, options.status)
+            _apart(lambda: _finish(run, graph, options.status))
             _call_exit_hooks(run, graph, successful=options.status == "Succeeded")
-            return code
+            return OK
         return _Pod(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()
@@ -235,6 +236,7 @@ class _Pod:
 
             cls = getattr(load_module(Path(_environment("FLOWC_CODE")), code.file), code.name)
             cls._flowc_prepare(config_values(self.graph.flow.configs), self.graph.own_decorators())
+            cls._flowc_begin(self.graph.flow, _environment("FLOWC_CODE"))
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
             failure = failures.describe(error, _environment("FLOWC_CODE"))
         attempt = int(os.read(numbers, 32) or b"0")
@@ -310,8 +312,24 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         run.add_tags(tags)
 
 
-def _finish(run: RunStore, graph: Graph, phase: str) -> int:
-    """Record the end of the run. Exits 0 also when that fails: an exit handler that fails would fail the workflow."""
+def _apart(record: Callable[[], None]) -> None:
+    """Do it in a child: this process forks the exit hooks afterwards, so it must not use the store itself."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    try:
+        record()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(OK)
+
+
+def _finish(run: RunStore, graph: Graph, phase: str) -> None:
+    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow."""
     try:
         if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
             _create_run(run, graph, {})
@@ -326,12 +344,11 @@ def _finish(run: RunStore, graph: Graph, phase: str) -> int:
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
-    return OK
 
 
 def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
-    from flowc_runtime.hooks import FinishedRun, run_hooks
+    from flowc_runtime.hooks import run_hooks
 
     def load() -> dict[str, Any]:
         from flowc_runtime.loader import load_module
@@ -346,7 +363,7 @@ def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     def failed(hook: str, problem: str) -> None:
         print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
 
-    run_hooks(graph.flow, FinishedRun(run.flow, run.id, successful=successful), load, output, failed)
+    run_hooks(graph.flow, run, load, output, failed, successful=successful)
 
 
 if __name__ == "__main__":

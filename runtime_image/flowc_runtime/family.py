@@ -90,7 +90,7 @@ class Family:
                     return self._record(split, at)["fanout"]
 
                 frames.append(Frame(body, int(numbers[depth][1:]), find, run.objects))
-        return TaskState(run.objects, inherited, step=node.id, frames=frames, read_only=read_only)
+        return TaskState(run.objects, inherited, step=node.id, path=path, frames=frames, read_only=read_only)
 
     def _record(self, step: str, path: str) -> AttemptRecord:
         try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef, Origin
     from flowc_runtime.fanouts import Frame
     from flowc_runtime.objects import Objects
+    from flowc_runtime.records import ParentsRecord
 
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -49,6 +50,7 @@ class TaskState:
         inherited: Mapping[str, ArtifactRef],
         *,
         step: str = "",
+        path: str = "",
         frames: Sequence[Frame] = (),
         read_only: bool = False,
         seen: set[str] | None = None,
@@ -57,6 +59,8 @@ class TaskState:
         self.inherited = dict(inherited)
         self.inputs: Inputs[Any] | None = None
         self.step = step
+        self.path = path
+        self.parents: Sequence[ParentsRecord] = ()
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were looked for; "*": all
         self.place: set[str] = set()  # what was asked of the frames: "index", "item" or "stack"

@@ -265,7 +265,7 @@ class RunStore:
                 found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
 
-    def begun(self, step: str) -> set[str]:
+    def tasks_run(self, step: str) -> set[str]:
         """The paths of the tasks of a step that were run in this run, not reused."""
         names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
         return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}

@@ -149,6 +149,7 @@ class Attempt:
         self.arguments: tuple[Any, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
+        self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
         self.cards: Any = job.cards
 
     def enter(self) -> None:
@@ -160,6 +161,7 @@ class Attempt:
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
@@ -215,6 +217,7 @@ class Attempt:
             seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
         node = self.job.node
+        self._hooked = True
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
         try:
@@ -256,6 +259,7 @@ class Attempt:
             self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
+        self._tell_finished(ok=True)
         record = self._new_record("ok", artifacts)
         choice = ""
         if fanout is not None:
@@ -300,7 +304,13 @@ class Attempt:
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
         described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
-        if self.job.last and self.job.node.catch:
+        catches = self.job.last and self.job.node.catch is not None
+        try:
+            self._tell_finished(ok=catches)
+        except Exception as later:
+            described = failures.describe(later, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+            catches = False
+        if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
@@ -328,6 +338,12 @@ class Attempt:
         record["error"] = error
         self._finish(record)
         return Result(outcome="caught", error=error)
+
+    def _tell_finished(self, *, ok: bool) -> None:
+        """Tell decorators of extensions, once, how an attempt that has run the step's code ends."""
+        if self._hooked:
+            self._hooked = False
+            self.flow._flowc_finished(self.job.node.run.name, ok=ok)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job

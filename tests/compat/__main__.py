@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.peers import METAFLOW, make_environment
+
 from compat.cases import CASES
 from compat.runs import Program, differences, dump, faults, run_case
 from compat.transcripts import read, wrong

@@ -27,7 +27,10 @@ def refusals() -> list[Refusal]:
     """The rows of the table."""
     table = DOCUMENT.read_text(encoding="utf-8").partition("## Refused")[2]
     cells = [[cell.strip().strip("`").strip() for cell in line.split(" | ")] for line in table.splitlines()[6:]]
-    return [Refusal(written.removeprefix("| `"), error, hint.removesuffix("|").strip(" `")) for written, error, hint in cells]
+    return [
+        Refusal(written.removeprefix("| `"), error, hint.removesuffix("|").strip(" `"))
+        for written, error, hint in cells
+    ]
 
 
 def refuse(project: Project, written: str) -> Finished:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from compat.cases import FLOWS, HERE, USER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from compat.cases import Case
 
 
@@ -59,9 +57,15 @@ class Finished(NamedTuple):
     err: str
 
 
+def make_project(directory: Path) -> None:
+    """Make a directory with stores of its own: neither program looks for one further up."""
+    for store in (".flowc", ".metaflow"):
+        (directory / store).mkdir(parents=True)
+
+
 def run_case(program: Program, case: Case, directory: Path) -> Finished:
     """Run the flow in a directory of its own, where the files beside it are too."""
-    directory.mkdir(parents=True)
+    make_project(directory)
     shutil.copytree(FLOWS, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     arguments = (f"{case.flow}.py", *case.before, "run", "--run-id-file", "run-id", *case.arguments)
     return program.call(directory, *arguments, **case.environment)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compat.cases import HERE
+from compat.runs import make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +31,17 @@ class Command:
 
 
 COMMANDS = (
-    Command(words="--help", out=("check", "dump", "logs", "output-dot", "output-raw", "resume", "run", "show", "spin", "tag")),
-    Command(words="--help", out=("--metadata", "--datastore", "--environment", "--with", "--quiet", "--package-suffixes")),
-    Command(words="run --help", out=("--alpha", "--max-workers", "--max-num-splits", "--run-id-file", "--tag", "--namespace")),
+    Command(
+        words="--help",
+        out=("check", "dump", "logs", "output-dot", "output-raw", "resume", "run", "show", "spin", "tag"),
+    ),
+    Command(
+        words="--help", out=("--metadata", "--datastore", "--environment", "--with", "--quiet", "--package-suffixes")
+    ),
+    Command(
+        words="run --help",
+        out=("--alpha", "--max-workers", "--max-num-splits", "--run-id-file", "--tag", "--namespace"),
+    ),
     Command(words="resume --help", out=("--origin-run-id", "--run-id-file", "--tag")),
     Command(words="dump --help", out=("--private", "--max-value-size", "--include", "--file")),
     Command(words="tag --help", out=("add", "list", "remove", "replace")),
@@ -64,7 +73,7 @@ COMMANDS = (
     Command(words="tag list --run-id RUN --flat --hide-system-tags", err=("given", "more")),
     Command(words="tag remove --run-id RUN more"),
     Command(words="tag replace --run-id RUN --remove given --add other"),
-    Command(words="tag add --run-id RUN", code=1),
+    Command(words="tag add --run-id RUN", code=2, err=("Missing argument",)),
     Command(words="tag remove --run-id RUN user:me", code=1),
     Command(words="resume --origin-run-id RUN"),
     Command(words="resume end --origin-run-id RUN"),
@@ -75,7 +84,7 @@ COMMANDS = (
 
 def wrong(program: Program, directory: Path) -> Iterator[str]:
     """Run all the commands after a run of the flow: what is not as it should be."""
-    directory.mkdir(parents=True)
+    make_project(directory)
     (directory / "flow.py").write_text(FLOW.read_text(encoding="utf-8"), encoding="utf-8")
     program.call(directory, "flow.py", "run", "--run-id-file", "run-id", "--tag", "given")
     run = (directory / "run-id").read_text()
@@ -95,7 +104,7 @@ def wrong(program: Program, directory: Path) -> Iterator[str]:
 
 def read(program: Program, directory: Path) -> Iterator[str]:
     """Run the flow well and badly, and read what both left with the client: what went wrong."""
-    directory.mkdir(parents=True)
+    make_project(directory)
     for name in ("flow.py", "read.py"):
         (directory / name).write_text((HERE / "client" / name).read_text(encoding="utf-8"), encoding="utf-8")
     for arguments, code in ((("--tag", "one"), 0), (("--tag", "two", "--fail", "True"), 1)):

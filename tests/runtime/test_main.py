@@ -304,7 +304,7 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
         from metaflow import FlowSpec, exit_hook, step
 
         def told(run):
-            print(run.pathspec, run.successful)
+            print(repr(run), run.successful, run["start"].task.finished)
 
         def dies():
             os.abort()
@@ -322,10 +322,11 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     project = cluster.project
     project.write("code/flow.py", hooks)
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
-    assert cluster.call("task", "start", "--path", "0", "--retry", "0").code == 0
+    for step in "start", "end":
+        assert cluster.call("task", step, "--path", "0", "--retry", "0").code == 0
     done = cluster.call("finish", "--status", "Succeeded")
-    assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nPods/pods-x7 True\n")
+    assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
     assert "in dies" in done.err  # where it was, as for any crash in native code
     assert cluster.run.status()["state"] == "succeeded"
-    assert cluster.call("finish", "--status", "Failed").out.endswith("Pods/pods-x7 False\n")
+    assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

@@ -191,7 +191,24 @@ def flow_main(cls: type) -> None:
 
     group = flow_group(sys.argv[0], text)
     describe_configs(group.params, cls)
+    _add_options(group, cls)
     group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
+
+
+def _add_options(group: click.Group, cls: type) -> None:
+    """Add the options of decorators of extensions to those before the command."""
+    from metaflow import _extensions
+
+    if not _extensions.decorators:
+        return
+    from flowc.cli.common import fail
+    from metaflow._legacy.options import options_of
+
+    taken = {option for param in group.params for option in param.opts}
+    for option in options_of(cls):
+        if both := taken.intersection(option.opts):
+            fail(f"an extension has the option {min(both)}, which there is already")
+        group.params.append(option)
 
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:

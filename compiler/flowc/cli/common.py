@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
@@ -121,9 +122,22 @@ def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
 
 
 def load_flow(
-    ctx: click.Context, file: str | None, class_name: str | None = None, options: FlowOptions | None = None
+    ctx: click.Context,
+    file: str | None,
+    class_name: str | None = None,
+    options: FlowOptions | None = None,
+    *,
+    data: bool = False,
 ) -> Checked:
-    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program.
+
+    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr.
+    """
+    with redirect_stdout(sys.stderr) if data else nullcontext():
+        return _load_flow(ctx, file, class_name, options)
+
+
+def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, options: FlowOptions | None) -> Checked:
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
     from flowc.frontend.flowspec import load, load_class

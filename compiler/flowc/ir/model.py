@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, Trigger
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
 
 IR_VERSION = 1
 
@@ -204,6 +204,7 @@ class Node:
     cards: tuple[Card, ...] = ()
     packages: Packages | None = None
     cache: str | None = None
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def cards_seconds(self) -> int:
@@ -296,6 +297,7 @@ class Flow:
     triggers: tuple[Trigger, ...] = ()
     exit_hooks: tuple[ExitHook, ...] = ()
     with_decorators: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[Plugin, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""

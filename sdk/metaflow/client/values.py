@@ -51,7 +51,7 @@ def value_of(value: Any) -> Constant:
 
 def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
     if parameter.type != "file" or value is None:
-        return value_of(value)
+        return value_of(tuple(value) if parameter.multiple and value is not None else value)
 
     def load() -> str | bytes:
         from flowc_runtime.files import read_file

@@ -3,7 +3,7 @@
 import pickle
 
 import metaflow
-from metaflow import Flow, Metaflow, Run, Step, Task, DataArtifact, get_namespace, metadata, namespace
+from metaflow import DataArtifact, Flow, Metaflow, Run, Step, Task, get_namespace, metadata, namespace
 from metaflow.exception import MetaflowNamespaceMismatch, MetaflowNotFound
 
 

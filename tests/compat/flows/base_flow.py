@@ -1,7 +1,8 @@
 """A flow derived from one of another module: its parameters, configs, steps and decorators are there."""
 
-from metaflow import step
 from support.base import Base, counted
+
+from metaflow import step
 
 
 class BaseFlow(Base):

@@ -6,7 +6,9 @@ from metaflow import Config, FlowSpec, Parameter, config_expr, current, environm
 
 
 class Configs(FlowSpec):
-    settings = Config("settings", default_value={"model": {"depth": 3, "names": ["a", "b"]}, "retries": 2, "env": "prod"})
+    settings = Config(
+        "settings", default_value={"model": {"depth": 3, "names": ["a", "b"]}, "retries": 2, "env": "prod"}
+    )
     depth = Parameter("depth", type=int, default=settings.model.depth)
 
     @retry(times=settings.retries, minutes_between_retries=0)

@@ -1,5 +1,7 @@
 """Defaults that are functions: called once a run, with a context that says what for."""
 
+import json
+
 from metaflow import FlowSpec, JSONType, Parameter, step
 
 
@@ -8,7 +10,7 @@ def told(context):
 
 
 def listed(context):
-    return '{"of": "%s"}' % context.parameter_name
+    return json.dumps({"of": context.parameter_name})
 
 
 class DefaultFunctions(FlowSpec):

@@ -9,7 +9,7 @@ class ParametersGiven(FlowSpec):
     flag = Parameter("flag", type=bool, default=False)
     part = Parameter("part", type=float, default=1.5)
     text = Parameter("text", default="")
-    many = Parameter("many", multiple=True, default=("x",))
+    many = Parameter("many", type=str, multiple=True, default=("x",))
     split = Parameter("split", separator="|", default="a|b")
     kind = Parameter("kind", default="small")
 

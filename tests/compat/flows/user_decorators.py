@@ -1,7 +1,6 @@
 """Decorators of one's own: around a step, and mutators that change steps and flows before they run."""
 
 from metaflow import (
-    USER_SKIP_STEP,
     FlowMutator,
     FlowSpec,
     StepMutator,
@@ -91,7 +90,9 @@ class UserDecorators(FlowSpec):
         import os
 
         assert os.environ["FROM_MUTATOR"] == "yes"
-        assert self.notes == ["before start {'why': 'test'}", "after start", "before middle {}", "after middle"], self.notes
+        assert self.notes == ["before start {'why': 'test'}", "after start", "before middle {}", "after middle"], (
+            self.notes
+        )
         assert self.counter == 3, self.counter
         assert self.saved == "was saved"
 

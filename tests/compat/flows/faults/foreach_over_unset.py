@@ -6,7 +6,6 @@ from metaflow import FlowSpec, step
 class Faulty(FlowSpec):
     @step
     def start(self):
-        pass
         self.next(self.each, foreach="items")
 
     @step

@@ -1,6 +1,7 @@
 """The flow's file cannot be imported."""
 
-import a_module_that_there_is_not
+import a_module_that_there_is_not  # noqa: F401
+
 from metaflow import FlowSpec, step
 
 
