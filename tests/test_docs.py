@@ -119,6 +119,7 @@ def test_quoted_output(document: Path, tmp_path: Path, environment: dict[str, st
     found = 0
     for block in BLOCK.finditer(document.read_text()):
         if block["name"]:
+            (directory / block["name"]).parent.mkdir(parents=True, exist_ok=True)
             (directory / block["name"]).write_text(block["text"])
             continue
         for command in commands(block["text"]):

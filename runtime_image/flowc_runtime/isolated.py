@@ -39,10 +39,12 @@ def main() -> int:
     try:
         cls = getattr(load_module(Path(order["root"]), code.file), code.name)
         cls._flowc_prepare(config_values(graph.flow.configs), graph.own_decorators())
+        cls._flowc_begin(graph.flow, order["root"])
     except BaseException as error:  # importing the flow needs what this environment does not have
         attempt = (asked["step"], asked["path"], asked["attempt"])
         try:
-            run.begin(*attempt, begin_record(began))
+            if not asked["claimed"]:
+                run.begin(*attempt, begin_record(began))
             return report_failure(run, graph, attempt, began, failures.describe(error, order["root"]), control)
         except FlowcError as refused:
             return refuse(refused, control)

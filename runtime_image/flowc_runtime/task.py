@@ -21,6 +21,7 @@ from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
+from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.index import Graph
-    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.state import Said
 
 
@@ -53,7 +54,7 @@ class Assignment:
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
     more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
-    `begin_cards` has begun before.
+    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
 
     For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
     that it starts with instead of theirs.
@@ -75,6 +76,7 @@ class Assignment:
     max_splits: int | None = None
     cards: Any = None
     origin: str | None = None
+    cache: bool = True
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
 
@@ -99,6 +101,8 @@ def perform(job: Assignment) -> Result:
     try:
         if job.only_catch:
             return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+        if (recalled := attempt.recall()) is not None:
+            return recalled
         attempt.run_code()
         return attempt.done()
     except FlowcError as error:
@@ -143,6 +147,9 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
+        self.situation: Situation | None = None  # of a step with @cache
+        self.reads.others = self._see_all
+        self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
         self.cards: Any = job.cards
 
     def enter(self) -> None:
@@ -154,6 +161,7 @@ class Attempt:
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         self.parents, self.arguments = self.family.enter(self.state)
+        self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
         parallel = parallel_of(job, self.state)
         context.enter(
@@ -176,10 +184,40 @@ class Attempt:
             )
         )
 
+    def recall(self) -> Result | None:
+        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        job = self.job
+        if job.node.cache is None or not job.cache or job.inputs is not None:
+            return None
+        self.situation = Situation(job, self.state, self.reads, self.state.inputs)
+        found = self.situation.recall()
+        if found is None:
+            return None
+        entry, reads = found
+        record = self._new_record("ok", self.situation.artifacts(entry))
+        record["reads"], record["cached"] = reads, entry["task"]
+        if "fanout" in entry:
+            record["fanout"] = entry["fanout"]
+            self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+        if "choice" in entry:
+            record["choice"] = entry["choice"]
+        self._finish(record)
+        origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
+        count = entry["fanout"]["count"] if "fanout" in entry else 0
+        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+
+    def _see_all(self) -> None:
+        self.state.see_all()
+        self.family.seen.add(EVERY)
+        self.family.place.add("stack")
+
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
+            seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
         node = self.job.node
+        self._hooked = True
         secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
         process = os.getpid()
         try:
@@ -221,12 +259,16 @@ class Attempt:
             self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
         fanout = self._fanout(artifacts)
+        self._tell_finished(ok=True)
         record = self._new_record("ok", artifacts)
         choice = ""
         if fanout is not None:
             record["fanout"] = fanout
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
+        if self.situation is not None:
+            own = self.state.assigned if self.state.inputs is None else artifacts
+            self.situation.keep(record, own)
         self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
@@ -262,7 +304,13 @@ class Attempt:
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
         described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
-        if self.job.last and self.job.node.catch:
+        catches = self.job.last and self.job.node.catch is not None
+        try:
+            self._tell_finished(ok=catches)
+        except Exception as later:
+            described = failures.describe(later, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+            catches = False
+        if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
         record = self._new_record("failed", {})
@@ -291,14 +339,28 @@ class Attempt:
         self._finish(record)
         return Result(outcome="caught", error=error)
 
+    def _tell_finished(self, *, ok: bool) -> None:
+        """Tell decorators of extensions, once, how an attempt that has run the step's code ends."""
+        if self._hooked:
+            self._hooked = False
+            self.flow._flowc_finished(self.job.node.run.name, ok=ok)
+
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
         exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak_rss()}
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
-        record["reads"] = {"parameters": sorted(self.reads.seen)}
+        record["reads"] = self._looked()
         return record
+
+    def _looked(self) -> ReadsRecord:
+        looked: ReadsRecord = {"parameters": sorted(self.reads.seen), "artifacts": sorted(self.state.seen)}
+        if self.state.inputs is not None:
+            looked["inputs"] = sorted(self.family.seen)
+        if place := self.state.place | ({"stack"} if self.family.place else set()):
+            looked["place"] = sorted(place)
+        return looked
 
     def _finish(self, record: AttemptRecord) -> None:
         """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""

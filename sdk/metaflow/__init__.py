@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions  # first: an extension may want to be imported before all else
+from metaflow import _extensions, _hints  # first: an extension may want to be imported before all else
 from metaflow.current import current
 from metaflow.decorators import (
     card,
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         namespace,
     )
     from metaflow.environments import conda, conda_base, pypi, pypi_base
+    from metaflow.events import namespaced_event_name
     from metaflow.includefile import IncludeFile
     from metaflow.metaflow_profile import profile
     from metaflow.multicore_utils import parallel_imap_unordered, parallel_map
@@ -120,6 +121,7 @@ __all__ = [
     "kubernetes",
     "metadata",
     "namespace",
+    "namespaced_event_name",
     "parallel",
     "parallel_imap_unordered",
     "parallel_map",
@@ -167,6 +169,7 @@ _LAZY: Mapping[str, str] = {
     "MutableFlow": "metaflow.user_decorators.mutable_flow",
     "MutableStep": "metaflow.user_decorators.mutable_step",
     "namespace": "metaflow.client",
+    "namespaced_event_name": "metaflow.events",
     "NBDeployer": "metaflow.runner.nbdeploy",
     "NBRunner": "metaflow.runner.nbrun",
     "parallel_imap_unordered": "metaflow.multicore_utils",
@@ -199,14 +202,19 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
+        if name not in _extensions.decorators and not name.startswith("_"):
+            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may have extensions
+            if name in globals():
+                return globals()[name]
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
-        from metaflow._unsupported import UNSUPPORTED
+        from metaflow._unsupported import UNSUPPORTED, hint_for_absent
 
-        if hint := UNSUPPORTED.get(name):
+        if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
             raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
         raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
 
 
 _extensions.complete(sys.modules[__name__])
+_hints.install()

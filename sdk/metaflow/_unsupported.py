@@ -18,24 +18,29 @@ _GANG = "start the framework in the step's own code, or use a framework that nee
 _TORCH = "write `@parallel`, and call metaflow.plugins.frameworks.pytorch.setup_torch_distributed() in the step"
 _FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
+_INTERNAL = "it is Metaflow's own, put on steps where it compiles them; leave it out"
+_CODE = "all Python below the flow's directory travels with it, and extensions do; `flowc.package` packs it"
 _EXTENSION = "it belongs to an extension of Metaflow's; "
 
 UNSUPPORTED: Mapping[str, str] = {
     "airflow": _ARGO,
     "airflow_external_task_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
     "airflow_s3_key_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
+    "airflow_internal": _INTERNAL,
     "app_deploy": _EXTENSION + _SERVE,
+    "argo_workflows_internal": _INTERNAL,
     "batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
     "checkpoint": _EXTENSION + _FILES,
     "deepspeed": _EXTENSION + _GANG,
+    "EXT_PKG": "write 'metaflow_extensions'",
     "FilePathClass": "write `IncludeFile`",
     "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
     "huggingface_hub": _EXTENSION + _FILES,
+    "JSONTypeClass": "write `JSONType`, which is its only object",
     "metaflow_ray": _EXTENSION + _GANG,
     "model": _EXTENSION + _FILES,
     "mpi": _EXTENSION + _GANG,
     "named_env": _EXTENSION + _IMAGE,
-    "namespaced_event_name": "write the event's whole name",
     "nim": _EXTENSION + _SERVE,
     "nvidia": _EXTENSION + "ask for a GPU with `@resources(gpu=1)`",
     "package_sources": "put the code beside the flow: all Python below its directory travels with it",
@@ -43,6 +48,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "pytorch_parallel": _TORCH,
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "step_functions": _ARGO,
+    "step_functions_internal": _INTERNAL,
     "tensorflow_parallel": _EXTENSION + _GANG,
     "torchrun": _EXTENSION + _GANG,
     "uv": _EXTENSION + _IMAGE,
@@ -53,21 +59,25 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "cli": "call `flowc`, or the flow's file, as a program",
     "cli_components": "call `flowc`, or the flow's file, as a program",
+    "cli_args": "call `flowc`, or the flow's file, as a program",
+    "clone_util": "tasks are not cloned with functions; `flowc debug` runs one again",
     "cmd": "call `flowc` as a program",
+    "cmd_with_io": "call subprocess.run",
     "datastore": "read artifacts with `flowc dump`; the store's layout is flowc's own",
     "datatools": "read and write objects with a client of your own, such as boto3 or obstore",
     "debug": "METAFLOW_DEBUG_… has no effect here; `flowc run` prints what happens",
-    "decorators.FlowDecorator": "derive from FlowMutator: its `mutate` is called before the flow is compiled or run",
-    "decorators.StepDecorator": "derive from UserStepDecorator: its `pre_step` and `post_step` are called in the task",
     "event_logger": "print, or log with the module logging: the step's logs are kept",
     "extension_support": "extensions are found by themselves; write STEP_DECORATORS_DESC and FLOW_DECORATORS_DESC only",
     "integrations": "publish events with Argo Events' own webhook",
     "metadata_provider": _CLIENT,
     "metaflow_environment": "the environment is the one that flowc runs in, and the image on a cluster",
     "metaflow_git": "call git in the step",
+    "meta_files": _CODE,
+    "metaflow_config_funcs": "read settings with metaflow.metaflow_config, or environment variables with os.environ",
     "mflog": "`flowc logs` prints the logs",
     "monitor": "measure in the step's own code; `flowc runs` knows how long tasks took",
     "package": "`flowc.package` is what packs a flow's code",
+    "packaging_sys": _CODE,
     "plugins.airflow": _ARGO,
     "plugins.argo": f"{_ARGO}; its manifests are Hera's and plain YAML",
     "plugins.aws": "flowc runs on Kubernetes and on this machine; call AWS with boto3",
@@ -85,11 +95,16 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "procpoll": "call select.poll",
     "profilers": "measure in the step's own code, with cProfile",
     "pylint_wrapper": "call pylint as a program",
+    "runtime": "call `flowc run`, or the flow's file, as a program",
     "sidecar": "start a thread in the step",
     "system": "print, or log with the module logging: the step's logs are kept",
+    "system_context": "metaflow.current says what runs",
+    "task": "call `flowc run`, or the flow's file, as a program; in a test, flowc.testing.run_step runs one step",
     "tracing": "trace in the step's own code",
     "tuple_util": "write a NamedTuple",
     "tutorials": "copy the tutorial from Metaflow's repository",
+    "vendor": "import what it has from its own package",
+    "version": "write `from metaflow.metaflow_version import get_version`",
 }
 """Module below `metaflow`: what to do instead. The longest match counts; what is below is refused like it."""
 
@@ -101,3 +116,11 @@ def hint_for_module(module: str) -> str | None:
         if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
             return hint
     return None
+
+
+def hint_for_absent(name: str) -> str | None:
+    """What to do instead of a module just below `metaflow` that flowc has not; None for one that it has."""
+    from importlib.util import find_spec
+
+    hint = UNSUPPORTED_MODULES.get(name)
+    return hint if hint and find_spec(f"metaflow.{name}") is None else None

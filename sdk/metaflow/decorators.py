@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
+    from metaflow._legacy.base import Decorator as Decorator
+    from metaflow._legacy.base import FlowDecorator as FlowDecorator
+    from metaflow._legacy.base import StepDecorator as StepDecorator
+    from metaflow.exception import InvalidDecoratorAttribute as InvalidDecoratorAttribute
+    from metaflow.exception import MetaflowException as MetaflowException
+
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 _Class = TypeVar("_Class", bound=type)
 
@@ -76,6 +82,16 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Co
         prefix, dot, _ = source.partition(".")
         return prefix if dot and prefix in known else default
     return source.get("type") or default
+
+
+def apply(name: str) -> Callable[..., Any]:
+    """The decorator of that name, which an extension has; what it is of is looked at when the flow is."""
+
+    def decorator(*args: Any, **kwargs: Any) -> Any:
+        return _decorate(name, args, kwargs)
+
+    decorator.__name__ = decorator.__qualname__ = name
+    return decorator
 
 
 def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -337,3 +353,22 @@ def exit_hook(
 def exit_hook(*args: Any, **kwargs: Any) -> Any:
     """Call functions of the flow's file when a run has ended; one with a parameter `run` is given the run."""
     return _decorate("exit_hook", args, kwargs)
+
+
+# name: the module that has it. Each stands under TYPE_CHECKING above as well.
+_LAZY = {
+    "Decorator": "metaflow._legacy.base",
+    "FlowDecorator": "metaflow._legacy.base",
+    "StepDecorator": "metaflow._legacy.base",
+    "InvalidDecoratorAttribute": "metaflow.exception",
+    "MetaflowException": "metaflow.exception",
+}
+
+if not TYPE_CHECKING:  # type checkers are to find names that are not there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'metaflow.decorators' has no attribute '{name}'")
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)

@@ -8,7 +8,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["MetaflowEvent", "Trigger"]
+__all__ = ["EventName", "MetaflowEvent", "Trigger", "namespaced_event_name"]
+
+
+class EventName:
+    """The name of an event that belongs to a flow's project and branch; called, it gives the whole name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__name__ = name
+
+    def __call__(self, context: Any = None) -> str:
+        """`mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
+        from metaflow.current import current
+
+        return self.within(current.get("project_name"), current.get("branch_name"))
+
+    def within(self, project: str | None, branch: str | None) -> str:
+        """The whole name in a project's branch."""
+        return ".".join(["mfns", *(part for part in (project, branch) if part), self.name])
+
+    def __repr__(self) -> str:
+        return f"namespaced_event_name({self.name!r})"
+
+
+def namespaced_event_name(event_name: str) -> EventName:
+    """The name of an event that is apart from those of other projects and branches, for `@trigger(event=…)`."""
+    return EventName(event_name)
 
 
 class MetaflowEvent(NamedTuple):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
+    from metaflow._legacy.hooks import FlowHooks
+    from metaflow.client import Run
     from metaflow.graph import DAGNode, FlowGraph
     from metaflow.plugins.cards._task import TaskCards
 
@@ -66,6 +68,7 @@ class FlowSpec:
             flow_main(type(self))
 
     _flow_state = _FlowState()
+    _flowc_hooks: FlowHooks | None = None  # the decorators of extensions, when they have begun
 
     # -- for the front end and the runtime
 
@@ -94,8 +97,34 @@ class FlowSpec:
 
             mutate(cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
 
+    @classmethod
+    def _flowc_begin(cls, flow: Flow, root: str) -> FlowHooks | None:
+        """Make the decorators of extensions that the flow has, and call what they do before a run.
+
+        Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
+        directory of the flow's code.
+        """
+        if not flow.plugins and not any(node.plugins for node in flow.nodes):
+            cls._flowc_hooks = None
+            return None
+        from metaflow._legacy.hooks import begin
+
+        return begin(cls, flow, root)
+
+    def _flowc_finished(self, step: str, *, ok: bool) -> None:
+        """Tell the decorators of extensions that the attempt is over."""
+        if self._flowc_hooks is not None:
+            from metaflow._legacy.tasks import tell_finished
+
+            tell_finished(self, self._flowc_hooks, step, ok=ok)
+
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
-        """Run a step's code: the method, inside whatever decorators of the user's own wrap it."""
+        """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
+        if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
+            from metaflow._legacy.tasks import call_hooked
+
+            self._flowc_task("next").implied = call_hooked(self, self._flowc_hooks, step, arguments)
+            return
         method = getattr(type(self), step)
         if not getattr(method, USER_ATTRIBUTE, ()):
             method(self, *arguments)
@@ -130,6 +159,13 @@ class FlowSpec:
         from metaflow.plugins.cards._task import TaskCards
 
         return TaskCards(run, flow, attempt, cls)
+
+    @classmethod
+    def _flowc_run(cls, run: RunStore) -> Run:
+        """A run in the client, whatever the namespace is."""
+        from metaflow.client import Run
+
+        return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     # -- for the steps
 
@@ -238,7 +274,9 @@ class FlowSpec:
             raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
         found: dict[str, dict[str, ArtifactRef]] = {}
         for given in inputs:
-            for name, ref in given._flowc_task("merge_artifacts").inherited.items():
+            one = given._flowc_task("merge_artifacts")
+            one.seen.update(include or "*")
+            for name, ref in one.inherited.items():
                 found.setdefault(name, {})[ref["digest"]] = ref
         own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
         if missing := [name for name in include if name not in found and name not in own]:
@@ -293,6 +331,8 @@ class FlowSpec:
 
     def __dir__(self) -> Iterable[str]:
         state = self.__dict__.get(STATE)
+        if state is not None:
+            state.seen.add("*")
         names = {name for name in super().__dir__() if not name.startswith(OURS)}
         return sorted(names | set(state.inherited if state else ()))
 

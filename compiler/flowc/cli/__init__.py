@@ -45,6 +45,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "Say what a run, a step or a task is."),
     "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
+    "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
+    "gc": ("gc", "Delete runs, and what no run needs any more."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
     "card": ("card", "Show the cards of tasks."),
@@ -189,7 +191,24 @@ def flow_main(cls: type) -> None:
 
     group = flow_group(sys.argv[0], text)
     describe_configs(group.params, cls)
+    _add_options(group, cls)
     group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
+
+
+def _add_options(group: click.Group, cls: type) -> None:
+    """Add the options of decorators of extensions to those before the command."""
+    from metaflow import _extensions
+
+    if not _extensions.decorators:
+        return
+    from flowc.cli.common import fail
+    from metaflow._legacy.options import options_of
+
+    taken = {option for param in group.params for option in param.opts}
+    for option in options_of(cls):
+        if both := taken.intersection(option.opts):
+            fail(f"an extension has the option {min(both)}, which there is already")
+        group.params.append(option)
 
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:

@@ -37,7 +37,7 @@ def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, 
     from flowc.ir.schema import dumps
     from flowc.ir.text import print_flow
 
-    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options)).flow
+    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True).flow
     click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
@@ -96,6 +97,7 @@ class Top(NamedTuple):
     namespace: str | None = None
     branch: str | None = None
     production: bool | None = None
+    cache: bool | None = None
 
 
 NO_TOP = Top()
@@ -113,16 +115,29 @@ def top(ctx: click.Context | None = None) -> Top:
 def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
     """The options of a command, with those that came before it."""
     return FlowOptions(
-        [*given.with_decorators, *options.with_decorators],
+        [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
         options.branch if options.branch is not None else given.branch,
         options.production or bool(given.production),
     )
 
 
 def load_flow(
-    ctx: click.Context, file: str | None, class_name: str | None = None, options: FlowOptions | None = None
+    ctx: click.Context,
+    file: str | None,
+    class_name: str | None = None,
+    options: FlowOptions | None = None,
+    *,
+    data: bool = False,
 ) -> Checked:
-    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program."""
+    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program.
+
+    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr.
+    """
+    with redirect_stdout(sys.stderr) if data else nullcontext():
+        return _load_flow(ctx, file, class_name, options)
+
+
+def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, options: FlowOptions | None) -> Checked:
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
     from flowc.frontend.flowspec import load, load_class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +46,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
                      help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.option("--store-secret", metavar="NAME",
                      help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.option("--name", metavar="NAME", help="The template's name [default: made from the flow's]."),
         click.option("--max-workers", "parallelism", type=int, metavar="N",
                      help="How many items of a foreach run at once [default: 100]."),
@@ -77,7 +79,7 @@ def compile_command(
     ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: Any
 ) -> None:
     """Compile a flow."""
-    text = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).to_yaml()
+    text = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).to_yaml()
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
@@ -91,15 +93,20 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
+    from flowc.frontend.foreign import foreign_decorators
     from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
+    if foreign := foreign_decorators(found.cls, found.flow, found.package):
+        report(foreign, found.package.root)
+        raise SystemExit(FAULTY)
     try:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))
         settings = _settings(given)
         ds_type = settings.store.partition("://")[0].replace("file", "local")
-        flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
+        with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
+            flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
         flow = pack_files(without_packages(flow, environment), found.package.root)
         return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:

@@ -57,7 +57,7 @@ def deploy_command(
     from flowc.cluster.kinds import name_of
     from flowc.cluster.workflows import store_of
 
-    found = load_flow(ctx, file, class_name, FlowOptions.take(given))
+    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     manifests = compile_argo(found, given).manifests
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
@@ -139,7 +139,7 @@ def diff_command(
     from flowc.cluster.deployment import plan, show
 
     try:
-        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given)), given).manifests
+        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]

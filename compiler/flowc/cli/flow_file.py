@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def begin(ctx: click.Context, /, **values: Any) -> None:
     """Keep the options; say what runs. Without a command, check the flow."""
+    _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
     if ctx.invoked_subcommand not in (
         "run",
@@ -33,6 +34,17 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
         tell(f"\n'{sys.argv[0]} show' shows the steps of this flow.")
         tell(f"'{sys.argv[0]} run' runs the flow on this machine.")
         tell(f"'{sys.argv[0]} help' shows all commands and options.")
+
+
+def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Keep the options of decorators of extensions for those decorators."""
+    from metaflow import _extensions
+
+    cls = ctx.find_object(type)
+    if cls is not None and _extensions.decorators:
+        from metaflow._legacy.options import keep
+
+        keep(cls, values)
 
 
 def tell(text: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _graph(ctx: click.Context) -> Graph:
-    return Graph(load_flow(ctx, None).flow)
+    return Graph(load_flow(ctx, None, data=True).flow)
 
 
 @click.command("show", help="Show the steps of the flow: their decorators, what they say of themselves, what follows.")

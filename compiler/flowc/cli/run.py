@@ -19,6 +19,7 @@ from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen, isolate
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc.cli.parameters import given_texts, parameter_options, run_values
+from flowc.diagnostics import describe
 from flowc_runtime import settings
 from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags, system_tags
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
+    from metaflow._legacy.hooks import FlowHooks
 
 CONFIG_OPTIONS = ("config", "config-value")
 """Of `flowc run` these are always the configs'; a flow's own file has those before the command."""
@@ -243,14 +245,17 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        cache=given_top.cache is not False,
         reuse=reuse,
     )
+    _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
     try:
         result = Supervisor(plan, console).run()
     except BaseException:
         if agent is not None:
             agent.leave()
         raise
+    _call_hooks(found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed")))
     if agent is not None:
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
@@ -258,8 +263,23 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
     if found.flow.exit_hooks and result.signal is None:
         from flowc_emulator.exit_hooks import call_exit_hooks
 
-        call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
+        call_exit_hooks(found.flow, found.cls, run, console, successful=result.ok)
     return _conclude(result, run, found)
+
+
+def _call_hooks(found: Checked, run: RunStore | None, call: Callable[[FlowHooks], None]) -> None:
+    """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
+    from metaflow.user_decorators._errors import PreparationError
+
+    hooks: FlowHooks | None = getattr(found.cls, "_flowc_hooks", None)
+    try:
+        if hooks is not None:
+            call(hooks)
+    except PreparationError as error:
+        message = f"{error}: {describe(error.__cause__ or error)}"
+        if run is not None:
+            run.set_status({"state": "failed", "changed": time.time(), "message": message})
+        fail(message)
 
 
 def begin_run(
@@ -298,6 +318,8 @@ def begin_run(
         record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
+            if origin := record.get("origin"):
+                run.hold(origin)
             return run
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
 from flowc.frontend.cards import CARD, read_card
+from flowc.frontend.plugins import plugin_class, read_plugin
 from flowc.frontend.pods import KUBERNETES, amounts, largest, read_kubernetes
 from flowc.frontend.reader import BOOL as _BOOL
 from flowc.frontend.reader import CORES as _CORES
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.frontend.steps import Method
-    from flowc.ir import Transition
+    from flowc.ir import Plugin, Transition
     from flowc.ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
@@ -60,6 +61,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "kubernetes": KUBERNETES,
     "secrets": SECRETS,
     "card": CARD,
+    "cache": {},
 }
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
@@ -83,7 +85,12 @@ def policies(
     """The policy fields of a step's node. `added` are decorators of the command line, for steps that lack them."""
     reader = Reader(method.source, method.tree, faults)
     given: dict[str, list[dict[str, Any]]] = {}
+    plugins: list[Plugin] = []
     for applied in _of_step(method, added, reader):
+        if (plugin := plugin_class(applied.name, "step")) is not None:
+            if (read := read_plugin(reader, applied, plugin)) is not None:
+                plugins.insert(0 if read.written else len(plugins), read)  # the one next to the step comes first
+            continue
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
             given.setdefault(applied.name, []).append(_checked(reader, applied, arguments))
@@ -96,6 +103,7 @@ def policies(
                 f"if the step failed there would be no {missing}: catch in the steps after it",
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
+    found["plugins"] = tuple(plugins)
     if cards := given.get("card"):
         found["cards"] = tuple(card["card"] for card in cards)
     if pod := given.get("kubernetes"):
@@ -111,10 +119,11 @@ def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterat
         name = applied.name
         if name in ENVIRONMENTS:
             continue
-        if name not in STEP_DECORATORS:
+        plugin = plugin_class(name, "step")
+        if plugin is None and name not in STEP_DECORATORS:
             reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a flow's class, not a step",
                          reader.span(applied), f"put it above `class {method.owner.__name__}`")  # fmt: skip
-        elif name in seen and name not in SEVERAL:
+        elif name in seen and name not in SEVERAL and not getattr(plugin, "allow_multiple", False):
             reader.fault(codes.DUPLICATE_DECORATOR, f"step '{method.name}' has @{name} twice", reader.span(applied),
                          "keep one of them")  # fmt: skip
         else:
@@ -177,6 +186,7 @@ _BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "environment": _environment,
     "kubernetes": lambda given: given["kubernetes"],
     "secrets": lambda given: given["secrets"] or None,
+    "cache": lambda given: True,
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import STEP_DECORATORS
 from flowc.frontend.exit_hooks import read_hooks
+from flowc.frontend.plugins import plugin_class, read_flow_plugin
 from flowc.frontend.project import Deployment, check_unused, read_project
 from flowc.frontend.reader import Reader
 from flowc.frontend.schedule import read_schedule
@@ -66,12 +67,23 @@ def read_flow(
         fields["project"] = read_project(one.reader, one.applied, deployment)
     check_unused(deployment, cls.__name__, has_project="project" in found)
     fields["triggers"] = (
-        *(trigger for one in found.get("trigger", ()) for trigger in read_events(one.reader, one.applied)),
+        *(
+            trigger
+            for one in found.get("trigger", ())
+            for trigger in read_events(one.reader, one.applied, fields.get("project"))
+        ),
         *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
     )
     fields["exit_hooks"] = tuple(
         hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls)
     )
+    plugins = [
+        read_flow_plugin(one.reader, one.applied, cls)
+        for name, several in found.items()
+        if name not in FLOW_DECORATORS
+        for one in several
+    ]
+    fields["plugins"] = tuple(plugin for plugin in reversed(plugins) if plugin is not None)  # the lowest first
     return fields
 
 
@@ -81,14 +93,14 @@ def _of_class(cls: type, reader: Reader) -> list[_Found]:
     seen: set[str] = set()
     for applied in reversed(applied_to(cls)):
         name = applied.name
-        if name in STEP_DECORATORS:
+        if name in STEP_DECORATORS or plugin_class(name, "step") is not None:
             reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a step, not the flow's class",
                          reader.span(applied), "put it above a step's `def`")  # fmt: skip
         elif name in seen and name not in _SEVERAL:
             hint = 'for several times give one @schedule a list: cron=["…", "…"]' if name == "schedule" else None
             reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{name} twice", reader.span(applied),
                          hint or "keep one of them")  # fmt: skip
-        elif name in FLOW_DECORATORS:
+        elif name in FLOW_DECORATORS or plugin_class(name, "flow") is not None:
             seen.add(name)
             found.append(_Found(applied, reader))
     return found

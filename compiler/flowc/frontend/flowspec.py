@@ -16,6 +16,7 @@ from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.assignments import check_shadowed
+from flowc.frontend.caching import cached_code
 from flowc.frontend.configs import ConfigSources, read_configs
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
 from flowc.frontend.environments import read_base, step_packages
@@ -26,6 +27,7 @@ from flowc.frontend.imports import check_extensions, check_imports, import_fault
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import read_parameters
+from flowc.frontend.plugins import begin_plugins, plugin_class
 from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
@@ -212,8 +214,8 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     from metaflow import FlowSpec
 
     faults: list[Diagnostic] = []
-    own = [applied for applied in asked.with_decorators if applied.name not in STEP_DECORATORS]
-    added = [applied for applied in asked.with_decorators if applied.name in STEP_DECORATORS]
+    added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
+    own = [one for one in asked.with_decorators if one not in added]
     setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
     where, tree, home = _place_of(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
@@ -230,6 +232,8 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         faults += check_step(method)
         given = policies(method, graph.next_of[method.name], faults, added)
         given["packages"] = step_packages(method, base, faults)
+        if given.pop("cache", None):
+            given["cache"] = cached_code(method, graph, package, faults)
         nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
     for method in methods.values():
         if method.name not in graph.steps:
@@ -263,6 +267,9 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
+    flow = begin_plugins(cls, flow, sources, faults)
+    if faults:
+        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
     return Loaded(package=package, cls=cls, flow=flow)
 
 

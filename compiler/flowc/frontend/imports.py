@@ -105,7 +105,7 @@ def _check_name(module: str, name: str, span: Span) -> Iterator[Diagnostic]:
     if name == "*" or name in known or name.startswith("__") or _has_module(f"{module}.{name}"):
         return
     top = module == "metaflow"
-    hints = UNSUPPORTED if top else UNSUPPORTED_MODULES
+    hints = {**UNSUPPORTED_MODULES, **UNSUPPORTED} if top else UNSUPPORTED_MODULES
     if hint := hints.get(name if top else f"{module.partition('.')[2]}.{name}"):
         yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"{module}'s '{name}' is not supported",
                          span=span, hint=hint)  # fmt: skip

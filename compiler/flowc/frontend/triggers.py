@@ -9,12 +9,13 @@ from flowc import diagnostics as codes
 from flowc.frontend.names import listed
 from flowc.frontend.reader import OPTIONS, Kind, canonical, shown
 from flowc.ir import Trigger
+from metaflow.events import EventName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from flowc.frontend.reader import Reader
-    from flowc.ir import Span
+    from flowc.ir import Project, Span
     from metaflow.decorators import Applied
 
 _ANY = Kind("anything", lambda value: True)
@@ -31,9 +32,22 @@ class _BadItem(Exception):
         self.hint = hint
 
 
-def read_events(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:
-    """The events that start a run together."""
-    return tuple(_read(reader, applied, _EVENTS, ("event", "events"), _event))
+def read_events(reader: Reader, applied: Applied, project: Project | None) -> tuple[Trigger, ...]:
+    """The events that start a run together; those of the flow's own project have its name and its branch's."""
+
+    def event(item: Any, span: Span) -> Trigger:
+        match item:
+            case EventName():
+                item = _named(item, project)
+            case {"name": EventName() as name}:
+                item = {**item, "name": _named(name, project)}
+        return _event(item, span)
+
+    return tuple(_read(reader, applied, _EVENTS, ("event", "events"), event))
+
+
+def _named(name: EventName, project: Project | None) -> str:
+    return name.within(project.name if project else None, project.branch if project else None)
 
 
 def read_finishes(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:

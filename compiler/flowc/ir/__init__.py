@@ -30,7 +30,17 @@ from flowc.ir.model import (
     Transition,
     targets,
 )
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, SecurityContext, Toleration, Trigger
+from flowc.ir.policies import (
+    Card,
+    ExitHook,
+    Kubernetes,
+    Plugin,
+    Project,
+    Secret,
+    SecurityContext,
+    Toleration,
+    Trigger,
+)
 
 __all__ = [
     "IR_VERSION",
@@ -52,6 +62,7 @@ __all__ = [
     "Packages",
     "Parameter",
     "ParameterType",
+    "Plugin",
     "Project",
     "Resources",
     "Retry",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, Trigger
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
 
 IR_VERSION = 1
 
@@ -185,6 +185,7 @@ class Node:
     """One task template; its `id` is the step's name.
 
     `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
+    `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
     """
 
     id: NodeId
@@ -202,6 +203,8 @@ class Node:
     secrets: tuple[Secret, ...] = ()
     cards: tuple[Card, ...] = ()
     packages: Packages | None = None
+    cache: str | None = None
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def cards_seconds(self) -> int:
@@ -294,6 +297,7 @@ class Flow:
     triggers: tuple[Trigger, ...] = ()
     exit_hooks: tuple[ExitHook, ...] = ()
     with_decorators: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[Plugin, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""

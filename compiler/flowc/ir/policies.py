@@ -108,6 +108,21 @@ class Card:
     customize: bool = False
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A decorator of an extension, in Metaflow's older form: its hooks are called where a run begins and in the tasks.
+
+    `written` says that it stands in the flow's source. `options` are the values of the options that it adds to the
+    flow's command line.
+    """
+
+    name: str
+    attributes: str = "{}"
+    options: str = "{}"
+    written: bool = True
+
+
 # -- of a flow ---------------------------------------------------------------------------------------------------------
 
 

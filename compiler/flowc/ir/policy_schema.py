@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Project, Secret, SecurityContext, Toleration, Trigger
+from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, SecurityContext, Toleration, Trigger
 from flowc.ir.reading import choice, many, of, one, pairs, span
 
 if TYPE_CHECKING:
@@ -60,13 +60,17 @@ _TRIGGER: Mapping[str, Read] = {
     "options": _TEXT,
 }
 _HOOK: Mapping[str, Read] = {"on": choice("success", "error"), "function": _TEXT, "where": span, "options": _TEXT}
+_PLUGIN: Mapping[str, Read] = {"name": _TEXT, "attributes": _TEXT, "options": _TEXT, "written": _FLAG}
 STEP_POLICIES: Mapping[str, Read] = {
     "kubernetes": one(Kubernetes, _KUBERNETES),
     "secrets": many(one(Secret, _SECRET)),
     "cards": many(one(Card, _CARD)),
+    "cache": _TEXT,
+    "plugins": many(one(Plugin, _PLUGIN)),
 }
 FLOW_POLICIES: Mapping[str, Read] = {
     "project": one(Project, {"name": _TEXT, "branch": _TEXT, "production": _FLAG}),
     "triggers": many(one(Trigger, _TRIGGER)),
     "exit_hooks": many(one(ExitHook, _HOOK)),
+    "plugins": many(one(Plugin, _PLUGIN)),
 }

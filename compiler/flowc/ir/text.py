@@ -25,7 +25,7 @@ from flowc.ir.policies import SecurityContext, Toleration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir.policies import Card, Kubernetes, Secret, Trigger
+    from flowc.ir.policies import Card, Kubernetes, Plugin, Secret, Trigger
 
 
 def print_flow(flow: Flow) -> str:
@@ -50,6 +50,7 @@ def _lines(flow: Flow) -> Iterator[str]:
         yield f"  on {hook.on} call {hook.function}"
     for name, arguments in flow.with_decorators:
         yield f"  with {name} {arguments}"
+    yield from (f"  {_plugin(plugin)}" for plugin in flow.plugins)
     for node in flow.nodes:
         joins = f" joins {node.joins}" if node.joins is not None else ""
         yield f"  {node.id}{joins} -> {_transition(node.next)}"
@@ -117,8 +118,16 @@ def _policies(node: Node) -> Iterator[str]:
         yield f"secret {', '.join(_changed(secret))}"
     for card in node.cards:
         yield f"card {', '.join(_changed(card))}".rstrip()
+    if node.cache:
+        yield "cache"
     if node.packages:
         yield f"packages {_packages(node.packages)}"
+    yield from (_plugin(plugin) for plugin in node.plugins)
+
+
+def _plugin(plugin: Plugin) -> str:
+    options = f" with {plugin.options}" if plugin.options != "{}" else ""
+    return f"plugin {plugin.name} {plugin.attributes}{options}"
 
 
 def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:

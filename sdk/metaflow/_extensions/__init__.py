@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metaflow._extensions.discover import Extension
 
 _PACKAGE = "metaflow_extensions"
-_DECORATORS = ("STEP_DECORATORS_DESC", "FLOW_DECORATORS_DESC")
+_KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
@@ -142,7 +142,7 @@ def _read_plugins(module: ModuleType, extension: Extension) -> None:
     for name, value in vars(module).items():
         if not name.endswith("_DESC") or not value:
             continue
-        if name not in _DECORATORS:
+        if name not in _KINDS:
             import warnings
 
             warnings.warn(
@@ -184,9 +184,13 @@ def make_decorator(name: str) -> Any:
     found = decorator_class(name)
     if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
         return found  # which decorates when it is called
+    if getattr(found, "_flowc_kind", None) == _KINDS[decorators[name][0]]:
+        from metaflow.decorators import apply
+
+        return apply(name)
     raise ExtensionError(
         f"the decorator '{name}' of an extension, {decorators[name][1]}, cannot be used: flowc takes classes that "
-        "derive from UserStepDecorator, StepMutator or FlowMutator"
+        "derive from UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
     )
 
 

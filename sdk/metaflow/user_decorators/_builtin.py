@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
+from metaflow import _extensions
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,16 +62,32 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Those of them that this version has."""
+    """Those of them that this version has, and those of extensions that are like them."""
     import metaflow
 
-    return [name for name in table if name in metaflow.__all__]
+    point = "FLOW_DECORATORS_DESC" if table is FLOW_DECORATORS else "STEP_DECORATORS_DESC"
+    added = [name for name, (where, _) in _extensions.decorators.items() if where == point and _legacy(name)]
+    return [*(name for name in table if name in metaflow.__all__), *added]
+
+
+def _legacy(name: str) -> type[Any] | None:
+    if name not in _extensions.decorators:
+        return None
+    from metaflow._legacy.hooks import legacy
+
+    return legacy(name)
+
+
+def several(name: str, table: Mapping[str, Builtin]) -> bool:
+    """Whether a step or a flow can have more than one decorator of that name."""
+    return table[name].several if name in table else bool(getattr(_legacy(name), "allow_multiple", False))
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
     """All arguments of an application: those given, else the defaults."""
     known = table.get(applied.name)
-    return {**(known.defaults if known else {}), **applied.kwargs}
+    defaults = known.defaults if known else getattr(_legacy(applied.name), "defaults", {})
+    return {**defaults, **applied.kwargs}
 
 
 def full_name(name: str, table: Mapping[str, Builtin]) -> str:

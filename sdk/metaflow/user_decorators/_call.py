@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from metaflow.exception import MetaflowException
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from metaflow.flowspec import FlowSpec
 
 
-def call_wrapped(flow: FlowSpec, step: str, arguments: tuple[Any, ...]) -> Mapping[str, Any] | None:
-    """Run the step inside its wrappers, the one written first outermost.
+def call_wrapped(
+    flow: FlowSpec, step: str, arguments: tuple[Any, ...], code: Callable[..., Any] | None = None
+) -> Mapping[str, Any] | None:
+    """Run the step, or the `code` in its place, inside its wrappers, the one written first outermost.
 
     Where its own code did not run to its end, and all is well: what `self.next` is given beside the steps, should
     nothing have called it. None where the code has run.
     """
     method: Any = getattr(type(flow), step)
     entered: list[UserStepDecorator] = []
-    run: Any = method
+    run: Any = code or method
     implied: Mapping[str, Any] | None = None
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
 from metaflow.parameters import Parameter
-from metaflow.user_decorators._builtin import FLOW_DECORATORS, attributes, full_name, supported
+from metaflow.user_decorators._builtin import FLOW_DECORATORS, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators.common import add, known_classes, matching, short_name
@@ -132,7 +132,7 @@ class MutableFlow(Mutable):
         flow = self._preparation.flow
         self._preparation.own_decorators()
         present = [applied for applied in self._preparation.flow_decorators() if applied.name == name]
-        if present and not FLOW_DECORATORS[name].several:
+        if present and not several(name, FLOW_DECORATORS):
             if not self._replaces(name, duplicates):
                 return None
             self._drop(present)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
-from metaflow.user_decorators._builtin import STEP_DECORATORS, attributes, full_name, supported
+from metaflow.user_decorators._builtin import STEP_DECORATORS, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateStepDecoratorException, UnknownStepDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators._spec import find_user_decorator
@@ -88,7 +88,7 @@ class MutableStep(Mutable):
             raise MetaflowException(f"@{name} takes its arguments by name: give them as deco_kwargs")
         function = self._function()
         present = [applied for applied in applied_to(function) if applied.name == name]
-        if present and not STEP_DECORATORS[name].several:
+        if present and not several(name, STEP_DECORATORS):
             if not self._replaces(name, duplicates):
                 return None
             setattr(function, ATTRIBUTE, tuple(one for one in applied_to(function) if one.name != name))

@@ -1,0 +1,104 @@
+"""Decorators of extensions in Metaflow's older form -> the IR's Plugins; and their hooks that come before a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flowc import diagnostics as codes
+from flowc.frontend.mutators import mutator_fault
+from flowc.frontend.reader import Kind, canonical
+from flowc.ir import Plugin, Retry
+from metaflow import _extensions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.frontend.reader import Reader
+    from flowc.frontend.source import Sources
+    from flowc.ir import Flow, Node
+    from flowc.ir.diagnostic import Diagnostic
+    from metaflow._legacy.hooks import FlowHooks
+    from metaflow.decorators import Applied
+
+_HINT = "hooks run wherever the flow does: step_init and flow_init when it is checked, compiled or started, and in pods"
+
+
+def plugin_class(name: str, kind: str) -> Any:
+    """The class of an extension's decorator of a `step` or a `flow`; None where there is none of that name."""
+    if name not in _extensions.decorators:
+        return None
+    from metaflow._legacy.hooks import legacy
+
+    found = legacy(name)
+    return found if found is not None and found._flowc_kind == kind else None
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
+    """One application; None where it has a fault."""
+    from metaflow._legacy.hooks import unsupported_hooks
+
+    kind = Kind("a value that JSON can hold", _is_json, "it travels to every pod; name what is meant by a text")
+    table: Mapping[str, Kind] = dict.fromkeys(cls.defaults, kind)
+    given = reader.arguments(applied, table)
+    hooks = unsupported_hooks(cls)
+    for hook, hint in hooks.items():
+        reader.fault(codes.UNSUPPORTED_FEATURE, f"@{applied.name} has the hook {hook}, which flowc does not call",
+                     reader.span(applied), hint)  # fmt: skip
+    if given is None or hooks:
+        return None
+    return Plugin(name=applied.name, attributes=canonical(given), written=applied.line > 0)
+
+
+def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
+    """One application to the class of a flow, with the values of its options."""
+    cls = plugin_class(applied.name, "flow")
+    plugin = read_plugin(reader, applied, cls)
+    if plugin is None or not cls.options:
+        return plugin
+    from metaflow._legacy.options import values
+
+    found = values(cls, owner)
+    for name, value in found.items():
+        if not _is_json(value):
+            reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
+                         reader.span(applied), "it travels to every pod: make it a text or a number")  # fmt: skip
+            return None
+    return replace(plugin, options=canonical(found))
+
+
+def begin_plugins(cls: Any, flow: Flow, sources: Sources, faults: list[Diagnostic]) -> Flow:
+    """Let the decorators begin; the flow with what they say of retries and of options in the tasks."""
+    from metaflow.user_decorators._errors import PreparationError
+
+    try:
+        hooks: FlowHooks | None = cls._flowc_begin(flow, str(sources.root))
+        if hooks is None:
+            return flow
+        nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)
+        plugins = tuple(
+            replace(plugin, options=canonical({**json.loads(plugin.options), **options})) if options else plugin
+            for plugin, options in zip(flow.plugins, hooks.task_options(), strict=True)
+        )
+        changed = replace(flow, nodes=nodes, plugins=plugins)
+        hooks.become(changed)
+    except PreparationError as error:
+        faults.append(replace(mutator_fault(error, sources), hint=_HINT))
+        return flow
+    return changed
+
+
+def _with_retries(node: Node, times: int) -> Node:
+    before = node.retry
+    if times <= (before.times if before else 0):
+        return node
+    return replace(node, retry=Retry(times=times, wait_seconds=before.wait_seconds if before else 0))

@@ -1,0 +1,57 @@
+"""The options that decorators of flows add to the command line of a flow's file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaflow._legacy.base import FlowDecorator
+from metaflow._legacy.hooks import legacy
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GIVEN = "_flowc_options"
+"""In a flow's class: what its own command line has said."""
+
+
+def options_of(flow: type) -> list[click.Option]:
+    """The options of the decorators of a flow's class and of its bases."""
+    return [option for decorator in _decorators(flow) for option in _options(decorator)]
+
+
+def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
+    """The values of one decorator's options: given before the command, by METAFLOW_<OPTION>, or the defaults.
+
+    Raises:
+        click.UsageError: a variable's value is none that the option can have.
+    """
+    given: dict[str, Any] | None = vars(flow).get(GIVEN)
+    options = _options(decorator)
+    if given is not None:
+        return {str(option.name): given[str(option.name)] for option in options}
+    with click.Command("flow", params=[*options]).make_context("flow", [], auto_envvar_prefix="METAFLOW") as context:
+        return dict(context.params)
+
+
+def keep(flow: type, parsed: dict[str, Any]) -> None:
+    """Take what belongs to the decorators of the flow out of the parsed options, and keep it with the class."""
+    names = [str(option.name) for option in options_of(flow)]
+    if names:
+        setattr(flow, GIVEN, {name: parsed.pop(name) for name in names})
+
+
+def _options(decorator: type[FlowDecorator]) -> list[click.Option]:
+    return [click.Option([f"--{name}"], **spec) for name, spec in decorator.options.items()]
+
+
+def _decorators(flow: type) -> Iterator[type[FlowDecorator]]:
+    seen: set[str] = set()
+    for owner in flow.__mro__:
+        for applied in applied_to(owner):
+            found = legacy(applied.name)
+            if found is not None and issubclass(found, FlowDecorator) and applied.name not in seen:
+                seen.add(applied.name)
+                yield found

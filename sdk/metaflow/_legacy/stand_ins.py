@@ -1,0 +1,140 @@
+"""What hooks are given in the place of Metaflow's own machinery: what can be known of it, and no more.
+
+Whatever else is asked of these objects is refused by name.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime import context
+from flowc_runtime.state import STATE
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class _StandIn:
+    """Refuses what it has not."""
+
+    _what = ""
+    _instead = ""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python itself looks for: not there
+            raise AttributeError(name)
+        raise MetaflowException(f"flowc has no {self._what}.{name}: {self._instead}")
+
+
+class Environment(_StandIn):
+    """What steps run in."""
+
+    _what = "environment"
+    _instead = "the environment is the one that flowc runs in, and the image on a cluster"
+    TYPE = "local"
+
+
+class FlowDatastore(_StandIn):
+    """Where runs are kept. Outside of a task it is the store that is the default there."""
+
+    _what = "flow_datastore"
+    _instead = "the store's layout is flowc's own; write artifacts in `flow`, read them with the client"
+
+    @property
+    def TYPE(self) -> str:  # Metaflow's name
+        """`local`, `s3`, `gs` or `azure`."""
+        scheme = self.datastore_root.partition("://")[0] if "://" in self.datastore_root else "file"
+        return {"file": "local", "az": "azure", "memory": "local"}.get(scheme, scheme)
+
+    @property
+    def datastore_root(self) -> str:
+        """Its directory or URL."""
+        from flowc_runtime.store import default_url
+
+        url = (context.task.store if context.task is not None else None) or default_url()
+        return url.removeprefix("file://")
+
+
+class Metadata(_StandIn):
+    """Where runs are recorded: in the store."""
+
+    _what = "metadata"
+    _instead = "flowc has no metadata service; write an artifact in `flow`, or tag the run"
+    TYPE = "local"
+
+
+class Package(_StandIn):
+    """The code package."""
+
+    _what = "package"
+    _instead = "files travel with a flow when they are beside it, or in an extension"
+
+
+class TaskDatastore(_StandIn):
+    """A task by its names, with its artifacts: those that a parent has left, or that this task has by now."""
+
+    _what = "task_datastore"
+    _instead = "write artifacts in `flow`"
+
+    def __init__(self, flow: Any, run_id: str, step_name: str, task_id: str, attempt: int | None = None) -> None:
+        self._flow = flow
+        self.run_id = run_id
+        self.step_name = step_name
+        self.task_id = task_id
+        self.attempt = attempt
+
+    @property
+    def pathspec(self) -> str:
+        """RUN/STEP/TASK."""
+        return f"{self.run_id}/{self.step_name}/{self.task_id}"
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return getattr(self._flow, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The artifact of that name, else the default."""
+        return self[name] if name in self._names() else default
+
+    def _names(self) -> list[str]:
+        state = self._flow.__dict__[STATE]
+        return sorted({*state.inherited, *(name for name in self._flow.__dict__ if not name.startswith("_flowc_"))})
+
+
+class BuiltinDecorator(_StandIn):
+    """One of Metaflow's own among the decorators that `step_init` is given: to change it would have no effect."""
+
+    _what = "decorator"
+    _instead = "it is one of Metaflow's own, of which flowc knows `name` and `attributes`"
+    statically_defined = True
+
+    def __init__(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self.name = name
+        self.attributes = MappingProxyType(dict(attributes))
+
+
+def logger(
+    body: str = "",
+    system_msg: bool = False,
+    head: str = "",
+    bad: bool = False,
+    timestamp: object = True,
+    nl: bool = True,
+) -> None:
+    """Say something on stderr."""
+    print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
+
+
+def echo(line: str = "", *args: Any, **style: Any) -> None:
+    """Say something on stderr; flowc has one style."""
+    print(line, end="\n" if style.get("nl", True) else "", file=sys.stderr)

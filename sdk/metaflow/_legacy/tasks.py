@@ -1,0 +1,104 @@
+"""A step's code inside the hooks of its decorators, in the task's process."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime import context
+from flowc_runtime.state import STATE
+from metaflow._legacy.stand_ins import Metadata, TaskDatastore
+from metaflow.decorators import USER_ATTRIBUTE
+from metaflow.unbounded_foreach import UBF_CONTROL, UBF_TASK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metaflow._legacy.hooks import FlowHooks
+
+
+def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> Mapping[str, Any] | None:
+    """Run a step's code, with the user's own decorators around it, between the hooks.
+
+    Where all is well though the code did not run to its end: what `self.next` is given should nothing have called it.
+    """
+    decorators = hooks.of_step[step]
+    node = hooks.nodes[step]
+    retries = _retries(hooks, step)
+    try:
+        before = _before(flow, hooks, step, arguments, retries)
+        for decorator in decorators:
+            decorator.task_pre_step(*before)
+        run, done = _decorated(flow, hooks, step, retries)
+        implied: Mapping[str, Any] | None
+        if getattr(getattr(type(flow), step), USER_ATTRIBUTE, ()):
+            from metaflow.user_decorators._call import call_wrapped
+
+            implied = call_wrapped(flow, step, arguments, lambda _flow, *given: run(*given))
+        else:
+            run(*arguments)
+            implied = None if done else {}
+        for decorator in decorators:
+            decorator.task_post_step(step, flow, hooks.graph, *retries)
+    except Exception as error:
+        said = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
+        if not any(said) or (node.catch and retries[0] >= retries[1]):  # what @catch does on the last attempt is more
+            raise
+        return {}
+    return implied
+
+
+def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
+    """Call `task_finished` of all."""
+    for decorator in hooks.of_step.get(step, ()):
+        decorator.task_finished(step, flow, hooks.graph, ok, *_retries(hooks, step))
+
+
+def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
+    """How many attempts came before this one, and how many there can be after the first."""
+    assert context.task is not None
+    retry = hooks.nodes[step].retry
+    return context.task.attempt - 1, retry.times if retry else 0
+
+
+def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
+    """The step's method in what `task_decorate` gives, and a list that has an item once the method has returned."""
+    method = getattr(flow, step)
+    done: list[bool] = []
+
+    @wraps(method)
+    def own(*given: Any) -> None:
+        method(*given)
+        done.append(True)
+
+    run: Any = own
+    for decorator in hooks.of_step[step]:
+        run = decorator.task_decorate(run, flow, hooks.graph, *retries, _ubf_context())
+    return run, done
+
+
+def _before(
+    flow: Any, hooks: FlowHooks, step: str, arguments: Sequence[Any], retries: tuple[int, int]
+) -> tuple[Any, ...]:
+    """The arguments of `task_pre_step`."""
+    task = context.task
+    assert task is not None
+    store = TaskDatastore(flow, task.run, step, task.path, retries[0])
+    inputs = _inputs(flow, task.run, arguments)
+    return (step, store, Metadata(), task.run, task.path, flow, hooks.graph, *retries, _ubf_context(), inputs)
+
+
+def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore]:
+    """What the tasks before this one have left: a join's inputs, or what the flow starts with."""
+    if arguments:
+        states = [(one, one.__dict__[STATE]) for one in arguments[0]]
+        return [TaskDatastore(one, run, state.step, state.path) for one, state in states]
+    return [TaskDatastore(flow, run, parent["step"], parent["path"]) for parent in flow.__dict__[STATE].parents]
+
+
+def _ubf_context() -> str | None:
+    """In a gang, whether the task is its first."""
+    parallel = context.task.parallel if context.task is not None else None
+    if parallel is None or parallel.control_task_id is None:
+        return None
+    return UBF_TASK if parallel.node_index else UBF_CONTROL
