@@ -16,7 +16,7 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-reliability lint bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo test test-slow test-reliability compat lint bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thous
 
 test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments and resume them, and crowd a store; FLOWC_SEED=2 for other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
+
+compat: $(VENV)/.dev ## Run flows and commands under Metaflow itself too, and compare; ARGS=WORD for some of them.
+	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff check

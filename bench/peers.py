@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from bench.cases import flow, measure_program
 from bench.measure import FLOWS
+from metaflow.metaflow_version import API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-METAFLOW = ("metaflow>=2.19,<2.20", "numpy")
-LUIGI = ("luigi>=3.6,<4",)
+METAFLOW = (f"metaflow-{API_VERSION}", (f"metaflow=={API_VERSION}", "numpy"))
+LUIGI = ("luigi", ("luigi>=3.6,<4",))
 TWO_WORKERS = ("--max-workers", "2")
 
 
@@ -44,13 +45,13 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 def measure_peers(directory: Path, times: int) -> Iterator[tuple[str, str, float]]:
     """(what, by whom, median seconds), flowc beside each peer on the same command line."""
-    metaflow = make_environment("metaflow", METAFLOW)
+    metaflow = make_environment(*METAFLOW)
     for what, name in (("3 trivial steps", "linear"), ("100-way foreach", "fanout"), ("256 MiB array", "large")):
         for who, python in (("flowc", sys.executable), ("Metaflow 2.19", metaflow)):
             sample = measure_program([python, *flow(name, *TWO_WORKERS)], directory, times)
             yield what, who, sample.median
     for who, python in (("flowc", sys.executable), ("Metaflow 2.19", metaflow)):
         yield "import metaflow", who, measure_program([python, "-c", "import metaflow"], directory, times).median
-    luigi = make_environment("luigi", LUIGI)
+    luigi = make_environment(*LUIGI)
     command = [luigi, str(FLOWS / "luigi_tasks.py")]
     yield "100 tasks", "Luigi 3 (no records, no logs)", measure_program(command, directory, times).median

@@ -32,7 +32,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
         "outcome": record["outcome"],
         "parents": record["parents"],
         "artifacts": {name: (ref["digest"], ref["type"]) for name, ref in record["artifacts"].items()},
-        "items": fanout and (fanout["over"], fanout["count"], fanout["items"]["digest"]),
+        "items": fanout and (fanout.get("over"), fanout["count"], fanout.get("items", {}).get("digest")),
         "error": error and (error["type"], error["message"], error.get("frames"), error.get("traceback")),
         "code": record["code"],
     }

@@ -204,3 +204,141 @@ case(
         assert self.counts == [0, 1, [0, 1, 2, 0, 1, 2, 0]], self.counts
 """,
 )
+case(
+    "succeeded",
+    """class Routes(FlowSpec):
+    @step
+    def start(self):
+        self.numbers = list(range(5))
+        self.next(self.look, foreach="numbers")
+
+    @step
+    def look(self):
+        self.kind = ["zero", "odd", "even"][bool(self.input) + (self.input > 0 and self.input % 2 == 0)]
+        self.next({"zero": self.done, "odd": self.odd, "even": self.even}, condition="kind")
+
+    @step
+    def odd(self):
+        self.seen = ["odd"]
+        self.next(self.more)
+
+    @step
+    def more(self):
+        self.seen.append("more")
+        self.large = str(self.input > 2)
+        self.next({"True": self.big, "False": self.done}, condition="large")
+
+    @step
+    def big(self):
+        self.seen.append("big")
+        self.next(self.done)
+
+    @step
+    def even(self):
+        self.items = list(range(self.input))
+        self.next(self.one, foreach="items")
+
+    @step
+    def one(self):
+        self.next(self.even_join)
+
+    @step
+    def even_join(self, inputs):
+        self.kind, self.seen = "even", ["even", len(inputs)]
+        self.next(self.done)
+
+    @step
+    def done(self):
+        self.result = (self.kind, getattr(self, "seen", None))
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.results = [each.result for each in inputs]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        odd, even = ["odd", "more"], ["even", 2]
+        assert self.results == [
+            ("zero", None), ("odd", odd), ("even", even), ("odd", [*odd, "big"]), ("even", ["even", 4])
+        ], self.results
+""",
+)
+case(
+    "succeeded",
+    """class Rounds(FlowSpec):
+    @step
+    def start(self):
+        self.total = self.caught = 0
+        self.next(self.up)
+
+    @step
+    def up(self):
+        self.total += 1
+        self.more = self.total < 23
+        self.next({True: self.up, False: self.risky}, condition="more")
+
+    @catch(var="why")
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def risky(self):
+        self.total += 1
+        if self.total % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.next(self.look)
+
+    @step
+    def look(self):
+        self.caught += self.why is not None
+        self.total += self.why is not None
+        self.way = "out" if self.total > 26 else "enough" if self.caught > 9 else "fine"
+        self.next({"out": self.leave, "fine": self.spread, "enough": self.end}, condition="way")
+
+    @step
+    def spread(self):
+        self.items = [1] * (1 + self.caught)
+        self.next(self.item, foreach="items")
+
+    @step
+    def item(self):
+        self.got = self.input
+        self.next(self.gather)
+
+    @step
+    def gather(self, inputs):
+        self.merge_artifacts(inputs, include=["total", "caught"])
+        self.gathered = sum(each.got for each in inputs)
+        self.next(self.risky)
+
+    @step
+    def leave(self):
+        self.left = self.total
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert (self.left, self.gathered) == (27, 2), (self.left, self.gathered)
+""",
+)
+case(
+    "failed",
+    """class Astray(FlowSpec):
+    @step
+    def start(self):
+        self.way = "nowhere"
+        self.next({"a": self.a, "b": self.b}, condition="way")
+
+    @step
+    def a(self):
+        self.next(self.end)
+
+    @step
+    def b(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+""",
+)

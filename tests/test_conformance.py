@@ -14,16 +14,16 @@ from argo.controller import play
 from compare import summary
 from conformance import FLOWS
 from project import PACKAGES, ROOT
-from test_golden_ir import COMPILED, REFUSED
+from test_golden_ir import CASES
 
 if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
     from project import Project
 
 
-def played(project: Project, file: str, **parameters: str) -> RunStore:
+def played(project: Project, file: str, *options: str, **parameters: str) -> RunStore:
     """Compile the flow, play its manifests in a store of their own."""
-    done = project.flowc("compile", file)
+    done = project.flowc("compile", file, *options)
     assert done.code == 0, done.err
     manifests = list(yaml.safe_load_all(done.out))
     environment = {
@@ -45,18 +45,12 @@ def played(project: Project, file: str, **parameters: str) -> RunStore:
     return run
 
 
-@pytest.mark.parametrize("golden", COMPILED, ids=lambda path: path.name)
+@pytest.mark.parametrize("golden", CASES, ids=lambda path: path.name)
 def test_golden_flows(project: Project, golden: Path) -> None:
     for file in golden.glob("*.py"):
         project.write(file.name, file.read_text())
     local = project.run("flow.py")
     assert summary(played(project, "flow.py")) == summary(local)
-
-
-@pytest.mark.parametrize("golden", REFUSED, ids=lambda path: path.name)
-def test_golden_flows_that_only_run_here(project: Project, golden: Path) -> None:
-    project.write("flow.py", (golden / "flow.py").read_text())
-    project.run("flow.py")
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -69,3 +63,19 @@ def test_flows(project: Project, name: str) -> None:
     assert local["state"] == state
     other = summary(played(project, "flow.py"))
     assert other == local
+
+
+def test_every_run_of_a_deployment_has_its_tags(project: Project) -> None:
+    project.write("flow.py", (CASES[0] / "flow.py").read_text())
+    tags = ["nightly", "{{workflow.name}} $(HOME) ü"]
+    run = played(project, "flow.py", "--tag", tags[0], "--tag", tags[1])
+    assert run.user_tags() == set(tags)
+    assert run.record().get("tags") == tags
+    assert "runtime:argo-workflows" in run.system_tags()
+
+
+def test_a_tag_that_is_none_is_refused(project: Project) -> None:
+    project.write("flow.py", (CASES[0] / "flow.py").read_text())
+    done = project.flowc("compile", "flow.py", "--tag", "")
+    assert done.code == 2
+    assert "a tag cannot be empty" in done.err

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in (HERE / "golden").glob("*/flow.py"))
-REFUSED = [case for case in CASES if (case / "refused.txt").exists()]  # flows that cannot be compiled for Argo yet
-COMPILED = [case for case in CASES if case not in REFUSED]
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(Path(schema.__file__).with_name("schema.json").read_text()))
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")

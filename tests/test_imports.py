@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 HEAVY = {"hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "numpy", "asyncio"}
 OURS = {"metaflow", "flowc", "flowc_runtime", "flowc_emulator"}
-PUBLIC = ("metaflow", "flowc", "flowc.ir", "flowc.backends.argo", "flowc.testing", "flowc_runtime", "flowc_emulator")
+PUBLIC = (
+    "metaflow",
+    "flowc",
+    "flowc.ir",
+    "flowc.backends.argo",
+    "flowc.steps",
+    "flowc.testing",
+    "flowc_runtime",
+    "flowc_emulator",
+)
 
 _PROBE = """
 import json, sys

@@ -103,7 +103,7 @@ def resumed(project: Project, name: str, *words: str) -> RunStore:
 
 def begun(run: RunStore) -> list[str]:
     """The tasks that were run."""
-    return sorted(f"{step}/{path}" for step in run.steps() for path in run.begun(step))
+    return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))
 
 
 def test_a_run_of_here_is_resumed_there_and_the_other_way_round(project: Project) -> None:

@@ -93,6 +93,10 @@ class Agent:
         answer: bool = self._ask("exists", key)
         return answer
 
+    def refresh(self, key: str) -> bool:
+        answer: bool = self._ask("refresh", key)
+        return answer
+
     def names(self, prefix: str) -> list[str]:
         answer: list[str] = self._ask("names", prefix)
         return answer

@@ -34,7 +34,7 @@ class Console(Protocol):
     def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None: ...
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None: ...
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None: ...
     def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
     def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None: ...
@@ -144,10 +144,12 @@ class TextConsole:
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._show(self._lines.end(job), job)
         if caught:
             self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
+        elif cached:
+            self._say(f"cached {job.task} from {cached}")
         elif self._progress is None:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
@@ -223,7 +225,7 @@ class QuietConsole(TextConsole):
     def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
         return
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._show(self._lines.end(job), job)
 
     def note(self, text: str) -> None:
@@ -301,9 +303,10 @@ class JsonConsole:
         for line in self._lines.add(job, stream, data):
             self._line(job, stream, line)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool) -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
         self._end(job)
-        self._event("task_done", job, seconds=round(seconds, 3), caught=caught)
+        more = {"cached": cached} if cached else {}
+        self._event("task_done", job, seconds=round(seconds, 3), caught=caught, **more)
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
         self._end(job)

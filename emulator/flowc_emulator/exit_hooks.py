@@ -6,16 +6,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc_emulator.scheduler import Job
-from flowc_runtime.hooks import FinishedRun, run_hooks
+from flowc_runtime.hooks import run_hooks
 from flowc_runtime.index import ROOT
 
 if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc_emulator.console import Console
     from flowc_runtime.logs import Stream
+    from flowc_runtime.store import RunStore
 
 
-def call_exit_hooks(flow: Flow, cls: type, run: str, console: Console, *, successful: bool) -> None:
+def call_exit_hooks(flow: Flow, cls: type, run: RunStore, console: Console, *, successful: bool) -> None:
     """Call the hooks for how the run has ended; one that fails is told, and changes nothing."""
 
     open_lines: set[tuple[str, Stream]] = set()
@@ -30,7 +31,7 @@ def call_exit_hooks(flow: Flow, cls: type, run: str, console: Console, *, succes
     def names() -> dict[str, Any]:
         return vars(sys.modules[cls.__module__])
 
-    run_hooks(flow, FinishedRun(flow.name, run, successful=successful), names, output, failed)
+    run_hooks(flow, run, names, output, failed, successful=successful)
     for hook, stream in sorted(open_lines):  # the console holds back a line without an end
         console.output(_job(hook), stream, b"\n")
 

@@ -46,7 +46,10 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own."""
+    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own.
+
+    Its first attempt has been claimed.
+    """
 
     step: str
     path: str
@@ -77,6 +80,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
+    cache: bool = True
     isolation: Isolation | None = None
     reuse: Reuse | None = None
     only: Only | None = None
@@ -230,9 +234,11 @@ class Supervisor:
             user=plan.user,
             last=job.last,
             only_catch=job.only_catch,
+            claimed=plan.only is not None and job.attempt == 1,
             tags=plan.tags,
             namespace=plan.namespace,
             max_splits=plan.max_splits,
+            cache=plan.cache,
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
@@ -282,7 +288,8 @@ class Supervisor:
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)
-            self._console.task_done(job, time.time() - running.began, caught=result.outcome == "caught")
+            seconds, caught = time.time() - running.began, result.outcome == "caught"
+            self._console.task_done(job, seconds, caught=caught, cached=result.cached)
             return
         error = result.error if result else None
         died = error is None

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
-from flowc_runtime import breakpoints, failures, logs, projects
+from flowc_runtime import breakpoints, failures, logs, pods, projects
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.files import store_files
@@ -32,12 +34,12 @@ from flowc_runtime.process import load_prctl, spawn, this_process
 from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import RunStore, Store
-from flowc_runtime.tags import system_tags
+from flowc_runtime.tags import check_tags, system_tags
 from flowc_runtime.task import Assignment, begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.ir import Node
     from flowc_runtime.process import Child
@@ -61,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         graph = Graph(_read_ir(_environment("FLOWC_IR")))
         run = Store.open(_environment("FLOWC_STORE")).run(graph.flow.name, _environment("FLOWC_RUN"))
         if options.command == "finish":
-            code = _finish(run, graph, options.status)
+            _apart(lambda: _finish(run, graph, options.status))
             _call_exit_hooks(run, graph, successful=options.status == "Succeeded")
-            return code
+            return OK
         return _Pod(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()
@@ -164,19 +166,25 @@ class _Pod:
             assert result.error is not None
             follows = self.retry < self._limit() and ended.code != NO_RETRY
             if not follows:
-                task = f"{self.node.id}/{self.path}"
-                message = result.error["message"]
-                self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
+                self._fail_run(result.error["message"])
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
 
     def _outputs(self, result: Result) -> int:
         """What Argo reads of a task that is done."""
+        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+            print(f"flowc: {problem}", file=sys.stderr)
+            self._fail_run(problem)  # the task is done, and what it leads to cannot be
+            return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output("count", str(result.count))
         if isinstance(self.node.next, Switch):
             _write_output("choice", result.choice)
         return OK
+
+    def _fail_run(self, message: str) -> None:
+        task = f"{self.node.id}/{self.path}"
+        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
 
     def _reuse(self, order: Order) -> Result | None:
         """Give the task the record that it has in the run that is resumed; None: it has to run."""
@@ -210,6 +218,8 @@ class _Pod:
                 before = Store(self.run.objects).run(self.run.flow, self.order.origin).record()["parameters"]
                 values |= {name: before[name] for name in values if name in before and name not in self.order.given}
             _create_run(self.run, self.graph, store_files(self.run.objects, parameters, values))
+            if self.order is not None:
+                self.run.hold(self.order.origin)
         except ValueError as error:
             _create_run(self.run, self.graph, {})  # there was such a run, and this is how it ended
             self.run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
@@ -232,6 +242,11 @@ class _Pod:
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        if failure is None:
+            try:
+                pods.meet(self.run, self.graph, self.node, self.path)
+            except pods.GangError as error:
+                failure = failures.describe(error, _environment("FLOWC_CODE"))
         if failure is not None:
             return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
         cards = begin_cards(cls, self.run, self.graph, (self.node.id, self.path, attempt))
@@ -250,6 +265,7 @@ class _Pod:
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
+            cache=os.environ.get("FLOWC_CACHE") != "0",
             origin=record.get("origin"),
             cards=cards,
         )
@@ -266,6 +282,7 @@ def _write_output(name: str, value: str) -> None:
 
 def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
     created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
+    tags = check_tags(json.loads(os.environ.get("FLOWC_TAGS") or "[]"))
     record = RunRecord(
         version=RECORD_VERSION,
         flow=run.flow,
@@ -278,7 +295,7 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
         process=this_process(),
         project=projects.values(graph.flow),
         system_tags=[*system_tags(user, "argo-workflows", created), *projects.tags(graph.flow.project)],
-        tags=[],
+        tags=tags,
         namespace=f"user:{user}",
     )
     if (order := Order.of(os.environ.get("FLOWC_RESUME"))) is not None:
@@ -290,11 +307,29 @@ def _create_run(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None
 
         record["package"] = store_package(run.objects, code)
     with open(_environment("FLOWC_IR"), encoding="utf-8") as file:
-        run.create(record, file.read())
+        made = run.create(record, file.read())
+    if made:
+        run.add_tags(tags)
 
 
-def _finish(run: RunStore, graph: Graph, phase: str) -> int:
-    """Record the end of the run. Exits 0 also when that fails: an exit handler that fails would fail the workflow."""
+def _apart(record: Callable[[], None]) -> None:
+    """Do it in a child: this process forks the exit hooks afterwards, so it must not use the store itself."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    try:
+        record()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(OK)
+
+
+def _finish(run: RunStore, graph: Graph, phase: str) -> None:
+    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow."""
     try:
         if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
             _create_run(run, graph, {})
@@ -309,12 +344,11 @@ def _finish(run: RunStore, graph: Graph, phase: str) -> int:
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
-    return OK
 
 
 def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
-    from flowc_runtime.hooks import FinishedRun, run_hooks
+    from flowc_runtime.hooks import run_hooks
 
     def load() -> dict[str, Any]:
         from flowc_runtime.loader import load_module
@@ -329,7 +363,7 @@ def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     def failed(hook: str, problem: str) -> None:
         print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
 
-    run_hooks(graph.flow, FinishedRun(run.flow, run.id, successful=successful), load, output, failed)
+    run_hooks(graph.flow, run, load, output, failed, successful=successful)
 
 
 if __name__ == "__main__":

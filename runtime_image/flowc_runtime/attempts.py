@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed."""
+    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed.
+
+    `cached` names the task that this one took everything over from.
+    """
 
     outcome: Outcome
     count: int = 0
     choice: str = ""
+    cached: str = ""
     error: ErrorRecord | None = None
 
 
@@ -44,6 +48,8 @@ def report(control: int, result: Result) -> None:
     error = dict(result.error or {})
     error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
     message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
+    if result.cached:
+        message["cached"] = result.cached
     data = memoryview(json.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import NotRequired
 
+    from flowc_runtime.external import ExternalRecord
     from flowc_runtime.objects import Objects
 
 PLAIN = "pickle5"
@@ -30,10 +31,14 @@ INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
 OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
 PAGE = 4096
 MAGIC = b"flowcbuf"
+EXTERNAL = "flowc_runtime.external.ExternalFile"
 
 
 class ArtifactRef(TypedDict):
-    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob."""
+    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
+
+    `external` is the file that it stands for.
+    """
 
     digest: str
     size: int
@@ -41,6 +46,7 @@ class ArtifactRef(TypedDict):
     codec: str
     repr: str
     data: NotRequired[str]
+    external: NotRequired[ExternalRecord]
 
 
 class Encoded:
@@ -103,6 +109,8 @@ def store_value(objects: Objects, value: Any) -> ArtifactRef:
         codec=encoded.codec,
         repr=short_repr(value),
     )
+    if ref["type"] == EXTERNAL:
+        ref["repr"], ref["external"] = repr(value), value.record()
     if ref["size"] <= INLINE_LIMIT:
         ref["digest"] = sha256(encoded.parts)
         ref["data"] = base64.b64encode(encoded.stream).decode("ascii")

@@ -29,6 +29,8 @@ class Family:
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
+        self.seen: set[str] = set()  # artifacts of the inputs of a join that were looked for, in any of them
+        self.place: set[str] = set()  # what was asked of their places
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[Any, ...]]:
         """Give the task what its parents left; their records, and the arguments that its method is called with."""
@@ -68,6 +70,7 @@ class Family:
         def make(number: int) -> Any:
             node, path, record = find(number)
             state = self.state(node, path, record["artifacts"], read_only=True)
+            state.seen, state.place = self.seen, self.place
             return bind(job.cls, state, job.parameters)
 
         return records, Inputs(length, make, steps)

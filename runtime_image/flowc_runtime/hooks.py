@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import failures
 from flowc_runtime.process import load_prctl, spawn
@@ -16,58 +17,41 @@ if TYPE_CHECKING:
 
     from flowc.ir import ExitHook, Flow
     from flowc_runtime.logs import Stream
-
-
-@final
-class FinishedRun:
-    """The run that an exit hook is told of.
-
-    Attributes:
-        id: the run's id.
-        pathspec: `FLOW/RUN`, which the client and the command line take.
-        successful: whether every step is done.
-        finished: True: nothing of the run goes on.
-    """
-
-    def __init__(self, flow: str, run: str, *, successful: bool) -> None:
-        self.id = run
-        self.pathspec = f"{flow}/{run}"
-        self.successful = successful
-        self.finished = True
-
-    def __repr__(self) -> str:
-        return f"Run({self.pathspec!r})"
+    from flowc_runtime.store import RunStore
 
 
 def run_hooks(
     flow: Flow,
-    run: FinishedRun,
+    run: RunStore,
     load: Callable[[], Mapping[str, Any]],
     output: Callable[[str, Stream, bytes], None],
     failed: Callable[[str, str], None],
+    *,
+    successful: bool,
 ) -> None:
-    """Call the hooks of a run that has ended so, one after the other.
+    """Call the hooks of a run that has ended so, one after the other; this process must not have used a remote store.
 
     `load` gives the names of the flow's module, in the hook's process; `output` is given what a hook writes, with its
     name, and `failed` how it failed, which changes nothing.
     """
-    wanted = "success" if run.successful else "error"
+    wanted = "success" if successful else "error"
     for hook in flow.exit_hooks:
         if hook.on == wanted:
-            problem = _run(hook, run, load, output)
+            problem = _run(hook, flow, run, load, output)
             if problem is not None:
                 failed(hook.function, problem)
 
 
 def _run(
     hook: ExitHook,
-    run: FinishedRun,
+    flow: Flow,
+    run: RunStore,
     load: Callable[[], Mapping[str, Any]],
     output: Callable[[str, Stream, bytes], None],
 ) -> str | None:
     """Call one hook in a child; how it failed, if it did."""
     with Watcher() as watcher:
-        child = spawn(lambda _control: _call(hook, run, load), prctl=load_prctl(), close=watcher.descriptors())
+        child = spawn(lambda _control: _call(hook, flow, run, load), prctl=load_prctl(), close=watcher.descriptors())
         watcher.add(child)
         while True:
             for event in watcher.poll(None):
@@ -80,11 +64,14 @@ def _run(
                         return f"it ended with exit code {code}" if code else None
 
 
-def _call(hook: ExitHook, run: FinishedRun, load: Callable[[], Mapping[str, Any]]) -> int:
+def _call(hook: ExitHook, flow: Flow, run: RunStore, load: Callable[[], Mapping[str, Any]]) -> int:
+    os.environ["FLOWC_STORE"] = run.objects.url  # where the client, and what the hook starts, look for other runs
     try:
-        function = load()[hook.function]
-        takes_run = "run" in inspect.signature(function).parameters
-        function(**({"run": run} if takes_run else {}))
+        names = load()
+        function, given = names[hook.function], {}
+        if any(it.name == "run" or it.kind is it.VAR_KEYWORD for it in inspect.signature(function).parameters.values()):
+            given["run"] = names[flow.code.name]._flowc_run(run)
+        function(**given)
     except SystemExit as error:
         return 0 if error.code in (None, 0) else 1
     except BaseException as error:

@@ -43,7 +43,8 @@ def main() -> int:
     except BaseException as error:  # importing the flow needs what this environment does not have
         attempt = (asked["step"], asked["path"], asked["attempt"])
         try:
-            run.begin(*attempt, begin_record(began))
+            if not asked["claimed"]:
+                run.begin(*attempt, begin_record(began))
             return report_failure(run, graph, attempt, began, failures.describe(error, order["root"]), control)
         except FlowcError as refused:
             return refuse(refused, control)

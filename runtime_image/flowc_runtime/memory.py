@@ -50,6 +50,9 @@ class MemoryObjects:
     def exists(self, key: str) -> bool:
         return key in self._objects or (self._below is not None and self._below.exists(key))
 
+    def refresh(self, key: str) -> bool:
+        return self.exists(key)
+
     def append(self, key: str, data: bytes) -> None:
         self._objects[key] = self.appended(key) + data if self.exists(key) else data
 

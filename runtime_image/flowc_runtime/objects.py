@@ -9,10 +9,13 @@ import contextlib
 import hashlib
 import mmap
 import os
+import shutil
 import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from flowc_runtime import sweeps
 from flowc_runtime.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 20  # bytes that are read at once of what may be of any size
 OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
+
+
+class Listed(NamedTuple):
+    """One object of a listing: its key below the prefix, its bytes, and when it was written or refreshed."""
+
+    name: str
+    size: int
+    changed: float
 
 
 class Objects(Protocol):
@@ -52,6 +63,10 @@ class Objects(Protocol):
         """Whether there is such an object."""
         ...
 
+    def refresh(self, key: str) -> bool:
+        """Whether there is such an object, which from now on is too young to be collected."""
+        ...
+
     def append(self, key: str, data: bytes) -> None:
         """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
         ...
@@ -78,6 +93,22 @@ class Objects(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
+        ...
+
+
+class Collectable(Objects, Protocol):
+    """What a collection of garbage needs besides."""
+
+    def listing(self, prefix: str) -> list[Listed]:
+        """All objects under a prefix, however deep."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove the objects that are there; at most a thousand."""
+        ...
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        """Remove all objects under a prefix; whoever is interrupted has left those named in `last`."""
         ...
 
 
@@ -110,8 +141,14 @@ class LocalObjects:
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
             digest = sha256(parts)
-            self.create(blob_key(digest), parts)
-            return digest
+            created = self.create(blob_key(digest), parts)
+        else:
+            digest, created = self._create_large(parts)
+        while not created and not self.refresh(blob_key(digest)):  # it was collected since
+            created = self.create(blob_key(digest), parts)
+        return digest
+
+    def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
         # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
         digests: list[str] = []
         hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
@@ -121,8 +158,22 @@ class LocalObjects:
                 temporary = self._write(parts)
             finally:
                 hashing.join()
-            self._link(temporary, blob_key(digests[0]))
-        return digests[0]
+            return digests[0], self._link(temporary, blob_key(digests[0]))
+
+    def refresh(self, key: str) -> bool:
+        path = self._path(key)
+        try:
+            if time.time() - os.stat(path).st_mtime < sweeps.REFRESH:
+                return True
+            try:
+                os.utime(path)
+            except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
+                with self._writing():
+                    os.replace(self._write([self.map(key)]), path)
+        except (FileNotFoundError, NotFound):
+            return False
+        sweeps.wait(self)
+        return os.path.exists(path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -215,6 +266,34 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._path(key))
+
+    def listing(self, prefix: str) -> list[Listed]:
+        top = self._path(prefix)
+        found = []
+        for directory, _, files in os.walk(top):
+            for name in files:
+                path = f"{directory}/{name}"
+                with contextlib.suppress(FileNotFoundError):  # deleted since
+                    status = os.stat(path)
+                    found.append(Listed(path[len(top) + 1 :], status.st_size, status.st_mtime))
+        return found
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        self._make(f"{self.root}/tmp")
+        aside = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
+        try:
+            os.rename(self._path(prefix), aside)  # gone at once, so that there is no last
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"cannot delete {prefix} in {self.url}: {error.strerror}") from error
+        while os.path.isdir(aside):
+            with contextlib.suppress(FileNotFoundError):  # a collection beside this one takes it for left behind
+                shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:
         if ".." in key.split("/") or key.startswith("/"):

@@ -153,6 +153,8 @@ def this_process() -> Process:
         process["pod"] = pod
         process["pod_uid"] = os.environ.get("FLOWC_POD_UID", "")
         process["node"] = os.environ.get("FLOWC_NODE", "")
+    if address := os.environ.get("FLOWC_POD_IP"):
+        process["ip"] = address
     return process
 
 

@@ -1,4 +1,4 @@
-"""Which parameters a task has looked at: what a resumed run with other values need not run again."""
+"""What a task has looked at: a resumed run with other parameters, and a step with @cache, depend on no more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @final
@@ -16,6 +16,7 @@ class Reads(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(values)
         self.seen: set[str] = set()
+        self.others: Callable[[], None] | None = None  # notes that all else is read as well
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
@@ -29,6 +30,8 @@ class Reads(dict[str, Any]):
     def see_all(self) -> None:
         """What is read out of sight may be any of them."""
         self.seen.update(self)
+        if self.others is not None:
+            self.others()
 
     def watch_forks(self) -> None:
         """A process that the step forks reads where this one does not see it: from then on all count as read."""

@@ -19,6 +19,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
+    ip: str  # of a pod in a gang
 
 
 class _Run(TypedDict):
@@ -169,9 +170,15 @@ class OriginRecord(TypedDict):
 
 
 class ReadsRecord(TypedDict, total=False):
-    """What a task has looked at: the names of `parameters`."""
+    """What a task has looked at: `parameters`, `artifacts` that it began with, and those of the `inputs` of a join.
+
+    They are names; `*` is all artifacts. `place` has what it asked of its place in foreach: `index`, `item`, `stack`.
+    """
 
     parameters: list[str]
+    artifacts: list[str]
+    inputs: list[str]
+    place: list[str]
 
 
 class AttemptRecord(_Attempt, total=False):
@@ -179,10 +186,12 @@ class AttemptRecord(_Attempt, total=False):
 
     `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
     `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
+    `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
     """
 
     error: ErrorRecord
     origin: OriginRecord
+    cached: OriginRecord
     reads: ReadsRecord
     fanout: Fanout
     choice: str

@@ -16,16 +16,18 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from flowc_runtime import sweeps
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import PIECE, Buffer, blob_key, sha256
+from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowc_runtime.objects import Objects
 
 SCHEMES = ("s3", "gs", "az")
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
+COPY = 5 << 30  # bytes: what S3 copies in one request
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
 FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
 # Who waits at a prompt is told soon; a task in a pod outlasts a store that is busy for a minute or two, as it is while
@@ -84,19 +86,24 @@ class RemoteObjects:
         return True
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        import obstore
-
         digest = sha256(parts)
         key = blob_key(digest)
         size = sum(memoryview(part).nbytes for part in parts)
-        if size <= PART:
-            self.create(key, parts)
-        elif not self.exists(key):  # of two that send it at once both send the same bytes
-            try:
-                obstore.put(self._store, key, _pieces(parts), chunk_size=PART, max_concurrency=4)
-            except Exception as error:
-                self._fail(error, key)
+        if size > PART:
+            if not self.refresh(key):  # of two that send it at once both send the same bytes
+                self._send_large(key, _pieces(parts))
+            return digest
+        while not self.create(key, parts) and not self.refresh(key):
+            continue  # it was there, and was collected since
         return digest
+
+    def _send_large(self, key: str, pieces: Iterable[bytes]) -> None:
+        import obstore
+
+        try:
+            obstore.put(self._store, key, pieces, chunk_size=PART, max_concurrency=4)
+        except Exception as error:
+            self._fail(error, key)
 
     def map(self, key: str) -> memoryview:
         """Fetched into an unnamed file first: the memory is the page cache's, as it is for a local store."""
@@ -126,6 +133,66 @@ class RemoteObjects:
         except Exception as error:
             self._fail(error, key)
         return True
+
+    def refresh(self, key: str) -> bool:
+        import obstore
+
+        try:
+            found = obstore.head(self._store, key)
+            if time.time() - found["last_modified"].timestamp() < sweeps.REFRESH:
+                return True
+            self._write_again(key, found["size"])
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            self._fail(error, key)
+        sweeps.wait(self)
+        return self.exists(key)
+
+    def _write_again(self, key: str, size: int) -> None:
+        """Nothing but a new write makes an object young, and none may be copied onto itself."""
+        import obstore
+
+        if size > COPY:
+            answer = obstore.get(self._store, key)
+            self._send_large(key, (bytes(chunk) for chunk in answer.stream(min_chunk_size=PART)))
+            return
+        aside = f"tmp/{os.urandom(8).hex()}"
+        obstore.copy(self._store, key, aside)
+        obstore.copy(self._store, aside, key)
+        self.delete(aside)
+
+    def listing(self, prefix: str) -> list[Listed]:
+        import obstore
+
+        at = len(prefix) + 1
+        try:
+            return [
+                Listed(entry["path"][at:], entry["size"], entry["last_modified"].timestamp())
+                for page in obstore.list(self._store, f"{prefix}/")
+                for entry in page
+            ]
+        except Exception as error:
+            self._fail(error, prefix)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        import obstore
+
+        try:
+            obstore.delete(self._store, list(keys))
+        except FileNotFoundError:  # Azure and a directory say so, where S3 does not: one by one
+            for key in keys:
+                self.delete(key)
+        except Exception as error:
+            self._fail(error, keys[0])
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        names = [name for name in self.names_below(prefix) if name not in last]
+        keys = [f"{prefix}/{name}" for name in names]
+        for at in range(0, len(keys), 1000):
+            self.delete_many(keys[at : at + 1000])
+        for name in last:
+            self.delete(f"{prefix}/{name}")
 
     def names(self, prefix: str) -> list[str]:
         import obstore

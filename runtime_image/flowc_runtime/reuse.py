@@ -113,7 +113,7 @@ class Reuse:
         if "origin" not in run.task(node.joins, path):
             return False
         # There may be very many: one listing says which of them were run.
-        return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.begun(end.id))
+        return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.tasks_run(end.id))
 
     def _find(self, step: str, path: str) -> AttemptRecord | None:
         record = self._done(step, path)

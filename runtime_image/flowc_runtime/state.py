@@ -53,6 +53,7 @@ class TaskState:
         path: str = "",
         frames: Sequence[Frame] = (),
         read_only: bool = False,
+        seen: set[str] | None = None,
     ) -> None:
         self.objects = objects
         self.inherited = dict(inherited)
@@ -60,14 +61,29 @@ class TaskState:
         self.step = step
         self.path = path
         self.parents: Sequence[ParentsRecord] = ()
-        self.frames = tuple(frames)  # the foreach and gangs around the task, outermost first
+        self._frames = tuple(frames)
+        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were looked for; "*": all
+        self.place: set[str] = set()  # what was asked of the frames: "index", "item" or "stack"
+        self.assigned: dict[str, ArtifactRef] = {}  # what `store` found to be the step's own
         self.read_only = read_only
         self.transition: Said | None = None
         self.implied: Mapping[str, Any] | None = None  # a decorator ran in place of the code: what it says of self.next
         self._origins: dict[str, Origin] = {}
 
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The foreach and gangs around the task, outermost first."""
+        self.place.add("stack")
+        return self._frames
+
+    def see_all(self) -> None:
+        """Whatever there is may be read."""
+        self.seen.add("*")
+        self.place.add("stack")
+
     def load(self, flow: object, name: str) -> bool:
         """Read an inherited artifact into the flow object; False if there is none of this name."""
+        self.seen.add(name)
         ref = self.inherited.get(name)
         if ref is None:
             return False
@@ -87,11 +103,13 @@ class TaskState:
     @property
     def index(self) -> int | None:
         """The number of the item in the innermost foreach, None outside of any."""
-        return self.frames[-1].index if self.frames else None
+        self.place.add("index")
+        return self._frames[-1].index if self._frames else None
 
     def input(self) -> Any:
         """The item of the innermost foreach that this task is about, None outside of any."""
-        return self.frames[-1].item if self.frames else None
+        self.place.add("item")
+        return self._frames[-1].item if self._frames else None
 
     def store(self, flow: object) -> dict[str, ArtifactRef]:
         """Store what the step assigned or changed and name everything that the next task inherits.
@@ -108,7 +126,7 @@ class TaskState:
                 refs[name] = origin.ref
                 continue
             try:
-                refs[name] = codecs.store_value(self.objects, value)
+                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value)
             except ArtifactError as error:
                 raise ArtifactError(name, str(error)) from error
         return {name: refs[name] for name in sorted(refs)}
@@ -127,6 +145,17 @@ class Inputs(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._made)
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """The last steps of the branches that ran, none after a foreach."""
+        return self._steps
+
+    def state(self, number: int) -> TaskState:
+        """What an input knows of the store."""
+        state = self[number].__dict__[STATE]
+        assert isinstance(state, TaskState)
+        return state
 
     def __getitem__(self, index: int) -> T:
         made = self._made[index]

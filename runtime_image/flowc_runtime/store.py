@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from flowc_runtime import settings
+from flowc_runtime import settings, sweeps
 from flowc_runtime.errors import NotFound, StoreError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
@@ -83,12 +83,25 @@ class RunStore:
         self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
         self._tags = f"flows/{_quote(flow)}/tags/{_quote(run)}"
 
+    @property
+    def prefix(self) -> str:
+        """The key that all of the run is under, but its tags."""
+        return self._prefix
+
     # -- the run itself
 
     def create(self, record: RunRecord, ir: str) -> bool:
         """Begin the run; False if a run of this id exists. The IR goes first: a run that exists has one."""
         self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
         return self.objects.create(f"{self._prefix}/run.json", [_dump(record)])
+
+    def hold(self, origin: str) -> None:
+        """Make sure of the run that this one resumes: from now on no collection deletes it. Raises NotFound."""
+        sweeps.wait(self.objects)
+        if not RunStore(self.objects, self.flow, origin).exists():
+            message = f"run {self.flow}/{origin}, which was to be resumed, has been deleted"
+            self.set_status({"state": "failed", "changed": time.time(), "message": message})
+            raise NotFound(message)
 
     def exists(self) -> bool:
         """Whether the run has begun."""
@@ -112,6 +125,12 @@ class RunStore:
     def set_status(self, status: StatusRecord) -> None:
         """Replace the run's status."""
         self.objects.put(f"{self._prefix}/status.json", _dump(status))
+
+    def delete(self) -> None:
+        """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
+        objects: Any = self.objects
+        objects.delete_below(self._tags)
+        objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
     # -- tags: an object for each, so that who changes one never undoes what another has changed
 
@@ -146,6 +165,13 @@ class RunStore:
     def begin(self, step: str, path: str, attempt: int, record: BeginRecord) -> bool:
         """Claim an attempt's number; False if it is taken."""
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
+
+    def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
+        """The record of an attempt's beginning, if it has begun."""
+        try:
+            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
+        except NotFound:
+            return None
 
     def finish(self, record: AttemptRecord) -> bool:
         """Write the record of an attempt that has ended, last of all it names.
@@ -246,7 +272,7 @@ class RunStore:
                 found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
 
-    def begun(self, step: str) -> set[str]:
+    def tasks_run(self, step: str) -> set[str]:
         """The paths of the tasks of a step that were run in this run, not reused."""
         names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
         return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}
@@ -283,7 +309,8 @@ class RunStore:
     def log_source(self, step: str, path: str, attempt: int) -> str:
         """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
         try:
-            origin = self.task(step, path).get("origin")
+            record = self.task(step, path)
+            origin = record.get("origin") or record.get("cached")
         except NotFound:
             origin = None
         if origin is None:

@@ -21,6 +21,7 @@ from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_runtime import codecs, context, failures, projects, secrets
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
+from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.index import Graph
-    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.state import Said
 
 
@@ -53,7 +54,7 @@ class Assignment:
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
     more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
-    `begin_cards` has begun before.
+    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
 
     For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
     that it starts with instead of theirs.
@@ -75,6 +76,7 @@ class Assignment:
     max_splits: int | None = None
     cards: Any = None
     origin: str | None = None
+    cache: bool = True
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
 
@@ -99,6 +101,8 @@ def perform(job: Assignment) -> Result:
     try:
         if job.only_catch:
             return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+        if (recalled := attempt.recall()) is not None:
+            return recalled
         attempt.run_code()
         return attempt.done()
     except FlowcError as error:
@@ -144,6 +148,8 @@ class Attempt:
         self.flow: Any = bind(job.cls, self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
+        self.situation: Situation | None = None  # of a step with @cache
+        self.reads.others = self._see_all
         self.cards: Any = job.cards
 
     def enter(self) -> None:
@@ -178,8 +184,37 @@ class Attempt:
             )
         )
 
+    def recall(self) -> Result | None:
+        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        job = self.job
+        if job.node.cache is None or not job.cache or job.inputs is not None:
+            return None
+        self.situation = Situation(job, self.state, self.reads, self.state.inputs)
+        found = self.situation.recall()
+        if found is None:
+            return None
+        entry, reads = found
+        record = self._new_record("ok", self.situation.artifacts(entry))
+        record["reads"], record["cached"] = reads, entry["task"]
+        if "fanout" in entry:
+            record["fanout"] = entry["fanout"]
+            self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+        if "choice" in entry:
+            record["choice"] = entry["choice"]
+        self._finish(record)
+        origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
+        count = entry["fanout"]["count"] if "fanout" in entry else 0
+        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+
+    def _see_all(self) -> None:
+        self.state.see_all()
+        self.family.seen.add(EVERY)
+        self.family.place.add("stack")
+
     def run_code(self) -> None:
         """Run the step's method under its timeout, with its secrets in the environment."""
+        for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
+            seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
         node = self.job.node
         self._hooked = True
@@ -231,6 +266,9 @@ class Attempt:
             record["fanout"] = fanout
         if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
             choice = record["choice"] = self.state.transition.choice
+        if self.situation is not None:
+            own = self.state.assigned if self.state.inputs is None else artifacts
+            self.situation.keep(record, own)
         self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
@@ -313,8 +351,16 @@ class Attempt:
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
-        record["reads"] = {"parameters": sorted(self.reads.seen)}
+        record["reads"] = self._looked()
         return record
+
+    def _looked(self) -> ReadsRecord:
+        looked: ReadsRecord = {"parameters": sorted(self.reads.seen), "artifacts": sorted(self.state.seen)}
+        if self.state.inputs is not None:
+            looked["inputs"] = sorted(self.family.seen)
+        if place := self.state.place | ({"stack"} if self.family.place else set()):
+            looked["place"] = sorted(place)
+        return looked
 
     def _finish(self, record: AttemptRecord) -> None:
         """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""

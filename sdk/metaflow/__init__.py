@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions  # first: an extension may want to be imported before all else
+from metaflow import _extensions, _hints  # first: an extension may want to be imported before all else
 from metaflow.current import current
 from metaflow.decorators import (
     card,
@@ -217,3 +217,4 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
 
 _extensions.complete(sys.modules[__name__])
+_hints.install()

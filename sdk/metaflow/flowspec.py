@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
+    from metaflow.client import Run
     from metaflow._flow_state import FlowStateItems
     from metaflow._legacy.hooks import FlowHooks
     from metaflow.graph import DAGNode, FlowGraph
@@ -159,6 +160,13 @@ class FlowSpec:
 
         return TaskCards(run, flow, attempt, cls)
 
+    @classmethod
+    def _flowc_run(cls, run: RunStore) -> Run:
+        """A run in the client, whatever the namespace is."""
+        from metaflow.client import Run
+
+        return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
+
     # -- for the steps
 
     def next(
@@ -266,7 +274,9 @@ class FlowSpec:
             raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
         found: dict[str, dict[str, ArtifactRef]] = {}
         for given in inputs:
-            for name, ref in given._flowc_task("merge_artifacts").inherited.items():
+            one = given._flowc_task("merge_artifacts")
+            one.seen.update(include or "*")
+            for name, ref in one.inherited.items():
                 found.setdefault(name, {})[ref["digest"]] = ref
         own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
         if missing := [name for name in include if name not in found and name not in own]:
@@ -321,6 +331,8 @@ class FlowSpec:
 
     def __dir__(self) -> Iterable[str]:
         state = self.__dict__.get(STATE)
+        if state is not None:
+            state.seen.add("*")
         names = {name for name in super().__dir__() if not name.startswith(OURS)}
         return sorted(names | set(state.inherited if state else ()))
 

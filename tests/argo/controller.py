@@ -19,6 +19,7 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
+MAX_DEPTH = 99  # templates that call each other, pods included
 
 
 class ManifestError(Exception):
@@ -117,6 +118,7 @@ class _Controller:
         self.globals = {"workflow.name": name}
         self.nodes: list[Node] = []
         self.pods = 0
+        self.depth = 0
 
     def play(self, parameters: Mapping[str, str]) -> PlayedWorkflow:
         self.globals |= _global_parameters(self.spec.get("arguments", {}).get("parameters", []), parameters)
@@ -135,31 +137,42 @@ class _Controller:
         if sorted(declared) != sorted(arguments):
             raise ManifestError(f"{name}: template '{template_name}' takes {declared}, and is given {list(arguments)}")
         inputs = {f"inputs.parameters.{key}": value for key, value in arguments.items()}
-        if "dag" in template:
-            return self._dag(template["dag"], inputs, name), {}
-        if "steps" in template:
-            # A group starts when the one before it has succeeded.
-            return all(self._steps(group, inputs, name) for group in template["steps"]), {}
-        return self._container(template, arguments, inputs, name)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ManifestError(f"{name}: Maximum recursion depth exceeded")
+        try:
+            if "dag" in template:
+                return self._dag(template["dag"], inputs, name), {}
+            if "steps" in template:
+                # A group starts when the one before it has succeeded.
+                return all(self._steps(group, inputs, name) for group in template["steps"]), {}
+            return self._container(template, arguments, inputs, name)
+        finally:
+            self.depth -= 1
 
     def _dag(self, dag: Manifest, inputs: Mapping[str, str], name: str) -> bool:
-        succeeded: dict[str, bool] = {}
+        phases: dict[str, str] = {}
         outputs: dict[str, str] = {}
         waiting = list(dag["tasks"])
         while waiting:
-            ready = [t for t in waiting if all(d in succeeded for d in _depends(t))]
+            ready = [t for t in waiting if all(d in phases for d in _depends(t))]
             if not ready:
                 raise ManifestError(f"{name}: {[t['name'] for t in waiting]} depend on each other or on nothing")
             for task in ready:
                 waiting.remove(task)
-                if not all(succeeded[d] for d in _depends(task)):
-                    succeeded[task["name"]] = False  # Omitted
+                if not depends_hold(task.get("depends", ""), phases):
+                    phases[task["name"]] = "Omitted"
                     continue
-                values = {k: v for k, v in outputs.items() if k.split(".")[1] in self._ancestors(task, dag)}
-                ok, given = self._task(task, {**inputs, **values}, f"{name}.{task['name']}")
-                succeeded[task["name"]] = ok
+                known = self._ancestors(task, dag)
+                values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
+                if "when" in task and not holds(self._fill(task["when"], values)):
+                    self._arguments(task, values)  # they are filled in all the same
+                    phases[task["name"]] = "Skipped"
+                    continue
+                ok, given = self._task(task, values, f"{name}.{task['name']}")
+                phases[task["name"]] = "Succeeded" if ok else "Failed"
                 outputs |= {f"tasks.{task['name']}.outputs.parameters.{k}": v for k, v in given.items()}
-        return all(succeeded.values())
+        return "Failed" not in phases.values()
 
     def _ancestors(self, task: Manifest, dag: Manifest) -> set[str]:
         by_name = {t["name"]: t for t in dag["tasks"]}
@@ -181,8 +194,11 @@ class _Controller:
         return all(results)
 
     def _task(self, task: Manifest, values: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
+        return self._call(task["template"], self._arguments(task, values), name)
+
+    def _arguments(self, task: Manifest, values: Mapping[str, str]) -> dict[str, str]:
         parameters = task.get("arguments", {}).get("parameters", [])
-        return self._call(task["template"], {p["name"]: self._fill(p["value"], values) for p in parameters}, name)
+        return {p["name"]: self._fill(p["value"], values) for p in parameters}
 
     def _container(
         self, template: Manifest, arguments: Mapping[str, str], inputs: Mapping[str, str], name: str
@@ -218,6 +234,7 @@ class _Controller:
         home = self.workdir / "pods" / uid
         (out := home / "out").mkdir(parents=True)
         fields = {"metadata.name": name, "metadata.uid": uid, "spec.nodeName": "this-machine"}
+        fields["status.podIP"] = "127.0.0.1"
         env: dict[str, str] = {}
         for variable in container.get("env", []):
             if variable["name"] in env:
@@ -243,6 +260,10 @@ class _Controller:
         def value(match: re.Match[str]) -> str:
             if match[1] == "=sprig.b64enc(workflow.parameters.json)":
                 return base64.b64encode(known["workflow.parameters.json"].encode()).decode()
+            if sum_ := re.fullmatch(r"=string\(asInt\((\S+)\) \+ (\d+)\)", match[1]):
+                return str(int(known[sum_[1]]) + int(sum_[2]))
+            if shown := re.fullmatch(r"=sprig\.replace\('(.)', '(.)', (\S+)\)", match[1]):
+                return known[shown[3]].replace(shown[1], shown[2])
             if match[1] not in known:
                 raise ManifestError(f"nothing is known of {match[0]}")
             filling = known[match[1]]
@@ -253,8 +274,31 @@ class _Controller:
         return re.sub(r"\{\{(.*?)\}\}", value, text)
 
 
+_TERM = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*)(?:\.([A-Z][a-z]+))?")
+
+
 def _depends(task: Manifest) -> list[str]:
-    return task["depends"].split(" && ") if "depends" in task else []
+    return [name for name, _ in _TERM.findall(task.get("depends", ""))]
+
+
+def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
+    """Argo's `depends`: a bare name is `name.Succeeded || name.Skipped || name.Daemoned`."""
+
+    def term(match: re.Match[str]) -> str:
+        return str(phases[match[1]] in ((match[2],) if match[2] else ("Succeeded", "Skipped", "Daemoned")))
+
+    logic = _TERM.sub(term, text).replace("&&", " and ").replace("||", " or ")
+    if not re.fullmatch(r"(?:True|False|and|or|[() ])*", logic):
+        raise ManifestError(f"not what `depends` may say: {text!r}")
+    return bool(eval(logic)) if logic else True
+
+
+def holds(when: str) -> bool:
+    """Argo's `when`, of the one form that is used here."""
+    match = re.fullmatch(r'"([^"{}]*)" == "([^"{}]+)"', when)
+    if match is None:
+        raise ManifestError(f"not what `when` may say here: {when!r}")
+    return match[1] == match[2]
 
 
 def _outputs(template: Manifest, out: Path) -> dict[str, str]:

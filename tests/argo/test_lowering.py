@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from argo import flows
 from argo.controller import Pod, play
 from flowc.backends.argo import Settings, compile_flow, series
+from flowc.backends.argo.fitting import fit
 from flowc.ir import Flow, Foreach, targets
 from flowc.ir.regions import region
 from flowc.ir.verify import verify
@@ -130,7 +131,7 @@ def test_large_flows_are_cut(name: str, tmp_path: Path) -> None:
 
 
 def test_cuts_are_even() -> None:
-    cut = series.fit(series.series(region(flows.chain(1000))), 200)
+    cut = fit(series.series(region(flows.chain(1000))), 200)
     assert [series.tasks(part.series) for part in cut if isinstance(part, series.Part)] == [200] * 5
 
 
@@ -138,7 +139,7 @@ def test_a_split_stays_with_its_foreach() -> None:
     shape: flows.Shape = ["start"]
     for at in range(150):
         shape.append(("each", f"j{at}", [f"b{at}"]))
-    cut = series.fit(series.series(region(flows.flow(shape))), 200)
+    cut = fit(series.series(region(flows.flow(shape))), 200)
     assert series.tasks(cut) <= 200
     assert all(isinstance(block, series.Part | series.Call | series.FanOut) for block in cut)
 

@@ -133,6 +133,7 @@ def test_what_is_offered(typed: Project) -> None:
     assert answers(typed, "flowc logs Typed/") == ["Typed/latest", f"Typed/{run}"]
     assert answers(typed, "flowc dump Typed/latest/work/") == ["Typed/latest/work/0.0", "Typed/latest/work/0.1"]
     assert answers(typed, "flowc run ") == ["bin/", "flow.py"]
+    assert answers(typed, "flowc resume flow.py --orig") == ["--origin-run-id"]
     assert answers(typed, "flowc completion ") == ["bash", "zsh", "fish"]
     assert answers(typed, "flowc runs --tag ") == ["owner=ann", "team:blue"]
 

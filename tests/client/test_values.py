@@ -18,6 +18,7 @@ FLOW = """
         settings = Config("settings", default_value={"model": {"depth": 3}})
         j = Parameter("j", type=JSONType, default='{"a": [1]}')
         none = Parameter("none", type=int)
+        dashed = Parameter("dashed-name", type=str, multiple=True, default=("d",))
 
         @step
         def start(self):
@@ -41,9 +42,10 @@ def test_files_and_configs(letters: Project) -> None:
     data = run.data
     assert data is not None
     assert data.seen == (data.text, data.raw, data.settings.model.depth, data.j, data.none)
+    assert data.dashed == ("d",)
     assert data.seen == ("größe\n", b"\xff\x00" * 500, 3, {"a": [1]}, None)
     task = run["end"].task
-    assert [artifact.id for artifact in task] == ["j", "name", "none", "raw", "seen", "settings", "text"]
+    assert [artifact.id for artifact in task] == ["dashed", "j", "name", "none", "raw", "seen", "settings", "text"]
     assert (task["text"].size, task["text"].type, task["raw"].size, task["raw"].type) == (8, "str", 1000, "bytes")
     assert task["raw"].sha == run["start"].task["raw"].sha != task["text"].sha
     assert "given.txt" in task["text"]._repr_html_()

@@ -19,7 +19,7 @@ from conformance import FLOWS
 from flowc_runtime.arguments import encode
 from flowc_runtime.store import RunStore, Store
 from project import Project
-from test_golden_ir import COMPILED
+from test_golden_ir import CASES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Memory that a container may have where its flow does not say: what the flow below asks for is more.
@@ -100,7 +100,7 @@ def _flows() -> dict[str, dict[str, str]]:
     # Not the golden `kubernetes`: it asks for an image, a GPU and volumes that no test cluster has.
     flows = {
         case.name: {file.name: file.read_text() for file in case.glob("*.py")}
-        for case in COMPILED
+        for case in CASES
         if case.name != "kubernetes"
     }
     flows |= {name: {"flow.py": source} for name, (_, source) in FLOWS.items()}

@@ -207,12 +207,13 @@ def test_a_flow_without_a_project_has_no_branch(project: Project) -> None:
 
 HOOKS = """
     import os
-    from metaflow import FlowSpec, Parameter, exit_hook, step
+    from metaflow import FlowSpec, Parameter, Run, exit_hook, step
 
     def told(run):
-        print(run.pathspec, run.id == run.pathspec.split("/")[1], run.successful, run.finished)
+        print(repr(run), run.status, run.successful, [step.id for step in run], run.data and run.data.ok)
 
-    def plain():
+    def plain(**given):
+        assert isinstance(given["run"], Run)
         print("no line end", end="")
 
     def fails(run=None):
@@ -242,7 +243,10 @@ def test_exit_hooks_after_a_success(project: Project) -> None:
     done = project.flowc("run", "flow.py")
     run = project.latest()
     assert done.code == 0
-    assert done.out == f"[exit_hook told] Hooked/{run.id} True True True\n[exit_hook plain] no line end\n"
+    assert (
+        done.out
+        == f"[exit_hook told] Run('Hooked/{run.id}') succeeded True ['end', 'start'] True\n[exit_hook plain] no line end\n"
+    )
 
 
 def test_exit_hooks_after_a_failure_change_nothing_when_they_fail(project: Project) -> None:
@@ -251,7 +255,7 @@ def test_exit_hooks_after_a_failure_change_nothing_when_they_fail(project: Proje
     run = project.latest()
     assert done.code == 1
     assert run.status()["state"] == "failed"
-    assert done.out == f"[exit_hook told] Hooked/{run.id} True False True\n"
+    assert done.out == f"[exit_hook told] Run('Hooked/{run.id}') failed False ['start'] None\n"
     assert "note: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n" in done.err
     assert "[exit_hook fails] ValueError: in the hook\n" in done.err
     assert "note: exit hook fails failed: it ended with exit code 1; the run stays as it is\n" in done.err

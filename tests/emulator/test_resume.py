@@ -400,7 +400,7 @@ def test_nothing_is_copied_and_the_logs_are_those_of_then(project: Project) -> N
     old, new = first.task("each", "0.1"), second.task("each", "0.1")
     assert {**old, "run": second.id, "origin": new["origin"]} == new
     assert second.attempts("each") == {"0.0": [1], "0.1": [1], "0.2": [1]}
-    assert second.begun("each") == set()
+    assert second.tasks_run("each") == set()
     log = project.flowc("logs", f"Each/{second.id}/each/0.1")
     assert log.out == "ran each1\n"
     assert "ran start" in flow(project, "logs", f"{second.id}/start").out

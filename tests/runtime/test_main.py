@@ -130,6 +130,42 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
     assert "no task '0.1'" in cluster.call("task", "again", "--path", "0.1", "--retry", "0").err
 
 
+def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
+    """As in the emulator, and with the outputs that Argo reads."""
+    cluster.project.write("code/flow.py", """
+        from flowc.steps import cache
+        from metaflow import FlowSpec, step
+
+        class Pods(FlowSpec):
+            @cache
+            @step
+            def start(self):
+                print("computing")
+                self.items = ["a", "b", "c"]
+                self.next(self.each, foreach="items")
+
+            @step
+            def each(self):
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """)  # fmt: skip
+    (cluster.project.root / "ir.json").write_text(cluster.project.flowc("ir", "code/flow.py").out)
+    start = ("task", "start", "--path", "0", "--retry", "0")
+    assert cluster.call(*start).out == "computing\n"
+    (cluster.project.root / "out" / "count").unlink()
+    assert cluster.call(*start, FLOWC_RUN="pods-2").out == ""
+    assert cluster.count() == "3"
+    assert cluster.project.store.run("Pods", "pods-2").task("start", "0")["cached"]["run"] == "pods-x7"
+    assert cluster.call(*start, FLOWC_RUN="pods-3", FLOWC_CACHE="0").out == "computing\n"
+
+
 def test_a_whole_flow_by_hand(cluster: Cluster) -> None:
     cluster.start()
     for path in ("0.0", "0.1"):
@@ -268,7 +304,7 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
         from metaflow import FlowSpec, exit_hook, step
 
         def told(run):
-            print(run.pathspec, run.successful)
+            print(repr(run), run.successful, run["start"].task.finished)
 
         def dies():
             os.abort()
@@ -286,10 +322,11 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     project = cluster.project
     project.write("code/flow.py", hooks)
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
-    assert cluster.call("task", "start", "--path", "0", "--retry", "0").code == 0
+    for step in "start", "end":
+        assert cluster.call("task", step, "--path", "0", "--retry", "0").code == 0
     done = cluster.call("finish", "--status", "Succeeded")
-    assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nPods/pods-x7 True\n")
+    assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
     assert "in dies" in done.err  # where it was, as for any crash in native code
     assert cluster.run.status()["state"] == "succeeded"
-    assert cluster.call("finish", "--status", "Failed").out.endswith("Pods/pods-x7 False\n")
+    assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

@@ -45,6 +45,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "Say what a run, a step or a task is."),
     "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
     "dump": ("read", "Print the artifacts of a task."),
+    "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
+    "gc": ("gc", "Delete runs, and what no run needs any more."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
     "card": ("card", "Show the cards of tasks."),

@@ -97,6 +97,7 @@ class Top(NamedTuple):
     namespace: str | None = None
     branch: str | None = None
     production: bool | None = None
+    cache: bool | None = None
 
 
 NO_TOP = Top()
@@ -114,7 +115,7 @@ def top(ctx: click.Context | None = None) -> Top:
 def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
     """The options of a command, with those that came before it."""
     return FlowOptions(
-        [*given.with_decorators, *options.with_decorators],
+        [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
         options.branch if options.branch is not None else given.branch,
         options.production or bool(given.production),
     )

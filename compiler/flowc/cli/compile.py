@@ -46,6 +46,7 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
                      help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.option("--store-secret", metavar="NAME",
                      help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.option("--name", metavar="NAME", help="The template's name [default: made from the flow's]."),
         click.option("--max-workers", "parallelism", type=int, metavar="N",
                      help="How many items of a foreach run at once [default: 100]."),

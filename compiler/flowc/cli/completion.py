@@ -57,9 +57,7 @@ def _flows(store: Store, _: str) -> Iterator[str]:
 
 
 def _tags(store: Store, _: str) -> Iterator[str]:
-    for flow in store.flows():
-        for tags in store.tagged(flow).values():
-            yield from tags
+    yield from sorted({tag for flow in store.flows() for tags in store.tagged(flow).values() for tag in tags})
 
 
 def _files(incomplete: str) -> Iterator[str]:
@@ -106,11 +104,9 @@ def prepare(command: click.Command) -> None:
     """Let the parameters of a command, and of those below it, know what they can be."""
     for below in getattr(command, "commands", {}).values():
         prepare(below)
-    words = next((param for param in command.params if param.name == "words"), None)
-    if words is not None:  # a command that parses its words itself, when it knows the flow
-        from flowc.cli.options import beside
-
-        command.params += beside((), own=False)
+    known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
+    if known is not None:  # it parses its words itself, when it knows the flow
+        command.params += [param for param in known() if isinstance(param, click.Option)]
     for param in command.params:
         if isinstance(param.type, click.Choice):
             continue

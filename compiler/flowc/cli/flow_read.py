@@ -65,10 +65,13 @@ def dump_command(
 
 
 def _tasks(run: RunStore, step: str, path: str | None) -> Iterator[tuple[str, dict[str, _Value]]]:
-    """The tasks that are done, with their artifacts and the run's parameters."""
+    """The tasks that are done, with their artifacts and the run's parameters and configs, by what steps call them."""
+    from flowc.ir.schema import loads
     from flowc_runtime.errors import NotFound
+    from flowc_runtime.files import seen_values
 
-    parameters = {name: _parameter(value) for name, value in run.record()["parameters"].items()}
+    seen = seen_values(run.objects, loads(run.ir()), run.record()["parameters"])
+    parameters = {name: _parameter(value) for name, value in seen.items()}
     for task in [path] if path is not None else list(run.attempts(step)):
         try:
             record = run.task(step, task)

@@ -63,6 +63,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
                  help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
                  help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+    click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
+                 help="As if every step had @cache, or none."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
     _only("--event-logger", "DEFAULT_EVENT_LOGGER", "Only the one that logs nothing."),
     _only("--monitor", "DEFAULT_MONITOR", "Only the one that monitors nothing."),
@@ -93,10 +95,10 @@ RUN_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.
-_RUN_S = ("decospecs", "tags", "namespace", "branch", "production")
+_RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
 # What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name")
+_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name", "cache")
 
 
 def split_top(values: dict[str, Any]) -> Top:

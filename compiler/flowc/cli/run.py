@@ -245,11 +245,19 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         tags=tags,
         namespace=namespace,
         max_splits=options["max_num_splits"],
+        cache=given_top.cache is not False,
         reuse=reuse,
     )
-    _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
-    result = Supervisor(plan, console).run()
-    _call_hooks(found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed")))
+    try:
+        _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
+        result = Supervisor(plan, console).run()
+        _call_hooks(
+            found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed"))
+        )
+    except BaseException:
+        if agent is not None:
+            agent.leave()
+        raise
     if agent is not None:
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
@@ -257,7 +265,7 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
     if found.flow.exit_hooks and result.signal is None:
         from flowc_emulator.exit_hooks import call_exit_hooks
 
-        call_exit_hooks(found.flow, found.cls, run.id, console, successful=result.ok)
+        call_exit_hooks(found.flow, found.cls, run, console, successful=result.ok)
     return _conclude(result, run, found)
 
 
@@ -312,6 +320,8 @@ def begin_run(
         record.update(cast("RunRecord", more))
         if run.create(record, dumps(found.flow)):
             run.add_tags(tags)
+            if origin := record.get("origin"):
+                run.hold(origin)
             return run
 
 

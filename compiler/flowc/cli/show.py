@@ -10,6 +10,7 @@ import click
 
 from flowc.cli.common import find_run, open_store, store_option, table
 from flowc.cli.read import attempts_of, json_option
+from flowc_runtime import failures
 from flowc_runtime.liveness import status_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
             for before in record.get("parents", ())
         ],
         "artifacts": {
-            name: f"{ref['type']}, {ref['size']:,} bytes" for name, ref in record.get("artifacts", {}).items()
+            name: {key: ref[key] for key in ("type", "size", "digest")}
+            for name, ref in record.get("artifacts", {}).items()
         },
         "attempts": [_attempt(run, step, path, number) for number in numbers],
     }
@@ -105,6 +107,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
             "outcome": "running" if going_on else "vanished",
             "began": begun["began"] if begun else None,
             "ended": None,
+            "type": None,
             "message": None,
         }
     return {
@@ -112,7 +115,8 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
         "outcome": record["outcome"],
         "began": record["began"],
         "ended": record["ended"],
-        "message": record["error"]["message"] if "error" in record else None,
+        "type": record["error"]["type"] if "error" in record else None,
+        "message": failures.told(record["error"]) if "error" in record else None,
     }
 
 
@@ -125,7 +129,7 @@ def _print(told: dict[str, Any]) -> None:
     for name, value in told.items():
         if name in ("created", "ended") and value is not None:
             shown = _clock(value) + (f", after {value - told['created']:.1f} s" if name == "ended" else "")
-        elif name == "artifacts":
+        elif name == "artifacts" and value is not None:
             shown = ", ".join(f"{key} ({ref['type']}, {ref['size']:,} bytes)" for key, ref in value.items())
         elif isinstance(value, dict):
             shown = ", ".join(f"{key} = {_short(each)}" for key, each in value.items())
@@ -149,9 +153,15 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
         cells = [["", row["step"], f"{row['done']} of {_count(row['tasks'], 'task')} done", _more(row)] for row in rows]
     else:
         cells = [["", *([row["path"]] if "path" in row else []), f"#{row['attempt']}", row["outcome"], _times(row),
-                  (row["message"] or "").partition("\n")[0]] for row in rows]  # fmt: skip
+                  _why(row)] for row in rows]  # fmt: skip
     if cells:
         table(cells)
+
+
+def _why(row: dict[str, Any]) -> str:
+    if row["type"] is None:
+        return ""
+    return f"{row['type'].rpartition('.')[2]}: {row['message']}".partition("\n")[0]
 
 
 def _more(row: dict[str, Any]) -> str:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
 from flowc.cli.common import load_flow
+from flowc.cli.configs import EARLIER
 
 
 @click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")
 @click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--resume", is_flag=True, help="What it takes when it resumes a run: that run's configs are its own.")
+@click.option("--origin-run-id")
+@click.option("--store", "store_url")
 @click.pass_context
-def signature_command(ctx: click.Context, file: str) -> None:
+def signature_command(
+    ctx: click.Context, file: str, resume: bool, origin_run_id: str | None, store_url: str | None
+) -> None:
     """Check the flow, and write what it takes."""
+    from flowc.cli.resume import KIND
     from metaflow.runner._signature import FlowParameter
 
+    if resume:
+        assert KIND.configs is not None
+        ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
     flow = load_flow(ctx, None).flow
     parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]
     Path(file).write_text(json.dumps({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

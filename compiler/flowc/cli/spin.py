@@ -20,6 +20,7 @@ from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, RunCommand, begin_run, start
 from flowc.ir.scopes import Loop
 from flowc_runtime import settings
+from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import ROOT
 from flowc_runtime.layered import SPIN_NAME, put_on
@@ -38,6 +39,8 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
     click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
+    click.Option(["--scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
+                 help="Without --persist: where the task is kept until whoever named the directory removes it."),
 )  # fmt: skip
 
 
@@ -59,14 +62,15 @@ def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict
         inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
     if options["skip_decorators"]:
         found = _plain(found, inputs.step)
-    root = os.path.abspath(SPIN_NAME) if options["persist"] else tempfile.mkdtemp(prefix="flowc-spin-")
+    kept = SPIN_NAME if options["persist"] else options["scratch"]
+    root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
         put_on(root, inputs.url)
         return _perform(found, seeds, inputs, Store.open(root), given, options)
     except (FlowcError, OSError) as error:
         fail(str(error))
     finally:
-        if not options["persist"]:
+        if not kept:
             shutil.rmtree(root, ignore_errors=True)
 
 
@@ -142,6 +146,7 @@ def _perform(
     overrides = _overrides(store.objects, options["artifacts_module"])
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     run = begin_run(store, found, parameters, user, asked.tags, namespace, {"spun_from": spun_from})
+    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
     _tell(run, inputs, options)
     console = make_console(options["log_format"], quiet=bool(asked.quiet))
     console.note(f"{inputs.step} runs with the inputs of {run.flow}/{spun_from}")

@@ -61,6 +61,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "kubernetes": KUBERNETES,
     "secrets": SECRETS,
     "card": CARD,
+    "cache": {},
 }
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
@@ -185,6 +186,7 @@ _BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
     "environment": _environment,
     "kubernetes": lambda given: given["kubernetes"],
     "secrets": lambda given: given["secrets"] or None,
+    "cache": lambda given: True,
 }
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def check_gangs(graph: Graph) -> Iterator[Diagnostic]:
     """Each gang's step has @parallel and leads straight to its join, and no other step leads to it."""
-    bodies = set()
+    reached: set[str] = set()
     for name, following in graph.next_of.items():
+        reached.update(targets(following) if following is not None else ())
         if isinstance(following, Gang) and following.body in graph.steps:
-            bodies.add(following.body)
             yield from _check_body(name, graph.steps[following.body], graph)
     for name, following in graph.next_of.items():
         for target in targets(following) if following is not None and not isinstance(following, Gang) else ():
@@ -30,6 +30,13 @@ def check_gangs(graph: Graph) -> Iterator[Diagnostic]:
                     graph.steps[target],
                     f"write `self.next(self.{target}, num_parallel=…)` in '{name}', or remove @parallel",
                 )
+    for name, method in graph.steps.items():
+        if name not in reached and is_parallel(method):
+            yield _fault(
+                f"step '{name}' has @parallel, but the flow starts with it",
+                method,
+                f"write a step before it that calls `self.next(self.{name}, num_parallel=…)`, or remove @parallel",
+            )
 
 
 def _check_body(split: str, body: Method, graph: Graph) -> Iterator[Diagnostic]:

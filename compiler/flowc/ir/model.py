@@ -185,6 +185,7 @@ class Node:
     """One task template; its `id` is the step's name.
 
     `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
+    `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
     """
 
     id: NodeId
@@ -203,6 +204,7 @@ class Node:
     cards: tuple[Card, ...] = ()
     packages: Packages | None = None
     plugins: tuple[Plugin, ...] = ()
+    cache: str | None = None
 
     @property
     def cards_seconds(self) -> int:

@@ -66,6 +66,7 @@ STEP_POLICIES: Mapping[str, Read] = {
     "secrets": many(one(Secret, _SECRET)),
     "cards": many(one(Card, _CARD)),
     "plugins": many(one(Plugin, _PLUGIN)),
+    "cache": _TEXT,
 }
 FLOW_POLICIES: Mapping[str, Read] = {
     "project": one(Project, {"name": _TEXT, "branch": _TEXT, "production": _FLAG}),

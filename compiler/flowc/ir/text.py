@@ -118,6 +118,8 @@ def _policies(node: Node) -> Iterator[str]:
         yield f"secret {', '.join(_changed(secret))}"
     for card in node.cards:
         yield f"card {', '.join(_changed(card))}".rstrip()
+    if node.cache:
+        yield "cache"
     if node.packages:
         yield f"packages {_packages(node.packages)}"
     yield from (_plugin(plugin) for plugin in node.plugins)

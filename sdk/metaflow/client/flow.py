@@ -136,6 +136,27 @@ class Flow(MetaflowObject):
         rows = [row(run, named) for run in self.runs(*all_of, **filters)]
         return as_frame(rows) if frame else rows
 
+    def artifact_versions(self, name: str, *, step: str | None = None) -> list[dict[str, Any]]:
+        """Every value that an artifact has had, newest run first, by the task that was the first in its run to have it.
+
+        Each is a dict of `pathspec` (of which `DataArtifact` has the value), `digest`, `size`, `type`, `repr` and
+        `created_at`. `step`: only in tasks of this step.
+        """
+        from flowc_runtime.versions import versions
+
+        return [
+            {
+                "pathspec": f"{self.id}/{version.run}/{version.step}/{version.path}/{name}",
+                "digest": version.digest,
+                "size": version.size,
+                "type": version.ref["type"],
+                "repr": version.ref["repr"],
+                "created_at": when(version.when),
+            }
+            for run in self.runs()
+            for version in versions(self._store, self.id, name, run=run.id, step=step)
+        ]
+
     def _found(self, query: Any) -> Iterator[Run]:
         listed = UserTags(self._store, self.id)
         for reader in query.candidates(readers(self._store, self.id)):

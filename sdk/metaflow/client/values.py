@@ -29,15 +29,15 @@ class Constant:
 
 
 def constants(reader: RunReader) -> Mapping[str, Constant]:
-    """By name; `_graph_info` is the graph."""
+    """By what steps call them; `_graph_info` is the graph."""
     if reader.constants is None:
         found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
         for config in reader.flow.configs:
-            found[config.name] = _config(config.value)
+            found[config.attribute or config.name] = _config(config.value)
         values = reader.record["parameters"]
         for parameter in reader.flow.parameters:
             if parameter.name in values:
-                found[parameter.name] = _parameter(reader, parameter, values[parameter.name])
+                found[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
         reader.constants = found
     return reader.constants
 
@@ -51,7 +51,7 @@ def value_of(value: Any) -> Constant:
 
 def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
     if parameter.type != "file" or value is None:
-        return value_of(value)
+        return value_of(tuple(value) if parameter.multiple and value is not None else value)
 
     def load() -> str | bytes:
         from flowc_runtime.files import read_file

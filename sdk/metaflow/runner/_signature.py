@@ -60,24 +60,26 @@ class Signatures:
     _known: dict[tuple[Any, ...], tuple[FlowParameter, ...]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock)  # several runs may be started at once, from threads
 
-    def parameters(self, top: Sequence[str]) -> tuple[FlowParameter, ...]:
+    def parameters(self, top: Sequence[str], more: Sequence[str] = ()) -> tuple[FlowParameter, ...]:
         """The parameters that the flow has with these words before the command, which may change them.
+
+        `more` are options of the command `signature`, such as those that say which run is resumed.
 
         Raises:
             MetaflowException: the file has no flow, or the flow has faults, which it tells.
         """
         status = os.stat(os.path.join(self.cwd or "", self.flow_file))
-        key = (status.st_mtime_ns, status.st_size, *top)
+        key = (status.st_mtime_ns, status.st_size, tuple(top), tuple(more))
         with self._lock:
             if key not in self._known:
-                self._known[key] = self._ask(top)
+                self._known[key] = self._ask(top, more)
             return self._known[key]
 
-    def _ask(self, top: Sequence[str]) -> tuple[FlowParameter, ...]:
+    def _ask(self, top: Sequence[str], more: Sequence[str]) -> tuple[FlowParameter, ...]:
         with tempfile.TemporaryDirectory(prefix="flowc-signature-") as directory:
             answer = os.path.join(directory, "signature.json")
             done = subprocess.run(
-                [sys.executable, self.flow_file, "--quiet", *top, "signature", answer],
+                [sys.executable, self.flow_file, "--quiet", *top, "signature", answer, *more],
                 env=self.env,
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,

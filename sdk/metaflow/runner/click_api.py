@@ -145,7 +145,8 @@ class MetaflowAPI:
             given = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
             if name in _WITH_PARAMETERS and any(key not in known[0] and key not in ALIASES for key in given):
-                parameters = self._signatures.parameters(self._top)
+                resumed = resumption(given) if name == "resume" else ()
+                parameters = self._signatures.parameters(self._top, resumed)
             words = [*self._chain, name, *_words(command, given, parameters)]
             if not isinstance(command, click.Group):
                 return words
@@ -165,7 +166,13 @@ ALIASES: Mapping[str, str] = {
 }
 """Arguments that Metaflow names otherwise than the option: what they are called here."""
 
-_WITH_PARAMETERS = frozenset({"run", "resume"})
+_WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
+
+
+def resumption(given: Mapping[str, Any]) -> list[str]:
+    """What `signature` has to know of a run that is resumed: it has the configs of the one before it."""
+    named = {"--origin-run-id": given.get("origin_run_id"), "--store": given.get("store_url")}
+    return ["--resume", *(f"{option}={value}" for option, value in named.items() if value is not None)]
 
 
 def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:

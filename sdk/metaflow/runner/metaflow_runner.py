@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from metaflow.exception import MetaflowException
@@ -118,7 +121,7 @@ class Runner:
     >>> with Runner("train.py", show_output=False).run(alpha=0.5, tags=["try"]) as running:
     ...     print(running.status, running.run.data.score)
 
-    `run` and `resume` wait for the end; `async_run` and `async_resume` come back once the run has begun, so that many
+    `run`, `resume` and `spin` wait for the end; their `async_` forms come back once the run has begun, so that many
     can run at once. A flow that fails raises nothing: look at `status`. What cannot begin raises: RuntimeError with
     what the flow's command line said, ValueError and TypeError for arguments that the flow does not have.
 
@@ -151,6 +154,7 @@ class Runner:
         self.file_read_timeout = file_read_timeout
         self.top_level_kwargs = kwargs
         self.spm = SubprocessManager()
+        self._directories: list[str] = []
         self._signatures = Signatures(self.flow_file, self.env_vars, self.cwd)
 
     def __enter__(self) -> Runner:
@@ -171,6 +175,8 @@ class Runner:
     def cleanup(self) -> None:
         """Remove the temporary files. What still runs goes on."""
         self.spm.cleanup()
+        while self._directories:
+            shutil.rmtree(self._directories.pop(), ignore_errors=True)
 
     # -- the blocking methods
 
@@ -187,9 +193,21 @@ class Runner:
         return self._run(self._begin("resume", (), kwargs))
 
     def spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Run one step on the inputs of an earlier run: `pathspec` is a step's name, or that of a task."""
-        command, attributes = self._to_end(self._begin("spin", (pathspec,), kwargs))
+        """Run one step on the inputs of an earlier run: `pathspec` is a step's name, or that of a task.
+
+        Without `persist=True` the task is there until `cleanup`.
+        """
+        command, attributes = self._to_end(self._begin("spin", (pathspec,), self._scratch(kwargs)))
         return ExecutingTask(self, command, _task(attributes))
+
+    def _scratch(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a spin whose task is kept nowhere else in a directory of ours."""
+        if kwargs.get("persist"):
+            return kwargs
+        directory = tempfile.mkdtemp(prefix="flowc-spin-")
+        self._directories.append(directory)
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return kwargs | {"scratch": directory}
 
     def _run(self, started: _Started) -> ExecutingRun:
         command, attributes = self._to_end(started)
@@ -220,7 +238,7 @@ class Runner:
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
         """As `spin`; comes back once the task has begun."""
-        command, attributes = await self._begun("spin", (pathspec,), kwargs)
+        command, attributes = await self._begun("spin", (pathspec,), self._scratch(kwargs))
         return ExecutingTask(self, command, _task(attributes))
 
     async def _begun(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
-from flowc.ir.model import Gang, Switch
 from flowc_runtime import arguments
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ def check_flow(flow: Flow, settings: Settings) -> list[Diagnostic]:
         *_check_step_names(flow),
         *check_options(flow, settings),
         *(found for node in flow.nodes for found in _check_node(node)),
-        *(found for node in flow.nodes for found in _check_transition(node)),
     ]
 
 
@@ -59,6 +57,23 @@ def check_templates(flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used
             "give more steps the same decorators (they then share a template), or split the flow in two",
         )
     ]
+
+
+def check_tasks(flow: Flow, templates: Mapping[str, Any]) -> list[Diagnostic]:
+    """Argo 4 takes 200 tasks a DAG; `fitting.fit` sees to it, but what leads back in a loop cannot be moved."""
+    found = []
+    for name, template in templates.items():
+        count = len(template.dag.tasks) if template.dag else 0
+        if count > faults.MAX_TASKS:
+            found.append(
+                fault(
+                    faults.TOO_MANY_TASKS,
+                    f"flow '{flow.name}' needs {count} tasks in the DAG '{name}', but Argo takes {faults.MAX_TASKS}",
+                    flow.where,
+                    "let the loop go on from fewer places, or give the switch fewer arms",
+                )
+            )
+    return found
 
 
 def check_size(flow: Flow, manifest: Mapping[str, Any]) -> list[Diagnostic]:
@@ -137,23 +152,6 @@ def _check_step_names(flow: Flow) -> Iterator[Diagnostic]:
                 node.where,
                 "rename one of them",
             )
-
-
-def _check_transition(node: Node) -> Iterator[Diagnostic]:
-    if isinstance(node.next, Switch):
-        yield fault(
-            faults.SWITCH,
-            f"step '{node.id}' is left by a switch, which flowc cannot yet compile for Argo",
-            node.where,
-            "run the flow on this machine with `flowc run --local`, or decide inside a step what to do",
-        )
-    if isinstance(node.next, Gang):
-        yield fault(
-            faults.GANG,
-            f"step '{node.id}' starts a gang with num_parallel, which flowc cannot yet compile for Argo",
-            node.where,
-            "run the flow on this machine with `flowc run --local`, or use a foreach where its tasks need not meet",
-        )
 
 
 def _check_node(node: Node) -> Iterator[Diagnostic]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.backends.argo import checks, containers, faults, names, spec
 from flowc.backends.argo.configmap import code_map
+from flowc.backends.argo.fitting import fit
+from flowc.backends.argo.loops import budgets
 from flowc.backends.argo.lowering import Lowering
 from flowc.backends.argo.pods import step_templates
-from flowc.backends.argo.series import fit, series
-from flowc.ir.model import assert_never
-from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc.backends.argo.series import series
+from flowc.ir.regions import region
+from flowc.ir.scopes import Loop, places
 
 if TYPE_CHECKING:
     from hera.workflows import models as m
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from flowc.backends.argo.settings import Settings
     from flowc.ir.model import Flow
 
-_INDEX = 6  # characters of a path that one foreach takes: a dot and five digits
+_INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
 
 
 def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
@@ -43,38 +45,25 @@ def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpe
 
 
 def _templates(flow: Flow, settings: Settings) -> list[m.Template]:
-    whole = region(flow)
-    path_length = 1 + _INDEX * depth(whole)
+    blocks = fit(series(region(flow)), faults.MAX_TASKS)
+    scopes = {node: place.scopes for node, place in places(flow).items()}
+    path_length = 1 + _INDEX * max(map(len, scopes.values()))
     # A title and a path that are too long together for a display name would fail the node: the title gives way.
     room = names.MAX_LABEL - path_length - len("-")
-    display = room >= 8
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
-    steps = step_templates(flow, titles)
-    lowering = Lowering(steps, titles, settings.parallelism)
-    lowering.main(fit(series(whole), faults.MAX_TASKS))
+    steps = step_templates(flow, titles, budgets(flow, blocks, scopes), tagged=bool(settings.tags))
+    lowering = Lowering(steps, titles, scopes, settings.parallelism)
+    lowering.main(blocks)
     shared = {template.name: template for template in steps.values()}
     faults.fail_if(checks.check_templates(flow, steps, [*lowering.templates, *shared, "finish"]))
-    path_label = path_length <= names.MAX_LABEL
+    faults.fail_if(checks.check_tasks(flow, lowering.templates))
+    shown = containers.Shown(
+        name=room >= 8,
+        path=path_length <= names.MAX_LABEL,
+        loops=any(isinstance(scope, Loop) for inside in scopes.values() for scope in inside),
+    )
     return [
         *lowering.templates.values(),
-        *(containers.step(template, settings, display, path_label) for template in shared.values()),
+        *(containers.step(template, settings, shown) for template in shared.values()),
         containers.finish(settings),
     ]
-
-
-def depth(inside: Region) -> int:
-    """How many foreach are nested in a region."""
-    deepest = 0
-    for item in inside.items:
-        match item:
-            case Task():
-                continue
-            case Parallel(arms=arms):
-                deepest = max(deepest, *(depth(arm) for arm in arms))
-            case Each(body=body):
-                deepest = max(deepest, 1 + depth(body))
-            case Choose() | Repeat() | Again():
-                raise AssertionError(f"checks.check_flow refuses {item}")
-            case _:
-                assert_never(item)
-    return deepest

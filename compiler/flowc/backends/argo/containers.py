@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
 from hera.workflows import models as m
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from flowc.backends.argo.settings import Settings
 
 CODE_ROOT = "/flowc"  # one read-only volume: code/… and ir/ir.json
-COUNT_FILE = "/tmp/flowc/out/count"
+OUT = "/tmp/flowc/out"
 # The runtime interrupts a step at its timeout; the pod's deadline is for a runtime that cannot.
 GRACE_SECONDS = 120
 DO_NOT_RETRY = 79
@@ -28,24 +29,44 @@ DO_NOT_RETRY = 79
 BRACE = "FLOWC_BRACE"
 
 
-def step(template: StepTemplate, settings: Settings, display: bool, path_label: bool) -> m.Template:
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What of a task fits into the names that people see; paths with `loops` have a mark that labels cannot have."""
+
+    name: bool
+    path: bool
+    loops: bool
+
+    def of(self, path: str) -> str:
+        """The path as it is shown: `0.3~1` as `0.3-1`."""
+        return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
+
+
+def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template:
     """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
     path = "{{inputs.parameters.path}}"
-    labels = {"flowc.dev/step": title} | ({"flowc.dev/path": path} if path_label else {})
+    labels = {"flowc.dev/step": title} | ({"flowc.dev/path": shown.of(path)} if shown.path else {})
     inputs = ("step", "title", "path") if template.titled else ("step", "path")
     return make(
         m.Template,
         name=template.name,
-        annotations={"workflows.argoproj.io/display-name": f"{title}-{path}"} if display else None,
+        annotations={"workflows.argoproj.io/display-name": f"{title}-{shown.of(path)}"} if shown.name else None,
         metadata=make(m.Metadata, labels={**dict(pod.labels), **labels}, annotations=dict(pod.annotations) or None),
         inputs=make(m.Inputs, parameters=[make(m.Parameter, name=name) for name in inputs]),
-        outputs=_count() if spec.counts else None,
+        outputs=_outputs(spec),
         container=_container(
             settings,
             ["task", "{{inputs.parameters.step}}", "--path", path, "--retry", "{{retries}}"],
-            environment=_parameters(spec) + _environment(spec) + pod_options.environment(pod),
+            environment=[
+                *_parameters(spec),
+                *_tags(spec, settings),
+                *_place(spec),
+                *_environment(spec),
+                *pod_options.environment(pod),
+            ],
             spec=spec,
         ),
         volumes=[volume for volume, _ in pod_options.volumes(spec)] or None,
@@ -148,12 +169,7 @@ def _own_environment(settings: Settings) -> list[m.EnvVar]:
     }
     fields = {"FLOWC_POD": "metadata.name", "FLOWC_POD_UID": "metadata.uid", "FLOWC_NODE": "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
-        make(
-            m.EnvVar,
-            name=name,
-            value_from=make(m.EnvVarSource, field_ref=make(m.ObjectFieldSelector, field_path=field)),
-        )
-        for name, field in fields.items()
+        _field(name, path) for name, path in fields.items()
     ]
 
 
@@ -166,6 +182,14 @@ def _parameters(spec: PodSpec) -> list[m.EnvVar]:
     if not spec.takes_parameters:
         return []
     return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{=sprig.b64enc(workflow.parameters.json)}}")]
+
+
+def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
+    """The tags of the run that the first task makes, as JSON that neither Argo nor the kubelet expands."""
+    if not spec.tags:
+        return []
+    text = json.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
+    return [make(m.EnvVar, name="FLOWC_TAGS", value=text)]
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:
@@ -190,7 +214,21 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
     )
 
 
-def _count() -> m.Outputs:
-    # Without a default a missing file would make the executor fail instead of the step.
-    source = make(m.ValueFrom, path=COUNT_FILE, default="0")
-    return make(m.Outputs, parameters=[make(m.Parameter, name="count", value_from=source)])
+def _outputs(spec: PodSpec) -> m.Outputs | None:
+    """What Argo routes on. Without a default a missing file would make the executor fail instead of the step."""
+    name, default = ("count", "0") if spec.counts else ("choice", "")
+    if not (spec.counts or spec.chooses):
+        return None
+    source = make(m.ValueFrom, path=f"{OUT}/{name}", default=default)
+    return make(m.Outputs, parameters=[make(m.Parameter, name=name, value_from=source)])
+
+
+def _place(spec: PodSpec) -> list[m.EnvVar]:
+    """What a task must know of its place in a loop or gang."""
+    found = [make(m.EnvVar, name="FLOWC_LOOPS", value=spec.loops)] if spec.loops else []
+    return found + ([_field("FLOWC_POD_IP", "status.podIP")] if spec.meets else [])
+
+
+def _field(name: str, path: str) -> m.EnvVar:
+    source = make(m.EnvVarSource, field_ref=make(m.ObjectFieldSelector, field_path=path))
+    return make(m.EnvVar, name=name, value_from=source)

@@ -33,8 +33,7 @@ NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS = "schedule-needs-defaults"
-SWITCH = "argo-switch"
-GANG = "argo-gang"
+TOO_MANY_TASKS = "argo-too-many-tasks"
 
 CODES = (
     TOO_MANY_TEMPLATES,
@@ -52,8 +51,7 @@ CODES = (
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,
     SCHEDULE_NEEDS_DEFAULTS,
-    SWITCH,
-    GANG,
+    TOO_MANY_TASKS,
 )
 
 

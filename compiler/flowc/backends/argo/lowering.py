@@ -1,6 +1,7 @@
-"""Series of calls as Argo templates: one DAG for fixed structure, one Steps template for each fan-out.
+"""Series of calls as Argo templates: a DAG for fixed structure and for each loop, a Steps template for each fan-out.
 
-Three values cross Argo: the step, its index path, and the count of a foreach. Everything else is read from the store.
+Four values cross Argo: the step, its index path, the count of a foreach, and the step that a switch leads to.
+Everything else is read from the store.
 """
 
 from __future__ import annotations
@@ -9,73 +10,101 @@ from typing import TYPE_CHECKING
 
 from hera.workflows import models as m
 
-from flowc.backends.argo import names
-from flowc.backends.argo.series import Block, Call, FanOut, Fork, Part, Series, first
+from flowc.backends.argo import faults, names
+from flowc.backends.argo.dag import Dag, arguments_of
+from flowc.backends.argo.places import PATH, ROOT_PATH, Place
+from flowc.backends.argo.series import Call, Loop, Series, first, is_call, iterations
 from flowc.backends.argo.strict import make
-from flowc.ir.model import NodeId, assert_never
+from flowc.ir.model import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.backends.argo.pods import StepTemplate
-
-PATH = "{{inputs.parameters.path}}"
-ROOT_PATH = "0"
+    from flowc.ir.scopes import Scope
 
 
 class Lowering:
     """Collects the DAG and Steps templates that a series needs, in the order they are met."""
 
-    def __init__(self, steps: Mapping[NodeId, StepTemplate], titles: Mapping[NodeId, str], parallelism: int) -> None:
+    def __init__(
+        self,
+        steps: Mapping[NodeId, StepTemplate],
+        titles: Mapping[NodeId, str],
+        scopes: Mapping[NodeId, tuple[Scope, ...]],
+        parallelism: int,
+    ) -> None:
         self.templates: dict[str, m.Template] = {}
         self._steps = steps
         self._titles = titles
+        self._scopes = scopes
         self._parallelism = parallelism
+        self._made: dict[object, str] = {}
 
     def main(self, blocks: Series) -> None:
         """The entrypoint: the flow's root region, at path 0."""
         self.templates["main"] = make(m.Template, name="main")  # first in the file, filled in below
-        self.templates["main"] = make(m.Template, name="main", dag=self._dag(blocks, ROOT_PATH))
+        self.templates["main"] = make(m.Template, name="main", dag=self._dag(Dag(self, Place(ROOT_PATH)), blocks))
 
-    def _dag(self, blocks: Series, path: str) -> m.DAGTemplate:
+    def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
         # failFast only decides how soon the DAG is called failed; running tasks and other branches go on either way.
-        return make(m.DAGTemplate, fail_fast=False, tasks=_Dag(self, path).run(blocks))
+        return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
-    def dag_template(self, prefix: str, blocks: Series) -> str:
-        """The name of a new DAG template that runs the series at its input `path`."""
-        name = base = f"{prefix}-{names.step_name(first(blocks))}"
-        level = 1
-        while name in self.templates:  # a part that starts with a part
-            level += 1
-            name = f"{base}--{level}"
+    def dag_template(self, prefix: str, blocks: Series, place: Place) -> str:
+        """The name of the DAG template that runs the series in a place like this."""
+        place = place.called()
+        key = (prefix, blocks, place)
+        if key not in self._made:
+            name = self._made[key] = self._reserve(f"{prefix}-{names.step_name(first(blocks))}")
+            self._fill(name, Dag(self, place), blocks, place)
+        return self._made[key]
+
+    def loop_template(self, loop: Loop, place: Place) -> str:
+        """The name of the DAG template that runs iterations of the loop, and calls itself for those that follow."""
+        key = (loop, place.called())
+        if key not in self._made:
+            name = self._made[key] = self._reserve(f"loop-{names.step_name(loop.header)}")
+            inside = place.into(loop.header, name)
+            self._fill(name, Dag(self, inside, loop, iterations(loop, faults.MAX_TASKS)), loop.body, inside)
+        return self._made[key]
+
+    def _reserve(self, base: str) -> str:
+        name, number = base, 1
+        while name in self.templates:  # a part that starts with a part, or a step in several arms
+            number += 1
+            name = f"{base}--{number}"
         self.templates[name] = make(m.Template, name=name)
-        self.templates[name] = make(m.Template, name=name, inputs=_inputs("path"), dag=self._dag(blocks, PATH))
         return name
 
-    def each_template(self, body: Series) -> tuple[str, dict[str, str]]:
+    def _fill(self, name: str, dag: Dag, blocks: Series, place: Place) -> None:
+        inputs = _inputs(*place.inputs())
+        self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
+
+    def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
         """The Steps template that runs the body for each item, and the arguments it needs besides `path` and `count`.
 
-        Never a DAG with `withParam`: its expansion takes time quadratic in the number of items.
+        Never a DAG with `withParam`: its expansion takes time quadratic in the number of items. Nothing limits how many
+        tasks of a gang run at once.
         """
-        if len(body) == 1 and isinstance(body[0], Call):
+        if is_call(body) and isinstance(body[0], Call):
             template = self._steps[body[0].node].name
             passed = self.step_arguments(body[0].node)
         else:
-            template, passed = self.dag_template("body", body), {}
-        name = f"each-{template}"
+            template, passed = self.dag_template("body", body, Place()), {}
+        name = f"{'gang' if together else 'each'}-{template}"
         arguments = {key: f"{{{{inputs.parameters.{key}}}}}" for key in passed} | {"path": f"{PATH}.{{{{item}}}}"}
         item = make(
             m.WorkflowStep,
             name="item",
             template=template,
-            arguments=_arguments(arguments),
+            arguments=arguments_of(arguments),
             with_sequence=make(m.Sequence, count="{{inputs.parameters.count}}"),
         )
         self.templates[name] = make(
             m.Template,
             name=name,
             inputs=_inputs(*passed, "path", "count"),
-            parallelism=self._parallelism,
+            parallelism=None if together else self._parallelism,
             steps=[m.ParallelSteps([item])],
         )
         return name, passed
@@ -88,64 +117,10 @@ class Lowering:
         """The name of a step's container template."""
         return self._steps[node].name
 
-
-class _Dag:
-    """The tasks of one DAG template."""
-
-    def __init__(self, lowering: Lowering, path: str) -> None:
-        self._lowering = lowering
-        self._path = path
-        self._tasks: list[m.DAGTask] = []
-
-    def run(self, blocks: Series) -> list[m.DAGTask]:
-        self._series(blocks, [])
-        return self._tasks
-
-    def _series(self, blocks: Series, after: list[str]) -> list[str]:
-        """Add the blocks behind the tasks `after`; the tasks behind which the next one goes."""
-        for block in blocks:
-            after = self._block(block, after)
-        return after
-
-    def _block(self, block: Block, after: list[str]) -> list[str]:
-        match block:
-            case Call(node=node):
-                return [self._step(node, after)]
-            case FanOut(split=split, body=body):
-                return [self._each(split, body, self._step(split, after))]
-            case Fork(arms=arms):
-                return [name for arm in arms for name in self._series(arm, after)]
-            case Part(series=inner):
-                template = self._lowering.dag_template("part", inner)
-                return [self._task(f"part--{names.step_name(first(inner))}", template, {}, after)]
-            case _:
-                assert_never(block)
-
-    def _step(self, node: NodeId, after: list[str]) -> str:
-        template, arguments = self._lowering.step_template(node), self._lowering.step_arguments(node)
-        return self._task(names.step_name(node), template, arguments, after)
-
-    def _each(self, split: NodeId, body: Series, after: str) -> str:
-        template, passed = self._lowering.each_template(body)
-        count = f"{{{{tasks.{names.step_name(split)}.outputs.parameters.count}}}}"
-        return self._task(f"each--{names.step_name(first(body))}", template, passed | {"count": count}, [after])
-
-    def _task(self, name: str, template: str, arguments: dict[str, str], after: list[str]) -> str:
-        self._tasks.append(
-            make(
-                m.DAGTask,
-                name=name,
-                template=template,
-                arguments=_arguments(arguments | {"path": self._path}),
-                depends=" && ".join(after) or None,
-            )
-        )
-        return name
+    def path(self, node: NodeId, place: Place) -> str:
+        """The index path of a step's task in a place."""
+        return place.path(self._scopes[node])
 
 
 def _inputs(*parameters: str) -> m.Inputs:
     return make(m.Inputs, parameters=[make(m.Parameter, name=name) for name in parameters])
-
-
-def _arguments(values: dict[str, str]) -> m.Arguments:
-    return make(m.Arguments, parameters=[make(m.Parameter, name=key, value=value) for key, value in values.items()])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.backends.argo import faults
 from flowc.backends.argo.faults import fault
+from flowc.ir.model import Gang
 from flowc.ir.policies import HOSTNAME_TIMEOUT
 
 if TYPE_CHECKING:
@@ -36,13 +37,16 @@ def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
         )
     for node in flow.nodes:
         if node.kubernetes is not None:
-            for problem, hint in _problems(node, node.kubernetes, settings):
+            in_gang = any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes)
+            for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
                 yield fault(faults.POD_OPTION, f"step '{node.id}': @kubernetes {problem}", node.where, hint)
         yield from _secrets(node)
 
 
-def _problems(node: Node, pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str]]:
+def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
     yield from _not_lowered(pod, settings)
+    if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT and not in_gang:
+        yield "has hostname_resolution_timeout, but starts in no gang", "leave it out"
     if pod.security_context is not None:
         yield from _security(pod.security_context)
     if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
@@ -83,8 +87,6 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
     for name, (value, hint) in unknown.items():
         if value is not None:
             yield f"has {name}={value!r}, which is not lowered to Argo", hint
-    if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT:
-        yield "has hostname_resolution_timeout, which is not lowered to Argo", "leave it out"
 
 
 def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:

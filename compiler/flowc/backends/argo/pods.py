@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.backends.argo import names
 from flowc.ir import Kubernetes
-from flowc.ir.model import Flow, Foreach, Node, NodeId, Resources
+from flowc.ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,16 @@ NO_OPTIONS = Kubernetes()
 class PodSpec:
     """All that makes one step's pods different from another's.
 
-    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it).
+    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it). `loops`
+    is what a step that begins another iteration is told (`loops.budgets`); `meets` says that the pods are a gang's.
     """
 
     counts: bool = False
+    chooses: bool = False
+    loops: str = ""
+    meets: bool = False
     takes_parameters: bool = False
+    tags: bool = False
     retries: int = 0
     wait_seconds: int = 0
     timeout_seconds: int | None = None
@@ -49,12 +54,16 @@ class StepTemplate:
     titled: bool
 
 
-def pod_spec(flow: Flow, node: Node) -> PodSpec:
+def pod_spec(flow: Flow, node: Node, loops: str = "", *, tagged: bool = False) -> PodSpec:
     """What a step's pods need."""
     retry = node.retry
     return PodSpec(
-        counts=isinstance(node.next, Foreach),
+        counts=isinstance(node.next, Foreach | Gang),
+        chooses=isinstance(node.next, Switch),
+        loops=loops,
+        meets=any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes),
         takes_parameters=bool(flow.parameters) and node.id == flow.start,
+        tags=tagged and node.id == flow.start,
         retries=(retry.times if retry else 0) + (1 if node.catch else 0),
         wait_seconds=retry.wait_seconds if retry else 0,
         timeout_seconds=node.timeout.seconds + node.cards_seconds if node.timeout else None,
@@ -71,12 +80,14 @@ def _secrets(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(secret.id for secret in node.secrets if secret.type == "kubernetes"))))
 
 
-def step_templates(flow: Flow, titles: Mapping[NodeId, str]) -> dict[NodeId, StepTemplate]:
-    """The container template of each step; steps of one spec get the same one."""
+def step_templates(
+    flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
+) -> dict[NodeId, StepTemplate]:
+    """The container template of each step; steps of one spec get the same one. `tagged`: runs are given tags."""
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}
     for node in flow.nodes:
-        spec = of[node.id] = pod_spec(flow, node)
+        spec = of[node.id] = pod_spec(flow, node, loops.get(node.id, ""), tagged=tagged)
         name = "step" if spec == PodSpec() else f"step-{names.step_name(node.id)}"
         template = by_spec.setdefault(spec, StepTemplate(name=name, spec=spec, titled=False))
         if titles[node.id] != node.id:

@@ -1,10 +1,10 @@
-"""A flow's regions as series of calls, cut so that no DAG has more tasks than Argo takes.
+"""A flow's regions as series of calls; `fit` cuts them so that no DAG has more tasks than Argo takes.
 
-`series` regroups a region: a foreach stands together with the step that opens it, because Argo gives the count of one
-task to another only within a DAG. `fit` then moves what is too much into parts, each a DAG of its own:
+A foreach stands together with the step that opens it, and a choice with its switch, because Argo gives the outputs of
+one task to another only within a DAG.
 
-    a 1,000-step chain              ->  5 parts of 200 calls
-    300 branches of one step        ->  2 parts of 150 calls, side by side
+An inner loop may lead straight to the next iteration of an outer one; what stands behind the inner loop must not be run
+then, when it returns. So that goes into the inner loop's body, where it follows the ways out only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.ir.model import NodeId, assert_never
-from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task
+from flowc.ir.regions import Again, Choose, Each, Item, Parallel, Region, Repeat, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
+
+MAX_ITERATIONS = 10
 
 
 @final
@@ -34,6 +36,7 @@ class FanOut:
 
     split: NodeId
     body: Series
+    together: bool = False  # a gang: all of them run at once
 
 
 @final
@@ -52,41 +55,162 @@ class Part:
     series: Series
 
 
-Block: TypeAlias = "Call | FanOut | Fork | Part"
+@final
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A task of the step `switch`, and one of the arms, which are given by the step that the switch leads to."""
+
+    switch: NodeId
+    arms: tuple[tuple[NodeId, Series], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Iterations of the body, which begins with the header; `Again` ends one that is followed by another."""
+
+    header: NodeId
+    body: Series
+
+
+Block: TypeAlias = "Call | FanOut | Fork | Part | Choice | Loop | Again"
 Series: TypeAlias = "tuple[Block, ...]"
 
 
 def series(region: Region) -> Series:
     """The region's items; each starts when all tasks of the one before it have ended."""
+    return _series(region.items)
+
+
+def _series(items: tuple[Item, ...]) -> Series:
     blocks: list[Block] = []
-    for item in region.items:
+    for at, item in enumerate(items):
+        behind = items[at + 1 :]
         match item:
             case Task(node=node):
                 blocks.append(Call(node))
             case Parallel(arms=arms):
                 blocks.append(Fork(tuple(series(arm) for arm in arms)))
-            case Each(split=split, body=body):
-                blocks[-1] = FanOut(split, series(body))
-            case Choose() | Repeat() | Again():
-                raise AssertionError(f"checks.check_flow refuses {item}")
+            case Each(split=split, body=body, together=together):
+                blocks[-1] = FanOut(split, series(body), together)
+            case Choose(switch=switch, arms=chosen):
+                blocks[-1] = choice = Choice(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
+                if behind and _leaves_inner_loop((choice,)):
+                    longer = ((arm.target, _series(arm.region.items + behind)) for arm in chosen)
+                    blocks[-1] = Choice(switch, tuple(longer))
+                    break
+            case Repeat(header=header, body=body):
+                loop = Loop(header, series(body))
+                if behind and leads((loop,)):
+                    blocks.append(Loop(header, _series(body.items + behind)))
+                    break
+                blocks.append(loop)
+            case Again():
+                blocks.append(item)
+                break
             case _:
                 assert_never(item)
     return tuple(blocks)
 
 
+def leads(blocks: Series) -> list[NodeId]:
+    """The headers of the loops around the series that it may lead to, once for each place where it does."""
+    found: list[NodeId] = []
+    for block in blocks:
+        match block:
+            case Again(header=header):
+                found.append(header)
+            case Choice(arms=arms):
+                found += [header for _, arm in arms for header in leads(arm)]
+            case Loop(header=own, body=body):
+                found += [header for header in leads(body) if header != own]
+            case Call() | FanOut() | Fork() | Part():  # a loop lies in one arm and one item: nothing leads out of them
+                continue
+            case _:
+                assert_never(block)
+    return found
+
+
+def _leaves_inner_loop(blocks: Series) -> bool:
+    return any(
+        (isinstance(block, Loop) and bool(leads((block,))))
+        or (isinstance(block, Choice) and any(_leaves_inner_loop(arm) for _, arm in block.arms))
+        for block in blocks
+    )
+
+
+def levels(blocks: Series) -> int:
+    """How deep templates call each other in the series, pods included, in the first iteration of its loops."""
+    deepest = 0
+    for block in blocks:
+        match block:
+            case Call() | Again():
+                level = 1
+            case FanOut(body=body):
+                level = 1 + (1 if is_call(body) else 1 + levels(body))
+            case Fork(arms=arms):
+                level = max(levels(arm) for arm in arms)
+            case Choice(arms=chosen):
+                level = max(1, *(levels(arm) for _, arm in chosen))
+            case Part(series=inner) | Loop(body=inner):
+                level = 1 + levels(inner)
+            case _:
+                assert_never(block)
+        deepest = max(deepest, level)
+    return deepest
+
+
+def is_call(blocks: Series) -> bool:
+    """Whether the series is one task."""
+    return len(blocks) == 1 and isinstance(blocks[0], Call)
+
+
+def loops(blocks: Series) -> Iterator[Loop]:
+    """All loops in the series."""
+    for block in blocks:
+        match block:
+            case Loop(body=body):
+                yield block
+                yield from loops(body)
+            case FanOut(body=inner) | Part(series=inner):
+                yield from loops(inner)
+            case Fork(arms=arms):
+                for arm in arms:
+                    yield from loops(arm)
+            case Choice(arms=chosen):
+                for _, arm in chosen:
+                    yield from loops(arm)
+            case Call() | Again():
+                continue
+            case _:
+                assert_never(block)
+
+
+def iterations(loop: Loop, limit: int) -> int:
+    """How many iterations of a loop stand in one DAG: ten, if they take no more than half of it.
+
+    One that goes on from several places has one: each place would need copies of its own.
+    """
+    once = leads(loop.body).count(loop.header) == 1
+    return max(1, min(MAX_ITERATIONS, limit // 2 // tasks(loop.body))) if once else 1
+
+
 def tasks(blocks: Series) -> int:
     """How many tasks the series takes in one DAG."""
-    return sum(_tasks(block) for block in blocks)
+    return sum(block_tasks(block) for block in blocks)
 
 
-def _tasks(block: Block) -> int:
+def block_tasks(block: Block) -> int:
+    """How many tasks a block takes in its DAG."""
     match block:
-        case Call() | Part():
+        case Call() | Part() | Loop() | Again():
             return 1
         case FanOut():
             return 2
         case Fork(arms=arms):
             return sum(tasks(arm) for arm in arms)
+        case Choice(arms=chosen):
+            return 1 + sum(tasks(arm) for _, arm in chosen)
         case _:
             assert_never(block)
 
@@ -94,7 +218,7 @@ def _tasks(block: Block) -> int:
 def first(blocks: Series) -> NodeId:
     """The first step of a series in the order written; it names the template."""
     match blocks[0]:
-        case Call(node=node) | FanOut(split=node):
+        case Call(node=node) | FanOut(split=node) | Choice(switch=node) | Loop(header=node) | Again(header=node):
             return node
         case Fork(arms=arms):
             return first(arms[0])
@@ -102,52 +226,3 @@ def first(blocks: Series) -> NodeId:
             return first(inner)
         case _:
             assert_never(blocks[0])
-
-
-def fit(blocks: Series, limit: int) -> Series:
-    """An equal series of at most `limit` tasks (at least 4), and so in every part and body inside it."""
-    fitted: Series = tuple(_fit_block(block, limit) for block in blocks)
-    # Forks take at most half a DAG each, so every round at least halves what is packed.
-    while tasks(fitted) > limit:
-        fitted = tuple(_part(chunk) for chunk in _pack(fitted, limit))
-    return fitted
-
-
-def _fit_block(block: Block, limit: int) -> Block:
-    match block:
-        case FanOut(split=split, body=body):
-            return FanOut(split, fit(body, limit))
-        case Fork(arms=arms):
-            return _fit_fork(tuple(fit(arm, limit) for arm in arms), limit)
-        case Call() | Part():
-            return block
-        case _:
-            assert_never(block)
-
-
-def _fit_fork(arms: Sequence[Series], limit: int) -> Block:
-    if tasks((Fork(tuple(arms)),)) > limit // 2:
-        arms = [(_part(arm),) for arm in arms]
-    while len(arms) > limit // 2:
-        groups = -(-len(arms) // limit)
-        size = -(-len(arms) // groups)
-        arms = [(Part((Fork(tuple(arms[at : at + size])),)),) for at in range(0, len(arms), size)]
-    return Fork(tuple(arms))
-
-
-def _part(blocks: Series) -> Block:
-    """The series as one block of one task."""
-    alone = blocks[0] if len(blocks) == 1 else None
-    return alone if isinstance(alone, Call | Part) else Part(blocks)
-
-
-def _pack(blocks: Series, limit: int) -> list[Series]:
-    """Consecutive blocks in as few chunks as fit, evenly filled."""
-    target = -(-tasks(blocks) // -(-tasks(blocks) // limit))
-    chunks: list[list[Block]] = [[]]
-    for block in blocks:
-        have, more = tasks(tuple(chunks[-1])), _tasks(block)
-        if have and (have >= target or have + more > limit):
-            chunks.append([])
-        chunks[-1].append(block)
-    return [tuple(chunk) for chunk in chunks]

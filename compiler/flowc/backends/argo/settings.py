@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc.backends.argo.names import MAX_FLOW
+from flowc_runtime.errors import TagError
+from flowc_runtime.tags import check_tags
 
 Kind: TypeAlias = Literal["template", "workflow", "cron"]
 
@@ -34,6 +36,7 @@ class Settings:
         ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
         deadline_seconds: ends a whole run; None lets it run for as long as it takes.
         concurrency: what a schedule does when the run before is still going.
+        tags: of every run.
         starting_deadline_seconds: how late a missed schedule may still start a run.
     """
 
@@ -50,6 +53,7 @@ class Settings:
     deadline_seconds: int | None = None
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what Argo or Kubernetes would misread: settings come from command lines and files.
@@ -70,6 +74,10 @@ class Settings:
         if self.name is not None and len(self.name) > MAX_FLOW:
             raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
+        try:
+            check_tags(self.tags)
+        except TagError as error:
+            raise ValueError(f"tags: {error}") from None
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)
             if value is not None and value < 1:

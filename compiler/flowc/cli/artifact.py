@@ -1,0 +1,137 @@
+"""`flowc artifact`: the versions of an artifact, and one of them by its digest."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.read import json_option
+
+if TYPE_CHECKING:
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.store import Store
+    from flowc_runtime.versions import Version
+
+SHOWN = 12  # characters of a digest
+
+
+@click.command(
+    "artifact",
+    help="List the versions of the artifact FLOW/NAME, newest first. FLOW/NAME@DIGEST is one of them, by "
+    "the beginning of its digest.",
+)
+@click.argument("name", metavar="FLOW/NAME[@DIGEST]")
+@click.option("--run", help="Only those of this run; may be `latest`.")
+@click.option("--step", help="Only in tasks of this step.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.",
+)
+@json_option
+@store_option
+def artifact_command(
+    name: str,
+    run: str | None,
+    step: str | None,
+    limit: int,
+    output: str | None,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """List versions, or take one out of the store."""
+    flow, _, rest = name.partition("/")
+    artifact, at, digest = rest.partition("@")
+    if not (flow and artifact) or (at and not re.fullmatch(r"[0-9a-f]{4,64}", digest)):
+        raise click.UsageError(f"not an artifact: {name!r}; give FLOW/NAME, or FLOW/NAME@DIGEST with 4 digits or more")
+    if output and not digest:
+        raise click.UsageError(f"which version? flowc artifact {name} lists them; give {name}@DIGEST -o {output}")
+    store = open_store(store_url)
+    found = _find(store, flow, artifact, digest, run, step, limit)
+    if output:
+        _write(store, found[0], Path(output))
+    elif as_json:
+        click.echo(json.dumps([_row(flow, version) for version in found], indent=2))
+    else:
+        table([_line(version) for version in found])
+
+
+def _find(
+    store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
+) -> list[Version]:
+    from flowc_runtime.versions import versions
+
+    runs = store.runs(flow)
+    if not runs:
+        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+    run = runs[-1] if run == "latest" else run
+    if run is not None and run not in runs:
+        fail(f"flow '{flow}' has no run '{run}'", f"flowc runs {flow}")
+    every = versions(store, flow, name, run=run, step=step)
+    matching = [version for version in every if version.digest.startswith(digest)] if digest else []
+    if len({version.digest for version in matching}) > 1:
+        fail(f"several versions of {flow}/{name} begin with {digest}",
+             "digests: " + ", ".join(sorted({version.digest[: len(digest) + 8] for version in matching})))  # fmt: skip
+    found = list(islice(matching if digest else every, limit))
+    if not found:
+        where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
+        version = f"version {digest} of artifact" if digest else "artifact"
+        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"flowc dump {flow}/latest/end prints those there are")
+    return found
+
+
+def _line(version: Version) -> list[str]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(version.when))
+    place = f"{version.run}/{version.step}/{version.path}"
+    external = version.ref.get("external")
+    about = external["path"] if external else version.ref["repr"]
+    return [when, place, version.digest[:SHOWN], f"{version.size:,} bytes", version.ref["type"], about]
+
+
+def _row(flow: str, version: Version) -> dict[str, Any]:
+    row: dict[str, Any] = {"flow": flow, "run": version.run, "step": version.step, "task": version.path}
+    ref = version.ref
+    row |= {"digest": version.digest, "size": version.size, "when": version.when}
+    row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
+    return row | ({"external": ref["external"]} if "external" in ref else {})
+
+
+def _write(store: Store, version: Version, file: Path) -> None:
+    import sys
+
+    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    what = _write_value(store, version.ref, file)
+    click.echo(f"{file}: {what} of {version.run}/{version.step}/{version.path}, {file.stat().st_size:,} bytes")
+
+
+def _write_value(store: Store, ref: ArtifactRef, file: Path) -> str:
+    import pickle
+    import shutil
+
+    from flowc_runtime.codecs import load_value
+    from flowc_runtime.external import ExternalFile
+
+    value = load_value(store.objects, ref)
+    if isinstance(value, ExternalFile):
+        with value.open() as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        return f"the content of {value.path}"
+    if isinstance(value, (bytes, bytearray)):
+        file.write_bytes(value)
+        return "the bytes"
+    if isinstance(value, str):
+        file.write_text(value, encoding="utf-8", newline="")
+        return "the text"
+    with file.open("wb") as target:
+        pickle.dump(value, target, protocol=5)
+    return f"a pickle of the {ref['type']}"

@@ -1,0 +1,113 @@
+"""`flowc gc`: delete runs, and what no run needs any more."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.read import json_option
+
+if TYPE_CHECKING:
+    from flowc_runtime.collect import Chosen, Garbage, Selection
+    from flowc_runtime.store import Store
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A time such as 30d, 12h or 90m."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", value.strip())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time; write 90m, 12h, 30d or 8w", ctx, param)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command(
+    "gc",
+    help="Say which runs of FLOW, or of all flows, and which blobs would be deleted; with --delete, delete them. A run "
+    "goes if all is true of it that the options say; without any, only blobs go that no run needs.",
+)
+@click.argument("flow", required=False)
+@click.option("--older-than", metavar="TIME", callback=seconds, help="Runs that ended so long ago: 30d, 12h, 90m.")
+@click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Not the newest N runs of each flow.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Runs with this tag; may be repeated.")
+@click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Not runs with this tag; may be repeated.")
+@click.option("--delete/--dry-run", "delete", help="Delete [default: only say what would be deleted].")
+@json_option
+@store_option
+def gc_command(
+    flow: str | None,
+    older_than: float | None,
+    keep_last: int | None,
+    tags: tuple[str, ...],
+    keep_tags: tuple[str, ...],
+    delete: bool,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """Collect garbage. Safe beside flows that run, and beside another one of itself."""
+    from flowc_runtime.collect import Selection, choose, find_garbage, sweep
+
+    store = open_store(store_url)
+    if flow is not None and flow not in store.flows():
+        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+    selection = Selection(
+        flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
+    )
+    _check(selection)
+    chosen = choose(store, selection)
+    garbage = find_garbage(store, set(chosen.doomed))
+    found = _found(chosen, garbage) | {"deleted": delete}
+    if delete:
+        swept = sweep(store, chosen, garbage)
+        found |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _say(store, chosen, found)
+
+
+def _check(selection: Selection) -> None:
+    if selection.keep_tags and not selection.says_something:
+        raise click.UsageError("--keep-tag says what stays; say with --older-than, --keep-last or --tag what goes")
+
+
+def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
+    runs: list[dict[str, Any]] = [
+        {"pathspec": f"{flow}/{run}", "tasks": doomed.tasks, "bytes": doomed.size}
+        for (flow, run), doomed in chosen.doomed.items()
+    ]
+    return {
+        "runs": runs,
+        "kept": chosen.kept,
+        "may_go_on": chosen.live,
+        "needed": chosen.needed,
+        "blobs": len(garbage.blobs),
+        "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs),
+        "young_blobs": len(garbage.young),
+        "young_bytes": sum(garbage.young.values()),
+    }
+
+
+def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
+    rows = [[row["pathspec"], f"{row['tasks']} tasks", f"{row['bytes']:,} bytes"] for row in found["runs"]]
+    if rows:
+        table(rows)
+    for pathspec in chosen.live:
+        click.echo(f"{pathspec} stays: it has not said that it has ended")
+    for pathspec, by in chosen.needed.items():
+        click.echo(f"{pathspec} stays: {by} has resumed it")
+    if found["young_blobs"]:
+        click.echo(f"{found['young_blobs']} blobs, {found['young_bytes']:,} bytes, are not a day old: they go later")
+    runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
+    if found["deleted"]:
+        runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]
+        click.echo(f"deleted {runs} runs and {blobs} blobs, {size:,} bytes, from {store.objects.url}")
+    else:
+        click.echo(f"would delete {runs} runs and {blobs} blobs, {size:,} bytes; --delete does it")

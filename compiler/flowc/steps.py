@@ -1,0 +1,30 @@
+"""What flowc has for steps besides Metaflow's API.
+
+`from flowc.steps import cache, external_file`. A flow that uses them runs with flowc only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from flowc_runtime.external import ExternalFile, external_file
+from metaflow.decorators import _decorate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+__all__ = ["ExternalFile", "cache", "external_file"]
+
+
+@overload
+def cache(function: _Function, /) -> _Function: ...
+@overload
+def cache() -> Callable[[_Function], _Function]: ...
+def cache(*args: Any, **kwargs: Any) -> Any:
+    """Run a task of the step only if its code, or something that it looks at, is not as it was in an earlier run.
+
+    Otherwise it has the artifacts of then. `run --no-cache` runs it all the same.
+    """
+    return _decorate("cache", args, kwargs)

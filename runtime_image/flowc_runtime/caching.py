@@ -1,0 +1,149 @@
+"""Steps with @cache: a task whose code and whose inputs are those of an earlier one takes over what that has left.
+
+Which inputs count is what the earlier task has looked at: artifacts, parameters, its item, what the inputs of a join
+have. They count by their digests. Under `cache/STEP` there are, for a step and its code, the sets of what its tasks
+have looked at, `reads/SET`, and what tasks have left by the values of that, `VALUES`: a look-up is a few small objects.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime import codecs
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.objects import blob_key
+from flowc_runtime.objects import sha256 as digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.records import AttemptRecord, ReadsRecord
+    from flowc_runtime.state import Inputs, TaskState
+    from flowc_runtime.task import Assignment
+
+VERSION = 1
+EVERY = "*"  # among the names of artifacts: all of them
+MOST_SETS = 8  # of what tasks of one step look at; then all of these count for a task
+_KINDS = ("artifacts", "inputs", "parameters", "place")
+
+
+@final
+class Situation:
+    """What the code of a task can look at, by digest, before it runs."""
+
+    def __init__(self, job: Assignment, state: TaskState, parameters: Mapping[str, Any], inputs: Inputs[Any] | None):
+        self._job = job
+        self._objects = job.run.objects
+        self._parameters = dict(parameters)
+        self._inherited = dict(state.inherited)
+        self._inputs = inputs
+        self._frames = [
+            [frame.index, frame.num_splits, digest_of(codecs.Encoded(frame.item).parts)] for frame in state.frames
+        ]
+        self._prefix = f"cache/{_digest(self._identity())}"
+
+    def _identity(self) -> list[Any]:
+        """What has to be the same besides what is looked at."""
+        node, flow = self._job.node, self._job.graph.flow
+        configs = [[config.name, config.value] for config in flow.configs]
+        about = [repr(node.environment), repr(node.packages), repr(node.next), repr(node.catch)]
+        return [VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
+
+    def recall(self) -> tuple[dict[str, Any], ReadsRecord] | None:
+        """What a task in the same situation has left, and what it had looked at."""
+        for reads in self._sets():
+            key = f"{self._prefix}/{self._values(reads)}"
+            try:
+                entry: Any = self._load(key)
+            except NotFound:
+                continue
+            # They may be about to be collected: from here on they are not.
+            if all(self._objects.refresh(blob_key(digest)) for digest in entry["blobs"]) and self._objects.refresh(key):
+                self._objects.refresh(f"{self._prefix}/reads/{_digest(reads)}")
+                return entry, reads
+        return None
+
+    def keep(self, record: AttemptRecord, assigned: Mapping[str, ArtifactRef]) -> None:
+        """Leave what a task has done for those in the same situation. Its code has `assigned` these artifacts."""
+        reads, known = record["reads"], self._sets()
+        if reads not in known:
+            if len(known) >= MOST_SETS:
+                reads = _union([reads, *known])
+            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json.dumps(reads).encode())
+        left: dict[str, Any] = {"assigned": dict(assigned)}
+        left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
+        left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
+        task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
+        entry = {"version": VERSION, "task": task, **left, "blobs": sorted(set(_blobs(left)))}
+        self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(entry).encode())
+
+    def artifacts(self, entry: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+        """All artifacts of a task that takes over an entry: what it did not look at is handed on as it is now."""
+        kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
+        found: dict[str, ArtifactRef] = kept | entry["assigned"]
+        return {name: found[name] for name in sorted(found)}
+
+    def _sets(self) -> list[ReadsRecord]:
+        found = []
+        for name in self._objects.names(f"{self._prefix}/reads"):
+            try:
+                found.append(self._load(f"{self._prefix}/reads/{name}"))
+            except NotFound:  # collected since
+                continue
+        return found
+
+    def _load(self, key: str) -> Any:
+        try:
+            return json.loads(self._objects.get(key))
+        except ValueError as error:
+            raise StoreError(f"{key} in {self._objects.url} is damaged: {error}; delete it") from error
+
+    def _values(self, reads: ReadsRecord) -> str:
+        """The digest of the values of what was looked at."""
+        place = reads.get("place", [])
+        facts: list[Any] = [[name, self._parameters.get(name)] for name in reads.get("parameters", [])]
+        facts.append(_values_of(self._inherited, reads.get("artifacts", [])))
+        if "stack" in place:
+            facts.append(self._frames)
+        elif self._frames:
+            index, _, item = self._frames[-1]
+            facts.append([index if "index" in place else None, item if "item" in place else None])
+        if self._inputs is not None:
+            facts += self._of_inputs(reads.get("inputs", []))
+        return _digest([reads, facts])
+
+    def _of_inputs(self, names: Sequence[str]) -> list[Any]:
+        """Of each input; which step it comes from can be seen without looking at an artifact."""
+        assert self._inputs is not None
+        if not names and not self._inputs.steps:
+            return [len(self._inputs)]
+        states = [self._inputs.state(number) for number in range(len(self._inputs))]
+        return [[state.step, _values_of(state.inherited, names)] for state in states]
+
+
+def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[Any]:
+    """The digests of these artifacts; None where there is none of the name."""
+    wanted = sorted(refs) if EVERY in names else names
+    return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
+
+
+def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
+    each: list[dict[str, Any]] = [dict(reads) for reads in several]
+    every: Any = {kind: sorted({name for reads in each for name in reads.get(kind, ())}) for kind in _KINDS}
+    return every  # type: ignore[no-any-return]
+
+
+def _blobs(value: Any) -> list[str]:
+    """The digests of all references in a value that are to blobs."""
+    if isinstance(value, dict):
+        own = [value["digest"]] if "digest" in value and "codec" in value and "data" not in value else []
+        return own + [digest for inner in value.values() for digest in _blobs(inner)]
+    return [digest for inner in value for digest in _blobs(inner)] if isinstance(value, list) else []
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

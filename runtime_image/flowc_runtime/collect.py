@@ -1,0 +1,273 @@
+"""Deleting runs and the blobs that nothing needs any more, beside flows that run (docs/adr/0009-gc.md).
+
+`choose` says which runs go, `find_garbage` which blobs go with them; neither changes anything. `sweep` deletes them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from flowc_runtime.errors import NotFound
+from flowc_runtime.objects import blob_key
+from flowc_runtime.process import is_alive
+from flowc_runtime.sweeps import GRACE, Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from flowc_runtime.objects import Collectable
+    from flowc_runtime.store import RunStore, Store
+
+CACHE = "cache"
+CACHE_SECONDS = 30 * 24 * 3600.0  # what a cached step left is forgotten when it was not asked for so long
+_DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
+_BATCH = 500  # objects deleted between two looks at the lease
+_PREFIXES = [f"{number:02x}" for number in range(256)]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which runs go: those that all of this is true of, and none if it says nothing.
+
+    `older_than`: they ended so many seconds ago. `keep_last`: they are not among the newest so many of their flow.
+    `tags`: they have all of these. `keep_tags`: they have none of these. `flow`: of this flow only.
+    """
+
+    flow: str | None = None
+    older_than: float | None = None
+    keep_last: int | None = None
+    tags: frozenset[str] = frozenset()
+    keep_tags: frozenset[str] = frozenset()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether runs are selected at all, or only garbage is."""
+        return self.older_than is not None or self.keep_last is not None or bool(self.tags)
+
+
+class Doomed(NamedTuple):
+    """A run that goes: its tasks that are done, and the bytes of its records, logs and cards."""
+
+    run: RunStore
+    tasks: int
+    size: int
+
+
+@final
+@dataclass(slots=True)
+class Chosen:
+    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them."""
+
+    doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
+    live: list[str] = field(default_factory=list)
+    needed: dict[str, str] = field(default_factory=dict)
+    kept: int = 0
+
+
+@final
+@dataclass(slots=True)
+class Garbage:
+    """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet."""
+
+    blobs: dict[str, int] = field(default_factory=dict)
+    young: dict[str, int] = field(default_factory=dict)
+    marked: set[tuple[str, str]] = field(default_factory=set)
+
+
+def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
+    """Which runs go. A run that others which stay have resumed stays with them, since their logs are there."""
+    chosen, now = Chosen(), time.time() if now is None else now
+    origins: dict[tuple[str, str], str] = {}  # run -> the run that it resumes
+    for flow in store.flows():
+        runs = store.runs(flow)
+        newest = set(runs[-selection.keep_last :]) if selection.keep_last else set()
+        tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
+        for id in runs:
+            run = store.run(flow, id)
+            with suppress(NotFound):  # it is only beginning, or another collection has just taken it
+                record: Any = run.record()
+                if record.get("origin"):
+                    origins[flow, id] = record["origin"]
+                tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
+                if id in newest or not _is_selected(run, tags, selection, now):
+                    chosen.kept += 1
+                elif _may_go_on(run):
+                    chosen.kept += 1
+                    chosen.live.append(f"{flow}/{id}")
+                else:
+                    chosen.doomed[flow, id] = _measure(run)
+    _spare_origins(chosen, origins)
+    return chosen
+
+
+def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float) -> bool:
+    return (
+        selection.says_something
+        and selection.flow in (None, run.flow)
+        and (selection.older_than is None or now - run.status()["changed"] > selection.older_than)
+        and selection.tags <= tags
+        and not selection.keep_tags & tags
+    )
+
+
+def _may_go_on(run: RunStore) -> bool:
+    """Whether a task of the run may still be running, as far as its records tell."""
+    status, record = run.status(), run.record()
+    if record["target"] == "argo":
+        return "ended" not in status
+    return status["state"] == "running" and is_alive(record["process"]) is not False
+
+
+def _measure(run: RunStore) -> Doomed:
+    objects: Any = run.objects
+    found = objects.listing(run.prefix)
+    done = [name for name, _, _ in found if name.startswith("tasks/") and "-" not in name.rpartition("/")[2]]
+    return Doomed(run, len(done), sum(size for _, size, _ in found))
+
+
+def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
+    """The runs that a run which stays has resumed, and what those have resumed."""
+    for (flow, id), _ in list(origins.items()):
+        if (flow, id) in chosen.doomed:
+            continue
+        at = id
+        while origin := origins.get((flow, at)):
+            if chosen.doomed.pop((flow, origin), None):
+                chosen.kept += 1
+                chosen.needed[f"{flow}/{origin}"] = f"{flow}/{id}"
+            at = origin
+
+
+def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
+    """The blobs that only doomed runs name, or none.
+
+    The blobs are listed first and the records are read then: what a run names from now on is young (see `sweeps`).
+    """
+    objects, now, garbage = _collectable(store), time.time(), Garbage()
+    for prefix in _PREFIXES:
+        for name, size, changed in objects.listing(f"blobs/{prefix}"):
+            (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
+    _mark(store, doomed, garbage)
+    return garbage
+
+
+def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
+    """Take from the garbage what the runs name that are not doomed, and were not looked at before."""
+    for flow in store.flows():
+        for id in store.runs(flow):
+            if (flow, id) in doomed or (flow, id) in garbage.marked:
+                continue
+            garbage.marked.add((flow, id))
+            for digest in _digests(store.run(flow, id)):
+                garbage.blobs.pop(digest, None)
+                garbage.young.pop(digest, None)
+
+
+def _digests(run: RunStore) -> Iterator[str]:
+    """Whatever looks like a digest in anything that the run has written of itself: rather too many than one too few."""
+    for name in run.objects.names_below(run.prefix):
+        if name.endswith(".json") and not name.endswith(".begin.json"):
+            try:
+                content = run.objects.get(f"{run.prefix}/{name}")
+            except NotFound:  # another collection took the run
+                continue
+            yield from (digest.decode() for digest in _DIGEST.findall(content))
+
+
+class Swept(NamedTuple):
+    """What a sweep deleted."""
+
+    runs: int
+    blobs: int
+    size: int
+
+
+def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
+    """Delete the runs and the blobs, but for those that a run has come to need since they were found."""
+    objects, blobs, freed = _collectable(store), 0, 0
+    with Sweep(objects) as lease:
+        _spare_late(store, chosen, garbage)
+        for doomed in chosen.doomed.values():
+            lease.renew()
+            doomed.run.delete()
+            freed += doomed.size
+        for batch in _batches(objects, garbage):
+            lease.renew()
+            objects.delete_many([blob_key(digest) for digest in batch])
+            blobs += len(batch)
+            freed += sum(garbage.blobs[digest] for digest in batch)
+        _forget_cached(objects, lease)
+        _clean_temporaries(objects, lease)
+    return Swept(len(chosen.doomed), blobs, freed)
+
+
+def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
+    """Runs that have begun since: they wait now (`sweeps.wait`), or were there before the lease was."""
+    late = [
+        (flow, id)
+        for flow in store.flows()
+        for id in store.runs(flow)
+        if (flow, id) not in garbage.marked and (flow, id) not in chosen.doomed
+    ]
+    for flow, id in late:
+        at: str | None = id
+        while at is not None:
+            chosen.doomed.pop((flow, at), None)
+            try:
+                record: Any = store.run(flow, at).record()
+            except NotFound:
+                break
+            at = record.get("origin")
+    _mark(store, chosen.doomed, garbage)
+
+
+def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
+    """The blobs to delete, looked at once more: one that a task has found and made young stays."""
+    wanted: dict[str, list[str]] = {}
+    for digest in garbage.blobs:
+        wanted.setdefault(digest[:2], []).append(digest)
+    for prefix, digests in sorted(wanted.items()):
+        for at in range(0, len(digests), _BATCH):
+            now = time.time()
+            old = {name for name, _, changed in objects.listing(f"blobs/{prefix}") if now - changed > GRACE}
+            if batch := [digest for digest in digests[at : at + _BATCH] if digest in old]:
+                yield batch
+
+
+def _forget_cached(objects: Collectable, lease: Sweep) -> None:
+    """What cached steps left and nobody has asked for in a long time, or whose blobs are gone."""
+    now = time.time()
+    old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
+    gone = [name for name, changed in old if now - changed > CACHE_SECONDS or _is_broken(objects, name)]
+    for at in range(0, len(gone), _BATCH):
+        lease.renew()
+        objects.delete_many([f"{CACHE}/{name}" for name in gone[at : at + _BATCH]])
+
+
+def _is_broken(objects: Collectable, name: str) -> bool:
+    import json
+
+    try:
+        entry: Any = json.loads(objects.get(f"{CACHE}/{name}"))
+    except NotFound:
+        return False
+    blobs = entry.get("blobs", ()) if isinstance(entry, dict) else ()
+    return any(not objects.exists(blob_key(digest)) for digest in blobs)
+
+
+def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
+    """What writers that were killed have left."""
+    lease.renew()
+    now = time.time()
+    old: Iterable[str] = [name for name, _, changed in objects.listing("tmp") if now - changed > GRACE]
+    objects.delete_many([f"tmp/{name}" for name in old])
+
+
+def _collectable(store: Store) -> Collectable:
+    objects: Any = store.objects
+    return objects  # type: ignore[no-any-return]

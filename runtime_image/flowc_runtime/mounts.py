@@ -1,0 +1,34 @@
+"""Whether a path in a pod is on a volume that outlives the pod, by what Linux says of its mounts."""
+
+from __future__ import annotations
+
+import re
+
+_EMPTY_DIR = "kubernetes.io~empty-dir"
+_MOUNTS = "/proc/self/mountinfo"
+
+
+def volume_fault(path: str, mounts: str | None = None) -> str | None:
+    """Why what is at `path` (absolute, without links) ends with the pod; None if it is on a volume."""
+    if mounts is None:
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+            mounts = file.read()
+    best = root = kind = ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) < 5:
+            continue
+        point = _unescaped(fields[4])
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):  # of two at one place, the later one covers the other
+            best, root, kind = point, fields[3], after.split(" ")[0]
+    if best in ("", "/"):
+        return "is in the container's own file system"
+    if kind in ("tmpfs", "ramfs", "overlay") or _EMPTY_DIR in root:
+        return f"is in {best}, which ends with the pod"
+    return None
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

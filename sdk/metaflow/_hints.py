@@ -1,0 +1,32 @@
+"""Modules that Metaflow has and flowc has not: their import says what to do instead, also outside of `flowc check`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+
+class _Hints:
+    """The last finder: it is asked for what no other has found."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find nothing. Raises ModuleNotFoundError with what to do instead."""
+        package, _, module = name.partition(".")
+        if package == "metaflow" and module:
+            from metaflow._unsupported import hint_for_module
+
+            if hint := hint_for_module(module):
+                raise ModuleNotFoundError(f"'{name}' is not supported by flowc; {hint}", name=name)
+        return None
+
+
+def install() -> None:
+    """Ask it from now on."""
+    if not any(finder is _Hints for finder in sys.meta_path):
+        sys.meta_path.append(_Hints)

@@ -1,0 +1,113 @@
+"""What is run: every flow in `flows/`, and those with arguments of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HERE = Path(__file__).parent
+FLOWS = HERE / "flows"
+USER = "me"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run of a flow: `python FLOW.py BEFORE… run ARGUMENTS…`, and how it ends."""
+
+    flow: str
+    before: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    code: int = 0
+    says: str = ""
+    """What its output has to hold, stdout and stderr together."""
+    apart: frozenset[str] = frozenset()
+    """Artifacts that are not compared: they are there under Metaflow only."""
+
+    def __str__(self) -> str:
+        words = (*self.environment.values(), *self.before, *self.arguments)
+        return " ".join((self.flow, *words)) if words else self.flow
+
+
+_WITH_ARGUMENTS = (
+    Case(flow="inheritance", apart=frozenset({"FACTOR", "GREETING"})),  # constants of the class
+    Case(flow="current_values", arguments=("--tag", "given")),
+    Case(flow="switch_simple", arguments=("--level", "low")),
+    Case(flow="switch_simple", arguments=("--level", "none")),
+    Case(flow="switch_simple", arguments=("--level", "elsewhere"), code=1, says="elsewhere"),
+    Case(flow="switch_nested", arguments=("--number", "101")),
+    Case(flow="switch_nested", arguments=("--number", "-1")),
+    Case(flow="exit_hooks", arguments=("--fail", "True"), code=1, says="as asked"),
+    # parameters
+    Case(flow="parameters_given", arguments=("--whole", "7"), says="7 {'a': 1} False 1.5 ''"),
+    Case(
+        flow="parameters_given",
+        arguments=("--whole=-7", "--data", '[1, "ü"]', "--flag", "True", "--part", "2e3", "--text", "a 'b' \"c\" $d"),
+        says="-7 [1, 'ü'] True 2000.0",
+    ),
+    Case(flow="parameters_given", arguments=("--whole", "1", "--many", "p", "--many", "q", "--split", "x|y|z")),
+    Case(flow="parameters_given", environment={"METAFLOW_RUN_WHOLE": "8", "METAFLOW_RUN_TEXT": "of the environment"}),
+    Case(flow="parameters_given", environment={"METAFLOW_RUN_WHOLE": "8"}, arguments=("--whole", "9"), says="9 {"),
+    Case(flow="parameters_given", code=2, says="--whole"),
+    Case(flow="parameters_given", arguments=("--whole", "x"), code=2, says="--whole"),
+    Case(flow="parameters_given", arguments=("--whole", "1", "--flag", "perhaps"), code=2, says="--flag"),
+    Case(flow="parameters_given", arguments=("--whole", "1", "--data", "{not JSON"), code=2, says="--data"),
+    Case(flow="parameters_given", arguments=("--whole", "1", "--unknown", "2"), code=2, says="--unknown"),
+    Case(flow="include_file", arguments=("--nothing", "nowhere"), code=2, says="could not open file 'nowhere'"),
+    # configs
+    Case(flow="config_files", before=("--config", "model", "support/deep.json"), arguments=("--expected-layers", "5")),
+    Case(flow="config_files", before=("--config-value", "maybe", '{"given": true}')),
+    Case(flow="config_files", before=("--config", "model", "nowhere.json"), code=2, says="nowhere.json"),
+    Case(flow="config_files", before=("--config", "modle", "support/deep.json"), code=2, says="modle"),
+    Case(flow="config_files", before=("--config-value", "model", "{no JSON"), code=2, says="model"),
+    # decorators and options
+    Case(flow="project_branches", before=("--branch", "b"), arguments=("--branch-expected", "test.b")),
+    Case(
+        flow="project_branches",
+        before=("--production",),
+        arguments=("--branch-expected", "prod", "--production-expected", "True"),
+    ),
+    Case(
+        flow="project_branches",
+        before=("--branch", "b", "--production"),
+        arguments=("--branch-expected", "prod.b", "--production-expected", "True"),
+    ),
+    Case(flow="project_branches", environment={"METAFLOW_BRANCH": "b"}, arguments=("--branch-expected", "test.b")),
+    Case(flow="with_decorators", arguments=("--with", "retry:times=1,minutes_between_retries=0")),
+    Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
+    Case(flow="with_decorators", code=1, says="the first attempt fails"),
+    Case(flow="with_decorators", arguments=("--with", "retyr"), code=1, says="retyr"),
+    Case(flow="nested_foreach", arguments=("--max-workers", "1")),
+    Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2"),
+    Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
+    # faults of flows
+    Case(flow="faults/assigns_parameter", code=1),
+    Case(flow="faults/conditional_next", code=1, says="start"),
+    Case(flow="faults/exits", code=1),
+    Case(flow="faults/foreach_not_joined", code=1, says="join"),
+    Case(flow="faults/foreach_over_none", code=1, says="items"),
+    Case(flow="faults/foreach_over_unset", code=1, says="items"),
+    Case(flow="faults/merge_conflict", code=1, says="x"),
+    Case(flow="faults/misplaced_decorator", code=1, says="tims"),
+    Case(flow="faults/missing_file", code=2, says="could not open file 'nowhere.txt'"),
+    Case(flow="faults/missing_module", code=1, says="a_module_that_there_is_not"),
+    Case(flow="faults/no_end", code=1, says="end"),
+    Case(flow="faults/no_next", code=1, says="start"),
+    Case(flow="faults/orphan", code=1, says="orphan"),
+    Case(flow="faults/raises", code=1, says="ValueError: no luck"),
+    Case(flow="faults/required_config", code=2, says="missing configuration for 'settings'"),
+    Case(flow="faults/unknown_artifact", code=1, says="has no attribute 'nowhere'"),
+    Case(flow="faults/unknown_step", code=1, says="ende"),
+    Case(flow="faults/unpicklable", code=1, says="lock"),
+)
+_NEED_ARGUMENTS = {"current_values", "inheritance", "parameters_given", "with_decorators"}
+
+CASES = (
+    *(Case(flow=path.stem) for path in sorted(FLOWS.glob("*.py")) if path.stem not in _NEED_ARGUMENTS),
+    *_WITH_ARGUMENTS,
+)
+"""Every flow of `flows/` as it is, and with arguments."""

@@ -1,0 +1,20 @@
+"""A step assigns a parameter."""
+
+from metaflow import FlowSpec, Parameter, step
+
+
+class Faulty(FlowSpec):
+    n = Parameter("n", default=1)
+
+    @step
+    def start(self):
+        self.n = 2
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    Faulty()

@@ -1,0 +1,26 @@
+"""A foreach that is never joined."""
+
+from metaflow import FlowSpec, step
+
+
+class Faulty(FlowSpec):
+    @step
+    def start(self):
+        self.items = [1]
+        self.next(self.each, foreach="items")
+
+    @step
+    def each(self):
+        self.next(self.join)
+
+    @step
+    def join(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    Faulty()

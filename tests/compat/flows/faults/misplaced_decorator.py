@@ -1,0 +1,18 @@
+"""A decorator of steps on what is no step."""
+
+from metaflow import FlowSpec, retry, step
+
+
+class Faulty(FlowSpec):
+    @retry(tims=3)
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    Faulty()

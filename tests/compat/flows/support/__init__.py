@@ -1,0 +1,1 @@
+"""What flows beside this package import."""

@@ -1,0 +1,113 @@
+"""A case run by one Python: that of flowc, or that of Metaflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from compat.cases import FLOWS, HERE, USER
+
+if TYPE_CHECKING:
+    from compat.cases import Case
+
+
+class Program(NamedTuple):
+    """A Python with a package `metaflow`."""
+
+    name: str
+    python: str
+    path: tuple[str, ...] = ()
+    """Directories for PYTHONPATH."""
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The variables that its processes have; it is found as `python` too."""
+        return {
+            "PATH": os.pathsep.join((str(Path(self.python).parent), os.environ["PATH"])),
+            "HOME": str(home),
+            "PYTHONPATH": os.pathsep.join(self.path),
+            "METAFLOW_USER": USER,
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def call(self, directory: Path, *arguments: str, **environment: str) -> Finished:
+        """Run it with these arguments to its end."""
+        done = subprocess.run(
+            [self.python, *arguments],
+            cwd=directory,
+            env=self.environment(directory) | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+
+class Finished(NamedTuple):
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def make_project(directory: Path) -> None:
+    """Make a directory with stores of its own: neither program looks for one further up."""
+    for store in (".flowc", ".metaflow"):
+        (directory / store).mkdir(parents=True)
+
+
+def run_case(program: Program, case: Case, directory: Path) -> Finished:
+    """Run the flow in a directory of its own, where the files beside it are too."""
+    make_project(directory)
+    shutil.copytree(FLOWS, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    arguments = (f"{case.flow}.py", *case.before, "run", "--run-id-file", "run-id", *case.arguments)
+    return program.call(directory, *arguments, **case.environment)
+
+
+def dump(program: Program, directory: Path, case: Case) -> Any:
+    """The artifacts of every task of the run there; None if it has not begun. In the same form whoever stored them."""
+    run = directory / "run-id"
+    if not run.exists():
+        return None
+    done = program.call(directory, str(HERE / "dump.py"), f"{case.flow}.py", run.read_text())
+    assert done.code == 0, done.err
+    tasks = {step: [_without(task, case.apart) for task in tasks] for step, tasks in json.loads(done.out).items()}
+    return {step: sorted(found, key=json.dumps) for step, found in tasks.items()}
+
+
+def _without(task: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in task.items() if name not in names}
+
+
+def faults(case: Case, finished: Finished) -> list[str]:
+    """What is not as the case says."""
+    found = []
+    if finished.code != case.code:
+        found.append(f"exit code {finished.code}, not {case.code}:\n{finished.out[-2000:]}{finished.err[-2000:]}")
+    if case.says not in finished.out + finished.err:
+        found.append(f"nowhere '{case.says}':\n{finished.out[-2000:]}{finished.err[-2000:]}")
+    return found
+
+
+def differences(one: Any, other: Any, where: str = "") -> list[str]:
+    """Where two dumps are not the same."""
+    if type(one) is type(other) and isinstance(one, dict):
+        return [
+            line
+            for name in sorted(one.keys() | other.keys())
+            for line in differences(one.get(name, "(not there)"), other.get(name, "(not there)"), f"{where}/{name}")
+        ]
+    if type(one) is type(other) and isinstance(one, list) and len(one) == len(other):
+        return [
+            line
+            for number, pair in enumerate(zip(one, other, strict=True))
+            for line in differences(*pair, f"{where}/{number}")
+        ]
+    return [] if one == other else [f"{where}: {json.dumps(one)[:300]} is not {json.dumps(other)[:300]}"]

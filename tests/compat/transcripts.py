@@ -1,0 +1,116 @@
+"""The commands of a flow's own file: exit codes, and what they print to which stream, the same under both."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compat.cases import HERE
+from compat.runs import make_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from compat.runs import Program
+
+FLOW = HERE / "client" / "flow.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """`python flow.py WORDS…` after a run of the flow; RUN stands for its id."""
+
+    words: str
+    code: int = 0
+    out: tuple[str, ...] = ()
+    """What is on stdout."""
+    err: tuple[str, ...] = ()
+    """What is on stderr, and nowhere on stdout."""
+
+
+COMMANDS = (
+    Command(
+        words="--help",
+        out=("check", "dump", "logs", "output-dot", "output-raw", "resume", "run", "show", "spin", "tag"),
+    ),
+    Command(
+        words="--help", out=("--metadata", "--datastore", "--environment", "--with", "--quiet", "--package-suffixes")
+    ),
+    Command(
+        words="run --help",
+        out=("--alpha", "--max-workers", "--max-num-splits", "--run-id-file", "--tag", "--namespace"),
+    ),
+    Command(words="resume --help", out=("--origin-run-id", "--run-id-file", "--tag")),
+    Command(words="dump --help", out=("--private", "--max-value-size", "--include", "--file")),
+    Command(words="tag --help", out=("add", "list", "remove", "replace")),
+    Command(words="help", out=("run", "show")),
+    Command(words="version"),
+    Command(words="check"),
+    Command(words="show", err=("Doc of the flow.",), out=("Step start", "Step each", "=> join")),
+    Command(words="output-dot", out=("digraph", "start -> each", "join -> end")),
+    Command(words="run --alpha 4"),
+    Command(words="run --fail True", code=1),
+    Command(words="run --alpha x", code=2, err=("--alpha",)),
+    Command(words="run --unknown 1", code=2, err=("--unknown", "o such option")),
+    Command(words="run --alpha", code=2, err=("--alpha",)),
+    Command(words="unknown", code=2, err=("No such command",)),
+    Command(words="--unknown run", code=2, err=("--unknown",)),
+    Command(words="--metadata nowhere run", code=2, err=("--metadata",)),
+    Command(words="--datastore nowhere run", code=2, err=("--datastore",)),
+    Command(words="dump RUN/start", out=("items", "['a', 'b', 'c']", "alpha")),
+    Command(words="dump RUN/start --include items", out=("items",)),
+    Command(words="dump RUN/start --max-value-size 0", out=("items",)),
+    Command(words="dump RUN/each", out=("letter", "A", "B", "C")),
+    Command(words="dump", code=2),
+    Command(words="--quiet logs RUN/start --stdout", out=("hello out",)),
+    Command(words="--quiet logs RUN/start --stderr", out=("hello err",)),
+    Command(words="--quiet logs RUN/each --stdout", out=("attempt 1", "attempt 0")),
+    Command(words="logs", code=2),
+    Command(words="tag list --run-id RUN --flat", err=("given", "user:me")),
+    Command(words="tag add --run-id RUN more"),
+    Command(words="tag list --run-id RUN --flat --hide-system-tags", err=("given", "more")),
+    Command(words="tag remove --run-id RUN more"),
+    Command(words="tag replace --run-id RUN --remove given --add other"),
+    Command(words="tag add --run-id RUN", code=2, err=("Missing argument",)),
+    Command(words="tag remove --run-id RUN user:me", code=1),
+    Command(words="resume --origin-run-id RUN"),
+    Command(words="resume end --origin-run-id RUN"),
+    Command(words="resume nowhere --origin-run-id RUN", code=1),
+    Command(words="resume --origin-run-id 0", code=1),
+)
+
+
+def wrong(program: Program, directory: Path) -> Iterator[str]:
+    """Run all the commands after a run of the flow: what is not as it should be."""
+    make_project(directory)
+    (directory / "flow.py").write_text(FLOW.read_text(encoding="utf-8"), encoding="utf-8")
+    program.call(directory, "flow.py", "run", "--run-id-file", "run-id", "--tag", "given")
+    run = (directory / "run-id").read_text()
+    for command in COMMANDS:
+        done = program.call(directory, "flow.py", *command.words.replace("RUN", run).split(), COLUMNS="200")
+        if done.code != command.code:
+            yield f"{command.words}: exit code {done.code}, not {command.code}:{os.linesep}{done.out}{done.err}"[:1500]
+        for phrase in command.out:
+            if phrase not in done.out:
+                yield f"{command.words}: '{phrase}' is not on stdout:{os.linesep}{done.out}{done.err}"[:1500]
+        for phrase in command.err:
+            if phrase not in done.err:
+                yield f"{command.words}: '{phrase}' is not on stderr:{os.linesep}{done.out}{done.err}"[:1500]
+            if phrase in done.out:
+                yield f"{command.words}: '{phrase}' is on stdout too"
+
+
+def read(program: Program, directory: Path) -> Iterator[str]:
+    """Run the flow well and badly, and read what both left with the client: what went wrong."""
+    make_project(directory)
+    for name in ("flow.py", "read.py"):
+        (directory / name).write_text((HERE / "client" / name).read_text(encoding="utf-8"), encoding="utf-8")
+    for arguments, code in ((("--tag", "one"), 0), (("--tag", "two", "--fail", "True"), 1)):
+        done = program.call(directory, "flow.py", "run", *arguments)
+        if done.code != code:
+            yield f"run {' '.join(arguments)}: exit code {done.code}:\n{done.out}{done.err}"
+    done = program.call(directory, "read.py")
+    if done.code or "CLIENT OK" not in done.out:
+        yield f"read.py: exit code {done.code}:\n{done.out}{done.err}"

@@ -1,0 +1,467 @@
+"""@cache: a task whose code and whose inputs are those of an earlier one is not run.
+
+Each flow notes in a file what has run. `ran` says what has since the last time that it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc_runtime.codecs import load_value
+
+if TYPE_CHECKING:
+    from project import Project
+
+HEAD = """
+import os
+from metaflow import FlowSpec, IncludeFile, Parameter, catch, parallel, retry, step
+from flowc.steps import cache
+
+def note(what):
+    with open("ran", "a") as file:
+        file.write(f"{what}\\n")
+
+"""
+
+LINE = """
+class Line(FlowSpec):
+    n = Parameter("n", default=1)
+    unread = Parameter("unread", default=1)
+
+    @step
+    def start(self):
+        self.data = [self.n] * 300
+        self.other = self.unread
+        self.next(self.work)
+
+    @cache
+    @step
+    def work(self):
+        note("work")
+        self.total = sum(self.data)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        self.result = (self.total, self.other)
+"""
+
+
+def write(project: Project, flow: str) -> None:
+    project.write("flow.py", HEAD + dedent(flow))
+
+
+def ran(project: Project) -> list[str]:
+    file = project.root / "ran"
+    found = sorted(file.read_text().split()) if file.exists() else []
+    file.unlink(missing_ok=True)
+    return found
+
+
+def ran_in(project: Project, *arguments: str, **environment: str) -> list[str]:
+    """What runs in a run of the flow with these arguments."""
+    project.run("flow.py", *arguments, **environment)
+    return ran(project)
+
+
+def test_what_has_the_same_inputs_is_not_run_again(project: Project) -> None:
+    write(project, LINE)
+    first = project.run("flow.py")
+    assert ran(project) == ["work"]
+    done = project.flowc("run", "flow.py")
+    assert (done.code, ran(project)) == (0, [])
+    assert f"cached work from {first.id}/work/0" in done.err
+    run = project.latest()
+    record = run.task("work", "0")
+    assert record["cached"] == {"run": first.id, "step": "work", "path": "0", "attempt": 1}
+    assert record["reads"] == {"parameters": [], "artifacts": ["data"]}
+    assert record["artifacts"] == first.task("work", "0")["artifacts"]
+    assert project.artifacts(run, "end")["result"] == (300, 1)
+
+
+def test_its_log_is_the_one_of_then(project: Project) -> None:
+    write(project, LINE.replace('note("work")', 'print("once")'))
+    project.run("flow.py")
+    assert project.flowc("run", "flow.py").out == ""
+    assert project.flowc("logs", "Line/latest/work/0").out == "once\n"
+
+
+def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
+    write(project, LINE.replace("self.result =", "note('end'); self.result ="))
+    project.run("flow.py")
+    project.run("flow.py")
+    assert ran(project) == ["end", "end", "work"]
+    assert project.flowc("resume", "flow.py", "end").code == 0
+    assert ran(project) == ["end"]
+    assert project.artifacts(project.latest(), "end")["result"] == (300, 1)
+
+
+def test_only_what_was_read_counts(project: Project) -> None:
+    """And what was not is handed on as it is now."""
+    write(project, LINE)
+    assert ran_in(project) == ["work"]
+    assert ran_in(project, "--unread", "2") == []
+    assert project.artifacts(project.latest(), "end")["result"] == (300, 2)
+    assert ran_in(project, "--n", "2") == ["work"]
+    assert ran_in(project) == []
+    assert project.artifacts(project.latest(), "end")["result"] == (300, 1)
+
+
+def test_only_code_that_a_step_may_call_counts(project: Project) -> None:
+    write(project, LINE)
+    project.write("helper.py", "")
+    assert ran_in(project) == ["work"]
+    write(project, LINE.replace("self.result =", "self.answer ="))  # of another step
+    assert ran_in(project) == []
+    write(project, LINE.replace("sum(self.data)", "sum(self.data) + 1"))
+    assert ran_in(project) == ["work"]
+    project.write("helper.py", "x = 1\n")
+    assert ran_in(project) == ["work"]
+
+
+def test_all_steps_or_none(project: Project) -> None:
+    write(project, LINE.replace("    @cache\n", "").replace("self.data =", 'note("start"); self.data ='))
+    assert ran_in(project) == ["start", "work"]
+    assert ran_in(project, "--cache") == ["start", "work"]
+    assert ran_in(project, "--cache") == []
+    assert ran_in(project, "--with", "cache") == []
+    assert ran_in(project, "--cache", "--n", "5") == ["start", "work"]
+    assert ran_in(project) == ["start", "work"]
+    assert ran_in(project, "--cache", "--no-cache") == ["start", "work"]
+    write(project, LINE)
+    assert ran_in(project) == ["work"]
+    assert ran_in(project, "--no-cache") == ["work"]
+
+
+def test_a_parameter_may_be_called_cache(project: Project) -> None:
+    write(project, LINE.replace('"n"', '"cache"').replace(", default=1)", ", default=1, type=int)"))
+    project.run("flow.py", "--cache", "7")
+    assert project.artifacts(project.latest(), "end")["result"] == (2100, 1)
+
+
+def test_each_item_of_a_foreach_counts_by_itself(project: Project) -> None:
+    write(
+        project,
+        """
+        class Each(FlowSpec):
+            items = Parameter("items", default="a,b,c", separator=",")
+            numbered = Parameter("numbered", default=False)
+
+            @cache
+            @step
+            def start(self):
+                note("start")
+                self.words = [[item] for item in self.items]
+                self.next(self.each, foreach="words")
+
+            @cache
+            @step
+            def each(self):
+                note("".join(self.input) + (str(self.index) if self.numbered else ""))
+                self.input.append("changed after it was read")
+                self.word = self.input[0] * 2
+                self.next(self.join)
+
+            @cache
+            @step
+            def join(self, inputs):
+                note("join")
+                self.words = [one.word for one in inputs]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project) == ["a", "b", "c", "join", "start"]
+    assert ran_in(project) == []
+    assert ran_in(project, "--items", "c,d") == ["d", "join", "start"]
+    assert project.artifacts(project.latest(), "end")["words"] == ["cc", "dd"]
+    assert ran_in(project, "--items", "c,d", "--numbered", "true") == ["c0", "d1"]
+    assert ran_in(project, "--items", "d,c", "--numbered", "true") == ["c1", "d0", "join", "start"]
+    assert ran_in(project, "--items", "d,c", "--numbered", "true") == []
+    assert project.artifacts(project.latest(), "end")["words"] == ["dd", "cc"]
+
+
+def test_joins_of_branches_and_merged_artifacts(project: Project) -> None:
+    write(
+        project,
+        """
+        class Merge(FlowSpec):
+            x = Parameter("x", default=1)
+            y = Parameter("y", default=1)
+
+            @step
+            def start(self):
+                self.common = self.y
+                self.next(self.a, self.b)
+
+            @step
+            def a(self):
+                self.one = self.x
+                self.next(self.join)
+
+            @step
+            def b(self):
+                self.two = 2
+                self.next(self.join)
+
+            @cache
+            @step
+            def join(self, inputs):
+                note("join")
+                self.sum = inputs.a.one + inputs.b.two
+                if os.environ.get("MERGE"):
+                    self.merge_artifacts(inputs)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.merged = getattr(self, "common", None)
+    """,
+    )
+    assert ran_in(project) == ["join"]
+    assert ran_in(project, "--y", "2") == []
+    assert ran_in(project, "--x", "2") == ["join"]
+    assert ran_in(project, "--x", "3", MERGE="1") == ["join"]
+    assert ran_in(project, "--x", "3") == []
+    assert project.artifacts(project.latest(), "end")["merged"] == 1
+    assert ran_in(project, "--x", "3", "--y", "2", MERGE="1") == ["join"]
+    assert project.artifacts(project.latest(), "end")["merged"] == 2
+
+
+def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
+    """An artifact that is assigned without being read, one that is deleted, one that is asked for in vain."""
+    write(
+        project,
+        """
+        class Names(FlowSpec):
+            x = Parameter("x", default=1)
+
+            @step
+            def start(self):
+                self.overwritten = self.x
+                self.gone = self.x
+                if self.x == 3:
+                    self.maybe = "there"
+                self.next(self.work)
+
+            @cache
+            @step
+            def work(self):
+                note("work")
+                self.overwritten = 1
+                del self.gone
+                self.found = hasattr(self, "maybe")
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.left = (self.overwritten, hasattr(self, "gone"), self.found)
+    """,
+    )
+    assert ran_in(project) == ["work"]
+    assert ran_in(project, "--x", "2") == []
+    assert project.artifacts(project.latest(), "end")["left"] == (1, False, False)
+    assert ran_in(project, "--x", "3") == ["work"]
+    assert project.artifacts(project.latest(), "end")["left"] == (1, False, True)
+
+
+def test_what_is_read_may_depend_on_what_was_read(project: Project) -> None:
+    write(
+        project,
+        """
+        class Ways(FlowSpec):
+            way = Parameter("way", default="a")
+            a = Parameter("a", default=1)
+            b = Parameter("b", default=1)
+
+            @cache
+            @step
+            def start(self):
+                note("start")
+                self.value = self.a if self.way == "a" else self.b
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project) == ["start"]
+    assert ran_in(project, "--b", "2") == []
+    assert ran_in(project, "--way", "b") == ["start"]
+    assert ran_in(project, "--way", "b", "--a", "2") == []
+    assert ran_in(project, "--way", "b", "--b", "2") == ["start"]
+    assert ran_in(project, "--a", "2") == ["start"]
+
+
+def test_a_process_that_a_step_forks_may_read_anything(project: Project) -> None:
+    write(
+        project,
+        """
+        class Forks(FlowSpec):
+            x = Parameter("x", default=1)
+
+            @step
+            def start(self):
+                self.data = self.x
+                self.next(self.work)
+
+            @cache
+            @step
+            def work(self):
+                note("work")
+                reading, writing = os.pipe()
+                if os.fork() == 0:
+                    os.write(writing, str(self.data).encode())
+                    os._exit(0)
+                self.seen = os.read(reading, 100)
+                os.wait()
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project) == ["work"]
+    assert ran_in(project) == []
+    assert ran_in(project, "--x", "2") == ["work"]
+    assert project.artifacts(project.latest(), "end")["seen"] == b"2"
+
+
+def test_failures_are_not_kept(project: Project) -> None:
+    """Neither one that is caught; what a retry makes of it is."""
+    write(
+        project,
+        """
+        class Fails(FlowSpec):
+            @cache
+            @catch(var="failure")
+            @step
+            def start(self):
+                note("start")
+                raise ValueError("as asked")
+                self.next(self.second)
+
+            @cache
+            @retry(times=1)
+            @step
+            def second(self):
+                note("second")
+                if not os.path.exists("fixed"):
+                    open("fixed", "w").close()
+                    raise ValueError("the first time")
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project) == ["second", "second", "start"]
+    assert ran_in(project) == ["start"]
+
+
+def test_switches_loops_and_files(project: Project) -> None:
+    write(
+        project,
+        """
+        class Loop(FlowSpec):
+            text = IncludeFile("text", default="text.txt")
+
+            @cache
+            @step
+            def start(self):
+                note("start")
+                self.left = len(self.text)
+                self.next(self.again)
+
+            @cache
+            @step
+            def again(self):
+                note(f"again{self.left}")
+                self.left -= 1
+                self.more = "yes" if self.left > 0 else "no"
+                self.next({"yes": self.again, "no": self.end}, condition="more")
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    project.write("text.txt", "xyz")
+    assert ran_in(project) == ["again1", "again2", "again3", "start"]
+    assert ran_in(project) == []
+    assert len(project.latest().attempts("again")) == 3
+    project.write("text.txt", "zyx")
+    assert ran_in(project) == ["start"]
+    project.write("text.txt", "four")
+    assert ran_in(project) == ["again4", "start"]
+
+
+def test_the_tasks_of_a_gang_are_always_run(project: Project) -> None:
+    write(
+        project,
+        """
+        class Together(FlowSpec):
+            @step
+            def start(self):
+                note("start")
+                self.next(self.work, num_parallel=2)
+
+            @parallel
+            @step
+            def work(self):
+                note("work")
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                note("join")
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project, "--cache") == ["join", "start", "work", "work"]
+    assert ran_in(project, "--cache") == ["work", "work"]
+
+
+def test_what_has_been_collected_is_made_again(project: Project) -> None:
+    write(project, LINE.replace("sum(self.data)", "'x' * 2000 + str(sum(self.data))"))
+    run = project.run("flow.py")
+    ref = run.task("work", "0")["artifacts"]["total"]
+    project.store.objects.delete(f"blobs/{ref['digest'][:2]}/{ref['digest']}")
+    assert ran(project) == ["work"]
+    assert ran_in(project) == ["work"]
+    assert len(load_value(project.store.objects, ref)) > 2000
+    assert ran_in(project) == []
+
+
+def test_a_program_is_told_what_was_cached(project: Project) -> None:
+    write(project, LINE)
+    run = project.run("flow.py")
+    done = project.flowc("run", "flow.py", "--log-format", "json")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    (event,) = [event for event in events if event["event"] == "task_done" and event["step"] == "work"]
+    assert event["cached"] == f"{run.id}/work/0"
+
+
+@pytest.mark.parametrize("command", ["check", "ir"])
+def test_the_ir_says_what_counts(project: Project, command: str) -> None:
+    write(project, LINE)
+    done = project.flowc(command, "flow.py")
+    assert done.code == 0, done.err
+    if command == "ir":
+        nodes = {node["id"]: node for node in json.loads(done.out)["nodes"]}
+        assert nodes["work"]["cache"].startswith("sha256:")
+        assert "cache" not in nodes["start"]

@@ -1,0 +1,22 @@
+from flowc.steps import cache
+from metaflow import FlowSpec, parallel, step
+
+
+class Demo(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.work, num_parallel=2)
+
+    @cache
+    @parallel
+    @step
+    def work(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass

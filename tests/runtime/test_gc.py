@@ -1,0 +1,351 @@
+"""Collecting garbage: what goes, what stays, and that nothing goes that a flow beside it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flowc_runtime import sweeps
+from flowc_runtime.codecs import load_value, store_value
+from flowc_runtime.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.errors import NotFound
+from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.process import this_process
+from flowc_runtime.remote import RemoteObjects
+from flowc_runtime.store import RunStore, Store
+from gateway import gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+DAY = 86400.0
+ALL = Selection(older_than=0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(LocalObjects(tmp_path / "store"))
+
+
+def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
+    """A run that has begun, and is in this state since its `created`."""
+    run = store.run(flow, run_id)
+    record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
+                   "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
+    run.create(record | fields, "{}")
+    if state != "running":
+        run.set_status({"state": state, "changed": (record | fields)["created"]})  # type: ignore[typeddict-item]
+    return run
+
+
+def finish(run: RunStore, step: str, **values: object) -> None:
+    """A task that is done, with these artifacts."""
+    refs = {name: store_value(run.objects, value) for name, value in values.items()}
+    record: Any = {"version": 1, "flow": run.flow, "run": run.id, "step": step, "path": "0", "attempt": 1,
+                   "outcome": "ok", "began": 0.0, "ended": 1.0, "parents": [], "artifacts": refs}  # fmt: skip
+    run.finish(record)
+
+
+def big(letter: str) -> str:
+    """A value too large to stand in a record."""
+    return letter * 2000
+
+
+def blobs(store: Store) -> set[str]:
+    """The digests that are in the store."""
+    return {key.rpartition("/")[2] for key in store.objects.names_below("blobs")}
+
+
+def everything(store: Store) -> list[Path]:
+    """All files of the store."""
+    assert isinstance(store.objects, LocalObjects)
+    return sorted(Path(store.objects.root).rglob("*"))
+
+
+def age(store: Store, seconds: float = 2 * DAY) -> None:
+    """Make all that is in the store as old as that."""
+    assert isinstance(store.objects, LocalObjects)
+    then = time.time() - seconds
+    for path in Path(store.objects.root).rglob("*"):
+        os.utime(path, (then, then))
+
+
+def collect(store: Store, selection: Selection = ALL) -> set[str]:
+    """Collect; the runs that are gone."""
+    chosen = choose(store, selection)
+    gone = {f"{flow}/{run}" for flow, run in chosen.doomed}
+    sweep(store, chosen, find_garbage(store, set(chosen.doomed)))
+    return gone
+
+
+# -- what goes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_with_its_blobs_but_not_with_those_of_others(store: Store) -> None:
+    old, kept = begin(store, "1"), begin(store, "2")
+    finish(old, "start", mine=big("a"), ours=big("b"))
+    finish(kept, "start", ours=big("b"))
+    old.add_tags(["good"])
+    age(store)
+    assert collect(store, Selection(keep_last=1)) == {"F/1"}
+    assert store.runs("F") == ["2"]
+    assert store.tagged("F") == {}
+    assert load_value(store.objects, kept.task("start", "0")["artifacts"]["ours"]) == big("b")
+    assert len(blobs(store)) == 1
+
+
+def test_finding_changes_nothing(store: Store) -> None:
+    finish(begin(store, "1"), "start", x=big("a"))
+    age(store)
+    before = everything(store)
+    garbage = find_garbage(store, set(choose(store, ALL).doomed))
+    assert list(garbage.blobs.values()) == [2018]
+    assert everything(store) == before
+
+
+def test_which_runs_go(store: Store) -> None:
+    now = time.time()
+    for number, days in enumerate((40, 35, 20, 1)):
+        begin(store, str(number), created=now - days * DAY)
+    begin(store, "0", flow="G", created=now - 40 * DAY)
+    store.run("F", "0").add_tags(["keep", "good"])
+
+    def gone(**options: Any) -> str:
+        return " ".join(f"{flow}/{run}" for flow, run in sorted(choose(store, Selection(**options)).doomed))
+
+    assert gone() == ""
+    assert gone(older_than=30 * DAY) == "F/0 F/1 G/0"
+    assert gone(older_than=30 * DAY, flow="F") == "F/0 F/1"
+    assert gone(older_than=30 * DAY, keep_tags=frozenset({"keep"})) == "F/1 G/0"
+    assert gone(keep_last=3) == "F/0"
+    assert gone(keep_last=3, older_than=50 * DAY) == ""
+    assert gone(keep_last=0) == "F/0 F/1 F/2 F/3 G/0"
+    assert gone(tags=frozenset({"good", "keep"})) == "F/0"
+
+
+def test_a_run_that_may_go_on_stays(store: Store) -> None:
+    begin(store, "here", state="running", process=this_process())
+    begin(store, "elsewhere", state="running", process={"host": "another", "pid": 1})
+    begin(store, "on-the-cluster", state="failed", target="argo")  # a task has failed, others may still run
+    begin(store, "killed", state="running", process={**this_process(), "started": "0"})
+    chosen = choose(store, ALL)
+    assert {run for _, run in chosen.doomed} == {"killed"}
+    assert len(chosen.live) == 3
+
+
+def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
+    now = time.time()
+    begin(store, "1", created=now - 30 * DAY)
+    begin(store, "2", created=now - 20 * DAY, origin="1")
+    begin(store, "3", created=now - DAY, origin="2")
+    begin(store, "4", created=now - 25 * DAY)
+    chosen = choose(store, Selection(older_than=10 * DAY))
+    assert {run for _, run in chosen.doomed} == {"4"}
+    assert chosen.needed == {"F/1": "F/3", "F/2": "F/3"}
+    assert {run for _, run in choose(store, Selection(older_than=0)).doomed} == {"1", "2", "3", "4"}
+
+
+def test_what_is_young_stays(store: Store) -> None:
+    """A task that runs has stored its artifacts, and no record names them yet."""
+    store_value(store.objects, big("a"))
+    assert collect(store) == set()
+    assert len(blobs(store)) == 1
+    age(store)
+    collect(store)
+    assert blobs(store) == set()
+
+
+def test_whatever_in_a_run_s_records_looks_like_a_digest_is_needed(store: Store) -> None:
+    """Also items of a foreach, files given as parameters, and what later versions may name in other places."""
+    run = begin(
+        store, "1", parameters={"data": {"file": "x", "digest": store.objects.create_blob([b"content"]), "size": 7}}
+    )
+    store.objects.put(f"{run.prefix}/tasks/start/0.json", json.dumps(
+        {"fanout": {"count": 2, "chunks": [{"digest": store.objects.create_blob([b"one"])}]}}).encode())  # fmt: skip
+    age(store)
+    collect(store, Selection())
+    assert len(blobs(store)) == 2
+
+
+def test_what_killed_writers_left_goes(store: Store, tmp_path: Path) -> None:
+    store.objects.put("tmp/1-old", b"half")
+    age(store)
+    store.objects.put("tmp/2-young", b"half")
+    collect(store)
+    assert store.objects.names("tmp") == ["2-young"]
+
+
+def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
+    """It left its lease, whose process is gone, and a run without its tasks."""
+    dead = {"until": time.time() + 1000, "process": {**this_process(), "started": "0"}}
+    store.objects.put("gc/sweeps/1-abc", json.dumps(dead).encode())
+    finish(begin(store, "1"), "start", x=big("a"))
+    age(store)
+    sweeps.wait(store.objects)
+    assert collect(store) == {"F/1"}
+    assert (store.objects.names("gc/sweeps"), blobs(store)) == ([], set())
+
+
+# -- beside flows that run ---------------------------------------------------------------------------------------------
+
+
+def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
+    ref = store_value(store.objects, big("a"))
+    age(store)
+    garbage = find_garbage(store, set())
+    assert set(garbage.blobs) == {ref["digest"]}
+    store_value(store.objects, big("a"))  # by a task whose record comes later
+    assert sweep(store, choose(store, Selection()), garbage).blobs == 0
+    assert blobs(store) == {ref["digest"]}
+
+
+def test_a_run_that_was_resumed_meanwhile_stays(store: Store) -> None:
+    finish(begin(store, "1"), "start", x=big("a"))
+    age(store)
+    chosen = choose(store, ALL)
+    garbage = find_garbage(store, set(chosen.doomed))
+    begin(store, "2", state="running", origin="1", process=this_process())
+    assert sweep(store, chosen, garbage) == (0, 0, 0)
+    assert (store.runs("F"), len(blobs(store))) == (["1", "2"], 1)
+
+
+def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
+    """What a sweep was about to delete when the writer found it there is written anew."""
+    ref = store_value(store.objects, big("a"))
+    age(store)
+    with sweeps.Sweep(store.objects):  # type: ignore[arg-type]
+        writer = threading.Thread(target=store_value, args=(store.objects, big("a")))
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        store.objects.delete(blob_key(ref["digest"]))
+    writer.join()
+    assert load_value(store.objects, ref) == big("a")
+
+
+class Turns:
+    """Threads that run one at a time, and change places before each operation on the store as a seed says."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._condition = threading.Condition()
+        self._waiting: list[str] = []
+        self._running: set[str] = set()
+        self._turn = ""
+        self._speeds: dict[str, float] = {}
+
+    def run(self, **bodies: Callable[[], None]) -> None:
+        faults: list[BaseException] = []
+
+        def body(name: str) -> None:
+            try:
+                self.step(name)
+                bodies[name]()
+            except BaseException as error:
+                faults.append(error)
+            finally:
+                with self._condition:
+                    self._running.discard(name)
+                    self._choose()
+
+        self._running = set(bodies)
+        self._speeds = {name: self._random.choice([1, 3, 9, 27]) for name in bodies}  # each may be well ahead of others
+        threads = [threading.Thread(target=body, args=(name,), name=name) for name in bodies]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        if faults:
+            raise faults[0]
+
+    def step(self, name: str) -> None:
+        """Wait for a turn."""
+        with self._condition:
+            self._waiting.append(name)
+            self._choose()
+            assert self._condition.wait_for(lambda: self._turn == name, timeout=60)
+            self._turn = ""
+
+    def _choose(self) -> None:
+        if self._waiting and set(self._waiting) == self._running:
+            self._turn = self._random.choices(self._waiting, [self._speeds[name] for name in self._waiting])[0]
+            self._waiting.remove(self._turn)
+            self._condition.notify_all()
+
+
+class Interleaved(LocalObjects):
+    """A directory whose operations are done in an order that `turns` decides."""
+
+    turns: Turns
+
+    def _turn(self) -> None:
+        self.turns.step(threading.current_thread().name)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("_path", "names", "listing", "_write", "exists"):  # of which every operation does one at least
+            self._turn()
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("first", range(0, 400, 50))
+def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """A collection beside two flows: one stores an old value again, one resumes an old run. Nothing dangles."""
+    monkeypatch.setattr(sweeps, "_POLL", 0)
+    for seed in range(first, first + 50):
+        plain = Store(LocalObjects(tmp_path / str(seed)))
+        for number in range(2):
+            finish(begin(plain, f"old-{number}", created=time.time() - 30 * DAY), "start", x=big(str(number)))
+        age(plain)
+        monkeypatch.setattr("flowc_runtime.collect._PREFIXES", sorted({digest[:2] for digest in blobs(plain)}))
+        objects = Interleaved(tmp_path / str(seed))
+        shared = Store(objects)
+        objects.__dict__["turns"] = turns = Turns(seed)
+
+        def stores_again(shared: Store = shared) -> None:
+            run = begin(shared, "new", state="running", process=this_process())
+            finish(run, "start", x=big("0"), y=big("1"))
+
+        def resumes(shared: Store = shared) -> None:
+            run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
+            with suppress(NotFound):  # it was collected before: that is told, and nothing is reused
+                run.hold("old-1")
+                task: Any = shared.run("F", "old-1").task("start", "0")
+                run.reuse({**task, "run": "resumed", "origin": {"run": "old-1"}})
+
+        turns.run(gc=lambda shared=shared: collect(shared) and None, writer=stores_again, resumer=resumes)  # type: ignore[misc]
+        for run in plain.runs("F"):
+            for path in plain.run("F", run).attempts("start"):
+                for ref in plain.run("F", run).task("start", path)["artifacts"].values():
+                    assert len(load_value(plain.objects, ref)) == 2000, (seed, run)
+        assert set(plain.runs("F")) >= {"new", "resumed"}
+
+
+def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in a bucket, where what is old is written again by the store itself."""
+    with gateway(tmp_path_factory.mktemp("s3")) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        store = Store(RemoteObjects(f"{running.bucket('garbage')}/prefix"))
+        finish(begin(store, "1"), "start", mine=big("a"), ours=big("b"))
+        finish(begin(store, "2"), "start", ours=big("b"))
+        monkeypatch.setattr("flowc_runtime.collect.GRACE", 0.0)
+        monkeypatch.setattr(sweeps, "REFRESH", 0.0)
+        assert collect(store, Selection(keep_last=1)) == {"F/1"}
+        assert (store.runs("F"), len(blobs(store))) == (["2"], 1)
+        (digest,) = blobs(store)
+        assert store.objects.refresh(blob_key(digest))
+        assert not store.objects.refresh(blob_key("0" * 64))
+        assert store.objects.names("tmp") == []
+        assert collect(store) == {"F/2"}
+        assert sorted(store.objects.names_below("flows")) == []
+        assert blobs(store) == set()
