@@ -236,3 +236,94 @@ def test_nothing_is_stored(flow: Any, project: Project, monkeypatch: pytest.Monk
     monkeypatch.chdir(project.root)
     run_step(flow, "start")
     assert sorted(path.name for path in project.root.iterdir()) == ["steps_flow.py"]
+
+
+GIVEN = """
+    import os
+    from metaflow import Config, FlowSpec, IncludeFile, Parameter, card, config_expr, current, environment, project, step
+    from metaflow.cards import Markdown
+
+    @project(name="tried")
+    class Given(FlowSpec):
+        sizes = Config("sizes", default_value={"rate": 2, "mode": "slow"})
+        needed = Config("needed", required=True, plain=True)
+        rate = Parameter("rate", default=sizes.rate)
+        words = Parameter("words", type=str, multiple=True)
+        parts = Parameter("parts", separator=",", default="a,b")
+        text = IncludeFile("text", default="beside.txt")
+        raw = IncludeFile("raw", is_text=False)
+        parsed = IncludeFile("parsed", parser="json.loads")
+
+        @environment(vars={"MODE": config_expr("sizes.mode")})
+        @step
+        def start(self):
+            self.configs = self.sizes.rate, self.needed, os.environ["MODE"]
+            self.given = self.rate, self.words, self.parts
+            self.files = self.text, self.raw, self.parsed
+            self.says = current.tags, current.branch_name, current.is_production, current.namespace, current.trigger
+            self.next(self.end)
+
+        @card(type="blank")
+        @step
+        def end(self):
+            current.card.append(Markdown("shown"))
+            current.card.refresh()
+"""
+
+
+def test_configs(project: Project, fresh_imports: None) -> None:
+    """Values, or texts as the command line takes them; nothing is remembered from call to call."""
+    project.write("beside.txt", "")
+    flow = load(project, GIVEN).Given
+    assert run_step(flow, "start", configs={"needed": "x"})["configs"] == (2, "x", "slow")
+    done = run_step(flow, "start", configs={"needed": [1], "sizes": {"rate": 9, "mode": "fast"}})
+    assert (done["configs"], done["given"][0]) == ((9, [1], "fast"), 9)
+    done = run_step(flow, "start", configs={"needed": 1, "sizes": '{"rate": 3, "mode": "text"}'})
+    assert done["configs"] == (3, 1, "text")
+    with pytest.raises(FaultyFlowError, match="missing configuration for 'needed'"):
+        run_step(flow, "start")
+    with pytest.raises(TypeError, match="flow 'Given' has no config 'need'; it has needed, sizes"):
+        run_step(flow, "start", configs={"need": 1})
+
+
+def test_parameters_of_all_kinds(project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is given its content, or its path; the default is found beside the flow."""
+    beside = project.write("beside.txt", "beside")
+    flow = load(project, GIVEN).Given
+    monkeypatch.chdir("/")
+
+    def start(**parameters: Any) -> Any:
+        return run_step(flow, "start", configs={"needed": 1}, parameters=parameters)
+
+    assert start()["given"] == (2, (), ["a", "b"])
+    assert start()["files"] == ("beside", None, None)
+    assert start(words=["a", "b"], parts="c")["given"] == (2, ("a", "b"), ["c"])
+    assert start(text="ä", raw=b"\xff", parsed='{"a": [1]}')["files"] == ("ä", b"\xff", {"a": [1]})
+    assert start(text=b"\xc3\xa4", raw=beside)["files"] == ("ä", b"beside", None)
+    for wrong, kind, message in [
+        ({"raw": "text"}, TypeError, "'raw' is a file: give its content as bytes, or a Path"),
+        ({"text": b"\xff"}, ValueError, "'text' is not text in utf-8"),
+        ({"words": "a"}, ValueError, "'a' is not a list"),
+    ]:
+        with pytest.raises(kind, match=message):
+            start(**wrong)
+
+
+def test_more_that_current_says(project: Project, fresh_imports: None) -> None:
+    project.write("beside.txt", "")
+    flow = load(project, GIVEN).Given
+    assert run_step(flow, "start", configs={"needed": 1})["says"] == (set(), "user.test", False, None, None)
+    said = {"tags": ["a"], "branch_name": "prod", "is_production": True, "namespace": "n", "trigger": "event"}
+    done = run_step(flow, "start", configs={"needed": 1}, current=said)
+    assert done["says"] == ({"a"}, "prod", True, "n", "event")
+    assert current.get("trigger") is None
+    with pytest.raises(TypeError, match=r"current\.pathspec cannot be given"):
+        run_step(flow, "start", configs={"needed": 1}, current={"pathspec": "F/1/s/0"})
+
+
+def test_cards_are_there_and_nobody_makes_them(
+    project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("beside.txt", "")
+    monkeypatch.delattr(os, "fork")
+    assert run_step(load(project, GIVEN).Given, "end", configs={"needed": 1}).next == ()

@@ -123,15 +123,17 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int]) -> Any:
+def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True) -> Any:
     """The cards of an attempt (step, path, number), None if the step has none.
 
-    This forks, so it has to come before this process uses the store for the first time.
+    This forks, so it has to come before this process uses the store for the first time. Where they are not to be
+    `made`, it does not: the step finds them all the same.
     """
     if not graph.node(attempt[0]).cards:
         return None
     cards = cls._flowc_cards(run, graph.flow, attempt)
-    cards.start()
+    if made:
+        cards.start()
     return cards
 
 

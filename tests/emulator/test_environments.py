@@ -230,6 +230,63 @@ def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> N
     assert "error: step 'start' failed: ModuleNotFoundError: No module named 'click'" in done.err
 
 
+def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
+    """What is made, reused and tried by itself is made in the step's own interpreter."""
+    wheels.write(
+        "flow.py",
+        """
+        import os
+        from metaflow import FlowSpec, Parameter, card, current, pypi, step
+        from metaflow.cards import Markdown
+
+        class Together(FlowSpec):
+            word = Parameter("word", default="none")
+
+            @step
+            def start(self):
+                self.scale = 10
+                self.items = ["a", "b"]
+                self.next(self.each, foreach="items")
+
+            @card(type="blank")
+            @pypi(packages={"flowc-tests-hello": "1.0"})
+            @step
+            def each(self):
+                import flowc_tests_hello
+                current.card.append(Markdown(f"item {self.input} of {flowc_tests_hello.VERSION}"))
+                print(self.input, self.word, self.scale, current.origin_run_id is not None)
+                assert os.environ.get("FAIL") != self.input, "as it was told to"
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Together()
+        """,
+    )
+    wheels.write("other.py", "ARTIFACTS = {'scale': 99}")
+    flow = ("flow.py", "--environment=pypi")
+    failed = wheels.python(*flow, "run", "--word", "given", FAIL="b")
+    assert failed.code == 1
+    assert "error: step 'each' failed (task 0.1): AssertionError: as it was told to" in failed.err
+
+    resumed = wheels.python(*flow, "resume")
+    assert (resumed.code, resumed.out) == (0, "[each/0.1] b given 10 True\n"), resumed.err
+    for item, path in ("a", "0.0"), ("b", "0.1"):
+        assert f"item {item} of 1.0" in wheels.flowc("card", "get", f"Together/latest/each/{path}").out
+
+    spun = wheels.python(*flow, "spin", "each", "--artifacts-module", "other.py", "--persist")
+    assert (spun.code, spun.out) == (0, "[each/0.1] b given 99 False\n"), spun.err
+    place = ("--store", ".flowc_spin")
+    assert "item b of 1.0" in wheels.flowc("card", "get", "Together/latest/each", *place).out
+
+
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
     """The other interpreter is the child it replaced: it ends with its supervisor."""
     wheels.write(

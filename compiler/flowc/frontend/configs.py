@@ -35,14 +35,14 @@ _KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSources:
-    """What configs are given: files and texts by name. `environment` is looked at after the flow's file was imported.
+    """What configs are given: files, and texts or values, by name. `environment` is looked at after the flow's file was imported.
 
     `earlier` gives the configs, as canonical JSON, of the earlier run that a run of the flow of this name resumes: for
     those that it had, nothing else counts.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user_name: str = "unknown"
     earlier: Callable[[str], Mapping[str, str | None]] | None = None

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.testing.given import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
 from flowc_runtime import context
 
@@ -70,6 +71,7 @@ def run_step(
     *,
     artifacts: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    configs: Mapping[str, Any] | None = None,
     input: Any = None,
     index: int | None = None,
     outer: Sequence[tuple[int, Any]] = (),
@@ -83,12 +85,14 @@ def run_step(
         flow: the class.
         step: the step's name, or `Flow.step`.
         artifacts: what the step finds on `self`.
-        parameters: values by the parameters' names; the others have their defaults.
+        parameters: values by the parameters' names; the others have their defaults. An IncludeFile is given its
+            content, as text or bytes, or the `Path` of a file.
+        configs: values by the configs' names, or texts as `--config-value` takes them; the others have their defaults.
         input: in a foreach, the item of the innermost one.
         index: that item's number, 0 if it is not given.
         outer: in nested foreaches, (index, item) of those around the innermost, outermost first.
         inputs: for a join, the artifacts of each input: by the name of the step before it, or in their order.
-        current: what `metaflow.current` says differently: `{"retry_count": 1, "run_id": "7"}`.
+        current: what `metaflow.current` says differently: `{"retry_count": 1, "run_id": "7", "tags": ["a"]}`.
         pickled: let each artifact go through pickle, on the way in and out, as in a run; with False the step gets the
             very objects, which may then be mocks, and only what it assigns to `self` is reported, not what it changes.
 
@@ -98,8 +102,8 @@ def run_step(
         ArtifactError: the step left something that cannot be pickled.
     """
     name = step if isinstance(step, str) else step.__name__
-    lowered = _lower(flow)
-    around = Surroundings(flow, lowered, name, _parameters(lowered, flow, parameters or {}), pickled=pickled)
+    lowered = _lower(flow, configs or {})
+    around = Surroundings(flow, lowered, name, parameter_values(lowered, flow, parameters or {}), pickled=pickled)
     around.place(input, index, outer)
     if around.node.joins is None:
         if inputs is not None:
@@ -119,60 +123,57 @@ def run_step(
         return _result(attempt, around)
 
 
-def _lower(cls: type) -> Flow:
+def _lower(cls: type, configs: Mapping[str, Any]) -> Flow:
     from pathlib import Path
 
     from flowc.diagnostics import render
+    from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load_class
+    from flowc.frontend.project import Deployment
+    from metaflow.user_configs.config_parameters import configs_of
 
-    loaded = load_class(cls, alone=True)
+    check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])
+    given = ConfigSources(values=configs, user_name="test")
+    loaded = load_class(cls, alone=True, configs=given, deployment=Deployment(user="test"))
     if loaded.flow is None:
         raise FaultyFlowError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
     return loaded.flow
 
 
-def _parameters(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    from flowc.passes.resolve_defaults import resolve_defaults
-    from flowc_runtime.parameters import check_value, from_text
-
-    known = {parameter.name for parameter in flow.parameters}
-    if unknown := sorted(set(given) - known):
-        raise TypeError(f"flow '{flow.name}' has no parameter '{unknown[0]}'; it has {', '.join(sorted(known))}")
-    values: dict[str, Any] = {}
-    for parameter in resolve_defaults(flow, cls, given=given).parameters:
-        if parameter.name in given:
-            value = given[parameter.name]
-            values[parameter.name] = None if value is None else check_value(parameter.type, value)
-        else:
-            values[parameter.name] = None if parameter.default is None else from_text(parameter.default)
-    return values
-
-
 @contextmanager
 def _restored() -> Iterator[None]:
     """Leave the environment and `current` as they were."""
-    environment, task = dict(os.environ), context.task
+    environment, task, extra = dict(os.environ), context.task, dict(context.extra)
     try:
         yield
     finally:
         context.task = task
+        context.extra.clear()
+        context.extra.update(extra)
         os.environ.clear()
         os.environ.update(environment)
 
 
 def _override(given: Mapping[str, Any]) -> None:
     assert context.task is not None
-    known = {field.name for field in fields(context.task)}
+    known = {field.name for field in fields(context.task)} - {"project", "ir", "store"}
     changes: dict[str, Any] = {}
+    project = dict(context.task.project)
     for name, value in given.items():
         field = _CURRENT.get(name, name)
         if name == "retry_count":
             changes["attempt"] = value + 1
+        elif name == "tags":
+            changes["tags"] = frozenset(value)
+        elif name == "trigger":
+            context.extra["trigger"] = value
+        elif name in project:
+            project[name] = value
         elif field in known:
             changes[field] = value
         else:
-            raise TypeError(f"current.{name} cannot be given: it follows from the step")
-    context.enter(replace(context.task, **changes))
+            raise TypeError(f"current.{name} cannot be given: it follows from the step or the flow")
+    context.enter(replace(context.task, project=project, **changes))
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:

@@ -11,11 +11,12 @@ from flowc.ir import Branch, Foreach, Gang, Switch
 from flowc.ir.scopes import Items, Loop
 from flowc_runtime import codecs
 from flowc_runtime.attempts import new_record
+from flowc_runtime.files import store_files
 from flowc_runtime.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.memory import MemoryObjects
 from flowc_runtime.state import OURS
 from flowc_runtime.store import Store
-from flowc_runtime.task import Assignment, Attempt
+from flowc_runtime.task import Assignment, Attempt, begin_cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,8 +56,9 @@ class Surroundings:
             raise TypeError(f"flow '{flow.name}' has no step '{step}'; it has {', '.join(self._graph.nodes)}")
         self.node: Node = self._graph.node(step)
         self.inherited: dict[str, ArtifactRef] = {}
-        self._cls, self._parameters, self._pickled = cls, parameters, pickled
+        self._cls, self._pickled = cls, pickled
         self._objects = MemoryObjects()
+        self._parameters = store_files(self._objects, flow.parameters, parameters)
         self._run = Store(self._objects).run(flow.name, RUN)
         self._path = ROOT
 
@@ -119,6 +121,7 @@ class Surroundings:
 
     def attempt(self) -> Attempt:
         """The attempt, to be entered."""
+        place = (self.node.id, self._path, 1)
         return Attempt(
             Assignment(
                 run=self._run,
@@ -130,6 +133,7 @@ class Surroundings:
                 parameters=self._parameters,
                 user="test",
                 claimed=True,
+                cards=begin_cards(self._cls, self._run, self._graph, place, made=False),
             )
         )
 

@@ -1,0 +1,77 @@
+"""What a unit test gives a flow's parameters, as a run's command line would."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.files import check_file, find_file
+from flowc_runtime.parameters import ParameterError, check_parameter, default_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from flowc.ir import Flow
+    from flowc.ir.model import Parameter
+
+
+def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises TypeError for a name that is none of the flow's."""
+    there = sorted(known)
+    if unknown := sorted(set(given) - set(there)):
+        raise TypeError(f"flow '{flow}' has no {what} '{unknown[0]}'; it has {', '.join(there) or 'none'}")
+
+
+def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for each parameter, files packed with their content.
+
+    Raises:
+        TypeError: there is no such parameter, or it has not the kind of content that it is given.
+        ParameterError: a value is not of its parameter's type.
+    """
+    from flowc.passes.resolve_defaults import resolve_defaults
+
+    check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
+    home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
+    values: dict[str, Any] = {}
+    for parameter in resolve_defaults(flow, cls, given=given).parameters:
+        name = parameter.name
+        default = default_of(parameter)
+        if parameter.type == "file":
+            found = given[name] if name in given else default and Path(find_file(default, home))
+            values[name] = None if found is None else _packed(parameter, found)
+        elif name in given:
+            values[name] = None if given[name] is None else check_parameter(parameter, given[name])
+        else:
+            values[name] = default
+    return values
+
+
+def _packed(parameter: Parameter, given: Any) -> dict[str, str]:
+    """A file given by its path or as its content."""
+    encoding, file = parameter.encoding, "given"
+    if isinstance(given, Path):
+        file = str(given)
+        check_file(file, encoding)
+        content = given.read_bytes()
+    elif isinstance(given, str) and encoding is not None:
+        content = given.encode(encoding)
+    elif isinstance(given, bytes):
+        content = given
+        _check_text(parameter, content)
+    else:
+        kinds = "bytes" if encoding is None else "text, bytes"
+        raise TypeError(f"parameter '{parameter.name}' is a file: give its content as {kinds}, or a Path")
+    return {"file": file, "content": base64.b64encode(content).decode("ascii")}
+
+
+def _check_text(parameter: Parameter, content: bytes) -> None:
+    if parameter.encoding is None:
+        return
+    try:
+        content.decode(parameter.encoding)
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"parameter '{parameter.name}' is not text in {parameter.encoding}: {error}") from None
