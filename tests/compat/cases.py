@@ -80,7 +80,6 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", arguments=("--with", "retry:times=1,minutes_between_retries=0")),
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
-    Case(flow="with_decorators", arguments=("--with", "retyr"), code=1, says="retyr"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
     Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2"),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),

@@ -248,14 +248,16 @@ def _run(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[
         cache=given_top.cache is not False,
         reuse=reuse,
     )
-    _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
     try:
+        _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
         result = Supervisor(plan, console).run()
+        _call_hooks(
+            found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed"))
+        )
     except BaseException:
         if agent is not None:
             agent.leave()
         raise
-    _call_hooks(found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed")))
     if agent is not None:
         agent.close()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
