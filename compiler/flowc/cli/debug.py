@@ -46,7 +46,8 @@ def debug_command(
         fail(f"{found.flow.code.file} has no step '{step}' any more")
     if found.flow.code.digest != run.record()["code"]:
         click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
-    if origin := (run.attempt(step, path, run.attempts(step)[path][-1]) or {}).get("origin"):
+    record = run.attempt(step, path, run.attempts(step)[path][-1])
+    if record is not None and (origin := record.get("origin")):
         then = "/".join((run.flow, origin["run"], origin["step"], origin["path"]))
         click.echo(f"note: the task was not run, but is that of {then}", err=True)
     attempt = _attempt(run, step, path, found)
