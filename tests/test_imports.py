@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -124,6 +126,24 @@ def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set
     modules = loaded("\n".join(f"import {name}" for name in modules_of("metaflow")))
     assert packages(modules) & OURS <= {"metaflow", "flowc", "flowc_runtime"}
     assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+
+
+def test_every_name_can_be_had_in_a_pod() -> None:
+    """`from metaflow import *` asks for all of them; the image has neither click nor what a compiler needs."""
+    lacking = ["click", "hera", "pydantic", "yaml", "kubernetes", "rich", "jsonschema", "numpy", "pandas"]
+    program = (
+        "import sys\n"
+        "class Lacking:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {lacking!r}: raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Lacking())\n"
+        "from metaflow import *\n"
+    )
+    path = os.pathsep.join(str(ROOT / part) for part in PACKAGES)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:

@@ -72,11 +72,16 @@ def store(cluster: Cluster) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def started(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Started]]:
-    """Every flow is submitted before the first is waited for: the cluster's pods are slow, not many."""
+def started(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Started]]:
+    """Every flow whose test is run is submitted before the first is waited for: the cluster's pods are slow, not many."""
+    wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
     found: dict[str, Started] = {}
     for name, sources in _flows().items():
+        if name not in wanted:
+            continue
         project = Project(tmp_path_factory.mktemp(name))
         for file, text in sources.items():
             project.write(file, text)

@@ -64,7 +64,7 @@ OPTIONS = """
     @exit_hook(on_success=[tell])
     class Options(FlowSpec):
         @secrets(sources=[{"type": "kubernetes", "id": "flow-secret"}])
-        @kubernetes(labels={"team": "blue"}, annotations={"example.com/why": "a test"}, use_tmpfs=True, tmpfs_size=16)
+        @kubernetes(memory=128, labels={"team": "blue"}, annotations={"example.com/why": "a test"}, use_tmpfs=True, tmpfs_size=16)
         @step
         def start(self):
             assert os.environ["TOKEN"] == "s3cr3t {{x}} $(HOME)"

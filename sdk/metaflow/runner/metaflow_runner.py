@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
-from metaflow.runner.click_api import MetaflowAPI
 from metaflow.runner.subprocess_manager import CommandManager, SubprocessManager
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from metaflow.client import Run, Task
+    from metaflow.runner.click_api import MetaflowAPI
 
 __all__ = ["ExecutingProcess", "ExecutingRun", "ExecutingTask", "Runner"]
 
@@ -264,6 +264,9 @@ class Runner:
 
         if "runner_attribute_file" in kwargs:
             raise ValueError("the Runner itself sets runner_attribute_file; its objects have what is in there")
+        # Late: `from metaflow import *` in a pod comes by here, and its image has no click.
+        from metaflow.runner.click_api import MetaflowAPI
+
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
         return _Line(getattr(api, name)(*arguments, **kwargs), api if name == "run" else None, kwargs)
 
