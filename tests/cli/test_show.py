@@ -43,7 +43,12 @@ FLOW = """
 def shown(project: Project) -> Project:
     """A run that has failed."""
     project.write("flow.py", FLOW)
-    assert project.flowc("run", "flow.py", "--tag", "mine", "--text", "a b", METAFLOW_USER="ann").code == 1
+    assert (
+        project.flowc(
+            "run", "flow.py", "--max-workers", "1", "--tag", "mine", "--text", "a b", METAFLOW_USER="ann"
+        ).code
+        == 1
+    )
     return project
 
 

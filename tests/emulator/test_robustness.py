@@ -227,13 +227,14 @@ def test_odd_output(project: Project) -> None:
 
 
 def test_a_line_of_many_megabytes(project: Project) -> None:
-    """A line without an end comes in pieces of a pipe: each is looked at once."""
+    """A line without an end comes in pieces of a pipe: each is looked at once, and printed a megabyte a time."""
     write(project, "sys.stdout.write('x' * 20_000_000)")
     run = project.run("flow.py")
     for arguments in (["logs", f"Robust/{run.id}"], ["logs", f"Robust/{run.id}", "--follow"]):
         done = project.flowc(*arguments)
         assert done.code == 0
-        assert len(done.out) == 20_000_000 + len("[work/0] \n")
+        assert done.out.count("x") == 20_000_000
+        assert done.out.count("[work/0] ") <= 21
 
 
 def test_much_output(project: Project) -> None:
