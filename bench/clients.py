@@ -42,7 +42,9 @@ def main(what: str, flow: str) -> None:
     from metaflow import Flow, Run, namespace  # its own cost is `import metaflow` of the other figures
 
     namespace(None)
-    pathspec = Flow(flow).latest_run.pathspec
+    latest = Flow(flow).latest_run
+    assert latest is not None
+    pathspec = latest.pathspec
     answer: Any
     began = time.perf_counter()
     if what == "list":
