@@ -27,6 +27,8 @@ class Case:
     """What its output has to hold, stdout and stderr together."""
     apart: frozenset[str] = frozenset()
     """Artifacts that are not compared: they are there under Metaflow only."""
+    leaves_the_same: bool = True
+    """Whether the artifacts are compared at all."""
 
     def __str__(self) -> str:
         words = (*self.environment.values(), *self.before, *self.arguments)
@@ -81,10 +83,11 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
-    Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2"),
+    # the split that is too wide fails here, and the run after it there
+    Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2", leaves_the_same=False),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
     # faults of flows
-    Case(flow="faults/assigns_parameter", code=1),
+    Case(flow="faults/assigns_parameter", code=1, leaves_the_same=False),  # here no run begins
     Case(flow="faults/conditional_next", code=1, says="start"),
     Case(flow="faults/exits", code=1),
     Case(flow="faults/foreach_not_joined", code=1, says="join"),
