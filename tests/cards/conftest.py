@@ -114,6 +114,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(autouse=True)
 def other_warnings() -> None:
     """Cards warn once a process: each test counts as one."""
-    from metaflow.plugins.cards import _current
+    from metaflow.plugins.cards import _warn
 
-    _current._told.clear()
+    _warn.told.clear()

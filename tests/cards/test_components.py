@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import types
 from typing import Any
 
 import pytest
 
+from flowc_runtime.errors import StepTimeout
 from metaflow.cards import (
     Artifact,
     Error,
@@ -84,35 +84,6 @@ def test_tables() -> None:
     assert '<td class="number">2.5</td>' in drawn
 
 
-class Frame:
-    """The little of a pandas data frame that is asked for."""
-
-    columns = ("x", "y")
-
-    def __init__(self, rows: int, index: Any = None) -> None:
-        self.rows = rows
-        self.index = index or type("RangeIndex", (), {"names": [None]})()
-        self.iloc = self
-
-    def __getitem__(self, cut: tuple[slice, slice]) -> Frame:
-        return Frame(len(range(self.rows)[cut[0]]), self.index)
-
-    def itertuples(self, index: bool) -> list[tuple[Any, ...]]:
-        return [(n, n / 2) if not index else (f"row {n}", n, n / 2) for n in range(self.rows)]
-
-
-def test_a_table_of_a_data_frame() -> None:
-    table = Table.from_dataframe(Frame(200))
-    assert (len(made(table)["data"]), made(table)["columns"]) == (100, ["x", "y"])
-    assert len(made(Table.from_dataframe(Frame(200), truncate=False))["data"]) == 200
-    named = types.SimpleNamespace(names=["house"])
-    assert made(Table.from_dataframe(Frame(1, named)))["columns"] == ["house", "x", "y"]
-    table.update(Frame(3))
-    assert made(table)["data"][2] == [2, 1.0]
-    with pytest.raises(TypeError, match="pandas data frame, not list"):
-        Table.from_dataframe([1])
-
-
 def test_pictures_of_libraries() -> None:
     """Anything that can be saved: a figure of matplotlib's, what is on one, an image of Pillow's."""
 
@@ -128,10 +99,20 @@ def test_pictures_of_libraries() -> None:
         def save(self, out: Any, format: str) -> None:
             out.write(PNG)
 
+    class Print(Picture):
+        """PNG has no such colours."""
+
+        def save(self, out: Any, format: str) -> None:
+            raise OSError("cannot write mode CMYK as PNG")
+
+        def convert(self, mode: str) -> Picture:
+            return Picture()
+
     plain = made(Image(PNG))
     assert made(Image.from_matplotlib(Figure())) == made(Image.from_matplotlib(Axes())) == plain
     image = Image.from_pil_image(Picture(), "l")
     assert made(image) == plain | {"label": "l"}
+    assert made(Image.from_pil_image(Print())) == plain
     image.update(b"GIF89a" + bytes(8))
     assert made(image)["src"].startswith("data:image/gif;base64,")
 
@@ -143,14 +124,48 @@ def test_pictures_of_libraries() -> None:
         (Image("http://example.org/x.png"), "a card loads nothing by itself"),
         (VegaChart({"data": {"url": "http://example.org/x.csv"}, "mark": "bar"}), "put the data into the description"),
         (VegaChart({"layer": [{"data": [{"url": "x.csv"}]}]}), "the chart loads its data from x.csv"),
-        (PythonCode(len), "TypeError"),
+        (VegaChart("bar"), "a VegaChart is described by a dict, not by str"),  # type: ignore[arg-type]
+        (VegaChart.from_altair_chart(5), "takes a chart of Altair's, not int"),
+        (PythonCode(len), "the source of <built-in function len> cannot be found"),
+        (PythonCode(), "PythonCode takes a function"),
+        (ProgressBar(max="x"), "a ProgressBar is of numbers, not of 'x'"),  # type: ignore[arg-type]
+        (Image.from_matplotlib(5), "takes a figure of matplotlib's, not int"),
+        (Image.from_pil_image(None), "takes an image of Pillow's, not NoneType"),
+        (Table.from_dataframe([1]), "takes a data frame of pandas or Polars, not list"),
+        (Table([1, 2]), "a Table is a list of rows"),  # type: ignore[list-item]
     ],
 )
 def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: str) -> None:
     rendered = component.render()
     assert (rendered["type"], rendered["error"]) == ("log", True)
     assert told in rendered["data"]
+    assert "Traceback" not in rendered["data"]  # it is no fault of ours
     assert 'class="failure"' in draw(rendered)
+
+
+def test_what_is_shown_instead_can_be_updated() -> None:
+    table, chart, image = Table.from_dataframe(5), VegaChart.from_altair_chart(5), Image.from_pil_image(5)
+    table.update([[1]])
+    chart.update({"mark": "bar"})
+    image.update(PNG)
+    assert [made(part)["type"] for part in (table, chart, image)] == ["table", "vegaChart", "image"]
+
+
+def test_a_timeout_of_the_step_is_no_failure_of_a_component() -> None:
+    """It comes at any time, and ends the step whatever the step is at."""
+
+    class Slow(MetaflowCardComponent):
+        @render_safely
+        def render(self) -> str:
+            raise StepTimeout("now")
+
+    class Figure:
+        def savefig(self, *_: Any, **__: Any) -> None:
+            raise StepTimeout("now")
+
+    for slow in (Slow().render, lambda: Table([[Slow()]]).render(), lambda: Image.from_matplotlib(Figure())):
+        with pytest.raises(StepTimeout):
+            slow()
 
 
 def test_a_component_of_ones_own_may_be_careful() -> None:
@@ -162,16 +177,38 @@ def test_a_component_of_ones_own_may_be_careful() -> None:
     assert "RuntimeError: no &lt;luck&gt;" in draw(Own().render())
 
 
-def test_what_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="no theme 'loud'; there are bg-"):
-        ValueBox("a", 1, theme="loud")
-    with pytest.raises(TypeError, match="described by a dict, not by str"):
-        VegaChart("bar")  # type: ignore[arg-type]
+def test_what_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A theme that there is not is no reason to end a step that has run for hours."""
+    assert made(ValueBox("a", 1, theme="loud")) == {"type": "valueBox", "title": "a", "value": 1}
+    assert "a ValueBox has no theme 'loud'; there are bg-" in capsys.readouterr().err
     events = EventsTimeline()
-    with pytest.raises(ValueError, match="no 'loud' for an event"):
-        events.update({}, priority="loud")
-    with pytest.raises(ValueError, match="payload 'x' of an event"):
-        events.update({}, payloads={"x": VegaChart({})})
+    events.update({}, priority="loud", style_theme="odd", payloads={"x": 5})
+    (event,) = made(events)["events"]
+    assert (event["priority"], event["theme"], event["payloads"]["x"]["type"]) == ("normal", "default", "artifacts")
+    told = capsys.readouterr().err
+    assert "an event has no priority 'loud'; there are critical, high, low, normal" in told
+    assert "an event has no theme 'odd'; there are ai_response" in told
+
+
+def test_markdown_may_be_indented_as_the_code_is() -> None:
+    text = """
+        # Title
+
+        text
+
+            code
+        """
+    drawn = draw(Markdown(text).render())
+    assert "<h1>Title</h1>\n<p>text</p>\n<pre><code>code\n</code></pre>" in drawn
+
+
+def test_numbers_of_a_table_can_be_read() -> None:
+    drawn = draw(Table([[0.1234567890123], [1234567.891011], [2.5], [10**12], [None], [1e-9]], headers=["n"]).render())
+    assert re.findall(r"<td[^>]*>(.*?)</td>", drawn) == [
+        "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
+    ]  # fmt: skip
+    assert 'title="0.1234567890123"' in drawn
+    assert drawn.count('class="number"') == 7  # with the heading, and where there is none
 
 
 def test_a_timeline_keeps_the_newest() -> None:
@@ -226,13 +263,15 @@ def test_the_picture_of_a_graph() -> None:
     """Steps from left to right; a loop goes back below."""
     graph = {
         "start": {"next": ["a", "b"]},
-        "a": {"next": ["join"], "type": "split-foreach"},
+        "a": {"next": ["each"], "type": "split-foreach", "matching_join": "join"},
+        "each": {"next": ["join"]},
         "b": {"next": ["b", "c"]},
         "c": {"next": ["join"]},
         "join": {"next": []},
     }
     drawn = dag_svg(graph, "c")
-    assert drawn.count('class="edge"') == 5
+    assert drawn.count('class="edge"') == 6
     assert drawn.count('class="edge back"') == 1
-    assert drawn.count("<rect") == 6  # one is behind the foreach
+    assert drawn.count("<rect") == 7
+    assert re.findall(r"<title>(\w+)[^<]*</title><rect class=\"behind\"", drawn) == ["each"]  # it has several tasks
     assert '<g class="node here"><title>c</title>' in drawn

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.errors import StepTimeout
+from metaflow.plugins.cards._warn import last_line, warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import failure
 from metaflow.plugins.cards.card_modules.values import plain
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from metaflow.plugins.cards._renderer import Renderer
 
 _ID = re.compile(r"[a-zA-Z0-9_]+")
-_told: set[str] = set()
-
-
-def warn(text: str) -> None:
-    """Say something about a card on the task's stderr, once."""
-    if text not in _told:
-        _told.add(text)
-        print(f"[@card WARNING] {text}", file=sys.stderr)
 
 
 class CardComponents:
@@ -197,11 +190,17 @@ class CurrentCards:
 
 
 def _rendered(component: MetaflowCardComponent) -> Any:
+    """What the component gives; a failure, which is told in the log as well, if that is nothing for a card."""
     try:
         value = component.render()
         json.dumps(value)
-    except Exception as error:
-        return failure(component, error) | {"id": component.component_id}
+    except StepTimeout:  # it comes at any time, and is the step's
+        raise
+    except (Exception, SystemExit) as error:
+        value = failure(component, error)
+    if isinstance(value, dict) and value.get("failed"):
+        warn(f"{value['title']}: {last_line(value['data'])}")
+        value["id"] = component.component_id
     return value
 
 

@@ -23,7 +23,8 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
     height = max(len(column) for column in columns) * (_HEIGHT + _DOWN) - _DOWN + 2 * _MARGIN + (30 if back else 0)
     edges = "".join(_edge([place[name] for name in chain]) for chain in chains)
     loops = "".join(_loop(place[start], place[end], height) for start, end in sorted(back))
-    nodes = "".join(_node(name, step, place[name], name == here) for name, step in steps.items())
+    many = _many(steps, following)
+    nodes = "".join(_node(name, step, place[name], name == here, name in many) for name, step in steps.items())
     label = escape("Steps: " + ", ".join(steps))
     arrow = (
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
@@ -34,6 +35,21 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" style="min-width: {least}px">{arrow}{edges}{loops}{nodes}</svg>'
     )
+
+
+def _many(steps: Mapping[str, Mapping[str, Any]], following: Mapping[str, list[str]]) -> set[str]:
+    """The steps that have several tasks: from a foreach to its join."""
+    found: set[str] = set()
+    for name, step in steps.items():
+        if str(step.get("type")) not in ("split-foreach", "foreach", "split-parallel"):
+            continue
+        waiting = list(following[name])
+        while waiting:
+            inner = waiting.pop()
+            if inner not in found and inner != step.get("matching_join"):
+                found.add(inner)
+                waiting += following[inner]
+    return found
 
 
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
@@ -122,11 +138,10 @@ def _loop(start: tuple[float, float], end: tuple[float, float], height: float) -
     return f'<path class="edge back" d="{path}" marker-end="url(#arrow)"/>'
 
 
-def _node(name: str, step: Mapping[str, Any], place: tuple[float, float], here: bool) -> str:
+def _node(name: str, step: Mapping[str, Any], place: tuple[float, float], here: bool, many: bool) -> str:
     x, y = place[0], place[1] - _HEIGHT / 2
     shape = f'width="{_WIDTH}" height="{_HEIGHT}" rx="9"'
-    several = str(step.get("type")) in ("split-foreach", "foreach", "split-parallel")
-    behind = f'<rect {shape} x="{x + 4}" y="{y - 4}"/>' if several else ""
+    behind = f'<rect class="behind" {shape} x="{x + 4}" y="{y - 4}"/>' if many else ""
     shown = name if len(name) <= 17 else name[:16] + "…"
     title = escape(f"{name}: {step.get('doc') or step.get('type', '')}".strip(": "))
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -77,36 +78,52 @@ def _artifacts(component: Mapping[str, Any]) -> str:
 
 def _table(component: Mapping[str, Any]) -> str:
     rows = [row for row in component.get("data", ()) if row]
-    heads = enumerate(component.get("columns", ()))
-    head = "".join(f'<th scope="col"{_side(rows, at)}>{_text(column)}</th>' for at, column in heads)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    columns = component.get("columns", ())
+    width = max(map(len, [columns, *rows]))
+    sides = [_side(rows, at) for at in range(width)]
+    head = "".join(f'<th scope="col"{side}>{_text(column)}</th>' for column, side in zip(columns, sides, strict=False))
+    body = "".join(f"<tr>{''.join(map(_cell, row, sides))}</tr>" for row in rows)
     top = f"<thead><tr>{head}</tr></thead>" if head else ""
     table = f"<table>{top}<tbody>{body}</tbody></table>"
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>'
+    note = f'<p class="note">{_text(component["note"])}</p>' if component.get("note") else ""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>{note}'
 
 
 def _side(rows: list[Any], at: int) -> str:
-    """A column of numbers has its heading above them, on the right."""
+    """A column of numbers is on the right, its heading and what is missing in it too."""
     values = [row[at] for row in rows if at < len(row) and row[at] is not None]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return ' class="number"' if values and numbers else ""
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, side: str) -> str:
     if isinstance(value, dict):
         return f"<td>{draw(value)}</td>"
     if isinstance(value, bool) or value is None:
-        return f'<td class="word">{value}</td>'
+        return f'<td{side}><span class="word">{value}</span></td>'
     if isinstance(value, int | float):
-        return f'<td class="number">{value}</td>'
-    return f"<td>{_text(value)}</td>"
+        return f'<td class="number"{_exactly(value)}>{_number(value)}</td>'
+    return f"<td{side}>{_text(value)}</td>"
+
+
+def _number(value: float) -> str:
+    """A number; one of many digits has six that count. Where it is shortened, a tooltip has all of it."""
+    text = repr(value)
+    if isinstance(value, int) or len(text) <= 10 or not math.isfinite(value):
+        return text
+    return f"{value:.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
+
+
+def _exactly(value: float) -> str:
+    return "" if _number(value) == repr(value) else f' title="{value!r}"'
 
 
 def _image(component: Mapping[str, Any]) -> str:
     label = component.get("label")
     alt = _text(label or "Picture without a description")
     below = f"<figcaption>{_text(label)}</figcaption>" if label else ""
-    return f'<figure><img src="{_text(component.get("src", ""))}" alt="{alt}">{below}</figure>'
+    size = f' width="{int(component["width"])}"' if component.get("width") else ""
+    return f'<figure><img src="{_text(component.get("src", ""))}" alt="{alt}"{size}>{below}</figure>'
 
 
 def _log(component: Mapping[str, Any]) -> str:

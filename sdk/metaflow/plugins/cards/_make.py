@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flowc_runtime import remote
 from metaflow import client
-from metaflow.plugins.cards._current import warn
 from metaflow.plugins.cards._store import DATA, PAGE
 from metaflow.plugins.cards._types import find_card
+from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCard
 from metaflow.plugins.cards.exception import CardUnrenderableException
 

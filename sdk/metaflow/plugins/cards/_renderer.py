@@ -16,7 +16,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from metaflow.plugins.cards._current import warn
+from metaflow.plugins.cards._warn import last_line, warn
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
@@ -150,11 +150,6 @@ class Renderer:
         answer = _receive(self.socket, _LENGTH.unpack(_receive(self.socket, _LENGTH.size))[0])
         self._busy = self._torn = False
         return answer
-
-
-def last_line(text: str) -> str:
-    """The line of a traceback that says what went wrong."""
-    return text.strip().rpartition("\n")[2]
 
 
 def _receive(source: socket.socket, size: int) -> bytes:

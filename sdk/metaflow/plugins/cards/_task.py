@@ -6,11 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from metaflow.plugins.cards._current import CurrentCards, warn
+from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
-from metaflow.plugins.cards._renderer import Renderer, last_line
+from metaflow.plugins.cards._renderer import Renderer
 from metaflow.plugins.cards._store import card_key
 from metaflow.plugins.cards._types import find_card
+from metaflow.plugins.cards._warn import last_line, warn
 from metaflow.plugins.cards.card_modules.basic import ErrorCard
 from metaflow.plugins.cards.exception import CardClassFoundException
 

@@ -25,6 +25,10 @@
     return result;
   }
 
+  // Advice on a description is for its author, not for the reader of a card.
+  const logger = { error: (...told) => { console.error(...told); return logger; } };
+  for (const name of ["level", "warn", "info", "debug"]) logger[name] = () => logger;
+
   async function drawChart(component) {
     const place = component.querySelector(".chart");
     const label = place.getAttribute("aria-label");
@@ -33,7 +37,7 @@
       const isVega = /\/vega\/v/.test(spec.$schema || "");
       const config = merged(colours(), spec.config);
       if (isVega) delete config.mark;
-      const compiled = isVega ? spec : vegaLite.compile({ ...spec, config }).spec;
+      const compiled = isVega ? spec : vegaLite.compile({ ...spec, config }, { logger }).spec;
       const view = new vega.View(vega.parse(compiled, isVega ? config : undefined), { renderer: "svg", container: place, hover: true });
       place.replaceChildren();
       view.tooltip((handler, event, item, value) => { place.title = value == null ? "" : typeof value === "object"
@@ -60,6 +64,10 @@
     });
   }
 
+  // What is folded away has no width: a chart there is drawn when it is seen.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open) event.target.querySelectorAll(".component.vegaChart").forEach(drawChart);
+  }, true);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
     if (!button) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -150,8 +151,8 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 
 def _state(task: Task) -> tuple[str, str]:
     record = task._record
-    if record is None:
-        return "", "running"
+    if record is None:  # as the page was made: a task that is killed makes no other
+        return "", f"running at {time.strftime('%H:%M:%S')}"
     return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[
         record["outcome"]
     ]
@@ -177,13 +178,13 @@ def _moment(when: Any) -> str:
 
 def _parameters(task: Task) -> str:
     given = task._reader.record["parameters"]
-    return _section("Parameters", _values((name, "", repr(value)) for name, value in given.items())) if given else ""
+    return _section("Parameters", _values((name, repr(value), ()) for name, value in given.items())) if given else ""
 
 
 def _artifacts(task: Task) -> str:
     given = task._reader.record["parameters"]
     rows = [
-        (artifact.id, f"{artifact.type}, {_size(artifact.size)}", artifact._short)
+        (artifact.id, artifact._short, (artifact.type.removeprefix("builtins."), _size(artifact.size)))
         for artifact in task.artifacts
         if artifact.id not in given and artifact.id != "name"
     ]
@@ -197,12 +198,13 @@ def _size(count: int) -> str:
     return f"{count} B"
 
 
-def _values(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Names, types and short texts of values, from the task's record: nothing is restored to be shown."""
+def _values(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
+    """Names, short texts and more of values, from the task's record: nothing is restored to be shown."""
     lines = "".join(
         f'<tr><td class="name">{escape(name)}</td><td class="value">{escape(text)}</td>'
-        f'<td><span class="type">{escape(kind)}</span></td></tr>'
-        for name, kind, text in rows
+        + "".join(f'<td class="type">{escape(each)}</td>' for each in more)
+        + "</tr>"
+        for name, text, more in rows
     )
     table = f'<table class="wide"><tbody>{lines}</tbody></table>'
     return f'<div class="scroll" tabindex="0" role="region" aria-label="Values">{table}</div>'

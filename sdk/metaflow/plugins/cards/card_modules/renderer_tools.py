@@ -6,12 +6,18 @@ import functools
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flowc_runtime.errors import StepTimeout
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Render = TypeVar("_Render", bound=Callable[..., Any])
 
 __all__ = ["render_safely"]
+
+
+class NotShownError(Exception):
+    """A component was given what it cannot show; the text tells its author, who needs no traceback of ours."""
 
 
 def render_safely(render: _Render) -> _Render:
@@ -21,14 +27,30 @@ def render_safely(render: _Render) -> _Render:
     def safe(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return render(self, *args, **kwargs)
+        except StepTimeout:  # it comes at any time, and is the step's
+            raise
         except Exception as error:
             return failure(self, error)
 
     return safe  # type: ignore[return-value]
 
 
+def render_part(component: Any) -> Any:
+    """A component inside of another one, as a dict."""
+    rendered = _render(component)
+    return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
+
+
+@render_safely
+def _render(component: Any) -> Any:
+    return component.render()
+
+
 def failure(component: Any, error: BaseException) -> dict[str, Any]:
     """What is shown in the place of a component that has failed."""
-    name = type(component).__name__
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return {"type": "log", "title": f"{name} could not be shown", "data": text, "error": True}
+    if isinstance(error, NotShownError):
+        text = str(error)
+    else:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    title = f"{type(component).__name__} could not be shown"
+    return {"type": "log", "title": title, "data": text, "error": True, "failed": True}

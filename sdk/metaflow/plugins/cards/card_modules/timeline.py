@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from metaflow.plugins.cards.card_modules.components import UserComponent, VegaChart
-from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
+from metaflow.plugins.cards._warn import warn
+from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
+from metaflow.plugins.cards.card_modules.renderer_tools import render_part, render_safely
+from metaflow.plugins.cards.card_modules.texts import Artifact
+from metaflow.plugins.cards.card_modules.user_component import UserComponent
 from metaflow.plugins.cards.card_modules.values import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["EventsTimeline"]
 
@@ -41,26 +42,22 @@ class EventsTimeline(UserComponent):
         event_data: Mapping[str, Any],
         style_theme: str | None = None,
         priority: str | None = None,
-        payloads: Mapping[str, UserComponent] | None = None,
+        payloads: Mapping[str, MetaflowCardComponent] | None = None,
         finished: bool | None = None,
     ) -> None:
-        """Add an event; `finished` says that no other follows. Raises ValueError for what there is not."""
-        for given, known in ((style_theme, self.VALID_THEMES), (priority, self.VALID_PRIORITIES)):
-            if given is not None and given not in known:
-                raise ValueError(f"no '{given}' for an event; there are {', '.join(sorted(known))}")
-        for name, payload in (payloads or {}).items():
-            if not isinstance(payload, UserComponent) or isinstance(payload, VegaChart):
-                raise ValueError(f"payload '{name}' of an event has to be a component, and no VegaChart")
+        """Add an event; `finished` says that no other follows. A payload is a component, or a value to be printed."""
         self._finished = self._finished if finished is None else finished
         now = time.time()
         self._began = self._began or now
         self._total += 1
+        values = event_data if isinstance(event_data, Mapping) else {"event": event_data}
+        parts = payloads if isinstance(payloads, Mapping) else {}
         self._events.insert(0, {
-            "metadata": {str(key): plain(value) for key, value in event_data.items()},
-            "theme": style_theme or "default",
-            "priority": priority or "normal",
+            "metadata": {str(key): plain(value) for key, value in values.items()},
+            "theme": _known("theme", style_theme, self.VALID_THEMES) or "default",
+            "priority": _known("priority", priority, self.VALID_PRIORITIES) or "normal",
             "received_at": now,
-            "payloads": payloads or {},
+            "payloads": {str(name): _component(part) for name, part in parts.items()},
         })  # fmt: skip
         del self._events[self._limit :]
 
@@ -80,7 +77,18 @@ class EventsTimeline(UserComponent):
     def render(self) -> dict[str, Any]:
         """As a dict."""
         events = [
-            event | {"payloads": {name: payload.render() for name, payload in event["payloads"].items()}}
+            event | {"payloads": {name: render_part(payload) for name, payload in event["payloads"].items()}}
             for event in self._events
         ]
         return self._base("eventsTimeline", title=self._title, events=events, stats=self.get_stats())
+
+
+def _known(what: str, given: str | None, known: frozenset[str]) -> str | None:
+    if given is None or given in known:
+        return given
+    warn(f"an event has no {what} {given!r}; there are {', '.join(sorted(known))}")
+    return None
+
+
+def _component(given: Any) -> MetaflowCardComponent:
+    return given if isinstance(given, MetaflowCardComponent) else Artifact(given)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from metaflow.plugins.cards.card_modules.components import UserComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
+from metaflow.plugins.cards.card_modules.user_component import UserComponent
 from metaflow.plugins.cards.card_modules.values import plain
 
 __all__ = ["JSONViewer", "YAMLViewer"]

@@ -1,0 +1,73 @@
+"""Charts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, render_safely
+from metaflow.plugins.cards.card_modules.user_component import UserComponent
+from metaflow.plugins.cards.card_modules.values import plain
+
+__all__ = ["VegaChart"]
+
+
+class VegaChart(UserComponent):
+    """A chart, described in Vega-Lite or Vega. Its data is in the description: a card loads nothing by itself.
+
+    >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line", "encoding": …}))
+    """
+
+    type = "vegaChart"
+
+    def __init__(self, spec: Mapping[str, Any], show_controls: bool = False) -> None:
+        self._controls = show_controls
+        self._spec: Any = spec
+
+    @classmethod
+    def from_altair_chart(cls, altair_chart: Any) -> VegaChart:
+        """A chart of Altair's.
+
+        >>> current.card.append(VegaChart.from_altair_chart(chart))
+        """
+        chart = cls({})
+        chart._spec = chart._try(_of_altair, altair_chart)
+        return chart
+
+    def update(self, spec: Mapping[str, Any] | None = None) -> None:
+        """Draw another chart; without one, draw the same again, whose description may have changed in place."""
+        if spec is not None:
+            self._spec, self._wrong = spec, None
+
+    @render_safely
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        if self._wrong is None and not isinstance(self._spec, Mapping):
+            raise NotShownError(f"a VegaChart is described by a dict, not by {type(self._spec).__name__}")
+        spec = dict(self._spec or {})
+        if (url := _loaded(spec)) is not None:
+            raise NotShownError(f"the chart loads its data from {url}: put the data into the description (`values`)")
+        several = {"hconcat", "vconcat", "concat", "facet"} & set(spec)
+        if "vega-lite" in spec.get("$schema", "vega-lite") and not several:
+            spec.setdefault("width", "container")
+        return self._base("vegaChart", spec=plain(spec, deep=True), options={"actions": self._controls})
+
+
+def _of_altair(chart: Any) -> Any:
+    if not hasattr(chart, "to_json"):
+        raise NotShownError(f"from_altair_chart takes a chart of Altair's, not {type(chart).__name__}")
+    return json.loads(chart.to_json())
+
+
+def _loaded(spec: Any) -> str | None:
+    """What a chart would load from elsewhere."""
+    if isinstance(spec, Mapping):
+        data = spec.get("data")
+        for source in data if isinstance(data, list) else [data]:
+            if isinstance(source, Mapping) and "url" in source:
+                return str(source["url"])
+        return next((url for key, part in spec.items() if key != "datasets" and (url := _loaded(part))), None)
+    if isinstance(spec, list | tuple):
+        return next((url for part in spec if (url := _loaded(part))), None)
+    return None

@@ -1,0 +1,95 @@
+"""Components of numbers: how far something has come, and one large number."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from metaflow.plugins.cards._warn import warn
+from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, render_safely
+from metaflow.plugins.cards.card_modules.user_component import UserComponent
+from metaflow.plugins.cards.card_modules.values import plain
+
+__all__ = ["ProgressBar", "ValueBox"]
+
+
+class ProgressBar(UserComponent):
+    """How far something has come.
+
+    >>> bar = ProgressBar(max=10, label="Epochs")
+    >>> current.card.append(bar)
+    >>> bar.update(3)
+    """
+
+    type = "progressBar"
+
+    def __init__(
+        self,
+        max: int = 100,
+        label: str | None = None,
+        value: int = 0,
+        unit: str | None = None,
+        metadata: str | None = None,
+    ) -> None:
+        self._max, self._label, self._value, self._unit, self._metadata = max, label, value, unit, metadata
+
+    def update(self, new_value: int, metadata: str | None = None) -> None:
+        """Say how far it is now."""
+        self._value = new_value
+        if metadata is not None:
+            self._metadata = metadata
+
+    @render_safely
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        most, value = plain(self._max), plain(self._value)
+        for given in (most, value):
+            if not isinstance(given, int | float):
+                raise NotShownError(f"a ProgressBar is of numbers, not of {given!r:.80}")
+        return self._base(
+            "progressBar", max=most, value=value, label=self._label, unit=self._unit, details=self._metadata
+        )
+
+
+class ValueBox(UserComponent):
+    """One number, large, with what it means.
+
+    >>> current.card.append(ValueBox("Accuracy", "94.2 %", theme="success", change_indicator="+1.2"))
+    """
+
+    type = "valueBox"
+    VALID_THEMES: ClassVar[frozenset[str]] = frozenset(
+        {"default", "success", "warning", "danger", "bg-gradient-indigo-purple"}
+    )
+
+    def __init__(
+        self,
+        title: str | None = None,
+        value: str | int | float = "",
+        subtitle: str | None = None,
+        theme: str | None = None,
+        change_indicator: str | None = None,
+    ) -> None:
+        self._values: dict[str, Any] = {}
+        self._value: Any = value
+        self.update(title, value, subtitle, theme, change_indicator)
+
+    def update(
+        self,
+        title: str | None = None,
+        value: str | int | float | None = None,
+        subtitle: str | None = None,
+        theme: str | None = None,
+        change_indicator: str | None = None,
+    ) -> None:
+        """Change what is given."""
+        if theme is not None and theme not in self.VALID_THEMES:
+            warn(f"a ValueBox has no theme {theme!r}; there are {', '.join(sorted(self.VALID_THEMES))}")
+            theme = None
+        given = {"title": title, "subtitle": subtitle, "theme": theme, "change_indicator": change_indicator}
+        self._values.update({name: str(value) for name, value in given.items() if value is not None})
+        self._value = value if value is not None else self._value
+
+    @render_safely
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return self._base("valueBox", value=plain(self._value), **self._values)

@@ -1,0 +1,109 @@
+"""Rows and columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
+from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, render_part, render_safely
+from metaflow.plugins.cards.card_modules.user_component import UserComponent
+from metaflow.plugins.cards.card_modules.values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Table"]
+_ROWS, _COLUMNS = 100, 30  # of a data frame that is cut
+
+
+class Table(UserComponent):
+    """Rows of values or of other components.
+
+    >>> current.card.append(Table([["a", 1], ["b", Markdown("*two*")]], headers=["name", "value"]))
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Sequence[Any]] | None = None,
+        headers: Sequence[Any] | None = None,
+        disable_updates: bool = False,
+    ) -> None:
+        self._data: Any = [] if data is None else data
+        self._headers: Any = [] if headers is None else headers
+        self._fixed = disable_updates
+        self._note: str | None = None
+
+    @classmethod
+    def from_dataframe(cls, dataframe: Any = None, truncate: bool = True) -> Table:
+        """The rows and columns of a data frame of pandas or Polars.
+
+        They are at most 100 rows and 30 columns, unless `truncate` is false; the card says how many there are.
+
+        >>> current.card.append(Table.from_dataframe(houses))
+        """
+        table = cls()
+        table._show(dataframe, truncate)
+        return table
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Show other rows: the arguments are those of `Table`, or those of `from_dataframe`."""
+        if self._fixed:
+            return
+        frame = args[0] if args else kwargs.get("dataframe")
+        if hasattr(frame, "columns"):
+            self._show(frame, kwargs.get("truncate", True))
+        else:
+            self._wrong = None
+            self.__init__(*args, **kwargs)  # type: ignore[misc]
+
+    def _show(self, frame: Any, truncate: bool) -> None:
+        shown = self._try(_of_frame, frame, truncate)
+        self._data, self._headers, self._note = shown if shown is not None else ([], [], None)
+
+    @render_safely
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        try:
+            rows = [[_cell(value) for value in row] for row in self._data]
+            columns = [str(header) for header in self._headers]
+        except TypeError:
+            raise NotShownError("a Table is a list of rows, each a list of cells, and a list of headers") from None
+        return self._base("table", columns=columns, data=rows, vertical=False, note=self._note)
+
+
+def _cell(value: Any) -> Any:
+    return render_part(value) if isinstance(value, MetaflowCardComponent) else plain(value)
+
+
+def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], str | None]:
+    """The rows and the headers of a data frame, and what to say of its size."""
+    if hasattr(frame, "to_frame"):  # one column
+        frame = frame.to_frame()
+    if not hasattr(frame, "columns") or not hasattr(frame, "shape"):
+        raise NotShownError(f"from_dataframe takes a data frame of pandas or Polars, not {type(frame).__name__}")
+    height, width = frame.shape
+    note = None
+    if truncate and (height > _ROWS or width > _COLUMNS):
+        note = f"{min(height, _ROWS):,} of {height:,} rows, {min(width, _COLUMNS)} of {width:,} columns"
+        frame = frame.iloc[:_ROWS, :_COLUMNS] if hasattr(frame, "iloc") else frame[:_ROWS, :_COLUMNS]
+    headers = [_header(column) for column in frame.columns]
+    if not hasattr(frame, "itertuples"):
+        return [[_known(value) for value in row] for row in frame.rows()], headers, note
+    names = [name for name in frame.index.names if name is not None]
+    index = bool(names) or type(frame.index).__name__ != "RangeIndex"
+    rows = [[_known(value) for value in row] for row in frame.itertuples(index=index, name=None)]
+    return rows, [", ".join(map(str, names)), *headers] if index else headers, note
+
+
+def _header(column: Any) -> str:
+    """The name of a column; of several levels, all of them."""
+    return ", ".join(map(str, column)) if isinstance(column, tuple) else str(column)
+
+
+def _known(value: Any) -> Any:
+    """A value of a data frame: what is missing there (NaN, NaT, NA) is nothing."""
+    try:
+        missing = bool(value != value)
+    except (TypeError, ValueError):  # NA is not equal to anything, nor unequal; nor is a list of several numbers
+        missing = type(value).__name__ == "NAType"
+    return None if missing else value
