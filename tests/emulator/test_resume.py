@@ -572,7 +572,7 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
             time.sleep(0.01)
         done = flow(project, "resume")
         assert done.code == 1
-        assert "is still going\nhint: wait until it has ended, or end it" in done.err
+        assert "is still going\nhint: wait until it has ended, end it, or name another: --origin-run-id" in done.err
         process.kill()
 
 
