@@ -6,12 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from flowc_runtime.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
 from metaflow.plugins.cards._renderer import Renderer
 from metaflow.plugins.cards._store import card_key, cards_of
-from metaflow.plugins.cards._types import find_card
-from metaflow.plugins.cards._warn import last_line, warn
 from metaflow.plugins.cards._types import find_card
 from metaflow.plugins.cards._warn import last_line, warn
 from metaflow.plugins.cards.card_modules.basic import ErrorCard
