@@ -193,7 +193,6 @@ def test_a_step_without_cards_has_none(flow: Flow) -> None:
     [
         ('type="test_error_card"', "Exception: Unknown Things Happened", "Traceback"),
         ('type="test_timeout_card", timeout=1', "took longer than its timeout of 1 s", "took longer"),
-        ('type="nowhere"', "there is no card of type 'nowhere'", "there are blank"),
         ('type="dies"', "its process was killed by SIGKILL", "SIGKILL"),
         ('type="leaves"', "SystemExit: 3", "SystemExit"),
         ('type="none"', "gave NoneType, not a text of HTML", "NoneType"),
@@ -240,6 +239,40 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
     assert "</html>" in other[0]
 
 
+def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
+    """Of any other step it is known before the run: tests/errors/bad-argument+card.py."""
+    flow("""
+        @card(type="theirs")
+        @kubernetes(image="example.org/theirs:1")
+        @step
+        def end(self):
+            current.card.append(Markdown("nobody sees this"))
+            self.x = 1
+    """)
+    assert "there is no card of type 'theirs'; there are blank, default" in flow.err
+    assert "there is no card of type" in flow.cards()["theirs:"]
+
+
+def test_a_card_does_not_replace_one_that_is_built_in(flow: Flow) -> None:
+    flow(
+        """
+        @card
+        @step
+        def end(self):
+            pass
+        """,
+        before="""
+        class Mine(MetaflowCard):
+            type = "default"
+
+            def render(self, task):
+                return "mine"
+        """,
+    )
+    assert "Mine has the type 'default' of a card that is built in, and does not replace it" in flow.err
+    assert "succeeded" in flow.cards()["default:"]
+
+
 def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
     flow("""
         @card(type="test_error_card", save_errors=False)
@@ -260,10 +293,15 @@ def test_a_component_that_fails_is_shown_in_its_place(flow: Flow) -> None:
                 def render(self):
                     raise RuntimeError("no such luck")
 
-            current.card.extend([Markdown("the first"), Broken(), Image(b"no picture"), Markdown("the last")])
+            class Leaves(MetaflowCardComponent):
+                def render(self):
+                    raise SystemExit(3)
+
+            current.card.extend([Markdown("the first"), Broken(), Image(b"no picture"), Leaves(), Markdown("the last")])
     """)
+    assert "[@card WARNING] Broken could not be shown: RuntimeError: no such luck" in flow.err
     page = flow.cards()["blank:"]
-    parts = ["the first", "no such luck", "these bytes are no picture", "the last"]
+    parts = ["the first", "no such luck", "these bytes are no picture", "SystemExit: 3", "the last"]
     assert sorted(parts, key=page.index) == parts
 
 

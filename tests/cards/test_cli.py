@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,9 +60,12 @@ def test_list_of_the_newest_run(shown: Project, run_id: str) -> None:
     rows = [line.split() for line in card(shown, "list").out.splitlines()]
     steps = [(row[0].removeprefix(f"ShowFlow/{run_id}/"), row[1]) for row in rows[1:]]
     assert steps == [
-        ("each/0.0", "default"), ("each/0.1", "default"), ("end/0", "default"), ("start/0", "blank"),
-        ("start/0", "default"),
+        ("start/0", "blank"), ("start/0", "default"), ("each/0.0", "default"), ("each/0.1", "default"),
+        ("end/0", "default"),
     ]  # fmt: skip
+    assert shown.flowc("card", "list", "ShowFlow").out.splitlines()[1:] == shown.flowc(
+        "card", "list", "ShowFlow/latest"
+    ).out.splitlines()[1:]
 
 
 def test_get(shown: Project, run_id: str) -> None:
@@ -70,6 +75,8 @@ def test_get(shown: Project, run_id: str) -> None:
     assert by_type.startswith("<!DOCTYPE html>")
     assert card(shown, "get", f"{run_id}/start/0", "--hash", default[:5]).out == by_type
     assert card(shown, "get", f"ShowFlow/{run_id}/start/0").out == by_type
+    assert card(shown, "get", "start/0", "--type", "default").out == by_type
+    assert card(shown, "get", "latest/start", "--type", "default").out == by_type
     assert card(shown, "get", "start", "mine.html", "--id", "plain").code == 0
     assert "<b id='own'>" in (shown.root / "mine.html").read_text()
     assert shown.flowc("card", "get", "ShowFlow/latest/start", "--type", "default").out == by_type
@@ -82,9 +89,13 @@ def test_get(shown: Project, run_id: str) -> None:
         (["get", "start", "--type", "nope"], "Card not found for pathspec ShowFlow/{run}/start with type 'nope'"),
         (["list", "{run}/start", "--id", "x"], "Card not found for pathspec ShowFlow/{run}/start with id 'x'"),
         (["get", "start", "--hash", "0123"], "Card not found for pathspec ShowFlow/{run}/start with hash '0123'"),
-        (["get", "each"], "2 tasks of the step have such cards"),
+        (["get", "each"], "2 tasks have such cards"),
         (["list", "none"], "no tasks of a step 'none'"),
         (["list", "a/b/c/d/e"], "not a path"),
+        (["get", "join"], "steps with cards: start, each, end"),
+        (["get", "start", "--type", "nope"], "flowc card list ShowFlow/{run}/start"),
+        (["get", "end", "nowhere/card.html"], "cannot write nowhere/card.html: No such file or directory"),
+        (["create", "start", "--type", "blank"], "flowc has no command 'card create': a task makes its cards itself"),
     ],
 )
 def test_what_is_not_there(shown: Project, run_id: str, arguments: list[str], told: str) -> None:
@@ -99,6 +110,15 @@ def test_view_opens_the_browser(shown: Project) -> None:
     done = shown.python("flow.py", "card", "view", "start", "--id", "plain", BROWSER=str(browser))
     assert done.code == 0, done.err
     assert "<b id='own'>" in (shown.root / "viewed.html").read_text()
+
+
+def test_view_without_a_browser_says_where_the_card_is(shown: Project) -> None:
+    done = shown.python("flow.py", "card", "view", "start", "--id", "plain", BROWSER="", PATH="/nowhere")
+    assert done.code == 1
+    file = re.search(r"there is no browser here; the card is in (\S+)", done.err)
+    assert file
+    assert "<b id='own'>" in Path(file[1]).read_text()
+    Path(file[1]).unlink()
 
 
 # -- in a program
@@ -172,7 +192,10 @@ def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
 def test_the_server_tells_of_the_newest_run(port: int, run_id: str) -> None:
     told = json.loads(get(port, "/cards.json")[2])
     assert (told["run"], told["state"], len(told["cards"])) == (f"ShowFlow/{run_id}", "succeeded", 5)
-    key = told["cards"][0]["key"]
+    assert [(told["task"], told["state"]) for told in told["cards"]] == [
+        ("end/0", "failure caught"), ("each/0.0", ""), ("each/0.1", ""), ("start/0", ""), ("start/0", ""),
+    ]  # fmt: skip
+    key = told["cards"][1]["key"]
     status, policy, body = get(port, f"/card/{key}")
     assert (status, policy) == (200, "sandbox allow-scripts allow-downloads")
     assert "item a" in body
@@ -181,7 +204,8 @@ def test_the_server_tells_of_the_newest_run(port: int, run_id: str) -> None:
 
 def test_the_server_serves_cards_only_and_this_machine_only(port: int, run_id: str) -> None:
     secret = f"flows/ShowFlow/runs/{run_id}"
-    for path in (f"/card/{secret}/run.json", f"/card/{secret}/cards/../run.json", f"/card/{secret}/cards/x.html", "/x"):
+    hidden = ("run.json", "cards/../run.json", "cards/x.html", "cards/../x.html", "tasks/x.html", "../cards/x.html")
+    for path in (*(f"/card/{secret}/{name}" for name in hidden), f"/data/{secret}/run.json", "/card/", "/x"):
         assert get(port, path)[0] in (404, 500), path
         assert "parameters" not in get(port, path)[2]
     assert get(port, "/", Host="evil.example:80")[0] == 403

@@ -50,29 +50,45 @@ class Shown(NamedTuple):
         return None
 
     def cards(self) -> dict[str, Any]:
-        """The run, how it does, and its cards: those of the latest attempts, newest tasks first."""
+        """The run, how it does, and its cards: those of running tasks first, then of the latest steps."""
+        from metaflow.plugins.cards._store import steps_with_cards
+
         run = self.run()
         if run is None or not run.exists():
-            return {"run": None, "state": "no run yet", "cards": []}
-        found = []
-        for step in run.steps():
-            if not run.has_cards(step):
-                continue
-            for path, attempts in run.attempts(step).items():
-                found += _of_task(run, step, path, attempts[-1])
-        return {"run": f"{run.flow}/{run.id}", "state": run.status()["state"], "cards": found[: self.most]}
+            return {"run": None, "state": "no run yet", "cards": [], "more": False}
+        tasks = []
+        for step in reversed(steps_with_cards(run)):
+            done = run.done(step)
+            tasks += [(path in done, step, path, numbers[-1]) for path, numbers in run.attempts(step).items()]
+        found: list[dict[str, Any]] = []
+        for _, step, path, attempt in sorted(tasks, key=lambda task: task[0]):
+            found += _of_task(run, step, path, attempt)
+            if len(found) > self.most:
+                break
+        state = run.status()["state"]
+        return {"run": f"{run.flow}/{run.id}", "state": state, "cards": found[: self.most], "more": len(found) > self.most}
+
+    def has(self, key: str) -> bool:
+        """Whether this is the key of a card of a run of the flow."""
+        *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
+        parts = key.split("/")
+        right = parts[: len(before)] == before and parts[len(before) + 1 : len(before) + 2] == [cards]
+        return right and key.endswith(".html") and ".." not in parts
 
 
 def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
-    from metaflow.plugins.cards._store import cards_of, read_data
+    from metaflow.plugins.cards._store import find, read_data
 
-    done = run.attempt(step, path, attempt) is not None
+    record = run.attempt(step, path, attempt)
+    state = {"ok": "", "caught": "failure caught", "failed": "failed"}[record["outcome"]] if record else "running"
+    there = find(run, step, path, attempt, record, follow=True)
     cards = []
-    for file in cards_of(run, step, path, attempt):
+    for file in there.files:
         data = read_data(run.objects, file.key)
         cards.append({
-            "key": file.key, "task": f"{step}/{path}", "type": file.type, "id": file.id, "done": done,
-            "token": data["reload_token"] if data else "final", "changed": data["created_on"] if data else 0,
+            "key": file.key, "task": f"{step}/{path}", "type": file.type, "id": file.id, "state": state,
+            "from": there.origin, "token": data["reload_token"] if data else "final",
+            "changed": data["created_on"] if data else 0,
         })  # fmt: skip
     return cards
 
@@ -126,15 +142,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error))
 
     def _card(self, what: str, key: str) -> None:
-        from metaflow.plugins.cards._store import PAGE, read, read_data
+        from metaflow.plugins.cards._store import read, read_data
 
-        run = self.served.run()
-        if run is None or not key.startswith(run.cards_key("", "", 0).rpartition("/")[0]) or not key.endswith(PAGE):
+        objects = self.served.store.objects
+        if not self.served.has(key):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
         elif what == "data":
-            self._answer(HTTPStatus.OK, "application/json", json.dumps(read_data(run.objects, key)))
+            self._answer(HTTPStatus.OK, "application/json", json.dumps(read_data(objects, key)))
         else:
-            self._answer(HTTPStatus.OK, "text/html", read(run.objects, key) + _LISTENER, sandbox=True)
+            self._answer(HTTPStatus.OK, "text/html", read(objects, key) + _LISTENER, sandbox=True)
 
     def _answer(self, status: HTTPStatus, kind: str, text: str, *, sandbox: bool = False) -> None:
         data = text.encode("utf-8", "replace")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.frontend.reader import BOOL, COUNT, OPTIONS, TEXT, Kind, canonical, optional
+from flowc import diagnostics as codes
+from flowc.frontend.names import did_you_mean
+from flowc.frontend.reader import BOOL, COUNT, OPTIONS, TEXT, Kind, Reader, canonical, optional
 from flowc.ir import Card
+from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from flowc.frontend.reader import Reader
+    from flowc.frontend.steps import Method
     from metaflow.decorators import Applied
 
 CARD: Final[Mapping[str, Kind]] = {
@@ -28,7 +31,7 @@ CARD: Final[Mapping[str, Kind]] = {
 
 
 def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card:
-    """The card; which types there are is known when cards are made."""
+    """The card."""
     return Card(
         type=given.get("type", "default"),
         id=given.get("id"),
@@ -37,4 +40,38 @@ def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card
         refresh_interval=int(given.get("refresh_interval", 5)),
         save_errors=given.get("save_errors", True),
         customize=given.get("customize", False),
+    )
+
+
+_BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be imported
+
+
+def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Types of cards that there are not: neither built in, nor in the flow's files, nor in a package that is installed.
+
+    A step with packages or an image of its own may have some that nobody knows of here.
+    """
+    if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
+        return
+    reader = Reader(method.source, method.tree, [])
+    for applied in (*reversed(method.applied), *added):
+        kind = applied.kwargs.get("type", "default")
+        if applied.name == "card" and isinstance(kind, str) and kind not in _BUILT_IN:
+            yield from _check_type(reader, applied, kind)
+
+
+def _check_type(reader: Reader, applied: Applied, kind: str) -> Iterator[Diagnostic]:
+    from metaflow.plugins.cards._types import known_cards, told
+
+    passed_over: list[str] = []
+    known = known_cards(passed_over.append)
+    if kind in known:
+        return
+    close = did_you_mean(kind, known)
+    yield Diagnostic(
+        code=codes.BAD_ARGUMENT,
+        message=f"@card: there is no card of type '{kind}'; there are {told(known)}",
+        span=reader.span(applied, "type"),
+        hint=f"did you mean '{close}'?" if close else "import its class into the flow's file, or install its package",
+        note="; ".join(passed_over) or None,
     )

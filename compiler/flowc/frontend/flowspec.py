@@ -17,6 +17,7 @@ from flowc.diagnostics import InternalError, in_order
 from flowc.frontend.artifacts import check_artifacts
 from flowc.frontend.assignments import check_shadowed
 from flowc.frontend.caching import cached_code
+from flowc.frontend.cards import check_card_types
 from flowc.frontend.configs import ConfigSources, read_configs
 from flowc.frontend.decorators import STEP_DECORATORS, check_misplaced, policies
 from flowc.frontend.environments import read_base, step_packages
@@ -232,6 +233,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         faults += check_step(method)
         given = policies(method, graph.next_of[method.name], faults, added)
         given["packages"] = step_packages(method, base, faults)
+        faults += check_card_types(method, added, given)
         if given.pop("cache", None):
             given["cache"] = cached_code(method, graph, package, faults)
         nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)

@@ -94,7 +94,7 @@ class Maker:
                 f"render of the card '{self.card.type}' gave {type(html).__name__}, not a text of HTML"
             )
         page = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, token)
-        self.run.objects.put(self.key, page.encode("utf-8", "surrogatepass"))
+        self.run.objects.put(self.key, page.encode("utf-8", "replace"))
 
     def _put_data(self, told: Any, token: str) -> None:
         told = {"reload_token": token, "data": told, "created_on": time.time()}

@@ -11,11 +11,15 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from flowc.ir.schema import SchemaError, loads
 from flowc_runtime.errors import NotFound
+from flowc_runtime.graph_info import in_order
+from flowc_runtime.index import Graph
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.records import AttemptRecord
 
 PAGE, DATA = ".html", ".data.json"
 
@@ -42,6 +46,38 @@ def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile
     """The cards of an attempt, by type and id."""
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
+
+
+class Found(NamedTuple):
+    """The cards of a task, and the task whose they are, if that is another one: this one was not run."""
+
+    run: RunStore
+    files: list[CardFile]
+    origin: str | None
+
+
+def find(run: RunStore, step: str, path: str, attempt: int, record: AttemptRecord | None, *, follow: bool) -> Found:
+    """The cards of an attempt with this record. With `follow`, of a task that was reused or cached, those of then."""
+    files = cards_of(run, step, path, attempt)
+    if files or record is None or not follow:
+        return Found(run, files, None)
+    for origin in (record.get("origin"), record.get("cached")):
+        if origin is None:
+            continue
+        there = RunStore(run.objects, run.flow, origin["run"])
+        if files := cards_of(there, origin["step"], origin["path"], origin["attempt"]):
+            return Found(there, files, "/".join([run.flow, origin["run"], origin["step"], origin["path"]]))
+    return Found(run, [], None)
+
+
+def steps_with_cards(run: RunStore) -> list[str]:
+    """The steps whose tasks make cards and have begun, the first of the flow first."""
+    begun = run.steps()
+    try:
+        graph = Graph(loads(run.ir()))
+    except (SchemaError, NotFound):  # of another version of flowc
+        return begun
+    return [node.id for node in in_order(graph) if node.cards and node.id in begun]
 
 
 def read(objects: Objects, key: str) -> str:

@@ -79,4 +79,4 @@ class TaskCards:
         )
         if card.save_errors:
             page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why)
-            self._run.objects.put(renderer.maker.key, page.encode("utf-8", "surrogatepass"))
+            self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))

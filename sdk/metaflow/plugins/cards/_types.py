@@ -13,26 +13,38 @@ from metaflow.plugins.cards.card_modules.card import MetaflowCard
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+_CARDS: tuple[type[MetaflowCard], ...] = (*basic.CARDS, *test_cards.CARDS)
+_BUILT_IN = {given.type: given for given in _CARDS if given.type is not None}
 _OURS = "metaflow.plugins.cards."
 _EXTENSION = "metaflow_extensions"
 
 
-def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
-    """The class of a type of cards. Raises CardClassFoundException; a broken extension is told and passed over."""
+def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
+    """The classes by their types. A broken extension is told and passed over."""
     found: dict[str, type[MetaflowCard]] = {}
     for given in (*_extended(warn), *_own()):
         if given.type is not None:
             found.setdefault(given.type, given)
-    ours: tuple[type[MetaflowCard], ...] = (*basic.CARDS, *test_cards.CARDS)
-    for given in ours:
-        assert given.type is not None
-        found[given.type] = given  # ours keep their names
-    if wanted in found:
-        return found[wanted]
-    known = sorted(name for name in found if not name.startswith(("test_", "taskspec", "error")))
-    raise CardClassFoundException(f"there is no card of type '{wanted}'; there are {', '.join(known)}")
+    return found | _BUILT_IN
+
+
+def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
+    """The class of a type of cards. Raises CardClassFoundException; a broken extension is told and passed over."""
+    if wanted in _BUILT_IN:  # and no extension has to be imported
+        for given in (given for given in _own() if given.type == wanted):
+            warn(f"{given.__name__} has the type '{wanted}' of a card that is built in, and does not replace it")
+        return _BUILT_IN[wanted]
+    known = known_cards(warn)
+    if wanted not in known:
+        raise CardClassFoundException(f"there is no card of type '{wanted}'; there are {told(known)}")
+    return known[wanted]
+
+
+def told(known: Mapping[str, type[MetaflowCard]]) -> str:
+    """The types for people to choose from: without those of tests, and of what is shown where a card has failed."""
+    return ", ".join(sorted(name for name in known if name in ("blank", "default") or name not in _BUILT_IN))
 
 
 def _own() -> Iterator[type[MetaflowCard]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import tempfile
 import webbrowser
 from collections.abc import Sequence
@@ -67,12 +67,17 @@ class Card:
         data: dict[str, Any] | None = _store.read_data(self._run.objects, self._file.key)
         return data
 
-    def view(self) -> None:
-        """Open it in the browser."""
-        with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False, encoding="utf-8") as file:
-            file.write(self.get())
-        self._temporary = file.name
-        webbrowser.open(f"file://{os.path.abspath(file.name)}")
+    def view(self) -> bool:
+        """Open it in the browser. Where there is none, say which file it is in, and return False."""
+        if self._temporary is None:
+            with tempfile.NamedTemporaryFile("wb", prefix="card-", suffix=".html", delete=False) as file:
+                self._temporary = file.name
+        with open(self._temporary, "w", encoding="utf-8") as page:
+            page.write(self.get())
+        if webbrowser.open(f"file://{self._temporary}"):
+            return True
+        print(f"there is no browser here; the card is in {self._temporary}", file=sys.stderr)
+        return False
 
     def __str__(self) -> str:
         return f"<Card at '{self.path}'>"
@@ -139,18 +144,9 @@ def get_cards(
         task = Task(task)
     if not isinstance(task, Task):
         raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
-    run, place = task._reader.store, (*task._place, task.current_attempt + 1)
-    there, origin_pathspec = _store.cards_of(run, *place), None
-    record: Any = task._record if follow_resumed else None
-    for kind in () if there or record is None else ("origin", "cached"):
-        if origin := record.get(kind):
-            run = task._store.run(run.flow, origin["run"])
-            there = _store.cards_of(run, origin["step"], origin["path"], origin["attempt"])
-            origin_pathspec = "/".join([run.flow, *(origin[part] for part in ("run", "step", "path"))])
-            if there:
-                break
-    files = [file for file in there if id in (None, file.id) and type in (None, file.type)]
+    found = _store.find(task._reader.store, *task._place, task.current_attempt + 1, task._record, follow=follow_resumed)
+    files = [file for file in found.files if id in (None, file.id) and type in (None, file.type)]
     if not files:
         asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
         raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")
-    return CardContainer([Card(run, file, origin_pathspec) for file in files], origin_pathspec)
+    return CardContainer([Card(found.run, file, found.origin) for file in files], found.origin)
