@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import struct
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.cli.card_server import Shown, make_server
+from metaflow.cards import EventsTimeline, VegaChart
+from metaflow.plugins.cards import _page
+from metaflow.plugins.cards._draw import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +115,7 @@ def test_text_of_others_stays_text(saved: Opener) -> None:
 def test_texts_can_be_read(saved: Opener, dark: bool) -> None:
     """The contrast of all kinds of text is at least that of WCAG's level AA."""
     page = saved("start", "--type", "default", dark=dark)
-    for selector in (".way", ".badge", "h2", "dt", "td.name", "td .type", ".box .label", ".box.good .value", "th",
+    for selector in (".way", ".badge", "h2", "dt", "td.name", "td.type", ".word", ".box .label", ".box.good .value", "th",
                      ".failure .title", ".failure pre", "small", ".eventsTimeline time", "summary", "button"):  # fmt: skip
         assert contrast(page, selector) >= 4.5, selector
 
@@ -147,30 +149,88 @@ def test_a_blank_card_has_what_was_put_on_it(saved: Opener) -> None:
     assert (page.text("h1"), page.text("#own"), page.text("h2")) == (["Plain"], ["bold"], [])
 
 
-def test_the_server_shows_cards_live(shown: Project, browser: Browser) -> None:
-    """A card that is made anew is shown, while the page stays where it is."""
-    run = shown.latest()
-    server = make_server(Shown(shown.store, "ShowFlow", run.id, None, 30, 1), 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+LIVE = """
+    import os, time
+    from metaflow import FlowSpec, card, current, step
+    from metaflow.cards import Html, Markdown, ProgressBar, VegaChart
+
+    class LiveFlow(FlowSpec):
+        @card
+        @step
+        def start(self):
+            current.card.append(Markdown("read [more](https://example.org/)"))
+            self.next(self.end)
+
+        @card(refresh_interval=0)
+        @step
+        def end(self):
+            bar, points = ProgressBar(max=2, label="Rounds"), []
+            chart = VegaChart({"data": {"values": points}, "mark": "point", "encoding": {"x": {"field": "n"}}})
+            current.card.extend([bar, chart])
+            for done in (1, 2):
+                bar.update(done)
+                points.append({"n": done})
+                while not os.path.exists(f"go-{done}"):
+                    current.card.refresh()
+                    time.sleep(0.02)
+
+    if __name__ == "__main__":
+        LiveFlow()
+    """
+
+
+def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> None:
+    """Each at the card that it has chosen, which changes in its place; Ctrl-C ends the server, and they say so."""
+    project.write("live.py", LIVE)
+    flow = project.start("live.py", "run")
+    server = project.start("-u", "live.py", "card", "server", "--port", "0", "--poll-interval", "1")
     try:
-        page = browser.open(f"http://127.0.0.1:{server.server_port}/")
-        page.wait("document.querySelectorAll('nav button').length === 5")
-        assert page.text("#state") == ["succeeded"]
-        page.ask("[...document.querySelectorAll('nav button')].find((b) => b.textContent.includes('each/0.0')).click()")
-        assert page.ask("document.getElementById('frame').sandbox.contains('allow-same-origin')") is False
-        key = page.ask("shown")
-        frame = browser.frame("/card/")
-        frame.wait("document.body !== null && document.body.innerText.includes('item a')")
-        html = shown.store.objects.get(key).decode()
-        before = shown.store.objects.get(key.removesuffix(".html") + ".data.json")
-        shown.store.objects.put(key, html.replace("item a", "item changed").encode())
-        data = {"reload_token": "2", "data": {}, "created_on": 2}
-        shown.store.objects.put(key.removesuffix(".html") + ".data.json", json.dumps(data).encode())
-        frame.wait("document.body !== null && document.body.innerText.includes('item changed')")
-        shown.store.objects.put(key, html.encode())  # other tests look at it too
-        shown.store.objects.put(key.removesuffix(".html") + ".data.json", before)
-        assert page.problems() == []
-        page.close()
+        assert server.stderr is not None
+        url = next(line for line in server.stderr if "http://" in line).split()[-1]
+        one, other = browser.open(url), browser.open(url, dark=True, width=500)
+        for page in (one, other):
+            page.wait("document.querySelectorAll('nav button').length === 2")
+        assert one.text("nav button")[0].split() == ["end/0", "running", "default"]
+        other.ask("[...document.querySelectorAll('nav button')].find((b) => b.textContent.includes('start')).click()")
+        start = browser.frame(other.ask("shown").split("/")[-1])
+        start.wait("document.body !== null && document.links.length === 1")
+        assert start.ask("document.links[0].target") == "_blank"  # the frame stays a card
+        end = browser.frame(one.ask("shown").split("/")[-1])
+        end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
+        end.ask("window.mark = 'the same page'")
+        (project.root / "go-1").touch()
+        end.wait("document.body.innerText.includes('2 / 2') && document.querySelectorAll('.chart svg path').length > 2")
+        (project.root / "go-2").touch()
+        assert flow.wait(60) == 0
+        end.wait("document.querySelector('.badge').innerText === 'succeeded'")
+        assert end.ask("window.mark") == "the same page"
+        one.wait("document.getElementById('state').innerText === 'succeeded'")
+        assert "start/0" in other.text("nav button[aria-current=true]")[0]
+        other.ask("location.reload()")
+        other.wait("document.querySelector('nav button[aria-current=true]')?.innerText.includes('start/0')")
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+        one.wait("document.getElementById('state').innerText === 'the server has ended'")
+        one.close()
+        other.close()
     finally:
-        server.shutdown()
-        server.server_close()
+        for process in (flow, server):
+            process.kill()
+            process.communicate()
+
+
+def test_a_chart_that_is_folded_away_is_drawn_when_it_is_seen(browser: Browser, tmp_path: Path) -> None:
+    events = EventsTimeline("Agent")
+    events.update(
+        {"n": 1},
+        payloads={
+            "chart": VegaChart({"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}})
+        },
+    )
+    file = tmp_path / "card.html"
+    file.write_text(_page.page("Agent", draw(events.render()), vega=True))
+    page = browser.open(file.as_uri())
+    page.ask("document.querySelector('summary').click()")
+    page.wait("document.querySelector('.chart svg')?.getBoundingClientRect().width > 300")
+    assert page.problems() == []
+    page.close()

@@ -63,9 +63,10 @@ def test_list_of_the_newest_run(shown: Project, run_id: str) -> None:
         ("start/0", "blank"), ("start/0", "default"), ("each/0.0", "default"), ("each/0.1", "default"),
         ("end/0", "default"),
     ]  # fmt: skip
-    assert shown.flowc("card", "list", "ShowFlow").out.splitlines()[1:] == shown.flowc(
-        "card", "list", "ShowFlow/latest"
-    ).out.splitlines()[1:]
+    assert (
+        shown.flowc("card", "list", "ShowFlow").out.splitlines()[1:]
+        == shown.flowc("card", "list", "ShowFlow/latest").out.splitlines()[1:]
+    )
 
 
 def test_get(shown: Project, run_id: str) -> None:
@@ -147,7 +148,7 @@ def test_get_cards(run_id: str) -> None:
     assert not default.from_resumed
     (plain,) = get_cards(task, id="plain")
     assert plain == cards[0] or plain.hash == cards[0].hash
-    assert 'sandbox="allow-scripts allow-downloads"' in cards._repr_html_()
+    assert 'sandbox="allow-scripts allow-downloads allow-popups ' in cards._repr_html_()
 
 
 @pytest.mark.usefixtures("client")
@@ -197,7 +198,10 @@ def test_the_server_tells_of_the_newest_run(port: int, run_id: str) -> None:
     ]  # fmt: skip
     key = told["cards"][1]["key"]
     status, policy, body = get(port, f"/card/{key}")
-    assert (status, policy) == (200, "sandbox allow-scripts allow-downloads")
+    assert (status, policy) == (
+        200,
+        "sandbox allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox",
+    )
     assert "item a" in body
     assert json.loads(get(port, f"/data/{key}")[2])["reload_token"] == "final"
 

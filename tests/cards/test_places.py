@@ -52,6 +52,36 @@ def test_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory, mo
         assert "running" in project.artifacts(run, "end")["during"]
 
 
+def test_a_large_card(project: Project) -> None:
+    """Fifty megabytes, also while the step runs."""
+    project.write("flow.py", """
+        import os
+        from metaflow import FlowSpec, card, current, step
+        from metaflow.cards import Image
+
+        class Large(FlowSpec):
+            @card(type="blank", refresh_interval=0)
+            @step
+            def start(self):
+                current.card.append(Image(b"\\x89PNG" + bytes(38_000_000), label="the whole sky"))
+                current.card.refresh()
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Large()
+        """)  # fmt: skip
+    project.run("flow.py")
+    page = project.python("flow.py", "card", "get", "start").out
+    assert len(page) > 50_000_000
+    assert page.rstrip().endswith("</html>")
+    assert project.python("flow.py", "card", "get", "start", "large.html").code == 0
+    assert (project.root / "large.html").read_text() == page.removesuffix("\n")
+
+
 @pytest.mark.parametrize("where", ["directory", "bucket"])
 def test_a_pod(project: Project, tmp_path_factory: pytest.TempPathFactory, where: str) -> None:
     project.write("code/flow.py", FLOW)

@@ -66,7 +66,12 @@ class Shown(NamedTuple):
             if len(found) > self.most:
                 break
         state = run.status()["state"]
-        return {"run": f"{run.flow}/{run.id}", "state": state, "cards": found[: self.most], "more": len(found) > self.most}
+        return {
+            "run": f"{run.flow}/{run.id}",
+            "state": state,
+            "cards": found[: self.most],
+            "more": len(found) > self.most,
+        }
 
     def has(self, key: str) -> bool:
         """Whether this is the key of a card of a run of the flow."""
@@ -153,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html", read(objects, key) + _LISTENER, sandbox=True)
 
     def _answer(self, status: HTTPStatus, kind: str, text: str, *, sandbox: bool = False) -> None:
+        from metaflow.plugins.cards._page import SANDBOX
+
         data = text.encode("utf-8", "replace")
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
@@ -160,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         if sandbox:
-            self.send_header("Content-Security-Policy", "sandbox allow-scripts allow-downloads")
+            self.send_header("Content-Security-Policy", f"sandbox {SANDBOX}")
         self.end_headers()
         self.wfile.write(data)
 
@@ -169,10 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _page(shown: Shown) -> str:
-    from metaflow.plugins.cards._page import asset
+    from metaflow.plugins.cards._page import SANDBOX, asset
 
     return (
         asset("server.html")
         .replace("{{title}}", escape(f"Cards of {shown.flow}"))
+        .replace("{{sandbox}}", SANDBOX)
         .replace("{{seconds}}", str(shown.seconds))
     )

@@ -113,7 +113,7 @@ def refuse_create(words: tuple[str, ...]) -> None:
     """What makes cards in Metaflow's tasks."""
     fail(
         "flowc has no command 'card create': a task makes its cards itself, while it runs",
-        "write @card above the step; flowc spin makes the card of one step again, on the inputs that it had",
+        "write @card above the step; spin STEP --persist makes a card again, on the inputs that the step had",
     )
 
 

@@ -80,16 +80,14 @@ class CardComponents:
     def message(self) -> str:
         """All that the card is made of, as JSON."""
         self._refreshes += 1
-        rendered = {name: _rendered(component) for name, component in self._components.items()}
-        return json.dumps(
-            {
-                "components": rendered,
-                "component_update_ts": self._changed,
-                "render_seq": self._refreshes,
-                "user": _json(self._data),
-                "mode": "runtime",
-            }
-        )
+        rendered = [f"{json.dumps(name)}: {_rendered(component)}" for name, component in self._components.items()]
+        more = {
+            "component_update_ts": self._changed,
+            "render_seq": self._refreshes,
+            "user": _json(self._data),
+            "mode": "runtime",
+        }
+        return f'{{"components": {{{", ".join(rendered)}}}, {json.dumps(more)[1:]}'
 
     def __len__(self) -> int:
         return len(self._components)
@@ -189,19 +187,20 @@ class CurrentCards:
         return [components for renderer, components in self._all if type in (None, renderer.card.type)]
 
 
-def _rendered(component: MetaflowCardComponent) -> Any:
-    """What the component gives; a failure, which is told in the log as well, if that is nothing for a card."""
+def _rendered(component: MetaflowCardComponent) -> str:
+    """What the component gives, as JSON; if that is nothing for a card, a failure, which is told in the log as well."""
     try:
         value = component.render()
-        json.dumps(value)
+        text = json.dumps(value)
     except StepTimeout:  # it comes at any time, and is the step's
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)
+        text = ""
     if isinstance(value, dict) and value.get("failed"):
         warn(f"{value['title']}: {last_line(value['data'])}")
-        value["id"] = component.component_id
-    return value
+        text = json.dumps(value | {"id": component.component_id})
+    return text
 
 
 def _json(value: Any) -> Any:

@@ -6,6 +6,8 @@ import os
 from html import escape
 
 _ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
+# What a frame lets a card do: a link opens a page of its own, which is none of the card's.
+SANDBOX = "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
 TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from metaflow.client import Task
 from metaflow.exception import MetaflowInvalidPathspec
 from metaflow.plugins.cards import _store
+from metaflow.plugins.cards._page import SANDBOX
 from metaflow.plugins.cards.exception import CardNotPresentException
 
 if TYPE_CHECKING:
@@ -87,10 +88,7 @@ class Card:
     def _repr_html_(self) -> str:
         title = escape(f"Card {self.type}{f' ({self.id})' if self.id else ''}")
         style = "width: 100%; height: 620px; border: 1px solid #8884; border-radius: 8px"
-        return (
-            f'<iframe title="{title}" sandbox="allow-scripts allow-downloads" style="{style}" '
-            f'srcdoc="{escape(self.get())}"></iframe>'
-        )
+        return f'<iframe title="{title}" sandbox="{SANDBOX}" style="{style}" srcdoc="{escape(self.get())}"></iframe>'
 
 
 class CardContainer(Sequence[Card]):

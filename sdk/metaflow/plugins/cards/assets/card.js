@@ -56,6 +56,8 @@
   }
 
   function drawAll() {
+    // The card stays where it is, which may be a frame.
+    document.querySelectorAll('a[href^="http"]').forEach((link) => Object.assign(link, { target: "_blank", rel: "noopener" }));
     document.querySelectorAll(".component.vegaChart").forEach(drawChart);
     document.querySelectorAll("time[data-time]").forEach((time) => {
       const moment = new Date(1000 * Number(time.dataset.time));

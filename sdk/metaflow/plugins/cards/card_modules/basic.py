@@ -71,7 +71,7 @@ class BlankCard(MetaflowCard):
     def _page(self, task: Task, more: str) -> str:
         title = f"<header><h1>{escape(str(self._title))}</h1></header>\n" if self._title else ""
         body = title + (_section(None, draw_all(self._components)) if self._components else "") + more
-        return page(str(self._title or task.pathspec), body, vega=needs_vega(self._components))
+        return page(str(self._title or task.pathspec), body, vega=needs_vega(body))
 
 
 class DefaultCard(BlankCard):
@@ -82,7 +82,7 @@ class DefaultCard(BlankCard):
     def _page(self, task: Task, more: str) -> str:
         shown = _section(None, draw_all(self._components)) if self._components else ""
         body = _header(task, self._graph or {}, self._title) + shown + (more or _facts(task) + self._dag(task))
-        return page(f"{task.pathspec}", body, vega=needs_vega(self._components))
+        return page(f"{task.pathspec}", body, vega=needs_vega(body))
 
     def _ended(self, task: Task) -> str:
         return _failure(task) + _facts(task) + _parameters(task) + _artifacts(task) + self._dag(task)
