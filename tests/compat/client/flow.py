@@ -2,7 +2,7 @@
 
 import sys
 
-from metaflow import FlowSpec, Parameter, current, retry, step
+from metaflow import FlowSpec, Parameter, card, current, retry, step
 
 
 class ClientFlow(FlowSpec):
@@ -11,6 +11,7 @@ class ClientFlow(FlowSpec):
     alpha = Parameter("alpha", default=3)
     fail = Parameter("fail", default=False)
 
+    @card(id="page")
     @step
     def start(self):
         self.items = ["a", "b", "c"]

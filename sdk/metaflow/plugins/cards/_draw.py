@@ -137,7 +137,7 @@ def _chart(component: Mapping[str, Any]) -> str:
     title = spec.get("title") or spec.get("description") or "Chart"
     label = title if isinstance(title, str) else "Chart"
     controls = ""
-    if component.get("options", {}).get("actions"):
+    if component.get("options", {}).get("actions", True):
         controls = '<p class="controls"><button type="button" data-save="svg">Save as SVG</button></p>'
     data = f'<script type="application/json">{script_data(spec)}</script>'
     return f'<div class="chart" role="img" aria-label="{_text(label)}"></div>{controls}{data}'

@@ -51,7 +51,8 @@ class VegaChart(UserComponent):
         several = {"hconcat", "vconcat", "concat", "facet"} & set(spec)
         if "vega-lite" in spec.get("$schema", "vega-lite") and not several:
             spec.setdefault("width", "container")
-        return self._base("vegaChart", spec=plain(spec, deep=True), options={"actions": self._controls})
+        options = None if self._controls else {"actions": False}
+        return self._base("vegaChart", spec=plain(spec, deep=True), options=options)
 
 
 def _of_altair(chart: Any) -> Any:

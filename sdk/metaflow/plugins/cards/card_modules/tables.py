@@ -28,7 +28,7 @@ class Table(UserComponent):
         headers: Sequence[Any] | None = None,
         disable_updates: bool = False,
     ) -> None:
-        self._data: Any = [] if data is None else data
+        self._data: Any = [[]] if data is None else data
         self._headers: Any = [] if headers is None else headers
         self._fixed = disable_updates
         self._note: str | None = None
@@ -58,7 +58,7 @@ class Table(UserComponent):
 
     def _show(self, frame: Any, truncate: bool) -> None:
         shown = self._try(_of_frame, frame, truncate)
-        self._data, self._headers, self._note = shown if shown is not None else ([], [], None)
+        self._data, self._headers, self._note = shown if shown is not None else ([[]], [], None)
 
     @render_safely
     def render(self) -> dict[str, Any]:
