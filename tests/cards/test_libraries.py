@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 import struct
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +14,12 @@ import pytest
 from metaflow.cards import Artifact, Image, Table, VegaChart
 from metaflow.plugins.cards._draw import draw
 from metaflow.plugins.cards._page import page
+from project import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from project import Project
     from tools.chromium import Browser
 
 
@@ -117,3 +122,17 @@ def test_charts_of_altair(browser: Browser, tmp_path: Path) -> None:
     assert shown.text(".chart .failure") == []
     assert shown.problems() == []
     shown.close()
+
+
+def test_the_example_of_the_document(project: Project) -> None:
+    for library in ("altair", "matplotlib", "pandas"):
+        pytest.importorskip(library)
+    text = (ROOT / "docs" / "cards.md").read_text().partition("<!-- file: libraries.py -->\n```python\n")[2]
+    project.write("libraries.py", text.partition("```")[0])
+    project.environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "", "MPLBACKEND": "agg"}
+    done = project.python("libraries.py", "run")
+    assert done.code == 0, done.err
+    assert "could not be shown" not in done.err
+    page = project.python("libraries.py", "card", "get", "start").out
+    kinds = re.findall(r'class="component (\w+)"', page)
+    assert kinds == ["table", "image", "vegaChart"]

@@ -155,7 +155,8 @@ def _advice(place: Pathspec, wanted: Wanted) -> str:
 
     steps = steps_with_cards(place.run)
     if place.step in steps:
-        return f"flowc {'card list' if wanted.told() else 'logs'} {_pathspec(place)}"
+        command, what = ("card list", "lists its cards") if wanted.told() else ("logs", "has what was said of them")
+        return f"flowc {command} {_pathspec(place)} {what}"
     others = f"; steps with cards: {', '.join(steps)}" if steps else ""
     return f"write @card above {'the' if place.step else 'a'} step{others}"
 

@@ -2,9 +2,6 @@
 
 from metaflow import FlowSpec, Step, card, catch, current, retry, step
 from metaflow.cards import (
-    Artifact,
-    Error,
-    Image,
     JSONViewer,
     Markdown,
     MetaflowCardComponent,

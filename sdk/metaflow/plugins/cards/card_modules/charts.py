@@ -16,7 +16,7 @@ __all__ = ["VegaChart"]
 class VegaChart(UserComponent):
     """A chart, described in Vega-Lite or Vega. Its data is in the description: a card loads nothing by itself.
 
-    >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line", "encoding": …}))
+    >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
     """
 
     type = "vegaChart"

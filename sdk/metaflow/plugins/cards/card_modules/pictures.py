@@ -17,7 +17,8 @@ _DENSITY = 2  # pixels of a figure for one of the page: it is sharp on every scr
 class Image(UserComponent):
     """A picture: PNG, JPEG, GIF or WebP as bytes, or a `data:` URI.
 
-    >>> current.card.append(Image(open("cat.png", "rb").read(), label="A cat"))
+    >>> with open("cat.png", "rb") as file:
+    ...     current.card.append(Image(file.read(), label="A cat"))
     """
 
     def __init__(self, src: bytes | str | None = None, label: str | None = None, disable_updates: bool = True) -> None:

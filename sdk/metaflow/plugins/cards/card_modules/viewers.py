@@ -45,7 +45,10 @@ class _Viewer(UserComponent):
 
 
 class JSONViewer(_Viewer):
-    """Data as JSON; text is taken as JSON that is to be laid out."""
+    """Data as JSON; text is taken as JSON that is to be laid out.
+
+    >>> current.card.append(JSONViewer({"a": [1, 2]}, title="Answer"))
+    """
 
     type = "jsonViewer"
     _TITLE = "JSON"
@@ -56,7 +59,10 @@ class JSONViewer(_Viewer):
 
 
 class YAMLViewer(_Viewer):
-    """Data as YAML; text is taken as YAML as it is."""
+    """Data as YAML; text is taken as YAML as it is.
+
+    >>> current.card.append(YAMLViewer({"a": [1, 2]}))
+    """
 
     type = "yamlViewer"
     _TITLE = "YAML"
