@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from metaflow.cards import EventsTimeline, VegaChart
+from metaflow import default_metadata, default_namespace, metadata, namespace
+from metaflow.cards import EventsTimeline, VegaChart, get_cards
 from metaflow.plugins.cards import _page
 from metaflow.plugins.cards._draw import draw
 
@@ -217,6 +218,29 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         for process in (flow, server):
             process.kill()
             process.communicate()
+
+
+def test_a_notebook_shows_the_pages_in_frames(shown: Project, browser: Browser, tmp_path: Path) -> None:
+    """Each with its charts, and none of them can reach the notebook."""
+    metadata(str(shown.root))
+    namespace(None)
+    try:
+        cards = get_cards(f"ShowFlow/{shown.latest().id}/start/0")
+    finally:
+        default_metadata()
+        default_namespace()
+    file = tmp_path / "notebook.html"
+    file.write_text(f"<!DOCTYPE html><title>Notebook</title>{cards._repr_html_()}", encoding="utf-8")
+    page = browser.open(file.as_uri())
+    assert page.text("p b") == ["Card blank, id plain", "Card default"]
+    assert page.ask("[...document.querySelectorAll('iframe')].map((frame) => frame.title)") == [
+        "Card blank (plain)", "Card default",
+    ]  # fmt: skip
+    assert page.ask("document.querySelectorAll('iframe')[1].contentDocument") is None
+    frames = [frame for frame in browser.frames("about:srcdoc") if frame.text("h1")[:1] == ["start/0"]]
+    frames[0].wait("document.querySelectorAll('.chart svg path').length > 4")
+    assert page.ask("document.title") == "Notebook"
+    page.close()
 
 
 def test_a_chart_that_is_folded_away_is_drawn_when_it_is_seen(browser: Browser, tmp_path: Path) -> None:

@@ -114,13 +114,20 @@ class Browser:
 
     def frame(self, part: str) -> Page:
         """The frame whose address has this part: it is a process of its own where it must not see the page."""
+        return self.frames(part)[0]
+
+    def frames(self, part: str) -> list[Page]:
+        """All such frames, at least one."""
         until = time.monotonic() + _START
         while time.monotonic() < until:
-            for target in self.call("Target.getTargets")["targetInfos"]:
-                if target["type"] == "iframe" and part in target["url"]:
-                    found = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-                    return Page(self, target["targetId"], found["sessionId"])
+            targets = self.call("Target.getTargets")["targetInfos"]
+            if found := [target for target in targets if target["type"] == "iframe" and part in target["url"]]:
+                return [self._attached(target["targetId"]) for target in found]
         raise AssertionError(f"no frame with {part} in {_START} s")
+
+    def _attached(self, target: str) -> Page:
+        found = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        return Page(self, target, found["sessionId"])
 
 
 class Page:
