@@ -135,6 +135,12 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
     return place.rstrip("/")
 
 
+def datastore_of(url: str) -> str:
+    """The other way round: the datastore's name, such as `local`, for the address of a store."""
+    scheme = url.partition("://")[0]
+    return next((name for name, other in _SCHEMES.items() if other == scheme), "local")
+
+
 # -- what they cannot mean ---------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import click
 from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
+from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +105,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))
         settings = _settings(given)
-        ds_type = settings.store.partition("://")[0].replace("file", "local")
+        ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
         flow = pack_files(without_packages(flow, environment), found.package.root)

@@ -12,9 +12,9 @@ import click
 
 from flowc.cli.cluster import connected
 from flowc.cli.common import fail, top
+from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
-from flowc.cli.run import new_run_id
 from flowc_runtime.reuse import Order
 
 if TYPE_CHECKING:

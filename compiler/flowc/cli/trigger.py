@@ -10,8 +10,8 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, load_flow
+from flowc.cli.new_run import new_run_id
 from flowc.cli.params_files import params_file_option, read_params_files
-from flowc.cli.run import new_run_id
 
 if TYPE_CHECKING:
     from flowc.cluster.api import Cluster
