@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
+from flowc_runtime.settings import user_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -199,13 +201,6 @@ def table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def user_name() -> str:
-    """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
-    from flowc_runtime import settings
-
-    return settings.user_name()
 
 
 def refuse_unguarded(cls: type) -> NoReturn:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
 from flowc_runtime.settings import datastore_of
@@ -107,7 +107,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         settings = _settings(given)
         ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
-            flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
+            flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         flow = pack_files(without_packages(flow, environment), found.package.root)
         return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:

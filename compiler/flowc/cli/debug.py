@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import checked, fail, find_run, open_store, store_option, user_name
+from flowc.cli.common import checked, fail, find_run, open_store, store_option
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -88,7 +88,7 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         fail(f"the flow's file {code.file} is neither here nor beside the store", f"--file path/to/{code.file}")
-    configs = ConfigSources(environment=os.environ, user_name=user_name(), earlier=lambda _: values)
+    configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
     found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
     project = then.project if found.flow.project else None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli import new_run
-from flowc.cli.common import Checked, fail, open_store, top, user_name
+from flowc.cli.common import Checked, fail, open_store, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.diagnostics import describe
-from flowc_runtime.settings import datastore_of
+from flowc_runtime.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc import __version__
-from flowc.cli.common import TOP, fail, find_run, open_store, top, user_name
+from flowc.cli.common import TOP, fail, find_run, open_store, top
 from flowc.cli.options import split_top
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from flowc.cli.common import Pathspec

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, user_name
+from flowc.cli.common import fail, open_store
 from flowc.cli.options import scan
 from flowc.cli.run import Kind, Resumption, run_like, start
 from flowc_runtime.liveness import status_of
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

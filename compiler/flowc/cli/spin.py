@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli import new_run
-from flowc.cli.common import Checked, fail, top, user_name
+from flowc.cli.common import Checked, fail, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
@@ -22,6 +22,7 @@ from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import ROOT
 from flowc_runtime.layered import SPIN_NAME, put_on
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
