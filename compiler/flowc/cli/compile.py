@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
 from flowc_runtime.settings import datastore_of
@@ -85,8 +85,9 @@ def compile_command(
         sys.stdout.buffer.write(text.encode())
         return
     path = Path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
     click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
 
 

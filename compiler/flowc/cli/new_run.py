@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from flowc.cli.common import fail, top
+from flowc.cli.common import fail, top, writing
 from flowc_runtime import settings
+from flowc_runtime.errors import FlowcError
 from flowc_runtime.tags import check_tags, system_tags
 
 if TYPE_CHECKING:
@@ -90,9 +91,10 @@ def tell_of(run: RunStore, records: RunStore, options: Mapping[str, Any], **more
         if not options[option]:
             continue
         try:
-            Path(options[option]).write_text(text, encoding="utf-8")
-        except OSError as error:
-            cannot_begin(records, f"cannot write {options[option]}: {error.strerror}")
+            with writing(options[option]):
+                Path(options[option]).write_text(text, encoding="utf-8")
+        except FlowcError as error:
+            cannot_begin(records, str(error))
 
 
 def note_unused(console: Console) -> None:

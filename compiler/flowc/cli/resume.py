@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store
+from flowc.cli.common import fail, file_of, open_store
 from flowc.cli.options import scan
 from flowc.cli.run import Kind, Resumption, run_like, start
 from flowc_runtime.liveness import status_of
@@ -178,11 +177,7 @@ def _file_of(store: Store, run: RunStore) -> tuple[str, str]:
     from flowc.ir.schema import loads
 
     code = loads(run.ir()).code
-    beside = Path(store.objects.url.removeprefix("file://")).parent
-    for place in (Path(code.file), beside / code.file):
-        if place.is_file():
-            return str(place), code.name
-    fail(f"the flow's file {code.file} is neither here nor beside the store", f"flowc retry path/to/{code.file}")
+    return str(file_of(store, code, f"flowc retry path/to/{code.file}")), code.name
 
 
 RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed)
