@@ -96,6 +96,7 @@ def test_kinds(made: Project, kind: str, expected: list[str]) -> None:
         (["flow.py", "--kind", "job"], 2, "Invalid value for '--kind'"),
         (["flow.py", "--target", "airflow"], 2, "Invalid value for '--target'"),
         (["plain.py", "--kind", "cron"], 1, "error[no-schedule]"),
+        (["flow.py", "-o", "plain.py/out.yaml"], 1, "error: cannot write plain.py/out.yaml: File exists\n"),
     ],
 )
 def test_what_is_refused(made: Project, arguments: list[str], code: int, message: str) -> None:

@@ -198,3 +198,27 @@ def test_no_user_at_all(small: Project) -> None:
     assert not {"USER", "LOGNAME", "USERNAME", "METAFLOW_USER"} & set(small.environment)
     run = small.run("flow.py")
     assert small.artifacts(run, "end")["who"]
+
+
+def test_all_are_told_the_same_name(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowSpec, Parameter, current, step
+
+        class Named(FlowSpec):
+            settings = Config("settings", default_value=lambda context: {"who": context.user_name})
+            who = Parameter("who", default=lambda context: context.user_name)
+
+            @step
+            def start(self):
+                self.told = {current.username, self.settings.who, self.who}
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py", METAFLOW_USER="ann")
+    assert project.artifacts(run, "end")["told"] == {run.record()["user"]} == {"ann"}
