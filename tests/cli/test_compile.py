@@ -122,6 +122,20 @@ def test_doctor(project: Project) -> None:
     assert "ok  hera" in done.out
 
 
+def test_doctor_says_how_to_get_what_is_missing(project: Project) -> None:
+    extras = {"hera": "argo", "kubernetes": "cluster", "yaml": "yaml", "obstore": "s3"}
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({list(extras)})); sys.argv = ['flowc', 'doctor']; "
+        "from flowc.cli import main; main()"
+    )
+    done = project.python("-c", program)
+    assert done.code == 0, done.out
+    missing = [line for line in done.out.splitlines() if line.startswith("missing")]
+    assert [line.rpartition(": ")[2] for line in missing] == [
+        f"pip install 'flowc[{extra}]'" for extra in extras.values()
+    ]
+
+
 def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:
     project.write("other/metaflow/__init__.py", "")
     dist = "other/metaflow-2.19.0.dist-info"
