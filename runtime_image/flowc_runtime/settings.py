@@ -124,10 +124,7 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
     variable, scheme = f"DATASTORE_SYSROOT_{kind.upper()}", f"{_SCHEMES[kind]}://"
     place = root or get(variable)
     if not place:
-        raise SettingsError(
-            f"the datastore {kind} has no place: set {PREFIX}{variable} to {_SCHEMES[kind]}://BUCKET/PREFIX"
-        )
-    scheme = f"{_SCHEMES[kind]}://"
+        raise SettingsError(f"the datastore {kind} has no place: set {PREFIX}{variable} to {scheme}BUCKET/PREFIX")
     if kind == "azure" and "://" not in place:  # Metaflow writes CONTAINER/PREFIX
         place = scheme + place
     if not place.startswith(scheme):
