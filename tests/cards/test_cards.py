@@ -150,6 +150,25 @@ def test_the_card_to_customize_is_meant_without_an_id(flow: Flow) -> None:
     assert flow.cards() == {"test_editable_card:a": "", "test_editable_card:b": "z"}
 
 
+def test_any_text(flow: Flow) -> None:
+    """Of every script, and what is none: half of a pair of surrogates, control characters."""
+    flow(r"""
+        @card(type="blank", options={"title": "漢字 🎉"})
+        @step
+        def end(self):
+            for refreshed in (False, True):
+                current.card.append(Markdown("עברית \u202e e\u0301 lone \udcff, nul \0, bell \7, \u2028"))
+                current.card.append(VegaChart({"title": "</script><!-- 漢字 \udcff", "mark": "bar"}))
+                current.card.refresh(force=refreshed)
+    """)
+    page = flow.cards()["blank:"]
+    assert page.count("עברית") == 2
+    assert "<h1>漢字 🎉</h1>" in page
+    assert "</script><!--" not in page
+    done = flow.project.python("flow.py", "card", "get", "end", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.code, "עברית" in done.out) == (0, True), done.err
+
+
 # -- wrong use
 
 

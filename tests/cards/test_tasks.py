@@ -97,6 +97,25 @@ def test_a_failed_task_has_its_cards(tasks: Project) -> None:
     assert "before the end" in get(tasks, "end", "--id", "notes")
 
 
+def test_each_attempt_has_its_cards(tasks: Project) -> None:
+    again = ("--with", "retry:times=1,minutes_between_retries=0")
+    assert tasks.python("flow.py", "run", *again, END="raises").code == 1
+    program = """
+        from metaflow import Flow, Task, namespace
+        from metaflow.cards import get_cards
+
+        namespace(None)
+        task = Flow("Tasks").latest_run["end"].task
+        for attempt in (0, 1):
+            (card,) = get_cards(Task(task.pathspec, attempt=attempt), type="default")
+            print(attempt, f"<dt>Attempt</dt><dd>{attempt + 1}</dd>" in card.get())
+        print(get_cards(task, type="default")[0].path == card.path)
+        """
+    tasks.write("read.py", program)
+    done = tasks.python("read.py")
+    assert done.out.splitlines() == ["0 True", "1 True", "True"], done.err
+
+
 def test_each_of_a_gang_has_its_card(tasks: Project) -> None:
     tasks.run("flow.py")
     assert ["node 0 of 2" in get(tasks, "gang/0.0"), "node 1 of 2" in get(tasks, "gang/0.1")] == [True, True]

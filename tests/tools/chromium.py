@@ -149,9 +149,17 @@ class Page:
     def wait(self, script: str, seconds: float = _START) -> None:
         """Wait until an expression is true."""
         until = time.monotonic() + seconds
-        while not self.ask(f"Boolean({script})"):
+        while not self._is_so(script):
             assert time.monotonic() < until, f"in {seconds} s it did not come to {script}"
             time.sleep(0.02)
+
+    def _is_so(self, script: str) -> bool:
+        try:
+            return bool(self.ask(f"Boolean({script})"))
+        except AssertionError as error:
+            if "Cannot find default execution context" in str(error):  # it is on its way to another address
+                return False
+            raise
 
     def text(self, selector: str) -> list[str]:
         """The texts of all elements that a selector finds."""

@@ -191,7 +191,7 @@ def write_card(card: Card, file: str | None) -> None:
     """The HTML, to stdout or to a file."""
     html = card.get()
     if file is None:
-        click.echo(html)
+        click.echo(html.encode())  # in UTF-8, as it says, wherever it goes
         return
     _write(file, html)
     click.echo(f"Card saved to {file}", err=True)
