@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir import Foreach, Gang, Switch
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime import breakpoints, failures, logs, pods, projects
+from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED, FlowcError, ProtocolError, StoreError
 from flowc_runtime.files import store_files
@@ -35,7 +36,7 @@ from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.tags import check_tags, system_tags
-from flowc_runtime.task import Assignment, begin_cards, perform_and_report
+from flowc_runtime.task import begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
 
 if TYPE_CHECKING:

@@ -118,6 +118,13 @@ class FlowSpec:
 
             tell_finished(self, self._flowc_hooks, step, ok=ok)
 
+    def _flowc_lost(self, step: str, arguments: tuple[Any, ...]) -> None:
+        """Tell the decorators of extensions of an attempt that only catches that those before it were lost."""
+        if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
+            from metaflow._legacy.tasks import tell_lost
+
+            tell_lost(self, self._flowc_hooks, step, arguments)
+
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
         if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
