@@ -223,6 +223,7 @@ def test_a_real_run_in_the_background(project: Project) -> None:
     )
     with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
         while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
+            assert run.poll() is None, "the run has ended"
             time.sleep(0.02)
         done = project.flowc("logs", f"Slow/{run_id}", "--follow")
         run.communicate()
