@@ -10,26 +10,13 @@ import pytest
 
 from flowc.backends.argo.settings import Settings
 from flowc.ir.model import Parameter, Span
+from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo import _looks, _pairs
 
 if TYPE_CHECKING:
     from project import Project
 
-KUBECONFIG = """
-    apiVersion: v1
-    kind: Config
-    current-context: here
-    contexts:
-    - name: here
-      context: {cluster: here, user: me, namespace: mine}
-    clusters:
-    - name: here
-      cluster: {server: "http://127.0.0.1:1"}
-    users:
-    - name: me
-      user: {token: secret}
-    """
 FLOW = """
     from metaflow import FlowSpec, step
 
