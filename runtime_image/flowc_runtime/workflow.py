@@ -76,6 +76,8 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
         record["origin"] = order.origin
         if order.step is not None:
             record["resumed_from"] = order.step
+        if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
+            record["trigger"] = trigger
     if code := os.environ.get("FLOWC_CODE"):
         from flowc_runtime.code import store_package
 

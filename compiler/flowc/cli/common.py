@@ -98,6 +98,7 @@ class Top(NamedTuple):
     branch: str | None = None
     production: bool | None = None
     cache: bool | None = None
+    triggers: tuple[str, ...] = ()
 
 
 NO_TOP = Top()

@@ -45,7 +45,12 @@ class Resumption(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """What the new run's record says of it."""
-        return {"origin": self.origin.id} | ({"resumed_from": self.step} if self.step is not None else {})
+        found: dict[str, Any] = {"origin": self.origin.id}
+        if self.step is not None:
+            found["resumed_from"] = self.step
+        if trigger := self.origin.record().get("trigger"):
+            found["trigger"] = trigger
+        return found
 
 
 class Kind(NamedTuple):
@@ -294,11 +299,13 @@ def begin_run(
     more: Mapping[str, Any],
 ) -> RunStore:
     """Make the run's record, with `more` in it, under an id that nobody has."""
+    from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
     from flowc_runtime import projects
     from flowc_runtime.process import this_process
     from flowc_runtime.records import RECORD_VERSION, RunRecord
 
+    more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
     while True:
         created = time.time()
         run = store.run(found.flow.name, new_run_id(created))

@@ -106,7 +106,7 @@ class Run(MetaflowObject):
     @property
     def trigger(self) -> Trigger | None:
         """The events that started it; None if none did."""
-        events: Any = self._reader.record.get("trigger")
+        events = self._reader.record.get("trigger")
         if not events:
             return None
         from metaflow.events import Trigger
