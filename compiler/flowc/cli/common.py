@@ -229,7 +229,8 @@ store_option = click.option(
 def open_store(url: str | None) -> Store:
     """The store that was asked for, or the default one."""
     from flowc_runtime.errors import FlowcError
-    from flowc_runtime.store import Store, default_url
+    from flowc_runtime.store import Store
+    from flowc_runtime.whereabouts import default_url
 
     given = top()
     try:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime import context, settings
 from flowc_runtime.layered import SPIN_NAME
-from flowc_runtime.store import LOCAL_NAME, Store, default_url
+from flowc_runtime.store import Store
+from flowc_runtime.whereabouts import LOCAL_NAME, default_url
 
 if TYPE_CHECKING:
     from typing import Literal
