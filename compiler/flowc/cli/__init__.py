@@ -168,7 +168,7 @@ def main() -> None:
     """The program `flowc`."""
     _open_streams()
     if "_FLOWC_COMPLETE" in os.environ:
-        from flowc.cli.completion import register
+        from flowc.cli.shells import register
 
         register()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."

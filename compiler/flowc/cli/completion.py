@@ -6,12 +6,13 @@ at once: what is in the store is read afresh, nothing of the user's is executed,
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, split_arg_string
+from click.shell_completion import CompletionItem
+
+from flowc.cli.shells import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,6 @@ else:
     _ParamType = click.ParamType  # of which older clicks have only one
 
 MOST = 200  # answers: nobody reads more
-_NAME, _VARIABLE = "flowc", "_FLOWC_COMPLETE"
 
 
 # -- what can stand there ----------------------------------------------------------------------------------------------
@@ -134,79 +134,14 @@ def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionIte
     return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
 
 
-# -- the shells --------------------------------------------------------------------------------------------------------
+# -- the command -------------------------------------------------------------------------------------------------------
 
 
-_BASH = """\
-%(complete_func)s() {
-    local IFS=$'\\n' line kind value
-    COMPREPLY=()
-    for line in $(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2> /dev/null); do
-        IFS=, read -r kind value <<< "$line"
-        if [[ $kind == dir ]]; then compopt -o dirnames
-        elif [[ $kind == file ]]; then compopt -o default
-        else
-            [[ $value == */ ]] && compopt -o nospace
-            COMPREPLY+=("$value")
-        fi
-    done
-}
-complete -o nosort -F %(complete_func)s %(prog_name)s
-"""
-
-
-@final
-class Bash(BashComplete):
-    """As click's, but it sees the words as they are typed: to bash, `user:me` is three of them."""
-
-    source_template = _BASH
-
-    @staticmethod
-    def _check_version() -> None:
-        return  # the script is for the bash that reads it, which need not be the one that is found here
-
-    def _word(self) -> str:
-        line = os.environ.get("COMP_LINE", "")
-        return "" if line[-1:].isspace() else (split_arg_string(line) or [""])[-1]
-
-    def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one that is typed, and that."""
-        words = split_arg_string(os.environ.get("COMP_LINE", ""))
-        word = self._word()
-        return words[1 : len(words) - bool(word)], word
-
-    def format_completion(self, item: CompletionItem) -> str:
-        """What bash replaces: only what follows the last `:` or `=`."""
-        word = self._word()
-        if word.startswith("-"):
-            word = word.partition("=")[2]
-        value = str(item.value)
-        return f"{item.type},{value[max(word.rfind(':'), word.rfind('=')) + 1 :]}"
-
-
-@final
-class Zsh(ZshComplete):
-    """As click's, but what can be gone on with has no blank after it."""
-
-    source_template = ZshComplete.source_template.replace("compadd -U", "compadd -S '' -U")
-
-
-SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": FishComplete}
 _LINES = {
     "bash": 'eval "$(flowc completion bash)"   # in ~/.bashrc',
     "zsh": 'eval "$(flowc completion zsh)"   # in ~/.zshrc, after compinit',
     "fish": "flowc completion fish | source   # in ~/.config/fish/config.fish",
 }
-
-
-def register() -> None:
-    """Make these the shells that click answers."""
-    from click.shell_completion import add_completion_class
-
-    for name, shell in SHELLS.items():
-        add_completion_class(shell, name)
-
-
 _HELP = "Print what makes SHELL complete commands, options, flow files, and runs, steps, tasks and tags of the store."
 
 
@@ -215,4 +150,4 @@ _HELP = "Print what makes SHELL complete commands, options, flow files, and runs
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
     """Print a shell's script."""
-    click.echo(SHELLS[shell](ctx.find_root().command, {}, _NAME, _VARIABLE).source())
+    click.echo(SHELLS[shell](ctx.find_root().command, {}, "flowc", "_FLOWC_COMPLETE").source())
