@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class ExecutingProcess:
         return self._read("stderr")
 
     def _read(self, stream: str) -> str:
-        with open(self.command_obj.log_files[stream], encoding="utf-8", errors="replace") as file:
+        with io.TextIOWrapper(self.command_obj.open_log(stream), encoding="utf-8", errors="replace") as file:
             return file.read()
 
     async def wait(self: Self, timeout: float | None = None, stream: str | None = None) -> Self:
