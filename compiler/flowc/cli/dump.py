@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from flowc.cli.common import fail, find_run, open_store, store_option
+from flowc.cli.common import fail, find_run, open_store, store_option, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -163,11 +163,8 @@ def write_pickle(file: str, found: Pathspec, tasks: Iterable[Dumped], choice: Ch
                 loaded[name] = value.load()
             except ArtifactError as error:
                 fail(f"artifact '{name}': {error}")
-    try:
-        with open(file, "wb") as out:
-            pickle.dump(values, out, protocol=4)
-    except OSError as error:
-        fail(f"cannot write {file}: {error.strerror}")
+    with writing(file), open(file, "wb") as out:
+        pickle.dump(values, out, protocol=4)
 
 
 # -- flowc dump --------------------------------------------------------------------------------------------------------
