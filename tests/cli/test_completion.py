@@ -146,10 +146,24 @@ def test_what_is_offered(typed: Project) -> None:
     assert answers(typed, "flowc resume flow.py --orig") == ["--origin-run-id"]
     assert answers(typed, "flowc completion ") == ["bash", "zsh", "fish"]
     assert answers(typed, "flowc runs --tag ") == ["owner=ann", "team:blue"]
+    assert answers(typed, "flowc runs --status f") == ["failed"]
+    assert answers(typed, "flowc artifact T") == ["Typed/"]
+    assert answers(typed, "flowc artifact Typed/") == ["Typed/items"]
+    assert answers(typed, "flowc card server T") == ["Typed"]
+    assert answers(typed, "flowc card server Typed/l") == ["Typed/latest"]
+    assert answers(typed, "flowc retry T") == ["Typed"]
+    assert answers(typed, "flowc retry f") == ["flow.py"]
 
 
 @pytest.mark.parametrize(
-    "line", ["flowc logs Nope/", "flowc logs Typed/no/", "flowc dump Typed/latest/nope/", "flowc check no/"]
+    "line",
+    [
+        "flowc logs Nope/",
+        "flowc logs Typed/no/",
+        "flowc dump Typed/latest/nope/",
+        "flowc check no/",
+        "flowc artifact Nope/",
+    ],
 )
 def test_what_does_not_exist_has_no_answer(typed: Project, line: str) -> None:
     assert answers(typed, line) == []

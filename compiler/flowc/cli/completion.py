@@ -56,6 +56,27 @@ def _flows(store: Store, _: str) -> Iterator[str]:
     yield from store.flows()
 
 
+def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW[/RUN]: also by itself, a flow is an answer."""
+    yield from pathspecs(store, incomplete) if "/" in incomplete else store.flows()
+
+
+def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW/NAME: what a task of each step of the newest run has left."""
+    flow, slash, _ = incomplete.partition("/")
+    if not slash:
+        yield from (f"{known}/" for known in store.flows())
+    elif (run := _run(store, [flow, "latest"])) is not None:
+        for step in run.steps():
+            done = next(iter(run.done(step)), None)
+            if done is not None:
+                yield from (f"{flow}/{name}" for name in sorted(run.task(step, done)["artifacts"]))
+
+
+def _states(store: Store, _: str) -> Iterator[str]:
+    yield from ("running", "succeeded", "failed", "interrupted", "killed")
+
+
 def _tags(store: Store, _: str) -> Iterator[str]:
     yield from sorted({tag for flow in store.flows() for tags in store.tagged(flow).values() for tag in tags})
 
@@ -74,6 +95,9 @@ _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
     "pathspec": pathspecs,
     "FLOW/RUN": pathspecs,
     "FLOW": _flows,
+    "FLOW[/RUN]": _flows_or_runs,
+    "FLOW/NAME[@DIGEST]": _artifacts,
+    "STATUS": _states,
     "TAG": _tags,
     "tags": _tags,
 }  # by the metavar of a parameter, or its name
@@ -112,7 +136,7 @@ def prepare(command: click.Command) -> None:
             continue
         what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
         if param.name in ("file", "words"):
-            param.type = _Completed(lambda _, incomplete: _files(incomplete))
+            param.type = _Completed(_files_or_flows if command.name == "retry" else lambda _, begun: _files(begun))
         elif what is not None and (what != "FLOW" or param.name == "flow"):
             param.type = _Completed(_stored(_IN_STORE[what]))
         elif param.name == "flow":
@@ -126,6 +150,11 @@ def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Con
         return found(open_store(ctx.params.get("store_url")), incomplete)
 
     return ask
+
+
+def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    yield from _stored(_flows)(ctx, incomplete)
+    yield from _files(incomplete)
 
 
 def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
