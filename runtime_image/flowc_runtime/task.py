@@ -315,10 +315,18 @@ class Attempt:
         if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
-        record = self._new_record("failed", {})
+        record = self._new_record("failed", {} if isinstance(error, KeyboardInterrupt) else self._left())
         record["error"] = described
         self._finish(record)
         return Result(outcome="failed", error=described)
+
+    def _left(self) -> Mapping[str, ArtifactRef]:
+        """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
+        try:
+            return self.state.store(self.flow, whatever=True)
+        except FlowcError as error:  # why the step failed is told all the same
+            say(f"the artifacts of the failed attempt are not kept: {error}\n")
+            return {}
 
     def caught(self, error: ErrorRecord) -> Result:
         """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -300,6 +301,23 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
     assert f"Train/{first.id} stays: Train/{second.id} has resumed it" in done.out
     assert project.flowc("logs", f"Train/{second.id}/end").code == 0
     assert project.artifacts(second, "end")["data"] == b"\0" * 3000
+
+
+def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
+    """As long as the directory is there in which `spin` has kept it."""
+    project.write("flow.py", MODEL)
+    first = project.run("flow.py")
+    assert project.flowc("spin", "flow.py", "end", "--persist").code == 0
+    make_old(project)
+    done = project.flowc("gc", "--older-than", "1d", "--delete")
+    kept = project.root / ".flowc_spin"
+    assert f"Train/{first.id} stays: what spin has kept in {kept} needs it" in done.out
+    read = "from metaflow import *; inspect_spin(); print(len(Flow('Train').latest_run['end'].task.data.model))"
+    assert project.python("-c", read).out == "1000\n"
+    assert json.loads(project.flowc("gc", "--older-than", "1d", "--json").out)["spun"] == {f"Train/{first.id}": str(kept)}
+    shutil.rmtree(kept)
+    assert "deleted 1 runs" in project.flowc("gc", "--older-than", "1d", "--delete").out
+    assert not first.exists()
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:

@@ -177,6 +177,10 @@ class MetaflowObject:
             return False
         return True
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers after `[`."""
+        return [child.id for child in self]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MetaflowObject) and self._identity() == other._identity()
 

@@ -24,10 +24,10 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
-    """The artifacts of a task's attempt by name; of one that has failed, those that it had begun with."""
+    """The artifacts of a task's attempt by name, of one that failed too; if it has not said any, those it began with."""
     found: dict[str, ArtifactRef | Constant] = {**constants(reader)}
     record = task._record
-    if record is not None and record["outcome"] != "failed":
+    if record is not None and (record["artifacts"] or record["outcome"] != "failed"):
         found.update(record["artifacts"])
     else:
         before = list(task.parent_tasks)

@@ -51,6 +51,10 @@ class Metaflow:
     def __contains__(self, name: object) -> bool:
         return any(flow.id == name for flow in self)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers after `[`."""
+        return [flow.id for flow in self]
+
     def __repr__(self) -> str:
         return "Metaflow()"
 
