@@ -76,8 +76,9 @@ def need(run: RunStore, root: str) -> None:
     needs = {"host": os.uname().nodename, "path": root, "when": time.time()}
     name = objects.sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
-    run.objects.put(key, json.dumps(needs).encode())
-    sweeps.wait(run.objects)
+    if run.exists():
+        run.objects.put(key, json.dumps(needs).encode())
+        sweeps.wait(run.objects)
     if not run.exists():
         run.objects.delete(key)
         raise NotFound(f"run {run.flow}/{run.id}, on which a step was to be tried, has been deleted")

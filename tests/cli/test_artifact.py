@@ -118,6 +118,7 @@ def test_versions_in_python(project: Project) -> None:
         (["Train/model", "-o", "file"], 2, "which version?"),
         (["Other/model"], 1, "no run of a flow 'Other'"),
         (["Train/nothing"], 1, "flow 'Train' has no artifact 'nothing'"),
+        (["Train/n"], 1, "'n' is a parameter of flow 'Train', which has no versions in the store"),
         (["Train/model@0000"], 1, "flow 'Train' has no version 0000 of artifact 'model'"),
         (["Train/model", "--run", "x"], 1, "flow 'Train' has no run 'x'"),
         (["Train/model", "--step", "x"], 1, "has no artifact 'model' in step x"),
@@ -314,7 +315,9 @@ def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
     assert f"Train/{first.id} stays: what spin has kept in {kept} needs it" in done.out
     read = "from metaflow import *; inspect_spin(); print(len(Flow('Train').latest_run['end'].task.data.model))"
     assert project.python("-c", read).out == "1000\n"
-    assert json.loads(project.flowc("gc", "--older-than", "1d", "--json").out)["spun"] == {f"Train/{first.id}": str(kept)}
+    assert json.loads(project.flowc("gc", "--older-than", "1d", "--json").out)["spun"] == {
+        f"Train/{first.id}": str(kept)
+    }
     shutil.rmtree(kept)
     assert "deleted 1 runs" in project.flowc("gc", "--older-than", "1d", "--delete").out
     assert not first.exists()

@@ -24,7 +24,7 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
-    """The artifacts of a task's attempt by name, of one that failed too; if it has not said any, those it began with."""
+    """The artifacts of a task's attempt by name; if it has not said any, since it was killed, those it began with."""
     found: dict[str, ArtifactRef | Constant] = {**constants(reader)}
     record = task._record
     if record is not None and (record["artifacts"] or record["outcome"] != "failed"):

@@ -114,7 +114,8 @@ class Flow(MetaflowObject):
         - whose `status` is the one, or one of those, named: running, succeeded, failed, interrupted, killed;
         - that began `since` (at that moment or later) or `until` (before it): a date, a datetime, text such as
           `2026-11-20` or `2026-11-20 14:30`, or how long ago: `90m`, `12h`, `7d`, `2w`;
-        - whose tags are as an expression says: `"good and not (old or user:a*)"`; tags with spaces stand in quotes;
+        - whose tags are as an expression says: `"good and not (old or user:a*)"`, the words in small letters or in
+          capitals; tags with spaces stand in quotes;
         - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`.
 
         Raises ValueError for what is none of these.
@@ -123,11 +124,14 @@ class Flow(MetaflowObject):
 
         return self._found(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
 
-    def metrics(self, *all_of: str, artifacts: Iterable[str] | None = None, frame: bool = False, **filters: Any) -> Any:
+    def metrics(
+        self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
+    ) -> Any:
         """The runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
 
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and the
-        artifacts of the end step that are single numbers or short texts; or of all artifacts those that are named. An
+        artifacts of the end step that are single numbers or short texts; or those that are named, None where a run has
+        none, and of whatever type: `artifacts=["model"]`. An
         artifact or parameter with the name of one of these columns is called `artifact.status` or `parameter.status`.
         The filters are those of `runs`.
 
@@ -136,7 +140,7 @@ class Flow(MetaflowObject):
         """
         from metaflow.client.metrics import as_frame, row
 
-        named = None if artifacts is None else list(artifacts)
+        named = [artifacts] if isinstance(artifacts, str) else None if artifacts is None else list(artifacts)
         rows = [row(run, named) for run in self.runs(*all_of, **filters)]
         return as_frame(rows) if frame else rows
 
