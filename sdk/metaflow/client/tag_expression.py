@@ -3,9 +3,9 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-The three words may be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes, in
-which `*` stands for any text, or anything in single or double quotes, which is taken as it is. Nothing is evaluated but
-this.
+The three words may be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes,
+in which `*` stands for any text, or anything in single or double quotes, which is taken as it is. Nothing is evaluated
+but this.
 """
 
 from __future__ import annotations
