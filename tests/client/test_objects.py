@@ -395,6 +395,9 @@ def test_a_child_that_is_not_there_is_a_key_error(letters: Project) -> None:
             parent["nothing"]
     with pytest.raises(AttributeError, match="nothing"):
         _ = good.data.nothing
+    assert good["start"][0] == good["start"]["0"]
+    assert 0 in good["start"]
+    assert 1 not in good["start"]
 
 
 def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,13 +168,15 @@ class MetaflowObject:
 
     def __getitem__(self, id: str) -> Any:
         """The child of this id. Raises KeyError."""
-        return self._child(id)
+        return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
         try:
-            self._child(id)  # type: ignore[arg-type]
+            self._child(str(id))
         except KeyError:
             return False
+        except MetaflowNamespaceMismatch:  # it is there, and only there, for who looks in another namespace
+            return True
         return True
 
     def _ipython_key_completions_(self) -> list[str]:

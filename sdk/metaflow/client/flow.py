@@ -193,7 +193,7 @@ class Flow(MetaflowObject):
         return self.runs()
 
     def _child(self, id: str) -> Run:
-        reader = RunReader(self._store.run(self.id, str(id)))
+        reader = RunReader(self._store.run(self.id, id))
         if not id or not reader.exists():
             raise KeyError(id)
         if not self._sees(reader, UserTags(self._store, self.id)):

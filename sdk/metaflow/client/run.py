@@ -132,15 +132,15 @@ class Run(MetaflowObject):
         >>> "reviewed" in run.user_tags
         True
         """
-        self.add_tags([tag] if isinstance(tag, str) else tag)
+        self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Tag it with several. Raises MetaflowTaggingError for what is no tag."""
+        """Tag it with several, or with one. Raises MetaflowTaggingError for what is no tag."""
         self.replace_tags((), tags)
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
         """Take a tag off it; one that it does not have is no error."""
-        self.remove_tags([tag] if isinstance(tag, str) else tag)
+        self.remove_tags(tag)
 
     def remove_tags(self, tags: Iterable[str]) -> None:
         """Take several tags off it. Raises MetaflowTaggingError for system tags: they stay."""
@@ -148,8 +148,7 @@ class Run(MetaflowObject):
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
         """Take a tag off it and add another one."""
-        remove = [tag_to_remove] if isinstance(tag_to_remove, str) else tag_to_remove
-        self.replace_tags(remove, [tag_to_add] if isinstance(tag_to_add, str) else tag_to_add)
+        self.replace_tags(tag_to_remove, tag_to_add)
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Take tags off it and add others; one that is in both is there afterwards.
@@ -192,8 +191,8 @@ class Run(MetaflowObject):
 
 
 def _several(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, (str, bytes)):
-        raise MetaflowTaggingError(f"{name} may not be a string: give a list of tags")
+    if isinstance(tags, str):  # as there
+        return [tags]
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]
     except TypeError:
