@@ -10,18 +10,50 @@ from typing import TYPE_CHECKING
 import pytest
 
 import metaflow
-from metaflow import DataArtifact, Flow, Metaflow, Run, Step, Task
+from metaflow import DataArtifact, Flow, Metaflow, Run, Step, Task, metadata, namespace
 from metaflow.client.core import MetaflowCode, MetaflowData
 from project import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from project import Project
 
 NAMES = {name: getattr(metaflow, name) for name in ("Flow", "Metaflow", "Run", "Step", "Task", "namespace")}
 
 
-@pytest.mark.parametrize("module", ["place", "flow", "run", "step", "task", "data"])
-def test_docstrings(letters: Project, module: str) -> None:
+MODULES = ("place", "base", "flow", "run", "step", "task", "data", "code")
+KINDS = (Metaflow, Flow, Run, Step, Task, DataArtifact, MetaflowCode, MetaflowData)
+PLACES = {"namespace", "get_namespace", "default_namespace", "metadata", "get_metadata", "default_metadata"}
+PUBLIC = PLACES | {name for kind in KINDS for name in dir(kind) if not name.startswith("_")}
+
+
+def words(examples: Iterable[doctest.Example]) -> set[str]:
+    """The names in examples."""
+    return {word for example in examples for word in re.findall(r"\w+", example.source)}
+
+
+def test_the_docstrings_show_all_there_is() -> None:
+    """Each public name of the client is in an example of them."""
+    modules = [import_module(f"metaflow.client.{module}") for module in MODULES]
+    examples = [example for one in modules for test in doctest.DocTestFinder().find(one) for example in test.examples]
+    assert PUBLIC - words(examples) == set()
+
+
+def test_the_page_shows_all_there_is() -> None:
+    page = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
+    assert PUBLIC - words(doctest.DocTestParser().get_examples(page)) == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstrings(
+    letters: Project, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, module: str
+) -> None:
+    monkeypatch.chdir(letters.root)
+    if module == "code":
+        request.getfixturevalue("far")
+        metadata("cluster")
+        namespace(None)
     found = doctest.testmod(import_module(f"metaflow.client.{module}"), extraglobs=NAMES, report=True)
     assert found.attempted
     assert not found.failed
@@ -67,13 +99,3 @@ def test_page() -> None:
     found = doctest.testfile(page, module_relative=False, encoding="utf-8", optionflags=flags)
     assert found.attempted
     assert not found.failed
-
-
-def test_the_page_shows_all_there_is() -> None:
-    """Each public name of each class of the client is in an example."""
-    examples = doctest.DocTestParser().get_examples((ROOT / "docs" / "client.md").read_text(encoding="utf-8"))
-    shown = {word for example in examples for word in re.findall(r"\w+", example.source)}
-    kinds = (Metaflow, Flow, Run, Step, Task, DataArtifact, MetaflowCode, MetaflowData)
-    public = {name for kind in kinds for name in dir(kind) if not name.startswith("_")}
-    functions = {"namespace", "get_namespace", "default_namespace", "metadata", "get_metadata", "default_metadata"}
-    assert (public | functions) - shown == set()

@@ -26,6 +26,16 @@ class MetaflowObject:
     It holds its children: iterate over it, take one by its id, ask whether it is there. Two objects are equal if they
     stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
     chosen later; a pickled object too, wherever its store can be reached.
+
+    >>> task = Flow("Letters").latest_successful_run["each"]["0.1"]
+    >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
+    (True, '0.1', 'each')
+    >>> "letter" in task, "nothing" in task
+    (True, False)
+    >>> sorted(task.user_tags), "user:ann" in task.system_tags, task.tags == task.user_tags | task.system_tags
+    (['good'], True, True)
+    >>> task.origin_pathspec, task.is_in_namespace()
+    (None, True)
     """
 
     _PARTS: ClassVar[str] = ""

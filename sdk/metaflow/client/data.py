@@ -43,6 +43,8 @@ class DataArtifact(MetaflowObject):
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
     ('ABC', 18, '3ab59b5')
+    >>> artifact.type, artifact.created_at == artifact.finished_at == artifact.parent.finished_at
+    ('str', True)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID/ArtifactName"

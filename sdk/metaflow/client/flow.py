@@ -65,6 +65,8 @@ class Flow(MetaflowObject):
     >>> flow = Flow("Letters")
     >>> flow.latest_successful_run.data.letters
     'ABC'
+    >>> flow.latest_run.status, flow.created_at < flow.latest_run.created_at
+    ('failed', True)
     >>> [run.user_tags for run in flow.runs("good")]
     [frozenset({'good'})]
     >>> len(list(flow.runs(status="failed", tags="not good")))
@@ -149,6 +151,9 @@ class Flow(MetaflowObject):
 
         Each is a dict of `pathspec` (of which `DataArtifact` has the value), `digest`, `size`, `type`, `repr` and
         `created_at`. `step`: only in tasks of this step.
+
+        >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
+        [('str', "'ABC'")]
         """
         from flowc_runtime.versions import versions
 

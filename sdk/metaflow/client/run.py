@@ -33,6 +33,12 @@ class Run(MetaflowObject):
     ['end', 'join', 'each', 'start']
     >>> run["each"]["0.1"]["letter"].data
     'B'
+    >>> run.finished, run.end_task.id, run.created_at < run.finished_at
+    (True, '0', True)
+    >>> len(list(run.steps("good"))), len(list(run.steps("bad")))
+    (4, 0)
+    >>> run.code, run.trigger  # it ran on this machine, and no event has started it
+    (None, None)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID"
@@ -154,6 +160,15 @@ class Run(MetaflowObject):
         """Take tags off it and add others; one that is in both is there afterwards.
 
         What is added is added first, so no reader sees the run without either.
+
+        >>> run = Flow("Letters").latest_run
+        >>> run.add_tags(["new", "red"])
+        >>> run.replace_tag("new", "old")
+        >>> run.replace_tags(["old", "red"], ["older", "green"])
+        >>> run.remove_tag("older")
+        >>> run.remove_tags(["green", "never was"])
+        >>> sorted(run.user_tags & {"new", "red", "old", "older", "green"})
+        []
 
         Raises:
             MetaflowTaggingError: a system tag is to be removed, or something is no tag. Nothing is changed then.
