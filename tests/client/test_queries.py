@@ -194,6 +194,8 @@ def test_metrics_of_numbers_of_all_kinds(letters: Project) -> None:
     assert (row["user"], row["parameter.user"]) == ("ann", "x")
     assert row["none"] is None
     assert row["learning-rate"] == 0.1
+    for name, number in (("learning-rate", 1), ("learning_rate", 1), ("rate", 0)):
+        assert len(list(Flow("Scores").runs(parameters={name: 0.1}))) == number
     assert not {"array", "long", "rows", "rate"} & set(row)
     (row,) = Flow("Scores").metrics(artifacts=["rows"])
     assert row["rows"] == [1, 2]

@@ -118,7 +118,8 @@ class Flow(MetaflowObject):
           `2026-11-20` or `2026-11-20 14:30`, or how long ago: `90m`, `12h`, `7d`, `2w`;
         - whose tags are as an expression says: `"good and not (old or user:a*)"`, the words in small letters or in
           capitals; tags with spaces stand in quotes;
-        - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`.
+        - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`;
+          `learning_rate` is `learning-rate`, too.
 
         Raises ValueError for what is none of these.
         """
