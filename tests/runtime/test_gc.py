@@ -16,7 +16,7 @@ import pytest
 from flowc_runtime import sweeps
 from flowc_runtime.codecs import load_value, store_value
 from flowc_runtime.collect import Selection, choose, find_garbage, sweep
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.process import this_process
@@ -362,6 +362,37 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
                 for ref in plain.run("F", run).task("start", path)["artifacts"].values():
                     assert len(load_value(plain.objects, ref)) == 2000, (seed, run)
         assert set(plain.runs("F")) >= {"new", "resumed"}
+
+
+def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either spin is told that the run has been deleted, or what it keeps can be read."""
+    monkeypatch.setattr(sweeps, "_POLL", 0)
+    kept: list[bool] = []
+    for seed in range(60):
+        plain = Store(LocalObjects(tmp_path / str(seed)))
+        finish(begin(plain, "old", created=time.time() - 30 * DAY), "start", x=big("x"))
+        age(plain)
+        monkeypatch.setattr("flowc_runtime.collect._PREFIXES", sorted({digest[:2] for digest in blobs(plain)}))
+        objects = Interleaved(tmp_path / str(seed))
+        shared = Store(objects)
+        objects.__dict__["turns"] = turns = Turns(seed)
+        put_on(str(tmp_path / "spun"), plain.objects.url)
+
+        def spins(shared: Store = shared, seed: int = seed, turns: Turns = turns) -> None:
+            kept.append(False)
+            for _ in range(random.Random(seed).randrange(60)):
+                turns.step("spin")
+            with suppress(NotFound, StoreError):
+                need(shared.run("F", "old"), str(tmp_path / "spun"))
+                kept[-1] = True
+
+        turns.run(gc=lambda shared=shared: collect(shared) and None, spin=spins)  # type: ignore[misc]
+        if kept[-1]:
+            ref = plain.run("F", "old").task("start", "0")["artifacts"]["x"]
+            assert load_value(plain.objects, ref) == big("x"), seed
+        else:
+            assert not plain.run("F", "old").exists(), seed
+    assert {True, False} == set(kept)
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
