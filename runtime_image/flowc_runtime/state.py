@@ -120,7 +120,7 @@ class TaskState:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and why.
         """
         refs = dict(self.inherited)
-        for name, value in flow.__dict__.items():
+        for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS):
                 continue
             origin = self._origins.get(name)

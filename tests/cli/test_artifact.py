@@ -14,6 +14,7 @@ import pytest
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.external import digest_of, external_file
 from flowc_runtime.mounts import volume_fault
+from gateway import gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -321,6 +322,20 @@ def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
     shutil.rmtree(kept)
     assert "deleted 1 runs" in project.flowc("gc", "--older-than", "1d", "--delete").out
     assert not first.exists()
+
+
+def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.write("flow.py", MODEL)
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        place = s3.environment | {"FLOWC_STORE": s3.bucket("spins") + "/team"}
+        for words in (("run", "--local", "flow.py"), ("spin", "flow.py", "end", "--persist")):
+            done = project.flowc(*words, **place)
+            assert done.code == 0, done.err
+        told = project.flowc("gc", "--keep-last", "0", "--delete", **place).out
+    assert f"stays: what spin has kept in {project.root}/.flowc_spin needs it" in told
+    assert "deleted 0 runs" in told
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:

@@ -161,6 +161,17 @@ def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:
     assert run["middle"].task.data.changed == [1]
 
 
+def test_without_memory_only_the_failure_is_kept(letters: Project) -> None:
+    letters.write("left.py", LEFT.replace("raise ValueError", "raise MemoryError"))
+    assert letters.flowc("run", "--local", "left.py").code == 1
+    run = Flow("Left").latest_run
+    assert run is not None
+    task = run["middle"].task
+    assert task.exception.type == "builtins.MemoryError"
+    assert "table" not in task
+    assert task.data.changed == [1]
+
+
 def test_a_store_that_fails_too_does_not_hide_why_a_step_failed(letters: Project) -> None:
     letters.write("left.py", LEFT.replace('raise ValueError', 'import shutil; shutil.rmtree(".flowc/blobs", ignore_errors=True); '
                                           'open(".flowc/blobs", "w").close(); raise ValueError'))  # fmt: skip
