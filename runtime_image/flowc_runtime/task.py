@@ -218,10 +218,24 @@ class Attempt:
         if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
-        record = self._new_record("failed", {})
+        record = self._new_record("failed", self._left(error))
         record["error"] = described
         self._finish(record)
         return Result(outcome="failed", error=described)
+
+    def _left(self, error: BaseException) -> Mapping[str, ArtifactRef]:
+        """What a step that has failed had come to have: no other task sees it, only who asks why it failed.
+
+        Why it failed comes first: there is no time to store anything after an interrupt, and no memory to do it with
+        after a MemoryError.
+        """
+        if isinstance(error, KeyboardInterrupt | MemoryError):
+            return {}
+        try:
+            return self.state.store(self.flow, whatever=True)
+        except Exception as later:  # the store's, or that of a value which another thread still changes
+            say(f"the artifacts of the failed attempt are not kept: {later}\n")
+            return {}
 
     def caught(self, error: ErrorRecord) -> Result:
         """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""
