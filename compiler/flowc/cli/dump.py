@@ -90,7 +90,7 @@ def dump_options(function: Command) -> Command:
 
 
 def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
-    """The tasks of a step, or the one task, with their artifacts; of one that has failed, what its last attempt had set.
+    """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
 
     Tasks that have failed or have not finished are told of; if no task has anything, that ends the program.
     """
