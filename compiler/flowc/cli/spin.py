@@ -18,6 +18,7 @@ from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, RunCommand, begin_run, start
+from flowc.cli.spin_artifacts import overrides
 from flowc.ir.scopes import Loop
 from flowc_runtime import settings
 from flowc_runtime.attempts import begin_record
@@ -28,9 +29,7 @@ from flowc_runtime.layered import SPIN_NAME, put_on
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
-    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 OPTIONS: tuple[click.Parameter, ...] = (
@@ -112,22 +111,6 @@ def _plain(found: Checked, step: str) -> Checked:
     return found._replace(flow=replace(found.flow, nodes=nodes))
 
 
-def _overrides(objects: Objects, file: str | None) -> dict[str, ArtifactRef]:
-    """The artifacts of --artifacts-module, stored."""
-    import runpy
-
-    from flowc_runtime.codecs import store_value
-
-    if file is None:
-        return {}
-    if not os.path.isfile(file):
-        fail(f"there is no file '{file}'", "--artifacts-module takes a Python file")
-    values = runpy.run_path(file).get("ARTIFACTS")
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        fail(f"{file} does not set ARTIFACTS", "write ARTIFACTS = {'name': value} there")
-    return {name: store_value(objects, value) for name, value in values.items()}
-
-
 def _perform(
     found: Checked, seeds: Any, inputs: Inputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
 ) -> int:
@@ -138,12 +121,12 @@ def _perform(
 
     user, asked = user_name(), top()
     namespace = f"user:{user}" if asked.namespace is None else asked.namespace or None
-    parameters = run_values(found, given, options["params_files"], before=inputs.parameters)
+    instead, values = overrides(found.flow, store.objects, options["artifacts_module"])
+    parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
     parameters = store_files(store.objects, found.flow.parameters, parameters)
     own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
-    overrides = _overrides(store.objects, options["artifacts_module"])
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     run = begin_run(store, found, parameters, user, asked.tags, namespace, {"spun_from": spun_from})
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
@@ -165,7 +148,7 @@ def _perform(
         seeds=seeds,
         tags=asked.tags,
         namespace=namespace,
-        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=overrides),
+        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
     )
     result = Supervisor(plan, console).run()
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
