@@ -43,8 +43,8 @@ def resume_on_argo(
     for option, name in _LOCAL.items():
         if options[name]:
             raise click.UsageError(f"{option} is for runs on this machine")
-    if top().tags:
-        raise click.UsageError("--tag is for runs on this machine: `flowc tag` tags a run on a cluster")
+    if options["output"] and options["run_id_file"]:
+        raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
     from flowc.backends.argo.names import flow_name
     from flowc.cli.compile import compile_argo
     from flowc.cluster.deployment import carry_out
@@ -52,7 +52,7 @@ def resume_on_argo(
     from flowc.cluster.submission import run_name
     from flowc_runtime.store import Store
 
-    settings = {"kind": "workflow", "store": options["store_url"]}
+    settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
     url = options["store_url"] or os.environ.get("FLOWC_CLUSTER_STORE") or "s3://flowc"
     directory = url.removeprefix("file://")
     if "://" not in directory and not (os.environ.get("FLOWC_STORE_CLAIM") and os.path.isdir(directory)):
