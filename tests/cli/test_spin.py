@@ -111,7 +111,9 @@ def test_artifacts_may_be_replaced(project: Project) -> None:
 
 def test_a_join_has_what_replaces_the_artifacts_of_its_inputs(project: Project) -> None:
     project.write("given.py", "ARTIFACTS = {'value': 4}")
-    assert project.python("flow.py", "spin", "join", "--artifacts-module", "given.py").out == "[join] values [4, 4, 4]\n"
+    assert (
+        project.python("flow.py", "spin", "join", "--artifacts-module", "given.py").out == "[join] values [4, 4, 4]\n"
+    )
 
 
 def test_the_module_may_give_parameters(project: Project) -> None:
@@ -175,8 +177,14 @@ def test_a_step_that_has_not_run_yet(project: Project) -> None:
         (["each", "--artifacts-module", "nope.py"], "error: there is no file 'nope.py'"),
         (["each", "--artifacts-module", "flow.py"], "error: flow.py does not set ARTIFACTS"),
         (["each", "--artifacts-module", "raises.py"], "error: raises.py, line 2: ZeroDivisionError: division by zero"),
-        (["each", "--artifacts-module", "wrong.py"], "error: wrong.py gives 'rate' a value that it cannot have: 'x' is"),
-        (["each", "--artifacts-module", "kept.py"], "error: kept.py gives 'scale' a value that it cannot have: a value"),
+        (
+            ["each", "--artifacts-module", "wrong.py"],
+            "error: wrong.py gives 'rate' a value that it cannot have: 'x' is",
+        ),
+        (
+            ["each", "--artifacts-module", "kept.py"],
+            "error: kept.py gives 'scale' a value that it cannot have: a value",
+        ),
         (["a/b/c/d"], "error: not a path: 'a/b/c/d'"),
     ],
 )

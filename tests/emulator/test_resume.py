@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEAD = """
 import os
 import time
-from metaflow import FlowSpec, Parameter, catch, current, parallel, retry, step
+from metaflow import FlowSpec, IncludeFile, JSONType, Parameter, catch, current, parallel, retry, step
 
 def ran(what):
     print("ran", what)
@@ -510,6 +510,76 @@ class Forks(FlowSpec):
     assert project.artifacts(project.latest(), "end")["got"] == 4
 
 
+KINDS = """
+class Kinds(FlowSpec):
+    text = Parameter("text", default="a")
+    any = Parameter("any", type=JSONType, default="{}")
+    file = IncludeFile("file", default="given.txt")
+
+    @step
+    def start(self):
+        ran(f"start{self.file}")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        ran(f"end_{self.text}_{self.any}")
+"""
+
+
+def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
+    """A file by its content: what it is called does not matter, or what has become of it."""
+    project.write("given.txt", "one")
+    write(project, KINDS)
+    assert flow(project, "run", "--any", '"json"').code == 0
+    project.write("given.txt", "changed")
+    assert resumed(project, "end") == ["end_a_json"]
+    project.write("other.txt", "one")
+    assert resumed(project, "--file", "other.txt") == []
+    done = flow(project, "resume", "--file", "given.txt")
+    assert ran(done) == ["end_a_json", "startchanged"]
+    assert re.search(
+        r"start runs again: parameter 'file' was other.txt \(3 bytes, \w{8}…\) and is given.txt \(7 bytes", done.err
+    )
+    done = flow(project, "resume", "--text", "b" * 200)
+    assert f"""parameter 'text' was "a" and is "{"b" * 98}…""" in done.err
+
+
+def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
+    project.write("given.txt", "one")
+    write(project, KINDS)
+    assert flow(project, "run").code == 0
+    write(project, KINDS.replace('default="a"', "default=1"))
+    done = flow(project, "resume", "end")
+    message = "Invalid value for '--text': that of the earlier run does not fit any more: 'a' is not an int. Give it"
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert resumed(project, "end", "--text", "2") == ["end_2_"]
+
+
+def test_what_was_deleted_from_outside_is_told(project: Project) -> None:
+    write(project, BRANCH.replace("self.x = 1", "self.x = list(range(1000))"))
+    assert flow(project, "run", BREAK="join").code == 1
+    project.store.objects.delete_below("blobs")
+    write(project, BRANCH.replace("inputs.left.x", "inputs.left.x[1]"))
+    done = flow(project, "resume")
+    assert done.code == 1
+    assert "error: step 'join' failed: artifact 'x' was deleted from the store (no blobs/" in done.err
+    assert "): resume from the step that makes it" in done.err
+    write(project, BRANCH)
+    assert resumed(project, "left") == ["end", "join", "left"]
+
+
+def test_two_resume_one_run_at_once(project: Project) -> None:
+    origin = broken(project, FOREACH, "join")
+    words = ("flow.py", "resume", "--origin-run-id", origin)
+    with project.start(*words) as one, project.start(*words) as other:
+        assert [one.wait(), other.wait()] == [0, 0]
+    runs = [project.store.run("Each", run) for run in project.store.runs("Each") if run != origin]
+    assert [run.record()["origin"] for run in runs] == [origin] * 2
+    assert [project.artifacts(run, "end")["total"] for run in runs] == [33] * 2
+    assert [run.tasks_run("each") for run in runs] == [set(), set()]
+
+
 def test_parameters_are_those_of_the_run_that_is_resumed(project: Project) -> None:
     broken(
         project,
@@ -680,6 +750,31 @@ def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
     )
     done = project.python("look.py")
     assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err
+
+
+def test_the_client_tells_one_resumption_after_the_other(project: Project) -> None:
+    first = broken(project, FOREACH, "join")
+    assert flow(project, "resume", BREAK="end").code == 1
+    second = project.latest().id
+    resumed(project)
+    project.write(
+        "look.py",
+        """
+        from metaflow import Flow
+
+        run = Flow("Each").latest_run
+        tasks = [run[step].task for step in ("start", "join", "end")]
+        print([task.origin_pathspec for task in tasks], [task.stdout for task in tasks])
+        print(run.origin_pathspec, run["start"].task.metadata_dict["origin-run-id"], run.parent["%s"].origin_pathspec)
+        """
+        % second,
+    )
+    done = project.python("look.py")
+    assert done.out.splitlines() == [
+        str([f"Each/{second}/start/0", f"Each/{second}/join/0", None])
+        + " ['ran start\\n', 'ran join\\n', 'ran end\\n']",
+        f"Each/{second} {second} Each/{first}",
+    ], done.err
 
 
 def test_a_run_in_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
