@@ -556,6 +556,25 @@ def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
     assert resumed(project, "end", "--text", "2") == ["end_2_"]
 
 
+def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
+    """A project's branch is not kept, as in Metaflow: one says it again."""
+    write(project, CONFIGURED)
+    assert flow(project, "--config-value", "settings", '{"rate": 3}', "run").code == 0
+    more = "    more = Config('more', default_value={'rate': 4})\n    n = Parameter('n', default=5)\n\n    @step\n"
+    text = CONFIGURED.replace("\n    @step\n", more, 1)
+    write(project, text.replace("self.settings.rate", "self.settings.rate + self.more.rate + self.n"))
+    file = project.root / "flow.py"
+    file.write_text(
+        "from metaflow import project\n" + file.read_text().replace("class", "@project(name='x')\nclass", 1)
+    )
+    assert resumed(project, "end") == ["end"]
+    assert project.artifacts(project.latest(), "end")["got"] == 12
+    assert flow(project, "--branch", "new", "resume").code == 0
+    assert "project_branch:test.new" in project.latest().system_tags()
+    assert resumed(project) == []
+    assert not {"project_branch:test.new"} & project.latest().system_tags()
+
+
 def test_what_was_deleted_from_outside_is_told(project: Project) -> None:
     write(project, BRANCH.replace("self.x = 1", "self.x = list(range(1000))"))
     assert flow(project, "run", BREAK="join").code == 1
