@@ -51,7 +51,8 @@ class Situation:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.value] for config in flow.configs]
-        about = [repr(node.environment), repr(node.packages), repr(node.next), repr(node.catch)]
+        about = [repr(given) for given in (node.environment, node.packages, node.next, node.catch, node.plugins)]
+        about.append(repr(flow.with_decorators))
         return [VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[dict[str, Any], ReadsRecord] | None:
