@@ -477,7 +477,7 @@ def test_only_what_read_a_changed_parameter_runs_again(project: Project) -> None
     flow(project, "run")
     done = flow(project, "resume", "--factor", "5")
     assert ran(done) == ["end", "join"]
-    assert "join runs again: parameter 'factor' was 1 and is 5" in done.err
+    assert "\njoin runs again: parameter 'factor' was 1 and is 5\nand what follows: end\n" in done.err
     assert project.artifacts(project.latest(), "end")["total"] == 165
     assert resumed(project, "--factor", "5") == []
     assert resumed(project, "--n", "1") == ["each0", "end", "join", "more0", "start"]
@@ -692,7 +692,10 @@ def test_programs_are_told_what_is_reused(project: Project) -> None:
     done = flow(project, "resume", "--log-format", "json")
     events = [json.loads(line) for line in done.out.splitlines()]
     (event,) = [event for event in events if event["event"] == "reused"]
-    assert (event["origin"], event["tasks"], event["again"]) == (f"Branches/{origin}", 2, {})
+    assert (event["origin"], event["tasks"], event["again"], event["following"]) == (f"Branches/{origin}", 2, {}, [])
+    done = flow(project, "resume", "left", "--log-format", "json")
+    (event,) = [event for line in done.out.splitlines() if (event := json.loads(line))["event"] == "reused"]
+    assert (event["again"], event["following"]) == ({"left": "it was asked for"}, ["join", "end"])
 
 
 CONFIGURED = """
@@ -778,15 +781,14 @@ def test_the_client_tells_one_resumption_after_the_other(project: Project) -> No
     resumed(project)
     project.write(
         "look.py",
-        """
+        f"""
         from metaflow import Flow
 
         run = Flow("Each").latest_run
         tasks = [run[step].task for step in ("start", "join", "end")]
         print([task.origin_pathspec for task in tasks], [task.stdout for task in tasks])
-        print(run.origin_pathspec, run["start"].task.metadata_dict["origin-run-id"], run.parent["%s"].origin_pathspec)
-        """
-        % second,
+        print(run.origin_pathspec, run["start"].task.metadata_dict["origin-run-id"], run.parent["{second}"].origin_pathspec)
+        """,
     )
     done = project.python("look.py")
     assert done.out.splitlines() == [

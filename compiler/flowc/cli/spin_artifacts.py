@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def overrides(flow: Flow, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
-    """The artifacts that ARTIFACTS of the file has, stored, and the parameters, by name. What is wrong ends the program."""
+    """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
     from flowc_runtime.codecs import store_value
     from flowc_runtime.errors import ArtifactError
     from flowc_runtime.parameters import ParameterError, check_parameter

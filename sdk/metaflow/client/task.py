@@ -104,7 +104,7 @@ class Task(MetaflowObject):
         record = self._record
         if record is None or "origin" not in record:
             return None
-        return "/".join([self._parts[0], self._reader.record["origin"], *self._parts[2:]])
+        return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
 
     # -- what it has left
 
