@@ -107,6 +107,8 @@ def _plain(found: Checked, step: str) -> Checked:
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
     )  # what a cluster does with the others does not matter here
     vars(getattr(found.cls, node.run.name)).pop(USER_ATTRIBUTE, None)
+    if (hooks := getattr(found.cls, "_flowc_hooks", None)) is not None:  # of decorators of extensions
+        hooks.of_step.pop(step, None)
     nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
     return found._replace(flow=replace(found.flow, nodes=nodes))
 
