@@ -124,15 +124,18 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
     variable, scheme = f"DATASTORE_SYSROOT_{kind.upper()}", f"{_SCHEMES[kind]}://"
     place = root or get(variable)
     if not place:
-        raise SettingsError(
-            f"the datastore {kind} has no place: set {PREFIX}{variable} to {_SCHEMES[kind]}://BUCKET/PREFIX"
-        )
-    scheme = f"{_SCHEMES[kind]}://"
+        raise SettingsError(f"the datastore {kind} has no place: set {PREFIX}{variable} to {scheme}BUCKET/PREFIX")
     if kind == "azure" and "://" not in place:  # Metaflow writes CONTAINER/PREFIX
         place = scheme + place
     if not place.startswith(scheme):
         raise SettingsError(f"the datastore {kind} is at {scheme}BUCKET/PREFIX, not at {place}")
     return place.rstrip("/")
+
+
+def datastore_of(url: str) -> str:
+    """The other way round: the datastore's name, such as `local`, for the address of a store."""
+    scheme = url.partition("://")[0]
+    return next((name for name, other in _SCHEMES.items() if other == scheme), "local")
 
 
 # -- what they cannot mean ---------------------------------------------------------------------------------------------

@@ -8,14 +8,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from flowc import __version__
 from flowc_runtime.errors import TagError
+from flowc_runtime.version import FULL_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_LENGTH = 500  # characters
-API_VERSION = "2.19.39"  # of Metaflow, whose API this is
 _MAX_NAME = 200  # bytes of a name: file systems allow 255
 
 
@@ -43,7 +42,7 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
     """What every run is tagged with, for good: by whom, when, and with what it was made."""
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
-        f"metaflow_version:{API_VERSION}+flowc.{__version__}",
+        f"metaflow_version:{FULL_VERSION}",
         f"python_version:{platform.python_version()}",
         f"runtime:{runtime}",
         f"user:{user}",

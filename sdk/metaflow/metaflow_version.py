@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["API_VERSION", "get_version"]
+from flowc_runtime.version import API_VERSION, FULL_VERSION
 
-API_VERSION = "2.19.39"
-"""The version of Metaflow whose API this is: programs compare `metaflow.__version__` to know what they can use."""
+__all__ = ["API_VERSION", "get_version"]
 
 
 def get_version(public: bool = False) -> str:
     """Metaflow's version whose API this is; unless `public`, with flowc's own after a `+`."""
-    if public:
-        return API_VERSION
-    from flowc import __version__
-
-    return f"{API_VERSION}+flowc.{__version__}"
+    return API_VERSION if public else FULL_VERSION

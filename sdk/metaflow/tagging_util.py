@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc_runtime.errors import TagError
+from flowc_runtime.tags import MAX_LENGTH, check_tag
 from metaflow.exception import MetaflowTaggingError
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_TAG_SIZE", "MAX_USER_TAG_SET_SIZE", "validate_tag", "validate_tags"]
 
-MAX_TAG_SIZE = 500
+MAX_TAG_SIZE = MAX_LENGTH
 MAX_USER_TAG_SET_SIZE = 50
 
 
@@ -21,17 +23,12 @@ def validate_tag(tag: object) -> None:
     Raises:
         MetaflowTaggingError: it is not.
     """
-    if not isinstance(tag, (str, bytes)):
-        raise MetaflowTaggingError(f"a tag is text, not of type {type(tag).__name__}: {tag!r}")
     try:
-        text = tag.decode("utf-8") if isinstance(tag, bytes) else tag
-        text.encode("utf-8")
+        check_tag(tag.decode("utf-8") if isinstance(tag, bytes) else tag)
     except UnicodeError as error:
         raise MetaflowTaggingError(f"a tag has to be UTF-8: {tag!r}") from error
-    if not text:
-        raise MetaflowTaggingError("Tags must not be empty string")
-    if len(text) > MAX_TAG_SIZE:
-        raise MetaflowTaggingError(f"Tag is too long {len(text)} > {MAX_TAG_SIZE}")
+    except TagError as error:
+        raise MetaflowTaggingError(str(error)) from error
 
 
 def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | None = None) -> None:

@@ -96,6 +96,7 @@ def test_kinds(made: Project, kind: str, expected: list[str]) -> None:
         (["flow.py", "--kind", "job"], 2, "Invalid value for '--kind'"),
         (["flow.py", "--target", "airflow"], 2, "Invalid value for '--target'"),
         (["plain.py", "--kind", "cron"], 1, "error[no-schedule]"),
+        (["flow.py", "-o", "plain.py/out.yaml"], 1, "error: cannot write plain.py/out.yaml: File exists\n"),
     ],
 )
 def test_what_is_refused(made: Project, arguments: list[str], code: int, message: str) -> None:
@@ -119,6 +120,20 @@ def test_doctor(project: Project) -> None:
     assert done.code == 0, done.out
     assert "ok  metaflow is flowc's" in done.out
     assert "ok  hera" in done.out
+
+
+def test_doctor_says_how_to_get_what_is_missing(project: Project) -> None:
+    extras = {"hera": "argo", "kubernetes": "cluster", "yaml": "yaml", "obstore": "s3"}
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({list(extras)})); sys.argv = ['flowc', 'doctor']; "
+        "from flowc.cli import main; main()"
+    )
+    done = project.python("-c", program)
+    assert done.code == 0, done.out
+    missing = [line for line in done.out.splitlines() if line.startswith("missing")]
+    assert [line.rpartition(": ")[2] for line in missing] == [
+        f"pip install 'flowc[{extra}]'" for extra in extras.values()
+    ]
 
 
 def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:

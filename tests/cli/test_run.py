@@ -121,6 +121,14 @@ def test_the_run_id_is_written_before_anything_runs(options: Project) -> None:
     assert (options.root / "id.txt").read_text() == options.latest().id
 
 
+@pytest.mark.parametrize("option", ["--run-id-file", "--runner-attribute-file"])
+def test_a_file_that_cannot_be_written(options: Project, option: str) -> None:
+    done = options.flowc("run", "flow.py", "--who", "x", option, "nowhere/file")
+    assert (done.code, done.err) == (1, "error: cannot write nowhere/file: No such file or directory\n")
+    assert "failed" in options.flowc("runs").out
+    assert not options.latest().steps()
+
+
 def test_a_flows_own_command_line(options: Project) -> None:
     done = options.python("flow.py", "run", "--who", "x", "--max-workers", "1")
     assert done.code == 0, done.err

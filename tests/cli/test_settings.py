@@ -101,6 +101,12 @@ def test_who_runs(clean: pytest.MonkeyPatch) -> None:
     assert settings.user_name() == "by-USERNAME"
 
 
+@pytest.mark.usefixtures("clean")
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # as in a container that runs as anybody
+    assert settings.user_name() == "54321"
+
+
 def test_the_store_they_name(clean: pytest.MonkeyPatch) -> None:
     assert settings.store_url() is None
     clean.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", "/data")
@@ -117,6 +123,11 @@ def test_the_store_they_name(clean: pytest.MonkeyPatch) -> None:
         settings.store_url("gs")
     with pytest.raises(SettingsError, match="is at gs://BUCKET/PREFIX"):
         settings.store_url("gs", "s3://b/p")
+
+
+def test_the_name_of_a_store_s_kind() -> None:
+    urls = ("file:///data/.flowc", "/data/.flowc", "s3://bucket/prefix", "gs://bucket", "az://container/prefix")
+    assert [settings.datastore_of(url) for url in urls] == ["local", "local", "s3", "gs", "azure"]
 
 
 def test_what_nothing_reads(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -187,3 +198,27 @@ def test_no_user_at_all(small: Project) -> None:
     assert not {"USER", "LOGNAME", "USERNAME", "METAFLOW_USER"} & set(small.environment)
     run = small.run("flow.py")
     assert small.artifacts(run, "end")["who"]
+
+
+def test_all_are_told_the_same_name(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowSpec, Parameter, current, step
+
+        class Named(FlowSpec):
+            settings = Config("settings", default_value=lambda context: {"who": context.user_name})
+            who = Parameter("who", default=lambda context: context.user_name)
+
+            @step
+            def start(self):
+                self.told = {current.username, self.settings.who, self.who}
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py", METAFLOW_USER="ann")
+    assert project.artifacts(run, "end")["told"] == {run.record()["user"]} == {"ann"}

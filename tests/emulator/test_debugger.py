@@ -171,7 +171,7 @@ def test_quitting_the_debugger_ends_the_run(project: Project, keys: str) -> None
 
 def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
     # On lines of their own: before Python 3.13 the debugger stops at the line after the breakpoint.
-    code = FIRST + """
+    code = f"""{FIRST}
             print('on', flush=True)
             time.sleep(1000)"""
     write(project, code)

@@ -150,6 +150,32 @@ def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> No
     assert "from elsewhere: é" in wheels.flowc("logs", f"{run.flow}/{run.id}/end").out
 
 
+def test_the_whole_api_is_there_without_what_the_command_line_needs(wheels: Project) -> None:
+    """`from metaflow import *` asks for every name, also those of programs: Runner, Deployer."""
+    wheels.write(
+        "flow.py",
+        """
+        from importlib.util import find_spec
+        from metaflow import *
+
+        class Bare(FlowSpec):
+            @pypi(packages={})
+            @step
+            def start(self):
+                self.lacks = [name for name in ("click", "rich", "yaml", "kubernetes") if find_spec(name) is None]
+                self.has = [made.__name__ for made in (Runner, NBRunner, Deployer, S3)]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    start = wheels.artifacts(wheels.run("flow.py", "--environment=pypi"), "start")
+    assert start["lacks"] == ["click", "rich", "yaml", "kubernetes"]
+    assert start["has"] == ["Runner", "NBRunner", "Deployer", "S3"]
+
+
 def test_artifacts_pass_between_versions_of_python(wheels: Project) -> None:
     other = next((v for v in ("3.12", "3.13", "3.10", "3.11") if _other_python(v)), None)
     if other is None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
+from flowc_runtime.settings import user_name
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowc.frontend.flowspec import Loaded
     from flowc.frontend.project import Deployment
-    from flowc.ir import Flow
+    from flowc.ir import Code, Flow
     from flowc.ir.diagnostic import Diagnostic
     from flowc.package import Package
     from flowc_runtime.store import RunStore, Store
@@ -181,6 +183,15 @@ def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
 
 
+def file_of(store: Store, code: Code, hint: str) -> Path:
+    """The file of a run's flow, here or beside the store; where it is neither, the program ends."""
+    beside = Path(store.objects.url.removeprefix("file://")).parent
+    for place in (Path(code.file), beside / code.file):
+        if place.is_file():
+            return place
+    fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
+
+
 def use_color() -> bool:
     """Whether stderr shows colors and nobody asked for none (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -194,18 +205,22 @@ def fail(message: str, hint: str | None = None) -> NoReturn:
     raise SystemExit(FAULTY)
 
 
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Around what writes a file that the command line names. Raises FlowcError."""
+    from flowc_runtime.errors import FlowcError
+
+    try:
+        yield
+    except OSError as error:
+        raise FlowcError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of cells in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def user_name() -> str:
-    """Who runs: METAFLOW_USER, the login, or the numeric id where there is no name for it."""
-    from flowc_runtime import settings
-
-    return settings.user_name()
 
 
 def refuse_unguarded(cls: type) -> NoReturn:

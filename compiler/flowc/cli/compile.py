@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, user_name
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
+from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,8 +85,9 @@ def compile_command(
         sys.stdout.buffer.write(text.encode())
         return
     path = Path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
     click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
 
 
@@ -104,9 +106,9 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))
         settings = _settings(given)
-        ds_type = settings.store.partition("://")[0].replace("file", "local")
+        ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
-            flow = resolve_defaults(found.flow, found.cls, user_name=user_name(), ds_type=ds_type)
+            flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         flow = pack_files(without_packages(flow, environment), found.package.root)
         return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:

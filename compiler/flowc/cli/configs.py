@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import user_name
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -65,6 +63,5 @@ def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
         files={**dict(given.config), **kept["config"]},
         values={**dict(given.config_value), **kept["config_value"]},
         environment=os.environ,
-        user_name=user_name(),
         earlier=ctx.meta.get(EARLIER),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from flowc.cli.cluster import cluster_options, connected
-from flowc.cli.common import fail, user_name
+from flowc.cli.common import fail
+from flowc_runtime.settings import user_name
 
 PATIENCE = 120.0  # seconds that `terminate` waits for pods to end: their grace is 30, the exit handler's start included
 

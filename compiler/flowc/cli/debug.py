@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import checked, fail, find_run, open_store, store_option, user_name
+from flowc.cli.common import checked, fail, file_of, find_run, open_store, store_option
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -83,12 +83,8 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
 
     then = loads(run.ir())
     code, values = then.code, {config.name: config.value for config in then.configs}
-    beside = Path(store.objects.url.removeprefix("file://")).parent
-    places = [Path(given)] if given else [Path(code.file), beside / code.file]
-    file = next((place for place in places if place.is_file()), None)
-    if file is None:
-        fail(f"the flow's file {code.file} is neither here nor beside the store", f"--file path/to/{code.file}")
-    configs = ConfigSources(environment=os.environ, user_name=user_name(), earlier=lambda _: values)
+    file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
+    configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
     found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
     project = then.project if found.flow.project else None

@@ -19,7 +19,8 @@ OPTIONAL = {
     "cloudpickle": ("cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
     "hera": ("hera", "flowc compile --target argo", "pip install 'flowc[argo]'"),
     "kubernetes": ("kubernetes", "flowc deploy, trigger, status and the like", "pip install 'flowc[cluster]'"),
-    "PyYAML": ("yaml", "flowc compile --target argo", "pip install 'flowc[argo]'"),
+    "PyYAML": ("yaml", "flowc compile --target argo, and parameters in YAML files", "pip install 'flowc[yaml]'"),
+    "obstore": ("obstore", "runs in a bucket (--store s3://…) and metaflow.S3", "pip install 'flowc[s3]'"),
 }
 
 

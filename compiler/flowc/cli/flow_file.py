@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc import __version__
-from flowc.cli.common import TOP, fail, find_run, open_store, top, user_name
+from flowc.cli.common import TOP, fail, find_run, open_store, top
 from flowc.cli.options import split_top
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from flowc.cli.common import Pathspec
+
+_SILENT = ("run", "resume", "spin", "help")  # commands whose first line says the same, or that say nothing
 
 
 @click.pass_context
@@ -20,12 +23,7 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
     """Keep the options; say what runs. Without a command, check the flow."""
     _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
-    if ctx.invoked_subcommand not in (
-        "run",
-        "resume",
-        "spin",
-        "help",
-    ):  # whose first line says the same, or who says nothing
+    if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
         from flowc.cli.check import check_command

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.common import fail
+from flowc.cli.common import fail, writing
 from flowc.cli.flow_file import find_task, tell
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def dump_command(
         for name, value in chosen.items():
             click.echo(f"{name} [size: {value.size} type: <class '{value.type}'>] = {_shown(value, max_value_size)}")
     if file is not None:
-        with open(file, "wb") as out:
+        with writing(file), open(file, "wb") as out:
             pickle.dump(dumped, out, protocol=4)
         tell(f"Artifacts written to {file}")
 

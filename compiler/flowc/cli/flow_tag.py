@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from flowc.cli.common import fail, find_run, open_store, top, user_name
+from flowc.cli.common import fail, find_run, open_store, top
 from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

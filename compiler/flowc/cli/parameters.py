@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import FAULTY, report, user_name
+from flowc.cli.common import FAULTY, report
 from flowc.cli.params_files import read_params_files
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def run_values(
     before = before or {}
     known = {*given, *in_files, *before, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
     try:
-        flow = resolve_defaults(found.flow, found.cls, given=known, user_name=user_name(), ds_type=ds_type)
+        flow = resolve_defaults(found.flow, found.cls, given=known, ds_type=ds_type)
     except DefaultError as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None

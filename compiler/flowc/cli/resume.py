@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, user_name
+from flowc.cli.common import fail, file_of, open_store
 from flowc.cli.options import scan
-from flowc.cli.run import Kind, Resumption, RunCommand, start
+from flowc.cli.run import Kind, Resumption, run_like, start
 from flowc_runtime.liveness import status_of
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,22 +142,12 @@ def _elsewhere(
 KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)
 
 
-class ResumeCommand(RunCommand):
-    """`resume`, which takes its words as `run` does."""
-
-    kind = KIND
-
-
-@click.command(
-    "resume",
-    cls=ResumeCommand,
-    help="Run FLOW again, without what an earlier run has done. Parameters that are given make the steps that read "
-    "them run again: `flowc resume FLOW --help` lists them.",
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
-    add_help_option=False,
+@run_like(
+    KIND,
+    "FLOW [STEP]",
+    "Run FLOW again, without what an earlier run has done. Parameters that are given make the steps that read them run "
+    "again: `flowc resume FLOW --help` lists them.",
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW [STEP]")
-@click.pass_context
 def resume_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Resume a run."""
     start(ctx, words, KIND)
@@ -187,28 +177,23 @@ def _file_of(store: Store, run: RunStore) -> tuple[str, str]:
     from flowc.ir.schema import loads
 
     code = loads(run.ir()).code
-    beside = Path(store.objects.url.removeprefix("file://")).parent
-    for place in (Path(code.file), beside / code.file):
-        if place.is_file():
-            return str(place), code.name
-    fail(f"the flow's file {code.file} is neither here nor beside the store", f"flowc retry path/to/{code.file}")
+    return str(file_of(store, code, f"flowc retry path/to/{code.file}")), code.name
 
 
-@click.command(
-    "retry",
-    cls=ResumeCommand,
-    help="Resume your newest run, of FLOW or of any flow, that failed and was not resumed. FLOW is a file or a flow's "
-    "name; all options are those of resume.",
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
-    add_help_option=False,
+RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed)
+
+
+@run_like(
+    RETRY,
+    "[FLOW]",
+    "Resume your newest run, of FLOW or of any flow, that failed and was not resumed. FLOW is a file or a flow's name; "
+    "all options are those of resume.",
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[FLOW]")
-@click.pass_context
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     early = scan(ctx, words, own=False, more=[param for param in OPTIONS if isinstance(param, click.Option)])
     if "--help" in words or (early.file or "").endswith(".py"):
-        start(ctx, words, _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed))
+        start(ctx, words, RETRY)
         return
     rest = list(words)
     if early.file is not None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.cluster import connected
-from flowc.cli.common import fail, top
+from flowc.cli.common import fail, top, writing
+from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
-from flowc.cli.run import new_run_id
 from flowc_runtime.reuse import Order
+from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,43 +46,58 @@ def resume_on_argo(
             raise click.UsageError(f"{option} is for runs on this machine")
     if options["output"] and options["run_id_file"]:
         raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
-    from flowc.backends.argo.names import flow_name
     from flowc.cli.compile import compile_argo
-    from flowc.cluster.deployment import carry_out
-    from flowc.cluster.kinds import WORKFLOW
-    from flowc.cluster.submission import run_name
     from flowc_runtime.store import Store
 
+    url = _store_of_pods(options["store_url"])
+    resumption = find(Store.open(url), found, options)
+    given_names = {*given, *read_params_files(found.flow, options["params_files"])}
+    values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
+    order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
     settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
-    url = options["store_url"] or os.environ.get("FLOWC_CLUSTER_STORE") or "s3://flowc"
+    bundle = compile_argo(found, settings)
+    code, workflow = bundle.manifests[:2]
+    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names))
+    if options["output"]:
+        with writing(options["output"]):
+            Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
+        click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
+        return 0
+    name, namespace = _submit(found, code, ordered)
+    click.echo(name)
+    click.echo(f"resumes {order.origin} in namespace {namespace}; flowc status {name}", err=True)
+    if options["run_id_file"]:
+        with writing(options["run_id_file"]):
+            Path(options["run_id_file"]).write_text(name, encoding="utf-8")
+    return 0
+
+
+def _store_of_pods(given: str | None) -> str:
+    """The store that the pods will have; one that they cannot reach ends the program."""
+    url = given or os.environ.get("FLOWC_CLUSTER_STORE") or "s3://flowc"
     directory = url.removeprefix("file://")
     if "://" not in directory and not (os.environ.get("FLOWC_STORE_CLAIM") and os.path.isdir(directory)):
         fail(
             f"the store {url} is on this machine: pods cannot read it",
             "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_STORE",
         )
-    resumption = find(Store.open(url), found, options)
-    given_names = {*given, *read_params_files(found.flow, options["params_files"])}
-    values = run_values(found, given, options["params_files"], before=resumption.parameters)
-    order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
-    bundle = compile_argo(found, settings)
-    code, workflow = bundle.manifests[:2]
-    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names))
-    if options["output"]:
-        Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
-        click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
-        return 0
+    return url
+
+
+def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
+    """Start the Workflow, under a name that is told with its namespace."""
+    from flowc.backends.argo.names import flow_name
+    from flowc.cluster.deployment import carry_out
+    from flowc.cluster.kinds import WORKFLOW
+    from flowc.cluster.submission import run_name
+
     with connected(None, None, os.environ.get("FLOWC_NAMESPACE")) as cluster:
         carry_out(cluster, [code])
         name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
-        del ordered["metadata"]["generateName"]
-        ordered["metadata"]["name"] = name
-        cluster.create(ordered, WORKFLOW)
-        if options["run_id_file"]:
-            Path(options["run_id_file"]).write_text(name, encoding="utf-8")
-        click.echo(name)
-        click.echo(f"resumes {order.origin} in namespace {cluster.namespace}; flowc status {name}", err=True)
-    return 0
+        del workflow["metadata"]["generateName"]
+        workflow["metadata"]["name"] = name
+        cluster.create(workflow, WORKFLOW)
+        return name, cluster.namespace
 
 
 def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str]) -> dict[str, str]:

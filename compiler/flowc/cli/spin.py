@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.common import Checked, fail, top, user_name
+from flowc.cli import new_run
+from flowc.cli.common import Checked, fail, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
-from flowc.cli.run import Kind, RunCommand, begin_run, start
+from flowc.cli.run import Kind, run_like, start
 from flowc.cli.spin_artifacts import overrides
 from flowc.ir.scopes import Loop
-from flowc_runtime import settings
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import ROOT
 from flowc_runtime.layered import SPIN_NAME, put_on
+from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,8 +120,7 @@ def _perform(
     from flowc_runtime.files import store_files
     from flowc_runtime.index import Graph
 
-    user, asked = user_name(), top()
-    namespace = f"user:{user}" if asked.namespace is None else asked.namespace or None
+    tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found.flow, store.objects, options["artifacts_module"])
     parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
     parameters = store_files(store.objects, found.flow.parameters, parameters)
@@ -130,13 +128,12 @@ def _perform(
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
-    run = begin_run(store, found, parameters, user, asked.tags, namespace, {"spun_from": spun_from})
+    run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from})
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
-    _tell(run, inputs, options)
-    console = make_console(options["log_format"], quiet=bool(asked.quiet))
+    new_run.tell_of(run, run, options, step_name=inputs.step, task_id=inputs.path)
+    console = make_console(options["log_format"], quiet=bool(top().quiet))
     console.note(f"{inputs.step} runs with the inputs of {run.flow}/{spun_from}")
-    if unused := settings.unused():
-        console.note(f"flowc does not use {', '.join(unused)}")
+    new_run.note_unused(console)
     began = time.monotonic()
     plan = Plan(
         run=run,
@@ -148,24 +145,13 @@ def _perform(
         user=user,
         max_workers=1,
         seeds=seeds,
-        tags=asked.tags,
-        namespace=namespace,
+        tags=tags,
+        namespace=new_run.namespace_for(user),
         only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
     )
     result = Supervisor(plan, console).run()
-    state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
-    console.run_ended(f"{run.flow}/{run.id}", state, result.tasks, time.monotonic() - began)
-    return 128 + result.signal if result.signal is not None else 0 if result.ok else 1
-
-
-def _tell(run: RunStore, inputs: Inputs, options: Mapping[str, Any]) -> None:
-    """The files that the command line asks for."""
-    if options["run_id_file"]:
-        Path(options["run_id_file"]).write_text(run.id, encoding="utf-8")
-    if options["runner_attribute_file"]:
-        attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}",
-                      "step_name": inputs.step, "task_id": inputs.path}  # fmt: skip
-        Path(options["runner_attribute_file"]).write_text(json.dumps(attributes), encoding="utf-8")
+    new_run.tell_end(console, run, result, began)
+    return new_run.exit_code(result)
 
 
 KIND = Kind(
@@ -177,22 +163,12 @@ KIND = Kind(
 )
 
 
-class SpinCommand(RunCommand):
-    """`spin`, which takes its words as `run` does."""
-
-    kind = KIND
-
-
-@click.command(
-    "spin",
-    cls=SpinCommand,
-    help="Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
+@run_like(
+    KIND,
+    "FLOW STEP|RUN/STEP[/TASK]",
+    "Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
     "The run is left as it is, and of the step nothing is kept without --persist.",
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": True},
-    add_help_option=False,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="FLOW STEP|RUN/STEP[/TASK]")
-@click.pass_context
 def spin_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Spin a step."""
     start(ctx, words, KIND)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.cluster import cluster_options, connected
-from flowc.cli.common import fail, load_flow
+from flowc.cli.common import fail, load_flow, writing
+from flowc.cli.new_run import new_run_id
 from flowc.cli.params_files import params_file_option, read_params_files
-from flowc.cli.run import new_run_id
 
 if TYPE_CHECKING:
     from flowc.cluster.api import Cluster
@@ -63,10 +63,11 @@ def trigger_command(
         except BadParameter as error:
             raise click.UsageError(f"{error}{_stale(local, deployed, str(error))}", ctx) from None
         run = submit(cluster, template, arguments, lambda: new_run_id(time.time()))
-        if run_id_file:
-            Path(run_id_file).write_text(run, encoding="utf-8")
         click.echo(run)
         click.echo(f"started in namespace {cluster.namespace}; flowc status {run}", err=True)
+        if run_id_file:
+            with writing(run_id_file):
+                Path(run_id_file).write_text(run, encoding="utf-8")
 
 
 def _template(cluster: Cluster, text: str) -> Object:

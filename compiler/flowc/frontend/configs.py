@@ -19,6 +19,7 @@ from flowc.ir import Config as IrConfig
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime.files import find_file
 from flowc_runtime.parameters import from_text, to_text
+from flowc_runtime.settings import user_name
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ class ConfigSources:
     imported.
 
     `earlier` gives the configs, as canonical JSON, of the earlier run that a run of the flow of this name resumes: for
-    those that it had, nothing else counts.
+    those that it had, nothing else counts. Without a `user_name` it is who runs.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    user_name: str = "unknown"
+    user_name: str | None = None
     earlier: Callable[[str], Mapping[str, str | None]] | None = None
 
 
@@ -196,8 +197,9 @@ class _Reader:
             return value
         from metaflow.parameters import ParameterContext
 
+        context = ParameterContext(self.cls.__name__, self.given.user_name or user_name(), config.name)
         try:
-            return value(ParameterContext(self.cls.__name__, self.given.user_name, config.name))
+            return value(context)
         except Exception as error:
             message = f"the default of config '{config.name}' failed: {codes.describe(error)}"
             raise _FailedError(message, "it is called before a run starts and when the flow is compiled",

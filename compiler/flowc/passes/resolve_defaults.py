@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime import settings
 from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
 from metaflow.parameters import Parameter, ParameterContext, log
 
@@ -35,18 +36,20 @@ def resolve_defaults(
 ) -> Flow:
     """The flow with every computed default filled in, except of the parameters that are `given` values anyway.
 
+    The functions are told `user_name`, or who runs.
+
     Raises:
         DefaultError: a function raised, or returned a value of another type.
     """
     if not any(parameter.computed for parameter in flow.parameters):
         return flow
-    configs = _configs(flow)
+    configs, user = _configs(flow), user_name or settings.user_name()
     functions = {value.name: value.default for value in _parameters(cls)}
     faults: list[Diagnostic] = []
     resolved: list[IrParameter] = []
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
-            context = ParameterContext(flow.name, user_name or _user(), parameter.name, log, ds_type, configs)
+            context = ParameterContext(flow.name, user, parameter.name, log, ds_type, configs)
             parameter = _resolve(parameter, functions[parameter.name], context, faults)
         resolved.append(parameter)
     if faults:
@@ -97,12 +100,3 @@ def _takes_context(function: Any) -> bool:
         return False
     positional = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD, Argument.VAR_POSITIONAL)
     return any(argument.kind in positional and argument.default is Argument.empty for argument in arguments)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user id without a name
-        return "unknown"

@@ -37,7 +37,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
     values: dict[str, Any] = {}
-    for parameter in resolve_defaults(flow, cls, given=given).parameters:
+    for parameter in resolve_defaults(flow, cls, given=given, user_name="test").parameters:
         name = parameter.name
         default = default_of(parameter)
         if parameter.type == "file":

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import context
+from flowc_runtime.settings import datastore_of
 from flowc_runtime.state import STATE
 from metaflow.exception import MetaflowException
 
@@ -46,8 +47,7 @@ class FlowDatastore(_StandIn):
     @property
     def TYPE(self) -> str:  # Metaflow's name
         """`local`, `s3`, `gs` or `azure`."""
-        scheme = self.datastore_root.partition("://")[0] if "://" in self.datastore_root else "file"
-        return {"file": "local", "az": "azure", "memory": "local"}.get(scheme, scheme)
+        return datastore_of(self.datastore_root)
 
     @property
     def datastore_root(self) -> str:

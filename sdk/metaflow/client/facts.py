@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime.settings import datastore_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -52,7 +54,7 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     yield "metaflow_version", reader.metaflow_version, False
     yield "python_version", reader.tagged("python_version:"), False
     yield "script-name", reader.flow.code.file, False
-    yield "ds-type", "local" if scheme == "file" else scheme, False
+    yield "ds-type", datastore_of(reader.store.objects.url), False
     yield "ds-root", place if scheme == "file" else reader.store.objects.url, False
     yield "origin-run-id", str(reader.record.get("origin")), False
     if items := execution_path(reader, step, path):

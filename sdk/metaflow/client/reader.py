@@ -11,7 +11,7 @@ from flowc.ir.schema import loads
 from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.index import Graph, check_path
 from flowc_runtime.remote import RemoteObjects
-from flowc_runtime.tags import API_VERSION
+from flowc_runtime.version import API_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -237,7 +237,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             ValueError: there is no such parameter, one is missing, or its value does not fit.
             TypeError: a value is of another type.
         """
-        from flowc.cli.run import new_run_id
+        from flowc.cli.new_run import new_run_id
         from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
 
         with self._place.cluster() as cluster:

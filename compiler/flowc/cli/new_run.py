@@ -1,0 +1,116 @@
+"""A run that begins here: its id and its record, who is told of it, and how its end is said."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from flowc.cli.common import fail, top, writing
+from flowc_runtime import settings
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.tags import check_tags, system_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.cli.common import Checked
+    from flowc_emulator.console import Console
+    from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.store import RunStore, Store
+
+
+def new_run_id(now: float) -> str:
+    """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-482kxz`, in UTC.
+
+    After the seconds come the milliseconds and three letters that keep runs of the same moment apart.
+    """
+    clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
+    return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
+
+
+def tags_given() -> tuple[str, ...]:
+    """The tags that the command line gives, each once. Raises TagError."""
+    return tuple(check_tags(top().tags))
+
+
+def namespace_for(user: str) -> str | None:
+    """The client's namespace in the tasks: the one that the command line gives, or the user's; None is all runs."""
+    given = top().namespace
+    return f"user:{user}" if given is None else given or None
+
+
+def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any]) -> RunStore:
+    """Make the run's record, with `more` in it, under an id that nobody has. Raises FlowcError."""
+    from flowc.ir.schema import dumps
+    from flowc_runtime import projects
+    from flowc_runtime.process import this_process
+    from flowc_runtime.records import RECORD_VERSION, RunRecord
+
+    tags, definition = tags_given(), dumps(found.flow)
+    while True:
+        created = time.time()
+        run = store.run(found.flow.name, new_run_id(created))
+        record = RunRecord(
+            version=RECORD_VERSION,
+            flow=run.flow,
+            run=run.id,
+            created=created,
+            user=user,
+            target="local",
+            parameters=parameters,
+            code=found.flow.code.digest,
+            process=this_process(),
+            project=projects.values(found.flow),
+            system_tags=[*system_tags(user, "dev", created), *projects.tags(found.flow.project)],
+            tags=list(tags),
+            namespace=namespace_for(user),
+        )
+        record.update(cast("RunRecord", more))
+        if run.create(record, definition):
+            run.add_tags(tags)
+            if origin := record.get("origin"):
+                run.hold(origin)
+            return run
+
+
+def cannot_begin(run: RunStore, message: str) -> NoReturn:
+    """A run that has its record, and will have no tasks: say why there and here."""
+    run.set_status({"state": "failed", "changed": time.time(), "message": message})
+    fail(message)
+
+
+def tell_of(run: RunStore, records: RunStore, options: Mapping[str, Any], **more: str) -> None:
+    """Write the files that the command line asks for: the run's id, and what a Runner wants to know, with `more`."""
+    attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
+    texts = {"run_id_file": run.id, "runner_attribute_file": json.dumps(attributes)}
+    for option, text in texts.items():
+        if not options[option]:
+            continue
+        try:
+            with writing(options[option]):
+                Path(options[option]).write_text(text, encoding="utf-8")
+        except FlowcError as error:
+            cannot_begin(records, str(error))
+
+
+def note_unused(console: Console) -> None:
+    """Say which settings of Metaflow's mean nothing here."""
+    if unused := settings.unused():
+        console.note(f"flowc does not use {', '.join(unused)}")
+
+
+def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
+    """Say how the run ended; it `began` then, by the monotonic clock."""
+    state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
+    console.run_ended(f"{run.flow}/{run.id}", state, result.tasks, time.monotonic() - began)
+
+
+def exit_code(result: RunResult) -> int:
+    """What a shell is told of a run: a signal as shells do."""
+    if result.signal is not None:
+        return 128 + result.signal
+    return 0 if result.ok else 1
