@@ -355,16 +355,17 @@ def test_a_trigger_holds_events() -> None:
     trigger = Trigger(
         [
             {"timestamp": 100, "id": "1", "name": "early", "type": "event"},
-            {"timestamp": "200", "id": "Flow/3", "name": "Flow", "type": "run"},
+            {"timestamp": "200", "id": "Flow/3/end/0", "name": "metaflow.Flow.end", "type": "run"},
         ]
     )
-    late = MetaflowEvent("Flow", "Flow/3", datetime.datetime.fromtimestamp(200), "run")
+    late = MetaflowEvent("metaflow.Flow.end", "Flow/3/end/0", datetime.datetime.fromtimestamp(200), "run")
     assert trigger.event == late
-    assert [event.name for event in trigger] == ["Flow", "early"]
+    assert [event.name for event in trigger] == ["metaflow.Flow.end", "early"]
     assert trigger.events == list(trigger)
     assert trigger["early"].id == "1"
     assert "early" in trigger
-    assert "Flow/3" not in trigger
+    assert "Flow" in trigger
+    assert "metaflow.Flow.end" not in trigger
     with pytest.raises(KeyError):
         trigger["nothing"]
     assert (Trigger().event, Trigger().events, Trigger().run, Trigger().runs) == (None, None, None, None)

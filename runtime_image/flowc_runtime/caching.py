@@ -21,10 +21,10 @@ from flowc_runtime.objects import sha256 as digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.records import AttemptRecord, ReadsRecord
     from flowc_runtime.state import Inputs, TaskState
-    from flowc_runtime.task import Assignment
 
 VERSION = 2
 EVERY = "*"  # among the names of artifacts: all of them

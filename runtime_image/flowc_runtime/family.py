@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir import Node
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.records import AttemptRecord, Fanout, ParentsRecord
-    from flowc_runtime.task import Assignment
 
 
 @final

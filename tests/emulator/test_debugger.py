@@ -185,10 +185,10 @@ def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
 
 
 def test_a_timeout_stands_still_at_the_prompt(project: Project) -> None:
-    write(project, FIRST, "@timeout(seconds=1)")
+    write(project, FIRST, "@timeout(seconds=3)")
     with Terminal(project, *RUN) as terminal:
         terminal.until("(Pdb) ")
-        assert terminal.say("import time; time.sleep(1.2)") == ""
+        assert terminal.say("import time; time.sleep(3.1)") == ""
         terminal.type("c\n")
         assert terminal.end() == 0
 

@@ -658,6 +658,7 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
     write(project, BRANCH.replace('ran("left")', 'os.mkfifo("fifo"); open("fifo").read()'))
     with project.start("flow.py", "run") as process:
         while not (project.root / "fifo").exists():
+            assert process.poll() is None, "the run has ended"
             time.sleep(0.01)
         done = flow(project, "resume")
         assert done.code == 1

@@ -84,6 +84,9 @@ def _find(
              "digests: " + ", ".join(sorted({version.digest[: len(digest) + 8] for version in matching})))  # fmt: skip
     found = list(islice(matching if digest else every, limit))
     if not found:
+        if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
+            fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
+                 f"flowc runs {flow} --parameter {name}=… finds the runs with a value")  # fmt: skip
         where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
         version = f"version {digest} of artifact" if digest else "artifact"
         fail(f"flow '{flow}' has no {version} '{name}'{where}", f"flowc dump {flow}/latest/end prints those there are")

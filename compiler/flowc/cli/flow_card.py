@@ -54,7 +54,7 @@ def get_command(
 @card_command.command("list", help="List the cards of a task or a step [default: of the newest run].")
 @click.argument("pathspec", metavar=_PATH, required=False)
 @card_options
-@click.option("--as-json", is_flag=True, help="As JSON.")
+@click.option("--as-json", "--json", is_flag=True, help="As JSON.")
 @click.option("--file", metavar="FILE", help="Write the list to FILE.")
 @click.pass_context
 def list_command(

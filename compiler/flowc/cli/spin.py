@@ -20,9 +20,9 @@ from flowc.cli.run import Kind, run_like, start
 from flowc.cli.spin_artifacts import overrides
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.index import ROOT
-from flowc_runtime.layered import SPIN_NAME, put_on
+from flowc_runtime.layered import SPIN_NAME, need, put_on
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
@@ -56,20 +56,30 @@ def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict
     from flowc_runtime.index import Graph
     from flowc_runtime.store import Store
 
-    with reading(options["store_url"]) as store:
-        inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
-    if options["skip_decorators"]:
-        found = _plain(found, inputs.step)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
-        put_on(root, inputs.url)
+        with reading(options["store_url"]) as store:
+            inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
+            put_on(root, inputs.url)
+            if options["persist"]:
+                _spare(store.run(found.flow.name, inputs.run), root)
+        if options["skip_decorators"]:
+            found = _plain(found, inputs.step)
         return _perform(found, seeds, inputs, Store.open(root), given, options)
     except (FlowcError, OSError) as error:
         fail(str(error))
     finally:
         if not kept:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _spare(run: RunStore, root: str) -> None:
+    """What is kept needs the run: where that can be written down, `flowc gc` leaves it alone."""
+    try:
+        need(run, root)
+    except StoreError as error:
+        click.echo(f"note: flowc gc may delete the run that this needs: {error}", err=True)
 
 
 def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
