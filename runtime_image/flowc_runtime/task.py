@@ -197,7 +197,8 @@ class Attempt:
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
-        return self._end_failed(self._describe(error))
+        # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
+        return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
 
     def catch_lost(self) -> Result:
         """Catch that the attempts before this one were lost, in an attempt that does not run the step's code."""
@@ -206,12 +207,13 @@ class Attempt:
             self.flow._flowc_lost(self.job.node.run.name, self.arguments)
         except Exception as error:  # of a hook
             return self.failed(error)
-        return self._end_failed(failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt))
+        lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
+        return self._end_failed(lost, keeps=False)
 
     def _describe(self, error: BaseException) -> ErrorRecord:
         return failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
 
-    def _end_failed(self, described: ErrorRecord) -> Result:
+    def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
         catches = self.job.last and self.job.node.catch is not None
         try:
             self._tell_finished(ok=catches)
@@ -220,19 +222,13 @@ class Attempt:
         if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
-        record = self._new_record("failed", self._left(error))
+        record = self._new_record("failed", self._left() if keeps else {})
         record["error"] = described
         self._finish(record)
         return Result(outcome="failed", error=described)
 
-    def _left(self, error: BaseException) -> Mapping[str, ArtifactRef]:
-        """What a step that has failed had come to have: no other task sees it, only who asks why it failed.
-
-        Why it failed comes first: there is no time to store anything after an interrupt, and no memory to do it with
-        after a MemoryError.
-        """
-        if isinstance(error, KeyboardInterrupt | MemoryError):
-            return {}
+    def _left(self) -> Mapping[str, ArtifactRef]:
+        """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
         try:
             return self.state.store(self.flow, whatever=True)
         except Exception as later:  # the store's, or that of a value which another thread still changes
