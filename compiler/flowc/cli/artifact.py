@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def _write(store: Store, version: Version, file: Path) -> None:
     import sys
 
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
-    what = _write_value(store, version.ref, file)
+    with writing(file):
+        what = _write_value(store, version.ref, file)
     click.echo(f"{file}: {what} of {version.run}/{version.step}/{version.path}, {file.stat().st_size:,} bytes")
 
 

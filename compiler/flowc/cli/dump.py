@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.common import Pathspec
+    from flowc_runtime.records import AttemptRecord
+    from flowc_runtime.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,7 +33,7 @@ class Value(NamedTuple):
 
 
 class Dumped(NamedTuple):
-    """A task that is done."""
+    """A task that has finished."""
 
     path: str
     record: Mapping[str, Any]
@@ -88,25 +90,38 @@ def dump_options(function: Command) -> Command:
 
 
 def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
-    """The tasks of a step, or the one task, with their artifacts. Those that are not done are told of; if none is, that
-    ends the program."""
-    from flowc_runtime.errors import NotFound
+    """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
 
+    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program.
+    """
     run, step = found.run, found.step
     assert step is not None
-    paths = [found.path] if found.path is not None else list(run.attempts(step))
-    done = 0
+    attempts = run.attempts(step)
+    paths = [found.path] if found.path is not None else list(attempts)
+    any_finished = False
     for path in paths:
-        try:
-            record = run.task(step, path)
-        except NotFound:
+        last = attempts.get(path, [0])[-1]
+        record = _finished(run, step, path, last)
+        if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
-            if path == paths[-1] and not done:
+            if path == paths[-1] and not any_finished:
                 fail(unfinished, f"flowc logs {run.flow}/{run.id}/{step}/{path}")
             say(unfinished)
             continue
-        done += 1
+        if record["outcome"] == "failed":
+            left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
+            say(f"task {step}/{path} has failed; {left}")
+        any_finished = True
         yield Dumped(path, record, {name: _artifact(found, ref) for name, ref in record["artifacts"].items()})
+
+
+def _finished(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
+    from flowc_runtime.errors import NotFound
+
+    try:
+        return run.task(step, path)
+    except NotFound:
+        return run.attempt(step, path, last)
 
 
 def _artifact(found: Pathspec, ref: Any) -> Value:
