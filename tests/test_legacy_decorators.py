@@ -186,6 +186,14 @@ def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
     }  # fmt: skip
 
 
+def test_spin_may_do_without_them(project: Project) -> None:
+    write(project, '@traced(label="outer") @own')
+    project.run("flow.py")
+    spun = [project.flowc("spin", "flow.py", "work", *words) for words in ((), ("--skip-decorators",))]
+    assert [("outer.task_pre_step" in done.out, done.code) for done in spun] == [(True, 0), (False, 0)]
+    assert spun[1].out == "[work] code\n"
+
+
 def test_what_hooks_assign_is_kept_until_the_task_is_finished(project: Project) -> None:
     write(project, "@traced")
     found = project.artifacts(project.run("flow.py"), "end")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowc_runtime.records import ErrorRecord
 
 _PIECE = 1 << 16  # bytes of a line without an end that are held back before they are shown
+_NAMED = 8  # steps that are named, where there are more
 
 
 class Console(Protocol):
@@ -31,7 +32,7 @@ class Console(Protocol):
     live: bool
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None: ...
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None: ...
@@ -133,10 +134,13 @@ class TextConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
         self._say(f"reused {tasks} tasks of {origin}")
         for step, why in again.items():
             self._say(f"{step} runs again: {why}")
+        if following:
+            more = f" and {len(following) - _NAMED} more" if len(following) > _NAMED else ""
+            self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
         return  # its end is worth a line, or its failure
@@ -222,7 +226,7 @@ class QuietConsole(TextConsole):
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         return
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
         return
 
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
@@ -293,8 +297,8 @@ class JsonConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
-        self._event("reused", origin=origin, tasks=tasks, again=dict(again))
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
+        self._event("reused", origin=origin, tasks=tasks, again=dict(again), following=list(following))
 
     def task_began(self, job: Job, pid: int) -> None:
         self._event("task_began", job, pid=pid)

@@ -178,7 +178,8 @@ class Supervisor:
         self._scheduler.replay(reused)
         reuse.flush(run)
         run.set_reused(self._scheduler.done)
-        self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
+        origin = f"{run.flow}/{reuse.origin.id}"
+        self._console.reused(origin, self._scheduler.done, reuse.reasons, reuse.following())
 
     def _loop(self) -> None:
         while True:

@@ -26,7 +26,7 @@ class Assignment:
     `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
 
     For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
-    that it starts with instead of theirs.
+    that it, and each input of a join, has instead of theirs.
     """
 
     run: RunStore

@@ -3,6 +3,7 @@
 Which inputs count is what the earlier task has looked at: artifacts, parameters, its item, what the inputs of a join
 have. They count by their digests. Under `cache/STEP` there are, for a step and its code, the sets of what its tasks
 have looked at, `reads/SET`, and what tasks have left by the values of that, `VALUES`: a look-up is a few small objects.
+With what a task has left go the modules that it had from outside of the code package, which have to be the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime import codecs
+from flowc_runtime import codecs, failures, foreign
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from flowc_runtime.records import AttemptRecord, ReadsRecord
     from flowc_runtime.state import Inputs, TaskState
 
-VERSION = 1
+VERSION = 2
 EVERY = "*"  # among the names of artifacts: all of them
 MOST_SETS = 8  # of what tasks of one step look at; then all of these count for a task
 _KINDS = ("artifacts", "inputs", "parameters", "place")
@@ -50,7 +51,8 @@ class Situation:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.value] for config in flow.configs]
-        about = [repr(node.environment), repr(node.packages), repr(node.next), repr(node.catch)]
+        about = [repr(given) for given in (node.environment, node.packages, node.next, node.catch, node.plugins)]
+        about.append(repr(flow.with_decorators))
         return [VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[dict[str, Any], ReadsRecord] | None:
@@ -60,6 +62,8 @@ class Situation:
             try:
                 entry: Any = self._load(key)
             except NotFound:
+                continue
+            if not foreign.unchanged(entry["modules"]):
                 continue
             # They may be about to be collected: from here on they are not.
             if all(self._objects.refresh(blob_key(digest)) for digest in entry["blobs"]) and self._objects.refresh(key):
@@ -78,7 +82,8 @@ class Situation:
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
-        entry = {"version": VERSION, "task": task, **left, "blobs": sorted(set(_blobs(left)))}
+        modules = foreign.imported(failures.directory(self._job.cls))
+        entry = {"version": VERSION, "task": task, "modules": modules, **left, "blobs": sorted(set(_blobs(left)))}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(entry).encode())
 
     def artifacts(self, entry: Mapping[str, Any]) -> dict[str, ArtifactRef]:

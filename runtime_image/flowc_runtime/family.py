@@ -69,7 +69,7 @@ class Family:
 
         def make(number: int) -> Any:
             node, path, record = find(number)
-            state = self.state(node, path, record["artifacts"], read_only=True)
+            state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place
             return bind(job.cls, state, job.parameters)
 

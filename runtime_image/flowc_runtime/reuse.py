@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, final
 
-from flowc.ir import Branch, Foreach, Gang, Switch
+from flowc.ir import Branch, Foreach, Gang, Switch, targets
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime.attempts import Result
 from flowc_runtime.errors import NotFound, ProtocolError
+from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
 from flowc_runtime.parents import Parents
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
 _AT_ONCE = 1024  # records that are written together
+_LONGEST = 100  # characters of a value that are told
 
 
 @final
@@ -61,12 +63,7 @@ class Reuse:
         self, origin: RunStore, graph: Graph, parameters: Mapping[str, Any], resumed_from: str | None = None
     ) -> None:
         self.origin, self._graph = origin, graph
-        before = origin.record()["parameters"]
-        self._changed = {
-            name: f"parameter '{name}' was {_text(value)} and is {_text(parameters[name])}"
-            for name, value in before.items()
-            if name in parameters and _text(parameters[name]) != _text(value)
-        }
+        self._changed = _changed(origin.record()["parameters"], parameters)
         self._unfit = _unfit(_graph_of(origin), graph)
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
@@ -99,6 +96,16 @@ class Reuse:
         """Write the records that were taken."""
         run.reuse_all(self._taken)
         self._taken.clear()
+
+    def following(self) -> list[str]:
+        """The other steps that `origin` has begun and that run again because they follow those of `reasons`."""
+        found, waiting = set[str](), list(self.reasons)
+        while waiting:
+            following = set(targets(self._graph.nodes[waiting.pop()].next)) - found
+            found |= following
+            waiting += following
+        known = set(self.origin.steps()) if found else set[str]()
+        return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
         """Whether all parents of a task, which are done, are reused: by their records, where no scheduler knows it."""
@@ -180,6 +187,28 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
         elif isinstance(node.next, Switch) and node.next != before.next:
             found[step] = "its switch has changed"
     return found
+
+
+def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that have another value than before, and what of it is told. A file is what is in it."""
+    found = {}
+    for name in before.keys() & parameters.keys():
+        was, now = before[name], parameters[name]
+        if _digest(was) != _digest(now) or (_digest(was) is None and _text(was) != _text(now)):
+            found[name] = f"parameter '{name}' was {_told(was)} and is {_told(now)}"
+    return found
+
+
+def _digest(value: Any) -> str | None:
+    """The digest of a file given as a parameter, None for any other value."""
+    return value["digest"] if isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys() else None
+
+
+def _told(value: Any) -> str:
+    if (digest := _digest(value)) is not None:
+        return f"{value['file']} ({value['size']:,} bytes, {digest[:8]}…)"
+    text = _text(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _text(value: Any) -> str:

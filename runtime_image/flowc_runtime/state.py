@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from flowc_runtime import codecs
-from flowc_runtime.errors import ArtifactError, FlowcError
+from flowc_runtime.errors import ArtifactError, FlowcError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,6 +89,9 @@ class TaskState:
             return False
         try:
             origin = codecs.restore(self.objects, ref)
+        except NotFound as error:
+            why = f"was deleted from the store ({error}): resume from the step that makes it"
+            raise NotFound(f"artifact '{name}' {why}") from error
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         self._origins[name] = origin

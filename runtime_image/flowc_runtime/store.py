@@ -302,7 +302,7 @@ class RunStore:
         """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
         try:
             record = self.task(step, path)
-            origin = record.get("origin") or record.get("cached")
+            origin = record.get("cached") or record.get("origin")  # what is reused may have been cached there
         except NotFound:
             origin = None
         if origin is None:

@@ -154,6 +154,8 @@ class Attempt:
             check_splits(job, entry["fanout"]["count"], f"the foreach of step '{job.step}'")
         if "choice" in entry:
             record["choice"] = entry["choice"]
+        if self.cards and self.cards.leave_to(entry["task"]):
+            self.cards = None
         self._finish(record)
         origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
         count = entry["fanout"]["count"] if "fanout" in entry else 0

@@ -6,6 +6,7 @@ Each flow notes in a file what has run. `ran` says what has since the last time 
 from __future__ import annotations
 
 import json
+import os
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -465,3 +466,96 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
         nodes = {node["id"]: node for node in json.loads(done.out)["nodes"]}
         assert nodes["work"]["cache"].startswith("sha256:")
         assert "cache" not in nodes["start"]
+
+
+def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Also one that only the step imports. By which command the flow is run does not matter."""
+    write(
+        project,
+        LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
+            "class Line", "import early\n\nclass Line"
+        )
+        + '\nif __name__ == "__main__":\n    Line()\n',
+    )
+
+    def left(value: int, other: int, command: str = "flow.py") -> tuple[list[str], object]:
+        place = tmp_path_factory.mktemp("elsewhere")
+        (place / "early.py").write_text(f"value = {value}\n")
+        (place / "late.py").write_text(f"value = {other}\n")
+        path = os.pathsep.join([str(place), project.environment["PYTHONPATH"]])
+        done = project.python(*command.split(), "run", *(() if command == "flow.py" else ("flow.py",)), PYTHONPATH=path)
+        assert done.code == 0, done.err
+        return ran(project), project.artifacts(project.latest(), "end")["result"]
+
+    assert left(1, 10) == (["work"], (11, 1))
+    assert left(1, 10, "-m flowc") == ([], (11, 1))
+    assert left(2, 10) == (["work"], (12, 1))
+    assert left(2, 20) == (["work"], (22, 1))
+    assert left(2, 20) == ([], (22, 1))
+
+
+def test_what_is_reused_may_have_been_cached(project: Project) -> None:
+    """Its log, and its cards with all that the step has put on them, are those of the task that was run."""
+    card = "    @card\n    @cache\n    @step\n    def work(self):\n        current.card.append(Markdown('put on it'))\n"
+    head = "from metaflow import card, current\nfrom metaflow.cards import Markdown\n"
+    flow = LINE.replace("    @cache\n    @step\n    def work(self):\n", card).replace('note("work")', 'print("once")')
+    project.write("flow.py", head + HEAD + flow)
+    first = project.run("flow.py")
+    second = project.run("flow.py")
+    assert not second.has_cards("work")
+    assert project.flowc("resume", "flow.py", "end").code == 0
+    for run in (first, second, project.latest()):
+        assert project.flowc("logs", f"Line/{run.id}/work/0").out == "once\n"
+        assert ">put on it<" in project.flowc("card", "get", f"Line/{run.id}/work/0").out
+    project.write(
+        "look.py",
+        """
+        from metaflow import Flow
+        from metaflow.cards import get_cards
+
+        task = Flow("Line").latest_run["work"].task
+        print(get_cards(task)[0].from_resumed, get_cards(task).origin_pathspec)
+        try:
+            get_cards(task, follow_resumed=False)
+        except Exception as error:
+            print(type(error).__name__)
+        """,
+    )
+    done = project.python("look.py")
+    assert done.out == f"True Line/{first.id}/work/0\nCardNotPresentException\n", done.err
+
+
+def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project) -> None:
+    head = "from metaflow import card\n"
+    project.write("flow.py", head + HEAD + LINE.replace("    @cache\n", "    @card\n    @cache\n"))
+    first = project.run("flow.py")
+    project.store.objects.delete_below(f"flows/Line/runs/{first.id}/cards")
+    second = project.run("flow.py")
+    assert ran(project) == ["work"]
+    assert second.has_cards("work")
+    assert "</html>" in project.flowc("card", "get", f"Line/{second.id}/work/0").out
+
+
+def test_decorators_of_the_command_line_count(project: Project) -> None:
+    """One that changes what a step does, too."""
+    project.write(
+        "more.py",
+        """
+        from metaflow import user_step_decorator
+
+        @user_step_decorator
+        def doubled(step_name, flow, inputs=None, attributes=None):
+            yield
+            flow.total = flow.total * attributes.get("times", 2) if step_name == "work" else 0
+        """,
+    )
+    write(project, LINE.replace("class Line", "import more\n\nclass Line"))
+
+    def total(*words: str) -> object:
+        project.run("flow.py", *words)
+        return project.artifacts(project.latest(), "work")["total"]
+
+    assert [total(), total("--with", "more.doubled"), total("--with", "more.doubled:times=3")] == [300, 600, 900]
+    assert ran(project) == ["work"] * 3
+    assert [total(), total("--with", "more.doubled:times=3")] == [300, 900]
+    assert ran(project) == []

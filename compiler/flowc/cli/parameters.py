@@ -133,10 +133,18 @@ def run_values(
 
 def _kept(parameter: Parameter, value: Any) -> Any:
     """A value of an earlier run, if it is one of the parameter as it is now. Raises ParameterError."""
-    from flowc_runtime.parameters import check_parameter
+    from flowc_runtime.parameters import ParameterError, check_parameter
 
-    if value is not None and parameter.type != "file":
-        check_parameter(parameter, value)
+    if value is None:
+        return None
+    try:
+        if parameter.type == "file":
+            if not (isinstance(value, dict) and "digest" in value):
+                raise ParameterError(f"{value!r:.80} is no file")
+        elif parameter.type != "json":  # which any value can be
+            check_parameter(parameter, value)
+    except ParameterError as error:
+        raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None
     return value
 
 

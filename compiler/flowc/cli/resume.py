@@ -73,7 +73,7 @@ def _check_ended(run: RunStore, *, force: bool) -> None:
         return
     pathspec = f"{run.flow}/{run.id}"
     if is_alive(run.record()["process"]):
-        fail(f"run {pathspec} is still going", "wait until it has ended, or end it")
+        fail(f"run {pathspec} is still going", "wait until it has ended, end it, or name another: --origin-run-id")
     if not force:
         fail(
             f"run {pathspec} has not said that it has ended, and it is not on this machine",

@@ -114,12 +114,11 @@ class Task(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The task that this one is a copy of, in the run that was resumed."""
+        """The task that this one is a copy of, in the run that was resumed, where it may be a copy as well."""
         record = self._record
         if record is None or "origin" not in record:
             return None
-        origin = record["origin"]
-        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}"
+        return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
 
     # -- what it has left
 

@@ -105,6 +105,11 @@ class Renderer:
         self._end()
         return None if answer == _DONE else answer.decode(errors="replace")
 
+    def leave(self) -> None:
+        """End the process, of which no card is wanted."""
+        if self.socket is not None:
+            self._end()
+
     def _late(self) -> str:
         self._end()
         return f"it took longer than its timeout of {self.card.timeout} s"

@@ -6,17 +6,18 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from flowc_runtime.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards, warn
 from metaflow.plugins.cards._make import Maker
 from metaflow.plugins.cards._renderer import Renderer, last_line
-from metaflow.plugins.cards._store import card_key
+from metaflow.plugins.cards._store import card_key, cards_of
 from metaflow.plugins.cards._types import find_card
 from metaflow.plugins.cards.card_modules.basic import ErrorCard
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
     from flowc.ir import Flow
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.records import OriginRecord
 
 
 class TaskCards:
@@ -58,6 +59,15 @@ class TaskCards:
             why = failure or renderer.finish(began + renderer.card.timeout)
             if why is not None:
                 self._failed(renderer, why)
+
+    def leave_to(self, task: OriginRecord) -> bool:
+        """Make no cards, because this task's are those of another one, in any run of the flow; False if it has none."""
+        run = RunStore(self._run.objects, self._run.flow, task["run"])
+        if not cards_of(run, task["step"], task["path"], task["attempt"]):
+            return False
+        for renderer in self._renderers:
+            renderer.leave()
+        return True
 
     def _failed(self, renderer: Renderer, why: str) -> None:
         card = renderer.card

@@ -126,8 +126,8 @@ def get_cards(
 ) -> CardContainer:
     """The cards of a task: of its latest attempt, of this `id` and this `type` if they are given.
 
-    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that a resumed run has taken over has the
-    cards of the task that was run.
+    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that was not run, because a resumed run has
+    taken it over or because of `@cache`, has the cards of the task that was.
 
     Raises:
         CardNotPresentException: there is no such card.
@@ -140,13 +140,16 @@ def get_cards(
     if not isinstance(task, Task):
         raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
     run, place = task._reader.store, (*task._place, task.current_attempt + 1)
-    record = task._record
-    origin = record.get("origin") if record is not None and follow_resumed else None
-    origin_pathspec = task.origin_pathspec if origin else None
-    if origin:
-        run = task._store.run(run.flow, origin["run"])
-        place = (origin["step"], origin["path"], origin["attempt"])
-    files = [file for file in _store.cards_of(run, *place) if id in (None, file.id) and type in (None, file.type)]
+    there, origin_pathspec = _store.cards_of(run, *place), None
+    record: Any = task._record if follow_resumed else None
+    for kind in () if there or record is None else ("origin", "cached"):
+        if origin := record.get(kind):
+            run = task._store.run(run.flow, origin["run"])
+            there = _store.cards_of(run, origin["step"], origin["path"], origin["attempt"])
+            origin_pathspec = "/".join([run.flow, *(origin[part] for part in ("run", "step", "path"))])
+            if there:
+                break
+    files = [file for file in there if id in (None, file.id) and type in (None, file.type)]
     if not files:
         asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
         raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")
