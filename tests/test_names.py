@@ -75,6 +75,13 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
         getattr(metaflow, name)
 
 
+def test_modules_are_attributes_of_metaflow(project: Project) -> None:
+    """Without an import of their own, as Metaflow's are."""
+    names = "cards", "client", "events", "plugins", "runner", "user_configs", "util"
+    project.write("program.py", f"import metaflow; print(*(getattr(metaflow, name).__name__ for name in {names}))")
+    assert project.python("program.py").out.split() == [f"metaflow.{name}" for name in names]
+
+
 def test_hints_are_sentences_without_an_end() -> None:
     for hint in [*UNSUPPORTED.values(), *UNSUPPORTED_MODULES.values()]:
         assert hint
