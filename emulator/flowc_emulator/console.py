@@ -132,10 +132,10 @@ class TextConsole:
         self._debugged: Job | None = None
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
-        self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
+        self._say(f"{self._paint(pathspec, 1)} runs with {_count(workers, 'worker')}, store {store}")
 
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
-        self._say(f"reused {tasks} tasks of {origin}")
+        self._say(f"reused {_count(tasks, 'task')} of {origin}")
         for step, why in again.items():
             self._say(f"{step} runs again: {why}")
         if following:
@@ -195,7 +195,7 @@ class TextConsole:
 
     def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None:
         word = self._paint(state, 32 if state == "succeeded" else 31)
-        self._say(f"{self._paint(pathspec, 1)} {word}: {tasks} tasks in {seconds:.1f} s")
+        self._say(f"{self._paint(pathspec, 1)} {word}: {_count(tasks, 'task')} in {seconds:.1f} s")
 
     def _show(self, lines: Sequence[tuple[Stream, bytes]], job: Job) -> None:
         if not lines:
@@ -344,3 +344,7 @@ class JsonConsole:
     def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
         task = {"step": job.step, "path": job.path, "attempt": job.attempt} if job else {}
         self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
