@@ -61,7 +61,7 @@ def gateway(directory: Path) -> Iterator[Gateway]:
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
     host, _, port = address.partition(":")
-    for _ in range(200):
+    for _ in range(1200):
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
             return
         assert process.poll() is None, "the gateway has ended"

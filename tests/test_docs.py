@@ -33,6 +33,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(
 VARIABLE = (
     (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]+\b"), "RUN"),
     (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?\b"), "WHEN"),
     (re.compile(r"\b\d+ workers\b"), "N workers"),
     (re.compile(r"\b\d+\.\d+ s\b"), "TIME"),
     (re.compile(r"\bin \d+\.\d+s\b"), "in TIME"),

@@ -186,6 +186,14 @@ def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
     }  # fmt: skip
 
 
+def test_spin_may_do_without_them(project: Project) -> None:
+    write(project, '@traced(label="outer") @own')
+    project.run("flow.py")
+    spun = [project.flowc("spin", "flow.py", "work", *words) for words in ((), ("--skip-decorators",))]
+    assert [("outer.task_pre_step" in done.out, done.code) for done in spun] == [(True, 0), (False, 0)]
+    assert spun[1].out == "[work] code\n"
+
+
 def test_what_hooks_assign_is_kept_until_the_task_is_finished(project: Project) -> None:
     write(project, "@traced")
     found = project.artifacts(project.run("flow.py"), "end")
@@ -237,6 +245,50 @@ def test_catch_catches_what_no_hook_saves(project: Project) -> None:
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type == "builtins.ZeroDivisionError"
     assert "- finished True" in logged(project)
+
+
+KILLED = "os.kill(os.getpid(), 9)"
+
+
+def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
+    """By the attempt that catches, which runs no code; a hook sees what it assigns kept."""
+    write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
+    found = project.artifacts(project.run("flow.py"), "end")
+    assert found["failure"].type.endswith(".FailureHandledByCatch")
+    assert "SIGKILL" in found["failure"].exception
+    assert (found["told"], found["before"]["tries"]) == (True, [2, 1])
+    said = logged(project)
+    assert [line for line in said if "told" in line] == [
+        "- told of FailureHandledByCatch(2)",
+    ]
+    assert (said.count("-.task_pre_step"), said.count("code")) == (3, 2)
+    assert said[-1] == "-.task_finished"
+
+
+@pytest.mark.parametrize("hook", ["task_pre_step", "task_finished"])
+def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> None:
+    """As in any attempt: @catch keeps what comes before the end, and nothing what comes at it."""
+    write(project, '@traced(label="x") @catch(var="failure")', KILLED)
+    source = project.root / HOME / "hooks.py"
+    only = f'if self.attributes["raises"] == hook or hook == "{hook}" and current.retry_count:'
+    source.write_text(source.read_text().replace('if self.attributes["raises"] == hook:', only, 1))
+    source.write_text("from metaflow import current\n" + source.read_text())
+    done = project.flowc("run", "flow.py")
+    assert (done.code, f"asked to in {hook}" in done.err) == (1 if hook == "task_finished" else 0, True)
+    if done.code == 0:
+        failure = project.artifacts(project.latest(), "end")["failure"]
+        assert (failure.type, failure.exception) == ("builtins.RuntimeError", "asked to in task_pre_step")
+
+
+def test_hooks_are_not_called_for_what_is_taken_over(project: Project) -> None:
+    """By @cache here, and by `resume`, as Metaflow does."""
+    write(project, "@traced @cache", "self.y = self.x")
+    source = project.root / "flow.py"
+    source.write_text("from flowc.steps import cache\n" + source.read_text())
+    assert "-.task_pre_step" in project.flowc("run", "flow.py").out
+    again = project.flowc("run", "flow.py")
+    assert ("cached work from" in again.err, again.out) == (True, "")
+    assert project.artifacts(project.latest(), "end")["after"] == 0
 
 
 def test_a_decorator_may_ask_for_retries(project: Project) -> None:

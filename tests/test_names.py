@@ -75,6 +75,13 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
         getattr(metaflow, name)
 
 
+def test_modules_are_attributes_of_metaflow(project: Project) -> None:
+    """Without an import of their own, as Metaflow's are."""
+    names = "cards", "client", "events", "plugins", "runner", "user_configs", "util"
+    project.write("program.py", f"import metaflow; print(*(getattr(metaflow, name).__name__ for name in {names}))")
+    assert project.python("program.py").out.split() == [f"metaflow.{name}" for name in names]
+
+
 def test_hints_are_sentences_without_an_end() -> None:
     for hint in [*UNSUPPORTED.values(), *UNSUPPORTED_MODULES.values()]:
         assert hint
@@ -355,16 +362,17 @@ def test_a_trigger_holds_events() -> None:
     trigger = Trigger(
         [
             {"timestamp": 100, "id": "1", "name": "early", "type": "event"},
-            {"timestamp": "200", "id": "Flow/3", "name": "Flow", "type": "run"},
+            {"timestamp": "200", "id": "Flow/3/end/0", "name": "metaflow.Flow.end", "type": "run"},
         ]
     )
-    late = MetaflowEvent("Flow", "Flow/3", datetime.datetime.fromtimestamp(200), "run")
+    late = MetaflowEvent("metaflow.Flow.end", "Flow/3/end/0", datetime.datetime.fromtimestamp(200), "run")
     assert trigger.event == late
-    assert [event.name for event in trigger] == ["Flow", "early"]
+    assert [event.name for event in trigger] == ["metaflow.Flow.end", "early"]
     assert trigger.events == list(trigger)
     assert trigger["early"].id == "1"
     assert "early" in trigger
-    assert "Flow/3" not in trigger
+    assert "Flow" in trigger
+    assert "metaflow.Flow.end" not in trigger
     with pytest.raises(KeyError):
         trigger["nothing"]
     assert (Trigger().event, Trigger().events, Trigger().run, Trigger().runs) == (None, None, None, None)

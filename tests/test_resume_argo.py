@@ -72,8 +72,8 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def resumed(project: Project, name: str, *words: str) -> RunStore:
-    """Write the Workflow that resumes a run, and play it."""
+def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
+    """Write the Workflow that resumes a run, and play it with `more` in the pods' environment."""
     url = f"file://{project.root}/.flowc"
     mounted = "file:///proc/self/cwd/.flowc"  # the same: a volume is refused at /tmp, where tests are
     done = project.flowc(
@@ -93,11 +93,12 @@ def resumed(project: Project, name: str, *words: str) -> RunStore:
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
+        **more,
     }
     work = project.root / name
     work.mkdir()
     workflow = play(manifests, url, work, {}, name=name, environment=environment)
-    assert workflow.phase == "Succeeded", workflow.logs()
+    assert workflow.phase == phase, workflow.logs()
     return project.store.run("Resumed", name)
 
 
@@ -137,12 +138,28 @@ def test_a_step_and_parameters(project: Project) -> None:
     assert project.artifacts(everything, "both")["total"] == 10
 
 
+def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
+    """A resumption that fails is resumed as any run; tags are its own."""
+    assert project.flowc("run", "flow.py", "--factor", "10", "--tag", "old", BREAK="1").code == 1
+    origin = project.latest().id
+    failed = resumed(project, "failed", "--tag", "new", "--tag", "{{x}}", phase="Failed", BREAK="1")
+    assert (failed.status()["state"], failed.user_tags()) == ("failed", {"new", "{{x}}"})
+    again = resumed(project, "again", "--origin-run-id", "failed")
+    assert begun(again) == ["both/0", "end/0", "right/0"]
+    assert (again.record()["origin"], again.user_tags()) == ("failed", set())
+    assert project.flowc("resume", "flow.py", "--origin-run-id", "failed").code == 0
+    here = project.latest()
+    assert begun(here) == ["both/0", "end/0", "right/0"]
+    assert here.task("left", "0")["origin"]["run"] == origin
+    assert project.artifacts(here, "both")["total"] == 30
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         ([], 1, "is on this machine: pods cannot read it"),
         (["--max-workers", "2"], 2, "--max-workers is for runs on this machine"),
-        (["--tag", "x"], 2, "--tag is for runs on this machine"),
+        (["--output", "x.yaml", "--run-id-file", "id"], 2, "--run-id-file has the id of a run that is submitted"),
     ],
 )
 def test_what_a_cluster_does_not_take(project: Project, words: list[str], code: int, message: str) -> None:

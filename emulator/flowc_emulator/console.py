@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowc_runtime.records import ErrorRecord
 
 _PIECE = 1 << 16  # bytes of a line without an end that are held back before they are shown
+_NAMED = 8  # steps that are named, where there are more
 
 
 class Console(Protocol):
@@ -31,7 +32,7 @@ class Console(Protocol):
     live: bool
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None: ...
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None: ...
@@ -131,12 +132,15 @@ class TextConsole:
         self._debugged: Job | None = None
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
-        self._say(f"{self._paint(pathspec, 1)} runs with {workers} workers, store {store}")
+        self._say(f"{self._paint(pathspec, 1)} runs with {_count(workers, 'worker')}, store {store}")
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
-        self._say(f"reused {tasks} tasks of {origin}")
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
+        self._say(f"reused {_count(tasks, 'task')} of {origin}")
         for step, why in again.items():
             self._say(f"{step} runs again: {why}")
+        if following:
+            more = f" and {len(following) - _NAMED} more" if len(following) > _NAMED else ""
+            self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
         return  # its end is worth a line, or its failure
@@ -191,7 +195,7 @@ class TextConsole:
 
     def run_ended(self, pathspec: str, state: str, tasks: int, seconds: float) -> None:
         word = self._paint(state, 32 if state == "succeeded" else 31)
-        self._say(f"{self._paint(pathspec, 1)} {word}: {tasks} tasks in {seconds:.1f} s")
+        self._say(f"{self._paint(pathspec, 1)} {word}: {_count(tasks, 'task')} in {seconds:.1f} s")
 
     def _show(self, lines: Sequence[tuple[Stream, bytes]], job: Job) -> None:
         if not lines:
@@ -222,7 +226,7 @@ class QuietConsole(TextConsole):
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         return
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
         return
 
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
@@ -293,8 +297,8 @@ class JsonConsole:
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)
 
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str]) -> None:
-        self._event("reused", origin=origin, tasks=tasks, again=dict(again))
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
+        self._event("reused", origin=origin, tasks=tasks, again=dict(again), following=list(following))
 
     def task_began(self, job: Job, pid: int) -> None:
         self._event("task_began", job, pid=pid)
@@ -340,3 +344,7 @@ class JsonConsole:
     def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
         task = {"step": job.step, "path": job.path, "attempt": job.attempt} if job else {}
         self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -19,10 +19,11 @@ from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
+from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
-from flowc_runtime.task import Assignment, perform_and_report
+from flowc_runtime.task import perform_and_report
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class Supervisor:
         self._scheduler.replay(reused)
         reuse.flush(run)
         run.set_reused(self._scheduler.done)
-        self._console.reused(f"{run.flow}/{reuse.origin.id}", self._scheduler.done, reuse.reasons)
+        origin = f"{run.flow}/{reuse.origin.id}"
+        self._console.reused(origin, self._scheduler.done, reuse.reasons, reuse.following())
 
     def _loop(self) -> None:
         while True:

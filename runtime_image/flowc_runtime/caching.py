@@ -21,10 +21,10 @@ from flowc_runtime.objects import sha256 as digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.records import AttemptRecord, ReadsRecord
     from flowc_runtime.state import Inputs, TaskState
-    from flowc_runtime.task import Assignment
 
 VERSION = 2
 EVERY = "*"  # among the names of artifacts: all of them
@@ -51,7 +51,8 @@ class Situation:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.value] for config in flow.configs]
-        about = [repr(node.environment), repr(node.packages), repr(node.next), repr(node.catch)]
+        about = [repr(given) for given in (node.environment, node.packages, node.next, node.catch, node.plugins)]
+        about.append(repr(flow.with_decorators))
         return [VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[dict[str, Any], ReadsRecord] | None:

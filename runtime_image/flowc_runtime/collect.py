@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc_runtime.errors import NotFound
+from flowc_runtime.layered import needed_by
 from flowc_runtime.objects import blob_key
 from flowc_runtime.process import is_alive
 from flowc_runtime.sweeps import GRACE, Sweep
@@ -61,11 +62,15 @@ class Doomed(NamedTuple):
 @final
 @dataclass(slots=True)
 class Chosen:
-    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them."""
+    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them.
+
+    `needed` says which run has resumed it, `spun` in which directory `spin` has kept a task that was tried on it.
+    """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
     live: list[str] = field(default_factory=list)
     needed: dict[str, str] = field(default_factory=dict)
+    spun: dict[str, str] = field(default_factory=dict)
     kept: int = 0
 
 
@@ -99,6 +104,9 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 elif _may_go_on(run):
                     chosen.kept += 1
                     chosen.live.append(f"{flow}/{id}")
+                elif directory := needed_by(run):
+                    chosen.kept += 1
+                    chosen.spun[f"{flow}/{id}"] = directory
                 else:
                     chosen.doomed[flow, id] = _measure(run)
     _spare_origins(chosen, origins)
@@ -207,13 +215,14 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Runs that have begun since: they wait now (`sweeps.wait`), or were there before the lease was."""
+    """What runs need that have begun since, or spun tasks: they wait now (`sweeps.wait`), or were there before."""
     late = [
         (flow, id)
         for flow in store.flows()
         for id in store.runs(flow)
         if (flow, id) not in garbage.marked and (flow, id) not in chosen.doomed
     ]
+    late += [key for key, doomed in chosen.doomed.items() if needed_by(doomed.run)]
     for flow, id in late:
         at: str | None = id
         while at is not None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir import Node
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.records import AttemptRecord, Fanout, ParentsRecord
-    from flowc_runtime.task import Assignment
 
 
 @final
@@ -69,7 +69,7 @@ class Family:
 
         def make(number: int) -> Any:
             node, path, record = find(number)
-            state = self.state(node, path, record["artifacts"], read_only=True)
+            state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place
             return bind(job.cls, state, job.parameters)
 

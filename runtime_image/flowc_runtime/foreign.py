@@ -30,8 +30,7 @@ def imported(directory: str) -> Modules:
     for name in sorted(sys.modules):
         if name.partition(".")[0] in _OWN or (file := _file(name)) is None:
             continue
-        real = os.path.realpath(file)
-        if not real.startswith(roots) and not any(part in real for part in _INSTALLED):
+        if not _is_known(file, roots) and not _is_known(os.path.realpath(file), roots):
             found[name] = [file, _digest(file)]
     return found
 
@@ -39,6 +38,10 @@ def imported(directory: str) -> Modules:
 def unchanged(modules: Mapping[str, list[str]]) -> bool:
     """Whether they are now what they were. One that is found by no path, before a step says where, is where it was."""
     return all(_digest(_file(name) or _find(name) or file) == digest for name, (file, digest) in modules.items())
+
+
+def _is_known(file: str, roots: tuple[str, ...]) -> bool:
+    return file.startswith(roots) or any(part in file for part in _INSTALLED)
 
 
 def _standard() -> set[str]:

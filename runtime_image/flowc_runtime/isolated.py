@@ -14,6 +14,7 @@ from typing import Any
 
 from flowc.ir.schema import loads
 from flowc_runtime import failures
+from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import begin_record, refuse, report_failure
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import Graph
@@ -21,7 +22,7 @@ from flowc_runtime.loader import load_module
 from flowc_runtime.parameters import config_values
 from flowc_runtime.process import open_streams
 from flowc_runtime.store import Store
-from flowc_runtime.task import Assignment, perform_and_report
+from flowc_runtime.task import perform_and_report
 
 
 def main() -> int:

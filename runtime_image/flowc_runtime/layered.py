@@ -2,24 +2,30 @@
 
 The directory has a file that says where the other store is. Whoever opens the directory gets both: an object that is
 not here is looked up there. Listings are of what is here alone, so the other store's runs are not among its runs.
+The run that a task was tried on has an object that says where: a collection of garbage spares it (`needed_by`).
 """
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime import objects
+from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound
 from flowc_runtime.objects import LocalObjects
 
 if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
+    from flowc_runtime.store import RunStore
 
 BELOW = "below.url"
 SPIN_NAME = ".flowc_spin"
 """The directory that `spin --persist` keeps tasks in, where it is run."""
+_NEEDED = "spun"
+_ELSEWHERE = 30 * 24 * 3600.0  # seconds that a directory of another machine counts: nobody can look whether it is there
 
 
 @final
@@ -63,6 +69,35 @@ def put_on(root: str, below: str) -> None:
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(below)
     os.replace(temporary, f"{root}/{BELOW}")
+
+
+def need(run: RunStore, root: str) -> None:
+    """Say in a run that the store in the directory `root` is on top of it. Raises NotFound if it has been deleted."""
+    needs = {"host": os.uname().nodename, "path": root, "when": time.time()}
+    name = objects.sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
+    key = f"{run.prefix}/{_NEEDED}/{name}.json"
+    if run.exists():
+        run.objects.put(key, json.dumps(needs).encode())
+        sweeps.wait(run.objects)
+    if not run.exists():
+        run.objects.delete(key)
+        raise NotFound(f"run {run.flow}/{run.id}, on which a step was to be tried, has been deleted")
+
+
+def needed_by(run: RunStore) -> str | None:
+    """The directory in which `spin` has kept a task that was tried on this run, as long as it is there."""
+    here = os.uname().nodename
+    for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):
+        try:
+            needs = json.loads(run.objects.get(f"{run.prefix}/{_NEEDED}/{name}"))
+        except NotFound:  # a collection has just taken it
+            continue
+        if needs["host"] != here:
+            if time.time() - needs["when"] < _ELSEWHERE:
+                return f"{needs['host']}:{needs['path']}"
+        elif os.path.exists(f"{needs['path']}/{BELOW}"):
+            return str(needs["path"])
+    return None
 
 
 def open_directory(root: str) -> LocalObjects:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from io import TextIOWrapper
+    from resource import struct_rusage
 
     from flowc_runtime.records import Process
 
@@ -156,6 +157,11 @@ def this_process() -> Process:
     if address := os.environ.get("FLOWC_POD_IP"):
         process["ip"] = address
     return process
+
+
+def peak_rss(usage: struct_rusage) -> int:
+    """The largest resident set of what the usage is of, in bytes (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def start_time(pid: int) -> str | None:

@@ -41,6 +41,15 @@ class PackageRecord(TypedDict):
     size: int
 
 
+class TriggerRecord(TypedDict):
+    """An event that has started a run: `type` is `run` where another's end is the event, and `id` its last task."""
+
+    type: Literal["event", "run"]
+    name: str
+    id: str
+    timestamp: float
+
+
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run begins. Times are seconds since the epoch.
 
@@ -48,6 +57,7 @@ class RunRecord(_Run, total=False):
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
     `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
     the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
+    `trigger` are the events that have started it.
     """
 
     project: dict[str, Any]
@@ -58,6 +68,7 @@ class RunRecord(_Run, total=False):
     origin: str | None
     resumed_from: str
     spun_from: str
+    trigger: list[TriggerRecord]
 
 
 class StatusRecord(TypedDict, total=False):

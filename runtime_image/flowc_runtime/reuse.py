@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, final
 
-from flowc.ir import Branch, Foreach, Gang, Switch
+from flowc.ir import Branch, Foreach, Gang, Switch, targets
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime.attempts import Result
 from flowc_runtime.errors import NotFound, ProtocolError
@@ -96,6 +96,16 @@ class Reuse:
         """Write the records that were taken."""
         run.reuse_all(self._taken)
         self._taken.clear()
+
+    def following(self) -> list[str]:
+        """The other steps that `origin` has begun and that run again because they follow those of `reasons`."""
+        found, waiting = set[str](), list(self.reasons)
+        while waiting:
+            following = set(targets(self._graph.nodes[waiting.pop()].next)) - found
+            found |= following
+            waiting += following
+        known = set(self.origin.steps()) if found else set[str]()
+        return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
         """Whether all parents of a task, which are done, are reused: by their records, where no scheduler knows it."""

@@ -114,14 +114,16 @@ class TaskState:
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
 
-    def store(self, flow: object) -> dict[str, ArtifactRef]:
+    def store(self, flow: object, *, whatever: bool = False) -> dict[str, ArtifactRef]:
         """Store what the step assigned or changed and name everything that the next task inherits.
+
+        `whatever`: leave out what cannot be pickled.
 
         Raises:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and why.
         """
         refs = dict(self.inherited)
-        for name, value in flow.__dict__.items():
+        for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS):
                 continue
             origin = self._origins.get(name)
@@ -131,7 +133,8 @@ class TaskState:
             try:
                 refs[name] = self.assigned[name] = codecs.store_value(self.objects, value)
             except ArtifactError as error:
-                raise ArtifactError(name, str(error)) from error
+                if not whatever:
+                    raise ArtifactError(name, str(error)) from error
         return {name: refs[name] for name in sorted(refs)}
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from flowc_runtime import settings, sweeps
+from flowc_runtime import sweeps
 from flowc_runtime.errors import NotFound, StoreError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
@@ -343,34 +342,3 @@ def _tag_at(objects: Objects, key: str, name: str) -> str | None:
 
 def _dump(record: object) -> bytes:
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-# -- where the store is ------------------------------------------------------------------------------------------------
-
-LOCAL_NAME = ".flowc"
-
-
-def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
-    """`FLOWC_STORE`, what Metaflow's settings name, or `.flowc` found upward from `start` (the working directory).
-
-    Where there is none, it is the one to be made there. `datastore` and `root` are Metaflow's options for it: they come
-    before all variables. Raises SettingsError.
-    """
-    if datastore is None and root is None and (url := os.environ.get("FLOWC_STORE")):
-        return url
-    if url := settings.store_url(datastore, root):
-        return url
-    here = start or os.getcwd()
-    for directory in _upward(here):
-        if os.path.isdir(f"{directory}/{LOCAL_NAME}"):
-            return f"{directory}/{LOCAL_NAME}"
-    return f"{here}/{LOCAL_NAME}"
-
-
-def _upward(directory: str) -> Iterator[str]:
-    while True:
-        yield directory.rstrip("/")
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            return
-        directory = parent

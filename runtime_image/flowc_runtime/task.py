@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 import time
-import traceback
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
-from flowc.ir.model import assert_never
-from flowc_runtime import codecs, context, failures, projects, secrets
+from flowc.ir import Switch
+from flowc_runtime import codecs, context, failures, projects
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.caching import EVERY, Situation
+from flowc_runtime.calling import call_code
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -30,65 +27,19 @@ from flowc_runtime.errors import (
     ProtocolError,
 )
 from flowc_runtime.family import Family, parallel_of
-from flowc_runtime.fanouts import items_of, store_items
+from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
+from flowc_runtime.routes import check_splits, check_transition, fan_out
 from flowc_runtime.state import bind
-from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from flowc.ir import Node, Transition
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.errors import StepTimeout
     from flowc_runtime.index import Graph
-    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Fanout, Outcome, ParentsRecord, ReadsRecord
-    from flowc_runtime.state import Said
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """One attempt to make.
-
-    `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
-    attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
-    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
-
-    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
-    that it starts with instead of theirs.
-    """
-
-    run: RunStore
-    graph: Graph
-    step: str
-    path: str
-    attempt: int
-    cls: type
-    parameters: Mapping[str, Any]
-    user: str
-    last: bool = True
-    only_catch: bool = False
-    claimed: bool = False
-    tags: tuple[str, ...] = ()
-    namespace: str | None = None
-    max_splits: int | None = None
-    cards: Any = None
-    origin: str | None = None
-    cache: bool = True
-    inputs: str | None = None
-    overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
-
-    @property
-    def before(self) -> RunStore:
-        """The run whose tasks come before this one."""
-        return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
-
-    @property
-    def node(self) -> Node:
-        """The node that the task is of."""
-        return self.graph.node(self.step)
+    from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Outcome, ParentsRecord, ReadsRecord
+    from flowc_runtime.store import RunStore
 
 
 def perform(job: Assignment) -> Result:
@@ -100,7 +51,7 @@ def perform(job: Assignment) -> Result:
     attempt.enter()
     try:
         if job.only_catch:
-            return attempt.caught(failures.lost_attempts(job.run, job.node.id, job.path, job.attempt))
+            return attempt.catch_lost()
         if (recalled := attempt.recall()) is not None:
             return recalled
         attempt.run_code()
@@ -200,7 +151,7 @@ class Attempt:
         record["reads"], record["cached"] = reads, entry["task"]
         if "fanout" in entry:
             record["fanout"] = entry["fanout"]
-            self._check_splits(entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+            check_splits(job, entry["fanout"]["count"], f"the foreach of step '{job.step}'")
         if "choice" in entry:
             record["choice"] = entry["choice"]
         if self.cards and self.cards.leave_to(entry["task"]):
@@ -220,41 +171,9 @@ class Attempt:
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
-        node = self.job.node
         self._hooked = True
-        secrets.inject(node.secrets, lambda: self.flow._flowc_inline_secrets(node.run.name))
-        process = os.getpid()
-        try:
-            with _timeout(node, self.flow._flowc_timeout_error):
-                self.flow._flowc_call(node.run.name, self.arguments)
-        finally:
-            if os.getpid() != process:
-                _end_copy()
-        self._check_transition()
-
-    def _check_transition(self) -> None:
-        """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
-        said, node = self.state.transition, self.job.node
-        if isinstance(node.next, End):
-            return
-        if said is None and self.state.implied is not None:
-            self._imply(self.state.implied)
-            return
-        if said is None:
-            raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
-        if not _agree(said, node.next):
-            raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
-
-    def _imply(self, given: Mapping[str, Any]) -> None:
-        """A decorator ran in place of the code: the step goes where the IR says, with what the decorator gives."""
-        node = self.job.node
-        known = {"foreach"} if isinstance(node.next, Foreach) else set()
-        if unknown := sorted(set(given) - known):
-            raise ProtocolError(
-                f"a decorator of step '{node.id}' gives self.next {', '.join(unknown)}=, which the step does not "
-                "give it"
-            )
-        self.flow._flowc_imply(node.next, given)
+        call_code(self.flow, self.job.node, self.arguments)
+        check_transition(self.flow, self.job.node, self.state)
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -262,7 +181,7 @@ class Attempt:
             self.flow.__dict__[catch.var] = None  # whatever it was: no failure
             self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
-        fanout = self._fanout(artifacts)
+        fanout = fan_out(self.job, self.flow, self.state, artifacts)
         self._tell_finished(ok=True)
         record = self._new_record("ok", artifacts)
         choice = ""
@@ -276,51 +195,45 @@ class Attempt:
         self._finish(record)
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
-    def _fanout(self, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
-        said = self.state.transition
-        match self.job.node.next:
-            case Foreach(over=over):
-                over = said.foreach if said is not None and said.foreach is not None else over
-                items = items_of(getattr(self.flow, over))
-                self._check_splits(len(items), f"the foreach over self.{over}")
-                whole = artifacts.get(over) or codecs.store_value(self.state.objects, items)  # a parameter has no ref
-                fanout = store_items(self.state.objects, over, items, whole)
-                if getattr(getattr(self.flow, over), "flowc_unbounded", False):
-                    fanout["unbounded"] = True
-                return fanout
-            case Gang():
-                assert said is not None
-                assert said.gang is not None
-                self._check_splits(said.gang, "num_parallel")
-                return {"count": said.gang}
-            case End() | Goto() | Branch() | Switch():
-                return None
-            case _:
-                assert_never(self.job.node.next)
-
-    def _check_splits(self, count: int, what: str) -> None:
-        most = self.job.max_splits
-        if most is not None and count > most:
-            raise ValueError(
-                f"{what} in step '{self.job.node.id}' makes {count} tasks, but --max-num-splits allows {most}"
-            )
-
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
-        described = failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+        # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
+        return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
+
+    def catch_lost(self) -> Result:
+        """Catch that the attempts before this one were lost, in an attempt that does not run the step's code."""
+        self._hooked = True
+        try:
+            self.flow._flowc_lost(self.job.node.run.name, self.arguments)
+        except Exception as error:  # of a hook
+            return self.failed(error)
+        lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
+        return self._end_failed(lost, keeps=False)
+
+    def _describe(self, error: BaseException) -> ErrorRecord:
+        return failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+
+    def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
         catches = self.job.last and self.job.node.catch is not None
         try:
             self._tell_finished(ok=catches)
         except Exception as later:
-            described = failures.describe(later, failures.directory(self.job.cls), (self.job.cls, self.job.node))
-            catches = False
+            described, catches = self._describe(later), False
         if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
-        record = self._new_record("failed", {})
+        record = self._new_record("failed", self._left() if keeps else {})
         record["error"] = described
         self._finish(record)
         return Result(outcome="failed", error=described)
+
+    def _left(self) -> Mapping[str, ArtifactRef]:
+        """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
+        try:
+            return self.state.store(self.flow, whatever=True)
+        except Exception as later:  # the store's, or that of a value which another thread still changes
+            say(f"the artifacts of the failed attempt are not kept: {later}\n")
+            return {}
 
     def caught(self, error: ErrorRecord) -> Result:
         """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""
@@ -344,14 +257,15 @@ class Attempt:
         return Result(outcome="caught", error=error)
 
     def _tell_finished(self, *, ok: bool) -> None:
-        """Tell decorators of extensions, once, how an attempt that has run the step's code ends."""
+        """Tell decorators of extensions, once, how an attempt ends of which they were told that it began."""
         if self._hooked:
             self._hooked = False
             self.flow._flowc_finished(self.job.node.run.name, ok=ok)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
-        exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak_rss()}
+        peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
+        exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak}
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
@@ -381,51 +295,3 @@ class Attempt:
                 stream.flush()
             except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
                 continue
-
-
-def _end_copy() -> NoReturn:
-    """A process that the step forked has come back from the step: the task is its parent's to end."""
-    try:
-        if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
-            say("".join(traceback.format_exception(error)))
-        say("a process that the step had forked came back from the step: it ends here; let it call os._exit(0)\n")
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    finally:
-        os._exit(1)
-
-
-def _agree(said: Said, expected: Transition) -> bool:
-    """Whether what a step called self.next with is what the IR says."""
-    return (
-        said.steps == targets(expected)
-        and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
-        and said.condition == (expected.condition if isinstance(expected, Switch) else None)
-        and (said.gang is None) == (not isinstance(expected, Gang))
-    )
-
-
-def peak_rss() -> int:
-    """The largest resident set of this process so far, in bytes (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-@contextmanager
-def _timeout(node: Node, error: Callable[[], type[StepTimeout]]) -> Iterator[None]:
-    """Raise the authoring API's kind of StepTimeout inside the step when its time is up."""
-    if node.timeout is None:
-        yield
-        return
-    seconds, kind = node.timeout.seconds, error()
-
-    def expire(signum: int, frame: object) -> None:
-        raise kind(f"step '{node.id}' took longer than its timeout of {seconds} s")
-
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

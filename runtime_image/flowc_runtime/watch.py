@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc_runtime.process import HAS_PIDFD, Child
+from flowc_runtime.process import HAS_PIDFD, Child, peak_rss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -190,7 +190,7 @@ class Watcher:
                 child=watched.child,
                 code=None if killed else os.WEXITSTATUS(status),
                 signal=os.WTERMSIG(status) if killed else None,
-                peak_rss=usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024),
+                peak_rss=peak_rss(usage),
                 report=bytes(watched.report),
             )
         )

@@ -197,9 +197,9 @@ __version__ = API_VERSION
 if not TYPE_CHECKING:  # type checkers are to find names that are not there
 
     def __getattr__(name: str) -> Any:
-        if name in _LAZY:
-            from importlib import import_module
+        from importlib import import_module
 
+        if name in _LAZY:
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
@@ -209,8 +209,13 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
         if name in _extensions.decorators:
             value = globals()[name] = _extensions.make_decorator(name)
             return value
+        from importlib.util import find_spec
+
         from metaflow._unsupported import UNSUPPORTED, hint_for_absent
 
+        if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
+            import_module(f"metaflow.{name}")  # sets the attribute, as `import metaflow` does in Metaflow
+            return globals()[name]
         if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
             raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
         raise AttributeError(f"module 'metaflow' has no attribute '{name}'")

@@ -144,8 +144,15 @@ class Current:
     @property
     def trigger(self) -> Any:
         """The events that started the run; None where none did."""
+        from metaflow.exception import MetaflowNotFound
+
         self._task("trigger")
-        return context.extra.get("trigger")
+        if "trigger" in context.extra:
+            return context.extra["trigger"]
+        try:
+            return self.run.trigger if self.run is not None else None
+        except MetaflowNotFound:  # a task by itself, in a test
+            return None
 
     @property
     def card(self) -> Any:

@@ -41,9 +41,9 @@ class MetaflowEvent(NamedTuple):
     """An event that started a run."""
 
     name: str
-    """The event's name: of a run that ended, the flow's."""
+    """The event's name: of a run that ended, `metaflow.FLOW.end`."""
     id: str
-    """What tells it from all others: of a run that ended, its pathspec."""
+    """What tells it from all others: of a run that ended, the pathspec of its last task."""
     timestamp: datetime | None
     """When it was made."""
     type: str
@@ -65,10 +65,11 @@ class Trigger:
                 {
                     "type": "run",
                     "timestamp": run.finished_at.timestamp() if run.finished_at else None,
-                    "name": run.path_components[0],
-                    "id": run.pathspec,
+                    "name": f"metaflow.{run.path_components[0]}.{run.end_task.path_components[2]}",
+                    "id": run.end_task.pathspec,
                 }
                 for run in run_objs
+                if run.end_task is not None
             ]
         )
 
@@ -96,12 +97,12 @@ class Trigger:
     def __getitem__(self, key: str) -> Any:
         """The run that ended of this flow, or the event of this name."""
         for event in self._events:
-            if event.name == key:
+            if _key(event) == key:
                 return _run_of(event) if event.type == "run" else event
         raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        return any(event.name == key for event in self._events)
+        return any(_key(event) == key for event in self._events)
 
     def __iter__(self) -> Iterator[MetaflowEvent]:
         return iter(self._events)
@@ -114,6 +115,10 @@ def _event(given: Mapping[str, Any]) -> MetaflowEvent:
     seconds = given.get("timestamp")
     made = None if seconds in (None, "") else datetime.fromtimestamp(float(seconds))
     return MetaflowEvent(given["name"], given["id"], made, given["type"])
+
+
+def _key(event: MetaflowEvent) -> str:
+    return event.id.split("/")[0] if event.type == "run" else event.name
 
 
 def _when(event: MetaflowEvent) -> float:

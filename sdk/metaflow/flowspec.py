@@ -6,19 +6,15 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.state import OURS, STATE, Inputs, Said, TaskState
+from metaflow._merging import merge
 from metaflow.decorators import USER_ATTRIBUTE, Applied
-from metaflow.exception import (
-    MetaflowException,
-    MissingInMergeArtifactsException,
-    UnhandledInMergeArtifactsException,
-)
+from metaflow.exception import MetaflowException
 from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flowc.ir import Flow, Transition
-    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
@@ -117,6 +113,13 @@ class FlowSpec:
             from metaflow._legacy.tasks import tell_finished
 
             tell_finished(self, self._flowc_hooks, step, ok=ok)
+
+    def _flowc_lost(self, step: str, arguments: tuple[Any, ...]) -> None:
+        """Tell the decorators of extensions of an attempt that only catches that those before it were lost."""
+        if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
+            from metaflow._legacy.tasks import tell_lost
+
+            tell_lost(self, self._flowc_hooks, step, arguments)
 
     def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
@@ -265,33 +268,7 @@ class FlowSpec:
             MissingInMergeArtifactsException: `include` names one that no input has.
             MetaflowException: not in a join, or both `exclude` and `include` are given.
         """
-        state = self._flowc_task("merge_artifacts")
-        if state.inputs is None:
-            raise MetaflowException(
-                f"merge_artifacts can be called only in a join, a step with inputs, which step '{state.step}' is not"
-            )
-        if exclude and include:
-            raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
-        found: dict[str, dict[str, ArtifactRef]] = {}
-        for given in inputs:
-            one = given._flowc_task("merge_artifacts")
-            one.seen.update(include or "*")
-            for name, ref in one.inherited.items():
-                found.setdefault(name, {})[ref["digest"]] = ref
-        own = {*self.__dict__, *(name for name in include if hasattr(type(self), name))}  # also parameters
-        if missing := [name for name in include if name not in found and name not in own]:
-            raise MissingInMergeArtifactsException(
-                f"merge_artifacts(include=…) names artifacts that no input has: {', '.join(missing)}", missing
-            )
-        wanted = include or [name for name in found if name not in exclude]
-        merging = {name: found[name] for name in wanted if name in found and name not in self.__dict__}
-        if conflicts := sorted(name for name, values in merging.items() if len(values) > 1):
-            raise UnhandledInMergeArtifactsException(
-                f"these artifacts have different values in the inputs: {', '.join(conflicts)}; "
-                "set them in the join before merge_artifacts, or exclude them",
-                conflicts,
-            )
-        state.inherited.update({name: next(iter(values.values())) for name, values in merging.items()})
+        merge(self, self._flowc_task("merge_artifacts"), inputs, exclude, include)
 
     # -- attributes are artifacts
 

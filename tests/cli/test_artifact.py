@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pytest
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.external import digest_of, external_file
 from flowc_runtime.mounts import volume_fault
+from gateway import gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +119,7 @@ def test_versions_in_python(project: Project) -> None:
         (["Train/model", "-o", "file"], 2, "which version?"),
         (["Other/model"], 1, "no run of a flow 'Other'"),
         (["Train/nothing"], 1, "flow 'Train' has no artifact 'nothing'"),
+        (["Train/n"], 1, "'n' is a parameter of flow 'Train', which has no versions in the store"),
         (["Train/model@0000"], 1, "flow 'Train' has no version 0000 of artifact 'model'"),
         (["Train/model", "--run", "x"], 1, "flow 'Train' has no run 'x'"),
         (["Train/model", "--step", "x"], 1, "has no artifact 'model' in step x"),
@@ -300,6 +303,39 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
     assert f"Train/{first.id} stays: Train/{second.id} has resumed it" in done.out
     assert project.flowc("logs", f"Train/{second.id}/end").code == 0
     assert project.artifacts(second, "end")["data"] == b"\0" * 3000
+
+
+def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
+    """As long as the directory is there in which `spin` has kept it."""
+    project.write("flow.py", MODEL)
+    first = project.run("flow.py")
+    assert project.flowc("spin", "flow.py", "end", "--persist").code == 0
+    make_old(project)
+    done = project.flowc("gc", "--older-than", "1d", "--delete")
+    kept = project.root / ".flowc_spin"
+    assert f"Train/{first.id} stays: what spin has kept in {kept} needs it" in done.out
+    read = "from metaflow import *; inspect_spin(); print(len(Flow('Train').latest_run['end'].task.data.model))"
+    assert project.python("-c", read).out == "1000\n"
+    assert json.loads(project.flowc("gc", "--older-than", "1d", "--json").out)["spun"] == {
+        f"Train/{first.id}": str(kept)
+    }
+    shutil.rmtree(kept)
+    assert "deleted 1 runs" in project.flowc("gc", "--older-than", "1d", "--delete").out
+    assert not first.exists()
+
+
+def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.write("flow.py", MODEL)
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        place = s3.environment | {"FLOWC_STORE": s3.bucket("spins") + "/team"}
+        for words in (("run", "--local", "flow.py"), ("spin", "flow.py", "end", "--persist")):
+            done = project.flowc(*words, **place)
+            assert done.code == 0, done.err
+        told = project.flowc("gc", "--keep-last", "0", "--delete", **place).out
+    assert f"stays: what spin has kept in {project.root}/.flowc_spin needs it" in told
+    assert "deleted 0 runs" in told
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:

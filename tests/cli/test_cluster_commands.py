@@ -6,23 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubeconfig import KUBECONFIG
+
 if TYPE_CHECKING:
     from project import Project
 
-KUBECONFIG = """
-    apiVersion: v1
-    kind: Config
-    current-context: here
-    contexts:
-    - name: here
-      context: {cluster: here, user: me, namespace: mine}
-    clusters:
-    - name: here
-      cluster: {server: "http://127.0.0.1:1"}
-    users:
-    - name: me
-      user: {token: secret}
-    """
 FLOW = """
     from metaflow import FlowSpec, Parameter, step
 

@@ -13,6 +13,7 @@ from flowc.cli import follow
 from flowc.cli.log_printer import Form
 from flowc_runtime.logs import chunks, frame, whole
 from flowc_runtime.store import RunStore, Store
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,6 +182,67 @@ def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().err == "error: flow 'Slow' has no step 'strat'\nhint: steps: start, end\n"
 
 
+@pytest.mark.parametrize(
+    ("asked", "hint"), [("Slwo/r1", "Slow"), ("Slow/20261120-101112-123abd", "Slow/20261120-101112-123abc")]
+)
+def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[str], asked: str, hint: str) -> None:
+    """It may have been triggered a moment ago, or its name may be misspelt: it is waited for, and both is said."""
+    run = store.run("Slow", "20261120-101112-123abc")
+    story = Story(run, iter(()))
+    story.begin()
+    with pytest.raises(SystemExit):
+        follow.follow_run(store, asked, Form(), None, story.pause)
+    waiting, hinted, error, _ = capfd.readouterr().err.splitlines()
+    assert waiting.startswith(f"waiting for {asked} to begin in file://")
+    assert (hinted, error) == (f"hint: did you mean {hint}?", f"error: {asked} has not begun in 300 s")
+
+
+@pytest.mark.parametrize(("attempt", "said"), [(7, "attempt 7"), (None, "tasks")])
+def test_what_has_not_begun_when_the_run_ends(
+    store: Store, capfd: pytest.CaptureFixture[str], attempt: int | None, said: str
+) -> None:
+    story = Story(store.run("Slow", "r1"), iter(()))
+    story.begin()
+    story.attempt("start")
+    story.run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
+    with pytest.raises(SystemExit) as ended:
+        follow.follow_run(store, f"Slow/r1/{'start' if attempt else 'end'}", Form(), attempt, story.pause)
+    assert ended.value.code == 1
+    assert capfd.readouterr().err.splitlines()[-1].endswith(f" has no {said}")
+
+
+def test_at_a_terminal(project: Project) -> None:
+    """What is written is shown at once, a line that is not ended too; Ctrl-C ends the following, not the run."""
+    project.write(
+        "flow.py",
+        """
+        import time
+        from metaflow import FlowSpec, step
+
+        class Slow(FlowSpec):
+            @step
+            def start(self):
+                print("begun", end=" and not ended", flush=True)
+                time.sleep(600)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
+        while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
+            time.sleep(0.02)
+        with Terminal(project, "-m", "flowc", "logs", f"Slow/{run_id}/start/0", "--follow") as terminal:
+            terminal.until("begun and not ended")
+            terminal.type("\x03")
+            assert terminal.end() == 130
+        assert project.latest().status()["state"] == "running"
+        run.terminate()
+        run.communicate()
+
+
 @given(st.lists(st.binary(min_size=1)), st.integers(min_value=0))
 def test_reading_on_from_where_the_last_look_ended(writes: list[bytes], cut: int) -> None:
     log = b"".join(frame(1.0, "stdout", data) for data in writes)
@@ -223,6 +285,7 @@ def test_a_real_run_in_the_background(project: Project) -> None:
     )
     with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
         while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
+            assert run.poll() is None, "the run has ended"
             time.sleep(0.02)
         done = project.flowc("logs", f"Slow/{run_id}", "--follow")
         run.communicate()

@@ -141,9 +141,27 @@ def test_not_a_pathspec(left: Project, arguments: list[str]) -> None:
     assert "not a pathspec" in done.err
 
 
-def test_a_task_that_has_not_finished_has_no_artifacts(project: Project) -> None:
+def test_a_failed_task_s_artifacts_are_what_its_last_attempt_had_set(project: Project) -> None:
     project.write("flow.py", FLOW)
     project.flowc("run", "flow.py", "--fail", "true")
     done = project.flowc("dump", "Left/latest/work/0.1")
+    assert done.err == "note: task work/0.1 has failed; this is what its attempt 2 had set\n"
+    assert "point: flow.Point" in done.out
+
+
+def test_a_task_whose_process_was_killed_left_no_artifacts(project: Project) -> None:
+    kill = "import os; os.kill(os.getpid(), 9)"
+    project.write("flow.py", FLOW.replace("assert self.index == 0", f"{kill} if self.fail else None; assert True"))
+    project.flowc("run", "flow.py", "--fail", "true")
+    done = project.flowc("dump", "Left/latest/work/0.0")
+    assert done.err == "note: task work/0.0 has failed; it left no artifacts\n"
+    assert done.out.splitlines() == [f"Left/{project.latest().id}/work/0.0"]
+
+
+def test_a_task_that_has_not_finished_has_no_artifacts(project: Project) -> None:
+    kill = "import os, time; os.kill(os.getppid(), 9); time.sleep(600)"
+    project.write("flow.py", FLOW.replace("assert self.index == 0 or current.retry_count == 1 and not self.fail", kill))
+    project.flowc("run", "flow.py", "--max-workers", "1")
+    done = project.flowc("dump", "Left/latest/work/0.0")
     assert done.code == 1
     assert "has not finished" in done.err

@@ -109,6 +109,22 @@ def test_artifacts_may_be_replaced(project: Project) -> None:
     assert load_value(spun(project).objects, record["artifacts"]["value"]) == 6
 
 
+def test_a_join_has_what_replaces_the_artifacts_of_its_inputs(project: Project) -> None:
+    project.write("given.py", "ARTIFACTS = {'value': 4}")
+    assert (
+        project.python("flow.py", "spin", "join", "--artifacts-module", "given.py").out == "[join] values [4, 4, 4]\n"
+    )
+
+
+def test_the_module_may_give_parameters(project: Project) -> None:
+    """It may import what is beside the flow; the command line comes first."""
+    project.write("beside.py", "rate = 9")
+    project.write("given.py", "import beside\nARTIFACTS = {'rate': beside.rate, 'scale': 3}")
+    words = ("flow.py", "spin", "each", "--artifacts-module", "given.py")
+    assert project.python(*words).out == "[each/0.2] item c 2 scale 3 rate 9\n"
+    assert project.python(*words, "--rate", "8").out == "[each/0.2] item c 2 scale 3 rate 8\n"
+
+
 def test_parameters_may_be_given(project: Project) -> None:
     assert "rate 8" in project.python("flow.py", "spin", "each", "--rate", "8").out
 
@@ -160,10 +176,22 @@ def test_a_step_that_has_not_run_yet(project: Project) -> None:
         (["99/each"], "error: flow 'Spins' has no run '99'"),
         (["each", "--artifacts-module", "nope.py"], "error: there is no file 'nope.py'"),
         (["each", "--artifacts-module", "flow.py"], "error: flow.py does not set ARTIFACTS"),
+        (["each", "--artifacts-module", "raises.py"], "error: raises.py, line 2: ZeroDivisionError: division by zero"),
+        (
+            ["each", "--artifacts-module", "wrong.py"],
+            "error: wrong.py gives 'rate' a value that it cannot have: 'x' is",
+        ),
+        (
+            ["each", "--artifacts-module", "kept.py"],
+            "error: kept.py gives 'scale' a value that it cannot have: a value",
+        ),
         (["a/b/c/d"], "error: not a path: 'a/b/c/d'"),
     ],
 )
 def test_what_cannot_be_spun(project: Project, words: list[str], message: str) -> None:
+    project.write("raises.py", "x = 1\nx / 0")
+    project.write("wrong.py", "ARTIFACTS = {'rate': 'x'}")
+    project.write("kept.py", "ARTIFACTS = {'scale': (n for n in [])}")
     done = project.python("flow.py", "spin", *words)
     assert (done.code, message in done.err) == (1, True), done.err
 
@@ -211,3 +239,51 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
         "0.2 20 10 item c 2 scale 10 rate 7\n1 True\n"
         "nothing was kept in elsewhere: spin keeps its task with --persist\n"
     ), done.err
+
+
+def test_loops_gangs_and_configs(tmp_path: Path) -> None:
+    """The last iteration of a loop, the last of a gang, with its size and place; configs of now."""
+    project = Project(tmp_path)
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowSpec, current, parallel, step
+
+        class Round(FlowSpec):
+            settings = Config("settings", default_value={"x": 1})
+
+            @step
+            def start(self):
+                self.left = 3
+                self.next(self.work)
+
+            @step
+            def work(self):
+                self.left -= 1
+                print("left", self.left, "x", self.settings.x)
+                self.more = self.left > 0
+                self.next({True: self.work, False: self.split}, condition="more")
+
+            @step
+            def split(self):
+                self.next(self.gang, num_parallel=2)
+
+            @parallel
+            @step
+            def gang(self):
+                print("node", current.parallel.node_index, "of", current.parallel.num_nodes)
+                self.next(self.end)
+
+            @step
+            def end(self, inputs):
+                pass
+
+        if __name__ == "__main__":
+            Round()
+        """,
+    )
+    run = project.run("flow.py")
+    given = ("--config-value", "settings", '{"x": 2}')
+    assert project.python("flow.py", "spin", "work").out == "[work/0~2] left 0 x 1\n"
+    assert project.python("flow.py", *given, "spin", f"{run.id}/work/0~1").out == "[work/0~1] left 1 x 2\n"
+    assert project.flowc("spin", "flow.py", "gang", *given).out == "[gang/0.1] node 1 of 2\n"

@@ -7,11 +7,15 @@ import os
 import tarfile
 from typing import TYPE_CHECKING
 
+import pytest
+
 from flowc_runtime.code import pack
+from gateway import gateway
 from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
 from metaflow.client.core import MetaflowCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from project import Project
@@ -23,6 +27,7 @@ FLOW = """
     class Far(FlowSpec):
         @step
         def start(self):
+            print("at work")
             self.answer = answer()
             self.next(self.end)
 
@@ -32,29 +37,54 @@ FLOW = """
     """
 
 
-def test_the_code_of_a_pod(project: Project) -> None:
+@pytest.fixture(params=["directory", "bucket"])
+def place(
+    request: pytest.FixtureRequest, project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Where pods have their store, as settings."""
+    if request.param == "directory":
+        yield {"FLOWC_STORE": f"file://{project.root}/.flowc"}
+        return
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        yield s3.environment | {"FLOWC_STORE": s3.bucket("pods") + "/team"}
+
+
+def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads as runs on this machine do, and has the code besides."""
     source = project.write("code/flow.py", FLOW)
     project.write("code/helpers/ours.py", "def answer():\n    return 42\n")
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
-    environment = {
-        "FLOWC_STORE": f"file://{project.root}/.flowc",
+    environment = place | {
         "FLOWC_IR": str(project.root / "ir.json"),
         "FLOWC_CODE": str(project.root / "code"),
         "FLOWC_OUT": str(project.root / "out"),
     }
-    for run in ("far-1", "far-2"):
-        for step in ("start", "end"):
-            pod = environment | {"FLOWC_RUN": run, "FLOWC_POD": f"{run}-{step}"}
-            done = project.python("-m", "flowc_runtime", "task", step, "--path", "0", "--retry", "0", **pod)
+    orders = {step: f"task {step} --path 0 --retry 0" for step in ("start", "end")} | {
+        "exit": "finish --status Succeeded"
+    }
+    for run_id in ("far-1", "far-2"):
+        for name, order in orders.items():
+            pod = environment | {"FLOWC_RUN": run_id, "FLOWC_POD": f"{run_id}-{name}"}
+            done = project.python("-m", "flowc_runtime", *order.split(), **pod)
             assert done.code == 0, done.err
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
     try:
-        metadata(str(project.root))
+        metadata(place["FLOWC_STORE"])
         namespace(None)
         run = Flow("Far").latest_run
         assert run is not None
         assert run.data is not None
         assert (run.successful, run.data.answer) == (True, 42)
         assert run.end_task is not None
+        assert (run.status, run.finished, run.end_task.runtime_name) == ("succeeded", True, "argo-workflows")
+        assert [task.id for task in run["end"].task.parent_tasks] == ["0"]
+        assert run["start"].task.stdout == "at work\n"
+        assert [one.id for one in Flow("Far").runs(status="succeeded", since="1h")] == ["far-2", "far-1"]
+        assert [row["answer"] for row in Flow("Far").metrics()] == [42, 42]
+        run.add_tags(["good", "better"])
+        run.remove_tag("better")
+        assert [list(one.user_tags) for one in Flow("Far").runs("good")] == [["good"]]
         assert run.end_task.metadata_dict["pod"] == "far-2-end"
         code = run.code
         assert isinstance(code, MetaflowCode)
@@ -63,7 +93,7 @@ def test_the_code_of_a_pod(project: Project) -> None:
         assert (code.script_name, code.info["class"], code.info["script"]) == ("flow.py", "Far", "flow.py")
         with code.extract() as directory:
             assert sorted(os.listdir(directory)) == ["flow.py", "helpers"]
-        assert code.path.startswith(f"file://{project.root}/.flowc/blobs/")
+        assert code.path.startswith(f"{place['FLOWC_STORE']}/blobs/")
         assert {one.code.path for one in Flow("Far") if one.code} == {code.path}  # kept once
         assert run["start"].task.code is not None
     finally:

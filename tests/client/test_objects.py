@@ -111,6 +111,76 @@ def test_what_a_failed_task_began_with_is_there(letters: Project) -> None:
     assert "letter" not in task.data
 
 
+LEFT = """
+    import os, signal, threading
+    from metaflow import FlowSpec, catch, retry, step
+
+    class Left(FlowSpec):
+        @step
+        def start(self):
+            self.kept, self.gone, self.changed = 1, 2, [1]
+            self.next(self.middle)
+
+        @retry(times=1)
+        @step
+        def middle(self):
+            del self.gone
+            self.changed.append(2)
+            self.lock = threading.Lock()
+            self.table = list(range(1000))
+            if os.environ.get("KILL"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ValueError("as ever")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
+    """As far as it can be stored, of each attempt; the next one sees none of it."""
+    letters.write("left.py", LEFT)
+    assert letters.flowc("run", "--local", "left.py").code == 1
+    run = Flow("Left").latest_run
+    assert run is not None
+    for task in (run["middle"].task, Task(f"{run.pathspec}/middle/0", attempt=0)):
+        assert task.exception.exception == "as ever"
+        assert [artifact.id for artifact in task] == ["changed", "kept", "name", "table"]
+        assert (task.data.kept, task.data.changed, task.data.table[999]) == (1, [1, 2], 999)
+    assert Flow("Left").artifact_versions("table") == []  # nor is it a version
+
+
+def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:
+    letters.write("left.py", LEFT)
+    assert letters.flowc("run", "--local", "left.py", KILL="1").code == 1
+    run = Flow("Left").latest_run
+    assert run is not None
+    assert [artifact.id for artifact in run["middle"].task] == ["changed", "gone", "kept", "name"]
+    assert run["middle"].task.data.changed == [1]
+
+
+def test_without_memory_only_the_failure_is_kept(letters: Project) -> None:
+    letters.write("left.py", LEFT.replace("raise ValueError", "raise MemoryError"))
+    assert letters.flowc("run", "--local", "left.py").code == 1
+    run = Flow("Left").latest_run
+    assert run is not None
+    task = run["middle"].task
+    assert task.exception.type == "builtins.MemoryError"
+    assert "table" not in task
+    assert task.data.changed == [1]
+
+
+def test_a_store_that_fails_too_does_not_hide_why_a_step_failed(letters: Project) -> None:
+    letters.write("left.py", LEFT.replace('raise ValueError', 'import shutil; shutil.rmtree(".flowc/blobs", ignore_errors=True); '
+                                          'open(".flowc/blobs", "w").close(); raise ValueError'))  # fmt: skip
+    done = letters.flowc("run", "--local", "left.py")
+    assert done.code == 1
+    assert "the artifacts of the failed attempt are not kept: cannot write to the store" in done.err
+    assert "ValueError: as ever" in done.err
+
+
 def test_artifacts(letters: Project) -> None:
     good, _ = runs()
     b = good["each"]["0.1"]
@@ -336,6 +406,9 @@ def test_a_child_that_is_not_there_is_a_key_error(letters: Project) -> None:
             parent["nothing"]
     with pytest.raises(AttributeError, match="nothing"):
         _ = good.data.nothing
+    assert good["start"][0] == good["start"]["0"]
+    assert 0 in good["start"]
+    assert 1 not in good["start"]
 
 
 def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +429,18 @@ def test_pickled_objects_are_the_same_elsewhere(letters: Project, monkeypatch: p
     assert isinstance(data, MetaflowData)
     assert data.letters == "ABC"
     assert [len(list(flow)) for flow in pickle.loads(flows)] == [1, 2]
+
+
+def test_notebooks_complete_ids(letters: Project) -> None:
+    good, failed = runs()
+    offered: list[Any] = [Metaflow(), Flow("Letters"), good, good["each"], good["each"]["0.1"]]
+    assert [one._ipython_key_completions_() for one in offered] == [
+        ["Letters"],
+        [failed.id, good.id],
+        ["end", "join", "each", "start"],
+        ["0.2", "0.1", "0.0"],
+        ["items", "letter", "n", "name"],
+    ]
 
 
 def test_notebooks_show_tables(letters: Project) -> None:

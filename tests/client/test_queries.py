@@ -80,6 +80,10 @@ def test_moments() -> None:
         ("not not a", {"a"}, True),
         ("not a and b", {"b"}, True),
         ("not (a and b)", {"a"}, True),
+        ("a AND NOT (b OR c)", {"a"}, True),
+        ("a AND NOT (b OR c)", {"a", "c"}, False),
+        ("And", {"And"}, True),
+        ("'OR'", {"OR"}, True),
         ("'two words' and \"and\"", {"two words", "and"}, True),
         ("user:*", {"user:ann"}, True),
         ("*", set(), False),
@@ -95,6 +99,7 @@ def test_moments() -> None:
         ("(a", None, None),
         ("a)", None, None),
         ("not", None, None),
+        ("a AND", None, None),
         ("'a", None, None),
         ("(" * 5000 + "a" + ")" * 5000, None, None),
     ],
@@ -151,7 +156,9 @@ def test_metrics(letters: Project) -> None:
     assert (failed["status"], failed["n"], failed["seconds"]) == ("failed", 4, None)
     assert "letters" not in failed
     assert [row["n"] for row in Flow("Letters").metrics("good", status="succeeded")] == [3]
-    assert [row.get("letters") for row in Flow("Letters").metrics(artifacts=["letters"])] == [None, "ABC"]
+    for named in (["letters"], "letters"):
+        assert [row["letters"] for row in Flow("Letters").metrics(artifacts=named)] == [None, "ABC"]
+    assert [row["nothing"] for row in Flow("Letters").metrics("good", artifacts=["nothing", "n"])] == [None]
 
 
 def test_metrics_of_numbers_of_all_kinds(letters: Project) -> None:
@@ -164,6 +171,7 @@ def test_metrics_of_numbers_of_all_kinds(letters: Project) -> None:
 
         class Scores(FlowSpec):
             user = Parameter("user", default="x")
+            rate = Parameter("learning-rate", default=0.1)
 
             @step
             def start(self):
@@ -185,7 +193,10 @@ def test_metrics_of_numbers_of_all_kinds(letters: Project) -> None:
     assert (row["status"], row["artifact.status"]) == ("succeeded", "mine")
     assert (row["user"], row["parameter.user"]) == ("ann", "x")
     assert row["none"] is None
-    assert not {"array", "long", "rows"} & set(row)
+    assert row["learning-rate"] == 0.1
+    for name, number in (("learning-rate", 1), ("learning_rate", 1), ("rate", 0)):
+        assert len(list(Flow("Scores").runs(parameters={name: 0.1}))) == number
+    assert not {"array", "long", "rows", "rate"} & set(row)
     (row,) = Flow("Scores").metrics(artifacts=["rows"])
     assert row["rows"] == [1, 2]
     assert "score" not in row

@@ -69,13 +69,14 @@ def test_deployer(user: Project) -> None:
         """
         from metaflow import DeployedFlow, Deployer
 
-        deployed = Deployer("train.py", show_output=False).argo_workflows(name="nightly").create(max_workers=2)
+        deployed = Deployer("train.py", show_output=False).argo_workflows(name="nightly")
+        deployed = deployed.create(max_workers=2, tags=["team:blue"])
         print(deployed.name, deployed.flow_name, deployed.namespace)
         done = deployed.trigger(alpha=2.5, n_items=4, data={"a": [None]})
         slow = deployed.trigger(seconds=600)
         done.wait_for_run(check_interval=1, timeout=120)
         done.wait_for_completion(check_interval=1, timeout=120)
-        print(done.status, done.is_running, done.run.successful, done.run.data.given)
+        print(done.status, done.is_running, done.run.successful, done.run.data.given, *done.run.user_tags)
 
         again = DeployedFlow.from_deployment("nightly")
         print(again.flow_name, again.metadata == deployed.metadata, [flow.name for flow in again.list_argo_workflows()])
@@ -94,7 +95,7 @@ def test_deployer(user: Project) -> None:
     assert ended.code == 0, ended.err
     assert ended.out.splitlines() == [
         f"nightly Train {NAMESPACE}",
-        "Succeeded False True [2.5, 4, {'a': [None]}]",
+        "Succeeded False True [2.5, 4, {'a': [None]}] team:blue",
         "Train True ['nightly']",
         "True Suspended True True",
         "MetaflowException",

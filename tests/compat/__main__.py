@@ -18,7 +18,7 @@ from bench.peers import METAFLOW, make_environment
 
 from compat.cases import CASES
 from compat.runs import Program, differences, dump, faults, run_case
-from compat.transcripts import read, wrong
+from compat.transcripts import read, run_flows, wrong
 from metaflow.metaflow_version import API_VERSION
 from project import PACKAGES, ROOT
 
@@ -41,9 +41,9 @@ def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
 
 
 def print_answers(metaflow: Program) -> int:
-    """Ask both the same on the command line and through the client; how many answers are wrong."""
+    """Ask both the same on the command line, through the client and by `Runner`; how many answers are wrong."""
     count = 0
-    for what, ask in (("commands", wrong), ("client", read)):
+    for what, ask in (("commands", wrong), ("client", read), ("runner", run_flows)):
         for program in (FLOWC, metaflow):
             with tempfile.TemporaryDirectory(prefix="compat-") as scratch:
                 found = list(ask(program, Path(scratch, "flow")))

@@ -1,4 +1,7 @@
-"""The commands of a flow's own file: exit codes, and what they print to which stream, the same under both."""
+"""The commands of a flow's own file: exit codes, and what they print to which stream, the same under both.
+
+Besides them programs of `client/` and `runner/`, which say themselves whether all is as it should be.
+"""
 
 from __future__ import annotations
 
@@ -128,3 +131,13 @@ def read(program: Program, directory: Path) -> Iterator[str]:
     done = program.call(directory, "read.py")
     if done.code or "CLIENT OK" not in done.out:
         yield f"read.py: exit code {done.code}:\n{done.out}{done.err}"
+
+
+def run_flows(program: Program, directory: Path) -> Iterator[str]:
+    """Run, resume and spin a flow by `Runner`: what went wrong."""
+    make_project(directory)
+    for file in (HERE / "runner").glob("*.py"):
+        (directory / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    done = program.call(directory, "program.py")
+    if done.code or "RUNNER OK" not in done.out:
+        yield f"program.py: exit code {done.code}:\n{done.out}{done.err}"

@@ -534,3 +534,28 @@ def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project)
     assert ran(project) == ["work"]
     assert second.has_cards("work")
     assert "</html>" in project.flowc("card", "get", f"Line/{second.id}/work/0").out
+
+
+def test_decorators_of_the_command_line_count(project: Project) -> None:
+    """One that changes what a step does, too."""
+    project.write(
+        "more.py",
+        """
+        from metaflow import user_step_decorator
+
+        @user_step_decorator
+        def doubled(step_name, flow, inputs=None, attributes=None):
+            yield
+            flow.total = flow.total * attributes.get("times", 2) if step_name == "work" else 0
+        """,
+    )
+    write(project, LINE.replace("class Line", "import more\n\nclass Line"))
+
+    def total(*words: str) -> object:
+        project.run("flow.py", *words)
+        return project.artifacts(project.latest(), "work")["total"]
+
+    assert [total(), total("--with", "more.doubled"), total("--with", "more.doubled:times=3")] == [300, 600, 900]
+    assert ran(project) == ["work"] * 3
+    assert [total(), total("--with", "more.doubled:times=3")] == [300, 900]
+    assert ran(project) == []

@@ -62,9 +62,9 @@ def test_in_a_pipe(shows: Project) -> None:
     assert done.out.encode("utf-8", "surrogateescape") == (
         b"[start] to stdout\n[start] \xff\x00 bytes without end\n[work/0.0 #2] item 1\n[work/0.1] item 2\n"
     )
-    told = [re.sub(r"\d\.\d s", "T", line) for line in done.err.splitlines() if "Traceback" not in line]
+    told = [re.sub(r"\d+\.\d s", "T", line) for line in done.err.splitlines() if "Traceback" not in line]
     assert told == [
-        f"Shows/{run} runs with 1 workers, store file://{shows.root}/.flowc",
+        f"Shows/{run} runs with 1 worker, store file://{shows.root}/.flowc",
         "[start] to stderr",
         "done start in T",
         '[work/0.0]   File "flow.py", line 19, in work',
@@ -108,7 +108,7 @@ def in_terminal(project: Project, **environment: str) -> str:
         start_new_session=True,
     )
     os.close(terminal)
-    seen, deadline = b"", time.monotonic() + 30
+    seen, deadline = b"", time.monotonic() + 60
     while time.monotonic() < deadline:
         if select.select([control], [], [], 1)[0]:
             try:
@@ -119,7 +119,7 @@ def in_terminal(project: Project, **environment: str) -> str:
                 break
             seen += data
     os.close(control)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     return seen.decode(errors="replace")
 
 
@@ -130,8 +130,7 @@ def test_on_a_terminal_there_is_a_progress_line_that_does_not_get_in_the_way(sho
     # What stays on the screen: each line after the last time that it was wiped.
     screen = [line.rpartition("\x1b[2K")[2] for line in seen.replace("\r\n", "\n").split("\n")]
     assert not [line for line in screen if " tasks  " in line]
-    assert screen[-2].endswith("tasks in " + screen[-2].rpartition("tasks in ")[2])
-    assert "succeeded" in screen[-2]
+    assert re.search(r"succeeded\S*: 5 tasks in \d+\.\d s$", screen[-2])
 
 
 def test_no_color(shows: Project) -> None:

@@ -45,5 +45,5 @@ def test_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory) ->
         for step in "start", "end":
             done = project.python("-m", "flowc_runtime", "task", step, "--path", "0", "--retry", "0", **pods)
             assert done.code == 0, done.err
-        done = project.python("-m", "flowc_runtime", "finish", "--status", "Succeeded", timeout=30, **pods)
+        done = project.python("-m", "flowc_runtime", "finish", "--status", "Succeeded", **pods)
         assert done.out == "run Far/far-1: Succeeded\n7 True\n", done.err

@@ -153,8 +153,15 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
     project.write(
         "flow.py",
         """
-        import time
+        import os, time
         from metaflow import FlowSpec, step
+
+        def goes_on(pid):
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                return False
+            return True
 
         class Two(FlowSpec):
             @step
@@ -164,11 +171,11 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
 
             @step
             def work(self):
-                if self.index == 0:
-                    time.sleep(1)
-                else:
-                    time.sleep(0.3)
+                if self.index:
+                    os.symlink(str(os.getpid()), "failing")
                     raise ValueError("boom")
+                while not os.path.islink("failing") or goes_on(os.readlink("failing")):
+                    time.sleep(0.01)
                 self.next(self.join)
 
             @step
@@ -192,8 +199,13 @@ def test_several_failures_give_one_error(project: Project) -> None:
     project.write(
         "flow.py",
         """
-        import time
+        import os, time
         from metaflow import FlowSpec, step
+
+        def meet(own, other):
+            os.mkdir(own)
+            while not os.path.exists(other):
+                time.sleep(0.01)
 
         class Two(FlowSpec):
             @step
@@ -202,13 +214,13 @@ def test_several_failures_give_one_error(project: Project) -> None:
 
             @step
             def a(self):
-                time.sleep(0.5)
+                meet("a", "b")
                 raise ValueError("a")
                 self.next(self.join)
 
             @step
             def b(self):
-                time.sleep(0.5)
+                meet("b", "a")
                 raise ValueError("b")
                 self.next(self.join)
 

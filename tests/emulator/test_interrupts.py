@@ -65,7 +65,7 @@ FLOW = """
 NAMES = ("plain", "deaf", "child", "parent")
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
@@ -96,9 +96,9 @@ def test_a_signal_ends_the_run(
     process, pids = sleeping
     began = time.monotonic()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert 4 < time.monotonic() - began < 15  # the deaf one was given its time and then killed
+    assert time.monotonic() - began > 4  # the deaf one was given its time, and then killed: it would sleep for ever
     assert all(map(gone, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"
@@ -113,14 +113,17 @@ def test_a_signal_ends_the_run(
 
 def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subprocess.Popen[str], list[int]]) -> None:
     process, pids = sleeping
-    began = time.monotonic()
+    began = time.time()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    wait_until(lambda: gone(pids[NAMES.index("plain")]), "the first signal was not heard")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert time.monotonic() - began < 4
+    process.communicate(timeout=60)
     assert all(map(gone, pids))
-    assert project.latest().status()["state"] == "interrupted"
+    run = project.latest()
+    assert run.status()["state"] == "interrupted"
+    deaf = run.attempt("deaf", "0", 1)
+    assert deaf is not None
+    assert deaf["ended"] - began < 5  # the time that it is given after one signal
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(
@@ -128,7 +131,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
 ) -> None:
     process, pids = sleeping
     process.kill()
-    process.communicate(timeout=30)  # the pipes close: also the guardian holds them no longer
+    process.communicate(timeout=60)  # the pipes close: also the guardian holds them no longer
     wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out
@@ -141,7 +144,7 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     (guardian,) = _children(process.pid) - set(pids)
     os.kill(guardian, signal.SIGKILL)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert project.latest().status()["state"] == "running"  # nobody was left to say otherwise
     row = project.flowc("runs").out
     assert "killed" in row
@@ -176,7 +179,7 @@ def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
     wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
     pids = [int((project.root / f"{name}.pid").read_text()) for name in NAMES]
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
 

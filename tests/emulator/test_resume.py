@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEAD = """
 import os
 import time
-from metaflow import FlowSpec, Parameter, catch, current, parallel, retry, step
+from metaflow import FlowSpec, IncludeFile, JSONType, Parameter, catch, current, parallel, retry, step
 
 def ran(what):
     print("ran", what)
@@ -477,7 +477,7 @@ def test_only_what_read_a_changed_parameter_runs_again(project: Project) -> None
     flow(project, "run")
     done = flow(project, "resume", "--factor", "5")
     assert ran(done) == ["end", "join"]
-    assert "join runs again: parameter 'factor' was 1 and is 5" in done.err
+    assert "\njoin runs again: parameter 'factor' was 1 and is 5\nand what follows: end\n" in done.err
     assert project.artifacts(project.latest(), "end")["total"] == 165
     assert resumed(project, "--factor", "5") == []
     assert resumed(project, "--n", "1") == ["each0", "end", "join", "more0", "start"]
@@ -508,6 +508,95 @@ class Forks(FlowSpec):
     flow(project, "run")
     assert resumed(project, "--n", "4") == ["end", "start"]
     assert project.artifacts(project.latest(), "end")["got"] == 4
+
+
+KINDS = """
+class Kinds(FlowSpec):
+    text = Parameter("text", default="a")
+    any = Parameter("any", type=JSONType, default="{}")
+    file = IncludeFile("file", default="given.txt")
+
+    @step
+    def start(self):
+        ran(f"start{self.file}")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        ran(f"end_{self.text}_{self.any}")
+"""
+
+
+def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
+    """A file by its content: what it is called does not matter, or what has become of it."""
+    project.write("given.txt", "one")
+    write(project, KINDS)
+    assert flow(project, "run", "--any", '"json"').code == 0
+    project.write("given.txt", "changed")
+    assert resumed(project, "end") == ["end_a_json"]
+    project.write("other.txt", "one")
+    assert resumed(project, "--file", "other.txt") == []
+    done = flow(project, "resume", "--file", "given.txt")
+    assert ran(done) == ["end_a_json", "startchanged"]
+    assert re.search(
+        r"start runs again: parameter 'file' was other.txt \(3 bytes, \w{8}…\) and is given.txt \(7 bytes", done.err
+    )
+    done = flow(project, "resume", "--text", "b" * 200)
+    assert f"""parameter 'text' was "a" and is "{"b" * 98}…""" in done.err
+
+
+def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
+    project.write("given.txt", "one")
+    write(project, KINDS)
+    assert flow(project, "run").code == 0
+    write(project, KINDS.replace('default="a"', "default=1"))
+    done = flow(project, "resume", "end")
+    message = "Invalid value for '--text': that of the earlier run does not fit any more: 'a' is not an int. Give it"
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert resumed(project, "end", "--text", "2") == ["end_2_"]
+
+
+def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
+    """A project's branch is not kept, as in Metaflow: one says it again."""
+    write(project, CONFIGURED)
+    assert flow(project, "--config-value", "settings", '{"rate": 3}', "run").code == 0
+    more = "    more = Config('more', default_value={'rate': 4})\n    n = Parameter('n', default=5)\n\n    @step\n"
+    text = CONFIGURED.replace("\n    @step\n", more, 1)
+    write(project, text.replace("self.settings.rate", "self.settings.rate + self.more.rate + self.n"))
+    file = project.root / "flow.py"
+    file.write_text(
+        "from metaflow import project\n" + file.read_text().replace("class", "@project(name='x')\nclass", 1)
+    )
+    assert resumed(project, "end") == ["end"]
+    assert project.artifacts(project.latest(), "end")["got"] == 12
+    assert flow(project, "--branch", "new", "resume").code == 0
+    assert "project_branch:test.new" in project.latest().system_tags()
+    assert resumed(project) == []
+    assert not {"project_branch:test.new"} & project.latest().system_tags()
+
+
+def test_what_was_deleted_from_outside_is_told(project: Project) -> None:
+    write(project, BRANCH.replace("self.x = 1", "self.x = list(range(1000))"))
+    assert flow(project, "run", BREAK="join").code == 1
+    project.store.objects.delete_below("blobs")
+    write(project, BRANCH.replace("inputs.left.x", "inputs.left.x[1]"))
+    done = flow(project, "resume")
+    assert done.code == 1
+    assert "error: step 'join' failed: artifact 'x' was deleted from the store (no blobs/" in done.err
+    assert "): resume from the step that makes it" in done.err
+    write(project, BRANCH)
+    assert resumed(project, "left") == ["end", "join", "left"]
+
+
+def test_two_resume_one_run_at_once(project: Project) -> None:
+    origin = broken(project, FOREACH, "join")
+    words = ("flow.py", "resume", "--origin-run-id", origin)
+    with project.start(*words) as one, project.start(*words) as other:
+        assert [one.wait(), other.wait()] == [0, 0]
+    runs = [project.store.run("Each", run) for run in project.store.runs("Each") if run != origin]
+    assert [run.record()["origin"] for run in runs] == [origin] * 2
+    assert [project.artifacts(run, "end")["total"] for run in runs] == [33] * 2
+    assert [run.tasks_run("each") for run in runs] == [set(), set()]
 
 
 def test_parameters_are_those_of_the_run_that_is_resumed(project: Project) -> None:
@@ -569,6 +658,7 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
     write(project, BRANCH.replace('ran("left")', 'os.mkfifo("fifo"); open("fifo").read()'))
     with project.start("flow.py", "run") as process:
         while not (project.root / "fifo").exists():
+            assert process.poll() is None, "the run has ended"
             time.sleep(0.01)
         done = flow(project, "resume")
         assert done.code == 1
@@ -603,7 +693,10 @@ def test_programs_are_told_what_is_reused(project: Project) -> None:
     done = flow(project, "resume", "--log-format", "json")
     events = [json.loads(line) for line in done.out.splitlines()]
     (event,) = [event for event in events if event["event"] == "reused"]
-    assert (event["origin"], event["tasks"], event["again"]) == (f"Branches/{origin}", 2, {})
+    assert (event["origin"], event["tasks"], event["again"], event["following"]) == (f"Branches/{origin}", 2, {}, [])
+    done = flow(project, "resume", "left", "--log-format", "json")
+    (event,) = [event for line in done.out.splitlines() if (event := json.loads(line))["event"] == "reused"]
+    assert (event["again"], event["following"]) == ({"left": "it was asked for"}, ["join", "end"])
 
 
 CONFIGURED = """
@@ -680,6 +773,30 @@ def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
     )
     done = project.python("look.py")
     assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err
+
+
+def test_the_client_tells_one_resumption_after_the_other(project: Project) -> None:
+    first = broken(project, FOREACH, "join")
+    assert flow(project, "resume", BREAK="end").code == 1
+    second = project.latest().id
+    resumed(project)
+    project.write(
+        "look.py",
+        f"""
+        from metaflow import Flow
+
+        run = Flow("Each").latest_run
+        tasks = [run[step].task for step in ("start", "join", "end")]
+        print([task.origin_pathspec for task in tasks], [task.stdout for task in tasks])
+        print(run.origin_pathspec, run["start"].task.metadata_dict["origin-run-id"], run.parent["{second}"].origin_pathspec)
+        """,
+    )
+    done = project.python("look.py")
+    assert done.out.splitlines() == [
+        str([f"Each/{second}/start/0", f"Each/{second}/join/0", None])
+        + " ['ran start\\n', 'ran join\\n', 'ran end\\n']",
+        f"Each/{second} {second} Each/{first}",
+    ], done.err
 
 
 def test_a_run_in_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:

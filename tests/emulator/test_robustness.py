@@ -197,7 +197,11 @@ def test_a_thread_that_is_left_running_is_waited_for(project: Project) -> None:
 
 
 def test_output_of_a_process_that_outlives_the_step_is_cut_off(project: Project) -> None:
-    work(project, "subprocess.Popen(['sh', '-c', 'echo early; sleep 100; echo late'])\ntime.sleep(0.1)")
+    work(
+        project,
+        "subprocess.Popen(['sh', '-c', 'echo early; mkdir said; sleep 100; echo late'])\n"
+        "while not os.path.exists('said'): time.sleep(0.01)",
+    )
     assert log(project) == "early\n"
 
 

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from argo import flows
 from flowc.ir import Foreach, Switch
 from flowc.ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc.ir.schema import dumps
 from flowc.ir.scopes import Items, Loop
 from flowc.ir.verify import verify
 from flowc_emulator.scheduler import Scheduler
-from flowc_runtime.attempts import new_record
+from flowc_runtime.attempts import begin_record, new_record
 from flowc_runtime.index import Graph
 from flowc_runtime.parents import Parents
+from flowc_runtime.reuse import Reuse
 from flowc_runtime.store import Store
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from argo.flows import Shape
     from flowc.ir import Flow
     from flowc_emulator.scheduler import Job
+    from flowc_runtime.attempts import Result
+    from flowc_runtime.store import RunStore
 
 At = tuple[str, str]  # step and path
 
@@ -84,9 +88,9 @@ def shapes(draw: st.DrawFn) -> Shape:
     return draw(flows.shapes([f"s{at}" for at in range(900)], 2, switches=True))
 
 
-def played(flow: Flow, walk: Walk, pick: random.Random) -> Iterator[Job]:
+def played(flow: Flow, walk: Walk, pick: random.Random, scheduler: Scheduler | None = None) -> Iterator[Job]:
     """The jobs in the order in which they end, up to three at a time."""
-    scheduler, running = Scheduler(Graph(flow)), list[Any]()
+    scheduler, running = scheduler or Scheduler(Graph(flow)), list[Any]()
     by_id = flow.by_id()
     while True:
         while len(running) < 3 and (job := scheduler.take()):
@@ -182,3 +186,64 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
 
     assert run(region(flow), {}) is None
     assert sorted(done) == sorted(walk.parents)
+
+
+@settings(max_examples=40)
+@given(shapes(), st.integers(0, 2**32))
+def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
+    """What is done and follows nothing that runs: what failed, is named, or read a parameter that has changed.
+
+    The scheduler and pods, which know only their own task, agree on it; all the rest is run, once.
+    """
+    pick, flow = random.Random(seed), flows.flow(shape, parameters=(flows.parameter("n", "int", 1),))
+    graph, walk = Graph(flow), Walk(shape)
+    failed, readers = ({task for task in walk.parents if pick.random() < 0.1} for _ in range(2))
+    again, n = pick.choice([None, pick.choice(flow.nodes).id]), pick.choice([1, 2])
+
+    def record(run: RunStore, task: At) -> Any:
+        made: Any = new_record(run, graph, (*task, 1), "ok", 0.0, {})
+        made["reads"] = {"parameters": ["n"] if task in readers else []}
+        if isinstance(graph.nodes[task[0]].next, Switch):
+            made["choice"] = walk.choices[task]
+        if isinstance(graph.nodes[task[0]].next, Foreach):
+            made["fanout"] = {"count": number(task, 4)}
+        return made
+
+    with TemporaryDirectory() as directory:
+        store = Store.open(directory)
+        origin, here, pods = (store.run(flow.name, name) for name in "123")
+        about: Any = {"parameters": {"n": 1}}
+        origin.create(about, dumps(flow))
+        done, expected = set[At](), set[At]()
+        for task, found in walk.parents.items():
+            split = graph.nodes[task[0]].joins
+            parents = found or ([(split, task[1])] if split is not None else [])  # of an empty foreach
+            if task not in failed and done.issuperset(parents):
+                origin.finish(record(origin, task))
+                done.add(task)
+                if task[0] != again and not (n == 2 and task in readers) and expected.issuperset(parents):
+                    expected.add(task)
+
+        scheduler, reuse, taken = Scheduler(graph), Reuse(origin, graph, {"n": n}, again), list[At]()
+
+        def find(step: str, path: str) -> Result | None:
+            if (old := reuse.find(step, path)) is None:
+                return None
+            taken.append((step, path))
+            return reuse.take(here, old)
+
+        scheduler.replay(find)
+        reuse.flush(here)
+        assert sorted(taken) == sorted(expected)
+        ran = [(job.step, job.path) for job in played(flow, walk, pick, scheduler)] if not scheduler.finished else []
+        assert sorted([*ran, *taken]) == sorted(walk.parents)
+
+        for task in walk.parents:
+            reuse = Reuse(origin, graph, {"n": n}, again)
+            if (old := reuse.find(*task)) is not None and reuse.follows(pods, *task):
+                reuse.take(pods, old)
+                reuse.flush(pods)
+            else:
+                assert pods.begin(*task, 1, begin_record(0.0))
+                pods.finish(record(pods, task))
+        assert {task for task in walk.parents if "origin" in pods.task(*task)} == expected

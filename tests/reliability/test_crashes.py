@@ -22,6 +22,7 @@ from reliable import FLOW, VALUES, VICTIMS, Blow, check_store, has_begun, read_a
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowc_runtime.store import RunStore
     from gateway import Gateway
     from project import Project
 
@@ -46,18 +47,27 @@ def client() -> Iterator[None]:
     default_namespace()
 
 
-def survive(project: Project, store: Store, blow: Blow) -> None:
-    """A run is hit; it ends well by itself, or what is left is whole and what resumes it ends well."""
+def survive(project: Project, store: Store, *blows: Blow) -> None:
+    """A run is hit, and so is what resumes it; one ends well by itself, or what is left is resumed to a good end."""
     project.write("flow.py", FLOW)
     (project.root / ".flowc").mkdir()
     metadata(store.objects.url if "://" in store.objects.url else str(project.root))
-    process = project.start("flow.py", "run", "--log-format", "json", "--max-workers", "3")
+    if all(hit(project, store, blow) != "succeeded" for blow in blows):
+        done = project.python("flow.py", next_command(store), timeout=120)
+        assert done.code == 0, done.err
+        check_store(store)
+    check_result(store)
+
+
+def hit(project: Project, store: Store, blow: Blow) -> str:
+    """A run, or what resumes the one before, is hit; what is left is whole and can be read. What became of it."""
+    process = project.start("flow.py", next_command(store), "--log-format", "json", "--max-workers", "3")
     err = strike(process, blow)
     assert "Traceback" not in err, err
     check_store(store)
     commands, state = [["runs", "--json"]], "not begun"
     if has_begun(store):
-        run = store.run("Crashes", store.runs("Crashes")[-1])
+        run = newest(store)
         state = status_of(run)["state"]
         # Who is killed after it has said how the run ended has said so all the same.
         assert state in (("succeeded",) if process.returncode == 0 else ("failed", "killed", "succeeded")), err
@@ -72,16 +82,23 @@ def survive(project: Project, store: Store, blow: Blow) -> None:
             flowc.cli._group("flowc", flowc.cli.COMMANDS, ""), [*command, "--store", store.objects.url]
         )
         assert (told.exit_code, told.exception) == (0, None), told.stderr
-    if state != "succeeded":
-        done = project.python("flow.py", "resume" if has_begun(store) else "run", timeout=120)
-        assert done.code == 0, done.err
-        check_store(store)
-    check_result(store)
+    return state
+
+
+def next_command(store: Store) -> str:
+    """What somebody does who wants the result."""
+    return "resume" if has_begun(store) else "run"
+
+
+def newest(store: Store) -> RunStore:
+    """The newest run that has a record."""
+    runs = (store.run("Crashes", run) for run in reversed(store.runs("Crashes")))
+    return next(run for run in runs if run.exists())
 
 
 def check_result(store: Store) -> None:
     """The newest run is the one that there would have been without any crash."""
-    run = store.run("Crashes", store.runs("Crashes")[-1])
+    run = newest(store)
     assert status_of(run)["state"] == "succeeded"
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
@@ -91,7 +108,9 @@ def check_result(store: Store) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    survive(project, project.store, Blow.choose(f"{SEED}/{moment}"))
+    """Every second time what resumes it is killed as well."""
+    resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
+    survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 
 
 @pytest.mark.parametrize("moment", REMOTE_MOMENTS)

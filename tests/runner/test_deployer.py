@@ -10,26 +10,14 @@ import pytest
 
 from flowc.backends.argo.settings import Settings
 from flowc.ir.model import Parameter, Span
+from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter
-from metaflow.runner.argo import _looks, _pairs
+from metaflow.runner.argo_flow import pairs
+from metaflow.runner.argo_run import looks
 
 if TYPE_CHECKING:
     from project import Project
 
-KUBECONFIG = """
-    apiVersion: v1
-    kind: Config
-    current-context: here
-    contexts:
-    - name: here
-      context: {cluster: here, user: me, namespace: mine}
-    clusters:
-    - name: here
-      cluster: {server: "http://127.0.0.1:1"}
-    users:
-    - name: me
-      user: {token: secret}
-    """
 FLOW = """
     from metaflow import FlowSpec, step
 
@@ -82,7 +70,7 @@ REFUSED = [
     ("Deployer('flow.py').argo_workflows().create(max_workers='3')", "TypeError Invalid type for 'parallelism'"),
     (
         "Deployer('flow.py', tags=['x']).argo_workflows().create()",
-        "ValueError a deployment has no 'tags': tag runs later",
+        "ValueError a deployment has no 'tags': create(tags=…) tags the runs",
     ),
     ("Deployer('flow.py', colour=1).argo_workflows().create()", "ValueError Unknown argument: 'colour', possible args"),
     ("Deployer('flow.py', show_output=False).argo_workflows(name='A b').create()", "RuntimeError Error deploying /"),
@@ -115,6 +103,27 @@ def test_a_cluster_that_does_not_answer(directory: Project) -> None:
     assert said(directory, "list(DeployedFlow.list_deployed_flows())").startswith(f"MetaflowException {no_answer}")
 
 
+def test_options_of_a_deployment(directory: Project) -> None:
+    """They are those of `flowc deploy`, with Metaflow's names where these are others."""
+    directory.write(
+        "program.py",
+        """
+        from metaflow import Deployer
+
+        deployer = Deployer("flow.py", show_output=False, decospecs=["retry"]).argo_workflows(name="nightly")
+        try:
+            deployer.create(tags=["team:blue", "try"], max_workers=7, workflow_timeout=60, kubeconfig="kubeconfig")
+        except RuntimeError:
+            (command,) = deployer.spm.commands.values()
+            print(*command.command[2:-2])
+        """,
+    )
+    assert directory.python("program.py").out.strip() == (
+        "--with retry deploy --name nightly --tag team:blue --tag try --max-workers 7 --workflow-timeout 60 "
+        "--kubeconfig kubeconfig"
+    )
+
+
 def test_a_flow_with_a_fault(directory: Project) -> None:
     directory.write("flow.py", FLOW.replace("self.next(self.end)", "self.next(self.nowhere)"))
     assert "'nowhere'" in said(directory, "Deployer('flow.py', show_output=False).argo_workflows().create()")
@@ -141,17 +150,17 @@ def test_values_of_a_trigger() -> None:
     """They are checked as those of a Runner, and become the texts that the command line takes."""
     parameters = [parameter("alpha", "float"), parameter("n-items", "int"), parameter("data", "json")]
     given = {"alpha": 2, "n_items": -1, "data": {"a": [None]}}
-    assert _pairs(parameters, given) == [("alpha", "2"), ("n-items", "-1"), ("data", '{"a": [null]}')]
-    assert _pairs(parameters, {"alpha": None}) == []
+    assert pairs(parameters, given) == [("alpha", "2"), ("n-items", "-1"), ("data", '{"a": [null]}')]
+    assert pairs(parameters, {"alpha": None}) == []
     with pytest.raises(ValueError, match="Unknown argument: 'beta', possible args are: alpha, n_items, data"):
-        _pairs(parameters, {"beta": 1})
+        pairs(parameters, {"beta": 1})
     with pytest.raises(TypeError, match="Invalid type for 'n_items'"):
-        _pairs(parameters, {"n_items": "1"})
+        pairs(parameters, {"n_items": "1"})
 
 
 def test_waiting_looks_once_more_when_time_is_up() -> None:
-    assert list(zip(range(3), _looks(0, None), strict=False)) == [(0, False), (1, False), (2, False)]
-    assert next(_looks(5, 0)) is True
+    assert list(zip(range(3), looks(0, None), strict=False)) == [(0, False), (1, False), (2, False)]
+    assert next(looks(5, 0)) is True
 
 
 def test_the_cluster_s_client_is_imported_late() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
+
+from project import ROOT
 
 if TYPE_CHECKING:
     from project import Project
@@ -112,6 +115,16 @@ def test_a_flow_in_a_notebook(notebook: Project) -> None:
         "give the class of a flow, not 3",
         "the source of Made is not known: define it in a cell, or use Runner with a file",
     ]
+
+
+def test_the_example_of_the_document(notebook: Project) -> None:
+    """The flow in one cell, what is said of it in docs/runner.md in the next."""
+    text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
+    flow, *_, of_notebook = re.findall(
+        r"^```python\n(.*?)^```$", text.partition("## Deployer")[0], re.MULTILINE | re.DOTALL
+    )
+    printed = executed(notebook, flow.partition("if __name__")[0], f"{of_notebook}\nprint(run.data.score)")
+    assert printed[1].splitlines()[-1] == "4.0"
 
 
 def test_outside_of_a_notebook(project: Project) -> None:

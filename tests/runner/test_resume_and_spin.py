@@ -69,7 +69,7 @@ def test_resume(project: Project) -> None:
         async def main():
             running = await runner.async_resume(step_to_rerun="end", origin_run_id=named.run.pathspec)
             print((await running.wait()).status, running.run.data.sum)
-            print(running.run["start"].task.origin_pathspec == failed["start"].task.pathspec)
+            print(running.run["start"].task.origin_pathspec == named.run["start"].task.pathspec)
 
         asyncio.run(main())
         for wrong in dict(step_to_rerun="nothing"), dict(rates=1), dict(rate="x"):

@@ -81,6 +81,57 @@ def test_a_run(project: Project, flow: Path) -> None:
     ]
 
 
+def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
+    """The run stays; what it has printed is told to be gone."""
+    printed = program(
+        project,
+        """
+        import asyncio
+        from metaflow import Runner
+
+        with Runner("train.py", show_output=False).run() as running:
+            pass
+        print(running.status, running.run.data.given[0])
+
+        async def line():
+            async for position, line in running.stream_log("stdout"):
+                print(line)
+
+        for look in lambda: running.stderr, lambda: asyncio.run(line()):
+            try:
+                look()
+            except FileNotFoundError as error:
+                print(error)
+        """,
+    )
+    assert printed == [
+        "successful 1.5",
+        "its stderr has been cleaned up: read it before, or inside of `with`",
+        "its stdout has been cleaned up: read it before, or inside of `with`",
+    ]
+
+
+def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
+    """By the kernel, for want of memory: what was printed until then can be read."""
+    printed = program(
+        project,
+        """
+        import asyncio, signal
+        from metaflow import Runner
+
+        async def main():
+            running = await Runner("train.py", show_output=False).async_run(wait=600)
+            async for position, line in running.stream_log("stdout"):
+                running.command_obj.process.send_signal(signal.SIGKILL)
+            await running.wait()
+            print(running.status, running.returncode, running.run.status, running.stdout.strip())
+
+        asyncio.run(main())
+        """,
+    )
+    assert printed == ["failed -9 killed [start] alpha 1.5"]
+
+
 def test_a_flow_that_fails_raises_nothing(project: Project, flow: Path) -> None:
     printed = program(
         project,

@@ -16,7 +16,8 @@ import pytest
 from flowc_runtime import sweeps
 from flowc_runtime.codecs import load_value, store_value
 from flowc_runtime.collect import Selection, choose, find_garbage, sweep
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.process import this_process
 from flowc_runtime.remote import RemoteObjects
@@ -154,6 +155,28 @@ def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
     assert {run for _, run in choose(store, Selection(older_than=0)).doomed} == {"1", "2", "3", "4"}
 
 
+def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
+    """And what that run has resumed. Of another machine's directories nobody knows: they count for thirty days."""
+    now = time.time()
+    for number, more in enumerate([{}, {"origin": "0"}, {}, {}]):
+        begin(store, str(number), created=now - 40 * DAY, **more)
+    put_on(str(tmp_path / "here"), store.objects.url)
+    need(store.run("F", "1"), str(tmp_path / "here"))
+    need(store.run("F", "2"), str(tmp_path / "gone"))
+    elsewhere = {"host": "another", "path": "/its/directory", "when": now - 29 * DAY}
+    store.objects.put(f"{store.run('F', '3').prefix}/spun/x.json", json.dumps(elsewhere).encode())
+    chosen = choose(store, ALL)
+    assert {run for _, run in chosen.doomed} == {"2"}
+    assert chosen.spun == {"F/1": str(tmp_path / "here"), "F/3": "another:/its/directory"}
+    assert chosen.needed == {"F/0": "F/1"}
+    old = json.dumps(elsewhere | {"when": now - 31 * DAY})
+    store.objects.put(f"{store.run('F', '3').prefix}/spun/x.json", old.encode())
+    assert collect(store) == {"F/2", "F/3"}
+    with pytest.raises(NotFound, match="run F/2, on which a step was to be tried, has been deleted"):
+        need(Store(LocalObjects(tmp_path / "store")).run("F", "2"), str(tmp_path / "here"))
+    assert store.runs("F") == ["0", "1"]
+
+
 def test_what_is_young_stays(store: Store) -> None:
     """A task that runs has stored its artifacts, and no record names them yet."""
     store_value(store.objects, big("a"))
@@ -216,6 +239,17 @@ def test_a_run_that_was_resumed_meanwhile_stays(store: Store) -> None:
     begin(store, "2", state="running", origin="1", process=this_process())
     assert sweep(store, chosen, garbage) == (0, 0, 0)
     assert (store.runs("F"), len(blobs(store))) == (["1", "2"], 1)
+
+
+def test_a_run_on_which_a_step_was_tried_meanwhile_stays(store: Store, tmp_path: Path) -> None:
+    finish(begin(store, "1"), "start", x=big("a"))
+    age(store)
+    chosen = choose(store, ALL)
+    garbage = find_garbage(store, set(chosen.doomed))
+    put_on(str(tmp_path / "spun"), store.objects.url)
+    need(store.run("F", "1"), str(tmp_path / "spun"))
+    assert sweep(store, chosen, garbage) == (0, 0, 0)
+    assert (store.runs("F"), len(blobs(store))) == (["1"], 1)
 
 
 def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
@@ -328,6 +362,37 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
                 for ref in plain.run("F", run).task("start", path)["artifacts"].values():
                     assert len(load_value(plain.objects, ref)) == 2000, (seed, run)
         assert set(plain.runs("F")) >= {"new", "resumed"}
+
+
+def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either spin is told that the run has been deleted, or what it keeps can be read."""
+    monkeypatch.setattr(sweeps, "_POLL", 0)
+    kept: list[bool] = []
+    for seed in range(60):
+        plain = Store(LocalObjects(tmp_path / str(seed)))
+        finish(begin(plain, "old", created=time.time() - 30 * DAY), "start", x=big("x"))
+        age(plain)
+        monkeypatch.setattr("flowc_runtime.collect._PREFIXES", sorted({digest[:2] for digest in blobs(plain)}))
+        objects = Interleaved(tmp_path / str(seed))
+        shared = Store(objects)
+        objects.__dict__["turns"] = turns = Turns(seed)
+        put_on(str(tmp_path / "spun"), plain.objects.url)
+
+        def spins(shared: Store = shared, seed: int = seed, turns: Turns = turns) -> None:
+            kept.append(False)
+            for _ in range(random.Random(seed).randrange(60)):
+                turns.step("spin")
+            with suppress(NotFound, StoreError):
+                need(shared.run("F", "old"), str(tmp_path / "spun"))
+                kept[-1] = True
+
+        turns.run(gc=lambda shared=shared: collect(shared) and None, spin=spins)  # type: ignore[misc]
+        if kept[-1]:
+            ref = plain.run("F", "old").task("start", "0")["artifacts"]["x"]
+            assert load_value(plain.objects, ref) == big("x"), seed
+        else:
+            assert not plain.run("F", "old").exists(), seed
+    assert {True, False} == set(kept)
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

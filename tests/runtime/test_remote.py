@@ -254,8 +254,8 @@ def test_a_killed_supervisor_is_recorded_there(project: Project, s3: Gateway) ->
     assert process.stdout is not None
     assert process.stdout.readline() == "[start] asleep\n"
     process.kill()
-    process.communicate(timeout=30)
-    deadline = time.monotonic() + 20
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
     while "killed" not in project.flowc("runs", "--store", url, **s3.environment).out:
         assert time.monotonic() < deadline
     assert "asleep" in project.flowc("logs", "Sleeps/latest", "--store", url, **s3.environment).out

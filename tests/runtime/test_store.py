@@ -9,7 +9,8 @@ import pytest
 
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.records import AttemptRecord, RunRecord
-from flowc_runtime.store import RunStore, Store, default_url
+from flowc_runtime.store import RunStore, Store
+from flowc_runtime.whereabouts import default_url
 
 
 def run_record(run: str = "r1") -> RunRecord:

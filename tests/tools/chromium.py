@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import itertools
 import json
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tools import apt
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _START = 60  # seconds; a machine under load starts it slowly
@@ -36,24 +34,9 @@ _FLAGS = (
 
 def program() -> str:
     """The browser, which is installed where that can be done; skips the test where it cannot."""
-    if found := _installed():
+    if found := apt.program(*_NAMES, packages=("chromium", "fonts-dejavu")):
         return found
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        with open(os.path.join(tempfile.gettempdir(), "flowc-chromium.lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _installed():
-                for command in (
-                    ["update"],
-                    ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu"],
-                ):
-                    subprocess.run(["apt-get", "--quiet", "--quiet", *command], check=True, capture_output=True)
-        if found := _installed():
-            return found
     pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
-
-
-def _installed() -> str | None:
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
 class Browser:

@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "tag": ("tag", "Tag runs, and list their tags."),
     "show": ("show", "Say what a run, a step or a task is."),
     "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
-    "dump": ("read", "Print the artifacts of a task."),
+    "dump": ("dump", "Print the artifacts of a task."),
     "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
     "gc": ("gc", "Delete runs, and what no run needs any more."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
@@ -59,7 +59,7 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "resume": ("resume", "Run the flow again, without what an earlier run has done."),
     "check": ("check", "Check the flow and report every fault at once (the default)."),
     "show": ("flow_show", "Show the steps of the flow."),
-    "dump": ("flow_read", "Print the artifacts of tasks."),
+    "dump": ("flow_dump", "Print the artifacts of tasks."),
     "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
     "card": ("flow_card", "Show the cards of tasks."),
     "tag": ("flow_tag", "Tag runs, and list their tags."),
@@ -168,7 +168,7 @@ def main() -> None:
     """The program `flowc`."""
     _open_streams()
     if "_FLOWC_COMPLETE" in os.environ:
-        from flowc.cli.completion import register
+        from flowc.cli.shells import register
 
         register()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."

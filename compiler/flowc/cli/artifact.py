@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def _find(
              "digests: " + ", ".join(sorted({version.digest[: len(digest) + 8] for version in matching})))  # fmt: skip
     found = list(islice(matching if digest else every, limit))
     if not found:
+        if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
+            fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
+                 f"flowc runs {flow} --parameter {name}=… finds the runs with a value")  # fmt: skip
         where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
         version = f"version {digest} of artifact" if digest else "artifact"
         fail(f"flow '{flow}' has no {version} '{name}'{where}", f"flowc dump {flow}/latest/end prints those there are")
@@ -110,7 +113,8 @@ def _write(store: Store, version: Version, file: Path) -> None:
     import sys
 
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
-    what = _write_value(store, version.ref, file)
+    with writing(file):
+        what = _write_value(store, version.ref, file)
     click.echo(f"{file}: {what} of {version.run}/{version.step}/{version.path}, {file.stat().st_size:,} bytes")
 
 

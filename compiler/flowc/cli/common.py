@@ -100,6 +100,7 @@ class Top(NamedTuple):
     branch: str | None = None
     production: bool | None = None
     cache: bool | None = None
+    triggers: tuple[str, ...] = ()
 
 
 NO_TOP = Top()
@@ -243,7 +244,8 @@ store_option = click.option(
 def open_store(url: str | None) -> Store:
     """The store that was asked for, or the default one."""
     from flowc_runtime.errors import FlowcError
-    from flowc_runtime.store import Store, default_url
+    from flowc_runtime.store import Store
+    from flowc_runtime.whereabouts import default_url
 
     given = top()
     try:

@@ -6,12 +6,13 @@ at once: what is in the store is read afresh, nothing of the user's is executed,
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, split_arg_string
+from click.shell_completion import CompletionItem
+
+from flowc.cli.shells import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,6 @@ else:
     _ParamType = click.ParamType  # of which older clicks have only one
 
 MOST = 200  # answers: nobody reads more
-_NAME, _VARIABLE = "flowc", "_FLOWC_COMPLETE"
 
 
 # -- what can stand there ----------------------------------------------------------------------------------------------
@@ -56,6 +56,27 @@ def _flows(store: Store, _: str) -> Iterator[str]:
     yield from store.flows()
 
 
+def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW[/RUN]: also by itself, a flow is an answer."""
+    yield from pathspecs(store, incomplete) if "/" in incomplete else store.flows()
+
+
+def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW/NAME: what a task of each step of the newest run has left."""
+    flow, slash, _ = incomplete.partition("/")
+    if not slash:
+        yield from (f"{known}/" for known in store.flows())
+    elif (run := _run(store, [flow, "latest"])) is not None:
+        for step in run.steps():
+            done = next(iter(run.done(step)), None)
+            if done is not None:
+                yield from (f"{flow}/{name}" for name in sorted(run.task(step, done)["artifacts"]))
+
+
+def _states(store: Store, _: str) -> Iterator[str]:
+    yield from ("running", "succeeded", "failed", "interrupted", "killed")
+
+
 def _tags(store: Store, _: str) -> Iterator[str]:
     yield from sorted({tag for flow in store.flows() for tags in store.tagged(flow).values() for tag in tags})
 
@@ -74,6 +95,9 @@ _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
     "pathspec": pathspecs,
     "FLOW/RUN": pathspecs,
     "FLOW": _flows,
+    "FLOW[/RUN]": _flows_or_runs,
+    "FLOW/NAME[@DIGEST]": _artifacts,
+    "STATUS": _states,
     "TAG": _tags,
     "tags": _tags,
 }  # by the metavar of a parameter, or its name
@@ -112,7 +136,7 @@ def prepare(command: click.Command) -> None:
             continue
         what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
         if param.name in ("file", "words"):
-            param.type = _Completed(lambda _, incomplete: _files(incomplete))
+            param.type = _Completed(_files_or_flows if command.name == "retry" else lambda _, begun: _files(begun))
         elif what is not None and (what != "FLOW" or param.name == "flow"):
             param.type = _Completed(_stored(_IN_STORE[what]))
         elif param.name == "flow":
@@ -128,85 +152,25 @@ def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Con
     return ask
 
 
+def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    yield from _stored(_flows)(ctx, incomplete)
+    yield from _files(incomplete)
+
+
 def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """For a group that takes a pathspec in the place of a command."""
     ask = _Completed(_stored(pathspecs))
     return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
 
 
-# -- the shells --------------------------------------------------------------------------------------------------------
+# -- the command -------------------------------------------------------------------------------------------------------
 
 
-_BASH = """\
-%(complete_func)s() {
-    local IFS=$'\\n' line kind value
-    COMPREPLY=()
-    for line in $(COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2> /dev/null); do
-        IFS=, read -r kind value <<< "$line"
-        if [[ $kind == dir ]]; then compopt -o dirnames
-        elif [[ $kind == file ]]; then compopt -o default
-        else
-            [[ $value == */ ]] && compopt -o nospace
-            COMPREPLY+=("$value")
-        fi
-    done
-}
-complete -o nosort -F %(complete_func)s %(prog_name)s
-"""
-
-
-@final
-class Bash(BashComplete):
-    """As click's, but it sees the words as they are typed: to bash, `user:me` is three of them."""
-
-    source_template = _BASH
-
-    @staticmethod
-    def _check_version() -> None:
-        return  # the script is for the bash that reads it, which need not be the one that is found here
-
-    def _word(self) -> str:
-        line = os.environ.get("COMP_LINE", "")
-        return "" if line[-1:].isspace() else (split_arg_string(line) or [""])[-1]
-
-    def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one that is typed, and that."""
-        words = split_arg_string(os.environ.get("COMP_LINE", ""))
-        word = self._word()
-        return words[1 : len(words) - bool(word)], word
-
-    def format_completion(self, item: CompletionItem) -> str:
-        """What bash replaces: only what follows the last `:` or `=`."""
-        word = self._word()
-        if word.startswith("-"):
-            word = word.partition("=")[2]
-        value = str(item.value)
-        return f"{item.type},{value[max(word.rfind(':'), word.rfind('=')) + 1 :]}"
-
-
-@final
-class Zsh(ZshComplete):
-    """As click's, but what can be gone on with has no blank after it."""
-
-    source_template = ZshComplete.source_template.replace("compadd -U", "compadd -S '' -U")
-
-
-SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": FishComplete}
 _LINES = {
     "bash": 'eval "$(flowc completion bash)"   # in ~/.bashrc',
     "zsh": 'eval "$(flowc completion zsh)"   # in ~/.zshrc, after compinit',
     "fish": "flowc completion fish | source   # in ~/.config/fish/config.fish",
 }
-
-
-def register() -> None:
-    """Make these the shells that click answers."""
-    from click.shell_completion import add_completion_class
-
-    for name, shell in SHELLS.items():
-        add_completion_class(shell, name)
-
-
 _HELP = "Print what makes SHELL complete commands, options, flow files, and runs, steps, tasks and tags of the store."
 
 
@@ -215,4 +179,4 @@ _HELP = "Print what makes SHELL complete commands, options, flow files, and runs
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
     """Print a shell's script."""
-    click.echo(SHELLS[shell](ctx.find_root().command, {}, _NAME, _VARIABLE).source())
+    click.echo(SHELLS[shell](ctx.find_root().command, {}, "flowc", "_FLOWC_COMPLETE").source())

@@ -92,10 +92,11 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
+    from flowc_runtime.assignment import Assignment
     from flowc_runtime.index import Graph
     from flowc_runtime.memory import MemoryObjects
     from flowc_runtime.store import RunStore
-    from flowc_runtime.task import Assignment, Attempt, begin_cards
+    from flowc_runtime.task import Attempt, begin_cards
 
     record = run.record()
     number = run.attempts(step)[path][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from importlib import metadata, util
@@ -33,7 +34,8 @@ class Finding(NamedTuple):
 
 
 @click.command("doctor", help="Say what is installed and what is missing for which command; exit code 1 on a conflict.")
-def doctor_command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor_command(as_json: bool) -> None:
     """Examine the installation."""
     findings = [
         Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
@@ -43,8 +45,11 @@ def doctor_command() -> None:
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
     ]
-    for finding in findings:
-        click.echo(f"{finding.mark:>7}  {finding.text}")
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.mark:>7}  {finding.text}")
     if any(finding.bad for finding in findings):
         raise SystemExit(FAULTY)
 

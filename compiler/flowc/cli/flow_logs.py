@@ -12,13 +12,14 @@ import click
 
 from flowc.cli.common import fail
 from flowc.cli.flow_file import find_task, tell
-from flowc.cli.log_printer import LONGEST, chosen_streams, clock
+from flowc.cli.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.logs import LogsGroup, pieces
 from flowc.cli.scrub import flow_scrub_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowc.cli.log_printer import Task
     from flowc_runtime.logs import Stream
     from flowc_runtime.store import RunStore
 
@@ -35,26 +36,48 @@ def logs_command() -> None:
 @click.option("--both/--no-both", default=True, help="Both [default].")
 @click.option("--timestamps/--no-timestamps", help="When each line was printed.")
 @click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
+@click.option("--json", "as_json", is_flag=True,
+              help="An object for each line, in the order of time; attempts are counted from 0 there too.")  # fmt: skip
 @click.pass_context
 def show_command(
-    ctx: click.Context, path: str, stdout: bool, stderr: bool, both: bool, timestamps: bool, attempt: int | None
+    ctx: click.Context,
+    path: str,
+    stdout: bool,
+    stderr: bool,
+    both: bool,
+    timestamps: bool,
+    attempt: int | None,
+    as_json: bool,
 ) -> None:
     """Print logs, all on stdout."""
     found = find_task(ctx, path)
     assert found.step is not None
     streams = chosen_streams(ctx, stdout, stderr, both)
+    printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
     shown = 0
     for task, numbers in found.run.attempts(found.step).items():
         number = numbers[-1] if attempt is None else attempt + 1
         if (found.path is None or task == found.path) and number in numbers:
             shown += 1
             tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task}")
-            _print(found.run, (found.step, task, number), streams, timestamps)
+            if printer is not None:
+                _print_json(printer, found.run, (found.step, task, number))
+            else:
+                _print(found.run, (found.step, task, number), streams, timestamps)
     if not shown:
         fail(f"{path} has no attempt {attempt}")
 
 
-def _print(run: RunStore, attempt: tuple[str, str, int], streams: Sequence[Stream], timestamps: bool) -> None:
+def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
+    from flowc_runtime.logs import chunks
+
+    step, path, number = attempt
+    told = (step, path, number - 1)
+    printer.show((told, chunk) for chunk in chunks(pieces(run, attempt)))
+    printer.finish(told)
+
+
+def _print(run: RunStore, attempt: Task, streams: Sequence[Stream], timestamps: bool) -> None:
     from flowc_runtime.logs import chunks, lines
 
     out = sys.stdout.buffer

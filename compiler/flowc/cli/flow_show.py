@@ -25,10 +25,19 @@ def _graph(ctx: click.Context) -> Graph:
 
 
 @click.command("show", help="Show the steps of the flow: their decorators, what they say of themselves, what follows.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def show_command(ctx: click.Context) -> None:
+def show_command(ctx: click.Context, as_json: bool) -> None:
     """Print the steps on stdout, what the flow is about on stderr."""
     graph = _graph(ctx)
+    if as_json:
+        steps = [
+            {"step": node.id, "doc": node.doc, "decorators": [name for name, _ in decorators(node)],
+             "next": list(targets(node.next))}
+            for node in in_order(graph)
+        ]  # fmt: skip
+        click.echo(json.dumps({"flow": graph.flow.name, "doc": graph.flow.doc, "steps": steps}, indent=2))
+        return
     if graph.flow.doc:
         tell(f"\n{graph.flow.doc}\n")
     for node in in_order(graph):

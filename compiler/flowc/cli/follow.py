@@ -48,12 +48,15 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
     """Print what the tasks write until the run ends, then how it ended; the exit code, 0 for success."""
     try:
         run, step, path = _find(store, pathspec, pause)
-        status = Follower(run, (step, path, attempt), Printer(form._replace(prefixed=path is None)), pause).follow()
+        follower = Follower(run, (step, path, attempt), Printer(form._replace(prefixed=path is None)), pause)
+        status = follower.follow()
     except KeyboardInterrupt:
         return 130
     where = f": {status['failed']}: " if "failed" in status else ": " if "message" in status else ""
     why = status.get("message", "").partition("\n")[0]
     click.echo(f"{run.flow}/{run.id} {status['state']}{where}{why}", err=True)
+    if step is not None or attempt is not None:
+        follower.check(pathspec)
     return 0 if status["state"] == "succeeded" else 1
 
 
@@ -64,7 +67,7 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     parts = pathspec.strip("/").split("/")
     run_spec, (step, path) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
-        _await_begin(store.run(parts[0], parts[1]), run_spec, pause)
+        _await_begin(store, store.run(parts[0], parts[1]), run_spec, pause)
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in loads(run.ir()).nodes]
     if step is not None and step not in steps:
@@ -72,15 +75,28 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     return run, step, path
 
 
-def _await_begin(run: RunStore, name: str, pause: Pause) -> None:
+def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:
     """Wait for a run that was triggered a moment ago: its record is made by its first pod."""
     deadline = pause.now() + BEGINNING
     if not run.exists():
         click.echo(f"waiting for {name} to begin in {run.objects.url}", err=True)
+        if close := _misspelt(store, run):
+            click.echo(f"hint: did you mean {close}?", err=True)
     while not run.exists():
         if pause.now() >= deadline:
             fail(f"{name} has not begun in {BEGINNING:.0f} s", f"flowc status {run.id} says why, if it is on a cluster")
         pause.sleep(SLOWEST)
+
+
+def _misspelt(store: Store, run: RunStore) -> str | None:
+    """The flow or the run that there is and whose name is like that of this run, which there is not."""
+    from difflib import get_close_matches
+
+    flows = store.flows()
+    if run.flow not in flows:
+        return next(iter(get_close_matches(run.flow, flows, n=1)), None)
+    found = get_close_matches(run.id, store.runs(run.flow)[-20:], n=1, cutoff=0.9)  # all ids begin with the day
+    return f"{run.flow}/{found[0]}" if found else None
 
 
 @final
@@ -149,6 +165,12 @@ class Follower:
             self._settle()
             self._pause.sleep(interval)
             interval = min(interval * 1.5, SLOWEST)
+
+    def check(self, asked: str) -> None:
+        """End the program if what was asked for has never begun."""
+        attempt = self._wanted[2]
+        if not self._tails:
+            fail(f"{asked} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
 
     def _is_over(self, status: StatusRecord, silence: float) -> bool:
         if status["state"] == "running":

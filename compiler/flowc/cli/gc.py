@@ -88,6 +88,7 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
         "kept": chosen.kept,
         "may_go_on": chosen.live,
         "needed": chosen.needed,
+        "spun": chosen.spun,
         "blobs": len(garbage.blobs),
         "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs),
         "young_blobs": len(garbage.young),
@@ -103,6 +104,8 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         click.echo(f"{pathspec} stays: it has not said that it has ended")
     for pathspec, by in chosen.needed.items():
         click.echo(f"{pathspec} stays: {by} has resumed it")
+    for pathspec, directory in chosen.spun.items():
+        click.echo(f"{pathspec} stays: what spin has kept in {directory} needs it")
     if found["young_blobs"]:
         click.echo(f"{found['young_blobs']} blobs, {found['young_bytes']:,} bytes, are not a day old: they go later")
     runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]

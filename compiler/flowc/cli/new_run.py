@@ -45,12 +45,14 @@ def namespace_for(user: str) -> str | None:
 
 def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any]) -> RunStore:
     """Make the run's record, with `more` in it, under an id that nobody has. Raises FlowcError."""
+    from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
     from flowc_runtime import projects
     from flowc_runtime.process import this_process
     from flowc_runtime.records import RECORD_VERSION, RunRecord
 
     tags, definition = tags_given(), dumps(found.flow)
+    more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
     while True:
         created = time.time()
         run = store.run(found.flow.name, new_run_id(created))

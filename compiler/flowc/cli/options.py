@@ -65,6 +65,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
                  help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
                  help="As if every step had @cache, or none."),
+    click.Option(["--trigger", "triggers"], multiple=True, metavar="FLOW/RUN", allow_from_autoenv=False,
+                 help="As if the end of that run started this one, by @trigger_on_finish; may be repeated."),
     click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
     _only("--event-logger", "DEFAULT_EVENT_LOGGER", "Only the one that logs nothing."),
     _only("--monitor", "DEFAULT_MONITOR", "Only the one that monitors nothing."),

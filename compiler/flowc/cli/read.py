@@ -1,9 +1,8 @@
-"""`flowc runs`, `flowc dump`: what runs have left in the store."""
+"""`flowc runs`: the runs that are in the store, and what they have begun."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.cluster import cluster_options, connected
-from flowc.cli.common import fail, find_run, open_store, store_option, table
+from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.run_filters import filter_options, selected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -98,45 +96,3 @@ def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[t
         for task, numbers in run.attempts(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)
-
-
-@click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")
-@click.argument("pathspec")
-@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
-              help="Characters of a value to print.")  # fmt: skip
-@json_option
-@store_option
-def dump_command(pathspec: str, max_value_size: int, as_json: bool, store_url: str | None) -> None:
-    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
-    found = find_run(open_store(store_url), pathspec, least=3)
-    assert found.step is not None
-    paths = [found.path] if found.path is not None else list(found.run.attempts(found.step))
-    records = [_task_record(found.run, found.step, path) for path in paths]
-    if as_json:
-        click.echo(json.dumps(records, indent=2))
-        return
-    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
-    for record in records:
-        click.echo(f"{record['flow']}/{record['run']}/{record['step']}/{record['path']}")
-        for name, ref in record["artifacts"].items():
-            click.echo(f"  {name}: {ref['type']}, {ref['size']:,} bytes = {_value(found.run, ref, max_value_size)}")
-
-
-def _task_record(run: RunStore, step: str, path: str) -> AttemptRecord:
-    from flowc_runtime.errors import NotFound
-
-    try:
-        return run.task(step, path)
-    except NotFound:
-        fail(f"task {step}/{path} has not finished, so it has no artifacts", f"flowc logs {run.flow}/{run.id}/{step}")
-
-
-def _value(run: RunStore, ref: Any, limit: int) -> str:
-    from flowc_runtime.codecs import load_value
-    from flowc_runtime.errors import ArtifactError
-
-    try:
-        text = repr(load_value(run.objects, ref))
-    except ArtifactError as error:
-        return f"{ref['repr']} ({error})"
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

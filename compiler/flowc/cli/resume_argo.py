@@ -44,8 +44,8 @@ def resume_on_argo(
     for option, name in _LOCAL.items():
         if options[name]:
             raise click.UsageError(f"{option} is for runs on this machine")
-    if top().tags:
-        raise click.UsageError("--tag is for runs on this machine: `flowc tag` tags a run on a cluster")
+    if options["output"] and options["run_id_file"]:
+        raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
     from flowc.cli.compile import compile_argo
     from flowc_runtime.store import Store
 
@@ -54,7 +54,8 @@ def resume_on_argo(
     given_names = {*given, *read_params_files(found.flow, options["params_files"])}
     values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
-    bundle = compile_argo(found, {"kind": "workflow", "store": options["store_url"]})
+    settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
+    bundle = compile_argo(found, settings)
     code, workflow = bundle.manifests[:2]
     ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names))
     if options["output"]:

@@ -34,7 +34,12 @@ class Resumption(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """What the new run's record says of it."""
-        return {"origin": self.origin.id} | ({"resumed_from": self.step} if self.step is not None else {})
+        found: dict[str, Any] = {"origin": self.origin.id}
+        if self.step is not None:
+            found["resumed_from"] = self.step
+        if trigger := self.origin.record().get("trigger"):
+            found["trigger"] = trigger
+        return found
 
 
 class Kind(NamedTuple):

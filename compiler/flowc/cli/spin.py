@@ -17,19 +17,18 @@ from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
+from flowc.cli.spin_artifacts import overrides
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.index import ROOT
-from flowc_runtime.layered import SPIN_NAME, put_on
+from flowc_runtime.layered import SPIN_NAME, need, put_on
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
-    from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
 OPTIONS: tuple[click.Parameter, ...] = (
@@ -57,20 +56,30 @@ def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict
     from flowc_runtime.index import Graph
     from flowc_runtime.store import Store
 
-    with reading(options["store_url"]) as store:
-        inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
-    if options["skip_decorators"]:
-        found = _plain(found, inputs.step)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
-        put_on(root, inputs.url)
+        with reading(options["store_url"]) as store:
+            inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
+            put_on(root, inputs.url)
+            if options["persist"]:
+                _spare(store.run(found.flow.name, inputs.run), root)
+        if options["skip_decorators"]:
+            found = _plain(found, inputs.step)
         return _perform(found, seeds, inputs, Store.open(root), given, options)
     except (FlowcError, OSError) as error:
         fail(str(error))
     finally:
         if not kept:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _spare(run: RunStore, root: str) -> None:
+    """What is kept needs the run: where that can be written down, `flowc gc` leaves it alone."""
+    try:
+        need(run, root)
+    except StoreError as error:
+        click.echo(f"note: flowc gc may delete the run that this needs: {error}", err=True)
 
 
 def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
@@ -107,24 +116,10 @@ def _plain(found: Checked, step: str) -> Checked:
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
     )  # what a cluster does with the others does not matter here
     vars(getattr(found.cls, node.run.name)).pop(USER_ATTRIBUTE, None)
+    if (hooks := getattr(found.cls, "_flowc_hooks", None)) is not None:  # of decorators of extensions
+        hooks.of_step.pop(step, None)
     nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
     return found._replace(flow=replace(found.flow, nodes=nodes))
-
-
-def _overrides(objects: Objects, file: str | None) -> dict[str, ArtifactRef]:
-    """The artifacts of --artifacts-module, stored."""
-    import runpy
-
-    from flowc_runtime.codecs import store_value
-
-    if file is None:
-        return {}
-    if not os.path.isfile(file):
-        fail(f"there is no file '{file}'", "--artifacts-module takes a Python file")
-    values = runpy.run_path(file).get("ARTIFACTS")
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        fail(f"{file} does not set ARTIFACTS", "write ARTIFACTS = {'name': value} there")
-    return {name: store_value(objects, value) for name, value in values.items()}
 
 
 def _perform(
@@ -136,12 +131,12 @@ def _perform(
     from flowc_runtime.index import Graph
 
     tags, user = new_run.tags_given(), user_name()
-    parameters = run_values(found, given, options["params_files"], before=inputs.parameters)
+    instead, values = overrides(found.flow, store.objects, options["artifacts_module"])
+    parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
     parameters = store_files(store.objects, found.flow.parameters, parameters)
     own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
-    overrides = _overrides(store.objects, options["artifacts_module"])
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from})
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
@@ -162,7 +157,7 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
-        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=overrides),
+        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
     )
     result = Supervisor(plan, console).run()
     new_run.tell_end(console, run, result, began)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.ir import Branch, Foreach, Gang, Switch
 from flowc.ir.scopes import Items, Loop
 from flowc_runtime import codecs
+from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import new_record
 from flowc_runtime.files import store_files
 from flowc_runtime.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.memory import MemoryObjects
 from flowc_runtime.state import OURS
 from flowc_runtime.store import Store
-from flowc_runtime.task import Assignment, Attempt, begin_cards
+from flowc_runtime.task import Attempt, begin_cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

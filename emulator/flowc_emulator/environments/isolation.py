@@ -16,7 +16,7 @@ from flowc_emulator.threads import CHOSEN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.task import Assignment
+    from flowc_runtime.assignment import Assignment
 
 # What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
 _SHARED = ("flowc", "flowc_runtime", "metaflow", "cloudpickle")

@@ -52,7 +52,7 @@ class FlowDatastore(_StandIn):
     @property
     def datastore_root(self) -> str:
         """Its directory or URL."""
-        from flowc_runtime.store import default_url
+        from flowc_runtime.whereabouts import default_url
 
         url = (context.task.store if context.task is not None else None) or default_url()
         return url.removeprefix("file://")

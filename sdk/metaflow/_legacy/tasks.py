@@ -9,6 +9,7 @@ from flowc_runtime import context
 from flowc_runtime.state import STATE
 from metaflow._legacy.stand_ins import Metadata, TaskDatastore
 from metaflow.decorators import USER_ATTRIBUTE
+from metaflow.plugins.catch_decorator import FailureHandledByCatch
 from metaflow.unbounded_foreach import UBF_CONTROL, UBF_TASK
 
 if TYPE_CHECKING:
@@ -46,6 +47,27 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
             raise
         return {}
     return implied
+
+
+def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> None:
+    """Call the hooks of an attempt in which @catch takes what the code raised nothing for: all but `task_post_step`.
+
+    What a hook raises is told to the others and raised, as if the code had.
+    """
+    decorators = hooks.of_step[step]
+    retries = _retries(hooks, step)
+    lost = FailureHandledByCatch(retries[0])
+    try:
+        before = _before(flow, hooks, step, arguments, retries)
+        for decorator in decorators:
+            decorator.task_pre_step(*before)
+        _decorated(flow, hooks, step, retries)
+        raise lost
+    except Exception as error:
+        for decorator in decorators:
+            decorator.task_exception(error, step, flow, hooks.graph, *retries)
+        if error is not lost:
+            raise
 
 
 def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:

@@ -26,6 +26,16 @@ class MetaflowObject:
     It holds its children: iterate over it, take one by its id, ask whether it is there. Two objects are equal if they
     stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
     chosen later; a pickled object too, wherever its store can be reached.
+
+    >>> task = Flow("Letters").latest_successful_run["each"]["0.1"]
+    >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
+    (True, '0.1', 'each')
+    >>> "letter" in task, "nothing" in task
+    (True, False)
+    >>> sorted(task.user_tags), "user:ann" in task.system_tags, task.tags == task.user_tags | task.system_tags
+    (['good'], True, True)
+    >>> task.origin_pathspec, task.is_in_namespace()
+    (None, True)
     """
 
     _PARTS: ClassVar[str] = ""
@@ -168,14 +178,20 @@ class MetaflowObject:
 
     def __getitem__(self, id: str) -> Any:
         """The child of this id. Raises KeyError."""
-        return self._child(id)
+        return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
         try:
-            self._child(id)  # type: ignore[arg-type]
+            self._child(str(id))
         except KeyError:
             return False
+        except MetaflowNamespaceMismatch:  # it is there, and only there, for who looks in another namespace
+            return True
         return True
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers after `[`."""
+        return [child.id for child in self]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MetaflowObject) and self._identity() == other._identity()

@@ -17,7 +17,18 @@ __all__ = ["MetaflowCode", "code_of", "environment_of"]
 
 @final
 class MetaflowCode:
-    """The code package of a run on a cluster: the user's files as the run's pods had them."""
+    """The code package of a run on a cluster: the user's files as the run's pods had them.
+
+    >>> code = Run("Far/far-1").code
+    >>> code.script_name, code.info["class"], code.flowspec.count("@step")
+    ('flow.py', 'Far', 2)
+    >>> sorted(code.tarball.getnames()), "/blobs/" in code.path
+    (['flow.py', 'helpers.py'], True)
+    >>> import os
+    >>> with code.extract() as directory:
+    ...     sorted(os.listdir(directory))
+    ['flow.py', 'helpers.py']
+    """
 
     def __init__(self, reader: RunReader, digest: str) -> None:
         self._reader = reader

@@ -11,6 +11,7 @@ from metaflow.client import (
     default_namespace,
     get_metadata,
     get_namespace,
+    inspect_spin,
     metadata,
     namespace,
 )
@@ -18,6 +19,7 @@ from metaflow.client.base import MetaflowObject
 from metaflow.client.code import MetaflowCode
 from metaflow.client.data import MetaflowData
 from metaflow.client.facts import Metadata
+from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
 
 __all__ = [
     "DataArtifact",
@@ -26,6 +28,9 @@ __all__ = [
     "Metaflow",
     "MetaflowCode",
     "MetaflowData",
+    "MetaflowInvalidPathspec",
+    "MetaflowNamespaceMismatch",
+    "MetaflowNotFound",
     "MetaflowObject",
     "Run",
     "Step",
@@ -34,6 +39,7 @@ __all__ = [
     "default_namespace",
     "get_metadata",
     "get_namespace",
+    "inspect_spin",
     "metadata",
     "namespace",
 ]

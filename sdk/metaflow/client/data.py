@@ -24,10 +24,10 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
-    """The artifacts of a task's attempt by name; of one that has failed, those that it had begun with."""
+    """The artifacts of a task's attempt by name; if it has not said any, since it was killed, those it began with."""
     found: dict[str, ArtifactRef | Constant] = {**constants(reader)}
     record = task._record
-    if record is not None and record["outcome"] != "failed":
+    if record is not None and (record["artifacts"] or record["outcome"] != "failed"):
         found.update(record["artifacts"])
     else:
         before = list(task.parent_tasks)
@@ -43,6 +43,8 @@ class DataArtifact(MetaflowObject):
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
     ('ABC', 18, '3ab59b5')
+    >>> artifact.type, artifact.created_at == artifact.finished_at == artifact.parent.finished_at
+    ('str', True)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID/ArtifactName"

@@ -70,9 +70,8 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
         return
     if origin := record.get("origin"):
         yield "origin-task-id", origin["path"], False
-    yield "attempt_ok", str(record["outcome"] == "ok"), True
-    if record["outcome"] != "failed":
-        yield "attempt-done", str(attempt), True
+    yield "attempt_ok", str(record["outcome"] != "failed"), True  # also where @catch caught the failure, as there
+    yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):
         if name in known["exit"]:
             yield f"exit-{name.replace('_', '-')}", str(known["exit"][name]), True

@@ -51,6 +51,10 @@ class Metaflow:
     def __contains__(self, name: object) -> bool:
         return any(flow.id == name for flow in self)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers after `[`."""
+        return [flow.id for flow in self]
+
     def __repr__(self) -> str:
         return "Metaflow()"
 
@@ -61,6 +65,8 @@ class Flow(MetaflowObject):
     >>> flow = Flow("Letters")
     >>> flow.latest_successful_run.data.letters
     'ABC'
+    >>> flow.latest_run.status, flow.created_at < flow.latest_run.created_at
+    ('failed', True)
     >>> [run.user_tags for run in flow.runs("good")]
     [frozenset({'good'})]
     >>> len(list(flow.runs(status="failed", tags="not good")))
@@ -110,8 +116,10 @@ class Flow(MetaflowObject):
         - whose `status` is the one, or one of those, named: running, succeeded, failed, interrupted, killed;
         - that began `since` (at that moment or later) or `until` (before it): a date, a datetime, text such as
           `2026-11-20` or `2026-11-20 14:30`, or how long ago: `90m`, `12h`, `7d`, `2w`;
-        - whose tags are as an expression says: `"good and not (old or user:a*)"`; tags with spaces stand in quotes;
-        - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`.
+        - whose tags are as an expression says: `"good and not (old or user:a*)"`, the words in small letters or in
+          capitals; tags with spaces stand in quotes;
+        - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`;
+          `learning_rate` is `learning-rate`, too.
 
         Raises ValueError for what is none of these.
         """
@@ -119,11 +127,14 @@ class Flow(MetaflowObject):
 
         return self._found(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
 
-    def metrics(self, *all_of: str, artifacts: Iterable[str] | None = None, frame: bool = False, **filters: Any) -> Any:
+    def metrics(
+        self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
+    ) -> Any:
         """The runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
 
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and the
-        artifacts of the end step that are single numbers or short texts; or of all artifacts those that are named. An
+        artifacts of the end step that are single numbers or short texts; or those that are named, None where a run has
+        none, and of whatever type: `artifacts=["model"]`. An
         artifact or parameter with the name of one of these columns is called `artifact.status` or `parameter.status`.
         The filters are those of `runs`.
 
@@ -132,7 +143,7 @@ class Flow(MetaflowObject):
         """
         from metaflow.client.metrics import as_frame, row
 
-        named = None if artifacts is None else list(artifacts)
+        named = [artifacts] if isinstance(artifacts, str) else None if artifacts is None else list(artifacts)
         rows = [row(run, named) for run in self.runs(*all_of, **filters)]
         return as_frame(rows) if frame else rows
 
@@ -141,6 +152,9 @@ class Flow(MetaflowObject):
 
         Each is a dict of `pathspec` (of which `DataArtifact` has the value), `digest`, `size`, `type`, `repr` and
         `created_at`. `step`: only in tasks of this step.
+
+        >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
+        [('str', "'ABC'")]
         """
         from flowc_runtime.versions import versions
 
@@ -185,7 +199,7 @@ class Flow(MetaflowObject):
         return self.runs()
 
     def _child(self, id: str) -> Run:
-        reader = RunReader(self._store.run(self.id, str(id)))
+        reader = RunReader(self._store.run(self.id, id))
         if not id or not reader.exists():
             raise KeyError(id)
         if not self._sees(reader, UserTags(self._store, self.id)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.codecs import INLINE_LIMIT
+from metaflow.client.values import constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +31,16 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
         "user": reader.record["user"],
         "tags": sorted(run.user_tags),
     }
-    parameters = reader.record["parameters"]
-    for name, value in parameters.items():
+    for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
+    same = constants(reader)  # in every task: parameters, by what steps call them, configs, `name`
+    for name in artifacts or ():
+        if name not in same:
+            cells[_column("artifact", name)] = None  # where the run has none
     end = run.end_task
     for artifact in end if end is not None else ():
         wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
-        if wanted and artifact.id not in (*parameters, "name"):
+        if wanted and artifact.id not in same:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
     return cells
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime import context, settings
 from flowc_runtime.layered import SPIN_NAME
-from flowc_runtime.store import LOCAL_NAME, Store, default_url
+from flowc_runtime.store import Store
+from flowc_runtime.whereabouts import LOCAL_NAME, default_url
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -40,7 +41,11 @@ def namespace(ns: str | None) -> str | None:
 
 
 def get_namespace() -> str | None:
-    """The namespace that the client looks in; None where it looks everywhere."""
+    """The namespace that the client looks in; None where it looks everywhere.
+
+    >>> get_namespace()
+    'user:ann'
+    """
     if _chosen_namespace is not False:
         return _chosen_namespace
     if context.task is not None:  # a step looks where its run was told to
@@ -49,7 +54,13 @@ def get_namespace() -> str | None:
 
 
 def default_namespace() -> str | None:
-    """Forget what `namespace` chose: `user:NAME` again, or in a step the namespace of its run."""
+    """Forget what `namespace` chose: `user:NAME` again, or in a step the namespace of its run.
+
+    >>> namespace("user:bob")
+    'user:bob'
+    >>> default_namespace()
+    'user:ann'
+    """
     global _chosen_namespace
     _chosen_namespace = False
     return get_namespace()
@@ -60,6 +71,9 @@ def metadata(ms: str) -> str:
 
     DIR is a store or a directory that has one, `.flowc`. Gives what `get_metadata` gives. Raises ValueError where
     there is no store.
+
+    >>> metadata("s3://bucket/team")
+    's3://bucket/team'
     """
     global _chosen_url
     _chosen_url = metadata_url(ms)
@@ -70,6 +84,10 @@ def inspect_spin(datastore_root: str = ".") -> str:
     """From now on look at what `spin --persist` has kept in a directory; `default_metadata` goes back to the runs.
 
     Gives what `get_metadata` gives. Raises ValueError where nothing was kept.
+
+    >>> inspect_spin("nowhere")
+    Traceback (most recent call last):
+    ValueError: nothing was kept in nowhere: spin keeps its task with --persist
     """
     global _chosen_url
     kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
@@ -80,12 +98,20 @@ def inspect_spin(datastore_root: str = ".") -> str:
 
 
 def get_metadata() -> str:
-    """Where the client looks, as `metadata` takes it: `local@DIR`, or the address of a bucket."""
+    """Where the client looks, as `metadata` takes it: `local@DIR`, or the address of a bucket.
+
+    >>> get_metadata() == metadata(get_metadata())
+    True
+    """
     return describe(current_url())
 
 
 def default_metadata() -> str:
-    """Forget what `metadata` chose: the store of the settings again, or `.flowc` found upward."""
+    """Forget what `metadata` chose: the store of the settings again, or `.flowc` found upward.
+
+    >>> default_metadata() == get_metadata()
+    True
+    """
     global _chosen_url
     _chosen_url = None
     return get_metadata()

@@ -71,7 +71,11 @@ class Query:
         return self._states is None or status_of(reader.store)["state"] in self._states
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
-        return all(name in values and _is(values[name], wanted) for name, wanted in self._parameters.items())
+        for name, wanted in self._parameters.items():
+            known = name if name in values else name.replace("_", "-")  # as the command line calls it
+            if known not in values or not _is(values[known], wanted):
+                return False
+        return True
 
 
 def _is(value: Any, wanted: Any) -> bool:

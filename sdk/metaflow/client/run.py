@@ -33,6 +33,12 @@ class Run(MetaflowObject):
     ['end', 'join', 'each', 'start']
     >>> run["each"]["0.1"]["letter"].data
     'B'
+    >>> run.finished, run.end_task.id, run.created_at < run.finished_at
+    (True, '0', True)
+    >>> len(list(run.steps("good"))), len(list(run.steps("bad")))
+    (4, 0)
+    >>> run.code, run.trigger  # it ran on this machine, and no event has started it
+    (None, None)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID"
@@ -106,7 +112,7 @@ class Run(MetaflowObject):
     @property
     def trigger(self) -> Trigger | None:
         """The events that started it; None if none did."""
-        events: Any = self._reader.record.get("trigger")
+        events = self._reader.record.get("trigger")
         if not events:
             return None
         from metaflow.events import Trigger
@@ -132,15 +138,15 @@ class Run(MetaflowObject):
         >>> "reviewed" in run.user_tags
         True
         """
-        self.add_tags([tag] if isinstance(tag, str) else tag)
+        self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Tag it with several. Raises MetaflowTaggingError for what is no tag."""
+        """Tag it with several, or with one. Raises MetaflowTaggingError for what is no tag."""
         self.replace_tags((), tags)
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
         """Take a tag off it; one that it does not have is no error."""
-        self.remove_tags([tag] if isinstance(tag, str) else tag)
+        self.remove_tags(tag)
 
     def remove_tags(self, tags: Iterable[str]) -> None:
         """Take several tags off it. Raises MetaflowTaggingError for system tags: they stay."""
@@ -148,13 +154,21 @@ class Run(MetaflowObject):
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
         """Take a tag off it and add another one."""
-        remove = [tag_to_remove] if isinstance(tag_to_remove, str) else tag_to_remove
-        self.replace_tags(remove, [tag_to_add] if isinstance(tag_to_add, str) else tag_to_add)
+        self.replace_tags(tag_to_remove, tag_to_add)
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Take tags off it and add others; one that is in both is there afterwards.
 
         What is added is added first, so no reader sees the run without either.
+
+        >>> run = Flow("Letters").latest_run
+        >>> run.add_tags(["new", "red"])
+        >>> run.replace_tag("new", "old")
+        >>> run.replace_tags(["old", "red"], ["older", "green"])
+        >>> run.remove_tag("older")
+        >>> run.remove_tags(["green", "never was"])
+        >>> sorted(run.user_tags & {"new", "red", "old", "older", "green"})
+        []
 
         Raises:
             MetaflowTaggingError: a system tag is to be removed, or something is no tag. Nothing is changed then.
@@ -192,8 +206,8 @@ class Run(MetaflowObject):
 
 
 def _several(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, (str, bytes)):
-        raise MetaflowTaggingError(f"{name} may not be a string: give a list of tags")
+    if isinstance(tags, str):  # as there
+        return [tags]
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]
     except TypeError:

@@ -24,6 +24,11 @@ class Step(MetaflowObject):
     ['0.2', '0.1', '0.0']
     >>> [parent.id for parent in step.parent_steps], [child.id for child in step.child_steps]
     (['start'], ['join'])
+    >>> step.task.id, len(list(step.tasks())), step.created_at < step.finished_at
+    ('0.2', 3, True)
+    >>> step.control_task, list(step.control_tasks())  # it is no gang
+    (None, [])
+    >>> step.environment_info  # nor has it @pypi or @conda
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName"

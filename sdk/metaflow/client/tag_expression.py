@@ -3,8 +3,9 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-A tag is a word without spaces, parentheses and quotes, in which `*` stands for any text, or anything in single or
-double quotes, which is taken as it is. Nothing is evaluated but this.
+The three words may be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes,
+in which `*` stands for any text, or anything in single or double quotes, which is taken as it is. Nothing is evaluated
+but this.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Test: TypeAlias = Callable[[Tags], bool]
 
 _TOKEN = re.compile(r"""\s*(?:(?P<sign>[()])|"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<word>[^\s()"']+))""")
-_KEYWORDS = frozenset({"and", "or", "not"})
+_KEYWORDS = frozenset({"and", "or", "not", "AND", "OR", "NOT"})
 _DEEPEST = 100
 
 
@@ -88,7 +89,7 @@ class _Parser:
     def _takes(self, what: str) -> bool:
         """Whether this is the next token; it is then behind us."""
         token = _TOKEN.match(self._text, self._at)
-        if token is None or what not in (token["sign"], token["word"]):
+        if token is None or (token["sign"] != what and token["word"] not in (what, what.upper())):
             return False
         self._at = token.end()
         return True

@@ -34,8 +34,22 @@ class Task(MetaflowObject):
     >>> task.stdout
     'attempt 1\\n'
     >>> first = Task(task.pathspec, attempt=0)
-    >>> first.successful, first.exception.type
-    (False, 'builtins.ValueError')
+    >>> first.successful, first.finished, first.exception.type
+    (False, False, 'builtins.ValueError')
+    >>> [line for _, line in first.loglines("stdout")]
+    ['attempt 0']
+    >>> task.stdout_size, task.stderr, task.stderr_size
+    (10, '', 0)
+    >>> task.artifacts.letter.size, task.created_at < task.finished_at
+    (16, True)
+    >>> [parent.id for parent in task.parent_tasks], [child.id for child in task.child_tasks]
+    (['0'], ['0'])
+    >>> [pathspec.split("/")[2] for pathspec in (*task.parent_task_pathspecs, *task.child_task_pathspecs)]
+    ['start', 'join']
+    >>> task.metadata_dict["attempt"], task.metadata[0].name, task.runtime_name
+    ('1', 'attempt', 'dev')
+    >>> task.code, task.environment_info  # runs on a cluster keep their code, @pypi and @conda make environments
+    (None, None)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID"
@@ -100,12 +114,11 @@ class Task(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The task that this one is a copy of, in the run that was resumed."""
+        """The task that this one is a copy of, in the run that was resumed, where it may be a copy as well."""
         record = self._record
         if record is None or "origin" not in record:
             return None
-        origin = record["origin"]
-        return f"{self._parts[0]}/{origin['run']}/{origin['step']}/{origin['path']}"
+        return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
 
     # -- what it has left
 

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import types
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,25 @@ def in_notebook() -> bool:
     """Whether this is an interactive Python: Jupyter, IPython."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
+
+
+def open_flow(flow: Any, base_dir: str | None, refusal: Exception) -> tuple[str, str]:
+    """The directory to work in, and the flow's file in there, which is the caller's to remove.
+
+    Raises:
+        Exception: `refusal`, where there is no notebook.
+        ValueError: it is not a flow, or its source is not known.
+    """
+    if not in_notebook():
+        raise refusal
+    directory = os.path.abspath(base_dir or os.getcwd())
+    return directory, write_flow(flow, directory)
+
+
+def remove_flow(file: str) -> None:
+    """Remove the flow's file, if that has not been done."""
+    with suppress(FileNotFoundError):
+        os.unlink(file)
 
 
 def write_flow(flow: Any, directory: str) -> str:

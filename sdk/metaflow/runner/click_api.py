@@ -225,18 +225,19 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
     kind: Any = str if parameter.separator is not None else _KINDS[parameter.type]
+    default = None if parameter.default is None else json.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"
     annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
     if parameter.flag:
-        _check(parameter.keyword, value, bool, annotation, parameter.default)
+        _check(parameter.keyword, value, bool, annotation, default)
         return [f"--{parameter.name}"] if value else []
     if parameter.separator is not None and isinstance(value, (list, tuple)):
         value = parameter.separator.join(map(_text, value))
     if several and not isinstance(value, (list, tuple)):
-        raise TypeError(_invalid(parameter.keyword, value, annotation, parameter.default))
+        raise TypeError(_invalid(parameter.keyword, value, annotation, default))
     words = []
     for one in value if several else [value]:
-        _check(parameter.keyword, one, kind, annotation, parameter.default)
+        _check(parameter.keyword, one, kind, annotation, default)
         words += [f"--{parameter.name}", _text(one)]
     return words
 

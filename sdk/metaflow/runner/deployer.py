@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from metaflow.exception import MetaflowException
+from metaflow.runner._launcher import Launcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from metaflow.runner.argo import ArgoWorkflowsDeployedFlow, ArgoWorkflowsDeployer, ArgoWorkflowsTriggeredRun
+    from metaflow.runner.argo import ArgoWorkflowsDeployer
+    from metaflow.runner.argo_flow import ArgoWorkflowsDeployedFlow
+    from metaflow.runner.argo_run import ArgoWorkflowsTriggeredRun
 
 __all__ = ["DeployedFlow", "Deployer", "TriggeredRun"]
 
 _ELSEWHERE = "flowc deploys to Argo Workflows: use argo_workflows()"
 
 
-class Deployer:
+class Deployer(Launcher):
     """Puts a flow on a cluster.
 
     >>> deployed = Deployer("train.py").argo_workflows().create(image="registry/train:1")
@@ -35,31 +37,6 @@ class Deployer:
         file_read_timeout: How many seconds it may take to compile and apply the flow.
         **kwargs: Options before the command, such as `decospecs`, `branch`, `production`, `config_value`.
     """
-
-    def __init__(
-        self,
-        flow_file: str,
-        show_output: bool = True,
-        profile: str | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        file_read_timeout: int = 3600,
-        **kwargs: Any,
-    ) -> None:
-        self.flow_file = os.path.abspath(flow_file)
-        if not os.path.isfile(self.flow_file):
-            raise FileNotFoundError(f"Flow file not present at '{self.flow_file}'")
-        self.show_output = show_output
-        self.profile = profile
-        self.env = dict(env or {})
-        self.cwd = cwd or os.getcwd()
-        self.file_read_timeout = file_read_timeout
-        self.top_level_kwargs = kwargs
-
-    @property
-    def env_vars(self) -> dict[str, str]:
-        """The environment that the flow is compiled in."""
-        return {**os.environ, **self.env, **({"METAFLOW_PROFILE": self.profile} if self.profile else {})}
 
     def argo_workflows(self, **deployer_kwargs: Any) -> ArgoWorkflowsDeployer:
         """Deploying to Argo Workflows, under the `name` that is given or one made from the flow's."""
@@ -155,7 +132,7 @@ class DeployedFlow:
 
 
 def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
-    from metaflow.runner.argo import ArgoWorkflowsDeployedFlow
+    from metaflow.runner.argo_flow import ArgoWorkflowsDeployedFlow
 
     if impl.replace("-", "_") != "argo_workflows":
         raise ValueError(f"No deployer '{impl}' exists; valid deployers are: ['argo_workflows']")

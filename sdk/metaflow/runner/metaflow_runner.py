@@ -4,118 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import json
-import os
 import shutil
-import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from metaflow.exception import MetaflowException
+from metaflow.runner._executing import ExecutingProcess, ExecutingRun, ExecutingTask
+from metaflow.runner._launcher import Launcher
 from metaflow.runner._signature import Signatures
+from metaflow.runner._started import Line, Started
 from metaflow.runner.subprocess_manager import CommandManager, SubprocessManager
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from metaflow.client import Run, Task
-    from metaflow.runner.click_api import MetaflowAPI
 
 __all__ = ["ExecutingProcess", "ExecutingRun", "ExecutingTask", "Runner"]
 
-Self = TypeVar("Self", bound="ExecutingProcess")
 
-USAGE = 2  # exit code: the command line is wrong
-
-
-class ExecutingProcess:
-    """What a Runner has started: a process that runs, or has run.
-
-    As a context manager it cleans up its Runner at the end.
-
-    Attributes:
-        runner: the Runner that has started it.
-        command_obj: the process: its `command`, `log_files`, `process`, and `kill()`.
-    """
-
-    def __init__(self, runner: Runner, command_obj: CommandManager) -> None:
-        self.runner = runner
-        self.command_obj = command_obj
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.runner.__exit__(kind, *rest)
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit code, -N if signal N has ended it; None while it runs."""
-        return self.command_obj.started.poll()
-
-    @property
-    def status(self) -> str:
-        """`running`, `successful`, `failed`, or `timeout` where `wait` has ended it."""
-        if self.command_obj.timeout:
-            return "timeout"
-        code = self.returncode
-        return "running" if code is None else "successful" if code == 0 else "failed"
-
-    @property
-    def stdout(self) -> str:
-        """What it has printed until now: what the flow prints and says."""
-        return self._read("stdout")
-
-    @property
-    def stderr(self) -> str:
-        """What it has printed to stderr until now: progress and errors."""
-        return self._read("stderr")
-
-    def _read(self, stream: str) -> str:
-        with open(self.command_obj.log_files[stream], encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    async def wait(self: Self, timeout: float | None = None, stream: str | None = None) -> Self:
-        """Wait for the end.
-
-        Args:
-            timeout: After so many seconds the process is ended, and `status` is `timeout`.
-            stream: `stdout` or `stderr`: print it meanwhile.
-        """
-        await self.command_obj.wait(timeout, stream)
-        return self
-
-    async def stream_log(self, stream: str, position: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """The lines of `stdout` or `stderr` as they come, each with the position to go on from later."""
-        async for found in self.command_obj.stream_log(stream, position):
-            yield found
-
-
-class ExecutingRun(ExecutingProcess):
-    """A run that a Runner has started.
-
-    Attributes:
-        run: the run in the client, whatever the namespace is.
-    """
-
-    def __init__(self, runner: Runner, command_obj: CommandManager, run_obj: Run) -> None:
-        super().__init__(runner, command_obj)
-        self.run = run_obj
-
-
-class ExecutingTask(ExecutingProcess):
-    """A task that `Runner.spin` has started.
-
-    Attributes:
-        task: the task in the client.
-    """
-
-    def __init__(self, runner: Runner, command_obj: CommandManager, task_obj: Task) -> None:
-        super().__init__(runner, command_obj)
-        self.task = task_obj
-
-
-class Runner:
+class Runner(Launcher):
     """Runs a flow from a program.
 
     >>> with Runner("train.py", show_output=False).run(alpha=0.5, tags=["try"]) as running:
@@ -145,14 +52,7 @@ class Runner:
         file_read_timeout: int = 3600,
         **kwargs: Any,
     ) -> None:
-        self.flow_file = os.path.abspath(flow_file)
-        if not os.path.isfile(self.flow_file):
-            raise FileNotFoundError(f"Flow file not present at '{self.flow_file}'")
-        self.show_output = show_output
-        self.env_vars = {**os.environ, **(env or {}), **({"METAFLOW_PROFILE": profile} if profile else {})}
-        self.cwd = cwd or os.getcwd()
-        self.file_read_timeout = file_read_timeout
-        self.top_level_kwargs = kwargs
+        super().__init__(flow_file, show_output, profile, env, cwd, file_read_timeout, **kwargs)
         self.spm = SubprocessManager()
         self._directories: list[str] = []
         self._signatures = Signatures(self.flow_file, self.env_vars, self.cwd)
@@ -209,11 +109,11 @@ class Runner:
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         return kwargs | {"scratch": directory}
 
-    def _run(self, started: _Started) -> ExecutingRun:
+    def _run(self, started: Started) -> ExecutingRun:
         command, attributes = self._to_end(started)
         return ExecutingRun(self, command, _run(attributes))
 
-    def _to_end(self, started: _Started) -> tuple[CommandManager, dict[str, Any]]:
+    def _to_end(self, started: Started) -> tuple[CommandManager, dict[str, Any]]:
         try:
             attributes = started.attributes(started.command.forward(started.reader, self.file_read_timeout))
             started.command.sync_wait()
@@ -245,7 +145,7 @@ class Runner:
         self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[CommandManager, dict[str, Any]]:
         line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may ask the flow's file
-        started = _Started(self, line, show_output=False)
+        started = Started(self, line, show_output=False)
         try:
             return started.command, started.attributes(await started.readable(self.file_read_timeout))
         except BaseException:
@@ -256,10 +156,10 @@ class Runner:
 
     # -- command lines
 
-    def _begin(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> _Started:
-        return _Started(self, self._line(name, arguments, kwargs), show_output=self.show_output)
+    def _begin(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> Started:
+        return Started(self, self._line(name, arguments, kwargs), show_output=self.show_output)
 
-    def _line(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> _Line:
+    def _line(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> Line:
         from metaflow.cli import start
 
         if "runner_attribute_file" in kwargs:
@@ -268,80 +168,7 @@ class Runner:
         from metaflow.runner.click_api import MetaflowAPI
 
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
-        return _Line(getattr(api, name)(*arguments, **kwargs), api if name == "run" else None, kwargs)
-
-
-class _Line(NamedTuple):
-    """A command line, and what it was made of."""
-
-    words: list[str]
-    api: MetaflowAPI | None
-    given: Mapping[str, Any]
-
-
-class _Started:
-    """A command that has been started, and the pipe on which it says what it runs.
-
-    Its end is seen there too: only the child can write to it.
-    """
-
-    def __init__(self, runner: Runner, line: _Line, *, show_output: bool) -> None:
-        self.runner = runner
-        self.line = line
-        self.reader, writer = os.pipe()
-        try:
-            command = [sys.executable, *line.words, "--runner-attribute-file", f"/dev/fd/{writer}"]
-            pid = runner.spm.run_command(
-                command, runner.env_vars, runner.cwd, show_output=show_output, pass_fds=(writer,)
-            )
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            os.close(writer)
-        found = runner.spm.get(pid)
-        assert found is not None
-        self.command = found
-
-    def close(self) -> None:
-        """Close the pipe."""
-        os.close(self.reader)
-
-    async def readable(self, timeout: float) -> bool:
-        """Wait until the child has said something, or has ended; False if it takes longer."""
-        loop, said = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self.reader, said.set)
-        try:
-            await asyncio.wait_for(said.wait(), timeout)
-        except asyncio.TimeoutError:
-            return False
-        finally:
-            loop.remove_reader(self.reader)
-        return True
-
-    def attributes(self, readable: bool) -> dict[str, Any]:
-        """What the child runs.
-
-        Raises:
-            TimeoutError: it has said nothing for too long.
-            ValueError: a parameter of the flow is missing.
-            RuntimeError: it has ended without saying so, for another reason; with what it wrote to stderr.
-        """
-        ended = not readable and self.command.started.poll() is not None
-        if not readable and not ended:
-            raise TimeoutError(f"'{self.command}' has begun nothing within {self.runner.file_read_timeout} seconds")
-        os.set_blocking(self.reader, False)
-        if text := os.read(self.reader, 65536):  # written at once, and small enough for a pipe to take it as one
-            found = json.loads(text)
-            assert isinstance(found, dict)
-            return found
-        self.command.sync_wait()
-        code, said = self.command.started.returncode, ExecutingProcess(self.runner, self.command).stderr.strip()
-        if code == 0 and not said:
-            raise MetaflowException(f"No FlowSpec class found in {self.runner.flow_file}")
-        if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):
-            raise ValueError(f"Missing argument: {missing} is required.")
-        raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")
+        return Line(getattr(api, name)(*arguments, **kwargs), api if name == "run" else None, kwargs)
 
 
 def _run(attributes: Mapping[str, Any]) -> Run:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from metaflow.runner._notebook import in_notebook, write_flow
+from metaflow.runner._notebook import open_flow, remove_flow
 from metaflow.runner.deployer import Deployer
 
 if TYPE_CHECKING:
@@ -41,16 +39,12 @@ class NBDeployer(Deployer):
         file_read_timeout: int = 3600,
         **kwargs: Any,
     ) -> None:
-        if not in_notebook():
-            raise NBDeployerInitializationError(
-                "'NBDeployer' requires an interactive Python environment (such as Jupyter); "
-                "Deployer takes the flow's file"
-            )
-        self.base_dir = os.path.abspath(base_dir or os.getcwd())
-        file = write_flow(flow, self.base_dir)
+        refusal = NBDeployerInitializationError(
+            "'NBDeployer' requires an interactive Python environment (such as Jupyter); Deployer takes the flow's file"
+        )
+        self.base_dir, file = open_flow(flow, base_dir, refusal)
         super().__init__(file, show_output, profile, env, self.base_dir, file_read_timeout, **kwargs)
 
     def cleanup(self) -> None:
         """Remove the flow's file."""
-        with suppress(FileNotFoundError):
-            os.unlink(self.flow_file)
+        remove_flow(self.flow_file)

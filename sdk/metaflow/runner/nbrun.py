@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from metaflow.runner._notebook import in_notebook, write_flow
+from metaflow.runner._notebook import open_flow, remove_flow
 from metaflow.runner.metaflow_runner import ExecutingRun, Runner
 
 if TYPE_CHECKING:
@@ -49,12 +47,10 @@ class NBRunner:
         file_read_timeout: int = 3600,
         **kwargs: Any,
     ) -> None:
-        if not in_notebook():
-            raise NBRunnerInitializationError(
-                "'NBRunner' requires an interactive Python environment (such as Jupyter); Runner takes the flow's file"
-            )
-        self.base_dir = os.path.abspath(base_dir or os.getcwd())
-        self.flow_file = write_flow(flow, self.base_dir)
+        refusal = NBRunnerInitializationError(
+            "'NBRunner' requires an interactive Python environment (such as Jupyter); Runner takes the flow's file"
+        )
+        self.base_dir, self.flow_file = open_flow(flow, base_dir, refusal)
         self.runner = Runner(
             self.flow_file, show_output, profile, env, self.base_dir, file_read_timeout=file_read_timeout, **kwargs
         )
@@ -92,5 +88,4 @@ class NBRunner:
     def cleanup(self) -> None:
         """Remove the flow's file and the logs."""
         self.runner.cleanup()
-        with suppress(FileNotFoundError):
-            os.unlink(self.flow_file)
+        remove_flow(self.flow_file)

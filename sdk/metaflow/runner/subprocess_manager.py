@@ -189,6 +189,13 @@ class CommandManager:
 
     # -- logs
 
+    def open_log(self, stream: str) -> IO[bytes]:
+        """The file with what it has printed. Raises FileNotFoundError: it was cleaned up."""
+        try:
+            return open(self.log_files[stream], "rb")
+        except FileNotFoundError:
+            raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
+
     async def stream_log(
         self,
         stream: str,
@@ -205,7 +212,7 @@ class CommandManager:
         if stream not in self.log_files:
             raise ValueError(f"No log file found for '{stream}', valid values are: {', '.join(STREAMS)}")
         last = time.monotonic()
-        with open(self.log_files[stream], "rb") as file:
+        with self.open_log(stream) as file:
             at = position or 0
             while True:
                 over = self.started.poll() is not None  # before the look at the file, so that nothing is missed

@@ -141,13 +141,8 @@ def _put(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:
         attributes["Content-Type"] = item["content_type"]
     if item.get("metadata"):
         attributes[METADATA] = json.dumps(item["metadata"])
-    if not item["overwrite"]:
-        try:
-            obstore.head(store, key)  # spares sending what is there; the condition below decides
-        except FileNotFoundError:
-            pass
-        else:
-            return {"stored": False}
+    if not item["overwrite"] and _exists(store, key):  # spares sending what is there; the condition below decides
+        return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])
     mode: Any = {} if item["overwrite"] else {"mode": "create", "use_multipart": False}
     try:
@@ -155,6 +150,16 @@ def _put(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:
     except (AlreadyExistsError, PreconditionError):
         return {"stored": False}
     return {"stored": True}
+
+
+def _exists(store: Any, key: str) -> bool:
+    import obstore
+
+    try:
+        obstore.head(store, key)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _list(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:

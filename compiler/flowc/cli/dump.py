@@ -1,0 +1,227 @@
+"""`flowc dump`: the artifacts of tasks; and what it shares with the `dump` of a flow's own file."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from flowc.cli.common import fail, find_run, open_store, store_option, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from flowc.cli.common import Pathspec
+    from flowc_runtime.records import AttemptRecord
+    from flowc_runtime.store import RunStore
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Value(NamedTuple):
+    """An artifact or a parameter, not loaded yet, and what is recorded of it."""
+
+    size: int
+    type: str
+    load: Callable[[], Any]
+    described: str
+    record: Mapping[str, Any]
+
+
+class Dumped(NamedTuple):
+    """A task that has finished."""
+
+    path: str
+    record: Mapping[str, Any]
+    values: Mapping[str, Value]
+
+
+# -- which -------------------------------------------------------------------------------------------------------------
+
+
+class Choice(NamedTuple):
+    """Which artifacts are asked for."""
+
+    private: bool
+    include: frozenset[str] | None
+
+    @classmethod
+    def of(cls, private: bool, include: str | None) -> Choice:
+        """What the options say."""
+        return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
+
+    def among(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those that are asked for, by their names."""
+        return {
+            name: value
+            for name, value in sorted(values.items())
+            if (self.private or not name.startswith("_")) and (self.include is None or name in self.include)
+        }
+
+    def check(self, tasks: Iterable[Dumped]) -> None:
+        """End the program if a name is asked for that none of the tasks has."""
+        found = {name for task in tasks for name in self.among(task.values)}
+        if missing := sorted((self.include or frozenset()) - found):
+            private = any(name.startswith("_") for name in missing) and not self.private
+            fail(f"no task has an artifact {', '.join(missing)}", "--private prints those that begin with an underscore"
+                 if private else None)  # fmt: skip
+
+
+_OPTIONS = (
+    click.option("--private/--no-private", help="Also those that begin with an underscore."),
+    click.option("--include", metavar="A,B", help="Only these; exit code 1 if none of the tasks has one of them."),
+    click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
+                 help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}."),
+    click.option("--json", "as_json", is_flag=True,
+                 help="Print JSON: each task's record, with the values that are plain JSON and smaller than "
+                 "--max-value-size."),
+)  # fmt: skip
+
+
+def dump_options(function: Command) -> Command:
+    """Add the options that both commands have."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
+    """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
+
+    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program.
+    """
+    run, step = found.run, found.step
+    assert step is not None
+    attempts = run.attempts(step)
+    paths = [found.path] if found.path is not None else list(attempts)
+    any_finished = False
+    for path in paths:
+        last = attempts.get(path, [0])[-1]
+        record = _finished(run, step, path, last)
+        if record is None:
+            unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
+            if path == paths[-1] and not any_finished:
+                fail(unfinished, f"flowc logs {run.flow}/{run.id}/{step}/{path}")
+            say(unfinished)
+            continue
+        if record["outcome"] == "failed":
+            left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
+            say(f"task {step}/{path} has failed; {left}")
+        any_finished = True
+        yield Dumped(path, record, {name: _artifact(found, ref) for name, ref in record["artifacts"].items()})
+
+
+def _finished(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
+    from flowc_runtime.errors import NotFound
+
+    try:
+        return run.task(step, path)
+    except NotFound:
+        return run.attempt(step, path, last)
+
+
+def _artifact(found: Pathspec, ref: Any) -> Value:
+    from flowc_runtime.codecs import load_value
+
+    return Value(ref["size"], ref["type"], lambda: load_value(found.run.objects, ref), ref["repr"], ref)
+
+
+# -- in which form -----------------------------------------------------------------------------------------------------
+
+
+def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
+    """Print a list of the tasks' records."""
+    rows = [
+        {**task.record, "artifacts": {name: _row(value, limit) for name, value in choice.among(task.values).items()}}
+        for task in tasks
+    ]
+    click.echo(json.dumps(rows, indent=2))
+
+
+def _row(value: Value, limit: int) -> dict[str, Any]:
+    from flowc_runtime.errors import ArtifactError
+
+    if value.size < limit:
+        try:
+            loaded = value.load()
+        except ArtifactError:  # a class that is not there; what it was, is described
+            return dict(value.record)
+        if _is_plain(loaded):
+            return {**value.record, "value": loaded}
+    return dict(value.record)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON gives back the same value."""
+    if isinstance(value, float):
+        return type(value) is float and math.isfinite(value)
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    if type(value) is dict:
+        return all(type(key) is str and _is_plain(each) for key, each in value.items())
+    return value is None or type(value) in (str, int, bool)
+
+
+def write_pickle(file: str, found: Pathspec, tasks: Iterable[Dumped], choice: Choice) -> None:
+    """Write the values to a file."""
+    from flowc_runtime.errors import ArtifactError
+
+    values: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        loaded = values[f"{found.run.id}/{found.step}/{task.path}"] = {}
+        for name, value in choice.among(task.values).items():
+            try:
+                loaded[name] = value.load()
+            except ArtifactError as error:
+                fail(f"artifact '{name}': {error}")
+    with writing(file), open(file, "wb") as out:
+        pickle.dump(values, out, protocol=4)
+
+
+# -- flowc dump --------------------------------------------------------------------------------------------------------
+
+
+@click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")
+@click.argument("pathspec")
+@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
+              help="Characters of a value to print.")  # fmt: skip
+@dump_options
+@store_option
+def dump_command(
+    pathspec: str,
+    max_value_size: int,
+    private: bool,
+    include: str | None,
+    file: str | None,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
+    found = find_run(open_store(store_url), pathspec, least=3)
+    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    choice = Choice.of(private, include)
+    tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
+    choice.check(tasks)
+    if file is not None:
+        write_pickle(file, found, tasks, choice)
+    elif as_json:
+        print_json(tasks, choice, max_value_size)
+    else:
+        for task in tasks:
+            click.echo(f"{found.run.flow}/{found.run.id}/{found.step}/{task.path}")
+            for name, value in choice.among(task.values).items():
+                click.echo(f"  {name}: {value.type}, {value.size:,} bytes = {_text(value, max_value_size)}")
+
+
+def _text(value: Value, limit: int) -> str:
+    from flowc_runtime.errors import ArtifactError
+
+    try:
+        text = repr(value.load())
+    except ArtifactError as error:
+        return f"{value.described} ({error})"
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -1,0 +1,44 @@
+"""`--trigger FLOW/RUN`: what starts a flow with @trigger_on_finish, where somebody tries it by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.common import fail, find_run, top
+from flowc.ir import End
+
+if TYPE_CHECKING:
+    from flowc.ir import Flow
+    from flowc_runtime.records import TriggerRecord
+    from flowc_runtime.store import Store
+
+
+def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
+    """The ends of the runs that the command line names. A run that has not come to a good end ends the program."""
+    names = top().triggers
+    if names and not any(trigger.kind == "finish" for trigger in flow.triggers):
+        raise click.UsageError(f"--trigger: flow '{flow.name}' has no @trigger_on_finish")
+    return [_end_of(store, name) for name in names]
+
+
+def _end_of(store: Store, name: str) -> TriggerRecord:
+    from flowc.ir.schema import loads
+    from flowc_runtime.errors import NotFound
+    from flowc_runtime.index import ROOT
+
+    run, step, _ = find_run(store, name)
+    if step is not None:
+        raise click.UsageError(f"--trigger takes a run, FLOW/RUN, not {name!r}")
+    end = next(node.id for node in loads(run.ir()).nodes if isinstance(node.next, End))
+    try:
+        ended = run.task(end, ROOT)["ended"]
+    except NotFound:
+        fail(f"{run.flow}/{run.id} has not succeeded", "only the end of a run that has starts another flow")
+    return {
+        "type": "run",
+        "name": f"metaflow.{run.flow}.{end}",
+        "id": f"{run.flow}/{run.id}/{end}/{ROOT}",
+        "timestamp": ended,
+    }

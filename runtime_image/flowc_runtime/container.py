@@ -1,0 +1,208 @@
+"""One attempt in a pod's container, by two processes.
+
+The one that the container starts only watches: it forks a child for the user's code, so that also a child that is
+killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
+attempt's number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import Foreach, Gang, Switch
+from flowc_runtime import breakpoints, failures, logs, pods
+from flowc_runtime.assignment import Assignment
+from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
+from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.parameters import config_values
+from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.reuse import Order, Reuse
+from flowc_runtime.store import Store
+from flowc_runtime.task import begin_cards, perform_and_report
+from flowc_runtime.watch import Ended, Output, Watcher, kill_group
+from flowc_runtime.workflow import begin_run, environment
+
+if TYPE_CHECKING:
+    from flowc.ir import Node
+    from flowc_runtime.index import Graph
+    from flowc_runtime.process import Child
+    from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.store import RunStore
+
+DEFAULT_OUT = "/tmp/flowc/out"
+
+
+class ContainerTask:
+    """One attempt in a pod: the parent's side, and `_child`, which is the child's."""
+
+    def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
+        self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
+        self.order = Order.of(os.environ.get("FLOWC_RESUME"))
+
+    def main(self) -> int:
+        numbers, number_in = os.pipe()
+        with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
+            child = spawn(
+                lambda control: self._child(control, numbers),
+                prctl=load_prctl(),
+                close=(number_in, *watcher.descriptors()),
+            )
+            os.close(numbers)
+            watcher.add(child)
+            began = time.time()
+            try:
+                if self.node.id == self.graph.flow.start:
+                    begin_run(self.run, self.graph, self.order)
+                if self.order is not None and (reused := self._reuse(self.order)) is not None:
+                    kill_group(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
+                    return self._outputs(reused)
+                attempt = self._claim(began)
+                with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
+                    os.write(number_in, str(attempt).encode())
+                os.close(number_in)
+                ended = self._watch(watcher, child, attempt)
+            except BaseException:
+                kill_group(child.pid, signal.SIGKILL)
+                raise
+        return self._conclude(ended, attempt, began)
+
+    def _claim(self, began: float) -> int:
+        """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""
+        attempt = 1
+        record = begin_record(began)
+        while not self.run.begin(self.node.id, self.path, attempt, record):
+            attempt += 1
+        return attempt
+
+    def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
+        """Pass the child's output on, to the pod's own log and to the store, until it ends."""
+        key = self.run.log_key(self.node.id, self.path, attempt)
+        while True:
+            for event in watcher.poll(self.run.objects.flush()):
+                match event:
+                    case Output(_, stream, data):
+                        self.run.objects.append(key, logs.frame(time.time(), stream, data))
+                        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+                        out.write(data)
+                        out.flush()
+                    case Ended():
+                        return event
+                    case _:
+                        kill_group(child.pid, signal.SIGTERM)
+
+    def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
+        """Leave the record that the child could not, the outputs for Argo, and the exit code."""
+        result = read_report(ended.report)
+        if result is None:
+            error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
+            self.run.objects.append(
+                self.run.log_key(self.node.id, self.path, attempt),
+                logs.frame(time.time(), "stderr", f"{failures.told(error)}\n".encode()),
+            )
+            print(f"flowc: {failures.told(error)}", file=sys.stderr)
+            result = Result(outcome="failed", error=error)
+        self.run.objects.flush(now=True)
+        if result.outcome == "failed":
+            assert result.error is not None
+            follows = self.retry < self._limit() and ended.code != NO_RETRY
+            if not follows:
+                self._fail_run(result.error["message"])
+            return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
+        return self._outputs(result)
+
+    def _outputs(self, result: Result) -> int:
+        """What Argo reads of a task that is done."""
+        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+            print(f"flowc: {problem}", file=sys.stderr)
+            self._fail_run(problem)  # the task is done, and what it leads to cannot be
+            return NO_RETRY
+        if isinstance(self.node.next, Foreach | Gang):
+            _write_output("count", str(result.count))
+        if isinstance(self.node.next, Switch):
+            _write_output("choice", result.choice)
+        return OK
+
+    def _fail_run(self, message: str) -> None:
+        task = f"{self.node.id}/{self.path}"
+        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
+
+    def _reuse(self, order: Order) -> Result | None:
+        """Give the task the record that it has in the run that is resumed; None: it has to run."""
+        store = Store(self.run.objects)
+        reuse = Reuse(store.run(self.run.flow, order.origin), self.graph, self.run.record()["parameters"], order.step)
+        record = reuse.find(self.node.id, self.path)
+        if record is None or not reuse.follows(self.run, self.node.id, self.path):
+            for step, why in reuse.reasons.items():
+                print(f"flowc: {step} runs again: {why}", file=sys.stderr)
+            return None
+        result = reuse.take(self.run, record)
+        reuse.flush(self.run)
+        print(f"flowc: reused from run {order.origin}", file=sys.stderr)
+        return result
+
+    def _retries(self) -> int:
+        return self.node.retry.times if self.node.retry else 0
+
+    def _limit(self) -> int:
+        """How often Argo retries: as the compiled retryStrategy says."""
+        return self._retries() + (1 if self.node.catch else 0)
+
+    # -- in the child
+
+    def _child(self, control: int, numbers: int) -> int:
+        began, code = time.time(), self.graph.flow.code
+        failure: ErrorRecord | None = None
+        cls: Any = object
+        try:
+            from flowc_runtime.loader import load_module
+
+            cls = getattr(load_module(Path(environment("FLOWC_CODE")), code.file), code.name)
+            cls._flowc_prepare(config_values(self.graph.flow.configs), self.graph.own_decorators())
+            cls._flowc_begin(self.graph.flow, environment("FLOWC_CODE"))
+        except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
+            failure = failures.describe(error, environment("FLOWC_CODE"))
+        attempt = int(os.read(numbers, 32) or b"0")
+        if not attempt:
+            return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        if failure is None:
+            try:
+                pods.meet(self.run, self.graph, self.node, self.path)
+            except pods.GangError as error:
+                failure = failures.describe(error, environment("FLOWC_CODE"))
+        if failure is not None:
+            return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+        cards = begin_cards(cls, self.run, self.graph, (self.node.id, self.path, attempt))
+        record = self.run.record()  # the parent made it before it claimed the number
+        assignment = Assignment(
+            run=self.run,
+            graph=self.graph,
+            step=self.node.id,
+            path=self.path,
+            attempt=attempt,
+            cls=cls,
+            parameters=record["parameters"],
+            user=record["user"],
+            last=self.retry >= self._retries(),
+            only_catch=self.retry > self._retries(),
+            claimed=True,
+            tags=tuple(record.get("tags", ())),
+            namespace=record.get("namespace"),
+            cache=os.environ.get("FLOWC_CACHE") != "0",
+            origin=record.get("origin"),
+            cards=cards,
+        )
+        breakpoints.install(None)
+        return perform_and_report(assignment, control)
+
+
+def _write_output(name: str, value: str) -> None:
+    directory = os.environ.get("FLOWC_OUT", DEFAULT_OUT)
+    os.makedirs(directory, exist_ok=True)
+    with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+        file.write(value)

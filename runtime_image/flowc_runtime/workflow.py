@@ -1,0 +1,148 @@
+"""The run that a workflow makes: its record, which its first pod leaves, and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime import projects
+from flowc_runtime.errors import OK, FlowcError, ProtocolError
+from flowc_runtime.files import store_files
+from flowc_runtime.process import this_process
+from flowc_runtime.records import RECORD_VERSION, RunRecord
+from flowc_runtime.reuse import Order
+from flowc_runtime.store import Store
+from flowc_runtime.tags import check_tags, system_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime import logs
+    from flowc_runtime.index import Graph
+    from flowc_runtime.store import RunStore
+
+
+def environment(name: str) -> str:
+    """A variable that the pod must have. Raises ProtocolError."""
+    value = os.environ.get(name)
+    if not value:
+        raise ProtocolError(f"the environment variable {name} is not set")
+    return value
+
+
+def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
+    """Make the run's record, unless an earlier attempt of the start step did. Raises ProtocolError."""
+    from flowc_runtime.arguments import read
+
+    parameters = graph.flow.parameters
+    try:
+        values = read(os.environ.get("FLOWC_PARAMETERS") or "[]", parameters)
+        if order is not None:
+            before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
+            values |= {name: before[name] for name in values if name in before and name not in order.given}
+        _create(run, graph, store_files(run.objects, parameters, values))
+        if order is not None:
+            run.hold(order.origin)
+    except ValueError as error:
+        _create(run, graph, {})  # there was such a run, and this is how it ended
+        run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
+        raise ProtocolError(str(error)) from error
+
+
+def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
+    created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
+    tags = check_tags(json.loads(os.environ.get("FLOWC_TAGS") or "[]"))
+    record = RunRecord(
+        version=RECORD_VERSION,
+        flow=run.flow,
+        run=run.id,
+        created=created,
+        user=user,
+        target="argo",
+        parameters=parameters,
+        code=graph.flow.code.digest,
+        process=this_process(),
+        project=projects.values(graph.flow),
+        system_tags=[*system_tags(user, "argo-workflows", created), *projects.tags(graph.flow.project)],
+        tags=tags,
+        namespace=f"user:{user}",
+    )
+    if (order := Order.of(os.environ.get("FLOWC_RESUME"))) is not None:
+        record["origin"] = order.origin
+        if order.step is not None:
+            record["resumed_from"] = order.step
+        if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
+            record["trigger"] = trigger
+    if code := os.environ.get("FLOWC_CODE"):
+        from flowc_runtime.code import store_package
+
+        record["package"] = store_package(run.objects, code)
+    with open(environment("FLOWC_IR"), encoding="utf-8") as file:
+        made = run.create(record, file.read())
+    if made:
+        run.add_tags(tags)
+
+
+def finish(run: RunStore, graph: Graph, phase: str) -> None:
+    """Record that the workflow ended as `phase`, and call the flow's exit hooks."""
+    _apart(lambda: _record_end(run, graph, phase))
+    _call_exit_hooks(run, graph, successful=phase == "Succeeded")
+
+
+def _apart(record: Callable[[], None]) -> None:
+    """Do it in a child: this process forks the exit hooks afterwards, so it must not use the store itself."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    try:
+        record()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(OK)
+
+
+def _record_end(run: RunStore, graph: Graph, phase: str) -> None:
+    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow."""
+    try:
+        if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
+            _create(run, graph, {})
+        status, now = run.status(), time.time()
+        if phase == "Succeeded":
+            run.set_status({"state": "succeeded", "changed": now, "ended": now})
+        elif status["state"] == "running":
+            message = f"the workflow ended as {phase}"
+            run.set_status({"state": "failed", "changed": now, "message": message, "ended": now})
+        else:
+            run.set_status({**status, "ended": now})
+        print(f"run {run.flow}/{run.id}: {phase}")
+    except (FlowcError, OSError) as error:
+        print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
+
+
+def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
+    """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
+    from flowc_runtime.hooks import run_hooks
+
+    def load() -> dict[str, Any]:
+        from flowc_runtime.loader import load_module
+
+        return vars(load_module(Path(environment("FLOWC_CODE")), graph.flow.code.file))
+
+    def output(_hook: str, stream: logs.Stream, data: bytes) -> None:
+        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+        out.write(data)
+        out.flush()
+
+    def failed(hook: str, problem: str) -> None:
+        print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
+
+    run_hooks(graph.flow, run, load, output, failed, successful=successful)

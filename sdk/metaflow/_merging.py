@@ -1,0 +1,47 @@
+"""What `merge_artifacts` does in a join."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow.exception import (
+    MetaflowException,
+    MissingInMergeArtifactsException,
+    UnhandledInMergeArtifactsException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.state import TaskState
+
+
+def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:
+    """Take over what `FlowSpec.merge_artifacts` says, and raise what it says."""
+    if state.inputs is None:
+        raise MetaflowException(
+            f"merge_artifacts can be called only in a join, a step with inputs, which step '{state.step}' is not"
+        )
+    if exclude and include:
+        raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
+    found: dict[str, dict[str, ArtifactRef]] = {}
+    for given in inputs:
+        one = given._flowc_task("merge_artifacts")
+        one.seen.update(include or "*")
+        for name, ref in one.inherited.items():
+            found.setdefault(name, {})[ref["digest"]] = ref
+    own = {*flow.__dict__, *(name for name in include if hasattr(type(flow), name))}  # also parameters
+    if missing := [name for name in include if name not in found and name not in own]:
+        raise MissingInMergeArtifactsException(
+            f"merge_artifacts(include=…) names artifacts that no input has: {', '.join(missing)}", missing
+        )
+    wanted = include or [name for name in found if name not in exclude]
+    merging = {name: found[name] for name in wanted if name in found and name not in flow.__dict__}
+    if conflicts := sorted(name for name, values in merging.items() if len(values) > 1):
+        raise UnhandledInMergeArtifactsException(
+            f"these artifacts have different values in the inputs: {', '.join(conflicts)}; "
+            "set them in the join before merge_artifacts, or exclude them",
+            conflicts,
+        )
+    state.inherited.update({name: next(iter(values.values())) for name, values in merging.items()})

@@ -1,0 +1,40 @@
+"""What starts processes of a flow's file knows the same things, whatever they do."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Launcher:
+    """A flow's file, and the environment and directory that its processes get.
+
+    Attributes:
+        flow_file: its path, absolute.
+        env_vars: the whole environment of its processes.
+        top_level_kwargs: options before the command.
+    """
+
+    def __init__(
+        self,
+        flow_file: str,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        file_read_timeout: int = 3600,
+        **kwargs: Any,
+    ) -> None:
+        self.flow_file = os.path.abspath(flow_file)
+        if not os.path.isfile(self.flow_file):
+            raise FileNotFoundError(f"Flow file not present at '{self.flow_file}'")
+        self.show_output = show_output
+        self.profile = profile
+        self.env = dict(env or {})
+        self.env_vars = {**os.environ, **self.env, **({"METAFLOW_PROFILE": profile} if profile else {})}
+        self.cwd = cwd or os.getcwd()
+        self.file_read_timeout = file_read_timeout
+        self.top_level_kwargs = kwargs

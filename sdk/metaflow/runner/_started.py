@@ -1,0 +1,93 @@
+"""How a Runner learns what the command that it has started runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from metaflow.exception import MetaflowException
+from metaflow.runner._executing import ExecutingProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflow.runner.click_api import MetaflowAPI
+    from metaflow.runner.metaflow_runner import Runner
+
+USAGE = 2  # exit code: the command line is wrong
+
+
+class Line(NamedTuple):
+    """A command line, and what it was made of."""
+
+    words: list[str]
+    api: MetaflowAPI | None
+    given: Mapping[str, Any]
+
+
+class Started:
+    """A command that has been started, and the pipe on which it says what it runs.
+
+    Its end is seen there too: only the child can write to it.
+    """
+
+    def __init__(self, runner: Runner, line: Line, *, show_output: bool) -> None:
+        self.runner = runner
+        self.line = line
+        self.reader, writer = os.pipe()
+        try:
+            command = [sys.executable, *line.words, "--runner-attribute-file", f"/dev/fd/{writer}"]
+            pid = runner.spm.run_command(
+                command, runner.env_vars, runner.cwd, show_output=show_output, pass_fds=(writer,)
+            )
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(writer)
+        found = runner.spm.get(pid)
+        assert found is not None
+        self.command = found
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.reader)
+
+    async def readable(self, timeout: float) -> bool:
+        """Wait until the child has said something, or has ended; False if it takes longer."""
+        loop, said = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.reader, said.set)
+        try:
+            await asyncio.wait_for(said.wait(), timeout)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self.reader)
+        return True
+
+    def attributes(self, readable: bool) -> dict[str, Any]:
+        """What the child runs.
+
+        Raises:
+            TimeoutError: it has said nothing for too long.
+            ValueError: a parameter of the flow is missing.
+            RuntimeError: it has ended without saying so, for another reason; with what it wrote to stderr.
+        """
+        ended = not readable and self.command.started.poll() is not None
+        if not readable and not ended:
+            raise TimeoutError(f"'{self.command}' has begun nothing within {self.runner.file_read_timeout} seconds")
+        os.set_blocking(self.reader, False)
+        if text := os.read(self.reader, 65536):  # written at once, and small enough for a pipe to take it as one
+            found = json.loads(text)
+            assert isinstance(found, dict)
+            return found
+        self.command.sync_wait()
+        code, said = self.command.started.returncode, ExecutingProcess(self.runner, self.command).stderr.strip()
+        if code == 0 and not said:
+            raise MetaflowException(f"No FlowSpec class found in {self.runner.flow_file}")
+        if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):
+            raise ValueError(f"Missing argument: {missing} is required.")
+        raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")

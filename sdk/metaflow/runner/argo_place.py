@@ -1,0 +1,38 @@
+"""Where on which cluster a program deploys flows."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.cluster.api import Cluster
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which namespace of which cluster, as the command lines know it: None is what kubectl would take."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+    @contextmanager
+    def cluster(self) -> Iterator[Cluster]:
+        """The cluster. What goes wrong with it inside is a MetaflowException."""
+        from flowc.cluster.api import connect
+        from flowc.cluster.errors import ClusterError
+
+        namespace = self.namespace or os.environ.get("FLOWC_NAMESPACE") or None
+        try:
+            yield connect(kubeconfig=self.kubeconfig, context=self.context, namespace=namespace)
+        except ClusterError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            raise MetaflowException(f"{error.message}{hint}") from None
