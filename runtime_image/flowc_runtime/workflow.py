@@ -10,14 +10,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import projects
 from flowc_runtime.errors import OK, FlowcError, ProtocolError
 from flowc_runtime.files import store_files
-from flowc_runtime.process import this_process
-from flowc_runtime.records import RECORD_VERSION, RunRecord
 from flowc_runtime.reuse import Order
+from flowc_runtime.runs import new_run_record
 from flowc_runtime.store import Store
-from flowc_runtime.tags import check_tags, system_tags
+from flowc_runtime.tags import check_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,18 +55,13 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
 def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
     created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
     tags = check_tags(json.loads(os.environ.get("FLOWC_TAGS") or "[]"))
-    record = RunRecord(
-        version=RECORD_VERSION,
-        flow=run.flow,
-        run=run.id,
-        created=created,
+    record = new_run_record(
+        run,
+        graph.flow,
+        created,
         user=user,
         target="argo",
         parameters=parameters,
-        code=graph.flow.code.digest,
-        process=this_process(),
-        project=projects.values(graph.flow),
-        system_tags=[*system_tags(user, "argo-workflows", created), *projects.tags(graph.flow.project)],
         tags=tags,
         namespace=f"user:{user}",
     )

@@ -277,6 +277,68 @@ def test_hold_a_schedule(user: User) -> None:
     assert "suspend" not in user.get("cronworkflow", "nightly")["spec"]
 
 
+# -- resume ------------------------------------------------------------------------------------------------------------
+
+MENDED = """
+from metaflow import FlowSpec, card, current, step
+from metaflow.cards import Markdown
+
+class Mended(FlowSpec):
+    @step
+    def start(self):
+        self.items = [1, 2, 3]
+        self.next(self.work, foreach="items")
+
+    @card
+    @step
+    def work(self):
+        assert self.input != 2 or {there}, "broken here"
+        self.value = self.input**2
+        current.card.append(Markdown(f"the value is {{self.value}}"))
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.values = [given.value for given in inputs]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert {here}, "broken there"
+        self.total = sum(self.values)
+"""
+
+
+def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
+    """Each time only what is not done runs again, and everything is read the same, wherever it ran."""
+
+    def begun(run: RunStore) -> list[str]:
+        return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))
+
+    def mend(**works: bool) -> None:
+        user.project.write("flow.py", MENDED.format(**works))
+
+    mend(there=False, here=False)
+    assert user.flowc("run", "--local", "flow.py", "--max-workers", "1", "--run-id-file", "id").code == 1
+    first = user.run("Mended", (user.project.root / "id").read_text())
+    assert begun(first) == ["start/0", "work/0.0", "work/0.1"]
+    mend(there=True, here=False)
+    name = user.does("resume", "flow.py", "--target", "argo", "--tag", "again").strip()
+    user.until(name, "Failed", 120)
+    second = user.run("Mended", name)
+    assert begun(second) == ["end/0", "join/0", "work/0.1", "work/0.2"]
+    assert second.record()["origin"] == first.id
+    assert second.user_tags() == {"again"}
+    mend(there=True, here=True)
+    user.does("resume", "flow.py", "--origin-run-id", name)
+    third = user.run("Mended", user.store.runs("Mended")[-1])
+    assert begun(third) == ["end/0"]
+    assert third.record()["origin"] == name
+    assert "total: int, 5 bytes = 14" in user.does("dump", f"Mended/{third.id}/end")
+    for task, value in (("0.0", 1), ("0.1", 4)):
+        assert f"the value is {value}" in user.does("card", "get", f"Mended/{third.id}/work/{task}")
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from flowc.cli.common import fail, top, writing
 from flowc_runtime import settings
 from flowc_runtime.errors import FlowcError
-from flowc_runtime.tags import check_tags, system_tags
+from flowc_runtime.tags import check_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowc.cli.common import Checked
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.records import RunRecord
     from flowc_runtime.store import RunStore, Store
 
 
@@ -47,27 +48,20 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
     """Make the run's record, with `more` in it, under an id that nobody has. Raises FlowcError."""
     from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
-    from flowc_runtime import projects
-    from flowc_runtime.process import this_process
-    from flowc_runtime.records import RECORD_VERSION, RunRecord
+    from flowc_runtime.runs import new_run_record
 
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
     while True:
         created = time.time()
         run = store.run(found.flow.name, new_run_id(created))
-        record = RunRecord(
-            version=RECORD_VERSION,
-            flow=run.flow,
-            run=run.id,
-            created=created,
+        record = new_run_record(
+            run,
+            found.flow,
+            created,
             user=user,
             target="local",
             parameters=parameters,
-            code=found.flow.code.digest,
-            process=this_process(),
-            project=projects.values(found.flow),
-            system_tags=[*system_tags(user, "dev", created), *projects.tags(found.flow.project)],
             tags=list(tags),
             namespace=namespace_for(user),
         )
