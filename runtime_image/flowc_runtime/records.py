@@ -198,6 +198,7 @@ class AttemptRecord(_Attempt, total=False):
     `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
     `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
     `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
+    `constants` are those of the flow's class, in the record of the run's first task.
     """
 
     error: ErrorRecord
@@ -207,6 +208,7 @@ class AttemptRecord(_Attempt, total=False):
     fanout: Fanout
     choice: str
     superseded: bool
+    constants: dict[str, ArtifactRef]
 
 
 RECORD_VERSION = 1

@@ -19,6 +19,7 @@ from flowc_runtime import codecs, context, failures, projects
 from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
 from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.calling import call_code
+from flowc_runtime.constants import store_constants
 from flowc_runtime.errors import (
     OK,
     USER_FAILED,
@@ -27,6 +28,7 @@ from flowc_runtime.errors import (
     ProtocolError,
 )
 from flowc_runtime.family import Family, parallel_of
+from flowc_runtime.index import ROOT
 from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
@@ -102,6 +104,7 @@ class Attempt:
         self.arguments: tuple[Any, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
+        self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
         self.cards: Any = job.cards
 
@@ -116,6 +119,8 @@ class Attempt:
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
+        if job.step == job.graph.flow.start and job.path == ROOT:
+            self.constants = store_constants(self.state.objects, job.cls)  # now: code may change what they hold
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -283,6 +288,8 @@ class Attempt:
     def _finish(self, record: AttemptRecord) -> None:
         """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
         self._flush()
+        if self.constants:
+            record["constants"] = self.constants
         self.job.run.finish(record)
         if self.cards:
             self.cards.finish()

@@ -209,6 +209,56 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
     assert good["start"].task["n"].size == len(pickle.dumps(3, protocol=5))
 
 
+CONSTANTS = """
+    import threading
+    from metaflow import FlowSpec, step
+
+    class Base(FlowSpec):
+        names = ["a"]
+
+    class Constant(Base):
+        FACTOR = 3
+        lock = threading.Lock()
+        _hidden = 1
+        kind = int
+
+        @property
+        def answer(self):
+            return 42
+
+        @staticmethod
+        def helper():
+            pass
+
+        @step
+        def start(self):
+            self.names.append("b")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            self.done = True
+
+    if __name__ == "__main__":
+        Constant()
+    """
+
+
+def test_constants_of_the_class_are_artifacts_of_each_task(letters: Project) -> None:
+    """With the values that they had when the run began, and as far as they can be stored."""
+    letters.write("constant.py", CONSTANTS)
+    assert letters.flowc("run", "--local", "constant.py").code == 0
+    run = Flow("Constant").latest_run
+    assert run is not None
+    for step in run:
+        assert {"FACTOR", "name", "names"} == {artifact.id for artifact in step.task} - {"done"}
+        assert (step.task.data.FACTOR, step.task.data.names) == (3, ["a"])
+    assert "FACTOR [size: 5 type: <class 'int'>] = 3\n" in letters.python("constant.py", "dump", "latest/end").out
+    assert letters.python("constant.py", "resume", "end").code == 0
+    assert Flow("Constant").latest_run.data.FACTOR == 3
+    assert "FACTOR" not in Flow("Constant").metrics()[0]
+
+
 def test_the_graph_is_a_hidden_artifact(letters: Project) -> None:
     good, _ = runs()
     info = good["start"].task["_graph_info"].data

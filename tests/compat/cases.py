@@ -25,8 +25,6 @@ class Case:
     code: int = 0
     says: str = ""
     """What its output has to hold, stdout and stderr together."""
-    apart: frozenset[str] = frozenset()
-    """Artifacts that are not compared: they are there under Metaflow only."""
     leaves_the_same: bool = True
     """Whether the artifacts are compared at all."""
 
@@ -36,7 +34,7 @@ class Case:
 
 
 _WITH_ARGUMENTS = (
-    Case(flow="inheritance", apart=frozenset({"FACTOR", "GREETING"})),  # constants of the class
+    Case(flow="inheritance"),
     Case(flow="current_values", arguments=("--tag", "given")),
     Case(flow="switch_simple", arguments=("--level", "low")),
     Case(flow="switch_simple", arguments=("--level", "none")),

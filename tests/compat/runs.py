@@ -78,12 +78,7 @@ def dump(program: Program, directory: Path, case: Case) -> Any:
         return None
     done = program.call(directory, str(HERE / "dump.py"), f"{case.flow}.py", run.read_text())
     assert done.code == 0, done.err
-    tasks = {step: [_without(task, case.apart) for task in tasks] for step, tasks in json.loads(done.out).items()}
-    return {step: sorted(found, key=json.dumps) for step, found in tasks.items()}
-
-
-def _without(task: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in task.items() if name not in names}
+    return {step: sorted(tasks, key=json.dumps) for step, tasks in json.loads(done.out).items()}
 
 
 def faults(case: Case, finished: Finished) -> list[str]:

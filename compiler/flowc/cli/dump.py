@@ -101,7 +101,7 @@ def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
     any_finished = False
     for path in paths:
         last = attempts.get(path, [0])[-1]
-        record = _finished(run, step, path, last)
+        record = attempt_of(run, step, path, last)
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
             if path == paths[-1] and not any_finished:
@@ -112,10 +112,11 @@ def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
             left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
             say(f"task {step}/{path} has failed; {left}")
         any_finished = True
-        yield Dumped(path, record, {name: _artifact(found, ref) for name, ref in record["artifacts"].items()})
+        yield Dumped(path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
 
 
-def _finished(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
+def attempt_of(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
+    """The record of the attempt that is done, or of the last one; None if that has not finished."""
     from flowc_runtime.errors import NotFound
 
     try:
@@ -124,10 +125,11 @@ def _finished(run: RunStore, step: str, path: str, last: int) -> AttemptRecord |
         return run.attempt(step, path, last)
 
 
-def _artifact(found: Pathspec, ref: Any) -> Value:
+def stored(run: RunStore, ref: Any) -> Value:
+    """What a record says of an artifact."""
     from flowc_runtime.codecs import load_value
 
-    return Value(ref["size"], ref["type"], lambda: load_value(found.run.objects, ref), ref["repr"], ref)
+    return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref), ref["repr"], ref)
 
 
 # -- in which form -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`dump` of a flow's own file: paths without the flow's name, parameters too, and Metaflow's output.
+"""`dump` of a flow's own file: paths without the flow's name, parameters and constants too, and Metaflow's output.
 
 Results go to stdout; which task they are of, to stderr.
 """
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.dump import Choice, Value, dump_options, dumped, print_json, write_pickle
+from flowc.cli.dump import Choice, Value, attempt_of, dump_options, dumped, print_json, stored, write_pickle
 from flowc.cli.flow_file import find_task, tell
+from flowc_runtime.index import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def dump_command(
     """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
     found = find_task(ctx, path)
     choice = Choice.of(private, include)
-    given = dict(_parameters(found.run))
+    given = dict(_given(found.run))
     tasks = [task._replace(values=given | dict(task.values)) for task in dumped(found, tell)]
     for task in tasks:
         tell(f"Dumping output of run_id={found.run.id} step={found.step} task_id={task.path}")
@@ -53,12 +54,16 @@ def dump_command(
         print_json(tasks, choice, max_value_size)
 
 
-def _parameters(run: RunStore) -> Iterator[tuple[str, Value]]:
-    """The run's parameters and configs, by what steps call them."""
+def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
+    """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
     from flowc.ir.schema import loads
     from flowc_runtime.files import seen_values
 
-    for name, value in seen_values(run.objects, loads(run.ir()), run.record()["parameters"]).items():
+    flow = loads(run.ir())
+    if (first := attempt_of(run, flow.start, ROOT, 1)) is not None:
+        for name, ref in first.get("constants", {}).items():
+            yield name, stored(run, ref)
+    for name, value in seen_values(run.objects, flow, run.record()["parameters"]).items():
         yield name, _parameter(value)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowc_runtime import codecs
 from flowc_runtime.errors import NotFound
 from metaflow.client.base import MetaflowObject, when
-from metaflow.client.values import Constant, constants
+from metaflow.client.values import Constant, class_constants, constants
 from metaflow.exception import MetaflowDataMissing
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
     """The artifacts of a task's attempt by name; if it has not said any, since it was killed, those it began with."""
-    found: dict[str, ArtifactRef | Constant] = {**constants(reader)}
+    found: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
     record = task._record
     if record is not None and (record["artifacts"] or record["outcome"] != "failed"):
         found.update(record["artifacts"])

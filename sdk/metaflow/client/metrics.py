@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.codecs import INLINE_LIMIT
-from metaflow.client.values import constants
+from metaflow.client.values import class_constants, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    same = constants(reader)  # in every task: parameters, by what steps call them, configs, `name`
+    same = {**class_constants(reader), **constants(reader)}  # in every task; parameters by what steps call them
     for name in artifacts or ():
         if name not in same:
             cells[_column("artifact", name)] = None  # where the run has none

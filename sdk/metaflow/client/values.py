@@ -1,4 +1,4 @@
-"""What every task of a run has: its parameters and configs, the flow's name, and the graph."""
+"""What every task of a run has: its parameters and configs, constants of its class, the flow's name, and the graph."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc.ir import Parameter
+    from flowc_runtime.codecs import ArtifactRef
     from metaflow.client.reader import RunReader
 
 
@@ -40,6 +41,14 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
                 found[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
         reader.constants = found
     return reader.constants
+
+
+def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
+    """Those of the flow's class, which the run's first task has left; none before it has finished."""
+    from flowc_runtime.index import ROOT
+
+    first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
+    return first.get("constants", {}) if first is not None else {}
 
 
 def value_of(value: Any) -> Constant:
