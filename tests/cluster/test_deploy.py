@@ -144,6 +144,23 @@ def test_deploy_says_what_it_does_and_diff_what_it_would(user: User) -> None:
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
+def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
+    """Argo's controller puts off for 20 minutes a schedule whose template it does not know yet."""
+    user.flow("Prompt", scheduled=True)
+    user.does("deploy", "prompt/flow.py")
+    end = time.monotonic() + 60
+    while not any("added" in line for line in _of_controller(user, f"{NAMESPACE}/prompt")):
+        assert time.monotonic() < end, _of_controller(user, f"{NAMESPACE}/prompt")
+        time.sleep(1)
+    assert not any("level=error" in line for line in _of_controller(user, f"{NAMESPACE}/prompt"))
+
+
+def _of_controller(user: User, about: str) -> list[str]:
+    """Lines of its log."""
+    log = user.kubectl("-n", "argo", "logs", "deploy/workflow-controller", "--tail=-1")
+    return [line for line in log.splitlines() if about in line]
+
+
 def test_kubectl_does_the_same(user: User) -> None:
     user.flow("Same", scheduled=True)
     manifests = user.does("compile", "same/flow.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from flowc.cluster.api import Cluster
     from flowc.cluster.kinds import Kind, Object
+
+# Seconds until Argo's controller knows a new template. A schedule that it hears of before, it takes for an invalid one,
+# and looks at again after 20 minutes (argoproj/argo-workflows#12332); a run of it ends at once as an error.
+SETTLING = 1.0
 
 Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 
@@ -48,7 +53,13 @@ def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) 
 
 def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
     """Apply the manifests in their order: the code first, then the template that refers to it. Raises ClusterError."""
-    return [_apply(cluster, manifest, dry_run=False, force=force) for manifest in manifests]
+    changes = []
+    for manifest in manifests:
+        change = _apply(cluster, manifest, dry_run=False, force=force)
+        changes.append(change)
+        if change.kind is TEMPLATE and change.before is None:
+            time.sleep(SETTLING)
+    return changes
 
 
 def _apply(cluster: Cluster, manifest: Object, *, dry_run: bool, force: bool) -> Change:
