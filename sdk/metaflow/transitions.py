@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Foreach, Gang, Switch, targets
 from flowc_runtime.state import Said
 from metaflow.exception import MetaflowException
 
@@ -75,6 +74,8 @@ def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Sai
     Raises:
         InvalidNextException: an artifact that it needs is not there, or the size of a gang is in the code only.
     """
+    from flowc.ir import Foreach, Gang, Switch, targets
+
     match transition:
         case Foreach(over=over, body=body):
             over = given.get("foreach", over)
