@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, fail, table
+from flowc.cli.common import FAULTY, fail, table, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -198,11 +198,8 @@ def write_card(card: Card, file: str | None) -> None:
 
 
 def _write(file: str, text: str) -> None:
-    try:
-        with open(file, "w", encoding="utf-8") as out:
-            out.write(text)
-    except OSError as error:
-        fail(f"cannot write {file}: {error.strerror}")
+    with writing(file), open(file, "w", encoding="utf-8") as out:
+        out.write(text)
 
 
 def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:

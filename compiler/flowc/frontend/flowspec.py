@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import ModuleType
 
-    from flowc.frontend.steps import Method
-    from flowc.ir import Transition
+    from flowc.frontend.graph import Graph
+    from flowc.ir import Packages
     from metaflow.decorators import Applied
 
 
@@ -228,15 +228,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
     base = read_base(cls, home, tree, faults) if tree is not None else None
-    nodes: list[Node] = []
-    for method in graph.steps.values():
-        faults += check_step(method)
-        given = policies(method, graph.next_of[method.name], faults, added)
-        given["packages"] = step_packages(method, base, faults)
-        faults += check_card_types(method, added, given)
-        if given.pop("cache", None):
-            given["cache"] = cached_code(method, graph, package, faults)
-        nodes += _node(method, graph.next_of[method.name], graph.closes.get(method.name), given)
+    nodes = _nodes(graph, base, package, added, faults)
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
@@ -259,7 +251,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         code=Code(file=source.file, name=name, digest=package.digest),
         where=where,
         start=graph.start,
-        nodes=tuple(nodes),
+        nodes=nodes,
         parameters=parameters,
         configs=configs,
         with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),
@@ -302,15 +294,29 @@ def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.Cl
     return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home
 
 
-def _node(method: Method, transition: Transition | None, joins: str | None, given: dict[str, Any]) -> Iterable[Node]:
-    """The node of a step; none where its transition is unknown, which a fault says."""
-    if transition is not None:
-        yield Node(
-            id=method.name,
-            where=method.where,
-            run=RunMethod(name=method.name),
-            next=transition,
-            joins=joins,
-            doc=method.doc,
-            **given,
-        )
+def _nodes(
+    graph: Graph, base: Packages | None, package: Package, added: Sequence[Applied], faults: list[Diagnostic]
+) -> tuple[Node, ...]:
+    """The nodes of the steps, but for those whose transition is unknown, which a fault says."""
+    nodes = []
+    for method in graph.steps.values():
+        transition = graph.next_of[method.name]
+        faults += check_step(method)
+        given = policies(method, transition, faults, added)
+        given["packages"] = step_packages(method, base, faults)
+        faults += check_card_types(method, added, given)
+        if given.pop("cache", None):
+            given["cache"] = cached_code(method, graph, package, faults)
+        if transition is not None:
+            nodes.append(
+                Node(
+                    id=method.name,
+                    where=method.where,
+                    run=RunMethod(name=method.name),
+                    next=transition,
+                    joins=graph.closes.get(method.name),
+                    doc=method.doc,
+                    **given,
+                )
+            )
+    return tuple(nodes)
