@@ -106,7 +106,9 @@ class Browser:
             targets = self.call("Target.getTargets")["targetInfos"]
             if found := [target for target in targets if target["type"] == "iframe" and part in target["url"]]:
                 return [self._attached(target["targetId"]) for target in found]
-        raise AssertionError(f"no frame with {part} in {_START} s")
+        raise AssertionError(
+            f"no frame with {part} in {_START} s, but {[(each['type'], each['url']) for each in targets]}"
+        )
 
     def _attached(self, target: str) -> Page:
         found = self.call("Target.attachToTarget", targetId=target, flatten=True)
