@@ -14,6 +14,7 @@ import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from flowc_runtime.failures import short_type, signal_name, told
+from flowc_runtime.index import task_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -342,7 +343,9 @@ class JsonConsole:
         self._event("output", job, stream=stream, text=line.decode("utf-8", "surrogateescape"))
 
     def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
-        task = {"step": job.step, "path": job.path, "attempt": job.attempt} if job else {}
+        task: dict[str, Any] = {}
+        if job is not None:
+            task = {"step": job.step, "task": task_id(job.step, job.path), "path": job.path, "attempt": job.attempt}
         self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Result:
     """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed.
 
-    `cached` names the task that this one took everything over from.
+    `cached` is the task that this one took everything over from, RUN/STEP/TASK.
     """
 
     outcome: Outcome

@@ -34,7 +34,7 @@ class TaskContext:
     flow: str
     run: str
     step: str
-    path: str
+    task_id: str
     attempt: int
     user: str
     parameter_names: tuple[str, ...]

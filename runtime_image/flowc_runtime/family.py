@@ -10,7 +10,7 @@ from flowc.ir.scopes import Items
 from flowc_runtime import context
 from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.fanouts import Frame
-from flowc_runtime.index import outer_path, parts
+from flowc_runtime.index import outer_path, parts, task_id
 from flowc_runtime.parents import Parents
 from flowc_runtime.state import Inputs, TaskState, bind
 
@@ -109,7 +109,8 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
         has_gang = any(isinstance(node.next, Gang) for node in job.graph.flow.nodes)
         return context.Parallel(context.LOCALHOST, 1, 0, None) if has_gang else None
     number, count = frame.index, frame.fanout["count"]
-    control = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
+    first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
+    control = task_id(job.step, first)
     main_ip = os.environ.setdefault("MF_PARALLEL_MAIN_IP", context.LOCALHOST)  # on a cluster, who starts it knows
     os.environ["MF_PARALLEL_NUM_NODES"] = str(count)
     os.environ["MF_PARALLEL_NODE_INDEX"] = str(number)

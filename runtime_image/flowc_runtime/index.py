@@ -1,7 +1,8 @@
-"""Index paths: which tasks a node has and which tasks they follow, from the IR and the paths alone.
+"""Index paths and task ids: which tasks a node has and which tasks they follow, from the IR and the paths alone.
 
 The path of a task is `0` at the root, `.i` more inside each foreach and gang, `~n` more inside each loop: `0.3.1` is
-item 1 of item 3, `0.3~1` is iteration 1 of a loop in item 3. It is the task's id.
+item 1 of item 3, `0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task
+is `STEP-PATH`, such as `train-0.3`: unique in the run, and known wherever step and path are (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from flowc.ir.scopes import Items, Loop, places
 from flowc_runtime.errors import ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowc.ir import Flow, Node
     from flowc.ir.scopes import Scope
 
@@ -54,6 +57,39 @@ def check_path(path: str) -> str:
     if not _PATH.fullmatch(path):
         raise ProtocolError(f"not an index path: {path!r}; such as '0', '0.3.1' or '0~2'")
     return path
+
+
+def task_id(step: str, path: str) -> str:
+    """Return the id of a task, unique in its run: `train-0.3`."""
+    return f"{step}-{path}"
+
+
+def path_of(step: str, task: str) -> str:
+    """Return the index path of a task of `step`, named by its id or by the path alone. Raises ProtocolError."""
+    try:
+        return check_path(task.removeprefix(f"{step}-"))
+    except ProtocolError:
+        example = f"'{task_id(step, '0')}' or '{task_id(step, '0.3')}'"
+        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; such as {example}") from None
+
+
+def task_pathspec(*names: str, path: str) -> str:
+    """Return the pathspec of a task; the last of `names` is its step: `FLOW/RUN/train/train-0.3`, `RUN/…`."""
+    return "/".join([*names, task_id(names[-1], path)])
+
+
+def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a pathspec FLOW/RUN/STEP/TASK/… with the task's id in place of a bare index path.
+
+    What names no task stays as it is.
+    """
+    if len(parts) < 4:
+        return tuple(parts)
+    flow, run, step, task, *rest = parts
+    try:
+        return (flow, run, step, task_id(step, path_of(step, task)), *rest)
+    except ProtocolError:
+        return tuple(parts)
 
 
 class Graph:

@@ -28,7 +28,7 @@ from flowc_runtime.errors import (
     ProtocolError,
 )
 from flowc_runtime.family import Family, parallel_of
-from flowc_runtime.index import ROOT
+from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
@@ -127,7 +127,7 @@ class Attempt:
                 flow=job.graph.flow.name,
                 run=job.run.id,
                 step=job.step,
-                path=job.path,
+                task_id=task_id(job.step, job.path),
                 attempt=job.attempt,
                 user=job.user,
                 parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
@@ -162,7 +162,8 @@ class Attempt:
         if self.cards and self.cards.leave_to(entry["task"]):
             self.cards = None
         self._finish(record)
-        origin = "/".join(entry["task"][part] for part in ("run", "step", "path"))
+        task = entry["task"]
+        origin = task_pathspec(task["run"], task["step"], path=task["path"])
         count = entry["fanout"]["count"] if "fanout" in entry else 0
         return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
 

@@ -52,8 +52,8 @@ class Current:
 
     @property
     def task_id(self) -> str:
-        """The task's id: its index path, `0` outside of any foreach, `0.3` for item 3."""
-        return self._name("path")
+        """The task's id, unique in the run: `train-0` outside of any foreach, `train-0.3` for item 3."""
+        return self._name("task_id")
 
     @property
     def retry_count(self) -> int:
@@ -64,7 +64,7 @@ class Current:
     def pathspec(self) -> str:
         """`FLOW/RUN/STEP/TASK`."""
         task = context.task
-        return f"{task.flow}/{task.run}/{task.step}/{task.path}" if task is not None else self._name("path")
+        return f"{task.flow}/{task.run}/{task.step}/{task.task_id}" if task is not None else self._name("task_id")
 
     @property
     def username(self) -> str:

@@ -13,6 +13,7 @@ import click
 
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
+from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
@@ -95,14 +96,19 @@ def _find(
 
 def _line(version: Version) -> list[str]:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(version.when))
-    place = f"{version.run}/{version.step}/{version.path}"
+    place = task_pathspec(version.run, version.step, path=version.path)
     external = version.ref.get("external")
     about = external["path"] if external else version.ref["repr"]
     return [when, place, version.digest[:SHOWN], f"{version.size:,} bytes", version.ref["type"], about]
 
 
 def _row(flow: str, version: Version) -> dict[str, Any]:
-    row: dict[str, Any] = {"flow": flow, "run": version.run, "step": version.step, "task": version.path}
+    row: dict[str, Any] = {
+        "flow": flow,
+        "run": version.run,
+        "step": version.step,
+        "task": task_id(version.step, version.path),
+    }
     ref = version.ref
     row |= {"digest": version.digest, "size": version.size, "when": version.when}
     row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
@@ -115,7 +121,8 @@ def _write(store: Store, version: Version, file: Path) -> None:
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
     with writing(file):
         what = _write_value(store, version.ref, file)
-    click.echo(f"{file}: {what} of {version.run}/{version.step}/{version.path}, {file.stat().st_size:,} bytes")
+    place = task_pathspec(version.run, version.step, path=version.path)
+    click.echo(f"{file}: {what} of {place}, {file.stat().st_size:,} bytes")
 
 
 def _write_value(store: Store, ref: ArtifactRef, file: Path) -> str:

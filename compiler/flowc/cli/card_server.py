@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from flowc_runtime.errors import FlowcError, NotFound
+from flowc_runtime.index import task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str
     for file in there.files:
         data = read_data(run.objects, file.key)
         cards.append({
-            "key": file.key, "task": f"{step}/{path}", "type": file.type, "id": file.id, "state": state,
+            "key": file.key, "task": task_id(step, path), "type": file.type, "id": file.id, "state": state,
             "from": there.origin, "token": data["reload_token"] if data else "final",
             "changed": data["created_on"] if data else 0,
         })  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, fail, table, writing
+from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -146,7 +147,7 @@ def _tasks(place: Pathspec) -> Iterator[str]:
     run, step, path = place
     for name in steps_with_cards(run) if step is None else [step]:
         for task in run.paths(name) if path is None else [path]:
-            yield f"{run.flow}/{run.id}/{name}/{task}"
+            yield task_pathspec(run.flow, run.id, name, path=task)
 
 
 def _advice(place: Pathspec, wanted: Wanted) -> str:
@@ -162,7 +163,10 @@ def _advice(place: Pathspec, wanted: Wanted) -> str:
 
 
 def _pathspec(place: Pathspec) -> str:
-    return "/".join(part for part in (place.run.flow, place.run.id, place.step, place.path) if part)
+    run, step, path = place
+    if step is not None and path is not None:
+        return task_pathspec(run.flow, run.id, step, path=path)
+    return "/".join(part for part in (run.flow, run.id, step) if part)
 
 
 def _has_hash(card: Card, wanted: str | None) -> bool:

@@ -255,7 +255,7 @@ def open_store(url: str | None) -> Store:
 
 
 class Pathspec(NamedTuple):
-    """FLOW/RUN/STEP/TASK as far as it was given."""
+    """FLOW/RUN/STEP/TASK as far as it was given; `path` is the task's index path."""
 
     run: RunStore
     step: str | None
@@ -263,12 +263,15 @@ class Pathspec(NamedTuple):
 
 
 def find_run(store: Store, pathspec: str, *, least: int = 2) -> Pathspec:
-    """The run (and perhaps step and task) of a pathspec; RUN may be `latest`. What does not exist ends the program."""
+    """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
+
+    RUN may be `latest`, TASK the task's id or its index path alone.
+    """
     parts = [*pathspec.strip("/").split("/")]
     if not least <= len(parts) <= 4 or not all(parts):
         wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
         raise click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like")
-    flow, run_id, step, path = [*parts, None, None][:4]
+    flow, run_id, step, task = [*parts, None, None][:4]
     assert flow and run_id
     runs = store.runs(flow)
     if not runs:
@@ -280,9 +283,23 @@ def find_run(store: Store, pathspec: str, *, least: int = 2) -> Pathspec:
         fail(f"flow '{flow}' has no run '{run_id}'", _suggest(run_id, runs[-5:], "newest runs"))
     if step is not None and step not in run.steps():
         fail(f"run '{run_id}' has no tasks of a step '{step}'", _suggest(step, run.steps(), "steps"))
-    if step is not None and path is not None and path not in run.attempts(step):
-        fail(f"step '{step}' has no task '{path}'", _suggest(path, list(run.attempts(step))[:5], "tasks"))
-    return Pathspec(run, step, path)
+    return Pathspec(run, step, find_path(run, step, task) if step is not None and task is not None else None)
+
+
+def find_path(run: RunStore, step: str, task: str) -> str:
+    """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
+    from flowc_runtime.errors import ProtocolError
+    from flowc_runtime.index import path_of, task_id
+
+    known = run.attempts(step)
+    try:
+        path = path_of(step, task)
+    except ProtocolError:
+        path = ""
+    if path not in known:
+        ids = [task_id(step, each) for each in known]
+        fail(f"step '{step}' of run '{run.id}' has no task '{task}'", _suggest(task, ids[:5], "tasks"))
+    return path
 
 
 def _suggest(name: str, known: Sequence[str], what: str) -> str | None:

@@ -43,7 +43,12 @@ def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
         if len(done) == 2:
             yield from (before + step for step in steps)
         elif len(done) == 3 and done[2] in steps:
-            yield from (before + path for path in run.attempts(done[2]))
+            from flowc_runtime.index import task_id
+
+            paths = run.attempts(done[2])
+            yield from (before + task_id(done[2], path) for path in paths)
+            if not incomplete.endswith("/"):  # the user types an index path: no step's name begins with a digit
+                yield from (before + path for path in paths)
 
 
 def _run(store: Store, parts: list[str]) -> RunStore | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import checked, fail, file_of, find_run, open_store, store_option
+from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -48,7 +49,7 @@ def debug_command(
         click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
     record = run.attempt(step, path, run.attempts(step)[path][-1])
     if record is not None and (origin := record.get("origin")):
-        then = "/".join((run.flow, origin["run"], origin["step"], origin["path"]))
+        then = task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"])
         click.echo(f"note: the task was not run, but is that of {then}", err=True)
     attempt = _attempt(run, step, path, found)
     try:
@@ -68,7 +69,8 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
     if path is None:
         paths = list(run.attempts(step))
         if len(paths) > 1:
-            fail(f"step '{step}' has {len(paths)} tasks: say which", f"{run.flow}/{run.id}/{step}/{paths[-1]}")
+            last = task_pathspec(run.flow, run.id, step, path=paths[-1])
+            fail(f"step '{step}' has {len(paths)} tasks: say which", last)
         (path,) = paths
     return run, step, path
 
@@ -214,4 +216,4 @@ def _tell(attempt: Attempt, before: Any) -> None:
 
 def _title(attempt: Attempt) -> str:
     job = attempt.job
-    return f"{job.run.flow}/{job.run.id}/{job.step}/{job.path}"
+    return task_pathspec(job.run.flow, job.run.id, job.step, path=job.path)

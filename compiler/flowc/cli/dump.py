@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option, writing
+from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ class Value(NamedTuple):
 class Dumped(NamedTuple):
     """A task that has finished."""
 
+    step: str
     path: str
     record: Mapping[str, Any]
     values: Mapping[str, Value]
@@ -105,14 +107,14 @@ def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
             if path == paths[-1] and not any_finished:
-                fail(unfinished, f"flowc logs {run.flow}/{run.id}/{step}/{path}")
+                fail(unfinished, f"flowc logs {task_pathspec(run.flow, run.id, step, path=path)}")
             say(unfinished)
             continue
         if record["outcome"] == "failed":
             left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
             say(f"task {step}/{path} has failed; {left}")
         any_finished = True
-        yield Dumped(path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
+        yield Dumped(step, path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
 
 
 def attempt_of(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
@@ -136,9 +138,13 @@ def stored(run: RunStore, ref: Any) -> Value:
 
 
 def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
-    """Print a list of the tasks' records."""
+    """Print a list of the tasks' records, each with the task's id."""
     rows = [
-        {**task.record, "artifacts": {name: _row(value, limit) for name, value in choice.among(task.values).items()}}
+        {
+            "task": task_id(task.step, task.path),
+            **task.record,
+            "artifacts": {name: _row(value, limit) for name, value in choice.among(task.values).items()},
+        }
         for task in tasks
     ]
     click.echo(json.dumps(rows, indent=2))
@@ -174,7 +180,7 @@ def write_pickle(file: str, found: Pathspec, tasks: Iterable[Dumped], choice: Ch
 
     values: dict[str, dict[str, Any]] = {}
     for task in tasks:
-        loaded = values[f"{found.run.id}/{found.step}/{task.path}"] = {}
+        loaded = values[task_pathspec(found.run.id, task.step, path=task.path)] = {}
         for name, value in choice.among(task.values).items():
             try:
                 loaded[name] = value.load()
@@ -214,7 +220,7 @@ def dump_command(
         print_json(tasks, choice, max_value_size)
     else:
         for task in tasks:
-            click.echo(f"{found.run.flow}/{found.run.id}/{found.step}/{task.path}")
+            click.echo(task_pathspec(found.run.flow, found.run.id, task.step, path=task.path))
             for name, value in choice.among(task.values).items():
                 click.echo(f"  {name}: {value.type}, {value.size:,} bytes = {_text(value, max_value_size)}")
 

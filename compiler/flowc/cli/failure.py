@@ -7,13 +7,14 @@ import os
 from typing import TYPE_CHECKING
 
 from flowc_runtime.failures import short_type, told
-from flowc_runtime.index import ROOT
+from flowc_runtime.index import ROOT, task_id, task_pathspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from flowc.ir import Flow
+    from flowc_emulator.scheduler import Job
     from flowc_emulator.supervisor import Failure
     from flowc_runtime.records import Frame
     from flowc_runtime.store import RunStore
@@ -24,7 +25,7 @@ def render_failure(failures: Sequence[Failure], run: RunStore, flow: Flow, root:
     first, *others = failures
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
-    lines = [f"error: step '{job.step}' failed{_task(job.path)}{attempts}: {short_type(error)}{told(error)}"]
+    lines = [f"error: step '{job.step}' failed{_task(job)}{attempts}: {short_type(error)}{told(error)}"]
     for frame in error.get("frames") or [_definition(job.step, flow, root)]:
         lines.append(f"  --> {_from_here(frame['file'], root)}:{frame['line']} in {frame['function']}")
         if frame["text"]:
@@ -32,7 +33,7 @@ def render_failure(failures: Sequence[Failure], run: RunStore, flow: Flow, root:
     if others:
         names = ", ".join(other.job.task for other in others[:5])
         lines.append(f"note: failed as well: {names}{' …' if len(others) > 5 else ''}")
-    lines.append(f"log: flowc logs {run.flow}/{run.id}/{job.step}/{job.path}")
+    lines.append(f"log: flowc logs {task_pathspec(run.flow, run.id, job.step, path=job.path)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -43,8 +44,8 @@ def _definition(step: str, flow: Flow, root: Path) -> Frame:
     return {"file": where.file, "line": where.line, "function": step, "text": text}
 
 
-def _task(path: str) -> str:
-    return "" if path == ROOT else f" (task {path})"
+def _task(job: Job) -> str:
+    return "" if job.path == ROOT else f" (task {task_id(job.step, job.path)})"
 
 
 def _from_here(file: str, root: Path) -> str:

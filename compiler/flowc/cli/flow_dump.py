@@ -12,7 +12,7 @@ import click
 
 from flowc.cli.dump import Choice, Value, attempt_of, dump_options, dumped, print_json, stored, write_pickle
 from flowc.cli.flow_file import find_task, tell
-from flowc_runtime.index import ROOT
+from flowc_runtime.index import ROOT, task_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def dump_command(
     given = dict(_given(found.run))
     tasks = [task._replace(values=given | dict(task.values)) for task in dumped(found, tell)]
     for task in tasks:
-        tell(f"Dumping output of run_id={found.run.id} step={found.step} task_id={task.path}")
+        tell(f"Dumping output of run_id={found.run.id} step={found.step} task_id={task_id(task.step, task.path)}")
         if file is None and not as_json:
             for name, value in choice.among(task.values).items():
                 text = _shown(value, max_value_size)

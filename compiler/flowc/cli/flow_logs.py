@@ -15,6 +15,7 @@ from flowc.cli.flow_file import find_task, tell
 from flowc.cli.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.logs import LogsGroup, pieces
 from flowc.cli.scrub import flow_scrub_command
+from flowc_runtime.index import task_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def show_command(
         number = numbers[-1] if attempt is None else attempt + 1
         if (found.path is None or task == found.path) and number in numbers:
             shown += 1
-            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task}")
+            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
             if printer is not None:
                 _print_json(printer, found.run, (found.step, task, number))
             else:

@@ -15,7 +15,8 @@ import click
 from flowc.cli.common import fail, find_run
 from flowc.cli.log_printer import Form, Printer
 from flowc.cli.read import attempts_of
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, ProtocolError
+from flowc_runtime.index import path_of
 from flowc_runtime.liveness import status_of
 from flowc_runtime.logs import chunks, whole
 from flowc_runtime.objects import PIECE
@@ -65,14 +66,19 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     from flowc.ir.schema import loads
 
     parts = pathspec.strip("/").split("/")
-    run_spec, (step, path) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
+    run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
         _await_begin(store, store.run(parts[0], parts[1]), run_spec, pause)
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in loads(run.ir()).nodes]
     if step is not None and step not in steps:
         fail(f"flow '{run.flow}' has no step '{step}'", f"steps: {', '.join(steps)}")
-    return run, step, path
+    if step is None or task is None:
+        return run, step, None
+    try:
+        return run, step, path_of(step, task)  # it may be yet to begin
+    except ProtocolError as error:
+        fail(str(error))
 
 
 def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:

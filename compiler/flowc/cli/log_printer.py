@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
+from flowc_runtime.index import task_id
 from flowc_runtime.logs import Chunk, Lines
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def _json(task: Task, line: Chunk, *, more: bool) -> bytes:
     record = {
         "time": line.when,
         "step": step,
+        "task": task_id(step, path),
         "path": path,
         "attempt": attempt,
         "stream": line.stream,

@@ -12,6 +12,7 @@ from flowc.cli.common import fail, find_run, open_store, store_option, table
 from flowc.cli.log_printer import LONGEST, Form, Printer
 from flowc.cli.read import attempts_of
 from flowc.cli.scrub import scrub_command
+from flowc_runtime.index import task_id
 from flowc_runtime.logs import chunks, lines
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, a
 
 def _sizes(run: RunStore, task: Task, only: Stream | None) -> dict[str, Any]:
     """The bytes and line ends that an attempt has written."""
-    counted: dict[str, Any] = {"step": task[0], "path": task[1], "attempt": task[2]}
+    step, path, attempt = task
+    counted: dict[str, Any] = {"step": step, "task": task_id(step, path), "path": path, "attempt": attempt}
     counted |= {"stdout": 0, "stderr": 0, "lines": 0}
     for _, stream, data in chunks(pieces(run, task)):
         if only in (None, stream):

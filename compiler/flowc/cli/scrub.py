@@ -9,6 +9,7 @@ import click
 from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.cli.flow_file import find_task
 from flowc.cli.log_printer import chosen_streams
+from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +74,8 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
         scrub_log(found.run.objects, found.run.log_source(*task), streams)
         done += 1
         step, path, number = task
-        click.echo(f"Logs have been scrubbed for {found.run.id}/{step}/{path} - attempt {number - 1 + first}")
+        where = task_pathspec(found.run.id, step, path=path)
+        click.echo(f"Logs have been scrubbed for {where} - attempt {number - 1 + first}")
     if not done:
         fail("no such attempt has ended", "--include-not-done takes those that have not, or were killed on the way")
 

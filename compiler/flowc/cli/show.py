@@ -11,6 +11,7 @@ import click
 from flowc.cli.common import find_run, open_store, store_option, table
 from flowc.cli.read import attempts_of, json_option
 from flowc_runtime import failures
+from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ def _step(run: RunStore, step: str) -> dict[str, Any]:
 def _tasks(run: RunStore, step: str) -> list[dict[str, Any]]:
     """The tasks of a step, each by its last attempt."""
     attempts = run.attempts(step)
-    return [{"path": path, **_attempt(run, step, path, numbers[-1])} for path, numbers in attempts.items()]
+    return [
+        {"task": task_id(step, path), "path": path, **_attempt(run, step, path, numbers[-1])}
+        for path, numbers in attempts.items()
+    ]
 
 
 def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
@@ -82,10 +86,11 @@ def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
     numbers = run.attempts(step)[path]
     record: Any = next((found for number in numbers[::-1] if (found := run.attempt(step, path, number))), {})
     return {
-        "pathspec": f"{run.flow}/{run.id}/{step}/{path}",
+        "pathspec": task_pathspec(run.flow, run.id, step, path=path),
         "origin": record.get("origin"),
         "parents": [
-            f"{before['step']}/{before['path']}" + (f".0 to .{before['count'] - 1}" if before["count"] else "")
+            task_pathspec(before["step"], path=before["path"])
+            + (f".0 to .{before['count'] - 1}" if before["count"] else "")
             for before in record.get("parents", ())
         ],
         "artifacts": {
@@ -152,7 +157,7 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     if title == "steps":
         cells = [["", row["step"], f"{row['done']} of {_count(row['tasks'], 'task')} done", _more(row)] for row in rows]
     else:
-        cells = [["", *([row["path"]] if "path" in row else []), f"#{row['attempt']}", row["outcome"], _times(row),
+        cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", row["outcome"], _times(row),
                   _why(row)] for row in rows]  # fmt: skip
     if cells:
         table(cells)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli import new_run
-from flowc.cli.common import Checked, fail, top
+from flowc.cli.common import Checked, fail, find_path, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
@@ -21,7 +21,7 @@ from flowc.cli.spin_artifacts import overrides
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
-from flowc_runtime.index import ROOT
+from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.layered import SPIN_NAME, need, put_on
 from flowc_runtime.settings import user_name
 
@@ -96,15 +96,15 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
     return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
 
 
-def _path(run: RunStore, graph: Graph, step: str, path: str | None) -> str:
+def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
     """The task that is meant, or the last of the step; where there is none yet, the first that there could be."""
+    if task is not None:
+        return find_path(run, step, task)
     known = run.attempts(step)
-    if path is None:
+    if not known:
         marks = ("~0" if isinstance(scope, Loop) else ".0" for scope in graph.scopes(step))
-        return list(known)[-1] if known else ROOT + "".join(marks)
-    if path not in known:
-        fail(f"step '{step}' of run '{run.id}' has no task '{path}'", f"tasks: {', '.join(list(known)[:5]) or 'none'}")
-    return path
+        return ROOT + "".join(marks)
+    return list(known)[-1]
 
 
 def _plain(found: Checked, step: str) -> Checked:
@@ -140,9 +140,10 @@ def _perform(
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from})
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
-    new_run.tell_of(run, run, options, step_name=inputs.step, task_id=inputs.path)
+    new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
-    console.note(f"{inputs.step} runs with the inputs of {run.flow}/{spun_from}")
+    origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
+    console.note(f"{inputs.step} runs with the inputs of {origin}")
     new_run.note_unused(console)
     began = time.monotonic()
     plan = Plan(

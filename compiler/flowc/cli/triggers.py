@@ -26,7 +26,7 @@ def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
 def _end_of(store: Store, name: str) -> TriggerRecord:
     from flowc.ir.schema import loads
     from flowc_runtime.errors import NotFound
-    from flowc_runtime.index import ROOT
+    from flowc_runtime.index import ROOT, task_pathspec
 
     run, step, _ = find_run(store, name)
     if step is not None:
@@ -39,6 +39,6 @@ def _end_of(store: Store, name: str) -> TriggerRecord:
     return {
         "type": "run",
         "name": f"metaflow.{run.flow}.{end}",
-        "id": f"{run.flow}/{run.id}/{end}/{ROOT}",
+        "id": task_pathspec(run.flow, run.id, end, path=ROOT),
         "timestamp": ended,
     }

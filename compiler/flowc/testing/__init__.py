@@ -35,7 +35,6 @@ _CURRENT = {
     "flow_name": "flow",
     "run_id": "run",
     "step_name": "step",
-    "task_id": "path",
     "username": "user",
     "origin_run_id": "origin_run",
 }

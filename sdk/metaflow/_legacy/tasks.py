@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import context
+from flowc_runtime.index import task_id
 from flowc_runtime.state import STATE
 from metaflow._legacy.stand_ins import Metadata, TaskDatastore
 from metaflow.decorators import USER_ATTRIBUTE
@@ -105,17 +106,18 @@ def _before(
     """The arguments of `task_pre_step`."""
     task = context.task
     assert task is not None
-    store = TaskDatastore(flow, task.run, step, task.path, retries[0])
+    store = TaskDatastore(flow, task.run, step, task.task_id, retries[0])
     inputs = _inputs(flow, task.run, arguments)
-    return (step, store, Metadata(), task.run, task.path, flow, hooks.graph, *retries, _ubf_context(), inputs)
+    return (step, store, Metadata(), task.run, task.task_id, flow, hooks.graph, *retries, _ubf_context(), inputs)
 
 
 def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore]:
     """What the tasks before this one have left: a join's inputs, or what the flow starts with."""
     if arguments:
         states = [(one, one.__dict__[STATE]) for one in arguments[0]]
-        return [TaskDatastore(one, run, state.step, state.path) for one, state in states]
-    return [TaskDatastore(flow, run, parent["step"], parent["path"]) for parent in flow.__dict__[STATE].parents]
+        return [TaskDatastore(one, run, state.step, task_id(state.step, state.path)) for one, state in states]
+    before = [(parent["step"], parent["path"]) for parent in flow.__dict__[STATE].parents]
+    return [TaskDatastore(flow, run, step, task_id(step, path)) for step, path in before]
 
 
 def _ubf_context() -> str | None:

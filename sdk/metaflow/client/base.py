@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from flowc_runtime.index import with_task_id
 from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store
 from metaflow.client.reader import RunReader
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
@@ -27,9 +28,9 @@ class MetaflowObject:
     stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
     chosen later; a pickled object too, wherever its store can be reached.
 
-    >>> task = Flow("Letters").latest_successful_run["each"]["0.1"]
+    >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
-    (True, '0.1', 'each')
+    (True, 'each-0.1', 'each')
     >>> "letter" in task, "nothing" in task
     (True, False)
     >>> sorted(task.user_tags), "user:ann" in task.system_tags, task.tags == task.user_tags | task.system_tags
@@ -66,7 +67,7 @@ class MetaflowObject:
         if len(parts) != self._DEPTH or not all(parts):
             raise MetaflowInvalidPathspec(f"Expects {type(self).__name__}('{self._PARTS}')")
         self._url = metadata_url(_current_metadata) if _current_metadata else current_url()
-        self._parts = tuple(parts)
+        self._parts = with_task_id(parts)
         self._attempt = self._check_attempt(attempt)
         self._namespace_check = _namespace_check
         self._namespace = _current_namespace if _current_namespace is not None else get_namespace()
@@ -221,7 +222,7 @@ class MetaflowObject:
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self._parts, self._attempt = tuple(state["pathspec"].split("/")), state["attempt"]
+        self._parts, self._attempt = with_task_id(state["pathspec"].split("/")), state["attempt"]
         self._url, self._known = metadata_url(state["metadata"], must_exist=False), None
         self._namespace_check, self._namespace = state["namespace_check"], state["namespace"]
 

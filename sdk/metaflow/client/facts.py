@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime.index import task_id
 from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     if record is None:
         return
     if origin := record.get("origin"):
-        yield "origin-task-id", origin["path"], False
+        yield "origin-task-id", task_id(origin["step"], origin["path"]), False
     yield "attempt_ok", str(record["outcome"] != "failed"), True  # also where @catch caught the failure, as there
     yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):

@@ -156,11 +156,12 @@ class Flow(MetaflowObject):
         >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
         [('str', "'ABC'")]
         """
+        from flowc_runtime.index import task_pathspec
         from flowc_runtime.versions import versions
 
         return [
             {
-                "pathspec": f"{self.id}/{version.run}/{version.step}/{version.path}/{name}",
+                "pathspec": f"{task_pathspec(self.id, version.run, version.step, path=version.path)}/{name}",
                 "digest": version.digest,
                 "size": version.size,
                 "type": version.ref["type"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowc.ir import End
 from flowc.ir.schema import loads
 from flowc_runtime.errors import NotFound, ProtocolError
-from flowc_runtime.index import Graph, check_path
+from flowc_runtime.index import Graph, path_of
 from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.version import API_VERSION
 
@@ -103,10 +103,13 @@ class RunReader:
         """The record of an attempt's beginning."""
         return self.store.beginning(step, path, number)
 
-    def last(self, step: str, path: str) -> int:
-        """The number of the attempt that is the task's: that which is done, else the latest; 0 if there is none."""
+    def last(self, step: str, task: str) -> int:
+        """The number of the attempt that is the task's: that which is done, else the latest; 0 if there is none.
+
+        The task is named by its id or its index path.
+        """
         try:
-            check_path(path)
+            path = path_of(step, task)
         except ProtocolError:
             return 0
         if (done := self.done(step, path)) is not None:

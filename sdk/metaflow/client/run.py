@@ -115,9 +115,14 @@ class Run(MetaflowObject):
         events = self._reader.record.get("trigger")
         if not events:
             return None
+        from flowc_runtime.index import with_task_id
         from metaflow.events import Trigger
 
-        return Trigger(events)
+        # Older records name the task whose end was the event by its index path.
+        return Trigger([
+            {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
+            for event in events
+        ])  # fmt: skip
 
     @property
     def _graph_endpoints(self) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_runtime.index import path_of, task_id
 from metaflow.client.base import MetaflowObject
 from metaflow.client.task import Task
 
@@ -21,11 +22,11 @@ class Step(MetaflowObject):
 
     >>> step = Flow("Letters").latest_successful_run["each"]
     >>> [task.id for task in step]
-    ['0.2', '0.1', '0.0']
+    ['each-0.2', 'each-0.1', 'each-0.0']
     >>> [parent.id for parent in step.parent_steps], [child.id for child in step.child_steps]
     (['start'], ['join'])
     >>> step.task.id, len(list(step.tasks())), step.created_at < step.finished_at
-    ('0.2', 3, True)
+    ('each-0.2', 3, True)
     >>> step.control_task, list(step.control_tasks())  # it is no gang
     (None, [])
     >>> step.environment_info  # nor has it @pypi or @conda
@@ -108,10 +109,10 @@ class Step(MetaflowObject):
     def _child(self, id: str) -> Task:
         if not self._reader.last(self.id, id):
             raise KeyError(id)
-        return self._task(id)
+        return self._task(path_of(self.id, id))
 
     def _task(self, path: str) -> Task:
-        return Task._make(self, (*self._parts, path), self._reader)
+        return Task._make(self, (*self._parts, task_id(self.id, path)), self._reader)
 
     def _beside(self, name: str) -> Step:
         return Step._make(self, (*self._parts[:2], name), self._reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from flowc_runtime.index import item_index
+from flowc_runtime.index import item_index, path_of, task_id
 from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
@@ -23,12 +23,12 @@ __all__ = ["Task"]
 
 
 class Task(MetaflowObject):
-    """A task of a step. Its id is its index path: `0` outside of any foreach, `0.3` for item 3. Its children are its
-    artifacts.
+    """A task of a step. Its id is unique in the run, `STEP-PATH`: `train-0` outside of any foreach, `train-0.3` for
+    item 3; the index path alone, `0.3`, finds it too. Its children are its artifacts.
 
     Everything is about the attempt that was successful, or else the latest; with `attempt=` about that one, from 0.
 
-    >>> task = Flow("Letters").latest_successful_run["each"]["0.1"]
+    >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.data.letter, task.index, task.current_attempt
     ('B', 1, 1)
     >>> task.stdout
@@ -43,7 +43,7 @@ class Task(MetaflowObject):
     >>> task.artifacts.letter.size, task.created_at < task.finished_at
     (16, True)
     >>> [parent.id for parent in task.parent_tasks], [child.id for child in task.child_tasks]
-    (['0'], ['0'])
+    (['start-0'], ['join-0'])
     >>> [pathspec.split("/")[2] for pathspec in (*task.parent_task_pathspecs, *task.child_task_pathspecs)]
     ['start', 'join']
     >>> task.metadata_dict["attempt"], task.metadata[0].name, task.runtime_name
@@ -70,7 +70,8 @@ class Task(MetaflowObject):
 
     @property
     def _place(self) -> tuple[str, str]:
-        return self._parts[2], self._parts[3]
+        """Its step and its index path."""
+        return self._parts[2], path_of(*self._parts[2:4])
 
     @property
     def _record(self) -> AttemptRecord | None:
@@ -147,7 +148,7 @@ class Task(MetaflowObject):
     @property
     def index(self) -> int | None:
         """Which item of the innermost foreach it is about; None outside of any."""
-        return item_index(self.id)
+        return item_index(self._place[1])
 
     @property
     def code(self) -> MetaflowCode | None:
@@ -226,7 +227,7 @@ class Task(MetaflowObject):
         return (self._beside(*place) for place in tasks_after(self._reader, *self._place))
 
     def _beside(self, step: str, path: str) -> Task:
-        return Task._make(self, (*self._parts[:2], step, path), self._reader)
+        return Task._make(self, (*self._parts[:2], step, task_id(step, path)), self._reader)
 
     # -- finding it and its artifacts
 
@@ -234,7 +235,7 @@ class Task(MetaflowObject):
         return check_attempt(attempt)
 
     def _exists(self) -> bool:
-        if not self._reader.exists() or not (last := self._reader.last(*self._place)):
+        if not self._reader.exists() or not (last := self._reader.last(*self._parts[2:4])):
             return False
         return self._attempt in (None, last - 1) or self._reader.store.has_begun(*self._place, self._attempt + 1)
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from flowc.ir.schema import SchemaError, loads
 from flowc_runtime.errors import NotFound
 from flowc_runtime.graph_info import in_order
-from flowc_runtime.index import Graph
+from flowc_runtime.index import Graph, task_pathspec
 from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def find(run: RunStore, step: str, path: str, attempt: int, record: AttemptRecor
             continue
         there = RunStore(run.objects, run.flow, origin["run"])
         if files := cards_of(there, origin["step"], origin["path"], origin["attempt"]):
-            return Found(there, files, "/".join([run.flow, origin["run"], origin["step"], origin["path"]]))
+            return Found(there, files, task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"]))
     return Found(run, [], None)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from flowc_runtime.index import task_pathspec
 from flowc_runtime.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
@@ -26,7 +27,7 @@ class TaskCards:
 
     def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
         self._run = run
-        self._where = "/".join([run.flow, run.id, *attempt[:2]])
+        self._where = task_pathspec(run.flow, run.id, attempt[0], path=attempt[1])
         cards = next(node for node in flow.nodes if node.id == attempt[0]).cards
         self._renderers = []
         for number, card in enumerate(cards):

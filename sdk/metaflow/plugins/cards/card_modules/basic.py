@@ -139,12 +139,12 @@ def _way(pathspec: str) -> str:
 
 
 def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
-    flow, run, step, path = task.path_components
+    flow, run, step, _ = task.path_components
     doc = (graph.get(step) or {}).get("doc")
     below = f'<p class="doc">{escape(doc.strip())}</p>' if doc else ""
     kind, word = _state(task)
     return (
-        f'<header><p class="way">{_way(f"{flow}/{run}")}</p><h1>{escape(str(title or f"{step}/{path}"))}</h1>'
+        f'<header><p class="way">{_way(f"{flow}/{run}")}</p><h1>{escape(str(title or task.id))}</h1>'
         f'<span class="badge {kind}">{word}</span>{below}</header>\n'
     )
 
