@@ -342,3 +342,87 @@ case(
         pass
 """,
 )
+case(
+    "succeeded",
+    """from metaflow.exception import UnhandledInMergeArtifactsException
+
+
+class Ids(FlowSpec):
+    @step
+    def start(self):
+        self.tid = current.task_id
+        self.next(self.left, self.right)
+
+    @step
+    def left(self):
+        self.tid, self.items = current.task_id, [1, 2]
+        self.next(self.outer, foreach="items")
+
+    @step
+    def outer(self):
+        self.tid, self.more = current.task_id, [1, 2]
+        self.next(self.inner, foreach="more")
+
+    @step
+    def inner(self):
+        self.tid = current.task_id
+        self.next(self.inner_join)
+
+    @step
+    def inner_join(self, inputs):
+        self.tid = current.task_id
+        self.next(self.outer_join)
+
+    @step
+    def outer_join(self, inputs):
+        self.tid = current.task_id
+        self.next(self.join)
+
+    @step
+    def right(self):
+        self.tid, self.turns = current.task_id, 0
+        self.next(self.turn)
+
+    @step
+    def turn(self):
+        self.tid, self.turns = current.task_id, self.turns + 1
+        self.again = self.turns < 3
+        self.next({True: self.turn, False: self.spread}, condition="again")
+
+    @step
+    def spread(self):
+        self.tid = current.task_id
+        self.next(self.member, num_parallel=2)
+
+    @parallel
+    @step
+    def member(self):
+        self.tid, self.control = current.task_id, current.parallel.control_task_id
+        self.next(self.members)
+
+    @step
+    def members(self, inputs):
+        self.tid, self.controls = current.task_id, [each.control for each in inputs]
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.controls = inputs.members.controls
+        try:
+            self.merge_artifacts(inputs, include=["tid"])
+        except UnhandledInMergeArtifactsException:
+            self.conflict = [each.tid for each in inputs]
+        self.tid = current.task_id
+        self.next(self.end)
+
+    @step
+    def end(self):
+        before = [task for step in current.run for task in step if step.id != "end"]
+        self.seen = sorted(task.id for task in before)
+        assert self.seen == sorted(task.data.tid for task in before), self.seen
+        assert len(set(self.seen)) == len(self.seen) == 20, self.seen
+        assert self.conflict == ["outer_join-0", "members-0"], self.conflict
+        assert self.controls == ["member-0.0", "member-0.0"], self.controls
+        assert {"inner-0.1.0", "turn-0~2", "inner_join-0.1"} <= set(self.seen), self.seen
+""",
+)

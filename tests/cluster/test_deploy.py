@@ -255,7 +255,7 @@ def test_a_run_that_fails(user: User) -> None:
     (failed,) = (line for line in status if line.startswith("failed"))
     assert failed.startswith("failed start/0: ")
     assert failed.endswith("Error (exit code 1)")
-    assert status[-1] == f"logs: flowc logs Failing/{run}/start/0 --store {user.store.objects.url}"
+    assert status[-1] == f"logs: flowc logs Failing/{run}/start/start-0 --store {user.store.objects.url}"
 
 
 @pytest.mark.parametrize("now", [False, True], ids=["stop", "now"])
@@ -352,7 +352,7 @@ def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
     assert begun(third) == ["end/0"]
     assert third.record()["origin"] == name
     assert "total: int, 5 bytes = 14" in user.does("dump", f"Mended/{third.id}/end")
-    for task, value in (("0.0", 1), ("0.1", 4)):
+    for task, value in (("work-0.0", 1), ("0.1", 4)):
         assert f"the value is {value}" in user.does("card", "get", f"Mended/{third.id}/work/{task}")
 
 

@@ -298,7 +298,7 @@ def find_path(run: RunStore, step: str, task: str) -> str:
         path = ""
     if path not in known:
         ids = [task_id(step, each) for each in known]
-        fail(f"step '{step}' of run '{run.id}' has no task '{task}'", _suggest(task, ids[:5], "tasks"))
+        fail(f"step '{step}' has no task '{task}'", _suggest(task, ids[:5], "tasks"))
     return path
 
 
