@@ -182,7 +182,7 @@ def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
     before = project.artifacts(run, "work")["before"]
     assert before == {
         "beside": ["retry", "traced"], "kind": "linear", "task": True, "tries": [0, 1], "forked": True,
-        "root": str(project.root / ".flowc"), "inputs": [["x"]], "from": ["start/0"],
+        "root": str(project.root / ".flowc"), "inputs": [["x"]], "from": ["start/start-0"],
     }  # fmt: skip
 
 
@@ -332,7 +332,7 @@ def test_a_join_gets_its_inputs(project: Project) -> None:
     """)  # fmt: skip
     found = project.artifacts(project.run("flow.py"), "join")
     assert found["all"] == ["a", "b"]
-    assert found["before"]["from"] == ["each/0.0", "each/0.1"]
+    assert found["before"]["from"] == ["each/each-0.0", "each/each-0.1"]
     assert found["before"]["inputs"] == [["item", "items"]] * 2
 
 

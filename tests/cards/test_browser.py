@@ -70,7 +70,7 @@ def contrast(page: Page, selector: str) -> float:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_component_is_seen(saved: Opener, tmp_path: Path, dark: bool) -> None:
     page = saved("start", "--type", "default", dark=dark)
-    assert page.text("h1")[:2] == ["start/0", "House prices"]
+    assert page.text("h1")[:2] == ["start-0", "House prices"]
     assert page.text(".badge") == ["succeeded"]
     assert page.text(".box .value") == ["94.2 %", "20640"]
     assert page.text(".markdown table td") == ["1", "2"]
@@ -190,7 +190,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         url = next(line for line in server.stderr if "http://" in line).split()[-1]
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
-        assert one.text("nav button")[0].split() == ["end/0", "running", "default"]
+        assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
         one.ask("document.querySelector('nav button').click()")  # it may have been opened when there was the other only
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
@@ -208,9 +208,9 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         end.wait("document.querySelector('.badge').innerText === 'succeeded'")
         assert end.ask("window.mark") == "the same page"
         one.wait("document.getElementById('state').innerText === 'succeeded'")
-        assert "start/0" in other.text("nav button[aria-current=true]")[0]
+        assert "start-0" in other.text("nav button[aria-current=true]")[0]
         other.ask("location.reload()")
-        other.wait("document.querySelector('nav button[aria-current=true]')?.innerText.includes('start/0')")
+        other.wait("document.querySelector('nav button[aria-current=true]')?.innerText.includes('start-0')")
         server.send_signal(signal.SIGINT)
         assert server.wait(10) == 0
         one.wait("document.getElementById('state').innerText === 'the server has ended'")
@@ -239,7 +239,7 @@ def test_a_notebook_shows_the_pages_in_frames(shown: Project, browser: Browser, 
         "Card blank (plain)", "Card default",
     ]  # fmt: skip
     assert page.ask("document.querySelectorAll('iframe')[1].contentDocument") is None
-    frames = [frame for frame in browser.frames("about:srcdoc") if frame.text("h1")[:1] == ["start/0"]]
+    frames = [frame for frame in browser.frames("about:srcdoc") if frame.text("h1")[:1] == ["start-0"]]
     frames[0].wait("document.querySelectorAll('.chart svg path').length > 4")
     assert page.ask("document.title") == "Notebook"
     page.close()

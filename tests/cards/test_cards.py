@@ -84,7 +84,7 @@ def test_two_identical_cards_are_two(flow: Flow) -> None:
     """)
     first, second = _store.cards_of(run, "end", "0", 1)
     assert first.hash != second.hash
-    assert _store.read(run.objects, first.key) == f"CardFlow/{run.id}/end/0"
+    assert _store.read(run.objects, first.key) == f"CardFlow/{run.id}/end/end-0"
 
 
 def test_every_attempt_has_its_cards(flow: Flow) -> None:

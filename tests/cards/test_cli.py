@@ -38,7 +38,7 @@ def run_id(shown: Project) -> str:
 
 def test_list_as_json(shown: Project, run_id: str) -> None:
     listed = json.loads(card(shown, "list", f"{run_id}/start", "--as-json").out)
-    assert listed["pathspec"] == f"ShowFlow/{run_id}/start/0"
+    assert listed["pathspec"] == f"ShowFlow/{run_id}/start/start-0"
     assert [(entry["type"], entry["id"]) for entry in listed["cards"]] == [("blank", "plain"), ("default", None)]
     for entry in listed["cards"]:
         name = "-".join(part for part in (entry["type"], entry["id"], entry["hash"]) if part)
@@ -53,15 +53,15 @@ def test_list_of_one_task_and_of_one_type_into_a_file(shown: Project, run_id: st
 
 def test_list_of_a_foreach_has_every_task(shown: Project, run_id: str) -> None:
     listed = json.loads(card(shown, "list", "each", "--as-json").out)
-    assert [entry["pathspec"] for entry in listed] == [f"ShowFlow/{run_id}/each/0.{n}" for n in (0, 1)]
+    assert [entry["pathspec"] for entry in listed] == [f"ShowFlow/{run_id}/each/each-0.{n}" for n in (0, 1)]
 
 
 def test_list_of_the_newest_run(shown: Project, run_id: str) -> None:
     rows = [line.split() for line in card(shown, "list").out.splitlines()]
     steps = [(row[0].removeprefix(f"ShowFlow/{run_id}/"), row[1]) for row in rows[1:]]
     assert steps == [
-        ("start/0", "blank"), ("start/0", "default"), ("each/0.0", "default"), ("each/0.1", "default"),
-        ("end/0", "default"),
+        ("start/start-0", "blank"), ("start/start-0", "default"), ("each/each-0.0", "default"),
+        ("each/each-0.1", "default"), ("end/end-0", "default"),
     ]  # fmt: skip
     assert (
         shown.flowc("card", "list", "ShowFlow").out.splitlines()[1:]
@@ -75,8 +75,9 @@ def test_get(shown: Project, run_id: str) -> None:
     by_type = card(shown, "get", f"{run_id}/start/0", "--type", "default").out
     assert by_type.startswith("<!DOCTYPE html>")
     assert card(shown, "get", f"{run_id}/start/0", "--hash", default[:5]).out == by_type
-    assert card(shown, "get", f"ShowFlow/{run_id}/start/0").out == by_type
+    assert card(shown, "get", f"ShowFlow/{run_id}/start/start-0").out == by_type
     assert card(shown, "get", "start/0", "--type", "default").out == by_type
+    assert card(shown, "get", "start/start-0", "--type", "default").out == by_type
     assert card(shown, "get", "latest/start", "--type", "default").out == by_type
     assert card(shown, "get", "start", "mine.html", "--id", "plain").code == 0
     assert "<b id='own'>" in (shown.root / "mine.html").read_text()
@@ -194,7 +195,7 @@ def test_the_server_tells_of_the_newest_run(port: int, run_id: str) -> None:
     told = json.loads(get(port, "/cards.json")[2])
     assert (told["run"], told["state"], len(told["cards"])) == (f"ShowFlow/{run_id}", "succeeded", 5)
     assert [(told["task"], told["state"]) for told in told["cards"]] == [
-        ("end/0", "failure caught"), ("each/0.0", ""), ("each/0.1", ""), ("start/0", ""), ("start/0", ""),
+        ("end-0", "failure caught"), ("each-0.0", ""), ("each-0.1", ""), ("start-0", ""), ("start-0", ""),
     ]  # fmt: skip
     key = told["cards"][1]["key"]
     status, policy, body = get(port, f"/card/{key}")

@@ -85,11 +85,11 @@ def test_a_failed_task_has_its_cards(tasks: Project) -> None:
     assert tasks.python("flow.py", "run", END="raises").code == 1
     run = tasks.latest().id
     assert listed(tasks) == [
-        (f"{run}/start/0", "default", None),
-        (f"{run}/gang/0.0", "default", "node"),
-        (f"{run}/gang/0.1", "default", "node"),
-        (f"{run}/end/0", "blank", "notes"),
-        (f"{run}/end/0", "default", None),
+        (f"{run}/start/start-0", "default", None),
+        (f"{run}/gang/gang-0.0", "default", "node"),
+        (f"{run}/gang/gang-0.1", "default", "node"),
+        (f"{run}/end/end-0", "blank", "notes"),
+        (f"{run}/end/end-0", "default", None),
     ]
     page = get(tasks, "end", "--type", "default")
     assert ">failed</span>" in page
@@ -127,12 +127,12 @@ def test_a_resumed_run_has_the_cards_of_what_it_has_taken_over(tasks: Project) -
     assert tasks.python("flow.py", "resume").code == 0
     run = tasks.latest().id
     assert [task for task, *_ in listed(tasks)] == [
-        f"{run}/start/0", f"{run}/gang/0.0", f"{run}/gang/0.1", f"{run}/end/0", f"{run}/end/0",
+        f"{run}/start/start-0", f"{run}/gang/gang-0.0", f"{run}/gang/gang-0.1", f"{run}/end/end-0", f"{run}/end/end-0",
     ]  # fmt: skip
     assert f"made in {first}" in get(tasks, "start")
     assert ">succeeded</span>" in get(tasks, "end", "--type", "default")
     own = listed(tasks, "--no-follow-resumed")
-    assert [task for task, *_ in own] == [f"{run}/end/0", f"{run}/end/0"]
+    assert [task for task, *_ in own] == [f"{run}/end/end-0", f"{run}/end/end-0"]
 
 
 def test_a_cached_task_has_the_cards_of_the_one_that_ran(tasks: Project) -> None:
@@ -144,7 +144,7 @@ def test_a_cached_task_has_the_cards_of_the_one_that_ran(tasks: Project) -> None
     assert f"made in {first}" in get(tasks, "start")
     assert tasks.python("flow.py", "resume", "end").code == 0
     assert f"made in {first}" in get(tasks, "start")
-    assert listed(tasks)[0] == (f"{tasks.latest().id}/start/0", "default", None)
+    assert listed(tasks)[0] == (f"{tasks.latest().id}/start/start-0", "default", None)
 
 
 def test_a_killed_task_keeps_the_cards_of_its_last_refresh(tasks: Project) -> None:

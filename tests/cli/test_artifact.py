@@ -63,7 +63,7 @@ def test_every_value_is_a_version_newest_first(project: Project) -> None:
     ]
     assert rows[0]["digest"] == rows[4]["digest"] != rows[2]["digest"]
     row = rows[0]
-    assert (row["type"], row["task"], row["flow"]) == ("list", "0", "Train")
+    assert (row["type"], row["task"], row["flow"]) == ("list", "train-0", "Train")
     assert row["size"] > 1000
     assert row["when"] > rows[-1]["when"]
     assert len(listed(project, "Train/model", "--run", runs[1])) == 2
@@ -76,7 +76,7 @@ def test_versions_for_people(project: Project) -> None:
     project.write("flow.py", MODEL)
     run = project.run("flow.py")
     lines = project.flowc("artifact", "Train/model").out.splitlines()
-    assert f"{run.id}/train/0" in lines[0]
+    assert f"{run.id}/train/train-0" in lines[0]
     assert run.task("train", "0")["artifacts"]["model"]["digest"][:12] in lines[0]
     assert lines[1].endswith("'untrained'")
 
@@ -108,7 +108,7 @@ def test_versions_in_python(project: Project) -> None:
         print(old["pathspec"], old["repr"], old["created_at"] < new["created_at"])
         """)  # fmt: skip
     done = project.python("read.py")
-    assert done.out == f"Train/{project.latest().id}/start/0/model 'untrained' True\n", done.err
+    assert done.out == f"Train/{project.latest().id}/start/start-0/model 'untrained' True\n", done.err
 
 
 @pytest.mark.parametrize(

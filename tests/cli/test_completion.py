@@ -141,7 +141,11 @@ def test_what_is_offered(typed: Project) -> None:
     assert {"run", "logs", "show", "completion"} <= set(answers(typed, "flowc "))
     assert answers(typed, "flowc logs ") == ["scrub", "show", "Typed/"]
     assert answers(typed, "flowc logs Typed/") == ["Typed/latest", f"Typed/{run}"]
-    assert answers(typed, "flowc dump Typed/latest/work/") == ["Typed/latest/work/0.0", "Typed/latest/work/0.1"]
+    assert answers(typed, "flowc dump Typed/latest/work/") == [
+        "Typed/latest/work/work-0.0", "Typed/latest/work/work-0.1",
+    ]  # fmt: skip
+    assert answers(typed, "flowc dump Typed/latest/work/0.") == ["Typed/latest/work/0.0", "Typed/latest/work/0.1"]
+    assert answers(typed, "flowc dump Typed/latest/work/w") == answers(typed, "flowc dump Typed/latest/work/")
     assert answers(typed, "flowc run ") == ["bin/", "flow.py"]
     assert answers(typed, "flowc resume flow.py --orig") == ["--origin-run-id"]
     assert answers(typed, "flowc completion ") == ["bash", "zsh", "fish"]

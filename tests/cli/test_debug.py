@@ -64,9 +64,9 @@ def test_it_stops_at_the_first_line_and_where_the_step_raises(failed: Project) -
     run = failed.latest().id
     with Terminal(failed, "-m", "flowc", "debug", f"Fails/{run}/work/0.1") as terminal:
         shown = terminal.until("(Pdb) ")
-        assert f"Fails/{run}/work/0.1: nothing is stored\n" in shown
+        assert f"Fails/{run}/work/work-0.1: nothing is stored\n" in shown
         assert "flow.py(15)work()\n-> import os\n" in shown
-        assert terminal.say("p self.input, self.index, self.alpha, current.task_id") == "(0, 1, 3, '0.1')\n"
+        assert terminal.say("p self.input, self.index, self.alpha, current.task_id") == "(0, 1, 3, 'work-0.1')\n"
         raised = terminal.say("c")
         assert "ZeroDivisionError: division by zero\n" in raised
         assert "-> return one / other\n" in raised
@@ -116,7 +116,7 @@ def test_inspect(project: Project) -> None:
     project.write("flow.py", FLOW.replace("one / other", "one + other"))
     project.run("flow.py")
     with Terminal(project, "-m", "flowc", "debug", "--inspect", "Fails/latest/join") as terminal:
-        assert "join/0: self, current, inputs\n" in terminal.until(">>> ")
+        assert "join/join-0: self, current, inputs\n" in terminal.until(">>> ")
         assert terminal.say("[inp.share for inp in inputs], current.step_name", ">>> ") == "([3, 2], 'join')\n"
         assert terminal.say("hasattr(self, 'shares')", ">>> ") == "False\n"
         terminal.type("\x04")
@@ -235,7 +235,7 @@ def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
         return [line for line in (again.out + again.err).splitlines() if not line.startswith(" ")]
 
     assert debug("loop/0.1~2")[:2] == ["loop b 3 [(1, 2, 'b')]", "loop has ended; it set 2 artifacts:"]
-    assert debug("gang/0.1")[:2] == ["gang 1 2 0.0", "gang has ended; it set 1 artifacts:"]
+    assert debug("gang/0.1")[:2] == ["gang 1 2 gang-0.0", "gang has ended; it set 1 artifacts:"]
 
     done = project.python("flow.py", "--branch", "mine", "resume", "--tag", "again")
     assert done.code == 0, done.err
@@ -244,5 +244,5 @@ def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
         "join [0, 1]",
         f"run 5 {{'again'}} user:{project.latest().record()['user']} test.mine {failed}",
     ]
-    assert f"note: the task was not run, but is that of Kinds/{failed}/loop/0.0~1" in debug("loop/0.0~1")
+    assert f"note: the task was not run, but is that of Kinds/{failed}/loop/loop-0.0~1" in debug("loop/0.0~1")
     assert debug("loop/0.0~1")[0] == "loop a 2 [(0, 2, 'a')]"

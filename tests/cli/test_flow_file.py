@@ -156,7 +156,7 @@ def test_dump_prints_values_on_stdout(ran: Project) -> None:
         "items [size: 24 type: <class 'list'>] = ['a', 'b']",
         "long [size: 2018 type: <class 'str'>] = < artifact too large >",
     ]
-    assert done.err.splitlines() == [HEADER, f"Dumping output of run_id={run} step=start task_id=0"]
+    assert done.err.splitlines() == [HEADER, f"Dumping output of run_id={run} step=start task_id=start-0"]
 
 
 def test_dump_chooses(ran: Project) -> None:
@@ -206,7 +206,7 @@ def test_logs_go_to_stdout(ran: Project) -> None:
 def test_logs_say_on_stderr_what_they_are_of(ran: Project) -> None:
     done = ran.python("flow.py", "logs", "latest/work/0.0")
     assert done.err.splitlines() == [
-        HEADER, f"Dumping logs of run_id={ran.latest().id} step=work task_id=0.0", "stdout", "stderr",
+        HEADER, f"Dumping logs of run_id={ran.latest().id} step=work task_id=work-0.0", "stdout", "stderr",
     ]  # fmt: skip
 
 

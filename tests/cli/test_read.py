@@ -97,7 +97,7 @@ def test_logs_of_several_tasks_have_a_prefix(left: Project) -> None:
 def test_dump(left: Project) -> None:
     done = left.flowc("dump", "Left/latest/start/0")
     assert done.out.splitlines() == [
-        f"Left/{left.latest().id}/start/0",
+        f"Left/{left.latest().id}/start/start-0",
         "  items: str, 17 bytes = 'ab'",
         f"  long: str, 2,018 bytes = '{'x' * 999}… (2,002 characters)",
         f"  point: flow.Point, {done.out.split('flow.Point, ')[1].split(' ')[0]} bytes = Point()",
@@ -155,7 +155,7 @@ def test_a_task_whose_process_was_killed_left_no_artifacts(project: Project) -> 
     project.flowc("run", "flow.py", "--fail", "true")
     done = project.flowc("dump", "Left/latest/work/0.0")
     assert done.err == "note: task work/0.0 has failed; it left no artifacts\n"
-    assert done.out.splitlines() == [f"Left/{project.latest().id}/work/0.0"]
+    assert done.out.splitlines() == [f"Left/{project.latest().id}/work/work-0.0"]
 
 
 def test_a_task_that_has_not_finished_has_no_artifacts(project: Project) -> None:

@@ -77,9 +77,9 @@ def test_a_run_for_a_program(shown: Project) -> None:
 def test_a_step(shown: Project) -> None:
     lines = shown.flowc("show", "Shown/latest/work").out.splitlines()
     assert [line.split()[:3] for line in lines[2:]] == [
-        ["0.0", "#1", "ok"],
-        ["0.1", "#2", "ok"],
-        ["0.2", "#2", "failed"],
+        ["work-0.0", "#1", "ok"],
+        ["work-0.1", "#2", "ok"],
+        ["work-0.2", "#2", "failed"],
     ]
     assert lines[-1].endswith("AssertionError: never")
     tasks = json.loads(shown.flowc("show", "Shown/latest/work", "--json").out)["tasks"]
@@ -91,7 +91,7 @@ def test_a_step(shown: Project) -> None:
 def test_a_task(shown: Project) -> None:
     told = json.loads(shown.flowc("show", "Shown/latest/work/0.1", "--json").out)
     assert [attempt["message"] for attempt in told["attempts"]] == ["not yet", None]
-    assert told["parents"] == ["start/0"]
+    assert told["parents"] == ["start/start-0"]
     start = shown.flowc("show", "Shown/latest/start/0").out
     assert "artifacts:  items (list, " in start
 

@@ -78,7 +78,7 @@ def test_a_step_runs_on_what_the_last_of_its_tasks_had(project: Project) -> None
     origin = project.latest().id
     done = project.python("flow.py", "spin", "each")
     assert (done.code, done.out) == (0, "[each/0.2] item c 2 scale 10 rate 7\n")
-    assert f"note: each runs with the inputs of Spins/{origin}/each/0.2\n" in done.err
+    assert f"note: each runs with the inputs of Spins/{origin}/each/each-0.2\n" in done.err
 
 
 def test_a_task_may_be_named(project: Project) -> None:
@@ -212,7 +212,7 @@ def test_programs_are_told_where_the_task_is(project: Project) -> None:
         "flow_name": "Spins",
         "metadata": f"local@file://{project.root}/.flowc_spin",
         "step_name": "each",
-        "task_id": "0.2",
+        "task_id": "each-0.2",
     }
 
 

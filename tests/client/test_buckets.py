@@ -65,7 +65,7 @@ def test_a_bucket(made_letters: Path, project: Project, tmp_path_factory: pytest
             "letters": ["ABC", ["C", "B", "A"]],
             "stdout": "attempt 1\n",
             "exception": "builtins.IndexError",
-            "parents": ["0.0", "0.1", "0.2"],
+            "parents": ["each-0.0", "each-0.1", "each-0.2"],
             "found": [True],
             "metrics": [4, 3],
             "type": "s3",

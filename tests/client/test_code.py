@@ -78,7 +78,7 @@ def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatc
         assert (run.successful, run.data.answer) == (True, 42)
         assert run.end_task is not None
         assert (run.status, run.finished, run.end_task.runtime_name) == ("succeeded", True, "argo-workflows")
-        assert [task.id for task in run["end"].task.parent_tasks] == ["0"]
+        assert [task.id for task in run["end"].task.parent_tasks] == ["start-0"]
         assert run["start"].task.stdout == "at work\n"
         assert [one.id for one in Flow("Far").runs(status="succeeded", since="1h")] == ["far-2", "far-1"]
         assert [row["answer"] for row in Flow("Far").metrics()] == [42, 42]

@@ -44,50 +44,50 @@ def test_steps_in_the_order_of_the_graph(run: Run) -> None:
 
 def test_a_foreach_in_a_foreach(run: Run) -> None:
     assert before(run["start"].task) == []
-    assert after(run["start"].task) == ["row/0.0", "row/0.1"]
-    assert before(run["cell"]["0.1.2"]) == ["row/0.1"]
-    assert after(run["row"]["0.1"]) == ["cell/0.1.0", "cell/0.1.1", "cell/0.1.2"]
-    assert before(run["join_rows"].task) == ["join_cells/0.0", "join_cells/0.1"]
-    assert after(run["join_cells"]["0.1"]) == ["join_rows/0"]
+    assert after(run["start"].task) == ["row/row-0.0", "row/row-0.1"]
+    assert before(run["cell"]["0.1.2"]) == ["row/row-0.1"]
+    assert after(run["row"]["0.1"]) == ["cell/cell-0.1.0", "cell/cell-0.1.1", "cell/cell-0.1.2"]
+    assert before(run["join_rows"].task) == ["join_cells/join_cells-0.0", "join_cells/join_cells-0.1"]
+    assert after(run["join_cells"]["0.1"]) == ["join_rows/join_rows-0"]
     assert run["cell"]["0.1.2"].index == 2
     assert run["join_cells"]["0.1"].index == 1
     assert run["cell"]["0.1.2"].metadata_dict["foreach-execution-path"] == "row:1,cell:2"
 
 
 def test_a_switch(run: Run) -> None:
-    assert after(run["cell"]["0.0.1"]) == ["even/0.0.1"]
-    assert before(run["even"]["0.0.1"]) == ["cell/0.0.1"]
-    assert before(run["join_cells"]["0.0"]) == ["odd/0.0.0", "even/0.0.1", "odd/0.0.2"]
-    assert [task.id for task in run["even"]] == ["0.1.1", "0.0.1"]
+    assert after(run["cell"]["0.0.1"]) == ["even/even-0.0.1"]
+    assert before(run["even"]["0.0.1"]) == ["cell/cell-0.0.1"]
+    assert before(run["join_cells"]["0.0"]) == ["odd/odd-0.0.0", "even/even-0.0.1", "odd/odd-0.0.2"]
+    assert [task.id for task in run["even"]] == ["even-0.1.1", "even-0.0.1"]
 
 
 def test_a_loop(run: Run) -> None:
-    assert [task.id for task in run["turn"]] == ["0~2", "0~1", "0~0"]
-    assert before(run["turn"]["0~0"]) == ["join_rows/0"]
-    assert before(run["turn"]["0~2"]) == ["turn/0~1"]
-    assert after(run["turn"]["0~1"]) == ["turn/0~2"]
-    assert after(run["turn"]["0~2"]) == ["split/0"]
-    assert before(run["split"].task) == ["turn/0~2"]
+    assert [task.id for task in run["turn"]] == ["turn-0~2", "turn-0~1", "turn-0~0"]
+    assert before(run["turn"]["0~0"]) == ["join_rows/join_rows-0"]
+    assert before(run["turn"]["0~2"]) == ["turn/turn-0~1"]
+    assert after(run["turn"]["0~1"]) == ["turn/turn-0~2"]
+    assert after(run["turn"]["0~2"]) == ["split/split-0"]
+    assert before(run["split"].task) == ["turn/turn-0~2"]
 
 
 def test_a_branch_with_a_caught_failure(run: Run) -> None:
-    assert before(run["meet"].task) == ["left/0", "right/0"]
-    assert after(run["split"].task) == ["left/0", "right/0"]
+    assert before(run["meet"].task) == ["left/left-0", "right/right-0"]
+    assert after(run["split"].task) == ["left/left-0", "right/right-0"]
     right = run["right"].task
     assert (right.successful, right.finished, right.exception) == (False, True, None)
-    assert after(right) == ["meet/0"]
+    assert after(right) == ["meet/meet-0"]
     assert "ZeroDivisionError" in str(right.data.oops)
     assert run.successful
 
 
 def test_a_gang(run: Run) -> None:
     members = run["member"]
-    assert members.control_task == members["0.0"]
-    assert list(members.control_tasks()) == [members["0.0"]]
+    assert members.control_task == members["member-0.0"]
+    assert list(members.control_tasks()) == [members["member-0.0"]]
     assert list(members.control_tasks("nothing")) == []
     assert run["cell"].control_task is None
-    assert before(run["gather"].task) == ["member/0.0", "member/0.1", "member/0.2"]
-    assert before(members["0.1"]) == ["crowd/0"]
+    assert before(run["gather"].task) == ["member/member-0.0", "member/member-0.1", "member/member-0.2"]
+    assert before(members["0.1"]) == ["crowd/crowd-0"]
     kinds = [task.metadata_dict.get("internal_task_type") for task in members]
     assert kinds == [None, None, "control_task"]
 
@@ -138,7 +138,7 @@ def test_what_a_resumed_run_took_over(run: Run, shapes: Project) -> None:
     assert task["oops"].origin_pathspec == f"{task.origin_pathspec}/oops"
     assert resumed["right"].origin_pathspec == run["right"].pathspec
     assert task.metadata_dict["origin-run-id"] == run.id
-    assert task.metadata_dict["origin-task-id"] == "0"
+    assert task.metadata_dict["origin-task-id"] == "right-0"
     assert task.stdout == "about to fail\n"
     assert "ZeroDivisionError" in str(task.data.oops)
     assert task.created_at == task.parent.created_at

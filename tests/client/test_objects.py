@@ -72,7 +72,7 @@ def test_steps_newest_first(letters: Project) -> None:
     assert list(good.steps("good")) == list(good)
     assert list(good.steps("good", "bad")) == []
     each = good["each"]
-    assert [task.id for task in each] == ["0.2", "0.1", "0.0"]
+    assert [task.id for task in each] == ["each-0.2", "each-0.1", "each-0.0"]
     assert each.task == each["0.2"]
     assert list(each.tasks()) == list(each)
     assert each.created_at <= each["0.0"].created_at
@@ -383,7 +383,7 @@ def test_names_of_objects(letters: Project) -> None:
     assert repr(letter) == f"DataArtifact('Letters/{good.id}/each/0.1/letter')"
     assert str(good) == f"Run('Letters/{good.id}')"
     assert repr(Task(f"Letters/{good.id}/each/0.1", attempt=0)) == f"Task('Letters/{good.id}/each/0.1', attempt=0)"
-    assert letter.path_components == ["Letters", good.id, "each", "0.1", "letter"]
+    assert letter.path_components == ["Letters", good.id, "each", "each-0.1", "letter"]
     parents = [letter.parent, letter.parent.parent, letter.parent.parent.parent, good.parent]
     assert parents == [good["each"]["0.1"], good["each"], good, Flow("Letters")]
     assert good.parent.parent is None

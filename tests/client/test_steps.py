@@ -51,7 +51,7 @@ def test_a_step_reads_runs(letters: Project, store: str | None) -> None:
     assert run is not None
     assert run.data is not None
     assert (run.data.letters, run.data.seen, run.data.kept) == ("ABC", "ABC", "ABC")
-    assert run.data.me == (run.pathspec, f"{run.pathspec}/start/0", False)
+    assert run.data.me == (run.pathspec, f"{run.pathspec}/start/start-0", False)
     assert run.data.where == (f"local@{place}", "user:ann")
     assert run.user_tags == {"mine", "reading"}
     assert isinstance(run.data.earlier, Run)

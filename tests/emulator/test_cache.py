@@ -75,7 +75,7 @@ def test_what_has_the_same_inputs_is_not_run_again(project: Project) -> None:
     assert ran(project) == ["work"]
     done = project.flowc("run", "flow.py")
     assert (done.code, ran(project)) == (0, [])
-    assert f"cached work from {first.id}/work/0" in done.err
+    assert f"cached work from {first.id}/work/work-0" in done.err
     run = project.latest()
     record = run.task("work", "0")
     assert record["cached"] == {"run": first.id, "step": "work", "path": "0", "attempt": 1}
@@ -454,7 +454,7 @@ def test_a_program_is_told_what_was_cached(project: Project) -> None:
     done = project.flowc("run", "flow.py", "--log-format", "json")
     events = [json.loads(line) for line in done.out.splitlines()]
     (event,) = [event for event in events if event["event"] == "task_done" and event["step"] == "work"]
-    assert event["cached"] == f"{run.id}/work/0"
+    assert event["cached"] == f"{run.id}/work/work-0"
 
 
 @pytest.mark.parametrize("command", ["check", "ir"])
@@ -522,7 +522,7 @@ def test_what_is_reused_may_have_been_cached(project: Project) -> None:
         """,
     )
     done = project.python("look.py")
-    assert done.out == f"True Line/{first.id}/work/0\nCardNotPresentException\n", done.err
+    assert done.out == f"True Line/{first.id}/work/work-0\nCardNotPresentException\n", done.err
 
 
 def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project) -> None:

@@ -50,11 +50,11 @@ def test_in_a_step(project: Project) -> None:
         "run_id": run_id,
         "origin_run_id": None,
         "step_name": "start",
-        "task_id": "0",
+        "task_id": "start-0",
         "retry_count": 0,
         "namespace": "user:ann",
         "username": "ann",
-        "pathspec": f"Now/{run_id}/start/0",
+        "pathspec": f"Now/{run_id}/start/start-0",
     }
 
 

@@ -61,7 +61,7 @@ def test_a_breakpoint_stops_in_the_step(project: Project, command: tuple[str, ..
     write(project, code)
     with Terminal(project, *command) as terminal:
         assert "debugger work/0.0\n" in terminal.until("(Pdb) ")
-        assert terminal.say("p found, self.alpha, current.task_id") == "(13, 3, '0.0')\n"
+        assert terminal.say("p found, self.alpha, current.task_id") == "(13, 3, 'work-0.0')\n"
         terminal.say("found = 99")
         if AT_THE_CALL:
             terminal.say("n")

@@ -145,7 +145,7 @@ def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> No
     start = wheels.artifacts(run, "start")
     assert (start["version"], start["says"], start["has_click"]) == ("1.0", "hello from 1.0\n", False)
     join = wheels.artifacts(run, "join")
-    assert join["mine"] == [(1, "0.0", "2.0", "1.0"), (2, "0.1", "2.0", "1.0")]
+    assert join["mine"] == [(1, "newer-0.0", "2.0", "1.0"), (2, "newer-0.1", "2.0", "1.0")]
     assert join["here"] == (True, False, sys.executable)
     assert "from elsewhere: é" in wheels.flowc("logs", f"{run.flow}/{run.id}/end").out
 

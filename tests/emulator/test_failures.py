@@ -56,7 +56,7 @@ def test_a_failure_is_told_and_recorded(project: Project, code: str, message: st
     assert done.code == 1
     assert message in done.err
     run = project.latest()
-    assert f"log: flowc logs Fails/{run.id}/work/0\n" in done.err
+    assert f"log: flowc logs Fails/{run.id}/work/work-0\n" in done.err
     assert run.status()["state"] == "failed"
     assert run.status()["failed"] == "work/0"
     record = run.attempt("work", "0", 1)
@@ -137,7 +137,7 @@ error: step 'work' failed: json.decoder.JSONDecodeError: Expecting property name
 14 | import helper; helper.parse('{')
   --> helper.py:5 in parse
 5 | return json.loads(text)
-log: flowc logs Fails/RUN/work/0
+log: flowc logs Fails/RUN/work/work-0
 """
     assert re.sub(r"Fails/[\w-]+", "Fails/RUN", error) == expected
     assert "flowc_runtime" not in done.err

@@ -155,7 +155,7 @@ def test_loops_in_loops_in_a_foreach(project: Project) -> None:
     )
     project.write("flow.py", text)
     run = project.run("flow.py")
-    assert project.artifacts(run, "end")["seen"] == [("0.0", 0, 1, 2, 1), ("0.1", 1, 2, 2, 2)]
+    assert project.artifacts(run, "end")["seen"] == [("done-0.0", 0, 1, 2, 1), ("done-0.1", 1, 2, 2, 2)]
     assert list(run.attempts("turn")) == ["0.0~0~0", "0.0~1~0", "0.1~0~0", "0.1~0~1", "0.1~1~0", "0.1~1~1"]
     assert run.task("done", "0.1")["parents"] == [{"step": "back", "path": "0.1~1", "count": None}]
     assert run.task("outer", "0.1~1")["parents"] == [{"step": "back", "path": "0.1~0", "count": None}]
@@ -243,12 +243,12 @@ def test_a_gang_runs_all_at_once(project: Project, workers: str) -> None:
     assert got["got"] == [3, 0, 1, 2]
     assert got["mine"] == [(at, at, [(at, None, at)]) for at in range(4)]
     assert got["known"][2] == (
-        {"main_ip": "127.0.0.1", "num_nodes": 4, "node_index": 2, "control_task_id": "0.0"},
+        {"main_ip": "127.0.0.1", "num_nodes": 4, "node_index": 2, "control_task_id": "gang-0.0"},
         {
             "MF_PARALLEL_MAIN_IP": "127.0.0.1",
             "MF_PARALLEL_NUM_NODES": "4",
             "MF_PARALLEL_NODE_INDEX": "2",
-            "MF_PARALLEL_CONTROL_TASK_ID": "0.0",
+            "MF_PARALLEL_CONTROL_TASK_ID": "gang-0.0",
         },
     )
     assert got["alone"] == {"main_ip": "127.0.0.1", "num_nodes": 1, "node_index": 0, "control_task_id": None}

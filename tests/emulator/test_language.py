@@ -183,8 +183,8 @@ def test_a_foreach_in_a_foreach_also_an_empty_one(project: Project) -> None:
     run = project.run("flow.py")
     assert project.artifacts(run, "end")["all"] == [
         [],
-        [(1, 0, 10, "0.1.0")],
-        [(2, 0, 20, "0.2.0"), (2, 1, 21, "0.2.1")],
+        [(1, 0, 10, "cell-0.1.0")],
+        [(2, 0, 20, "cell-0.2.0"), (2, 1, 21, "cell-0.2.1")],
     ]
     assert run.task("row_join", "0.2")["parents"] == [{"step": "more", "path": "0.2", "count": 2}]
 
@@ -322,8 +322,8 @@ def test_current(project: Project) -> None:
     )
     run = project.run("flow.py", METAFLOW_USER="ann")
     got = project.artifacts(run, "end")
-    assert got["seen"] == ["Now", "start", "0", 1, "ann", ["p"], True, 7]
-    assert got["spec"] == f"Now/{run.id}/start/0"
+    assert got["seen"] == ["Now", "start", "start-0", 1, "ann", ["p"], True, 7]
+    assert got["spec"] == f"Now/{run.id}/start/start-0"
 
 
 def test_environment_and_what_self_refuses(project: Project) -> None:

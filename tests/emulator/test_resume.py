@@ -772,7 +772,7 @@ def test_the_client_knows_where_tasks_come_from(project: Project) -> None:
         """,
     )
     done = project.python("look.py")
-    assert done.out == (f"True Each/{origin} Each/{origin}/each/0.1 10 True\nran each1\n 3 None\n"), done.err
+    assert done.out == (f"True Each/{origin} Each/{origin}/each/each-0.1 10 True\nran each1\n 3 None\n"), done.err
 
 
 def test_the_client_tells_one_resumption_after_the_other(project: Project) -> None:
@@ -793,7 +793,7 @@ def test_the_client_tells_one_resumption_after_the_other(project: Project) -> No
     )
     done = project.python("look.py")
     assert done.out.splitlines() == [
-        str([f"Each/{second}/start/0", f"Each/{second}/join/0", None])
+        str([f"Each/{second}/start/start-0", f"Each/{second}/join/join-0", None])
         + " ['ran start\\n', 'ran join\\n', 'ran end\\n']",
         f"Each/{second} {second} Each/{first}",
     ], done.err

@@ -57,7 +57,7 @@ def test_a_step_and_the_client_see_what_started_the_run(project: Project, first:
     assert run.trigger is not None
     assert run.trigger.run == Run(first)
     (event,) = run.trigger
-    assert (event.type, event.name, event.id) == ("run", "metaflow.First.end", f"{first}/end/0")
+    assert (event.type, event.name, event.id) == ("run", "metaflow.First.end", f"{first}/end/end-0")
     assert event.timestamp == Run(first).finished_at
 
 

@@ -124,7 +124,7 @@ def test_spin(project: Project) -> None:
         "ExecutingTask successful 1 0.0 3",
         "7",
         "True",
-        "['each', '0.1']",
+        "['each', 'each-0.1']",
         "successful 20",
         "False True",
         "failed as it was told to",
