@@ -122,7 +122,7 @@ def test_the_tab_key(typed: Project, name: str) -> None:
         assert shell.complete("flowc logs Ty") == "flowc logs Typed/"
         assert shell.complete(f"flowc show Typed/{run[:4]}").startswith(f"flowc show Typed/{run}")
         assert shell.complete("flowc dump Typed/latest/wo").startswith("flowc dump Typed/latest/work")
-        assert shell.complete("flowc debug Typed/latest/work/").startswith("flowc debug Typed/latest/work/0.")
+        assert shell.complete("flowc debug Typed/latest/work/").startswith("flowc debug Typed/latest/work/work-0.")
         assert shell.complete("flowc runs --tag team:b").startswith("flowc runs --tag team:blue")
         assert shell.complete("flowc runs --tag=own").startswith("flowc runs --tag=owner=ann")
         assert shell.complete("flowc tag remove Typed/latest te").startswith("flowc tag remove Typed/latest team:blue")

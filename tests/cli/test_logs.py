@@ -81,8 +81,24 @@ def test_timestamps(project: Project, run: RunStore) -> None:
 def test_json_lines(project: Project, run: RunStore) -> None:
     done = project.flowc("logs", "Told/latest/start/0.1", "--json", "--attempt", "2")
     assert [json.loads(line) for line in done.out.splitlines()] == [
-        {"time": 4.0, "step": "start", "task": "start-0.1", "path": "0.1", "attempt": 2, "stream": "stdout", "text": "second"},
-        {"time": 6.0, "step": "start", "task": "start-0.1", "path": "0.1", "attempt": 2, "stream": "stdout", "text": "\udcff, no end"},
+        {
+            "time": 4.0,
+            "step": "start",
+            "task": "start-0.1",
+            "path": "0.1",
+            "attempt": 2,
+            "stream": "stdout",
+            "text": "second",
+        },
+        {
+            "time": 6.0,
+            "step": "start",
+            "task": "start-0.1",
+            "path": "0.1",
+            "attempt": 2,
+            "stream": "stdout",
+            "text": "\udcff, no end",
+        },
     ]
     followed = project.flowc("logs", "Told/r1", "--json", "--follow")
     assert [json.loads(line)["text"] for line in followed.out.splitlines()][:2] == ["one", "first"]
@@ -98,7 +114,15 @@ def test_sizes(project: Project, run: RunStore) -> None:
         ["total", "30", "4", "5"],
     ]
     (row,) = json.loads(project.flowc("logs", "Told/r1/start/0.0", "--sizes", "--json").out)
-    assert row == {"step": "start", "task": "start-0.0", "path": "0.0", "attempt": 1, "stdout": 8, "stderr": 4, "lines": 3}
+    assert row == {
+        "step": "start",
+        "task": "start-0.0",
+        "path": "0.0",
+        "attempt": 1,
+        "stdout": 8,
+        "stderr": 4,
+        "lines": 3,
+    }
 
 
 def test_following_has_no_order_to_choose(project: Project, run: RunStore) -> None:

@@ -94,16 +94,18 @@ def test_a_gang(run: Run) -> None:
 
 def test_pathspecs(run: Run) -> None:
     task = run["join_rows"].task
-    assert list(task.parent_task_pathspecs) == [f"{run.pathspec}/join_cells/0.0", f"{run.pathspec}/join_cells/0.1"]
-    assert list(task.child_task_pathspecs) == [f"{run.pathspec}/turn/0~0"]
+    assert list(task.parent_task_pathspecs) == [
+        f"{run.pathspec}/join_cells/join_cells-0.0", f"{run.pathspec}/join_cells/join_cells-0.1",
+    ]  # fmt: skip
+    assert list(task.child_task_pathspecs) == [f"{run.pathspec}/turn/turn-0~0"]
 
 
 @pytest.mark.parametrize(
     ("place", "parents"),
     [
-        ("meet/0", ["left/0", "right/0"]),
-        ("join_rows/0", ["join_cells/0.0", "join_cells/0.1"]),
-        ("turn/0~1", ["turn/0~0"]),
+        ("meet/0", ["left/left-0", "right/right-0"]),
+        ("join_rows/0", ["join_cells/join_cells-0.0", "join_cells/join_cells-0.1"]),
+        ("turn/0~1", ["turn/turn-0~0"]),
         ("start/0", []),
     ],
 )

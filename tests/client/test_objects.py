@@ -380,9 +380,9 @@ def test_metadata(letters: Project) -> None:
 def test_names_of_objects(letters: Project) -> None:
     good, _ = runs()
     letter = good["each"]["0.1"]["letter"]
-    assert repr(letter) == f"DataArtifact('Letters/{good.id}/each/0.1/letter')"
+    assert repr(letter) == f"DataArtifact('Letters/{good.id}/each/each-0.1/letter')"
     assert str(good) == f"Run('Letters/{good.id}')"
-    assert repr(Task(f"Letters/{good.id}/each/0.1", attempt=0)) == f"Task('Letters/{good.id}/each/0.1', attempt=0)"
+    assert repr(Task(f"Letters/{good.id}/each/0.1", attempt=0)) == f"Task('Letters/{good.id}/each/each-0.1', attempt=0)"
     assert letter.path_components == ["Letters", good.id, "each", "each-0.1", "letter"]
     parents = [letter.parent, letter.parent.parent, letter.parent.parent.parent, good.parent]
     assert parents == [good["each"]["0.1"], good["each"], good, Flow("Letters")]
@@ -488,7 +488,7 @@ def test_notebooks_complete_ids(letters: Project) -> None:
         ["Letters"],
         [failed.id, good.id],
         ["end", "join", "each", "start"],
-        ["0.2", "0.1", "0.0"],
+        ["each-0.2", "each-0.1", "each-0.0"],
         ["items", "letter", "n", "name"],
     ]
 
@@ -499,7 +499,7 @@ def test_notebooks_show_tables(letters: Project) -> None:
     assert good.id in flow
     assert "succeeded</td>" in flow
     assert "<td>each</td><td>3</td>" in good._repr_html_()
-    assert "0.2" in good["each"]._repr_html_()
+    assert "each-0.2" in good["each"]._repr_html_()
     assert "builtins.IndexError: string index out of range" in failed["each"]["0.3"]._repr_html_()
     assert "<td>letter</td><td>str</td>" in good["each"]["0.1"]._repr_html_()
     assert "&#x27;B&#x27;" in good["each"]["0.1"]["letter"]._repr_html_()

@@ -34,7 +34,7 @@ class Run(MetaflowObject):
     >>> run["each"]["0.1"]["letter"].data
     'B'
     >>> run.finished, run.end_task.id, run.created_at < run.finished_at
-    (True, '0', True)
+    (True, 'end-0', True)
     >>> len(list(run.steps("good"))), len(list(run.steps("bad")))
     (4, 0)
     >>> run.code, run.trigger  # it ran on this machine, and no event has started it
