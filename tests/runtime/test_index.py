@@ -6,7 +6,19 @@ import pytest
 
 from argo import flows
 from flowc_runtime.errors import ProtocolError
-from flowc_runtime.index import Graph, check_path, item_index, item_path, iteration_path, outer_path, path_order
+from flowc_runtime.index import (
+    Graph,
+    check_path,
+    item_index,
+    item_path,
+    iteration_path,
+    outer_path,
+    path_of,
+    path_order,
+    task_id,
+    task_pathspec,
+    with_task_id,
+)
 
 
 def test_paths() -> None:
@@ -26,6 +38,33 @@ def test_a_path(path: str) -> None:
 def test_not_a_path(path: str) -> None:
     with pytest.raises(ProtocolError, match="not an index path"):
         check_path(path)
+
+
+@pytest.mark.parametrize("step", ["train", "a", "näher", "_0", "with-dash", "end-0"])
+@pytest.mark.parametrize("path", ["0", "0.3", "0.3~1.2"])
+def test_the_id_of_a_task(step: str, path: str) -> None:
+    assert task_id(step, path) == f"{step}-{path}"
+    assert path_of(step, task_id(step, path)) == path_of(step, path) == path
+    assert task_id(step, path).rpartition("-")[::2] == (step, path)  # no other step and path have this id
+
+
+@pytest.mark.parametrize(
+    "task", ["", "train", "train-", "start-0", "train-train-0", "train-0.x", "0-train", "train_0", "1"]
+)
+def test_not_the_id_of_a_task(task: str) -> None:
+    with pytest.raises(
+        ProtocolError, match=r"not the id of a task of step 'train': .*; such as 'train-0' or 'train-0.3'"
+    ):
+        path_of("train", task)
+
+
+def test_pathspecs() -> None:
+    assert task_pathspec("Flow", "7", "train", path="0.3") == "Flow/7/train/train-0.3"
+    assert task_pathspec("train", path="0") == "train/train-0"
+    for given in (["F", "7", "a", "0~1", "x"], ["F", "7", "a", "a-0~1", "x"]):
+        assert with_task_id(given) == ("F", "7", "a", "a-0~1", "x")
+    for same in ([], ["F"], ["F", "7", "a"], ["F", "7", "a", "b-0"], ["F", "7", "a", "12"], ["F", "7", "a", ""]):
+        assert with_task_id(same) == tuple(same)
 
 
 def test_a_join_sees_its_branches_in_the_order_of_the_split() -> None:

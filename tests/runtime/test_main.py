@@ -129,6 +129,65 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
     assert "no task '0.1'" in cluster.call("task", "again", "--path", "0.1", "--retry", "0").err
 
 
+def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
+    """Unique in the run, without asking anyone; all kinds of steps are in conformance.py, `Ids`."""
+    cluster.project.write(
+        "code/flow.py",
+        """
+        from metaflow import FlowSpec, current, parallel, step
+
+        class Pods(FlowSpec):
+            @step
+            def start(self):
+                print(current.task_id)
+                self.next(self.left, self.right)
+
+            @step
+            def left(self):
+                print(current.task_id, current.pathspec, current.task.id)
+                self.next(self.gang, num_parallel=2)
+
+            @parallel
+            @step
+            def gang(self):
+                print(current.task_id, current.parallel.control_task_id)
+                self.next(self.gathered)
+
+            @step
+            def gathered(self, inputs):
+                self.tid = current.task_id
+                self.next(self.join)
+
+            @step
+            def right(self):
+                self.tid = current.task_id
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.merge_artifacts(inputs)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    (cluster.project.root / "ir.json").write_text(cluster.project.flowc("ir", "code/flow.py").out)
+
+    def pod(step: str, path: str = "0") -> Finished:
+        return cluster.call("task", step, "--path", path, "--retry", "0")
+
+    assert pod("start").out == "start-0\n"
+    assert pod("left").out == "left-0 Pods/pods-x7/left/left-0 left-0\n"
+    assert [pod("gang", path).out for path in ("0.0", "0.1")] == ["gang-0.0 gang-0.0\n", "gang-0.1 gang-0.0\n"]
+    assert [pod(step).code for step in ("gathered", "right")] == [0, 0]
+    failed = pod("join")
+    assert failed.code != 0
+    assert "UnhandledInMergeArtifactsException" in failed.err
+    assert "tid" in failed.err
+
+
 def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
     """As in the emulator, and with the outputs that Argo reads."""
     cluster.project.write("code/flow.py", """
