@@ -36,6 +36,7 @@ class Case:
 _WITH_ARGUMENTS = (
     Case(flow="inheritance"),
     Case(flow="current_values", arguments=("--tag", "given")),
+    Case(flow="task_ids", leaves_the_same=False),  # ids have another form
     Case(flow="switch_simple", arguments=("--level", "low")),
     Case(flow="switch_simple", arguments=("--level", "none")),
     Case(flow="switch_simple", arguments=("--level", "elsewhere"), code=1, says="elsewhere"),
@@ -104,7 +105,8 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-_NEED_ARGUMENTS = {"current_values", "inheritance", "parameters_given", "with_decorators"}
+# These are listed above as they are run.
+_NEED_ARGUMENTS = {"current_values", "inheritance", "parameters_given", "task_ids", "with_decorators"}
 
 CASES = (
     *(Case(flow=path.stem) for path in sorted(FLOWS.glob("*.py")) if path.stem not in _NEED_ARGUMENTS),
