@@ -181,7 +181,7 @@ def test_dump_to_a_file(ran: Project) -> None:
     run = ran.latest().id
     got = pickle.loads((ran.root / "out.pickle").read_bytes())
     common = {"alpha": 3, "fail": False, "items": ["a", "b"], "long": "x" * 2000, "why": None}
-    assert got == {f"{run}/work/0.0": common, f"{run}/work/0.1": common}
+    assert got == {f"{run}/work/work-0.0": common, f"{run}/work/work-0.1": common}
     nowhere = ran.python("flow.py", "--quiet", "dump", "latest/work", "--file", "no/where")
     assert (nowhere.code, nowhere.err) == (1, "error: cannot write no/where: No such file or directory\n")
 

@@ -180,7 +180,7 @@ def test_scrubbing_the_latest_attempt(project: Project, run: RunStore) -> None:
     done = project.flowc("logs", "scrub", "Told/r1/start")
     assert done.out.splitlines() == [
         "Logs have been scrubbed for r1/start/start-0.0 - attempt 1",
-        "Logs have been scrubbed for r1/start/0.1 - attempt 2",
+        "Logs have been scrubbed for r1/start/start-0.1 - attempt 2",
     ]
     told = project.flowc("logs", "Told/r1/start", "--timestamps", "--stdout", TZ="UTC").out
     assert told.splitlines() == [
@@ -229,7 +229,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
     run = project.run("flow.py")
     assert SECRET.decode() in project.flowc("logs", "Careless/latest").out
     done = project.python("flow.py", "--quiet", "logs", "scrub", "latest/start")
-    assert done.out == f"Logs have been scrubbed for {run.id}/start/0 - attempt 0\n"
+    assert done.out == f"Logs have been scrubbed for {run.id}/start/start-0 - attempt 0\n"
     shown = project.python("flow.py", "--quiet", "logs", "latest/start").out
     assert shown == "[REDACTED runtime stdout]\n[REDACTED runtime stderr]\n"
     kept = [path for path in (project.root / ".flowc").rglob("*") if path.is_file() and SECRET in path.read_bytes()]

@@ -236,7 +236,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
     )
     done = project.python("look.py")
     assert done.out == (
-        "0.2 20 10 item c 2 scale 10 rate 7\n1 True\n"
+        "each-0.2 20 10 item c 2 scale 10 rate 7\n1 True\n"
         "nothing was kept in elsewhere: spin keeps its task with --persist\n"
     ), done.err
 

@@ -300,7 +300,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
     flow = ("flow.py", "--environment=pypi")
     failed = wheels.python(*flow, "run", "--word", "given", FAIL="b")
     assert failed.code == 1
-    assert "error: step 'each' failed (task 0.1): AssertionError: as it was told to" in failed.err
+    assert "error: step 'each' failed (task each-0.1): AssertionError: as it was told to" in failed.err
 
     resumed = wheels.python(*flow, "resume")
     assert (resumed.code, resumed.out) == (0, "[each/0.1] b given 10 True\n"), resumed.err

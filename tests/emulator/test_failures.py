@@ -192,7 +192,7 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
     run = project.latest()
     assert run.attempts("work") == {"0.0": [1], "0.1": [1]}
     assert run.task("work", "0.0")["outcome"] == "ok"
-    assert "error: step 'work' failed (task 0.1): ValueError: boom" in done.err
+    assert "error: step 'work' failed (task work-0.1): ValueError: boom" in done.err
 
 
 def test_several_failures_give_one_error(project: Project) -> None:

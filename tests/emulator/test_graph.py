@@ -266,7 +266,7 @@ def test_when_one_of_a_gang_fails_the_others_are_ended(project: Project) -> None
     project.write("flow.py", text)
     done = project.flowc("run", "flow.py", "--max-workers", "2")
     assert done.code == 1
-    assert "error: step 'gang' failed (task 0.1): ValueError: boom" in done.err
+    assert "error: step 'gang' failed (task gang-0.1): ValueError: boom" in done.err
     ended = project.latest().attempt("gang", "0.2", 1)
     assert ended is not None
     assert ended["error"]["message"] == "ended, because gang/0.1 of the same gang failed"
