@@ -136,7 +136,7 @@ def test_a_foreach(flow: Any) -> None:
     assert done.foreach == (0, 1)
     seen: list[int] = []
     done = run_step(flow, "work", artifacts={"seen": seen, "kept": 1}, outer=[(1, "b")], input=5, index=3)
-    assert done.artifacts == {"got": (5, 3, "0.1.3", 0, "work"), "seen": [5]}  # what is changed in place, too
+    assert done.artifacts == {"got": (5, 3, "work-0.1.3", 0, "work"), "seen": [5]}  # what is changed in place, too
     assert seen == []  # as in a run, a step works on its own copy
 
 

@@ -154,7 +154,7 @@ def test_a_dump_to_a_file(ran: Project) -> None:
     done = ran.flowc("dump", "Read/latest/start/0", "--include", "items,pair", "--file", "values.pickle")
     assert (done.code, done.out) == (0, "")
     values = {"items": [1, {"a": None}], "pair": (1, 2)}
-    assert pickle.loads((ran.root / "values.pickle").read_bytes()) == {f"{ran.latest().id}/start/0": values}
+    assert pickle.loads((ran.root / "values.pickle").read_bytes()) == {f"{ran.latest().id}/start/start-0": values}
 
 
 def test_the_lines_of_a_flow_s_logs(ran: Project) -> None:
