@@ -121,7 +121,7 @@ def test_spin(project: Project) -> None:
         print(failed.status, failed.task.exception.exception)
         """,
     ) == [
-        "ExecutingTask successful 1 0.0 3",
+        "ExecutingTask successful 1 each-0.0 3",
         "7",
         "True",
         "['each', 'each-0.1']",
