@@ -341,3 +341,12 @@ def test_conflicts() -> None:
 )  # fmt: skip
 def test_other_refusals(status: int, said: object, message: str) -> None:
     assert refused(status, said).message == message
+
+
+def test_the_logs_of_the_one_task_that_failed_are_named_by_its_id() -> None:
+    from flowc.cli.status import _part
+    from flowc.cluster.workflows import NodeView
+
+    train, other = (NodeView(task=task, phase="Failed", message="") for task in ("train/0.1", "an exit handler"))
+    assert _part([train]) == "/train/train-0.1"
+    assert _part([train, train]) == _part([other]) == _part([]) == ""
