@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,9 @@ from flowc.cli import new_run
 from flowc.cli.common import Checked, fail, open_store, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
+from flowc.cli.starting import begin_starts, state_before
 from flowc.diagnostics import describe
+from flowc.ir.schema import dumps
 from flowc_runtime.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
@@ -44,16 +46,22 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     store = open_store(options["store_url"])
     remote = not isinstance(store.objects, LocalObjects)
     isolation = isolate(found, options["environment"], remote=remote)
-    with _agent(store.objects.url if remote else None) as agent:
+    console = make_console(options["log_format"], quiet=bool(top().quiet))
+    with ExitStack() as stack:
+        starts = begin_starts(found, options["start"], state_before(), console.note)
+        if starts is not None:
+            stack.callback(starts.close)
+        agent = stack.enter_context(_agent(store.objects.url if remote else None))
         # From its record on, a run that is told to end says so: the supervisor takes these signals, late.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
         run = store.run(records.flow, records.id)
         new_run.tell_of(run, records, options)
         workers = options["max_workers"] or os.cpu_count() or 1
-        console = make_console(options["log_format"], quiet=bool(top().quiet))
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url)
         new_run.note_unused(console)
+        if starts is not None:
+            starts.begin(run, dumps(found.flow), parameters)
         began = time.monotonic()
         plan = Plan(
             run=run,
@@ -71,17 +79,18 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             max_splits=options["max_num_splits"],
             cache=top().cache is not False,
             reuse=reuse,
+            starts=starts,
         )
         _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
         result = Supervisor(plan, console).run()
         _call_hooks(
             found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed"))
         )
-    new_run.tell_end(console, run, result, began)
-    if found.flow.exit_hooks and result.signal is None:
-        from flowc_emulator.exit_hooks import call_exit_hooks
+        new_run.tell_end(console, run, result, began)
+        if found.flow.exit_hooks and result.signal is None:
+            from flowc_emulator.exit_hooks import call_exit_hooks
 
-        call_exit_hooks(found.flow, found.cls, run, console, successful=result.ok)
+            call_exit_hooks(found.flow, found.cls, run, console, starts, successful=result.ok)
     _tell_failures(result, run, found)
     return new_run.exit_code(result)
 

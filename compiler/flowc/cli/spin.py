@@ -18,6 +18,8 @@ from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
 from flowc.cli.spin_artifacts import overrides
+from flowc.cli.starting import begin_starts, state_before
+from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
@@ -144,6 +146,9 @@ def _perform(
     console = make_console(options["log_format"], quiet=bool(top().quiet))
     console.note(f"{inputs.step} runs with the inputs of {run.flow}/{spun_from}")
     new_run.note_unused(console)
+    starts = begin_starts(found, options["start"], state_before(), console.note)
+    if starts is not None:
+        starts.begin(run, dumps(found.flow), parameters)
     began = time.monotonic()
     plan = Plan(
         run=run,
@@ -158,8 +163,13 @@ def _perform(
         tags=tags,
         namespace=new_run.namespace_for(user),
         only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
+        starts=starts,
     )
-    result = Supervisor(plan, console).run()
+    try:
+        result = Supervisor(plan, console).run()
+    finally:
+        if starts is not None:
+            starts.close()
     new_run.tell_end(console, run, result, began)
     return new_run.exit_code(result)
 

@@ -1,0 +1,161 @@
+"""Whether the tasks of a flow may begin as forks of the process that has imported it: found out, or told by --start.
+
+docs/adr/0015-starts.md says what is found harmless, and why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import tokenize
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowc.frontend.purity import Harm, examine, loaded_imports
+from flowc_emulator.packages import UNSAFE
+from flowc_emulator.process_state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.cli.common import Checked
+    from flowc_emulator.starts import Starts
+
+STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+# Packages of this program, and those that it uses itself.
+_OWN = frozenset(
+    {"click", "cloudpickle", "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions"}
+)
+
+
+def state_before() -> State | None:
+    """The state that this process was in before it imported the flow, where that was kept."""
+    context = click.get_current_context(silent=True)
+    found: State | None = context.meta.get(STATE) if context is not None else None
+    return found
+
+
+class Verdict(NamedTuple):
+    """Whether an import of a flow is harmless.
+
+    `harms` are statements of the user's modules, `environment` those that read environment variables, `faults` what the
+    import left in the process; `modules` are imported third parties, in order, `unsafe` those that are known to be.
+    """
+
+    harms: tuple[Harm, ...]
+    environment: tuple[Harm, ...]
+    faults: tuple[str, ...]
+    modules: tuple[str, ...]
+    unsafe: tuple[str, ...]
+
+    @property
+    def harmless(self) -> bool:
+        """Whether tasks without an environment of their own may be forks."""
+        return not (self.harms or self.faults or self.unsafe)
+
+    @property
+    def harmless_elsewhere(self) -> bool:
+        """Whether the import does not depend on environment variables."""
+        return not (self.environment or self.modules)
+
+
+def judge(found: Checked, before: State | None) -> Verdict:
+    """Judge the import of a flow, which this process has just made; it was in the state `before`, if that is known."""
+    flow = found.flow
+    sources, unreadable = _user_modules(found.cls.__module__, str(found.package.root))
+    purity = examine(sources)
+    own = [
+        *unreadable,
+        *(Harm(flow.code.file, plugin.where.line, f"@{plugin.name} runs code of an extension before the steps")
+          for plugin in (*flow.plugins, *(each for node in flow.nodes for each in node.plugins))),
+    ]  # fmt: skip
+    if flow.with_decorators or "metaflow.user_decorators.common" in sys.modules:
+        own.append(Harm(flow.code.file, flow.where.line, "has decorators or mutators that run code before the steps"))
+    modules = tuple(name for name in purity.imports if _is_third_party(name))
+    packages = dict.fromkeys(name.partition(".")[0] for name in list(sys.modules))
+    return Verdict(
+        harms=(*purity.harms, *own),
+        environment=purity.environment,
+        faults=tuple(State.now().since(before or State.clean())),
+        modules=modules,
+        unsafe=tuple(name for name in packages if name in UNSAFE),
+    )
+
+
+def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
+    """What starts the tasks that import the flow anew; None if all are forks. `choice` is auto, fork or fresh."""
+    verdict = judge(found, before)
+    if choice == "fork":
+        if any("thread" in fault for fault in verdict.faults):
+            note("the flow started threads when it was imported; they do not exist in its tasks (--start fork)")
+        return None
+    everywhere = choice == "fresh" or not verdict.harmless
+    in_environments = not verdict.harmless_elsewhere
+    if not everywhere and not (in_environments and any(node.environment for node in found.flow.nodes)):
+        return None
+    from flowc_emulator.starts import Rule, Starts
+
+    rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
+    return Starts(rule, str(found.package.root), note, debugger=os.isatty(0))
+
+
+def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
+    """The user's modules that are imported: file and source by name; and those without a source that can be read.
+
+    They are the flow's, what that imports, and what else is loaded from the root of the flow's code.
+    """
+    sources: dict[str, tuple[str, str]] = {}
+    unreadable: list[Harm] = []
+    waiting = [flow_module, *(name for name in list(sys.modules) if _is_below(name, root))]
+    while waiting:
+        name = waiting.pop()
+        file = _file(name)
+        if name in sources or file is None or not _is_users(name, file):
+            continue
+        shown = os.path.relpath(file, root) if file.startswith(f"{root}/") else file
+        try:
+            with tokenize.open(file) as opened:
+                sources[name] = shown, opened.read()
+            waiting += [each for each in loaded_imports(name, *sources[name]) if each in sys.modules]
+        except (OSError, SyntaxError, ValueError):
+            unreadable.append(Harm(shown, 1, "cannot be read as Python, so what it does is not known"))
+    return sources, unreadable
+
+
+def _is_below(name: str, root: str) -> bool:
+    file = _file(name)
+    return file is not None and file.startswith(f"{root}/") and _is_users(name, file)
+
+
+def _is_users(name: str, file: str) -> bool:
+    if name.partition(".")[0] in _OWN or not file.endswith(".py"):
+        return False
+    return not any(part in file for part in _INSTALLED) and not file.startswith(_standard())
+
+
+def _is_third_party(name: str) -> bool:
+    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:
+        return False
+    return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_standard()))
+
+
+_stdlib: tuple[str, ...] = ()
+
+
+def _standard() -> tuple[str, ...]:
+    global _stdlib
+    if not _stdlib:
+        paths: Mapping[str, str] = sysconfig.get_paths()
+        _stdlib = tuple({f"{paths[name]}/" for name in ("stdlib", "platstdlib")})
+    return _stdlib
+
+
+def _file(name: str) -> str | None:
+    names: dict[str, Any] = getattr(sys.modules.get(name), "__dict__", {})  # not getattr: some modules import what is asked
+    file = names.get("__file__")
+    if file is None and (places := list(names.get("__path__", ()))):
+        file = places[0]
+    return file if isinstance(file, str) else None
