@@ -41,7 +41,7 @@ def debug_command(
         raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
     store = open_store(store_url)
     run, step, path = _find(store, pathspec)
-    found = _load(store, run, flow_file)
+    found = _load(store, run, step, flow_file)
     if step not in found.flow.by_id():
         fail(f"{found.flow.code.file} has no step '{step}' any more")
     if found.flow.code.digest != run.record()["code"]:
@@ -73,8 +73,11 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
     return run, step, path
 
 
-def _load(store: Store, run: RunStore, given: str | None) -> Checked:
-    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
+def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
+    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run.
+
+    It is imported in the environment of the step, as in a run.
+    """
     from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load
     from flowc.ir.schema import loads
@@ -84,6 +87,7 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
     then = loads(run.ir())
     code, values = then.code, {config.name: config.value for config in then.configs}
     file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
+    os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
     found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))

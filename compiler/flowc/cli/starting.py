@@ -42,13 +42,15 @@ class Verdict(NamedTuple):
     """Whether an import of a flow is harmless.
 
     `harms` are statements of the user's modules, `environment` those that read environment variables, `faults` what the
-    import left in the process; `modules` are imported third parties, in order, `unsafe` those that are known to be.
+    import left in the process; `modules` are what the user's modules import that is not the user's, in order,
+    `third_parties` those of them that are not Python's own, `unsafe` packages that are known not to be shared.
     """
 
     harms: tuple[Harm, ...]
     environment: tuple[Harm, ...]
     faults: tuple[str, ...]
     modules: tuple[str, ...]
+    third_parties: tuple[str, ...]
     unsafe: tuple[str, ...]
 
     @property
@@ -59,7 +61,7 @@ class Verdict(NamedTuple):
     @property
     def harmless_elsewhere(self) -> bool:
         """Whether the import does not depend on environment variables."""
-        return not (self.environment or self.modules)
+        return not (self.environment or self.third_parties)
 
 
 def judge(found: Checked, before: State | None) -> Verdict:
@@ -69,18 +71,19 @@ def judge(found: Checked, before: State | None) -> Verdict:
     purity = examine(sources)
     own = [
         *unreadable,
-        *(Harm(flow.code.file, plugin.where.line, f"@{plugin.name} runs code of an extension before the steps")
+        *(Harm(flow.code.file, flow.where.line, f"@{plugin.name} runs code of an extension before the steps")
           for plugin in (*flow.plugins, *(each for node in flow.nodes for each in node.plugins))),
     ]  # fmt: skip
     if flow.with_decorators or "metaflow.user_decorators.common" in sys.modules:
         own.append(Harm(flow.code.file, flow.where.line, "has decorators or mutators that run code before the steps"))
-    modules = tuple(name for name in purity.imports if _is_third_party(name))
+    modules = tuple(name for name in purity.imports if name in sys.modules and name not in sources)
     packages = dict.fromkeys(name.partition(".")[0] for name in list(sys.modules))
     return Verdict(
         harms=(*purity.harms, *own),
         environment=purity.environment,
         faults=tuple(State.now().since(before or State.clean())),
         modules=modules,
+        third_parties=tuple(name for name in modules if _is_third_party(name)),
         unsafe=tuple(name for name in packages if name in UNSAFE),
     )
 
@@ -137,7 +140,7 @@ def _is_users(name: str, file: str) -> bool:
 
 
 def _is_third_party(name: str) -> bool:
-    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:
+    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's, or built into the interpreter
         return False
     return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_standard()))
 
@@ -154,7 +157,9 @@ def _standard() -> tuple[str, ...]:
 
 
 def _file(name: str) -> str | None:
-    names: dict[str, Any] = getattr(sys.modules.get(name), "__dict__", {})  # not getattr: some modules import what is asked
+    names: dict[str, Any] = getattr(
+        sys.modules.get(name), "__dict__", {}
+    )  # not getattr: some modules import what is asked
     file = names.get("__file__")
     if file is None and (places := list(names.get("__path__", ()))):
         file = places[0]

@@ -307,14 +307,14 @@ class _Examination:
     def _call(self, node: ast.Call, scope: _Scope) -> None:
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             self._expression(argument, scope)
-        keywords = [*node.args, *node.keywords]
+        given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
         match node.func:
             case ast.Call() as inner:  # a decorator with arguments, called by hand
                 self._call(inner, scope)
             case ast.Lambda(body=body):
                 self._expression(body, scope)
             case function:
-                self._called(function, self._name(function, scope), keywords, scope)
+                self._called(function, self._name(function, scope), given, scope)
 
     def _called(
         self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: _Scope
