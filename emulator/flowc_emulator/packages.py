@@ -1,8 +1,7 @@
 """Well-known packages whose import must not be shared by a fork, though nothing that a process has shows it.
 
-What is not listed is tried: `process_state` looks at what the process has before and after the import. How an entry was found,
-and with which version, stands beside it; `python -m
-flowc_emulator.try_imports MODULE …` tries them again.
+What is not listed is tried: `process_state` looks at what the process has before and after the import. How an entry was
+found, and with which version, stands beside it; `python -m flowc_emulator.try_imports MODULE …` tries them again.
 """
 
 from __future__ import annotations

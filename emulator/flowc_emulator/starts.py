@@ -54,7 +54,7 @@ class Starts:
     """Starts the tasks that import the flow anew, by fork servers that are made when they are first needed."""
 
     def __init__(self, rule: Rule, root: str, note: Callable[[str], None], *, debugger: bool = False) -> None:
-        """`root` is the directory of the flow's code; `note` tells a user something; `debugger`: there is a terminal."""
+        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal."""
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._environment = dict(os.environ)
         self._setup: Setup | None = None

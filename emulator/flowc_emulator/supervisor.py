@@ -1,4 +1,4 @@
-"""The supervisor: runs a flow's tasks on the engine, in the scheduler's order, and records what a task itself cannot."""
+"""The supervisor: runs a flow's tasks on the engine, in the scheduler's order, and records what a task cannot."""
 
 from __future__ import annotations
 

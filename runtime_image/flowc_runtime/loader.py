@@ -88,7 +88,7 @@ def load_module(root: Path, file: str) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile `root/file` without running it, so that processes forked from this one need not; a fault is left to them."""
+    """Compile `root/file` without running it, so that processes forked from this one need not. They meet its faults."""
     path = os.path.abspath(root / file)
     loader = _SourceOnly("", path)
     try:

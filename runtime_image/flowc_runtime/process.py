@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.records import Process
 
 HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
-# Makes a task's process print its stack: of the kernel's real-time signals, which leave SIGUSR1 and SIGUSR2 to the step.
+# Makes a task's process print its stack: a real-time signal, so that SIGUSR1 and SIGUSR2 are left to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

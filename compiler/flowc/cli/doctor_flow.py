@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
-    """Give a mark and a text for each finding about a flow. This process has imported it, and was `before` in that state."""
+    """Give a mark and a text for each finding about a flow, which this process, once `before`, has imported."""
     verdict = judge(found, before)
     file, flow = found.flow.code.file, found.flow
     environments = [node.id for node in flow.nodes if node.environment]
