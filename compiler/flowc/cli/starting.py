@@ -9,6 +9,7 @@ import os
 import sys
 import sysconfig
 import tokenize
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -18,7 +19,7 @@ from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from flowc.cli.common import Checked
     from flowc_emulator.starts import Starts
@@ -145,21 +146,16 @@ def _is_third_party(name: str) -> bool:
     return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_standard()))
 
 
-_stdlib: tuple[str, ...] = ()
-
-
+@cache
 def _standard() -> tuple[str, ...]:
-    global _stdlib
-    if not _stdlib:
-        paths: Mapping[str, str] = sysconfig.get_paths()
-        _stdlib = tuple({f"{paths[name]}/" for name in ("stdlib", "platstdlib")})
-    return _stdlib
+    """The directories of Python's own modules."""
+    paths = sysconfig.get_paths()
+    return tuple({f"{paths[name]}/" for name in ("stdlib", "platstdlib")})
 
 
 def _file(name: str) -> str | None:
-    names: dict[str, Any] = getattr(
-        sys.modules.get(name), "__dict__", {}
-    )  # not getattr: some modules import what is asked
+    # Not getattr(module, …): some modules import what they are asked for.
+    names: dict[str, Any] = getattr(sys.modules.get(name), "__dict__", {})
     file = names.get("__file__")
     if file is None and (places := list(names.get("__path__", ()))):
         file = places[0]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_ACCESSORS = ("setter", "getter", "deleter", "register")
 _MADE = ("__new__", "__init__", "__post_init__")
 _HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumType", "type"})
 
@@ -270,13 +271,17 @@ class _Examination:
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
                 self._call(decorator, scope)
-            elif not self._is_accessor(decorator):
-                self._called(decorator, self._name(decorator, scope), (), scope)
+                continue
+            name = self._name(decorator, scope)
+            if not self._is_accessor(decorator, name, scope):
+                self._called(decorator, name, (), scope)
 
     @staticmethod
-    def _is_accessor(decorator: ast.expr) -> bool:
-        """`@name.setter` and the like of a property."""
-        return isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "getter", "deleter", "register")
+    def _is_accessor(decorator: ast.expr, name: str | None, scope: _Scope) -> bool:
+        """`@name.setter` of a property, `@name.register` of a generic function: the module's own."""
+        if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
+            return False
+        return name is None or name.startswith(f"{scope.module.name}.")
 
     # -- expressions
 
@@ -336,7 +341,10 @@ class _Examination:
         if name is not None and self._is_harmless(name, given, scope):
             return
         if isinstance(function, ast.Attribute) and (name is None or self._is_value(function, scope)):
+            before = len(self.harms)
             self._expression(function.value, scope)
+            if len(self.harms) > before:  # the first call of a chain is the one to tell
+                return
             if function.attr in METHODS:
                 self._methods_called(function.attr)
                 return
