@@ -82,7 +82,7 @@ SHARED = {
     "a generator of Python's": ("import random\nRNG = random.Random()", "self.found = RNG.random()"),
     "a directory": ("import tempfile\nWORK = tempfile.mkdtemp(dir='.')", "self.found = os.path.basename(WORK)"),
     "a file's offset": (
-        "OWN = open('numbers', 'w+')\nOWN.write('0123456789')\nOWN.seek(0)", "self.found = (os.getpid(), OWN.read(9))",
+        "OWN = open(f'numbers-{os.getpid()}', 'w+')\nOWN.write('0123456789')\nOWN.seek(0)", "self.found = (os.getpid(), OWN.read(9))",
     ),
     "a process": (
         "import subprocess\nCHILD = subprocess.Popen(['sleep', '60'])",
