@@ -72,16 +72,16 @@ class Hangs:
                 yield pid
 
 
-def told(task: str, stack: bytes) -> str:
-    """What a user is told of a task that hangs, whose process has printed this stack."""
-    places = re.findall(r'File "([^"]+)", line (\d+) in (\S+)', stack.decode(errors="replace"))
-    where = ""
-    if places:
-        file, line, function = places[0]  # the innermost comes first
-        package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
-        where = f" in {function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
+def told(task: str, stack: bytes) -> str | None:
+    """What a user is told of a task that hangs, whose process has printed so much of its stack; None: not enough yet."""
+    place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
+    if place is None:
+        return None
+    file, line, function = place.groups()  # the innermost frame comes first
+    package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
+    where = f"{function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
     return (
-        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting{where} for a lock that was shared by the fork "
+        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that was shared by the fork "
         "which began the task; its stack is in its log. If it does not go on, end the run and try --start fresh, "
         "which imports the flow anew in each task"
     )

@@ -119,7 +119,7 @@ class Supervisor:
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._threads = Threads()
-        self._hung: set[Job] = set()  # tasks that were asked for their stack
+        self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
         agent = plan.agent
         self._engine: Engine[Job] = Engine(self, guard=self._record_killed, close=[agent.descriptor()] if agent else [])
 
@@ -238,7 +238,7 @@ class Supervisor:
 
     def _ended(self, finished: Finished[Job]) -> None:
         job, event = finished.job, finished.ended
-        self._hung.discard(job)
+        self._hung.pop(job, None)
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)
@@ -279,8 +279,10 @@ class Supervisor:
         self._log(job, stream, data)
         self._console.output(job, stream, data)
         if job in self._hung and stream == "stderr":
-            self._hung.discard(job)
-            self._console.note(hangs.told(job.task, data))
+            self._hung[job] += data
+            if told := hangs.told(job.task, self._hung[job]):
+                del self._hung[job]
+                self._console.note(told)
 
     def held(self, job: Job) -> None:
         """Leave the terminal to a task's debugger."""
@@ -296,7 +298,7 @@ class Supervisor:
 
     def hung(self, job: Job) -> None:
         """Wait for the stack of a task that hangs, which it prints into its log."""
-        self._hung.add(job)
+        self._hung[job] = b""
 
     def note(self, text: str) -> None:
         """Say what a user should know."""
