@@ -81,9 +81,9 @@ def told(task: str, stack: bytes) -> str | None:
     package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
     where = f"{function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
     return (
-        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that no thread of it can "
-        "open; its stack is in its log. If it does not go on, end the run and try --start fresh, which imports the flow "
-        "anew in each task"
+        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that no thread of it "
+        "can open; its stack is in its log. If it does not go on, end the run and try --start fresh, which imports the "
+        "flow anew in each task"
     )
 
 
