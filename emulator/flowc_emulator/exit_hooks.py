@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_emulator.scheduler import Job
 from flowc_runtime.hooks import run_hooks
@@ -13,10 +12,11 @@ if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc_emulator.console import Console
     from flowc_runtime.logs import Stream
+    from flowc_runtime.program import Program
     from flowc_runtime.store import RunStore
 
 
-def call_exit_hooks(flow: Flow, cls: type, run: RunStore, console: Console, *, successful: bool) -> None:
+def call_exit_hooks(flow: Flow, program: Program, run: RunStore, console: Console, *, successful: bool) -> None:
     """Call the hooks for how the run has ended; one that fails is told, and changes nothing."""
 
     open_lines: set[tuple[str, Stream]] = set()
@@ -28,10 +28,7 @@ def call_exit_hooks(flow: Flow, cls: type, run: RunStore, console: Console, *, s
     def failed(hook: str, problem: str) -> None:
         console.note(f"exit hook {hook} failed: {problem}; the run stays as it is")
 
-    def names() -> dict[str, Any]:
-        return vars(sys.modules[cls.__module__])
-
-    run_hooks(flow, run, names, output, failed, successful=successful)
+    run_hooks(flow, run, lambda: program, output, failed, successful=successful)
     for hook, stream in sorted(open_lines):  # the console holds back a line without an end
         console.output(_job(hook), stream, b"\n")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from flowc.ir.schema import loads
@@ -18,9 +17,8 @@ from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import begin_record, refuse, report_failure
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import Graph
-from flowc_runtime.loader import load_module
-from flowc_runtime.parameters import config_values
 from flowc_runtime.process import open_streams
+from flowc_runtime.program import open_program
 from flowc_runtime.store import Store
 from flowc_runtime.task import perform_and_report
 
@@ -36,11 +34,8 @@ def main() -> int:
         graph, parameters = Graph(loads(run.ir())), run.record()["parameters"]
     except FlowcError as error:
         return refuse(error, control)
-    code = graph.flow.code
     try:
-        cls = getattr(load_module(Path(order["root"]), code.file), code.name)
-        cls._flowc_prepare(config_values(graph.flow.configs), graph.own_decorators())
-        cls._flowc_begin(graph.flow, order["root"])
+        program = open_program(graph.flow, order["root"])
     except BaseException as error:  # importing the flow needs what this environment does not have
         attempt = (asked["step"], asked["path"], asked["attempt"])
         try:
@@ -49,4 +44,5 @@ def main() -> int:
             return report_failure(run, graph, attempt, began, failures.describe(error, order["root"]), control)
         except FlowcError as refused:
             return refuse(refused, control)
-    return perform_and_report(Assignment(run=run, graph=graph, cls=cls, parameters=parameters, **asked), control)
+    job = Assignment(run=run, graph=graph, program=program, parameters=parameters, **asked)
+    return perform_and_report(job, control)
