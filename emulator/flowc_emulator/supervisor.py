@@ -18,6 +18,7 @@ from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
+from flowc_runtime.program import check_runnable
 from flowc_runtime.task import perform_and_report
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flowc_runtime.attempts import Result
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
+    from flowc_runtime.program import Program
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
@@ -68,7 +70,7 @@ class Plan:
     run: RunStore
     records: RunStore
     graph: Graph
-    cls: type
+    program: Program
     parameters: Mapping[str, Any]
     user: str
     max_workers: int
@@ -109,9 +111,10 @@ class RunResult:
 
 
 class Supervisor:
-    """Runs one plan to its end."""
+    """Runs one plan to its end. Raises ProtocolError if the flow has a step of a kind that cannot be run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
+        check_runnable(plan.graph.flow)
         self._plan = plan
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
@@ -199,7 +202,7 @@ class Supervisor:
             step=job.step,
             path=job.path,
             attempt=job.attempt,
-            cls=plan.cls,
+            program=plan.program,
             parameters=plan.parameters,
             user=plan.user,
             last=job.last,

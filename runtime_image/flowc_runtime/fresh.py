@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import failures
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import begin_record, refuse, report_failure
 from flowc_runtime.errors import FlowcError
-from flowc_runtime.loader import load_module
-from flowc_runtime.parameters import config_values
+from flowc_runtime.program import open_program
 from flowc_runtime.task import perform_and_report
 
 if TYPE_CHECKING:
@@ -35,11 +33,9 @@ def perform_fresh(
     `asked` are the fields of the `Assignment` besides those that are given here. `imported` is called between the
     import and the step. A flow that cannot be imported is a failure of the user's code, and recorded as one.
     """
-    began, code = time.time(), graph.flow.code
+    began = time.time()
     try:
-        cls = getattr(load_module(Path(root), code.file), code.name)
-        cls._flowc_prepare(config_values(graph.flow.configs), graph.own_decorators())
-        cls._flowc_begin(graph.flow, root)
+        program = open_program(graph.flow, root)
         imported()
     except BaseException as error:
         attempt = (asked["step"], asked["path"], asked["attempt"])
@@ -49,4 +45,6 @@ def perform_fresh(
             return report_failure(run, graph, attempt, began, failures.describe(error, root), control)
         except FlowcError as refused:
             return refuse(refused, control)
-    return perform_and_report(Assignment(run=run, graph=graph, cls=cls, parameters=parameters, **asked), control)
+    return perform_and_report(
+        Assignment(run=run, graph=graph, program=program, parameters=parameters, **asked), control
+    )

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore, Store
-    from metaflow._legacy.hooks import FlowHooks
 
     Given = Mapping[str, Sequence[str]]
 
@@ -69,7 +68,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             agent=agent,
             isolation=isolation,
             graph=graph,
-            cls=found.cls,
+            program=found.program,
             parameters=parameters,
             user=user,
             max_workers=workers,
@@ -81,16 +80,15 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             reuse=reuse,
             starts=starts,
         )
-        _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
+        _call_hooks(records, lambda: found.program.run_begins(run.id))
         result = Supervisor(plan, console).run()
-        _call_hooks(
-            found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed"))
-        )
+        failure = None if result.ok else RuntimeError("the run has failed")
+        _call_hooks(None, lambda: found.program.run_ended(failure))
         new_run.tell_end(console, run, result, began)
         if found.flow.exit_hooks and result.signal is None:
             from flowc_emulator.exit_hooks import call_exit_hooks
 
-            call_exit_hooks(found.flow, found.cls, run, console, starts, successful=result.ok)
+            call_exit_hooks(found.flow, found.program, run, console, starts, successful=result.ok)
     _tell_failures(result, run, found)
     return new_run.exit_code(result)
 
@@ -129,14 +127,12 @@ def _begin(
     return new_run.begin_run(store, found, parameters, user_name(), more), parameters, reuse
 
 
-def _call_hooks(found: Checked, run: RunStore | None, call: Callable[[FlowHooks], None]) -> None:
+def _call_hooks(run: RunStore | None, call: Callable[[], None]) -> None:
     """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
     from metaflow.user_decorators._errors import PreparationError
 
-    hooks: FlowHooks | None = getattr(found.cls, "_flowc_hooks", None)
     try:
-        if hooks is not None:
-            call(hooks)
+        call()
     except PreparationError as error:
         message = f"{error}: {describe(error.__cause__ or error)}"
         if run is not None:

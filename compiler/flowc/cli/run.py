@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.common import TOP, Checked, fail, load_flow, top
+from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, top
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
@@ -165,6 +165,7 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
 
     def callback(**options: Any) -> None:
         assert found is not None
+        require_runnable(found.flow)
         given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:

@@ -111,15 +111,11 @@ def _path(run: RunStore, graph: Graph, step: str, path: str | None) -> str:
 
 def _plain(found: Checked, step: str) -> Checked:
     """The flow without what decorates the step."""
-    from metaflow.decorators import USER_ATTRIBUTE
-
     node = found.flow.by_id()[step]
     bare = replace(
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
     )  # what a cluster does with the others does not matter here
-    vars(getattr(found.cls, node.run.name)).pop(USER_ATTRIBUTE, None)
-    if (hooks := getattr(found.cls, "_flowc_hooks", None)) is not None:  # of decorators of extensions
-        hooks.of_step.pop(step, None)
+    found.program.undecorate(node)
     nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
     return found._replace(flow=replace(found.flow, nodes=nodes))
 
@@ -155,7 +151,7 @@ def _perform(
         records=run,
         isolation=isolation,
         graph=Graph(found.flow),
-        cls=found.cls,
+        program=found.program,
         parameters=parameters,
         user=user,
         max_workers=1,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_runtime.watch import Reaper
 
 # What the server reads of the run's store instead, or has made itself.
-_OWN = ("run", "graph", "cls", "parameters", "cards")
+_OWN = ("run", "graph", "program", "parameters", "cards")
 _KILLED = 9  # the wait status of what died with its server
 
 

@@ -39,8 +39,9 @@ from flowc_runtime import breakpoints
 from flowc_runtime.fresh import perform_fresh
 from flowc_runtime.hooks import call_hook
 from flowc_runtime.index import Graph
-from flowc_runtime.loader import load_module, precompile
+from flowc_runtime.loader import precompile
 from flowc_runtime.process import PR_SET_PDEATHSIG, Writers, fork, load_prctl, peak_rss
+from flowc_runtime.program import load_program
 from flowc_runtime.store import Store
 
 if TYPE_CHECKING:
@@ -203,6 +204,4 @@ class _Server:
     def _hook(self, number: int) -> int:
         run = self._run
         flow = run.graph.flow
-        return call_hook(
-            flow.exit_hooks[number], flow, run.store, lambda: vars(load_module(Path(run.setup.root), flow.code.file))
-        )
+        return call_hook(flow.exit_hooks[number], run.store, lambda: load_program(flow, run.setup.root))
