@@ -58,6 +58,7 @@ SPLIT_WITHOUT_JOIN: Final = "split-without-join"
 FOREIGN_JOIN: Final = "foreign-join"
 EMPTY_BRANCH: Final = "empty-branch"
 WRONG_JOIN: Final = "wrong-join"
+BAD_ACTION: Final = "bad-action"
 # decorators
 UNKNOWN_ARGUMENT: Final = "unknown-argument"
 BAD_ARGUMENT: Final = "bad-argument"

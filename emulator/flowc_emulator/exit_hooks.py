@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_emulator.scheduler import Job
 from flowc_runtime.hooks import run_hooks
@@ -12,12 +11,19 @@ from flowc_runtime.index import ROOT
 if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc_emulator.console import Console
+    from flowc_emulator.starts import Starts
     from flowc_runtime.logs import Stream
+    from flowc_runtime.program import Program
     from flowc_runtime.store import RunStore
 
 
-def call_exit_hooks(flow: Flow, cls: type, run: RunStore, console: Console, *, successful: bool) -> None:
-    """Call the hooks for how the run has ended; one that fails is told, and changes nothing."""
+def call_exit_hooks(
+    flow: Flow, program: Program, run: RunStore, console: Console, starts: Starts | None, *, successful: bool
+) -> None:
+    """Call the hooks for how the run has ended; one that fails is told, and changes nothing.
+
+    They begin as the tasks of a step without an environment do.
+    """
 
     open_lines: set[tuple[str, Stream]] = set()
 
@@ -28,10 +34,8 @@ def call_exit_hooks(flow: Flow, cls: type, run: RunStore, console: Console, *, s
     def failed(hook: str, problem: str) -> None:
         console.note(f"exit hook {hook} failed: {problem}; the run stays as it is")
 
-    def names() -> dict[str, Any]:
-        return vars(sys.modules[cls.__module__])
-
-    run_hooks(flow, run, names, output, failed, successful=successful)
+    start = starts.start_hook if starts is not None and starts.all else None
+    run_hooks(flow, run, lambda: program, output, failed, successful=successful, start=start)
     for hook, stream in sorted(open_lines):  # the console holds back a line without an end
         console.output(_job(hook), stream, b"\n")
 

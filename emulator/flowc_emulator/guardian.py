@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, NoReturn
 
-from flowc_emulator.orphans import end_marked
 from flowc_runtime.watch import kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from flowc_runtime.store import RunStore
+    from collections.abc import Callable, Iterable
 
 _DONE = b"done\n"
 
@@ -26,8 +22,11 @@ _DONE = b"done\n"
 class Guardian:
     """The supervisor's side."""
 
-    def __init__(self, run: RunStore, close: Iterable[int]) -> None:
-        """Fork the guardian of a run; `close` are descriptors that it must not hold."""
+    def __init__(self, record: Callable[[], None], close: Iterable[int]) -> None:
+        """Fork the guardian; `close` are descriptors that it must not hold.
+
+        `record` is called in it if this process is killed, once the sessions that it was told of are ended.
+        """
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -35,15 +34,19 @@ class Guardian:
                 os.setsid()  # Ctrl-C in the terminal is not for the guardian
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
-                _guard(run, read)
+                _guard(record, read)
             finally:
                 os._exit(1)
         os.close(read)
 
+    @property
+    def descriptor(self) -> int:
+        """The pipe by which a new process is registered: `register` does it there."""
+        return self._write
+
     def enter_child(self) -> None:
         """In a new child, before its code: register its session, then let go of the pipe."""
-        os.write(self._write, b"+%d\n" % os.getpid())
-        os.close(self._write)
+        register(self._write)
 
     def reaped(self, pid: int) -> None:
         """The child is gone with all its group; its number may be used again."""
@@ -56,7 +59,13 @@ class Guardian:
         os.waitpid(self.pid, 0)
 
 
-def _guard(run: RunStore, read: int) -> NoReturn:
+def register(descriptor: int) -> None:
+    """Tell the guardian at the other end of this pipe of this process's session, then let go of the pipe."""
+    os.write(descriptor, b"+%d\n" % os.getpid())
+    os.close(descriptor)
+
+
+def _guard(record: Callable[[], None], read: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
@@ -69,8 +78,7 @@ def _guard(run: RunStore, read: int) -> NoReturn:
         (sessions.add if line.startswith(b"+") else sessions.discard)(int(line[1:]))
     for session in sessions:
         kill_group(session, signal.SIGKILL)
-    end_marked(run.id)
-    run.set_status({"state": "killed", "changed": time.time(), "message": "the supervisor was killed"})
+    record()
     os._exit(0)
 
 

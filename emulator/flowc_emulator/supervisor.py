@@ -1,45 +1,42 @@
-"""The supervisor: forks a process per attempt, pumps its output, and records what the process itself cannot."""
+"""The supervisor: runs a flow's tasks on the engine, in the scheduler's order, and records what a task cannot."""
 
 from __future__ import annotations
 
-import gc
-import heapq
 import os
-import signal
-import threading
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_emulator.guardian import Guardian
-from flowc_emulator.orphans import end_adopted
+from flowc_emulator import hangs
+from flowc_emulator.engine import Engine, Fork
+from flowc_emulator.orphans import end_marked
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
-from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
-from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
+from flowc_runtime.program import check_runnable
 from flowc_runtime.task import perform_and_report
-from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
+    from flowc_emulator.engine import Finished, Launcher, Place
     from flowc_emulator.environments import Isolation
+    from flowc_emulator.starts import Starts
     from flowc_runtime.attempts import Result
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
+    from flowc_runtime.program import Program
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
 
-GRACE = 5.0  # seconds between SIGTERM and SIGKILL when a run is interrupted
 TIMEOUT_GRACE = 120.0  # seconds past its timeout after which a task that ignores it is killed, as a pod would be
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
@@ -66,13 +63,14 @@ class Plan:
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
     `isolation` has the steps with interpreters of their own.
-    `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all.
+    `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all. `starts` says which
+    steps' tasks begin as a fork of this process, which has imported the flow, and starts the processes of the others.
     """
 
     run: RunStore
     records: RunStore
     graph: Graph
-    cls: type
+    program: Program
     parameters: Mapping[str, Any]
     user: str
     max_workers: int
@@ -85,6 +83,7 @@ class Plan:
     isolation: Isolation | None = None
     reuse: Reuse | None = None
     only: Only | None = None
+    starts: Starts | None = None
 
 
 @final
@@ -111,59 +110,38 @@ class RunResult:
         return not self.failures and self.signal is None
 
 
-@dataclass(slots=True)
-class _Running:
-    job: Job
-    child: Child
-    began: float
-    timed_out: bool = False
-    ended_by: str | None = None  # the task of its gang that failed
-
-
 class Supervisor:
-    """Runs one plan to its end."""
+    """Runs one plan to its end. Raises ProtocolError if the flow has a step of a kind that cannot be run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
+        check_runnable(plan.graph.flow)
         self._plan = plan
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
-        self._running: dict[int, _Running] = {}
-        self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
-        self._signal: int | None = None
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
-        self._prctl = load_prctl()
         self._threads = Threads()
-        self._terminal = Terminal.find()
-        self._lender: Lender | None = None
+        self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
+        agent = plan.agent
+        self._engine: Engine[Job] = Engine(self, guard=self._record_killed, close=[agent.descriptor()] if agent else [])
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
-        adopt_orphans(self._prctl)
-        if threading.active_count() > 1:
-            self._console.note("the flow started threads when it was imported; they do not exist in its tasks")
-        gc.collect()
-        gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
-        with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
-            self._guardian = Guardian(self._plan.run, [*self._descriptors(), *self._lend_terminal()])
-            try:
-                self._reuse()
-                self._loop()
-            except FlowcError as error:
-                self._broken = str(error)
-                raise
-            finally:
-                for running in self._running.values():  # only if it broke off: nothing is left behind all the same
-                    kill_group(running.child.pid, signal.SIGKILL)
-                end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
-                with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
-                    self._record_end()
-                self._guardian.dismiss()
-                if self._terminal is not None:
-                    self._terminal.close()
-                gc.unfreeze()
-        return RunResult(self._scheduler.done, tuple(self._failures), self._signal)
+        agent, starts = self._plan.agent, self._plan.starts
+        self._engine.begin()
+        try:
+            self._reuse()
+            self._loop()
+        except FlowcError as error:
+            self._broken = str(error)
+            raise
+        finally:
+            self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])
+            with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
+                self._record_end()
+            self._engine.close()
+        return RunResult(self._scheduler.done, tuple(self._failures), self._engine.signal)
 
     def _reuse(self) -> None:
         """All that is reused comes first: what follows a task that is run, runs."""
@@ -184,27 +162,16 @@ class Supervisor:
     def _loop(self) -> None:
         while True:
             self._fill()
-            if not self._running:
+            if not len(self._engine):
                 return
-            self._console.progress(self._scheduler, [running.job for running in self._running.values()])
-            for event in self._watcher.poll(self._wait()):
-                match event:
-                    case Output(child, stream, data):
-                        self._output(self._running[child.pid], stream, data)
-                    case Ended():
-                        self._ended(event)
-                    case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
-                        continue  # Ctrl-C at a debugger's prompt is the debugger's
-                    case Signalled(number):
-                        self._interrupt(number)
-                    case Called():
-                        self._serve()
-            self._kill_overdue()
+            self._console.progress(self._scheduler, self._engine.jobs)
+            for finished in self._engine.poll(REFRESH if self._console.live else None):
+                self._ended(finished)
 
     def _fill(self) -> None:
         places = self._plan.max_workers
-        while not self._failures and self._signal is None:
-            count = self._scheduler.startable(places - len(self._running), places)
+        while not self._failures and self._engine.signal is None:
+            count = self._scheduler.startable(places - len(self._engine), places)
             if not count:
                 return
             for _ in range(count):
@@ -212,26 +179,30 @@ class Supervisor:
                 assert job is not None
                 self._launch(job)
 
-    def _wait(self) -> float | None:
-        """Seconds until something must be done without an event."""
-        waits = [max(0.0, self._deadlines[0][0] - time.monotonic())] if self._deadlines else []
-        if self._console.live:
-            waits.append(REFRESH)
-        return min(waits, default=None)
-
     # -- one attempt
 
     def _launch(self, job: Job) -> None:
         plan = self._plan
-        tasks = min(plan.max_workers, len(self._running) + 1 + self._scheduler.ready(plan.max_workers))
-        began = time.time()
-        assignment = Assignment(
+        tasks = min(plan.max_workers, len(self._engine) + 1 + self._scheduler.ready(plan.max_workers))
+        seconds = None
+        if timeout := plan.graph.nodes[job.step].timeout:
+            seconds = timeout.seconds + plan.graph.nodes[job.step].cards_seconds + self._timeout_grace
+        try:
+            pid = self._engine.start(job, self._launcher(self._assignment(job), tasks), seconds=seconds)
+        except OSError as error:
+            why = f"{error.strerror}; --max-workers says how many run at once"
+            raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
+        self._console.task_began(job, pid)
+
+    def _assignment(self, job: Job) -> Assignment:
+        plan = self._plan
+        return Assignment(
             run=plan.run,
             graph=plan.graph,
             step=job.step,
             path=job.path,
             attempt=job.attempt,
-            cls=plan.cls,
+            program=plan.program,
             parameters=plan.parameters,
             user=plan.user,
             last=job.last,
@@ -246,150 +217,108 @@ class Supervisor:
             overrides=plan.only.overrides if plan.only else {},
         )
 
-        def body(control: int) -> int:
-            self._guardian.enter_child()
+    def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:
+        """How the process of an attempt begins; so many tasks run at once."""
+        plan = self._plan
+        isolated = plan.isolation is not None and plan.isolation.takes(assignment)
+        if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
+            return plan.starts.launcher(assignment, tasks)
+
+        def body(control: int, place: Place) -> int:
             os.environ["FLOWC_RUN"] = plan.run.id
-            if plan.isolation and plan.isolation.takes(assignment):
+            if plan.isolation is not None and isolated:
                 plan.isolation.enter(assignment, control, tasks)
             plan.seeds.enter_child()
             self._threads.enter_child(tasks)
-            breakpoints.install(self._terminal.enter_child() if self._terminal else None)
+            breakpoints.install(place.lease())
             return perform_and_report(assignment, control)
 
-        try:
-            child = spawn(body, prctl=self._prctl, close=self._descriptors())
-            self._watcher.add(child)
-        except OSError as error:
-            why = f"{error.strerror}; --max-workers says how many run at once"
-            raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
-        self._running[child.pid] = _Running(job, child, began)
-        self._console.task_began(job, child.pid)
-        if timeout := plan.graph.nodes[job.step].timeout:
-            making = plan.graph.nodes[job.step].cards_seconds
-            self._deadline(timeout.seconds + making + self._timeout_grace, child.pid, signal.SIGKILL)
-
-    def _descriptors(self) -> list[int]:
-        """What a forked process must not hold."""
-        agent = self._plan.agent
-        return [*self._watcher.descriptors(), *([agent.descriptor()] if agent else [])]
-
-    def _output(self, running: _Running, stream: logs.Stream, data: bytes) -> None:
-        self._log(running.job, stream, data)
-        self._console.output(running.job, stream, data)
+        return Fork(body)
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
         run = self._plan.records
         run.objects.append(run.log_key(job.step, job.path, job.attempt), logs.frame(time.time(), stream, data))
 
-    def _ended(self, event: Ended) -> None:
-        running = self._running.pop(event.child.pid)
-        self._guardian.reaped(event.child.pid)
-        if self._lender is not None:
-            self._lender.ended(event.child.pid)
-        job = running.job
+    def _ended(self, finished: Finished[Job]) -> None:
+        job, event = finished.job, finished.ended
+        self._hung.pop(job, None)
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)
-            seconds, caught = time.time() - running.began, result.outcome == "caught"
+            seconds, caught = time.time() - finished.began, result.outcome == "caught"
             self._console.task_done(job, seconds, caught=caught, cached=result.cached)
             return
         error = result.error if result else None
         died = error is None
         if error is None:
-            error = self._record_death(running, event)
+            error = self._record_death(finished)
         follow = None
-        if self._signal is None and running.ended_by is None:
+        if not finished.asked and self._engine.signal is None:
             follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
         self._console.task_failed(job, error, follow)
-        if follow is None and self._signal is None:
+        if follow is None and self._engine.signal is None:
             self._failures.append(Failure(job, error))
             self._end_gang(job)
 
     def _end_gang(self, job: Job) -> None:
         """A member of a gang has failed for good: the others, which may wait for it, are ended and told why."""
         gang = self._scheduler.gang(job)
-        for pid, running in self._running.items() if gang is not None else ():
-            if self._scheduler.gang(running.job) == gang and running.ended_by is None:
-                running.ended_by = job.task
-                kill_group(pid, signal.SIGTERM)
-                self._deadline(GRACE, pid, signal.SIGKILL)
+        for other in self._engine.jobs if gang is not None else ():
+            if self._scheduler.gang(other) == gang:
+                self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
-    def _record_death(self, running: _Running, event: Ended) -> ErrorRecord:
-        """The process left no report: say what the kernel says, or why we killed it."""
-        why = None
-        if self._signal is not None:
-            why = f"interrupted by {failures.signal_name(self._signal)}"
-        elif running.ended_by:
-            why = f"ended, because {running.ended_by} of the same gang failed"
-        elif running.timed_out:
-            why = "the process was killed: it went on after its timeout"
-        job, plan = running.job, self._plan
+    def _record_death(self, finished: Finished[Job]) -> ErrorRecord:
+        """The process left no report: say what the kernel says, or why it was killed."""
+        job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
-        error = record_death(plan.records, plan.graph, attempt, running.began, event, why)
+        error = record_death(plan.records, plan.graph, attempt, finished.began, finished.ended, finished.why)
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
-    # -- a terminal for debuggers
+    # -- what the engine tells
 
-    def _lend_terminal(self) -> list[int]:
-        """Listen to tasks that ask for the terminal; its descriptors."""
-        if self._terminal is None:
-            return []
-        import pdb  # noqa: F401  # so that tasks find it patched however they come to it
+    def output(self, job: Job, stream: logs.Stream, data: bytes) -> None:
+        """Keep and show what a task wrote."""
+        self._log(job, stream, data)
+        self._console.output(job, stream, data)
+        if job in self._hung and stream == "stderr":
+            self._hung[job] += data
+            if told := hangs.told(job.task, self._hung[job]):
+                del self._hung[job]
+                self._console.note(told)
 
-        self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
-        self._watcher.listen(self._terminal.requests)
-        return self._terminal.descriptors()
+    def held(self, job: Job) -> None:
+        """Leave the terminal to a task's debugger."""
+        self._console.hold(job)
 
-    def _serve(self) -> None:
-        assert self._lender is not None
-        if self._lender.serve():
-            self._console.note("the debugger was quit: the run ends")
-            self._interrupt(signal.SIGINT)
-
-    def _hold(self, pid: int) -> bool:
-        """What the task has printed comes before its prompt; False if there is no such task any more."""
-        running = self._running.get(pid)
-        if running is None:
-            return False
-        for event in self._watcher.drain(pid):
-            if isinstance(event, Output):
-                self._output(running, event.stream, event.data)
-        self._console.hold(running.job)
-        return True
-
-    def _release(self, pid: int, seconds: float) -> None:
+    def released(self) -> None:
+        """Take the terminal back."""
         self._console.release()
-        self._deadlines = [(when + seconds * (of == pid), of, number) for when, of, number in self._deadlines]
-        heapq.heapify(self._deadlines)
+
+    def interrupted(self, number: int, running: int, *, again: bool) -> None:
+        """Say that a signal ends the run."""
+        self._console.interrupted(number, running, again=again)
+
+    def hung(self, job: Job) -> None:
+        """Wait for the stack of a task that hangs, which it prints into its log."""
+        self._hung[job] = b""
+
+    def note(self, text: str) -> None:
+        """Say what a user should know."""
+        self._console.note(text)
 
     # -- ending
 
-    def _deadline(self, seconds: float, pid: int, number: int) -> None:
-        heapq.heappush(self._deadlines, (time.monotonic() + seconds, pid, number))
-
-    def _kill_overdue(self) -> None:
-        while self._deadlines and self._deadlines[0][0] <= time.monotonic():
-            _, pid, number = heapq.heappop(self._deadlines)
-            if self._lender is not None and pid in self._lender.paused and self._signal is None:
-                self._deadline(self._timeout_grace, pid, number)  # somebody is looking at it
-            elif running := self._running.get(pid):
-                running.timed_out = self._signal is None and running.ended_by is None
-                kill_group(pid, number)
-
-    def _interrupt(self, number: int) -> None:
-        """The first signal asks the tasks to end and waits a little, the second does not wait."""
-        again, self._signal = self._signal is not None, self._signal or number
-        self._console.interrupted(number, len(self._running), again=again)
-        for pid in self._running:
-            kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)
-            self._deadline(GRACE, pid, signal.SIGKILL)
+    def _record_killed(self) -> None:
+        """In the guardian: this process was killed."""
+        end_marked(self._plan.run.id)
+        self._plan.run.set_status({"state": "killed", "changed": time.time(), "message": "the supervisor was killed"})
 
     def _record_end(self) -> None:
         state = "succeeded" if self._scheduler.finished else "failed"
         status: Any = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
-        if self._signal is not None:
-            status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._signal)}"}
+        if self._engine.signal is not None:
+            status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._engine.signal)}"}
         elif self._broken is not None:
             status["message"] = self._broken
         elif self._failures:

@@ -106,11 +106,15 @@ class Terminal:
     def _say(self, answer: bytes) -> None:
         os.write(self._answer, b"%d %b\n" % (self._typist, answer))
 
+    def lent(self) -> tuple[int, int, int, int]:
+        """The descriptors that a task needs for its `Borrowed`, in the order of its arguments."""
+        return self._tty, self._lock.fileno(), self._request, self._answers
+
     def enter_child(self) -> Borrowed:
         """In a forked child: what it can borrow the terminal with."""
         for descriptor in (self.requests, self._answer):
             os.close(descriptor)
-        return Borrowed(self._tty, self._lock.fileno(), self._request, self._answers)
+        return Borrowed(*self.lent())
 
 
 @final

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowc.ir import Node
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
+    from flowc_runtime.program import Cards, Program
 
 
 @final
@@ -34,7 +35,7 @@ class Assignment:
     step: str
     path: str
     attempt: int
-    cls: type
+    program: Program
     parameters: Mapping[str, Any]
     user: str
     last: bool = True
@@ -43,7 +44,7 @@ class Assignment:
     tags: tuple[str, ...] = ()
     namespace: str | None = None
     max_splits: int | None = None
-    cards: Any = None
+    cards: Cards | None = None
     origin: str | None = None
     cache: bool = True
     inputs: str | None = None

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flowc_runtime.program import CALL
+
 if TYPE_CHECKING:
     import pdb
     from contextlib import AbstractContextManager
@@ -147,7 +149,7 @@ def _is_users(frame: FrameType) -> bool:
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == "_flowc_call":  # which calls the step
+            if here.f_code.co_name == CALL:  # which calls the step
                 return True
             if here.f_code.co_name == "run_code":  # which calls that, and what goes around it
                 return False

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from flowc.ir import Node
     from flowc_runtime.errors import StepTimeout
+    from flowc_runtime.program import Program
 
 
-def call_code(flow: Any, node: Node, arguments: tuple[Any, ...]) -> None:
-    """Run the step's method under its timeout, with its secrets in the environment."""
-    secrets.inject(node.secrets, lambda: flow._flowc_inline_secrets(node.run.name))
+def call_code(program: Program, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
+    """Run the step's code under its timeout, with its secrets in the environment."""
+    secrets.inject(node.secrets, lambda: program.inline_secrets(node))
     process = os.getpid()
     try:
-        with _timeout(node, flow._flowc_timeout_error):
-            flow._flowc_call(node.run.name, arguments)
+        with _timeout(node, program.timeout_error):
+            program.call_step(task, node, arguments)
     finally:
         if os.getpid() != process:
             _end_copy()

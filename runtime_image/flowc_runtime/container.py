@@ -12,16 +12,15 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.ir import Foreach, Gang, Switch
 from flowc_runtime import breakpoints, failures, logs, pods
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
-from flowc_runtime.parameters import config_values
 from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.program import check_runnable, open_program
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import Store
 from flowc_runtime.task import begin_cards, perform_and_report
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from flowc.ir import Node
     from flowc_runtime.index import Graph
     from flowc_runtime.process import Child
+    from flowc_runtime.program import Program
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.store import RunStore
 
@@ -46,6 +46,8 @@ class ContainerTask:
         self.order = Order.of(os.environ.get("FLOWC_RESUME"))
 
     def main(self) -> int:
+        """Make the attempt; the exit code is one of `flowc_runtime.errors`. Raises FlowcError."""
+        check_runnable(self.graph.flow)
         numbers, number_in = os.pipe()
         with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
             child = spawn(
@@ -156,17 +158,13 @@ class ContainerTask:
     # -- in the child
 
     def _child(self, control: int, numbers: int) -> int:
-        began, code = time.time(), self.graph.flow.code
+        began, root = time.time(), environment("FLOWC_CODE")
+        program: Program | None = None
         failure: ErrorRecord | None = None
-        cls: Any = object
         try:
-            from flowc_runtime.loader import load_module
-
-            cls = getattr(load_module(Path(environment("FLOWC_CODE")), code.file), code.name)
-            cls._flowc_prepare(config_values(self.graph.flow.configs), self.graph.own_decorators())
-            cls._flowc_begin(self.graph.flow, environment("FLOWC_CODE"))
+            program = open_program(self.graph.flow, root)
         except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
-            failure = failures.describe(error, environment("FLOWC_CODE"))
+            failure = failures.describe(error, root)
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
@@ -174,10 +172,11 @@ class ContainerTask:
             try:
                 pods.meet(self.run, self.graph, self.node, self.path)
             except pods.GangError as error:
-                failure = failures.describe(error, environment("FLOWC_CODE"))
-        if failure is not None:
+                failure = failures.describe(error, root)
+        if program is None or failure is not None:
+            assert failure is not None
             return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
-        cards = begin_cards(cls, self.run, self.graph, (self.node.id, self.path, attempt))
+        cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
         record = self.run.record()  # the parent made it before it claimed the number
         assignment = Assignment(
             run=self.run,
@@ -185,7 +184,7 @@ class ContainerTask:
             step=self.node.id,
             path=self.path,
             attempt=attempt,
-            cls=cls,
+            program=program,
             parameters=record["parameters"],
             user=record["user"],
             last=self.retry >= self._retries(),

@@ -12,7 +12,8 @@ from flowc_runtime.codecs import type_name
 from flowc_runtime.errors import ArtifactError, FlowcError
 
 if TYPE_CHECKING:
-    from flowc.ir import Node
+    from types import CodeType
+
     from flowc_runtime.records import ErrorRecord, Exit, Frame
     from flowc_runtime.store import RunStore
 
@@ -59,10 +60,13 @@ def _restore(cls: type[Caught], state: dict[str, Any]) -> Caught:
     return caught
 
 
-def describe(error: BaseException, root: str, step: tuple[type, Node] | None = None) -> ErrorRecord:
-    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out."""
-    if isinstance(error, ArtifactError) and len(error.args) == 2 and step is not None:
-        return _describe_artifact(*error.args, *step)
+def describe(error: BaseException, root: str, code: CodeType | None = None) -> ErrorRecord:
+    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out.
+
+    Of an artifact that cannot be stored, the place is the line of the step's `code` that assigned it.
+    """
+    if isinstance(error, ArtifactError) and len(error.args) == 2:
+        return _describe_artifact(*error.args, root, code)
     told = traceback.TracebackException.from_exception(error)
     own = _clean(told, root)
     text = "".join(told.format())
@@ -123,15 +127,9 @@ def _safely(convert: Any, error: BaseException) -> str:
         return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
 
 
-def directory(cls: type) -> str:
-    """Where the user's code is: the directory of the flow's file."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    return file.rpartition("/")[0]
-
-
-def _describe_artifact(name: str, message: str, cls: type, node: Node) -> ErrorRecord:
+def _describe_artifact(name: str, message: str, root: str, code: CodeType | None) -> ErrorRecord:
     """An artifact that cannot be stored: point at the line that assigned it."""
-    frame = _assignment(name, cls, node)
+    frame = _assignment(name, root, code) if code is not None else None
     text = f"cannot store artifact '{name}': {message}"
     where = (
         f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}\n    {frame["text"]}\n'
@@ -147,14 +145,10 @@ def _describe_artifact(name: str, message: str, cls: type, node: Node) -> ErrorR
     }
 
 
-def _assignment(name: str, cls: type, node: Node) -> Frame | None:
+def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     """The last line of the step that assigns `self.<name>`."""
     import ast
 
-    method = getattr(cls, node.run.name, None)
-    code = getattr(method, "__code__", None)
-    if code is None:
-        return None
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     except SyntaxError:
@@ -163,7 +157,7 @@ def _assignment(name: str, cls: type, node: Node) -> Frame | None:
         target.lineno
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
-        and function.name == node.run.name
+        and function.name == code.co_name
         and function.lineno <= code.co_firstlineno + len(function.decorator_list) + 50
         for target in ast.walk(function)
         if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store) and target.attr == name
@@ -171,9 +165,8 @@ def _assignment(name: str, cls: type, node: Node) -> Frame | None:
     if not lines:
         return None
     text = linecache.getline(code.co_filename, lines[-1]).strip()
-    root = directory(cls)
     file = code.co_filename[len(root) + 1 :] if _is_below(code.co_filename, root) else code.co_filename
-    return {"file": file, "line": lines[-1], "function": node.run.name, "text": text}
+    return {"file": file, "line": lines[-1], "function": code.co_name, "text": text}
 
 
 def describe_refusal(error: FlowcError) -> ErrorRecord:

@@ -12,7 +12,7 @@ from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.fanouts import Frame
 from flowc_runtime.index import outer_path, parts, task_id
 from flowc_runtime.parents import Parents
-from flowc_runtime.state import Inputs, TaskState, bind
+from flowc_runtime.state import Inputs, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ class Family:
             node, path, record = find(number)
             state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place
-            return bind(job.cls, state, job.parameters)
+            return job.program.bind(state, job.parameters)
 
         return records, Inputs(length, make, steps)
 

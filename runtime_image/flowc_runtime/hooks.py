@@ -6,53 +6,62 @@ import inspect
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from flowc_runtime import failures
 from flowc_runtime.process import load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from flowc.ir import ExitHook, Flow
     from flowc_runtime.logs import Stream
+    from flowc_runtime.process import Child
+    from flowc_runtime.program import Program
     from flowc_runtime.store import RunStore
+    from flowc_runtime.watch import Reaper
 
 
 def run_hooks(
     flow: Flow,
     run: RunStore,
-    load: Callable[[], Mapping[str, Any]],
+    load: Callable[[], Program],
     output: Callable[[str, Stream, bytes], None],
     failed: Callable[[str, str], None],
     *,
     successful: bool,
+    start: Callable[[int, Sequence[int]], tuple[Child, Reaper | None]] | None = None,
 ) -> None:
     """Call the hooks of a run that has ended so, one after the other; this process must not have used a remote store.
 
-    `load` gives the names of the flow's module, in the hook's process; `output` is given what a hook writes, with its
-    name, and `failed` how it failed, which changes nothing.
+    `load` gives the flow's program, in the hook's process; `output` is given what a hook writes, with its
+    name, and `failed` how it failed, which changes nothing. `start` starts the process of the hook of this number
+    where it is not to be a fork of this one; that process must not hold the descriptors that `start` is given.
     """
     wanted = "success" if successful else "error"
-    for hook in flow.exit_hooks:
+    for number, hook in enumerate(flow.exit_hooks):
         if hook.on == wanted:
-            problem = _run(hook, flow, run, load, output)
+            problem = _run(hook, output, partial(start, number) if start else partial(_fork, hook, run, load))
             if problem is not None:
                 failed(hook.function, problem)
 
 
+def _fork(
+    hook: ExitHook, run: RunStore, load: Callable[[], Program], close: Sequence[int]
+) -> tuple[Child, Reaper | None]:
+    return spawn(lambda _control: call_hook(hook, run, load), prctl=load_prctl(), close=close), None
+
+
 def _run(
     hook: ExitHook,
-    flow: Flow,
-    run: RunStore,
-    load: Callable[[], Mapping[str, Any]],
     output: Callable[[str, Stream, bytes], None],
+    start: Callable[[Sequence[int]], tuple[Child, Reaper | None]],
 ) -> str | None:
-    """Call one hook in a child; how it failed, if it did."""
+    """Start a hook's process and wait for it; how it failed, if it did."""
     with Watcher() as watcher:
-        child = spawn(lambda _control: _call(hook, flow, run, load), prctl=load_prctl(), close=watcher.descriptors())
-        watcher.add(child)
+        watcher.add(*start(watcher.descriptors()))
         while True:
             for event in watcher.poll(None):
                 match event:
@@ -64,13 +73,14 @@ def _run(
                         return f"it ended with exit code {code}" if code else None
 
 
-def _call(hook: ExitHook, flow: Flow, run: RunStore, load: Callable[[], Mapping[str, Any]]) -> int:
+def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
+    """Call a hook in this process, which is its own; the exit code."""
     os.environ["FLOWC_STORE"] = run.objects.url  # where the client, and what the hook starts, look for other runs
     try:
-        names = load()
-        function, given = names[hook.function], {}
+        program = load()
+        function, given = program.function(hook.function), {}
         if any(it.name == "run" or it.kind is it.VAR_KEYWORD for it in inspect.signature(function).parameters.values()):
-            given["run"] = names[flow.code.name]._flowc_run(run)
+            given["run"] = program.client_run(run)
         function(**given)
     except SystemExit as error:
         return 0 if error.code in (None, 0) else 1

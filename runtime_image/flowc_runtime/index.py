@@ -7,9 +7,8 @@ is `STEP-PATH`, such as `train-0.3`: unique in the run, and known wherever step 
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.ir import targets
 from flowc.ir.scopes import Items, Loop, places
@@ -104,10 +103,6 @@ class Graph:
                 self.predecessors[target].append(node)
         self.places = places(flow)
         self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
-
-    def own_decorators(self) -> list[tuple[str, Any]]:
-        """The decorators of the user's own that the command line added, with their arguments."""
-        return [(name, json.loads(arguments)) for name, arguments in self.flow.with_decorators]
 
     def node(self, name: str) -> Node:
         """The node of this name. Raises ProtocolError."""

@@ -20,6 +20,9 @@ _TAKEN = frozenset({
     "obstore", "numpy", "pandas", "torch", "sklearn", "scipy", "conftest", "pytest", "test",
 })  # fmt: skip
 
+_compiled: dict[str, tuple[bytes, CodeType]] = {}
+"""By a file's path: its source and its code, compiled by a process that forks others which run it."""
+
 executing: str | None = None
 """The file whose top level is being run by `load_module`, if any: a flow made then lacks its `__main__` guard."""
 
@@ -32,6 +35,9 @@ class _SourceOnly(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
         self.source = self.get_data(path)
+        known = _compiled.get(path)
+        if known is not None and known[0] == self.source:
+            return known[1]
         code: CodeType = self.source_to_code(self.source, path)
         return code
 
@@ -79,6 +85,17 @@ def load_module(root: Path, file: str) -> ModuleType:
     finally:
         executing = outer
     return module
+
+
+def precompile(root: Path, file: str) -> None:
+    """Compile `root/file` without running it, so that processes forked from this one need not. They meet its faults."""
+    path = os.path.abspath(root / file)
+    loader = _SourceOnly("", path)
+    try:
+        source = bytes(loader.get_data(path))
+        _compiled[path] = source, loader.source_to_code(source, path)
+    except (OSError, SyntaxError, ValueError):
+        _compiled.pop(path, None)
 
 
 def _free_name(file: str, path: str) -> str:

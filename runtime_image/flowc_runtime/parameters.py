@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir.model import Config, Parameter, ParameterType
+    from flowc.ir.model import Config, Flow, Parameter, ParameterType
 
 Value: TypeAlias = Any
 """A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
@@ -67,8 +67,13 @@ def default_of(parameter: Parameter) -> Value:
 
 
 def config_values(configs: Sequence[Config]) -> dict[str, Any]:
-    """The values of a flow's configs by name, as `FlowSpec._flowc_prepare` takes them."""
+    """The values of a flow's configs by name, as `Program.prepare` takes them."""
     return {config.name: None if config.value is None else from_text(config.value) for config in configs}
+
+
+def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
+    """The decorators of the user's own that the command line added, with their arguments."""
+    return [(name, json.loads(arguments)) for name, arguments in flow.with_decorators]
 
 
 def among(parameter: Parameter, value: Value) -> Value:

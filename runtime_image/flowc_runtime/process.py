@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from flowc_runtime.records import Process
 
 HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
-_PR_SET_PDEATHSIG = 1
+# Makes a task's process print its stack: a real-time signal, so that SIGUSR1 and SIGUSR2 are left to the step.
+STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
+PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -55,6 +57,48 @@ def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """The writing ends of a child's pipes; whoever forks the child closes them afterwards."""
+
+    stdout: int
+    stderr: int
+    control: int
+
+    def close(self) -> None:
+        """Close them in the process that does not write."""
+        for descriptor in (self.stdout, self.stderr, self.control):
+            os.close(descriptor)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The reading ends of the pipes of a child that is still to be forked."""
+
+    stdout: int
+    stderr: int
+    control: int
+
+    def of(self, pid: int) -> Child:
+        """The child that writes to them."""
+        for descriptor in (self.stdout, self.stderr, self.control):
+            os.set_blocking(descriptor, False)
+        return Child(pid, self.stdout, self.stderr, self.control)
+
+    def close(self) -> None:
+        """Close them where no child could be forked."""
+        for descriptor in (self.stdout, self.stderr, self.control):
+            os.close(descriptor)
+
+
+def open_pipes() -> tuple[Readers, Writers]:
+    """Make the three pipes of a child."""
+    out, err, control = os.pipe(), os.pipe(), os.pipe()
+    return Readers(out[0], err[0], control[0]), Writers(out[1], err[1], control[1])
+
+
 def spawn(
     body: Callable[[int], int],
     *,
@@ -66,9 +110,28 @@ def spawn(
     Its stdin is /dev/null, its stdout and stderr are pipes. It is killed when its parent dies, where prctl is there.
     `close` are the parent's descriptors that the child must not hold.
     """
-    out, err, control = os.pipe(), os.pipe(), os.pipe()
-    sys.stdout.flush()  # else the child would flush our text a second time
-    sys.stderr.flush()
+    readers, writers = open_pipes()
+    try:
+        pid = fork(body, writers, prctl=prctl, close=(*close, readers.stdout, readers.stderr, readers.control))
+    except OSError:
+        readers.close()
+        raise
+    finally:
+        writers.close()
+    return readers.of(pid)
+
+
+def fork(
+    body: Callable[[int], int],
+    writers: Writers,
+    *,
+    prctl: Callable[[int, int], None] | None,
+    close: Iterable[int] = (),
+) -> int:
+    """Fork a child as `spawn` does, which writes to these pipes; the child's pid. The caller closes the pipes."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()  # else the child would flush our text a second time
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -79,21 +142,17 @@ def spawn(
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             if prctl is not None:
-                prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+                prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:  # it died before the line above: nothing will signal us any more
                     os._exit(code)
-            for descriptor in (*close, out[0], err[0], control[0]):
+            for descriptor in close:
                 os.close(descriptor)
-            _redirect(out[1], err[1])
+            _redirect(writers.stdout, writers.stderr)
             _reset_signals()
-            code = body(control[1])
+            code = body(writers.control)
         finally:
             _leave(code)
-    for descriptor in (out[1], err[1], control[1]):
-        os.close(descriptor)
-    for descriptor in (out[0], err[0], control[0]):
-        os.set_blocking(descriptor, False)
-    return Child(pid, out[0], err[0], control[0])
+    return pid
 
 
 def _redirect(out: int, err: int) -> None:
@@ -114,6 +173,8 @@ def open_streams() -> None:
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
     faulthandler.enable(2)  # a crash in native code says in the task's log which line called it
+    if STACK_SIGNAL is not None:
+        faulthandler.register(STACK_SIGNAL, 2)
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:

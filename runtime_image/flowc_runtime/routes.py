@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from flowc.ir import Node, Transition
     from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.program import Program
     from flowc_runtime.records import Fanout
     from flowc_runtime.state import Said, TaskState
 
 
-def check_transition(flow: Any, node: Node, state: TaskState) -> None:
+def check_transition(program: Program, flow: Any, node: Node, state: TaskState) -> None:
     """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
     said = state.transition
     if isinstance(node.next, End):
         return
     if said is None and state.implied is not None:
-        _imply(flow, node, state.implied)
+        _imply(program, flow, node, state.implied)
         return
     if said is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
@@ -34,14 +35,14 @@ def check_transition(flow: Any, node: Node, state: TaskState) -> None:
         raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
 
 
-def _imply(flow: Any, node: Node, given: Mapping[str, Any]) -> None:
+def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) -> None:
     """A decorator ran in place of the code: the step goes where the IR says, with what the decorator gives."""
     known = {"foreach"} if isinstance(node.next, Foreach) else set()
     if unknown := sorted(set(given) - known):
         raise ProtocolError(
             f"a decorator of step '{node.id}' gives self.next {', '.join(unknown)}=, which the step does not give it"
         )
-    flow._flowc_imply(node.next, given)
+    program.imply(flow, node.next, given)
 
 
 def _agree(said: Said, expected: Transition) -> bool:

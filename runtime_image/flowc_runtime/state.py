@@ -19,16 +19,7 @@ STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like t
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
 
-
 T = TypeVar("T")
-
-
-def bind(cls: type[T], state: TaskState, parameters: Mapping[str, Any]) -> T:
-    """A flow object for a task. The user's `__init__` is not called: a flow has no state of its own."""
-    flow = cls.__new__(cls)
-    flow.__dict__[PARAMETERS] = parameters
-    flow.__dict__[STATE] = state
-    return flow
 
 
 class Said(NamedTuple):

@@ -1,6 +1,6 @@
 """The task protocol: one attempt of one task, in this process.
 
-Input is the store, the IR, the user's class and (run, step, index path). The parents' records give the artifacts; the
+Input is the store, the IR, the user's program and (run, step, index path). The parents' records give the artifacts; the
 step's code runs; artifacts are stored and the record is written, last. The same function runs in a pod and in the
 emulator's forked child.
 """
@@ -32,7 +32,6 @@ from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
-from flowc_runtime.state import bind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.index import Graph
+    from flowc_runtime.program import Cards, Program
     from flowc_runtime.records import AttemptRecord, ErrorRecord, Exit, Outcome, ParentsRecord, ReadsRecord
     from flowc_runtime.store import RunStore
 
@@ -76,7 +76,9 @@ def perform_and_report(job: Assignment, control: int) -> int:
     return USER_FAILED if result.outcome == "failed" else OK
 
 
-def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True) -> Any:
+def begin_cards(
+    program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True
+) -> Cards | None:
     """The cards of an attempt (step, path, number), None if the step has none.
 
     This forks, so it has to come before this process uses the store for the first time. Where they are not to be
@@ -84,7 +86,7 @@ def begin_cards(cls: Any, run: RunStore, graph: Graph, attempt: tuple[str, str, 
     """
     if not graph.node(attempt[0]).cards:
         return None
-    cards = cls._flowc_cards(run, graph.flow, attempt)
+    cards = program.cards(run, graph.flow, attempt)
     if made:
         cards.start()
     return cards
@@ -100,27 +102,29 @@ class Attempt:
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
         self.state = self.family.state(job.node, job.path, {})
-        self.flow: Any = bind(job.cls, self.state, job.parameters)
+        self.flow: Any = job.program.bind(self.state, job.parameters)
         self.arguments: tuple[Any, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
-        self.cards: Any = job.cards
+        self.cards = job.cards
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`."""
         job = self.job
         os.environ.update(job.node.environment)
         if self.cards is None:
-            self.cards = begin_cards(job.cls, job.run, job.graph, (job.step, job.path, job.attempt))
+            self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            self.constants = store_constants(self.state.objects, job.cls)  # now: code may change what they hold
+            self.constants = store_constants(
+                self.state.objects, job.program.constants()
+            )  # now: code may change what they hold
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(
@@ -173,13 +177,13 @@ class Attempt:
         self.family.place.add("stack")
 
     def run_code(self) -> None:
-        """Run the step's method under its timeout, with its secrets in the environment."""
+        """Run the step's code under its timeout, with its secrets in the environment."""
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
         self._hooked = True
-        call_code(self.flow, self.job.node, self.arguments)
-        check_transition(self.flow, self.job.node, self.state)
+        call_code(self.job.program, self.flow, self.job.node, self.arguments)
+        check_transition(self.job.program, self.flow, self.job.node, self.state)
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -210,14 +214,15 @@ class Attempt:
         """Catch that the attempts before this one were lost, in an attempt that does not run the step's code."""
         self._hooked = True
         try:
-            self.flow._flowc_lost(self.job.node.run.name, self.arguments)
+            self.job.program.lost(self.flow, self.job.node, self.arguments)
         except Exception as error:  # of a hook
             return self.failed(error)
         lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
         return self._end_failed(lost, keeps=False)
 
     def _describe(self, error: BaseException) -> ErrorRecord:
-        return failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+        program = self.job.program
+        return failures.describe(error, program.directory, program.code_of(self.job.node))
 
     def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
         catches = self.job.last and self.job.node.catch is not None
@@ -266,7 +271,7 @@ class Attempt:
         """Tell decorators of extensions, once, how an attempt ends of which they were told that it began."""
         if self._hooked:
             self._hooked = False
-            self.flow._flowc_finished(self.job.node.run.name, ok=ok)
+            self.job.program.finished(self.flow, self.job.node, ok=ok)
 
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job

@@ -10,7 +10,7 @@ import selectors
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from flowc_runtime.process import HAS_PIDFD, Child, peak_rss
 
@@ -61,10 +61,36 @@ class Called:
 Event: TypeAlias = "Output | Ended | Signalled | Called"
 
 
+class Reaper(Protocol):
+    """Another process that forks children and waits for them: only a parent can, so it reports how they end."""
+
+    def fileno(self) -> int:
+        """The descriptor that can be read when there is something to report."""
+        ...
+
+    def ended(self) -> Iterable[tuple[int, int, int]]:
+        """The pid, the wait status and the peak RSS in bytes of each child whose end was reported meanwhile.
+
+        If the reaper itself is gone, its remaining children are: they were killed with it.
+        """
+        ...
+
+    @property
+    def queued(self) -> bool:
+        """Whether there is a report that was read already, so that the descriptor does not show it."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether there will be no further report."""
+        ...
+
+
 @dataclass(slots=True)
 class _Watched:
     child: Child
     pidfd: int | None
+    own: bool  # this process's own child, for which it waits itself
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
 
@@ -78,6 +104,8 @@ class Watcher:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
+        self._reapers: dict[int, Reaper] = {}
+        self._early: list[Event] = []  # events that were seen outside of poll()
         self._undo = ExitStack()
         self._wake_read, self._wake_write = -1, -1
 
@@ -106,17 +134,36 @@ class Watcher:
         """What a forked child should close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
-        return [*held, self._wake_read, self._wake_write, *([selector()] if selector else [])]
+        return [*held, self._wake_read, self._wake_write, *([selector()] if selector else []), *self._reapers]
 
-    def add(self, child: Child) -> None:
-        """Watch a child from now on. A death before this call is not missed."""
-        watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd else None)
+    def add(self, child: Child, reaper: Reaper | None = None) -> None:
+        """Watch a child from now on. A death before this call is not missed.
+
+        A child that is not this process's own has a `reaper`, which reports its end.
+        """
+        if reaper is not None and reaper not in self._reapers.values():
+            self.attach(reaper)
+        if child.pid in self._children:  # its number was that of a child whose end was reported before this one began
+            for other in self._reapers.values():
+                self._take_report(other, self._early)
+        own = reaper is None
+        watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd and own else None, own)
         self._children[child.pid] = watched
         for descriptor in (child.stdout, child.stderr, child.control):
             watched.open.add(descriptor)
             self._selector.register(descriptor, selectors.EVENT_READ, watched)
         if watched.pidfd is not None:
             self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
+
+    def attach(self, reaper: Reaper) -> None:
+        """Take the reports of a process that forks children, until it is gone."""
+        self._reapers[reaper.fileno()] = reaper
+        self._selector.register(reaper.fileno(), selectors.EVENT_READ, reaper)
+
+    def detach(self, reaper: Reaper) -> None:
+        """Take no more reports of it."""
+        if self._reapers.pop(reaper.fileno(), None) is not None:
+            self._selector.unregister(reaper.fileno())
 
     def listen(self, descriptor: int) -> None:
         """Give `Called` when there is something to read there, which the caller does."""
@@ -134,28 +181,41 @@ class Watcher:
 
     def poll(self, timeout: float | None = None) -> list[Event]:
         """Wait for something to happen, at most `timeout` seconds; the events in the order they were seen."""
-        events: list[Event] = []
+        events, self._early = self._early, []
         dead: list[_Watched] = []
+        reports = [reaper for reaper in self._reapers.values() if reaper.queued]
         called = False
-        for key, _ in self._selector.select(timeout):
-            watched: _Watched | None = key.data
+        for key, _ in self._selector.select(0 if events or reports else timeout):
+            source: _Watched | Reaper | None = key.data
             if key.fd == self._listened:
                 called = True
-            elif watched is None:
+            elif source is None:
                 for number in os.read(self._wake_read, READ):
                     if number == signal.SIGCHLD and not self._use_pidfd:
-                        dead += [each for each in self._children.values() if each not in dead]
+                        dead += [each for each in self._children.values() if each not in dead and each.own]
                     elif number in self._signals:
                         events.append(Signalled(number))
-            elif key.fd == watched.pidfd:
-                dead.append(watched)
+            elif not isinstance(source, _Watched):
+                if source not in reports:
+                    reports.append(source)
+            elif key.fd == source.pidfd:
+                dead.append(source)
             else:
-                self._read(watched, key.fd, events)
+                self._read(source, key.fd, events)
         if called:
             events.append(Called())
         for watched in dead:
             self._reap(watched, events)
+        for reaper in reports:
+            self._take_report(reaper, events)
+            if reaper.gone:
+                self.detach(reaper)
         return events
+
+    def _take_report(self, reaper: Reaper, events: list[Event]) -> None:
+        for pid, status, peak in reaper.ended():
+            if watched := self._children.get(pid):
+                self._end(watched, status, peak, events)
 
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
         """Take what a pipe has; False when there is nothing more for now."""
@@ -178,6 +238,9 @@ class Watcher:
         pid, status, usage = os.wait4(watched.child.pid, os.WNOHANG)
         if pid == 0:  # SIGCHLD was about another one
             return
+        self._end(watched, status, peak_rss(usage), events)
+
+    def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
         # What the task started goes with it, as a container's processes go with the container.
         kill_group(watched.child.pid, signal.SIGKILL)
         for descriptor in list(watched.open):
@@ -190,7 +253,7 @@ class Watcher:
                 child=watched.child,
                 code=None if killed else os.WEXITSTATUS(status),
                 signal=os.WTERMSIG(status) if killed else None,
-                peak_rss=peak_rss(usage),
+                peak_rss=peak,
                 report=bytes(watched.report),
             )
         )

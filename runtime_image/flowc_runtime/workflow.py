@@ -7,7 +7,6 @@ import os
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.errors import OK, FlowcError, ProtocolError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime import logs
     from flowc_runtime.index import Graph
+    from flowc_runtime.program import Program
     from flowc_runtime.store import RunStore
 
 
@@ -125,10 +125,10 @@ def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
     from flowc_runtime.hooks import run_hooks
 
-    def load() -> dict[str, Any]:
-        from flowc_runtime.loader import load_module
+    def load() -> Program:
+        from flowc_runtime.program import load_program
 
-        return vars(load_module(Path(environment("FLOWC_CODE")), graph.flow.code.file))
+        return load_program(graph.flow, environment("FLOWC_CODE"))
 
     def output(_hook: str, stream: logs.Stream, data: bytes) -> None:
         out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer

@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.state import OURS, STATE, Inputs, Said, TaskState
 from metaflow._merging import merge
-from metaflow.decorators import USER_ATTRIBUTE, Applied
 from metaflow.exception import MetaflowException
 from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from flowc.ir import Flow, Transition
-    from flowc_runtime.errors import StepTimeout
-    from flowc_runtime.store import RunStore
     from metaflow._flow_state import FlowStateItems
-    from metaflow._legacy.hooks import FlowHooks
-    from metaflow.client import Run
+    from metaflow._program import FlowProgram
     from metaflow.graph import DAGNode, FlowGraph
-    from metaflow.plugins.cards._task import TaskCards
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
@@ -64,111 +58,13 @@ class FlowSpec:
             flow_main(type(self))
 
     _flow_state = _FlowState()
-    _flowc_hooks: FlowHooks | None = None  # the decorators of extensions, when they have begun
-
-    # -- for the front end and the runtime
 
     @classmethod
-    def _flowc_prepare(
-        cls, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
-    ) -> None:
-        """Bring the class to its final form: give its configs their values, then let its mutators change it.
+    def _flowc_program(cls) -> FlowProgram:
+        """Return what the front end and the runtime know the flow by."""
+        from metaflow._program import FlowProgram
 
-        Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
-        a config's name to its value (None: the config has none). `with_decorators` are the user's own that the command
-        line adds: names and arguments.
-        """
-        # Only a program that has configs, decorators or mutators of its own has loaded those modules.
-        mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
-        if mutates:
-            from metaflow.user_decorators._mutate import restore
-
-            restore(cls)  # before configs are bound: they are bound to what was written
-        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
-            from metaflow.user_configs.binding import bind_configs
-
-            bind_configs(cls, configs)
-        if mutates:
-            from metaflow.user_decorators._mutate import mutate
-
-            mutate(cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
-
-    @classmethod
-    def _flowc_begin(cls, flow: Flow, root: str) -> FlowHooks | None:
-        """Make the decorators of extensions that the flow has, and call what they do before a run.
-
-        Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
-        directory of the flow's code.
-        """
-        if not flow.plugins and not any(node.plugins for node in flow.nodes):
-            cls._flowc_hooks = None
-            return None
-        from metaflow._legacy.hooks import begin
-
-        return begin(cls, flow, root)
-
-    def _flowc_finished(self, step: str, *, ok: bool) -> None:
-        """Tell the decorators of extensions that the attempt is over."""
-        if self._flowc_hooks is not None:
-            from metaflow._legacy.tasks import tell_finished
-
-            tell_finished(self, self._flowc_hooks, step, ok=ok)
-
-    def _flowc_lost(self, step: str, arguments: tuple[Any, ...]) -> None:
-        """Tell the decorators of extensions of an attempt that only catches that those before it were lost."""
-        if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
-            from metaflow._legacy.tasks import tell_lost
-
-            tell_lost(self, self._flowc_hooks, step, arguments)
-
-    def _flowc_call(self, step: str, arguments: tuple[Any, ...]) -> None:
-        """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
-        if self._flowc_hooks is not None and step in self._flowc_hooks.of_step:
-            from metaflow._legacy.tasks import call_hooked
-
-            self._flowc_task("next").implied = call_hooked(self, self._flowc_hooks, step, arguments)
-            return
-        method = getattr(type(self), step)
-        if not getattr(method, USER_ATTRIBUTE, ()):
-            method(self, *arguments)
-            return
-        from metaflow.user_decorators._call import call_wrapped
-
-        self._flowc_task("next").implied = call_wrapped(self, step, arguments)
-
-    def _flowc_imply(self, transition: Transition, given: Mapping[str, Any]) -> None:
-        """Say what follows a step whose code was not run: what its source says, with what a decorator gives."""
-        from metaflow.transitions import imply
-
-        self._flowc_task("next").transition = imply(self, transition, given)
-
-    @classmethod
-    def _flowc_timeout_error(cls) -> type[StepTimeout]:
-        """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
-        from metaflow.plugins.timeout_decorator import TimeoutException
-
-        return TimeoutException
-
-    @classmethod
-    def _flowc_inline_secrets(cls, step: str) -> list[Mapping[str, Any]]:
-        """The options of a step's inline secrets: the only place where their values are."""
-        from metaflow.decorators import inline_secrets
-
-        return inline_secrets(cls, step)
-
-    @classmethod
-    def _flowc_cards(cls, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
-        """The cards of an attempt (step, path, number) of a step with @card."""
-        from metaflow.plugins.cards._task import TaskCards
-
-        return TaskCards(run, flow, attempt, cls)
-
-    @classmethod
-    def _flowc_run(cls, run: RunStore) -> Run:
-        """A run in the client, whatever the namespace is."""
-        from metaflow.client import Run
-
-        return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
+        return FlowProgram(cls)
 
     # -- for the steps
 

@@ -509,7 +509,7 @@ def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
 def test_a_class_can_be_prepared_again(tools: Project) -> None:
     """The second time begins from what was written, not from what the first time left."""
     small(tools, "@change", more=mutating("mutate", "it.add_decorator(noted, duplicates=it.ERROR)"))
-    code = "import flow; [flow.Small._flowc_prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
+    code = "import flow; [flow.Small._flowc_program().prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
     done = tools.python("-c", code)
     assert (done.code, done.out) == (0, "start\n"), done.err
 
@@ -587,7 +587,7 @@ def attached(project: Project, *arguments: str) -> Finished:
     """Prepare the flow as a command line with `--with` does, and tell what decorates each step."""
     code = f"""
 import flow
-flow.Small._flowc_prepare({{}}, [{", ".join(arguments)}])
+flow.Small._flowc_program().prepare({{}}, [{", ".join(arguments)}])
 from metaflow.user_decorators.common import user_decorators
 from metaflow.decorators import applied_to
 for name in ("start", "end"):

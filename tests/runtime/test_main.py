@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -312,6 +312,25 @@ def test_what_does_not_fit_is_refused(
     done = cluster.call(*arguments, **environment)
     assert message in done.err
     assert done.code == code
+
+
+@pytest.mark.parametrize(
+    ("action", "noun"),
+    [
+        ({"function": "fit", "module": "models"}, "a function"),
+        ({"notebook": "plot.ipynb"}, "a notebook"),
+        ({"shell": "true"}, "a shell command"),
+        ({"stub": True}, "a stub"),
+    ],
+)
+def test_a_kind_of_step_that_cannot_be_run_is_refused(cluster: Cluster, action: dict[str, Any], noun: str) -> None:
+    file = cluster.project.root / "ir.json"
+    ir = json.loads(file.read_text())
+    next(node for node in ir["nodes"] if node["id"] == "work")["run"] = action
+    file.write_text(json.dumps(ir))
+    done = cluster.start()
+    told = f"flowc: this flowc runs methods of flow classes; step 'work' is {noun}: write it as a method with @step\n"
+    assert (done.code, done.out, done.err) == (79, "", told)
 
 
 def test_bad_code_or_parameters_fail_the_attempt(cluster: Cluster) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowc.ir.diagnostic import Diagnostic
     from flowc.package import Package
     from flowc_runtime.store import RunStore, Store
+    from metaflow._program import FlowProgram
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,8 +33,13 @@ class Checked(NamedTuple):
     """A flow without faults."""
 
     flow: Flow
-    cls: type
+    program: FlowProgram
     package: Package
+
+    @property
+    def cls(self) -> type:
+        """The flow's class."""
+        return self.program.cls
 
 
 flow_options: tuple[Any, ...] = (
@@ -168,13 +174,24 @@ def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, opt
 
 def checked(loaded: Loaded) -> Checked:
     """The flow, if it has no fault."""
-    if loaded.flow is None or loaded.cls is None:
+    if loaded.flow is None or loaded.program is None:
         from flowc.diagnostics import CONFIG_VALUE
 
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
         raise SystemExit(USAGE if given_wrongly else FAULTY)
-    return Checked(loaded.flow, loaded.cls, loaded.package)
+    return Checked(loaded.flow, loaded.program, loaded.package)
+
+
+def require_runnable(flow: Flow) -> None:
+    """End the program if the flow has a step of a kind that no task can run yet."""
+    from flowc_runtime.errors import ProtocolError
+    from flowc_runtime.program import check_runnable
+
+    try:
+        check_runnable(flow)
+    except ProtocolError as error:
+        fail(str(error))
 
 
 def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:

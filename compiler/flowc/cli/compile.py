@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, writing
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, require_runnable, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
 from flowc_runtime.settings import datastore_of
@@ -99,6 +99,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
+    require_runnable(found.flow)
     if foreign := foreign_decorators(found.cls, found.flow, found.package):
         report(foreign, found.package.root)
         raise SystemExit(FAULTY)

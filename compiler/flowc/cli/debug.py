@@ -42,7 +42,7 @@ def debug_command(
         raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
     store = open_store(store_url)
     run, step, path = _find(store, pathspec)
-    found = _load(store, run, flow_file)
+    found = _load(store, run, step, flow_file)
     if step not in found.flow.by_id():
         fail(f"{found.flow.code.file} has no step '{step}' any more")
     if found.flow.code.digest != run.record()["code"]:
@@ -75,19 +75,23 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
     return run, step, path
 
 
-def _load(store: Store, run: RunStore, given: str | None) -> Checked:
-    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
+def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
+    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run.
+
+    It is imported in the environment of the step, as in a run.
+    """
     from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load
     from flowc.ir.schema import loads
-    from flowc_runtime.index import Graph
+    from flowc_runtime.parameters import own_decorators
     from metaflow.decorators import Applied
 
     then = loads(run.ir())
     code, values = then.code, {config.name: config.value for config in then.configs}
     file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
+    os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
-    added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
+    added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in own_decorators(then)]
     found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
     project = then.project if found.flow.project else None
     return found._replace(flow=replace(found.flow, project=project))
@@ -111,14 +115,14 @@ def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
             step=step,
             path=path,
             attempt=number,
-            cls=found.cls,
+            program=found.program,
             parameters=record["parameters"],
             user=record["user"],
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
-            cards=begin_cards(found.cls, place, graph, (step, path, number), made=False),
+            cards=begin_cards(found.program, place, graph, (step, path, number), made=False),
         )
     )
 
@@ -143,14 +147,14 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
     before = dict(attempt.state.inherited)
     click.echo(f"{_title(attempt)}: nothing is stored", err=True)
     if stop:
-        sys.settrace(_stopper(_code_of(attempt)))
+        sys.settrace(_stopper(attempt.job.program.code_of(attempt.job.node)))
     try:
         attempt.run_code()
     except BdbQuit:
         return 0
     except BaseException as error:
         sys.settrace(None)
-        _post_mortem(error, attempt.job.cls)
+        _post_mortem(error, attempt.job.program.directory)
         return 1
     finally:
         sys.settrace(None)
@@ -158,7 +162,7 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
     return 0
 
 
-def _stopper(code: CodeType) -> Any:
+def _stopper(code: CodeType | None) -> Any:
     """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
     from flowc_runtime.breakpoints import make_pdb
 
@@ -172,18 +176,11 @@ def _stopper(code: CodeType) -> Any:
     return trace
 
 
-def _code_of(attempt: Attempt) -> CodeType:
-    from inspect import unwrap
-
-    code: CodeType = unwrap(getattr(attempt.job.cls, attempt.job.node.run.name)).__code__
-    return code
-
-
-def _post_mortem(error: BaseException, cls: type) -> None:
+def _post_mortem(error: BaseException, root: str) -> None:
     from flowc_runtime.breakpoints import is_ours, make_pdb
-    from flowc_runtime.failures import describe, directory
+    from flowc_runtime.failures import describe
 
-    click.echo(describe(error, directory(cls)).get("traceback", ""), err=True, nl=False)
+    click.echo(describe(error, root).get("traceback", ""), err=True, nl=False)
     debugger = make_pdb()
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]

@@ -33,10 +33,17 @@ class Finding(NamedTuple):
     bad: bool = False
 
 
-@click.command("doctor", help="Say what is installed and what is missing for which command; exit code 1 on a conflict.")
+@click.command(
+    "doctor",
+    help="Show what is installed and what is missing for which command; exit code 1 on a conflict. With FLOW also show "
+    "how its tasks begin on this machine: as forks, or with an import of their own, and the lines that decide it.",
+)
+@click.argument("file", metavar="[FLOW]", required=False)
+@click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor_command(as_json: bool) -> None:
-    """Examine the installation."""
+@click.pass_context
+def doctor_command(ctx: click.Context, file: str | None, class_name: str | None, as_json: bool) -> None:
+    """Examine the installation, and perhaps a flow."""
     findings = [
         Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
         _metaflow(),
@@ -45,6 +52,8 @@ def doctor_command(as_json: bool) -> None:
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
     ]
+    if file is not None:
+        findings += _flow(ctx, file, class_name)
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:
@@ -52,6 +61,17 @@ def doctor_command(as_json: bool) -> None:
             click.echo(f"{finding.mark:>7}  {finding.text}")
     if any(finding.bad for finding in findings):
         raise SystemExit(FAULTY)
+
+
+def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding]:
+    """How the tasks of a flow begin."""
+    from flowc.cli.common import load_flow
+    from flowc.cli.doctor_flow import examine_flow
+    from flowc_emulator.process_state import State
+
+    before = State.now()
+    found = load_flow(ctx, file, class_name, data=True)
+    return [Finding(mark, text) for mark, text in examine_flow(found, before)]
 
 
 def _metaflow() -> Finding:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,9 @@ from flowc.cli import new_run
 from flowc.cli.common import Checked, fail, open_store, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
+from flowc.cli.starting import begin_starts, state_before
 from flowc.diagnostics import describe
+from flowc.ir.schema import dumps
 from flowc_runtime.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore, Store
-    from metaflow._legacy.hooks import FlowHooks
 
     Given = Mapping[str, Sequence[str]]
 
@@ -44,16 +45,22 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     store = open_store(options["store_url"])
     remote = not isinstance(store.objects, LocalObjects)
     isolation = isolate(found, options["environment"], remote=remote)
-    with _agent(store.objects.url if remote else None) as agent:
+    console = make_console(options["log_format"], quiet=bool(top().quiet))
+    with ExitStack() as stack:
+        starts = begin_starts(found, options["start"], state_before(), console.note)
+        if starts is not None:
+            stack.callback(starts.close)
+        agent = stack.enter_context(_agent(store.objects.url if remote else None))
         # From its record on, a run that is told to end says so: the supervisor takes these signals, late.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
         run = store.run(records.flow, records.id)
         new_run.tell_of(run, records, options)
         workers = options["max_workers"] or os.cpu_count() or 1
-        console = make_console(options["log_format"], quiet=bool(top().quiet))
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url)
         new_run.note_unused(console)
+        if starts is not None:
+            starts.begin(run, dumps(found.flow), parameters)
         began = time.monotonic()
         plan = Plan(
             run=run,
@@ -61,7 +68,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             agent=agent,
             isolation=isolation,
             graph=graph,
-            cls=found.cls,
+            program=found.program,
             parameters=parameters,
             user=user,
             max_workers=workers,
@@ -71,17 +78,17 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             max_splits=options["max_num_splits"],
             cache=top().cache is not False,
             reuse=reuse,
+            starts=starts,
         )
-        _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))
+        _call_hooks(records, lambda: found.program.run_begins(run.id))
         result = Supervisor(plan, console).run()
-        _call_hooks(
-            found, None, lambda hooks: hooks.run_ended(None if result.ok else RuntimeError("the run has failed"))
-        )
-    new_run.tell_end(console, run, result, began)
-    if found.flow.exit_hooks and result.signal is None:
-        from flowc_emulator.exit_hooks import call_exit_hooks
+        failure = None if result.ok else RuntimeError("the run has failed")
+        _call_hooks(None, lambda: found.program.run_ended(failure))
+        new_run.tell_end(console, run, result, began)
+        if found.flow.exit_hooks and result.signal is None:
+            from flowc_emulator.exit_hooks import call_exit_hooks
 
-        call_exit_hooks(found.flow, found.cls, run, console, successful=result.ok)
+            call_exit_hooks(found.flow, found.program, run, console, starts, successful=result.ok)
     _tell_failures(result, run, found)
     return new_run.exit_code(result)
 
@@ -120,14 +127,12 @@ def _begin(
     return new_run.begin_run(store, found, parameters, user_name(), more), parameters, reuse
 
 
-def _call_hooks(found: Checked, run: RunStore | None, call: Callable[[FlowHooks], None]) -> None:
+def _call_hooks(run: RunStore | None, call: Callable[[], None]) -> None:
     """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
     from metaflow.user_decorators._errors import PreparationError
 
-    hooks: FlowHooks | None = getattr(found.cls, "_flowc_hooks", None)
     try:
-        if hooks is not None:
-            call(hooks)
+        call()
     except PreparationError as error:
         message = f"{error}: {describe(error.__cause__ or error)}"
         if run is not None:

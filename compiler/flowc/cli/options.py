@@ -91,6 +91,9 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text", show_default=True,
                  help="Lines for people, or JSON lines on stdout."),
+    click.Option(["--start"], type=click.Choice(["auto", "fork", "fresh"]), default="auto", show_default=True,
+                 help="How tasks begin: as forks of the process that has imported the flow, or with an import of their "
+                 "own; auto: as forks where that import is found harmless."),
     click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
                  help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward]."),

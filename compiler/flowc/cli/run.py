@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.common import TOP, Checked, fail, load_flow, top
+from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, top
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc.cli.parameters import given_texts, parameter_options
+from flowc.cli.starting import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -104,6 +105,7 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
+    from flowc_emulator.process_state import State
     from flowc_emulator.seeds import Seeds
 
     own = ctx.find_object(type) is not None
@@ -116,6 +118,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     before = top(ctx) if own else top_of_environment()
     ctx.meta[TOP] = before
     seeds = Seeds()
+    if not own:  # else the flow's file is being run already
+        ctx.meta[STATE] = State.now()
     _keep_from_obstore()
     with seeds.watch():
         given = add_top(ctx, early.top)
@@ -161,6 +165,7 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
 
     def callback(**options: Any) -> None:
         assert found is not None
+        require_runnable(found.flow)
         given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:

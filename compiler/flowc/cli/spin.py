@@ -18,6 +18,8 @@ from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
 from flowc.cli.spin_artifacts import overrides
+from flowc.cli.starting import begin_starts, state_before
+from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
@@ -109,15 +111,11 @@ def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
 
 def _plain(found: Checked, step: str) -> Checked:
     """The flow without what decorates the step."""
-    from metaflow.decorators import USER_ATTRIBUTE
-
     node = found.flow.by_id()[step]
     bare = replace(
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
     )  # what a cluster does with the others does not matter here
-    vars(getattr(found.cls, node.run.name)).pop(USER_ATTRIBUTE, None)
-    if (hooks := getattr(found.cls, "_flowc_hooks", None)) is not None:  # of decorators of extensions
-        hooks.of_step.pop(step, None)
+    found.program.undecorate(node)
     nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
     return found._replace(flow=replace(found.flow, nodes=nodes))
 
@@ -145,13 +143,16 @@ def _perform(
     origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
     console.note(f"{inputs.step} runs with the inputs of {origin}")
     new_run.note_unused(console)
+    starts = begin_starts(found, options["start"], state_before(), console.note)
+    if starts is not None:
+        starts.begin(run, dumps(found.flow), parameters)
     began = time.monotonic()
     plan = Plan(
         run=run,
         records=run,
         isolation=isolation,
         graph=Graph(found.flow),
-        cls=found.cls,
+        program=found.program,
         parameters=parameters,
         user=user,
         max_workers=1,
@@ -159,8 +160,13 @@ def _perform(
         tags=tags,
         namespace=new_run.namespace_for(user),
         only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
+        starts=starts,
     )
-    result = Supervisor(plan, console).run()
+    try:
+        result = Supervisor(plan, console).run()
+    finally:
+        if starts is not None:
+            starts.close()
     new_run.tell_end(console, run, result, began)
     return new_run.exit_code(result)
 

@@ -41,6 +41,7 @@ from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 from flowc_runtime.parameters import config_values
+from metaflow._program import FlowProgram
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
@@ -59,8 +60,13 @@ class Loaded:
 
     package: Package
     flow: Flow | None = None
-    cls: type | None = None
+    program: FlowProgram | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def cls(self) -> type | None:
+        """The flow's class."""
+        return self.program.cls if self.program is not None else None
 
 
 def load(
@@ -121,7 +127,7 @@ def load_class(
     path = Path(file).resolve()
     package, fault = (_pack_alone(path), None) if alone else _collect(path)
     if fault is not None:
-        return Loaded(package=package, cls=cls, diagnostics=(fault,))
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(path))
     if source is None:  # it ran, so it is Python, unless it has changed since
@@ -215,15 +221,16 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     from metaflow import FlowSpec
 
     faults: list[Diagnostic] = []
+    program = FlowProgram(cls)
     added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
     own = [one for one in asked.with_decorators if one not in added]
     setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
     where, tree, home = _place_of(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
     if not faults:
-        faults += _prepare(cls, config_values(configs), own, sources)
+        faults += _prepare(program, config_values(configs), own, sources)
     if faults:  # what depends on a config cannot be read
-        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
     graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
@@ -245,7 +252,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
 
     fields = read_flow(cls, place, asked.deployment, faults)
     if faults:
-        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
     flow = Flow(
         name=cls.__name__,
         code=Code(file=source.file, name=name, digest=package.digest),
@@ -261,19 +268,21 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
-    flow = begin_plugins(cls, flow, sources, faults)
+    flow = begin_plugins(program, flow, sources, faults)
     if faults:
-        return Loaded(package=package, cls=cls, diagnostics=in_order(faults))
-    return Loaded(package=package, cls=cls, flow=flow)
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
+    return Loaded(package=package, program=program, flow=flow)
 
 
-def _prepare(cls: Any, values: dict[str, Any], added: Sequence[Applied], sources: Sources) -> Iterable[Diagnostic]:
+def _prepare(
+    program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources
+) -> Iterable[Diagnostic]:
     """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
     from metaflow.exception import ConfigError
     from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 
     try:
-        cls._flowc_prepare(values, [(applied.name, applied.kwargs) for applied in added])
+        program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
     except ConfigError as error:
         for message, file, line in error.faults:
             source = sources.of(file)

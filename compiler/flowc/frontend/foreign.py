@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.program import method_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def _decorators(cls: type, flow: Flow) -> Iterator[tuple[Any, Span]]:
     for owner in cls.__mro__:
         yield from ((decorator, flow.where) for decorator in user_decorators(owner))
     for node in flow.nodes:
-        yield from ((decorator, node.where) for decorator in user_decorators(getattr(cls, node.run.name)))
+        yield from ((decorator, node.where) for decorator in user_decorators(getattr(cls, method_name(node))))
 
 
 def _travels(module: str, package: Package) -> bool:

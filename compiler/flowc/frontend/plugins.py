@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc.frontend.source import Sources
     from flowc.ir import Flow, Node
     from flowc.ir.diagnostic import Diagnostic
-    from metaflow._legacy.hooks import FlowHooks
+    from metaflow._program import FlowProgram
     from metaflow.decorators import Applied
 
 _HINT = "hooks run wherever the flow does: step_init and flow_init when it is checked, compiled or started, and in pods"
@@ -76,12 +76,12 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
     return replace(plugin, options=canonical(found))
 
 
-def begin_plugins(cls: Any, flow: Flow, sources: Sources, faults: list[Diagnostic]) -> Flow:
+def begin_plugins(program: FlowProgram, flow: Flow, sources: Sources, faults: list[Diagnostic]) -> Flow:
     """Let the decorators begin; the flow with what they say of retries and of options in the tasks."""
     from metaflow.user_decorators._errors import PreparationError
 
     try:
-        hooks: FlowHooks | None = cls._flowc_begin(flow, str(sources.root))
+        hooks = program.begin(flow, str(sources.root))
         if hooks is None:
             return flow
         nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)

@@ -168,15 +168,52 @@ class Packages:
     disabled: bool = False
 
 
-# -- nodes and flows ---------------------------------------------------------------------------------------------------
+# -- what a node's tasks run -------------------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What a node runs: a step method of the flow's class."""
+    """A step method of the flow's class, which `Code.name` names."""
 
     name: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`."""
+
+    module: str
+    name: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notebook:
+    """A Jupyter notebook: its path in the code package, with forward slashes."""
+
+    file: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """A command that a shell runs in the directory of the code package."""
+
+    command: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stub:
+    """Nothing: the task only passes on what it is given."""
+
+
+Action: TypeAlias = "Method | Function | Notebook | Shell | Stub"
+
+
+# -- nodes and flows ---------------------------------------------------------------------------------------------------
 
 
 @final
@@ -190,7 +227,7 @@ class Node:
 
     id: NodeId
     where: Span
-    run: Method
+    run: Action
     next: Transition
     joins: NodeId | None = None
     doc: str = ""
@@ -268,10 +305,13 @@ class Schedule:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Where the user's code is: the class `name` in `file` of the code package with this `digest` (`sha256:…`)."""
+    """Where the user's code is: in the code package with this `digest` (`sha256:…`).
+
+    `file` of the package defines the flow. `name` is what in the file does: a flow class; empty: the whole file.
+    """
 
     file: str
-    name: str
+    name: str = ""
     digest: str
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowc.ir.model import (
     IR_VERSION,
+    Action,
     Branch,
     Catch,
     Choice,
@@ -19,20 +20,25 @@ from flowc.ir.model import (
     End,
     Flow,
     Foreach,
+    Function,
     Gang,
     Goto,
     Method,
     Node,
     NodeId,
+    Notebook,
     Packages,
     Parameter,
     Resources,
     Retry,
     Schedule,
+    Shell,
     Span,
+    Stub,
     Switch,
     Timeout,
     Transition,
+    assert_never,
 )
 from flowc.ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
 from flowc.ir.reading import Read as _Read
@@ -93,8 +99,8 @@ def _write(value: Any) -> Any:
             return {"gang": body}
         case Switch(condition=condition, arms=arms):
             return {"switch": condition, "arms": [list(arm) for arm in arms]}
-        case Method(name=name):
-            return {"method": name}
+        case Method() | Function() | Notebook() | Shell() | Stub():
+            return _write_action(value)
         case tuple() if value and isinstance(value[0], tuple):  # pairs
             return dict(value)
         case tuple():
@@ -107,6 +113,22 @@ def _write(value: Any) -> Any:
         if field.default is MISSING or inner != field.default:
             record[field.name] = _write(inner)
     return record
+
+
+def _write_action(action: Action) -> dict[str, Any]:
+    match action:
+        case Method(name=name):
+            return {"method": name}
+        case Function(module=module, name=name):
+            return {"function": name, "module": module}
+        case Notebook(file=file):
+            return {"notebook": file}
+        case Shell(command=command):
+            return {"shell": command}
+        case Stub():
+            return {"stub": True}
+        case _:
+            assert_never(action)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -139,11 +161,22 @@ def _arm(value: Any, where: str) -> tuple[Choice, NodeId]:
     raise SchemaError(f"{where}: a choice (text, a number or a boolean) and a step, not {value!r}")
 
 
-def _method(value: Any, where: str) -> Method:
+def _action(value: Any, where: str) -> Action:
     match value:
         case {"method": str(name)} if len(value) == 1:
             return Method(name=name)
-    raise SchemaError(f"{where}: an object with 'method'")
+        case {"function": str(name), "module": str(module)} if len(value) == 2:
+            return Function(module=module, name=name)
+        case {"notebook": str(file)} if len(value) == 1:
+            return Notebook(file=file)
+        case {"shell": str(command)} if len(value) == 1:
+            return Shell(command=command)
+        case {"stub": True} if len(value) == 1:
+            return Stub()
+    raise SchemaError(
+        f"{where}: an object with 'method', with 'function' and 'module', with 'notebook', with 'shell', "
+        "or with 'stub': true"
+    )
 
 
 def _type(value: Any, where: str) -> Any:
@@ -156,7 +189,7 @@ _STR, _INT, _BOOL = _of(str), _of(int), _of(bool)
 _NODE: Mapping[str, _Read] = {
     "id": _STR,
     "where": _span,
-    "run": _method,
+    "run": _action,
     "next": _transition,
     "joins": _STR,
     "doc": _STR,

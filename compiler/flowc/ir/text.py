@@ -11,11 +11,16 @@ from flowc.ir.model import (
     End,
     Flow,
     Foreach,
+    Function,
     Gang,
     Goto,
+    Method,
     Node,
+    Notebook,
     Packages,
     Parameter,
+    Shell,
+    Stub,
     Switch,
     Transition,
     assert_never,
@@ -54,6 +59,8 @@ def _lines(flow: Flow) -> Iterator[str]:
     for node in flow.nodes:
         joins = f" joins {node.joins}" if node.joins is not None else ""
         yield f"  {node.id}{joins} -> {_transition(node.next)}"
+        if action := _action(node):
+            yield f"    run {action}"
         yield from (f"    {policy}" for policy in _policies(node))
 
 
@@ -97,6 +104,23 @@ def _transition(transition: Transition) -> str:
             return f"by {condition}: " + ", ".join(f"{choice!r} -> {target}" for choice, target in arms)
         case _:
             assert_never(transition)
+
+
+def _action(node: Node) -> str | None:
+    """What the node's tasks run; None for the method of the step's own name."""
+    match node.run:
+        case Method(name=name):
+            return None if name == node.id else f"method {name}"
+        case Function(module=module, name=name):
+            return f"function {module}:{name}"
+        case Notebook(file=file):
+            return f"notebook {file}"
+        case Shell(command=command):
+            return f"shell {command!r}"
+        case Stub():
+            return "nothing"
+        case _:
+            assert_never(node.run)
 
 
 def _policies(node: Node) -> Iterator[str]:

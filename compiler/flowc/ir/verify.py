@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.model import Branch, Flow, Gang, Goto, Node, Switch, targets
+from flowc.ir.model import (
+    Action,
+    Branch,
+    Code,
+    Flow,
+    Function,
+    Gang,
+    Goto,
+    Method,
+    Node,
+    Notebook,
+    Shell,
+    Stub,
+    Switch,
+    assert_never,
+    targets,
+)
 from flowc.ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
@@ -21,7 +37,7 @@ def verify(flow: Flow) -> list[Diagnostic]:
     shape = analyse(flow.start, vertices)
     if shape.faults:
         return [*shape.faults]
-    return [*_joins(flow, dict(shape.closes)), *_policies(flow), *_gangs(flow)]
+    return [*_joins(flow, dict(shape.closes)), *_actions(flow), *_policies(flow), *_gangs(flow)]
 
 
 def _duplicates(flow: Flow) -> Iterator[Diagnostic]:
@@ -87,6 +103,33 @@ def _joins(flow: Flow, closes: dict[str, str]) -> Iterator[Diagnostic]:
                 span=node.where,
                 hint=f"write joins: {closes.get(node.id)!r}",
             )
+
+
+def _actions(flow: Flow) -> Iterator[Diagnostic]:
+    for node in flow.nodes:
+        if what := _bad_action(node.run, flow.code):
+            yield Diagnostic(code="bad-action", message=f"step '{node.id}' {what}", span=node.where,
+                             hint="name what the code package holds")  # fmt: skip
+
+
+def _bad_action(action: Action, code: Code) -> str | None:
+    match action:
+        case Method(name=name):
+            if not code.name:
+                return f"runs a method, but the flow is the whole file {code.file} and no class in it"
+            return None if name.isidentifier() else f"runs the method {name!r}, which is no name of Python's"
+        case Function(module=module, name=name):
+            wrong = next((text for text in (module, name) if not all(map(str.isidentifier, text.split(".")))), None)
+            return None if wrong is None else f"runs a function, and {wrong!r} is no dotted name of Python's"
+        case Notebook(file=file):
+            inside = file.endswith(".ipynb") and not file.startswith("/") and ".." not in file.split("/")
+            return None if inside else f"runs the notebook {file!r}, which is no path of an .ipynb in the code package"
+        case Shell(command=command):
+            return None if command.strip() else "runs a shell command that is empty"
+        case Stub():
+            return None
+        case _:
+            assert_never(action)
 
 
 def _policies(flow: Flow) -> Iterator[Diagnostic]:

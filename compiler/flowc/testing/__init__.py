@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.ir import Flow
+    from flowc_runtime.program import Program
     from flowc_runtime.task import Attempt
 
 __all__ = ["FaultyFlowError", "StepResult", "run_step"]
@@ -101,8 +102,8 @@ def run_step(
         ArtifactError: the step left something that cannot be pickled.
     """
     name = step if isinstance(step, str) else step.__name__
-    lowered = _lower(flow, configs or {})
-    around = Surroundings(flow, lowered, name, parameter_values(lowered, flow, parameters or {}), pickled=pickled)
+    lowered, program = _lower(flow, configs or {})
+    around = Surroundings(program, lowered, name, parameter_values(lowered, flow, parameters or {}), pickled=pickled)
     around.place(input, index, outer)
     if around.node.joins is None:
         if inputs is not None:
@@ -122,7 +123,7 @@ def run_step(
         return _result(attempt, around)
 
 
-def _lower(cls: type, configs: Mapping[str, Any]) -> Flow:
+def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
     from pathlib import Path
 
     from flowc.diagnostics import render
@@ -134,9 +135,9 @@ def _lower(cls: type, configs: Mapping[str, Any]) -> Flow:
     check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])
     given = ConfigSources(values=configs, user_name="test")
     loaded = load_class(cls, alone=True, configs=given, deployment=Deployment(user="test"))
-    if loaded.flow is None:
+    if loaded.flow is None or loaded.program is None:
         raise FaultyFlowError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
-    return loaded.flow
+    return loaded.flow, loaded.program
 
 
 @contextmanager

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from flowc.ir import Flow, Node
     from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.program import Program
     from flowc_runtime.records import Fanout
 
 RUN = "test"
@@ -50,14 +51,16 @@ class _Held:
 class Surroundings:
     """What a task of one step finds around it."""
 
-    def __init__(self, cls: type, flow: Flow, step: str, parameters: Mapping[str, Any], *, pickled: bool) -> None:
+    def __init__(
+        self, program: Program, flow: Flow, step: str, parameters: Mapping[str, Any], *, pickled: bool
+    ) -> None:
         _held.clear()  # of the step that ran before
         self._graph = Graph(flow)
         if step not in self._graph.nodes:
             raise TypeError(f"flow '{flow.name}' has no step '{step}'; it has {', '.join(self._graph.nodes)}")
         self.node: Node = self._graph.node(step)
         self.inherited: dict[str, ArtifactRef] = {}
-        self._cls, self._pickled = cls, pickled
+        self._program, self._pickled = program, pickled
         self._objects = MemoryObjects()
         self._parameters = store_files(self._objects, flow.parameters, parameters)
         self._run = Store(self._objects).run(flow.name, RUN)
@@ -130,11 +133,11 @@ class Surroundings:
                 step=self.node.id,
                 path=self._path,
                 attempt=1,
-                cls=self._cls,
+                program=self._program,
                 parameters=self._parameters,
                 user="test",
                 claimed=True,
-                cards=begin_cards(self._cls, self._run, self._graph, place, made=False),
+                cards=begin_cards(self._program, self._run, self._graph, place, made=False),
             )
         )
 

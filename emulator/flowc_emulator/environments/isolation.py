@@ -45,7 +45,7 @@ class Isolation:
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
         """In the forked child of one attempt, of so many at once: go on in the step's interpreter."""
         python = self.interpreters[job.step]
-        own = ("run", "graph", "cls", "parameters", "cards")  # the other side reads these from the store
+        own = ("run", "graph", "program", "parameters", "cards")  # the other side reads these from the store
         order = {
             "store": job.run.objects.url,
             "flow": job.run.flow,

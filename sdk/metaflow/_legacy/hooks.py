@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_runtime.program import method_name
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
 from metaflow._legacy.base import FlowDecorator, StepDecorator
@@ -124,7 +125,7 @@ class FlowHooks:
         """All decorators of a step, from the inside out, Metaflow's own among them."""
         own = iter(self.of_step[name])
         found: list[Any] = []
-        for applied in applied_to(getattr(type(self.flow), self.nodes[name].run.name)):
+        for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
             if legacy(applied.name) is not None:
                 found += [one for one in [next(own, None)] if one is not None]
             elif applied.name != "step":
@@ -143,14 +144,3 @@ def legacy(name: str) -> type[Any] | None:
 def unsupported_hooks(cls: type) -> Mapping[str, str]:
     """The hooks of a class that flowc does not call, each with what to do instead."""
     return {name: hint for name, hint in UNSUPPORTED.items() if hasattr(cls, name)}
-
-
-def begin(cls: Any, ir: Flow, root: str) -> FlowHooks | None:
-    """Make the decorators of a flow and let them begin; None where it has none."""
-    cls._flowc_hooks = None
-    if not ir.plugins and not any(node.plugins for node in ir.nodes):
-        return None
-    hooks = FlowHooks(cls, ir, root)
-    hooks.begin()
-    cls._flowc_hooks = hooks
-    return hooks

@@ -1,0 +1,94 @@
+"""What a module may call while it is imported, so that the processes of tasks can share what the import has made.
+
+Such a call has the same result in every process and leaves nothing outside of the process's own memory. What is not
+listed is not known to be harmless. `NAME.*` is everything below it.
+"""
+
+from __future__ import annotations
+
+BUILTINS = frozenset({
+    "abs", "all", "any", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict",
+    "dir", "divmod", "enumerate", "filter", "float", "format", "frozenset", "getattr", "globals", "hasattr", "hash",
+    "hex", "id", "int", "isinstance", "issubclass", "iter", "len", "list", "locals", "map", "max", "memoryview",
+    "min", "next", "object", "oct", "ord", "pow", "property", "range", "repr", "reversed", "round", "set",
+    "setattr", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple", "type", "vars", "zip",
+})  # fmt: skip
+
+# Methods of plain values: texts, numbers, containers, paths, patterns, loggers.
+METHODS = frozenset({
+    "add", "addFilter", "addHandler", "appendleft", "append", "as_integer_ratio", "as_posix", "as_uri",
+    "bit_length", "capitalize", "casefold", "center", "clear", "copy", "count", "decode", "difference", "discard",
+    "elements", "encode", "endswith", "expanduser", "expandtabs", "extend", "extendleft", "find", "format",
+    "format_map", "fromkeys", "get", "group", "groupdict", "groups", "hex", "index", "insert", "intersection",
+    "is_absolute", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isdisjoint", "isidentifier", "islower",
+    "isnumeric", "isoformat", "isspace", "issubset", "issuperset", "istitle", "isupper", "items", "join",
+    "joinpath", "keys", "ljust", "lower", "lstrip", "match", "most_common", "partition", "pop", "popitem",
+    "popleft", "relative_to", "remove", "removeprefix", "removesuffix", "replace", "reverse", "rfind", "rindex",
+    "rjust", "rpartition", "rsplit", "rstrip", "setFormatter", "setLevel", "setdefault", "sort", "split",
+    "splitlines", "startswith", "strip", "sub", "swapcase", "symmetric_difference", "timetuple", "title",
+    "total_seconds", "translate", "union", "update", "upper", "values", "with_name", "with_suffix", "zfill",
+})  # fmt: skip
+
+CALLS = frozenset({
+    # Python's own
+    "__future__.*", "abc.*", "argparse.Namespace", "ast.literal_eval", "base64.*", "bisect.*", "calendar.*",
+    "collections.*", "contextlib.*", "contextvars.ContextVar", "copy.*", "dataclasses.*", "datetime.date",
+    "datetime.datetime", "datetime.datetime.fromisoformat", "datetime.datetime.strptime",
+    "datetime.date.fromisoformat", "datetime.time", "datetime.timedelta", "datetime.timezone", "decimal.*",
+    "enum.*", "fractions.*", "functools.*", "hashlib.*", "heapq.*", "importlib.import_module",
+    "importlib.metadata.version", "importlib.util.find_spec", "inspect.*", "itertools.*", "json.dumps",
+    "json.loads", "keyword.*", "locale.getlocale", "logging.Formatter", "logging.NullHandler",
+    "logging.StreamHandler", "logging.addLevelName", "logging.captureWarnings", "logging.getLogger", "math.*",
+    "numbers.*", "operator.*", "os.cpu_count", "os.fspath", "os.getcwd", "os.path.*", "pathlib.*", "platform.*",
+    "pprint.pformat", "queue.LifoQueue", "queue.PriorityQueue", "queue.Queue", "queue.SimpleQueue", "re.*",
+    "shlex.*", "statistics.*", "string.*", "struct.*", "sys.getdefaultencoding", "sys.getrecursionlimit",
+    "sys.getsizeof", "sys.intern", "sys.path.append", "sys.path.extend", "sys.path.insert", "sys.path.remove",
+    "sys.setrecursionlimit", "textwrap.*", "threading.BoundedSemaphore", "threading.Condition", "threading.Event",
+    "threading.Lock", "threading.RLock", "threading.Semaphore", "threading.local", "types.*", "typing.*",
+    "typing_extensions.*", "unicodedata.*", "urllib.parse.*", "warnings.*", "weakref.WeakKeyDictionary",
+    "weakref.WeakSet", "weakref.WeakValueDictionary", "weakref.ref", "zoneinfo.*",
+    # flowc's and Metaflow's
+    "flowc.steps.cache", "metaflow.Config", "metaflow.FlowSpec", "metaflow.IncludeFile", "metaflow.JSONType",
+    "metaflow.Parameter", "metaflow.card", "metaflow.cards.*", "metaflow.catch", "metaflow.conda",
+    "metaflow.conda_base", "metaflow.config_expr", "metaflow.environment", "metaflow.exit_hook",
+    "metaflow.kubernetes", "metaflow.parallel", "metaflow.project", "metaflow.pypi", "metaflow.pypi_base",
+    "metaflow.resources", "metaflow.retry", "metaflow.schedule", "metaflow.secrets", "metaflow.step",
+    "metaflow.timeout", "metaflow.trigger", "metaflow.trigger_on_finish",
+    "metaflow.unbounded_test_foreach_internal", "metaflow.parameters.*", "metaflow.decorators.*",
+    "metaflow.includefile.*", "metaflow.user_configs.*",
+    # Well-known packages: values, declarations and settings
+    "attr.*", "attrs.*", "click.Choice", "click.IntRange", "click.FloatRange", "click.Path",
+    "matplotlib.pyplot.style.use", "matplotlib.rc", "matplotlib.rcParams.update",
+    "matplotlib.pyplot.rcParams.update", "matplotlib.use", "numba.jit", "numba.njit", "numba.vectorize",
+    "numpy.array", "numpy.arange", "numpy.asarray", "numpy.dtype", "numpy.empty", "numpy.exp", "numpy.eye",
+    "numpy.finfo", "numpy.float32", "numpy.float64", "numpy.full", "numpy.geomspace", "numpy.iinfo", "numpy.int32",
+    "numpy.int64", "numpy.linspace", "numpy.log", "numpy.logspace", "numpy.ones", "numpy.set_printoptions",
+    "numpy.seterr", "numpy.sqrt", "numpy.zeros", "packaging.version.*", "pandas.CategoricalDtype",
+    "pandas.DataFrame", "pandas.DateOffset", "pandas.Series", "pandas.Timedelta", "pandas.Timestamp",
+    "pandas.options.*", "pandas.set_option", "pandas.to_datetime", "pydantic.*",
+    "pydantic_settings.SettingsConfigDict", "pytest.fixture", "pytest.mark.*", "sklearn.set_config", "tenacity.*",
+    "torch.device", "torch.no_grad", "torch.inference_mode",
+})  # fmt: skip
+
+# Generators of random numbers: the same in every process if they are given a number to start from.
+SEEDED = frozenset({
+    "numpy.random.RandomState", "numpy.random.SeedSequence", "numpy.random.default_rng", "numpy.random.seed",
+    "random.Random", "random.seed", "torch.manual_seed",
+})  # fmt: skip
+
+# Harmless unless they are given one of these arguments.
+EXCEPT_WITH = {"logging.basicConfig": frozenset({"filename", "handlers", "stream"})}
+
+# Reading these is harmless as long as no step has an environment of its own.
+ENVIRONMENT = ("os.environ", "os.getenv", "os.environb")
+
+
+def is_listed(name: str) -> bool:
+    """Whether a call of this dotted name is known to be harmless, whatever its arguments."""
+    if name in CALLS:
+        return True
+    while name:
+        name = name.rpartition(".")[0]
+        if f"{name}.*" in CALLS:
+            return True
+    return False

@@ -1,0 +1,311 @@
+"""Runs jobs in processes of their own: starts them, passes on their output, ends them in time, says how they ended.
+
+It knows nothing of flows. A job is any hashable object, a `Launcher` says how its process begins, and an `Observer` is
+told what happens meanwhile.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
+
+from flowc_emulator.guardian import Guardian
+from flowc_emulator.hangs import Hangs
+from flowc_emulator.orphans import end_adopted
+from flowc_emulator.terminal import Lender, Terminal
+from flowc_runtime import breakpoints, failures
+from flowc_runtime.process import adopt_orphans, load_prctl, spawn
+from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from flowc_runtime.logs import Stream
+    from flowc_runtime.process import Child
+    from flowc_runtime.watch import Reaper
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
+AT_THE_PROMPT = 120.0  # seconds by which a job's end is put off while its debugger has the terminal
+
+J = TypeVar("J")
+J_contra = TypeVar("J_contra", contravariant=True)
+
+
+class Observer(Protocol[J_contra]):
+    """What the engine tells its caller while it waits."""
+
+    def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
+        """The job's process wrote something."""
+        ...
+
+    def held(self, job: J_contra) -> None:
+        """The job has the terminal, for a debugger's prompt."""
+        ...
+
+    def released(self) -> None:
+        """The terminal is the caller's again."""
+        ...
+
+    def interrupted(self, number: int, running: int, *, again: bool) -> None:
+        """A signal ends this many jobs; `again`: it is the second one, which does not wait."""
+        ...
+
+    def hung(self, job: J_contra) -> None:
+        """The job's process waits for a lock that nobody can open; its stack was asked for."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that a user should know."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a new process takes over from the engine."""
+
+    guardian: Guardian
+    terminal: Terminal | None
+    close: tuple[int, ...]  # the engine's descriptors, which a forked process must not hold
+    prctl: Callable[[int, int], None] | None
+
+    def lease(self) -> breakpoints.Lease | None:
+        """In the new process: what a debugger can borrow the terminal with."""
+        return self.terminal.enter_child() if self.terminal is not None else None
+
+
+class Launcher(Protocol):
+    """Starts one process."""
+
+    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+        """Start it; the child, and who reports its end if it is not this process's own child. Raises OSError."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Starts a process as a fork of this one, which calls `body(control, place)` and exits with what that returns."""
+
+    body: Callable[[int, Place], int]
+
+    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+        """Fork."""
+
+        def enter(control: int) -> int:
+            place.guardian.enter_child()
+            return self.body(control, place)
+
+        return spawn(enter, prctl=place.prctl, close=place.close), None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[J]):
+    """A job's process has ended, and all its output was given before.
+
+    `why` says for what reason if the engine ended it; `asked`: because the caller wanted that job to end.
+    """
+
+    job: J
+    ended: Ended
+    began: float  # seconds since the epoch
+    why: str | None
+    asked: bool
+
+
+@dataclass(slots=True)
+class _Running(Generic[J]):
+    job: J
+    child: Child
+    began: float
+    timed_out: bool = False
+    ended_by: str | None = None
+
+
+class Engine(Generic[J]):
+    """Runs jobs until they end. Single-threaded, so that it may fork at any time."""
+
+    def __init__(self, observer: Observer[J], *, guard: Callable[[], None], close: Iterable[int] = ()) -> None:
+        """`guard` is called in the guardian process if this one is killed; `close` are further private descriptors."""
+        self._observer = observer
+        self._guard = guard
+        self._close = tuple(close)
+        self._running: dict[int, _Running[J]] = {}
+        self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
+        self._watcher = Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+        self._terminal = Terminal.find()
+        self._lender: Lender | None = None
+        self._hangs = Hangs()
+        self._prctl = load_prctl()
+        self.signal: int | None = None
+        """The signal that interrupted the jobs, if one did."""
+
+    @property
+    def jobs(self) -> list[J]:
+        """The jobs that run now."""
+        return [running.job for running in self._running.values()]
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    # -- beginning and end
+
+    def begin(self) -> None:
+        """Take signals, adopt orphans and fork the guardian."""
+        adopt_orphans(self._prctl)
+        gc.collect()
+        gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
+        self._watcher.__enter__()
+        self._guardian = Guardian(self._guard, [*self._descriptors(), *self._lend_terminal()])
+
+    def end_all(self, keep: Iterable[int] = ()) -> None:
+        """Kill what still runs and whatever the jobs left behind, but not the processes in `keep`."""
+        for running in self._running.values():
+            kill_group(running.child.pid, signal.SIGKILL)
+        end_adopted(keep={self._guardian.pid, *keep})
+
+    def close(self) -> None:
+        """Let go of everything: the jobs have ended, and whatever they were for is recorded."""
+        self._guardian.dismiss()
+        if self._terminal is not None:
+            self._terminal.close()
+        gc.unfreeze()
+        self._watcher.__exit__()
+
+    # -- jobs
+
+    def start(self, job: J, launcher: Launcher, *, seconds: float | None = None) -> int:
+        """Start the process of a job, which is killed after so many seconds; its pid. Raises OSError."""
+        began = time.time()
+        place = Place(
+            guardian=self._guardian, terminal=self._terminal, close=tuple(self._descriptors()), prctl=self._prctl
+        )
+        child, reaper = launcher.launch(place)
+        self._watcher.add(child, reaper)
+        self._running[child.pid] = _Running(job, child, began)
+        self._hangs.began(child.pid)
+        if seconds is not None:
+            self._deadline(seconds, child.pid, signal.SIGKILL)
+        return child.pid
+
+    def end(self, job: J, why: str) -> None:
+        """Ask a job's process to end, and kill it after the grace; `why` is what `Finished` will say."""
+        for pid, running in self._running.items():
+            if running.job == job and running.ended_by is None:
+                running.ended_by = why
+                kill_group(pid, signal.SIGTERM)
+                self._deadline(GRACE, pid, signal.SIGKILL)
+
+    def poll(self, timeout: float | None = None) -> list[Finished[J]]:
+        """Wait until something happens, `timeout` seconds at most; the jobs that have ended."""
+        finished: list[Finished[J]] = []
+        for event in self._watcher.poll(self._wait(timeout)):
+            match event:
+                case Output(child, stream, data):
+                    self._observer.output(self._running[child.pid].job, stream, data)
+                case Ended():
+                    finished.append(self._ended(event))
+                case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
+                    continue  # Ctrl-C at a debugger's prompt is the debugger's
+                case Signalled(number):
+                    self.interrupt(number)
+                case Called():
+                    self._serve()
+        self._kill_overdue()
+        self._look_for_hangs()
+        return finished
+
+    def interrupt(self, number: int) -> None:
+        """End all jobs: the first time they are asked and given a little time, the second time they are killed."""
+        again, self.signal = self.signal is not None, self.signal or number
+        self._observer.interrupted(number, len(self._running), again=again)
+        for pid in self._running:
+            kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)
+            self._deadline(GRACE, pid, signal.SIGKILL)
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """Seconds until something must be done without an event."""
+        waits = [timeout] if timeout is not None else []
+        if self._deadlines:
+            waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))
+        if (seconds := self._hangs.wait()) is not None:
+            waits.append(seconds)
+        return min(waits, default=None)
+
+    def _descriptors(self) -> Sequence[int]:
+        """What a forked process must not hold."""
+        return [*self._watcher.descriptors(), *self._close]
+
+    def _ended(self, event: Ended) -> Finished[J]:
+        pid = event.child.pid
+        running = self._running.pop(pid)
+        self._guardian.reaped(pid)
+        self._hangs.ended(pid)
+        if self._lender is not None:
+            self._lender.ended(pid)
+        why = None
+        if self.signal is not None:
+            why = f"interrupted by {failures.signal_name(self.signal)}"
+        elif running.ended_by is not None:
+            why = running.ended_by
+        elif running.timed_out:
+            why = "the process was killed: it went on after its timeout"
+        return Finished(running.job, event, running.began, why, running.ended_by is not None)
+
+    def _look_for_hangs(self) -> None:
+        for pid in self._hangs.look():
+            if self._lender is None or pid not in self._lender.paused:
+                self._observer.hung(self._running[pid].job)
+
+    # -- a terminal for debuggers
+
+    def _lend_terminal(self) -> list[int]:
+        """Listen to jobs that ask for the terminal; its descriptors."""
+        if self._terminal is None:
+            return []
+        import pdb  # noqa: F401  # so that jobs find it patched however they come to it
+
+        self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
+        self._watcher.listen(self._terminal.requests)
+        return self._terminal.descriptors()
+
+    def _serve(self) -> None:
+        assert self._lender is not None
+        if self._lender.serve():
+            self._observer.note("the debugger was quit: the run ends")
+            self.interrupt(signal.SIGINT)
+
+    def _hold(self, pid: int) -> bool:
+        """What the job has printed comes before its prompt; False if there is no such job any more."""
+        running = self._running.get(pid)
+        if running is None:
+            return False
+        for event in self._watcher.drain(pid):
+            if isinstance(event, Output):
+                self._observer.output(running.job, event.stream, event.data)
+        self._observer.held(running.job)
+        return True
+
+    def _release(self, pid: int, seconds: float) -> None:
+        self._observer.released()
+        self._deadlines = [(when + seconds * (of == pid), of, number) for when, of, number in self._deadlines]
+        heapq.heapify(self._deadlines)
+
+    # -- deadlines
+
+    def _deadline(self, seconds: float, pid: int, number: int) -> None:
+        heapq.heappush(self._deadlines, (time.monotonic() + seconds, pid, number))
+
+    def _kill_overdue(self) -> None:
+        while self._deadlines and self._deadlines[0][0] <= time.monotonic():
+            _, pid, number = heapq.heappop(self._deadlines)
+            if self._lender is not None and pid in self._lender.paused and self.signal is None:
+                self._deadline(AT_THE_PROMPT, pid, number)  # somebody is looking at it
+            elif running := self._running.get(pid):
+                running.timed_out = self.signal is None and running.ended_by is None
+                kill_group(pid, number)

@@ -1,0 +1,212 @@
+"""The supervisor's side of a fork server: starting it, asking for branches, and starting tasks in them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from dataclasses import fields
+from typing import TYPE_CHECKING, final
+
+from flowc_emulator.forkserver.wire import (
+    Exited,
+    NewBranch,
+    NotStarted,
+    Ready,
+    Replies,
+    Started,
+    StartHook,
+    StartTask,
+    Unsafe,
+    send,
+)
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.process import open_pipes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc_emulator.engine import Place
+    from flowc_emulator.forkserver.wire import Reply, Request, Setup
+    from flowc_runtime.assignment import Assignment
+    from flowc_runtime.process import Child
+    from flowc_runtime.watch import Reaper
+
+# What the server reads of the run's store instead, or has made itself.
+_OWN = ("run", "graph", "program", "parameters", "cards")
+_KILLED = 9  # the wait status of what died with its server
+
+
+@final
+class ForkServer:
+    """The process that was started by exec; it only forks branches."""
+
+    def __init__(self, root: str, environment: Mapping[str, str]) -> None:
+        """Start it, without waiting for it, with exactly these environment variables. Raises OSError.
+
+        `root` is the directory of the flow's code.
+        """
+        self._link, theirs = socket.socketpair()
+        # The root of the flow's code comes first on the path, and its modules must not come before flowc's own.
+        path = [entry for entry in sys.path if entry not in ("", root)]
+        boot = f"import sys; sys.path[:] = {path!r}; from flowc_emulator.forkserver.server import main; main()"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, *subprocess._args_from_interpreter_flags(), "-c", boot, str(theirs.fileno()),  # type: ignore[attr-defined]
+                 str(os.getpid())],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._process.pid
+
+    def begin(self, setup: Setup) -> None:
+        """Tell it of the run: the first request. Raises FlowcError."""
+        _send(self._link, setup, ())
+
+    def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> Branch:
+        """Ask for a branch, without waiting for it: with these variables more, and these modules imported."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            order = NewBranch(environment=tuple(environment), modules=tuple(modules), debugger=debugger)
+            _send(self._link, order, [theirs.fileno()])
+        return Branch(ours)
+
+    def close(self) -> None:
+        """End it; its branches end when their own sockets are closed."""
+        self._link.close()
+        self._process.wait()
+
+
+@final
+class Branch:
+    """A process that forks tasks, and the reaper of these."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._replies = Replies()
+        self._exited: deque[Exited] = deque()
+        self._alive: set[int] = set()
+        self._closed = False
+
+    def wait(self) -> Unsafe | None:
+        """Wait until it has imported what it was told to; a package that must not be shared, if it has found one."""
+        answer = self._await()
+        assert isinstance(answer, (Ready, Unsafe))
+        return answer if isinstance(answer, Unsafe) else None
+
+    def start(self, order: StartTask | StartHook, descriptors: Sequence[int]) -> Child:
+        """Have it fork a process, which gets these descriptors besides its pipes. Raises OSError."""
+        readers, writers = open_pipes()
+        try:
+            _send(self._link, order, [writers.stdout, writers.stderr, writers.control, *descriptors])
+            answer = self._await()
+        except BaseException:
+            readers.close()
+            raise
+        finally:
+            writers.close()
+        if isinstance(answer, NotStarted):
+            readers.close()
+            raise OSError(answer.errno, os.strerror(answer.errno))
+        assert isinstance(answer, Started)
+        self._alive.add(answer.pid)
+        return readers.of(answer.pid)
+
+    def close(self) -> None:
+        """Let it end."""
+        self._link.close()
+        self._closed = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether it has ended."""
+        return self._closed
+
+    # -- as the reaper of its children
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self._link.fileno()
+
+    @property
+    def queued(self) -> bool:
+        """Whether the end of a child is known and not yet reported."""
+        return bool(self._exited)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, and with it all its children."""
+        return self._closed and not self._exited
+
+    def ended(self) -> Iterator[tuple[int, int, int]]:
+        """The children that have ended."""
+        while not self._closed:
+            try:
+                data = self._link.recv(1 << 16, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except ConnectionResetError:
+                data = b""
+            self._take(data)
+        while self._exited:
+            exited = self._exited.popleft()
+            self._alive.discard(exited.pid)
+            yield exited.pid, exited.status, exited.peak_rss
+
+    def _await(self) -> Reply:
+        """The next answer to a request; ends of children that come before it are kept for `ended`."""
+        while True:
+            try:
+                data = self._link.recv(1 << 16)
+            except ConnectionResetError:
+                data = b""
+            answers = self._take(data)
+            if answers is None:
+                raise FlowcError("the process that starts tasks has ended; --start fork does without it")
+            if answers:
+                (answer,) = answers
+                return answer
+
+    def _take(self, data: bytes) -> list[Reply] | None:
+        """Keep the ends of children among what was read; the other replies, None at the end."""
+        if not data:
+            self._exited.extend(Exited(pid, _KILLED, 0) for pid in self._alive)
+            self._closed = True
+            return None
+        answers: list[Reply] = []
+        for message in self._replies.feed(data):
+            if isinstance(message, Exited):
+                self._exited.append(message)
+            else:
+                answers.append(message)
+        return answers
+
+
+@final
+class TaskLauncher:
+    """Starts the process of an attempt in a branch."""
+
+    def __init__(self, branch: Branch, assignment: Assignment, tasks: int) -> None:
+        self._branch = branch
+        self._assignment = {
+            field.name: getattr(assignment, field.name) for field in fields(assignment) if field.name not in _OWN
+        }
+        self._tasks = tasks
+
+    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+        """Have it forked. Raises OSError."""
+        lent = place.terminal.lent() if place.terminal is not None else ()
+        order = StartTask(assignment=self._assignment, tasks=self._tasks, guarded=True, lent=bool(lent))
+        return self._branch.start(order, [place.guardian.descriptor, *lent]), self._branch
+
+
+def _send(link: socket.socket, request: Request, descriptors: Sequence[int]) -> None:
+    try:
+        send(link, request, descriptors)
+    except (BrokenPipeError, ConnectionResetError):
+        raise FlowcError("the process that starts tasks has ended; --start fork does without it") from None

@@ -1,0 +1,62 @@
+"""Importing, before tasks are forked, the packages that tasks can share."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, final
+
+from flowc_emulator.packages import UNSAFE
+from flowc_emulator.process_state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UnsafePackage:
+    """A package that must not be imported before a fork, why, and how many seconds its import took."""
+
+    package: str
+    why: str
+    seconds: float
+
+
+def preload(modules: Sequence[str]) -> UnsafePackage | None:
+    """Import the modules, whose output goes nowhere; the first package whose import left what must not be shared.
+
+    This process must then not be forked. A module that cannot be imported is left to the tasks, which say why.
+    """
+    with _silence():
+        before = State.now()
+        for name in modules:
+            package, began = name.partition(".")[0], time.monotonic()
+            if package in UNSAFE and package not in sys.modules:
+                return UnsafePackage(package, UNSAFE[package][0], 0.0)
+            try:
+                import_module(name)
+            except BaseException:  # noqa: S112  # the task that imports it meets the same, and reports it with its traceback
+                continue
+            if faults := State.now().since(before):
+                return UnsafePackage(package, faults[0], time.monotonic() - began)
+    return None
+
+
+class _silence:
+    """Lead descriptors 1 and 2 nowhere for a while: the process that began the run has shown the same output."""
+
+    def __enter__(self) -> None:
+        self._saved = [os.dup(1), os.dup(2)]
+        null = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        os.close(null)
+
+    def __exit__(self, *exc: object) -> None:
+        for descriptor, saved in zip((1, 2), self._saved, strict=True):
+            os.dup2(saved, descriptor)
+            os.close(saved)

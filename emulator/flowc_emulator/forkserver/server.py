@@ -1,0 +1,207 @@
+"""The process of a fork server, and its branches: single-threaded, so that they may fork at any time.
+
+Nothing of the user's is imported here, only in the processes that are forked for tasks. So each of them has its own
+import of the flow, in the environment of its step, as a pod has.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flowc.ir.schema import loads
+from flowc_emulator.forkserver.preload import preload
+from flowc_emulator.forkserver.wire import (
+    Exited,
+    NewBranch,
+    NotStarted,
+    Ready,
+    Setup,
+    Started,
+    StartHook,
+    StartTask,
+    Unsafe,
+    receive,
+    reply,
+)
+from flowc_emulator.guardian import register
+from flowc_emulator.seeds import Seeds
+from flowc_emulator.terminal import Borrowed
+from flowc_emulator.threads import Threads
+from flowc_runtime import breakpoints
+from flowc_runtime.fresh import perform_fresh
+from flowc_runtime.hooks import call_hook
+from flowc_runtime.index import Graph
+from flowc_runtime.loader import precompile
+from flowc_runtime.process import PR_SET_PDEATHSIG, Writers, fork, load_prctl, peak_rss
+from flowc_runtime.program import load_program
+from flowc_runtime.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowc_runtime.store import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The run whose tasks are forked here."""
+
+    store: RunStore
+    graph: Graph
+    setup: Setup
+
+
+def main() -> NoReturn:
+    """Serve until the client closes the socket whose descriptor is the first argument, or is gone."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever began the run may have held signals back
+    prctl = load_prctl()
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != int(sys.argv[2]):  # the client died before the line above
+            os._exit(0)
+    found = receive(link)
+    if found is None:
+        os._exit(0)
+    setup: Setup = found[0]
+    sys.path[:] = setup.path
+    sys.argv[:] = setup.argv
+    run = _Run(Store.open(setup.store).run(setup.flow, setup.run), Graph(loads(setup.ir)), setup)
+    gc.freeze()
+    _Server(link, run, prctl).serve()
+
+
+class _Server:
+    """Serves the requests of one socket. The first server forks branches, which are servers as well."""
+
+    def __init__(self, link: socket.socket, run: _Run, prctl: Callable[[int, int], None] | None) -> None:
+        self._link, self._run, self._prctl = link, run, prctl
+        self._wake_read, self._wake_write = os.pipe()
+        for descriptor in (self._wake_read, self._wake_write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._threads: Threads | None = None
+
+    def serve(self) -> NoReturn:
+        """Serve until the client closes the socket."""
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == self._wake_read:
+                    os.read(self._wake_read, 1 << 12)
+                    self._reap()
+                    continue
+                try:
+                    found = receive(self._link)
+                except (EOFError, ConnectionResetError):
+                    found = None
+                if found is None:
+                    os._exit(0)
+                self._do(*found)
+
+    def _do(self, request: Any, descriptors: list[int]) -> None:
+        match request:
+            case NewBranch():
+                self._fork_branch(request, *descriptors)
+            case StartTask():
+                self._start(descriptors, lambda control: self._task(request, control, descriptors[3:]))
+            case StartHook(number=number):
+                self._start(descriptors, lambda _control: self._hook(number))
+            case _:
+                raise AssertionError(f"not a request: {request!r}")
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            reply(self._link, Exited(pid, status, peak_rss(usage)))
+
+    # -- a branch
+
+    def _fork_branch(self, request: NewBranch, link: int) -> None:
+        parent = os.getpid()
+        if os.fork():
+            os.close(link)
+            return
+        try:
+            if self._prctl is not None:
+                self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                if os.getppid() != parent:
+                    os._exit(0)
+            self._link.close()
+            for descriptor in (self._wake_read, self._wake_write):
+                os.close(descriptor)
+            branch = _Server(socket.socket(fileno=link), self._run, self._prctl)
+            branch.prepare(request)
+            branch.serve()
+        finally:
+            os._exit(70)
+
+    def prepare(self, request: NewBranch) -> None:
+        """Take the environment, import what is shared by tasks, and compile the flow's file once for all of them."""
+        os.environ.update(request.environment)
+        if any(name == "TZ" for name, _ in request.environment):
+            import time
+
+            time.tzset()
+        if request.debugger:
+            import pdb  # noqa: F401  # each task that is debugged would import it
+        unsafe = preload(request.modules)
+        if unsafe is not None:
+            reply(self._link, Unsafe(unsafe.package, unsafe.why, unsafe.seconds))
+            os._exit(0)
+        precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
+        if "numpy" in sys.modules:
+            self._threads = Threads()
+        gc.collect()
+        gc.freeze()
+        reply(self._link, Ready())
+
+    # -- a process
+
+    def _start(self, descriptors: Sequence[int], body: Callable[[int], int]) -> None:
+        close = (self._link.fileno(), self._wake_read, self._wake_write)
+        try:
+            pid = fork(body, Writers(*descriptors[:3]), prctl=self._prctl, close=close)
+        except OSError as error:
+            reply(self._link, NotStarted(error.errno or 0))
+        else:
+            reply(self._link, Started(pid))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _task(self, request: StartTask, control: int, more: list[int]) -> int:
+        if request.guarded:
+            register(more.pop(0))
+        os.environ["FLOWC_RUN"] = self._run.store.id
+        Seeds().enter_child()
+        breakpoints.install(Borrowed(*more) if request.lent else None)
+
+        def imported() -> None:
+            (self._threads or Threads()).enter_child(request.tasks)
+
+        run = self._run
+        return perform_fresh(
+            run.store, run.graph, run.setup.root, run.setup.parameters, request.assignment, control, imported
+        )
+
+    def _hook(self, number: int) -> int:
+        run = self._run
+        flow = run.graph.flow
+        return call_hook(flow.exit_hooks[number], run.store, lambda: load_program(flow, run.setup.root))

@@ -1,0 +1,188 @@
+"""Messages between a fork server and its client over a Unix socket: pickles one way, lines of text the other."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LENGTH = struct.Struct("!Q")
+_MOST_DESCRIPTORS = 16
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a server is told once: the run, its flow, and where the flow's code is.
+
+    `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run.
+    """
+
+    store: str
+    flow: str
+    run: str
+    ir: str
+    root: str
+    parameters: dict[str, Any]
+    path: tuple[str, ...]
+    argv: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBranch:
+    """Fork a branch with these environment variables and imported modules. Comes with the branch's socket."""
+
+    environment: tuple[tuple[str, str], ...]
+    modules: tuple[str, ...]
+    debugger: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTask:
+    """Fork the process of an attempt, one of `tasks` at once.
+
+    Comes with the writing ends of stdout, stderr and the control pipe, with the guardian's pipe if it is `guarded`,
+    and with four descriptors of the terminal if it is `lent`.
+    """
+
+    assignment: dict[str, Any]
+    tasks: int
+    guarded: bool
+    lent: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartHook:
+    """Fork the process of an exit hook, the one of this number in the flow. Comes with the pipes, as `StartTask`."""
+
+    number: int
+
+
+Request: TypeAlias = "Setup | NewBranch | StartTask | StartHook"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process was forked."""
+
+    pid: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The fork failed with this errno."""
+
+    errno: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A process has ended: its wait status, and its peak RSS in bytes."""
+
+    pid: int
+    status: int
+    peak_rss: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A branch has imported what it was told to."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """Importing this package made something that forks must not share; the branch has ended without it."""
+
+    package: str
+    why: str
+    seconds: float
+
+
+Reply: TypeAlias = "Started | NotStarted | Exited | Ready | Unsafe"
+
+
+def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ()) -> None:
+    """Send a request with open descriptors. Raises OSError."""
+    data = pickle.dumps(request, pickle.HIGHEST_PROTOCOL)
+    message = memoryview(_LENGTH.pack(len(data)) + data)
+    sent = socket.send_fds(link, [message], list(descriptors)) if descriptors else link.send(message)
+    link.sendall(message[sent:])
+
+
+def receive(link: socket.socket) -> tuple[Any, list[int]] | None:
+    """The next request and its descriptors; None at the end."""
+    header, descriptors, _, _ = socket.recv_fds(link, _LENGTH.size, _MOST_DESCRIPTORS)
+    while header and len(header) < _LENGTH.size:
+        header += _take(link, _LENGTH.size - len(header))
+    if not header:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    data = bytearray()
+    while len(data) < length:
+        data += _take(link, length - len(data))
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return pickle.loads(data), descriptors
+
+
+def _take(link: socket.socket, most: int) -> bytes:
+    data = link.recv(min(most, 1 << 20))
+    if not data:
+        raise EOFError("the client has gone in the middle of a request")
+    return data
+
+
+def reply(link: socket.socket, message: Reply) -> None:
+    """Send a reply: a line of text."""
+    match message:
+        case Started(pid):
+            text = f"started {pid}"
+        case NotStarted(errno):
+            text = f"failed {errno}"
+        case Exited(pid, status, peak):
+            text = f"exited {pid} {status} {peak}"
+        case Ready():
+            text = "ready"
+        case Unsafe(package, why, seconds):
+            text = f"unsafe {package} {seconds:.3f} {why}"
+    link.sendall(text.encode() + b"\n")
+
+
+@final
+@dataclass(slots=True)
+class Replies:
+    """Puts the lines that a socket gives together."""
+
+    rest: bytes = field(default=b"")
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """The replies that are complete with this data."""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            what, _, rest = line.decode().partition(" ")
+            if what == "started":
+                yield Started(int(rest))
+            elif what == "failed":
+                yield NotStarted(int(rest))
+            elif what == "exited":
+                pid, status, peak = map(int, rest.split())
+                yield Exited(pid, status, peak)
+            elif what == "ready":
+                yield Ready()
+            else:
+                package, seconds, why = rest.split(" ", 2)
+                yield Unsafe(package, why, float(seconds))

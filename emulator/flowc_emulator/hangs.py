@@ -1,0 +1,113 @@
+"""Finding processes that hang: they wait for a lock that no thread of theirs can open.
+
+A forked process has one thread, the one that forked. A lock that another thread of its parent held at that moment is
+never opened in the child, and a thread pool that the parent had started has no threads there. Such a process uses no
+CPU, and its only thread waits in futex(2). Nothing is ended for that: it is told, with the stack.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowc_runtime.process import STACK_SIGNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS = 30.0  # without CPU time, until a process is said to hang
+_EVERY = 10.0  # seconds between two looks
+_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}.get(os.uname().machine, -1)
+
+
+@dataclass(slots=True)
+class _Seen:
+    ticks: int  # of CPU time
+    since: float  # when it was first seen with so many
+    told: bool = False
+
+
+class Hangs:
+    """Looks at running processes every few seconds, where /proc says what they do (Linux)."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}
+        self._next = 0.0
+        self._works = sys.platform.startswith("linux")
+
+    def began(self, pid: int) -> None:
+        """Watch a process from now on."""
+        if self._works:
+            now = time.monotonic()
+            if not self._seen:
+                self._next = now + _EVERY
+            self._seen[pid] = _Seen(-1, now)
+
+    def ended(self, pid: int) -> None:
+        """Watch it no longer."""
+        self._seen.pop(pid, None)
+
+    def wait(self) -> float | None:
+        """Seconds until the next look; None: there is nothing to look at."""
+        return max(0.0, self._next - time.monotonic()) if self._seen else None
+
+    def look(self) -> Iterator[int]:
+        """The processes that hang, each once; they are asked to print their stack on stderr."""
+        now = time.monotonic()
+        if not self._seen or now < self._next:
+            return
+        self._next = now + _EVERY
+        for pid, seen in self._seen.items():
+            ticks = _cpu_ticks(pid)
+            if ticks is None or ticks != seen.ticks:
+                seen.ticks, seen.since = -1 if ticks is None else ticks, now
+            elif not seen.told and now - seen.since >= SECONDS and _waits_for_ever(pid):
+                seen.told = True
+                if STACK_SIGNAL is not None:
+                    os.kill(pid, STACK_SIGNAL)
+                yield pid
+
+
+def told(task: str, stack: bytes) -> str | None:
+    """Return what a user is told of a task that hangs and has printed this stack; None if that is not enough yet."""
+    place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
+    if place is None:
+        return None
+    file, line, function = place.groups()  # the innermost frame comes first
+    package = re.search(r"/(?:site|dist)-packages/([^/.]+)", file)
+    where = f"{function} ({package[1] if package else file.rpartition('/')[2]}, line {line})"
+    return (
+        f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that no thread of it "
+        "can open; its stack is in its log. If it does not go on, end the run and try --start fresh, which imports the "
+        "flow anew in each task"
+    )
+
+
+def _cpu_ticks(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:  # it has just ended
+        return None
+    return int(fields[11]) + int(fields[12])  # utime and stime
+
+
+def _waits_for_ever(pid: int) -> bool:
+    """Whether the process has one thread, which waits in futex(2), and answers the question for its stack."""
+    try:
+        if len(os.listdir(f"/proc/{pid}/task")) != 1:
+            return False
+        with open(f"/proc/{pid}/syscall", "rb") as file:
+            call = file.read().split()
+        with open(f"/proc/{pid}/status", "rb") as file:
+            caught = next(line for line in file if line.startswith(b"SigCgt:")).split()[1]
+    except (OSError, StopIteration):
+        return False
+    if not call or call[0] != str(_FUTEX).encode():
+        return False
+    # Without a handler the signal would end the process.
+    return STACK_SIGNAL is None or bool(int(caught, 16) >> (STACK_SIGNAL - 1) & 1)

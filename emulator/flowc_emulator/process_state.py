@@ -1,0 +1,135 @@
+"""What a process has that a fork must not share with others: looked at before and after an import.
+
+A fork copies memory and nothing else. A thread does not exist in the copy, a descriptor has one file offset for both, a
+child has one parent, and what is registered for the end of the process would be done twice or never.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import sys
+import threading
+import weakref
+from typing import Any, NamedTuple
+
+from flowc_emulator.packages import HARMLESS_HANDLERS
+
+# Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole.
+_OWN_HANDLERS = {"logging": 1, "multiprocessing.util": 1}
+_OWN_THREAD_HANDLERS = frozenset({"concurrent.futures.thread", "concurrent.futures.process"})
+_HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
+_DEBUGGERS = ("pydevd", "_pydev", "debugpy")
+"""Beginnings of the names of threads and modules of debuggers, which follow forks by themselves."""
+
+
+class State(NamedTuple):
+    """What a process has now. `threads` are the names of those that would still be there after a fork."""
+
+    threads: tuple[str, ...]
+    descriptors: frozenset[tuple[int, str]]
+    children: frozenset[int]
+    finalizers: tuple[str, ...]
+    handlers: int
+
+    @classmethod
+    def now(cls) -> State:
+        """Look at this process. It forks once if it has more than one thread."""
+        return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers())
+
+    @classmethod
+    def clean(cls) -> State:
+        """What a process has that has only just begun; descriptors that it inherited are not among those it opened."""
+        inherited = frozenset(found for found in _descriptors() if not _closes_on_exec(found[0]))
+        return cls((), inherited, frozenset(), (), 0)
+
+    def since(self, before: State) -> list[str]:
+        """What has been added, in words that go on from "importing it ": none if a fork may share it all."""
+        faults = []
+        if len(self.threads) > len(before.threads):
+            new = [name for name in self.threads if name not in before.threads] or list(self.threads)
+            faults.append(f"starts {len(new)} thread{'s' if len(new) > 1 else ''} ({_listed(new)})")
+        if opened := sorted(path for _, path in self.descriptors - before.descriptors):
+            faults.append(f"leaves open {_listed(opened)}")
+        if started := self.children - before.children:
+            faults.append(f"starts {len(started)} process{'es' if len(started) > 1 else ''}")
+        if len(self.finalizers) > len(before.finalizers):
+            faults.append(f"has something to clean up at the end of the process ({_listed(self.finalizers)})")
+        if self.handlers > before.handlers:
+            faults.append("registers a function for the end of the process")
+        return faults
+
+
+def _listed(names: Any) -> str:
+    shown = list(dict.fromkeys(names))
+    return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
+
+
+def _threads() -> tuple[str, ...]:
+    """Those besides the main one that outlast a fork: pools such as OpenBLAS' end themselves and begin anew."""
+    if _thread_count() > 1:
+        pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    count = _thread_count()
+    if count <= 1:
+        return ()
+    python = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    debugger = [name for name in python if name.startswith(_DEBUGGERS)]
+    own = [name for name in python if name not in debugger]
+    native = count - 1 - len(python)
+    return (*own, *(["native code"] * max(0, native) if not debugger else []))
+
+
+def _thread_count() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:  # not Linux
+        return threading.active_count()
+
+
+def _descriptors() -> frozenset[tuple[int, str]]:
+    found = set()
+    directory = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    for name in os.listdir(directory):
+        try:
+            path = os.readlink(f"{directory}/{name}") if directory.startswith("/proc") else f"descriptor {name}"
+        except OSError:  # the descriptor by which the directory was listed
+            continue
+        if int(name) > 2 and path not in _HARMLESS_FILES and not path.endswith("/fd"):
+            found.add((int(name), path))
+    return frozenset(found)
+
+
+def _closes_on_exec(descriptor: int) -> bool:
+    try:
+        return bool(fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC)
+    except OSError:
+        return False
+
+
+def _children() -> frozenset[int]:
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as file:
+            return frozenset(map(int, file.read().split()))
+    except OSError:  # not Linux, or a kernel that does not list children
+        return frozenset()
+
+
+def _finalizers() -> tuple[str, ...]:
+    registry: dict[Any, Any] = weakref.finalize._registry  # type: ignore[attr-defined]
+    return tuple(getattr(info.func, "__qualname__", "a function") for info in list(registry.values()) if info.atexit)
+
+
+def _handlers() -> int:
+    """How many exit handlers there are besides those of Python's own modules."""
+    count: int = atexit._ncallbacks()
+    count -= sum(number for module, number in _OWN_HANDLERS.items() if module in sys.modules)
+    count -= sum(number for module, (_, _, number) in HARMLESS_HANDLERS.items() if module in sys.modules)
+    count -= bool(weakref.finalize._registered_with_atexit)  # type: ignore[attr-defined]
+    for handler in getattr(threading, "_threading_atexits", ()):
+        function = getattr(handler, "func", handler)
+        count += getattr(function, "__module__", "") not in _OWN_THREAD_HANDLERS
+    return max(0, count)

@@ -1,0 +1,139 @@
+"""How the processes of a run's tasks begin: as forks of the process that has imported the flow, or with a fresh import.
+
+A fork is as good as an import of the task's own only if the import left nothing that must not be shared
+(docs/adr/0015-starts.md). Whoever begins the run finds that out and says it by a `Rule`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_emulator.forkserver.client import ForkServer, TaskLauncher
+from flowc_emulator.forkserver.wire import Setup, StartHook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.ir import Node
+    from flowc_emulator.engine import Launcher
+    from flowc_emulator.forkserver.client import Branch
+    from flowc_runtime.assignment import Assignment
+    from flowc_runtime.process import Child
+    from flowc_runtime.store import RunStore
+    from flowc_runtime.watch import Reaper
+
+Environment = tuple[tuple[str, str], ...]
+
+# Variables that the interpreter, the loader and the C library read when a process begins, and never again.
+_AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Which steps' tasks need an import of their own: `all`, or those with an environment `in_environments`.
+
+    `modules` are what the user's modules import of third parties, in order. They are imported once for all tasks,
+    unless that turns out to be unsafe.
+    """
+
+    all: bool
+    in_environments: bool
+    modules: tuple[str, ...]
+
+    def fresh(self, node: Node) -> bool:
+        """Whether the tasks of a step import the flow anew."""
+        return self.all or (self.in_environments and bool(node.environment))
+
+
+@final
+class Starts:
+    """Starts the tasks that import the flow anew, by fork servers that are made when they are first needed."""
+
+    def __init__(self, rule: Rule, root: str, note: Callable[[str], None], *, debugger: bool = False) -> None:
+        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal."""
+        self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
+        self._environment = dict(os.environ)
+        self._setup: Setup | None = None
+        self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has from its beginning
+        self._branches: dict[Environment, Branch] = {}
+        self._unsafe: set[str] = set()
+        if rule.all:
+            self._server(())  # it imports what it needs while the run is prepared
+
+    def begin(self, run: RunStore, ir: str, parameters: Mapping[str, Any]) -> None:
+        """Say which run it is, before anything is started: its IR as JSON, and its parameters. Raises FlowcError."""
+        self._setup = setup = Setup(
+            store=run.objects.url,
+            flow=run.flow,
+            run=run.id,
+            ir=ir,
+            root=self._root,
+            parameters=dict(parameters),
+            path=tuple(sys.path),
+            argv=tuple(sys.argv),
+        )
+        for server in self._servers.values():
+            server.begin(setup)
+
+    @property
+    def all(self) -> bool:
+        """Whether every task, and every exit hook, imports the flow anew."""
+        return self._rule.all
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of this one that are no task's."""
+        return [server.pid for server in self._servers.values()]
+
+    def fresh(self, node: Node) -> bool:
+        """Whether the tasks of a step import the flow anew."""
+        return self._rule.fresh(node)
+
+    def launcher(self, assignment: Assignment, tasks: int) -> Launcher:
+        """How the process of an attempt begins; so many run at once. Raises FlowcError."""
+        return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
+
+    def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
+        """Start the process of the flow's exit hook of this number. Raises FlowcError or OSError."""
+        branch = self._branch(())
+        return branch.start(StartHook(number=number), ()), branch
+
+    def close(self) -> None:
+        """End the servers, with all that they have started."""
+        for branch in self._branches.values():
+            branch.close()
+        for server in self._servers.values():
+            server.close()
+        self._branches, self._servers = {}, {}
+
+    def _server(self, at_exec: Environment) -> ForkServer:
+        server = self._servers.get(at_exec)
+        if server is None:
+            server = self._servers[at_exec] = ForkServer(self._root, {**self._environment, **dict(at_exec)})
+            if self._setup is not None:
+                server.begin(self._setup)
+        return server
+
+    def _branch(self, environment: Environment) -> Branch:
+        branch = self._branches.get(environment)
+        if branch is not None and not branch.broken:
+            return branch
+        at_exec = tuple((name, value) for name, value in environment if name.startswith(_AT_EXEC) or name == "LANG")
+        server = self._server(at_exec)
+        while True:
+            modules = [name for name in self._rule.modules if name.partition(".")[0] not in self._unsafe]
+            branch = server.branch(environment, modules, debugger=self._debugger)
+            unsafe = branch.wait()
+            if unsafe is None:
+                self._branches[environment] = branch
+                return branch
+            branch.close()
+            self._unsafe.add(unsafe.package)
+            self._note(
+                f"importing {unsafe.package} {unsafe.why}, which tasks cannot share: each imports it for itself, "
+                f"which takes {unsafe.seconds:.1f} s; `flowc doctor FLOW` says more"
+            )

@@ -1,0 +1,201 @@
+"""A flow class as a program: what the runtime calls to run its steps."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime.program import method_name
+from flowc_runtime.state import PARAMETERS, STATE
+from metaflow.decorators import USER_ATTRIBUTE, Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import CodeType
+
+    from flowc.ir import Flow, Node, Transition
+    from flowc_runtime.errors import StepTimeout
+    from flowc_runtime.state import TaskState
+    from flowc_runtime.store import RunStore
+    from metaflow._legacy.hooks import FlowHooks
+    from metaflow.client import Run
+    from metaflow.flowspec import FlowSpec
+    from metaflow.plugins.cards._task import TaskCards
+
+
+@final
+class FlowProgram:
+    """A flow class, with the decorators of extensions once they have begun. It implements `flowc_runtime.Program`.
+
+    Most methods import when they are called: every task of every flow pays for `import metaflow`.
+    """
+
+    __slots__ = ("_hooks", "cls")
+
+    def __init__(self, cls: type[FlowSpec]) -> None:
+        self.cls = cls
+        self._hooks: FlowHooks | None = None
+
+    @property
+    def directory(self) -> str:
+        """The directory of the file that defines the class."""
+        file = getattr(sys.modules.get(self.cls.__module__), "__file__", None) or ""
+        return str(file).rpartition("/")[0]
+
+    # -- once in a process
+
+    def prepare(
+        self, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        """Bring the class to its final form: give its configs their values, then let its mutators change it.
+
+        Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
+        a config's name to its value (None: the config has none). `with_decorators` are the user's own that the command
+        line adds: names and arguments.
+        """
+        # Only a program that has configs, decorators or mutators of its own has loaded those modules.
+        mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
+        if mutates:
+            from metaflow.user_decorators._mutate import restore
+
+            restore(self.cls)  # before configs are bound: they are bound to what was written
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
+            from metaflow.user_configs.binding import bind_configs
+
+            bind_configs(self.cls, configs)
+        if mutates:
+            from metaflow.user_decorators._mutate import mutate
+
+            mutate(self.cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
+
+    def begin(self, flow: Flow, root: str) -> FlowHooks | None:
+        """Make the decorators of extensions that the flow has, and call what they do before a run.
+
+        Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
+        directory of the flow's code.
+        """
+        self._hooks = None
+        if not flow.plugins and not any(node.plugins for node in flow.nodes):
+            return None
+        from metaflow._legacy.hooks import FlowHooks
+
+        hooks = FlowHooks(self.cls, flow, root)
+        hooks.begin()
+        self._hooks = hooks
+        return hooks
+
+    # -- once in a run
+
+    def run_begins(self, run_id: str) -> None:
+        """Call `runtime_init` of the decorators of extensions."""
+        if self._hooks is not None:
+            self._hooks.run_begins(run_id)
+
+    def run_ended(self, error: BaseException | None) -> None:
+        """Call `runtime_finished` of the decorators of extensions."""
+        if self._hooks is not None:
+            self._hooks.run_ended(error)
+
+    # -- for a task
+
+    def bind(self, state: TaskState, parameters: Mapping[str, Any]) -> FlowSpec:
+        """Make the flow object of a task, or of an input of a join."""
+        flow = self.cls.__new__(self.cls)
+        flow.__dict__[PARAMETERS] = parameters
+        flow.__dict__[STATE] = state
+        return flow
+
+    def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
+        """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
+        step = method_name(node)
+        if self._hooks is not None and step in self._hooks.of_step:
+            from metaflow._legacy.tasks import call_hooked
+
+            _state(task).implied = call_hooked(task, self._hooks, step, arguments)
+            return
+        method = getattr(self.cls, step)
+        if not getattr(method, USER_ATTRIBUTE, ()):
+            method(task, *arguments)
+            return
+        from metaflow.user_decorators._call import call_wrapped
+
+        _state(task).implied = call_wrapped(task, step, arguments)
+
+    def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, Any]) -> None:
+        """Say what follows a step whose code was not run: what its source says, with what a decorator gives."""
+        from metaflow.transitions import imply
+
+        _state(task).transition = imply(task, transition, given)
+
+    def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
+        """Tell the decorators of extensions that the attempt is over."""
+        if self._hooks is not None:
+            from metaflow._legacy.tasks import tell_finished
+
+            tell_finished(task, self._hooks, method_name(node), ok=ok)
+
+    def lost(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
+        """Tell the decorators of extensions of an attempt that only catches that those before it were lost."""
+        step = method_name(node)
+        if self._hooks is not None and step in self._hooks.of_step:
+            from metaflow._legacy.tasks import tell_lost
+
+            tell_lost(task, self._hooks, step, arguments)
+
+    def timeout_error(self) -> type[StepTimeout]:
+        """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
+        from metaflow.plugins.timeout_decorator import TimeoutException
+
+        return TimeoutException
+
+    def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
+        """The options of a step's inline secrets: the only place where their values are."""
+        from metaflow.decorators import inline_secrets
+
+        return inline_secrets(self.cls, method_name(node))
+
+    def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
+        """The cards of an attempt (step, path, number) of a step with @card."""
+        from metaflow.plugins.cards._task import TaskCards
+
+        return TaskCards(run, flow, attempt, self.cls)
+
+    # -- what the code holds
+
+    def constants(self) -> Iterator[tuple[str, Any]]:
+        """The values that the bodies of the class and its bases set."""
+        for name in dir(self.cls):
+            value = inspect.getattr_static(self.cls, name)
+            is_code = isinstance(value, type) or inspect.ismodule(value) or hasattr(type(value), "__get__")
+            if not name.startswith("_") and not is_code:
+                yield name, value
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """A function of the module that defines the class."""
+        found: Callable[..., Any] = vars(sys.modules[self.cls.__module__])[name]
+        return found
+
+    def client_run(self, run: RunStore) -> Run:
+        """A run in the client, whatever the namespace is."""
+        from metaflow.client import Run
+
+        return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
+
+    def code_of(self, node: Node) -> CodeType | None:
+        """The code of the step's method, inside whatever wraps it."""
+        method = getattr(self.cls, method_name(node), None)
+        code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
+        return code
+
+    def undecorate(self, node: Node) -> None:
+        """Take the step's decorators of extensions and of the user's own away."""
+        step = method_name(node)
+        vars(getattr(self.cls, step)).pop(USER_ATTRIBUTE, None)
+        if self._hooks is not None:
+            self._hooks.of_step.pop(step, None)
+
+
+def _state(task: FlowSpec) -> TaskState:
+    state: TaskState = task.__dict__[STATE]
+    return state
