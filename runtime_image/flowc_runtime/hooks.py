@@ -9,6 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from flowc_runtime import failures
+from flowc_runtime.contract import STORE
 from flowc_runtime.process import load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
@@ -65,7 +66,7 @@ def _run(
 
 
 def _call(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
-    os.environ["FLOWC_STORE"] = run.objects.url  # where the client, and what the hook starts, look for other runs
+    os.environ[STORE] = run.objects.url  # where the client, and what the hook starts, look for other runs
     try:
         program = load()
         function, given = program.function(hook.function), {}

@@ -24,7 +24,7 @@ from flowc_runtime.task import perform_and_report
 
 
 def main() -> int:
-    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.errors`."""
+    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.contract`."""
     began = time.time()
     order: dict[str, Any] = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]
