@@ -18,6 +18,7 @@ from flowc_emulator.hangs import Hangs
 from flowc_emulator.orphans import end_adopted
 from flowc_emulator.terminal import Lender, Terminal
 from flowc_runtime import breakpoints, failures
+from flowc_runtime.contract import TIMEOUT_GRACE
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from flowc_runtime.watch import Reaper
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
-AT_THE_PROMPT = 120.0  # seconds by which a job's end is put off while its debugger has the terminal
 
 J = TypeVar("J")
 J_contra = TypeVar("J_contra", contravariant=True)
@@ -305,7 +305,7 @@ class Engine(Generic[J]):
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
             if self._lender is not None and pid in self._lender.paused and self.signal is None:
-                self._deadline(AT_THE_PROMPT, pid, number)  # somebody is looking at it
+                self._deadline(TIMEOUT_GRACE, pid, number)  # somebody is looking at it
             elif running := self._running.get(pid):
                 running.timed_out = self.signal is None and running.ended_by is None
                 kill_group(pid, number)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 SECONDS = 30.0  # without CPU time, until a process is said to hang
 _EVERY = 10.0  # seconds between two looks
-_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}.get(os.uname().machine, -1)
+# The number of futex(2) as /proc/PID/syscall has it.
+_FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221", "s390x": b"238"}.get(
+    os.uname().machine
+)
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ def _waits_for_ever(pid: int) -> bool:
             caught = next(line for line in file if line.startswith(b"SigCgt:")).split()[1]
     except (OSError, StopIteration):
         return False
-    if not call or call[0] != str(_FUTEX).encode():
+    if not call or call[0] != _FUTEX:
         return False
     # Without a handler the signal would end the process.
     return STACK_SIGNAL is None or bool(int(caught, 16) >> (STACK_SIGNAL - 1) & 1)

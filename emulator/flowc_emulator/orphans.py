@@ -8,6 +8,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from flowc_runtime.contract import RUN
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -32,7 +34,7 @@ def _children() -> list[int]:
 
 def end_marked(run: str) -> None:
     """Kill processes that were executed with the run's id in their environment, whoever their parent is now (Linux)."""
-    marker = b"FLOWC_RUN=%s\0" % os.fsencode(run)
+    marker = os.fsencode(f"{RUN}={run}\0")
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdecimal() and int(name) != os.getpid():
             with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as environ:

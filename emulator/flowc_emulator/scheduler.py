@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
+from flowc_runtime.contract import retries
 from flowc_runtime.index import ROOT, outer_path
 
 if TYPE_CHECKING:
@@ -208,5 +209,4 @@ class Scheduler:
         return self._attempt(step, path, 1)
 
     def _attempt(self, step: str, path: str, attempt: int) -> Job:
-        retry = self._graph.nodes[step].retry
-        return Job(step, path, attempt, last=attempt > (retry.times if retry else 0))
+        return Job(step, path, attempt, last=attempt > retries(self._graph.nodes[step]))

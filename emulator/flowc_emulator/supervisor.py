@@ -17,7 +17,8 @@ from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
-from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
+from flowc_runtime.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
+from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.program import check_runnable
 from flowc_runtime.task import perform_and_report
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
 
-TIMEOUT_GRACE = 120.0  # seconds past its timeout after which a task that ignores it is killed, as a pod would be
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -225,7 +225,7 @@ class Supervisor:
             return plan.starts.launcher(assignment, tasks)
 
         def body(control: int, place: Place) -> int:
-            os.environ["FLOWC_RUN"] = plan.run.id
+            os.environ[RUN] = plan.run.id
             if plan.isolation is not None and isolated:
                 plan.isolation.enter(assignment, control, tasks)
             plan.seeds.enter_child()
@@ -254,7 +254,8 @@ class Supervisor:
             error = self._record_death(finished)
         follow = None
         if not finished.asked and self._engine.signal is None:
-            follow = self._scheduler.failed(job, died=died, retryable=event.code != NO_RETRY)
+            ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
+            follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
         self._console.task_failed(job, error, follow)
         if follow is None and self._engine.signal is None:
             self._failures.append(Failure(job, error))

@@ -19,6 +19,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_runtime import calling
 from flowc_runtime.breakpoints import NoTerminalError
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class Borrowed:
                 self._borrow()
                 self._depth += 1
                 signal.setitimer(signal.ITIMER_REAL, 0)
+                calling.stands_still = True
 
     def quit(self) -> None:
         """Ask for the end of the run."""

@@ -1,8 +1,6 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
-Everything else comes by environment: FLOWC_STORE, FLOWC_RUN, FLOWC_IR (the flow's IR), FLOWC_CODE (the code package,
-laid out), FLOWC_PARAMETERS (the start step only), FLOWC_OUT (where Argo reads the outputs it routes on), FLOWC_RESUME
-(`Order.text`, where the run resumes another).
+Everything else comes by environment; `flowc_runtime.contract` has all variables.
 """
 
 from __future__ import annotations
@@ -12,8 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir.schema import SchemaError, loads
+from flowc_runtime import contract
 from flowc_runtime.container import ContainerTask
-from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, FlowcError, ProtocolError, StoreError
+from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, OK
+from flowc_runtime.errors import FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph
 from flowc_runtime.store import Store
 from flowc_runtime.workflow import environment, finish
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.errors`."""
+    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.contract`."""
     parser = argparse.ArgumentParser(prog="python -m flowc_runtime", description="flowc's in-pod entrypoint")
     commands = parser.add_subparsers(dest="command", required=True)
-    task = commands.add_parser("task", help="make one attempt of one task")
+    task = commands.add_parser(contract.TASK, help="make one attempt of one task")
     task.add_argument("step")
-    task.add_argument("--path", required=True, help="the task's index path, such as 0.3")
-    task.add_argument("--retry", required=True, type=int, help="how many attempts the orchestrator made before")
-    ending = commands.add_parser("finish", help="record how the run ended")
-    ending.add_argument("--status", required=True, help="the workflow's phase, such as Succeeded")
+    task.add_argument(contract.PATH, dest="path", required=True, help="the task's index path, such as 0.3")
+    task.add_argument(
+        contract.RETRY, dest="retry", required=True, type=int, help="how many attempts the orchestrator made before"
+    )
+    ending = commands.add_parser(contract.FINISH, help="record how the run ended")
+    ending.add_argument(contract.STATUS, dest="status", required=True, help="the workflow's phase, such as Succeeded")
     options = parser.parse_args(arguments)
     try:
-        graph = Graph(_read_ir(environment("FLOWC_IR")))
-        run = Store.open(environment("FLOWC_STORE")).run(graph.flow.name, environment("FLOWC_RUN"))
-        if options.command == "finish":
+        graph = Graph(_read_ir(environment(contract.IR)))
+        run = Store.open(environment(contract.STORE)).run(graph.flow.name, environment(contract.RUN))
+        if options.command == contract.FINISH:
             finish(run, graph, options.status)
             return OK
         return ContainerTask(

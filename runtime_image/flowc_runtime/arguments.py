@@ -13,6 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.contract import PARAMETERS
 from flowc_runtime.parameters import among, parse_texts, parse_value
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
     text = json.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
     escaped = sum(map(text.count, "<>&"))  # Go writes `\\u003c` for what has a meaning in HTML
     size = len(text.encode()) + 5 * escaped
-    return len("FLOWC_PARAMETERS=\0") + (size + 2) // 3 * 4
+    return len(f"{PARAMETERS}=\0") + (size + 2) // 3 * 4
 
 
 def read(text: str, parameters: Sequence[Parameter]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime import failures
-from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, USER_FAILED, FlowcError, StoreError
+from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
+from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Result:
     """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed.
 
-    `cached` is the task that this one took everything over from, RUN/STEP/TASK.
+    `cached` is the task that this one took everything over from, RUN/STEP/TASK. `final`: no retry is to follow a
+    failure; the parent learns that by the exit code.
     """
 
     outcome: Outcome
@@ -34,6 +36,7 @@ class Result:
     choice: str = ""
     cached: str = ""
     error: ErrorRecord | None = None
+    final: bool = False
 
 
 def refuse(error: FlowcError, control: int) -> int:

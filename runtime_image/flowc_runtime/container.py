@@ -15,10 +15,10 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc.ir import Foreach, Gang, Switch
-from flowc_runtime import breakpoints, failures, logs, pods
+from flowc_runtime import breakpoints, contract, failures, logs, pods
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
-from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.process import load_prctl, spawn
 from flowc_runtime.program import check_runnable, open_program
 from flowc_runtime.reuse import Order, Reuse
@@ -35,18 +35,16 @@ if TYPE_CHECKING:
     from flowc_runtime.records import ErrorRecord
     from flowc_runtime.store import RunStore
 
-DEFAULT_OUT = "/tmp/flowc/out"
-
 
 class ContainerTask:
     """One attempt in a pod: the parent's side, and `_child`, which is the child's."""
 
     def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
         self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
-        self.order = Order.of(os.environ.get("FLOWC_RESUME"))
+        self.order = Order.of(os.environ.get(contract.RESUME))
 
     def main(self) -> int:
-        """Make the attempt; the exit code is one of `flowc_runtime.errors`. Raises FlowcError."""
+        """Make the attempt; the exit code is one of `flowc_runtime.contract`. Raises FlowcError."""
         check_runnable(self.graph.flow)
         numbers, number_in = os.pipe()
         with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
@@ -112,9 +110,11 @@ class ContainerTask:
         self.run.objects.flush(now=True)
         if result.outcome == "failed":
             assert result.error is not None
-            follows = self.retry < self._limit() and ended.code != NO_RETRY
+            follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
             if not follows:
                 self._fail_run(result.error["message"])
+            if ended.code == DISALLOW_RETRY:  # by os._exit
+                return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
 
@@ -125,9 +125,9 @@ class ContainerTask:
             self._fail_run(problem)  # the task is done, and what it leads to cannot be
             return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
-            _write_output("count", str(result.count))
+            _write_output(contract.COUNT, str(result.count))
         if isinstance(self.node.next, Switch):
-            _write_output("choice", result.choice)
+            _write_output(contract.CHOICE, result.choice)
         return OK
 
     def _fail_run(self, message: str) -> None:
@@ -148,17 +148,10 @@ class ContainerTask:
         print(f"flowc: reused from run {order.origin}", file=sys.stderr)
         return result
 
-    def _retries(self) -> int:
-        return self.node.retry.times if self.node.retry else 0
-
-    def _limit(self) -> int:
-        """How often Argo retries: as the compiled retryStrategy says."""
-        return self._retries() + (1 if self.node.catch else 0)
-
     # -- in the child
 
     def _child(self, control: int, numbers: int) -> int:
-        began, root = time.time(), environment("FLOWC_CODE")
+        began, root = time.time(), environment(contract.CODE)
         program: Program | None = None
         failure: ErrorRecord | None = None
         try:
@@ -187,12 +180,12 @@ class ContainerTask:
             program=program,
             parameters=record["parameters"],
             user=record["user"],
-            last=self.retry >= self._retries(),
-            only_catch=self.retry > self._retries(),
+            last=self.retry >= contract.retries(self.node),
+            only_catch=self.retry > contract.retries(self.node),
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
-            cache=os.environ.get("FLOWC_CACHE") != "0",
+            cache=os.environ.get(contract.CACHE) != "0",
             origin=record.get("origin"),
             cards=cards,
         )
@@ -201,7 +194,7 @@ class ContainerTask:
 
 
 def _write_output(name: str, value: str) -> None:
-    directory = os.environ.get("FLOWC_OUT", DEFAULT_OUT)
+    directory = os.environ.get(contract.OUT, contract.OUT_DIRECTORY)
     os.makedirs(directory, exist_ok=True)
     with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
         file.write(value)

@@ -1,12 +1,6 @@
-"""Errors of the runtime, and the exit codes by which an orchestrator tells them apart."""
+"""Errors of the runtime. `contract` has the exit codes by which an orchestrator tells them apart."""
 
 from __future__ import annotations
-
-# What the in-pod entrypoint exits with. 64 is never used: Argo's executor reserves it for its own failures.
-OK = 0
-USER_FAILED = 1  # the user's code failed: retry if retries are left
-INFRASTRUCTURE = 75  # sysexits' EX_TEMPFAIL: the store or the machine failed, not the flow
-NO_RETRY = 79  # the same would happen again: `expression: lastRetry.exitCode != '79'`
 
 
 class FlowcError(Exception):

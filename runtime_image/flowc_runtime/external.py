@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, TypedDict, final
 
+from flowc_runtime.contract import POD
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.mounts import volume_fault
 
@@ -117,7 +118,7 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
     """
     absolute = os.path.realpath(path)
     status = _status(absolute)
-    if "FLOWC_POD" in os.environ and (fault := volume_fault(absolute)):
+    if POD in os.environ and (fault := volume_fault(absolute)):
         raise ArtifactError(
             f"{absolute} {fault}, so that no other task would find it; put it on a volume that all steps mount "
             "(@kubernetes(persistent_volume_claims=…)), or assign the content itself"

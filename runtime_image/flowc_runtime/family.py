@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Gang, targets
 from flowc.ir.scopes import Items
-from flowc_runtime import context
+from flowc_runtime import context, contract
 from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.fanouts import Frame
 from flowc_runtime.index import outer_path, parts, task_id
@@ -71,7 +71,9 @@ class Family:
             node, path, record = find(number)
             state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place
-            return job.program.bind(state, job.parameters)
+            made = job.program.bind(state, job.parameters)
+            job.program.start(made)
+            return made
 
         return records, Inputs(length, make, steps)
 
@@ -111,8 +113,8 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault("MF_PARALLEL_MAIN_IP", context.LOCALHOST)  # on a cluster, who starts it knows
-    os.environ["MF_PARALLEL_NUM_NODES"] = str(count)
-    os.environ["MF_PARALLEL_NODE_INDEX"] = str(number)
-    os.environ["MF_PARALLEL_CONTROL_TASK_ID"] = control
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # on a cluster, who starts it knows
+    os.environ[contract.PARALLEL_NUM_NODES] = str(count)
+    os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
+    os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control
     return context.Parallel(main_ip, count, number, control)

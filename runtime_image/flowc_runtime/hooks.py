@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowc_runtime import failures
+from flowc_runtime.contract import STORE
 from flowc_runtime.process import load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
@@ -75,7 +76,7 @@ def _run(
 
 def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
     """Call a hook in this process, which is its own; the exit code."""
-    os.environ["FLOWC_STORE"] = run.objects.url  # where the client, and what the hook starts, look for other runs
+    os.environ[STORE] = run.objects.url  # where the client, and what the hook starts, look for other runs
     try:
         program = load()
         function, given = program.function(hook.function), {}

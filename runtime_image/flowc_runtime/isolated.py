@@ -20,7 +20,7 @@ from flowc_runtime.store import Store
 
 
 def main() -> int:
-    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.errors`."""
+    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.contract`."""
     order: dict[str, Any] = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]
     open_streams()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from flowc.ir import Gang, targets
 from flowc.ir.policies import HOSTNAME_TIMEOUT
 from flowc.ir.scopes import Loop
+from flowc_runtime.contract import LOOPS, POD_IP
+from flowc_runtime.contract import PARALLEL_MAIN_IP as MAIN_IP
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.index import outer_path, parts
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from flowc_runtime.index import Graph
     from flowc_runtime.store import RunStore
 
-MAIN_IP = "MF_PARALLEL_MAIN_IP"
-POD_IP = "FLOWC_POD_IP"
-LOOPS = "FLOWC_LOOPS"
 _PAUSE_SECONDS = 0.5
 
 

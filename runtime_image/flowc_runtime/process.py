@@ -10,6 +10,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, final
 
+from flowc_runtime import contract
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from io import TextIOWrapper
@@ -135,7 +137,7 @@ def fork(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        code = 70  # EX_SOFTWARE: only if what follows could not even start
+        code = contract.NOT_STARTED  # only if what follows could not even start
         try:
             # Before a signal can be meant for the child alone: the parent's handler would tell the parent of it.
             signal.set_wakeup_fd(-1)
@@ -211,11 +213,11 @@ def this_process() -> Process:
     """This process as records name it; in a pod also the pod, its uid and its node."""
     pid = os.getpid()
     process: Process = {"host": os.uname().nodename, "pid": pid, "started": start_time(pid) or ""}
-    if pod := os.environ.get("FLOWC_POD"):
+    if pod := os.environ.get(contract.POD):
         process["pod"] = pod
-        process["pod_uid"] = os.environ.get("FLOWC_POD_UID", "")
-        process["node"] = os.environ.get("FLOWC_NODE", "")
-    if address := os.environ.get("FLOWC_POD_IP"):
+        process["pod_uid"] = os.environ.get(contract.POD_UID, "")
+        process["node"] = os.environ.get(contract.NODE, "")
+    if address := os.environ.get(contract.POD_IP):
         process["ip"] = address
     return process
 

@@ -90,6 +90,13 @@ class Program(Protocol):
         """Make the object of a task that has this state, or of one of the inputs of a join."""
         ...
 
+    def start(self, task: Any) -> None:
+        """Do what the code does when a task begins, before its step's code: a flow class has its own `__init__`.
+
+        Also of each input of a join. What it raises is the user's.
+        """
+        ...
+
     def call_step(self, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
         """Run the node's code. In a debugger, frames that are called by a function of this name are the user's."""
         ...

@@ -199,6 +199,7 @@ class AttemptRecord(_Attempt, total=False):
     `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
     `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
     `constants` are those of the flow's class, in the record of the run's first task.
+    `note` tells people what the outcome does not: that the step went on after its timeout.
     """
 
     error: ErrorRecord
@@ -209,6 +210,7 @@ class AttemptRecord(_Attempt, total=False):
     choice: str
     superseded: bool
     constants: dict[str, ArtifactRef]
+    note: str
 
 
 RECORD_VERSION = 1

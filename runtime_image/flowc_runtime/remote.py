@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime import sweeps
+from flowc_runtime.contract import POD
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256
 
@@ -335,7 +336,7 @@ def _connect(url: str) -> Any:
     try:
         _take_endpoint()
         options = _CLIENT | {"allow_http": _says_http()}
-        retry = _PATIENT_RETRY if "FLOWC_POD" in os.environ else _RETRY
+        retry = _PATIENT_RETRY if POD in os.environ else _RETRY
         return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
     except Exception as error:
         raise StoreError(f"cannot open the store {url}: {_reason(str(error))}") from error

@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.contract import POD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -136,7 +138,7 @@ def _inline(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
 def _kubernetes(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
     """A Secret of the cluster: its pods have it in their environment from the start."""
     _known(options)
-    if not os.environ.get("FLOWC_POD"):
+    if not os.environ.get(POD):
         raise SecretError("it is a Secret of a cluster; on this machine use env, dotenv or files")
     return {}
 

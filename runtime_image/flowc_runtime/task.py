@@ -20,9 +20,8 @@ from flowc_runtime.attempts import Result, begin_record, new_record, refuse, rep
 from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.calling import call_code
 from flowc_runtime.constants import store_constants
+from flowc_runtime.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.errors import (
-    OK,
-    USER_FAILED,
     ArtifactError,
     FlowcError,
     ProtocolError,
@@ -73,7 +72,11 @@ def perform_and_report(job: Assignment, control: int) -> int:
     except FlowcError as error:
         return refuse(error, control)
     report(control, result)
-    return USER_FAILED if result.outcome == "failed" else OK
+    return _exit_code(result.outcome, final=result.final)
+
+
+def _exit_code(outcome: Outcome, *, final: bool) -> int:
+    return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
 
 
 def begin_cards(
@@ -107,6 +110,9 @@ class Attempt:
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
+        self._starting = False  # whether the program's own start has not come to its end: @catch is of the step's code
+        self.final = False  # whether the code asks for no retry
+        self.note = ""  # what is told of the attempt beside its outcome
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
         self.cards = job.cards
 
@@ -181,8 +187,11 @@ class Attempt:
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # what was looked at until here, the code has not
         self.reads.watch_forks()
+        self._starting = True
+        self.job.program.start(self.flow)
+        self._starting = False
         self._hooked = True
-        call_code(self.job.program, self.flow, self.job.node, self.arguments)
+        call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
         check_transition(self.job.program, self.flow, self.job.node, self.state)
 
     def done(self) -> Result:
@@ -208,6 +217,7 @@ class Attempt:
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
         # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
+        self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
         return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
 
     def catch_lost(self) -> Result:
@@ -220,12 +230,17 @@ class Attempt:
         lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
         return self._end_failed(lost, keeps=False)
 
+    def _tell(self, note: str) -> None:
+        """Tell the task's log, and its record, what nobody would see by the outcome."""
+        say(f"{note}\n")
+        self.note = note
+
     def _describe(self, error: BaseException) -> ErrorRecord:
         program = self.job.program
         return failures.describe(error, program.directory, program.code_of(self.job.node))
 
     def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
-        catches = self.job.last and self.job.node.catch is not None
+        catches = self.job.last and self.job.node.catch is not None and not self.final and not self._starting
         try:
             self._tell_finished(ok=catches)
         except Exception as later:
@@ -236,7 +251,7 @@ class Attempt:
         record = self._new_record("failed", self._left() if keeps else {})
         record["error"] = described
         self._finish(record)
-        return Result(outcome="failed", error=described)
+        return Result(outcome="failed", error=described, final=self.final)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
         """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
@@ -276,11 +291,13 @@ class Attempt:
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
         peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
-        exit_: Exit = {"code": OK if outcome != "failed" else USER_FAILED, "peak_rss": peak}
+        exit_: Exit = {"code": _exit_code(outcome, final=self.final), "peak_rss": peak}
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
         record["reads"] = self._looked()
+        if self.note:
+            record["note"] = self.note
         return record
 
     def _looked(self) -> ReadsRecord:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from flowc_runtime import settings
+from flowc_runtime.contract import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ def default_url(start: str | None = None, *, datastore: str | None = None, root:
     Where there is none, it is the one to be made there. `datastore` and `root` are Metaflow's options for it: they come
     before all variables. Raises SettingsError.
     """
-    if datastore is None and root is None and (url := os.environ.get("FLOWC_STORE")):
+    if datastore is None and root is None and (url := os.environ.get(STORE)):
         return url
     if url := settings.store_url(datastore, root):
         return url

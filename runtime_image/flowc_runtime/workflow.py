@@ -9,7 +9,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.errors import OK, FlowcError, ProtocolError
+from flowc_runtime import contract
+from flowc_runtime.errors import FlowcError, ProtocolError
 from flowc_runtime.files import store_files
 from flowc_runtime.reuse import Order
 from flowc_runtime.runs import new_run_record
@@ -39,7 +40,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
 
     parameters = graph.flow.parameters
     try:
-        values = read(os.environ.get("FLOWC_PARAMETERS") or "[]", parameters)
+        values = read(os.environ.get(contract.PARAMETERS) or "[]", parameters)
         if order is not None:
             before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
             values |= {name: before[name] for name in values if name in before and name not in order.given}
@@ -53,8 +54,8 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
 
 
 def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
-    created, user = time.time(), os.environ.get("FLOWC_USER", "argo")
-    tags = check_tags(json.loads(os.environ.get("FLOWC_TAGS") or "[]"))
+    created, user = time.time(), contract.CLUSTER_USER
+    tags = check_tags(json.loads(os.environ.get(contract.TAGS) or "[]"))
     record = new_run_record(
         run,
         graph.flow,
@@ -65,17 +66,17 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
         tags=tags,
         namespace=f"user:{user}",
     )
-    if (order := Order.of(os.environ.get("FLOWC_RESUME"))) is not None:
+    if (order := Order.of(os.environ.get(contract.RESUME))) is not None:
         record["origin"] = order.origin
         if order.step is not None:
             record["resumed_from"] = order.step
         if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
             record["trigger"] = trigger
-    if code := os.environ.get("FLOWC_CODE"):
+    if code := os.environ.get(contract.CODE):
         from flowc_runtime.code import store_package
 
         record["package"] = store_package(run.objects, code)
-    with open(environment("FLOWC_IR"), encoding="utf-8") as file:
+    with open(environment(contract.IR), encoding="utf-8") as file:
         made = run.create(record, file.read())
     if made:
         run.add_tags(tags)
@@ -100,7 +101,7 @@ def _apart(record: Callable[[], None]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(OK)
+        os._exit(contract.OK)
 
 
 def _record_end(run: RunStore, graph: Graph, phase: str) -> None:
@@ -128,7 +129,7 @@ def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     def load() -> Program:
         from flowc_runtime.program import load_program
 
-        return load_program(graph.flow, environment("FLOWC_CODE"))
+        return load_program(graph.flow, environment(contract.CODE))
 
     def output(_hook: str, stream: logs.Stream, data: bytes) -> None:
         out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer

@@ -106,6 +106,17 @@ class FlowProgram:
         flow.__dict__[STATE] = state
         return flow
 
+    def start(self, task: FlowSpec) -> None:
+        """Call the class's own `__init__`: what it sets comes before the artifacts of the tasks before this one."""
+        if not has_own_init(self.cls):
+            return
+        state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
+        try:
+            own: Any = inspect.getattr_static(self.cls, "__init__")
+            own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
+        finally:
+            task.__dict__[STATE] = state
+
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
         step = method_name(node)
@@ -194,6 +205,28 @@ class FlowProgram:
         vars(getattr(self.cls, step)).pop(USER_ATTRIBUTE, None)
         if self._hooks is not None:
             self._hooks.of_step.pop(step, None)
+
+
+def has_own_init(cls: Any) -> bool:
+    """Whether a flow class, or a base of it, has an `__init__` of the user's own."""
+    from metaflow.flowspec import FlowSpec
+
+    return bool(cls.__init__ is not FlowSpec.__init__)
+
+
+def required_by_init(cls: Any) -> list[str]:
+    """The arguments that a class's own `__init__` cannot do without, which no task can give."""
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:] if has_own_init(cls) else []
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [it.name for it in own if it.default is it.empty and it.kind not in several and it.name != "use_cli"]
+
+
+def _takes_use_cli(cls: Any) -> bool:
+    parameters = inspect.signature(cls.__init__).parameters
+    named = parameters.get("use_cli")
+    if named is not None:
+        return named.kind is not named.POSITIONAL_ONLY
+    return any(it.kind is it.VAR_KEYWORD for it in parameters.values())
 
 
 def _state(task: FlowSpec) -> TaskState:

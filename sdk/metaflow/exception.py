@@ -8,6 +8,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.contract import DISALLOW_RETRY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,8 +36,8 @@ __all__ = [
     "UnhandledInMergeArtifactsException",
 ]
 
-METAFLOW_EXIT_DISALLOW_RETRY = 202
-"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.errors`."""
+METAFLOW_EXIT_DISALLOW_RETRY = DISALLOW_RETRY
+"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.contract`."""
 METAFLOW_EXIT_ALLOW_RETRY = 203
 """Metaflow's exit code of a task that may be retried."""
 

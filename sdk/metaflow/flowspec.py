@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime.state import OURS, STATE, Inputs, Said, TaskState
+from flowc_runtime.state import OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
 from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
@@ -50,8 +50,8 @@ class FlowSpec:
     """
 
     def __init__(self, use_cli: bool = True) -> None:
-        """Run the command line of the flow's file, unless `use_cli` is false."""
-        if use_cli:
+        """Run the command line of the flow's file, unless `use_cli` is false. In a task it does nothing."""
+        if use_cli and PARAMETERS not in self.__dict__:
             # Upward on purpose: a flow's file is a program, and the command line is what composes the packages.
             from flowc.cli import flow_main
 

@@ -14,9 +14,10 @@ from hera.workflows import models as m
 from argo import flows
 from argo.controller import expand
 from flowc.backends.argo import Settings, compile_flow
-from flowc.backends.argo.containers import BRACE, literal
+from flowc.backends.argo.containers import literal
 from flowc.backends.argo.strict import make
 from flowc.ir import Flow, Schedule, Span, schema
+from flowc_runtime import contract
 
 
 def manifests(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> dict[str, dict[str, Any]]:
@@ -132,7 +133,7 @@ def test_a_users_variable_takes_the_place_of_ours() -> None:
 def test_environment_values_survive(value: str) -> None:
     written = literal(value)
     assert "{{" not in written
-    assert expand(written, {BRACE: "{", "HOME": "expanded"}) == value
+    assert expand(written, {contract.BRACE: "{", "HOME": "expanded"}) == value
 
 
 def test_deep_nesting_keeps_display_names_short() -> None:

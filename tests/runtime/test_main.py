@@ -94,6 +94,7 @@ def test_the_start_step_begins_the_run_and_says_how_many(cluster: Cluster) -> No
     assert cluster.count() == "2"
     record = cluster.run.record()
     assert (record["target"], record["parameters"]) == ("argo", {"mode": "ok", "alpha": 0.5})
+    assert (record["user"], record["namespace"]) == ("argo", "user:argo")
     assert record["process"]["pod"] == "pods-x7-work-1"
     assert {"runtime:argo-workflows", f"user:{record['user']}"} <= cluster.run.system_tags()
     assert cluster.run.task("start", "0")["process"]["node"] == "node-1"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
+from flowc_runtime.contract import STORE
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ store_option = click.option(
     "--store",
     "store_url",
     metavar="DIR|URL",
-    help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward].",
+    help=f"Where runs are kept [default: ${STORE}, or .flowc found upward].",
 )
 
 

@@ -135,6 +135,7 @@ def _inspect(attempt: Attempt) -> None:
 
     from metaflow import current
 
+    attempt.job.program.start(attempt.flow)
     names = {"self": attempt.flow, "current": current}
     if attempt.state.inputs is not None:
         names["inputs"] = attempt.state.inputs

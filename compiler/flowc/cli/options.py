@@ -13,6 +13,7 @@ import click
 
 from flowc.cli.common import TOP, Top, top
 from flowc_runtime import settings
+from flowc_runtime.contract import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -96,7 +97,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  "own; auto: as forks where that import is found harmless."),
     click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
-                 help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward]."),
+                 help=f"Where runs are kept [default: ${STORE}, or .flowc found upward]."),
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.

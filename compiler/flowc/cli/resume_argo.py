@@ -15,6 +15,7 @@ from flowc.cli.common import fail, top, writing
 from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
+from flowc_runtime.contract import RESUME, STORE
 from flowc_runtime.reuse import Order
 from flowc_runtime.settings import datastore_of
 
@@ -79,7 +80,7 @@ def _store_of_pods(given: str | None) -> str:
     if "://" not in directory and not (os.environ.get("FLOWC_STORE_CLAIM") and os.path.isdir(directory)):
         fail(
             f"the store {url} is on this machine: pods cannot read it",
-            "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_STORE",
+            f"resume here, or keep runs in a bucket: --store s3://…, ${STORE}",
         )
     return url
 
@@ -121,5 +122,5 @@ def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Ob
         parameter["value"] = arguments[parameter["name"]]
     for template in changed["spec"]["templates"]:
         if container := template.get("container"):
-            container.setdefault("env", []).append({"name": "FLOWC_RESUME", "value": order.text})
+            container.setdefault("env", []).append({"name": RESUME, "value": order.text})
     return changed

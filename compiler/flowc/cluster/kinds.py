@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
+from flowc_runtime.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Object: TypeAlias = dict[str, Any]
 """An object as JSON, the way the API server sends and takes it."""
 
-FLOW_LABEL = "flowc.dev/flow"
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 
 

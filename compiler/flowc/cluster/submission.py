@@ -10,6 +10,7 @@ from flowc.cluster.errors import AlreadyThere, ClusterError
 from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.cluster.workflows import code_of
 from flowc_runtime.arguments import argument_name, encode_parameter, variable_size
+from flowc_runtime.contract import IR_KEY
 from flowc_runtime.files import check_file, pack
 from flowc_runtime.parameters import ParameterError, check_parameter, parse_texts
 
@@ -48,7 +49,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     name = code_of(item)
     code = cluster.find(CONFIG_MAP, name) if name else None
     try:
-        return loads(code["data"]["ir.json"]) if code else None
+        return loads(code["data"][IR_KEY]) if code else None
     except (SchemaError, KeyError):
         return None  # compiled by a flowc that wrote another IR
 

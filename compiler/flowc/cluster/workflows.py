@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.cluster.kinds import FLOW_LABEL, labels_of, name_of
+from flowc_runtime import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +106,7 @@ def body_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
 def code_of(item: Mapping[str, Any]) -> str | None:
     """The ConfigMap with the code and the IR that a template or a run refers to; None if it is not one of flowc's."""
     for volume in body_of(item).get("volumes") or []:
-        if volume.get("name") == "code" and "configMap" in volume:
+        if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
             return str(volume["configMap"]["name"])
     return None
 
@@ -114,7 +115,7 @@ def store_of(item: Mapping[str, Any]) -> str | None:
     """The address of the store that the pods of a template or a run write to."""
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
-            if variable.get("name") == "FLOWC_STORE":
+            if variable.get("name") == contract.STORE:
                 return str(variable.get("value", "")) or None
     return None
 

@@ -41,7 +41,7 @@ from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 from flowc_runtime.parameters import config_values
-from metaflow._program import FlowProgram
+from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
@@ -243,6 +243,15 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
     faults += check_artifacts(graph.steps, members, added)
+    if lacking := required_by_init(cls):
+        faults.append(
+            Diagnostic(
+                code=codes.UNSUPPORTED_FEATURE,
+                message=f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
+                span=where,
+                hint="give them defaults: each task makes its own object of the flow, and has none to give",
+            )
+        )
     if tree is not None:
         faults += check_shadowed(tree, home)
 

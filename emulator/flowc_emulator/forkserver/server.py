@@ -36,6 +36,7 @@ from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Borrowed
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints
+from flowc_runtime.contract import NOT_STARTED, RUN
 from flowc_runtime.fresh import perform_fresh
 from flowc_runtime.hooks import call_hook
 from flowc_runtime.index import Graph
@@ -150,7 +151,7 @@ class _Server:
             branch.prepare(request)
             branch.serve()
         finally:
-            os._exit(70)
+            os._exit(NOT_STARTED)
 
     def prepare(self, request: NewBranch) -> None:
         """Take the environment, import what is shared by tasks, and compile the flow's file once for all of them."""
@@ -189,7 +190,7 @@ class _Server:
     def _task(self, request: StartTask, control: int, more: list[int]) -> int:
         if request.guarded:
             register(more.pop(0))
-        os.environ["FLOWC_RUN"] = self._run.store.id
+        os.environ[RUN] = self._run.store.id
         Seeds().enter_child()
         breakpoints.install(Borrowed(*more) if request.lent else None)
 

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import context
+from flowc_runtime.contract import retries
 from flowc_runtime.index import task_id
 from flowc_runtime.state import STATE
 from metaflow._legacy.stand_ins import Metadata, TaskDatastore
@@ -80,8 +81,7 @@ def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
     """How many attempts came before this one, and how many there can be after the first."""
     assert context.task is not None
-    retry = hooks.nodes[step].retry
-    return context.task.attempt - 1, retry.times if retry else 0
+    return context.task.attempt - 1, retries(hooks.nodes[step])
 
 
 def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_runtime.contract import END_PATIENCE as PATIENCE
 from metaflow.runner.deployer import TriggeredRun
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from metaflow.runner.argo_flow import ArgoWorkflowsDeployedFlow
 
 __all__ = ["ArgoWorkflowsTriggeredRun"]
-
-PATIENCE = 120.0  # seconds that `terminate` waits for pods to end
 
 
 class ArgoWorkflowsTriggeredRun(TriggeredRun):

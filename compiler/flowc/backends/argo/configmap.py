@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.backends.argo.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
 from flowc.ir import schema
+from flowc_runtime import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,13 +56,13 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
     paths: list[tuple[str, str]] = []
     for index, (path, content) in enumerate(package.files):
         key = f"c{index}"
-        paths.append((key, f"code/{path}"))
+        paths.append((key, f"{contract.CODE_DIRECTORY}/{path}"))
         try:
             data[key] = content.decode("utf-8")
         except UnicodeDecodeError:
             binary[key] = base64.b64encode(content).decode("ascii")
-    data["ir.json"] = ir_text(flow)
-    paths.append(("ir.json", "ir/ir.json"))
+    data[contract.IR_KEY] = ir_text(flow)
+    paths.append((contract.IR_KEY, contract.IR_FILE))
     content_digest = hashlib.sha256(json.dumps([data, binary, paths]).encode()).hexdigest()
     manifest: dict[str, Any] = {
         "apiVersion": "v1",

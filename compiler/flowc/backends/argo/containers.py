@@ -13,20 +13,11 @@ from flowc.backends.argo import pod_options
 from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
 from flowc.ir.model import Resources
+from flowc_runtime import contract
 
 if TYPE_CHECKING:
     from flowc.backends.argo.pods import StepTemplate
     from flowc.backends.argo.settings import Settings
-
-CODE_ROOT = "/flowc"  # one read-only volume: code/… and ir/ir.json
-OUT = "/tmp/flowc/out"
-# The runtime interrupts a step at its timeout; the pod's deadline is for a runtime that cannot.
-GRACE_SECONDS = 120
-DO_NOT_RETRY = 79
-
-# A literal `{{` in an environment variable would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is
-# done, so the brace goes in by this variable.
-BRACE = "FLOWC_BRACE"
 
 
 @final
@@ -48,7 +39,7 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
     path = "{{inputs.parameters.path}}"
-    labels = {"flowc.dev/step": title} | ({"flowc.dev/path": shown.of(path)} if shown.path else {})
+    labels = {contract.STEP_LABEL: title} | ({contract.PATH_LABEL: shown.of(path)} if shown.path else {})
     inputs = ("step", "title", "path") if template.titled else ("step", "path")
     return make(
         m.Template,
@@ -59,7 +50,7 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
         outputs=_outputs(spec),
         container=_container(
             settings,
-            ["task", "{{inputs.parameters.step}}", "--path", path, "--retry", "{{retries}}"],
+            contract.task_arguments("{{inputs.parameters.step}}", path, "{{retries}}"),
             environment=[
                 *_parameters(spec),
                 *_tags(spec, settings),
@@ -74,7 +65,7 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
         tolerations=pod_options.tolerations(pod),
         service_account_name=pod.service_account,
         retry_strategy=_retry(spec.retries, spec.wait_seconds),
-        active_deadline_seconds=str(spec.timeout_seconds + GRACE_SECONDS) if spec.timeout_seconds else None,
+        active_deadline_seconds=str(spec.timeout_seconds + contract.TIMEOUT_GRACE) if spec.timeout_seconds else None,
     )
 
 
@@ -83,7 +74,7 @@ def finish(settings: Settings) -> m.Template:
     return make(
         m.Template,
         name="finish",
-        container=_container(settings, ["finish", "--status", "{{workflow.status}}"]),
+        container=_container(settings, contract.finish_arguments("{{workflow.status}}")),
         retry_strategy=make(m.RetryStrategy, limit="2", retry_policy="Always"),
     )
 
@@ -92,7 +83,9 @@ def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Setti
     """The volumes of all pods: the code, a place to write, as the root file system is read-only, perhaps the store."""
     items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
     found = [
-        make(m.Volume, name="code", config_map=make(m.ConfigMapVolumeSource, name=config_map, items=items)),
+        make(
+            m.Volume, name=contract.CODE_VOLUME, config_map=make(m.ConfigMapVolumeSource, name=config_map, items=items)
+        ),
         make(m.Volume, name="tmp", empty_dir=make(m.EmptyDirVolumeSource)),
     ]
     if settings.store_claim is not None:
@@ -135,8 +128,8 @@ def _container(
     spec: PodSpec = PLAIN,
 ) -> m.Container:
     mounts = [
-        make(m.VolumeMount, name="code", mount_path=CODE_ROOT, read_only=True),
-        make(m.VolumeMount, name="tmp", mount_path="/tmp"),
+        make(m.VolumeMount, name=contract.CODE_VOLUME, mount_path=contract.CODE_ROOT, read_only=True),
+        make(m.VolumeMount, name="tmp", mount_path=contract.TMP),
     ]
     if settings.store_directory is not None:
         mounts.append(make(m.VolumeMount, name="store", mount_path=settings.store_directory))
@@ -148,7 +141,7 @@ def _container(
         m.Container,
         image=spec.pod.image or settings.image,
         image_pull_policy=spec.pod.image_pull_policy,
-        command=["python", "-m", "flowc_runtime"],
+        command=list(contract.COMMAND),
         args=args,
         env=own + (environment or []),
         env_from=[make(m.EnvFromSource, secret_ref=secret), *pod_options.secrets(spec.secrets)],
@@ -160,14 +153,14 @@ def _container(
 
 def _own_environment(settings: Settings) -> list[m.EnvVar]:
     values = {
-        "FLOWC_STORE": settings.store,
-        "FLOWC_RUN": "{{workflow.name}}",
-        "FLOWC_CODE": f"{CODE_ROOT}/code",
-        "FLOWC_IR": f"{CODE_ROOT}/ir/ir.json",
+        contract.STORE: settings.store,
+        contract.RUN: "{{workflow.name}}",
+        contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
+        contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         # Caches go to the home directory, and that of a user without a name is /, which is read-only.
-        "HOME": "/tmp",
+        "HOME": contract.TMP,
     }
-    fields = {"FLOWC_POD": "metadata.name", "FLOWC_POD_UID": "metadata.uid", "FLOWC_NODE": "spec.nodeName"}
+    fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
         _field(name, path) for name, path in fields.items()
     ]
@@ -181,7 +174,7 @@ def _parameters(spec: PodSpec) -> list[m.EnvVar]:
     """
     if not spec.takes_parameters:
         return []
-    return [make(m.EnvVar, name="FLOWC_PARAMETERS", value="{{=sprig.b64enc(workflow.parameters.json)}}")]
+    return [make(m.EnvVar, name=contract.PARAMETERS, value="{{=sprig.b64enc(workflow.parameters.json)}}")]
 
 
 def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
@@ -189,18 +182,19 @@ def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
     if not spec.tags:
         return []
     text = json.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
-    return [make(m.EnvVar, name="FLOWC_TAGS", value=text)]
+    return [make(m.EnvVar, name=contract.TAGS, value=text)]
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:
     values = {name: literal(value) for name, value in spec.environment}
-    brace = {BRACE: "{"} if any("{{" in value for _, value in spec.environment) else {}
+    brace = {contract.BRACE: "{"} if any("{{" in value for _, value in spec.environment) else {}
     return [make(m.EnvVar, name=name, value=value) for name, value in {**brace, **values}.items()]
 
 
 def literal(value: str) -> str:
     """A form of the value that Argo leaves alone and the kubelet turns into the value."""
-    return re.sub(r"\{(?=\{)", f"$({BRACE})", value.replace("$", "$$"))
+    # A literal `{{` would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is done.
+    return re.sub(r"\{(?=\{)", f"$({contract.BRACE})", value.replace("$", "$$"))
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
@@ -209,24 +203,24 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
         m.RetryStrategy,
         limit=str(limit),
         retry_policy="Always",
-        expression=f"lastRetry.exitCode != '{DO_NOT_RETRY}'",
+        expression=contract.RETRY_EXPRESSION,
         backoff=make(m.Backoff, duration=f"{wait_seconds}s") if wait_seconds else None,
     )
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
     """What Argo routes on. Without a default a missing file would make the executor fail instead of the step."""
-    name, default = ("count", "0") if spec.counts else ("choice", "")
+    name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None
-    source = make(m.ValueFrom, path=f"{OUT}/{name}", default=default)
+    source = make(m.ValueFrom, path=f"{contract.OUT_DIRECTORY}/{name}", default=default)
     return make(m.Outputs, parameters=[make(m.Parameter, name=name, value_from=source)])
 
 
 def _place(spec: PodSpec) -> list[m.EnvVar]:
     """What a task must know of its place in a loop or gang."""
-    found = [make(m.EnvVar, name="FLOWC_LOOPS", value=spec.loops)] if spec.loops else []
-    return found + ([_field("FLOWC_POD_IP", "status.podIP")] if spec.meets else [])
+    found = [make(m.EnvVar, name=contract.LOOPS, value=spec.loops)] if spec.loops else []
+    return found + ([_field(contract.POD_IP, "status.podIP")] if spec.meets else [])
 
 
 def _field(name: str, path: str) -> m.EnvVar:

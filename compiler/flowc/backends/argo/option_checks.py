@@ -10,6 +10,7 @@ from flowc.backends.argo import faults
 from flowc.backends.argo.faults import fault
 from flowc.ir.model import Gang
 from flowc.ir.policies import HOSTNAME_TIMEOUT
+from flowc_runtime import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _LOCAL = ("env", "dotenv", "files", "inline")
-_OURS = ("/flowc", "/tmp", "/dev/shm")
+_OURS = (contract.CODE_ROOT, contract.TMP, "/dev/shm")
 
 
 def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 from flowc.backends.argo import names
 from flowc.ir import Kubernetes
 from flowc.ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
+from flowc_runtime.contract import attempts_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, tagged: bool = False) -
         meets=any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes),
         takes_parameters=bool(flow.parameters) and node.id == flow.start,
         tags=tagged and node.id == flow.start,
-        retries=(retry.times if retry else 0) + (1 if node.catch else 0),
+        retries=attempts_limit(node),
         wait_seconds=retry.wait_seconds if retry else 0,
         timeout_seconds=node.timeout.seconds + node.cards_seconds if node.timeout else None,
         resources=node.resources if node.resources != Resources() else None,

@@ -9,7 +9,7 @@ from hera.workflows import models as m
 from flowc.backends.argo import containers
 from flowc.backends.argo.faults import untemplated
 from flowc.backends.argo.strict import dump, make
-from flowc_runtime import arguments
+from flowc_runtime import arguments, contract
 from flowc_runtime.parameters import default_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def labels(flow_name: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/managed-by": "flowc",
         "app.kubernetes.io/part-of": flow_name,
-        "flowc.dev/flow": flow_name,
+        contract.FLOW_LABEL: flow_name,
     }
 
 
@@ -51,7 +51,7 @@ def workflow_spec(
     flow: Flow, settings: Settings, flow_name: str, code: CodeMap, templates: Sequence[m.Template]
 ) -> m.WorkflowSpec:
     """The spec that a WorkflowTemplate and a Workflow share."""
-    own = {"flowc.dev/flow": flow_name}
+    own = {contract.FLOW_LABEL: flow_name}
     return make(
         m.WorkflowSpec,
         entrypoint="main",
