@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir.schema import SchemaError, loads
+from flowc.ir.versions import NewerError
 from flowc_runtime.container import ContainerTask
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph
@@ -54,6 +55,8 @@ def _read_ir(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return loads(file.read())
+    except NewerError as error:
+        raise ProtocolError(f"the IR {path} was {error} in the image") from error
     except (OSError, SchemaError) as error:
         raise ProtocolError(f"cannot read the IR {path}: {error}") from error
 

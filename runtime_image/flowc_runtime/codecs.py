@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PLAIN = "pickle5"
 BUFFERS = "pickle5+buffers"
+CODECS = (PLAIN, BUFFERS)  # all that any flowc has written so far; a name never gets another meaning
 INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
 OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
 PAGE = 4096
@@ -153,6 +154,11 @@ class Origin:
 def restore(objects: Objects, ref: ArtifactRef) -> Origin:
     """Read an artifact. Raises ArtifactError if it cannot be restored, NotFound if its blob is gone."""
     views: list[memoryview] = []
+    if ref["codec"] not in CODECS:
+        raise ArtifactError(
+            f"an artifact of type {ref['type']} was written by a newer flowc (codec {ref['codec']!r}; this flowc reads "
+            f"{' and '.join(map(repr, CODECS))}): upgrade flowc, `pip install -U flowc`"
+        )
     if ref["codec"] == BUFFERS:
         stream, views = _split(objects.map(blob_key(ref["digest"])), ref)
     elif "data" in ref:

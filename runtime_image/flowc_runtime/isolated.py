@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flowc.ir.schema import loads
 from flowc_runtime import failures
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import begin_record, refuse, report_failure
@@ -33,7 +32,7 @@ def main() -> int:
     open_streams()
     try:
         run = Store.open(order["store"]).run(order["flow"], order["run"])
-        graph, parameters = Graph(loads(run.ir())), run.record()["parameters"]
+        graph, parameters = Graph(run.executes()), run.record()["parameters"]
     except FlowcError as error:
         return refuse(error, control)
     code = graph.flow.code

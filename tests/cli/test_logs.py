@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from project import Project
 
 IR = (
-    '{"flowc":1,"name":"Told","code":{"file":"flow.py","name":"Told","digest":"sha256:0000"},"where":"flow.py:1:1",'
+    '{"flowc":2,"name":"Told","code":{"file":"flow.py","name":"Told","digest":"sha256:0000"},"where":"flow.py:1:1",'
     '"start":"start","nodes":['
     '{"id":"start","where":"flow.py:2:1","run":{"method":"start"},"next":"end"},'
     '{"id":"end","where":"flow.py:3:1","run":{"method":"end"},"next":null}]}'

@@ -77,11 +77,10 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
     """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
     from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load
-    from flowc.ir.schema import loads
     from flowc_runtime.index import Graph
     from metaflow.decorators import Applied
 
-    then = loads(run.ir())
+    then = run.executes()
     code, values = then.code, {config.name: config.value for config in then.configs}
     file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
