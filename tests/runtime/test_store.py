@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.records import AttemptRecord, RunRecord
+from flowc_runtime.records import RECORD_VERSION, AttemptRecord, RunRecord
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.whereabouts import default_url
 
