@@ -15,7 +15,11 @@ from flowc.cluster.targets import find_deployed
 from flowc.ir import schema
 from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
 from flowc_runtime.codecs import load_value
-from flowc_runtime.store import Store
+from flowc_runtime.errors import FormatError
+from flowc_runtime.index import Graph
+from flowc_runtime.objects import LocalObjects
+from flowc_runtime.reuse import Reuse
+from flowc_runtime.store import RunStore, Store
 from stores import STORES, opened
 from test_versions import Cluster, _marks, fields_now, listed
 
@@ -95,7 +99,9 @@ def test_it_says_nothing_of_the_machine_that_made_it(place: Path) -> None:
 def test_the_newest_has_every_field_listed(project: Project) -> None:
     """Also in what is written now: whatever the types say, no object has a field that no version lists."""
     opened(STORES[-1], project)
-    project.run("kept.py", "--cache")
+    run = project.run("kept.py", "--cache")
+    done = project.python("kept.py", "spin", f"{run.id}/work/0.1", "--persist")
+    assert done.code == 0, done.err
     known = listed(RECORDS, RECORDS.current) | listed(CACHE, CACHE.current)
     checked = set[str]()
     for place in (STORES[-1], project.root):
@@ -231,6 +237,28 @@ def test_resume(kept: Project) -> None:
         assert record["version"] == RECORDS.current
     assert "origin" not in run.task("end", "0")
     assert kept.artifacts(run, "end")["answer"] == 2058
+
+
+@each_store
+def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
+    """As in a bucket."""
+    _, failed, _ = runs_of(kept)
+    run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
+    reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])
+    record = reuse.find("work", "0.1")
+    assert record is not None
+    assert (record["version"], record["attempt"]) == (RECORDS.current, 2)
+    path = kept.root / ".flowc" / run.prefix / "tasks/join/0.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": RECORDS.current + 1}))
+    with pytest.raises(FormatError, match=f"^task Kept/{failed}/join/0 was written by a newer flowc"):
+        reuse.find("join", "0")
+
+
+class Many(LocalObjects):
+    """Objects that are read many at once."""
+
+    def get_many(self, keys: list[str]) -> list[bytes]:
+        return [self.get(key) for key in keys]
 
 
 @each_store

@@ -270,6 +270,14 @@ def test_a_run(kept: Kept, command: str) -> None:
     assert kept.fails(*words(kept, command)) == f"error: run {kept.name} was {newer(RECORDS)}\n"
 
 
+def test_a_run_that_the_client_meets(kept: Kept) -> None:
+    change(kept.directory / "run.json", version=RECORDS.current + 1)
+    kept.project.write("look.py", "from metaflow import Flow, namespace; namespace(None); print([*Flow('Kept')])")
+    done = kept.project.python("look.py")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith(f"FormatError: run {kept.name} was {newer(RECORDS)}\n")
+
+
 @pytest.mark.parametrize("command", ["runs", "show", "resume"])
 def test_a_status(kept: Kept, command: str) -> None:
     change(kept.directory / "status.json", version=RECORDS.current + 1)

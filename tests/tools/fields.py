@@ -44,6 +44,8 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _text(hint: Any, waiting: list[type]) -> str:
+    if isinstance(hint, str):  # the alias of a union, which Python 3.10 leaves as it is inside a tuple
+        hint = eval(hint, dict(_NAMES))
     if hint in _LEAVES:
         return _LEAVES[hint]
     if dataclasses.is_dataclass(hint) or is_typeddict(hint) or typing_extensions.is_typeddict(hint):
