@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +18,10 @@ from flowc.cluster.kinds import TEMPLATE
 from flowc.cluster.submission import flow_of
 from flowc.cluster.targets import find_deployed, find_run, find_target
 from flowc.ir import IR_VERSION, schema
-from flowc.ir.model import Flow, Packages
+from flowc.ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
+from flowc.ir.policies import Plugin
 from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
-from flowc_runtime import caching, sweeps
+from flowc_runtime import caching, first_cache, sweeps
 from flowc_runtime.errors import FormatError, StoreError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.layered import needed_by
@@ -471,6 +473,47 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache() -> None:
     assert repr(before) != repr(after)
     assert identity(before) == identity(after)
     assert identity(wider("3.11", added=1)) not in (identity(before), identity(wider("3.11")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "texts"),
+    [
+        ({}, {}),
+        ({"next": End()}, {2: "End()"}),
+        ({"next": Branch(targets=("a", "b"))}, {2: "Branch(targets=('a', 'b'))"}),
+        ({"next": Foreach(over="x", body="b")}, {2: "Foreach(over='x', body='b')"}),
+        ({"next": Gang(body="b")}, {2: "Gang(body='b')"}),
+        ({"next": Switch(condition="c", arms=(("x", "a"), (1, "b")))},
+         {2: "Switch(condition='c', arms=(('x', 'a'), (1, 'b')))"}),
+        ({"environment": (("A", "b"),)}, {0: "(('A', 'b'),)"}),
+        ({"packages": Packages(python="3.11", pypi=(("six", ""),))},
+         {1: "Packages(python='3.11', pypi=(('six', ''),), conda=(), disabled=False)"}),
+        ({"catch": Catch(var="e")}, {3: "Catch(var='e', print_exception=True)"}),
+        ({"plugins": (Plugin(name="a"),)},
+         {4: "(Plugin(name='a', attributes='{}', options='{}', written=True),)"}),
+        ({"plugins": (Plugin(name="a"), Plugin(name="b", written=False))},
+         {4: "(Plugin(name='a', attributes='{}', options='{}', written=True), "
+             "Plugin(name='b', attributes='{}', options='{}', written=False))"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
+    """They are made of these texts for ever: the first release's `repr` of its nodes."""
+    flow = schema.loads((STORES[0] / "ir.json").read_text())
+    node = replace(flow.by_id()["costly"], **fields)
+    expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]
+    for index, text in texts.items():
+        expected[index] = text
+    configs = [["settings", '{"rate":2}']]
+    assert first_cache.identity(flow, node) == [
+        2,
+        "Kept",
+        "costly",
+        node.cache,
+        list(sys.version_info[:2]),
+        configs,
+        expected,
+    ]
 
 
 def identity(packages: Any) -> Any:

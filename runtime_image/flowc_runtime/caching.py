@@ -122,7 +122,10 @@ class Situation:
         """Leave what a task has done for those in the same situation. Its code has `assigned` these artifacts."""
         if self.refused is not None:
             return
-        reads, known = record["reads"], self._sets(self._prefix)
+        try:
+            reads, known = record["reads"], self._sets(self._prefix)
+        except FormatError:  # a newer flowc has left something while this task ran
+            return
         if reads not in known:
             if len(known) >= MOST_SETS:
                 reads = _union([reads, *known])
