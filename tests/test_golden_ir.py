@@ -78,7 +78,7 @@ def everything() -> Any:
     span = "flow.py:1:1"
     node = {"where": span, "run": {"method": "start"}}
     document = {
-        "flowc": 1,
+        "flowc": 2,
         "name": "Demo",
         "doc": "A flow.",
         "code": {"file": "flow.py", "name": "Demo", "digest": "sha256:" + "0" * 64},

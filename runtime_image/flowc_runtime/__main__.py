@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir.schema import SchemaError, loads
+from flowc.ir.versions import NewerError
 from flowc_runtime import contract
 from flowc_runtime.container import ContainerTask
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, OK
@@ -56,6 +57,8 @@ def _read_ir(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return loads(file.read())
+    except NewerError as error:
+        raise ProtocolError(f"the IR {path} was {error} in the image") from error
     except (OSError, SchemaError) as error:
         raise ProtocolError(f"cannot read the IR {path}: {error}") from error
 

@@ -4,6 +4,9 @@ Which inputs count is what the earlier task has looked at: artifacts, parameters
 have. They count by their digests. Under `cache/STEP` there are, for a step and its code, the sets of what its tasks
 have looked at, `reads/SET`, and what tasks have left by the values of that, `VALUES`: a look-up is a few small objects.
 With what a task has left go the modules that it had from outside of the code package, which have to be the same.
+
+STEP is a digest of JSON in which fields at their default are left out: a field that is added to the IR leaves it as it
+is. It does not have the version of the entries either, so that what an older flowc has left goes on counting.
 """
 
 from __future__ import annotations
@@ -11,25 +14,60 @@ from __future__ import annotations
 import json
 import sys
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypedDict, cast, final
 
-from flowc_runtime import codecs, foreign
-from flowc_runtime.errors import NotFound, StoreError
+from flowc.ir.schema import part_to_json
+from flowc.ir.versions import CACHE
+from flowc_runtime import codecs, first_cache, foreign
+from flowc_runtime.errors import FormatError, NotFound
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
+from flowc_runtime.records import ReadsRecord
+from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.records import AttemptRecord, ReadsRecord
+    from flowc_runtime.foreign import Modules
+    from flowc_runtime.records import AttemptRecord, Fanout
     from flowc_runtime.state import Inputs, TaskState
 
-VERSION = 2
 EVERY = "*"  # among the names of artifacts: all of them
 MOST_SETS = 8  # of what tasks of one step look at; then all of these count for a task
 _KINDS = ("artifacts", "inputs", "parameters", "place")
+
+
+class CachedTask(TypedDict):
+    """The task that has left an entry."""
+
+    run: str
+    step: str
+    path: str
+    attempt: int
+
+
+class _CacheEntry(TypedDict):
+    version: int
+    task: CachedTask
+    modules: Modules
+    assigned: dict[str, ArtifactRef]
+    deleted: list[str]
+    blobs: list[str]
+
+
+class CacheEntry(_CacheEntry, total=False):
+    """What a task has left: the artifacts it `assigned` and those it `deleted`, and all `blobs` that they need."""
+
+    fanout: Fanout
+    choice: str
+
+
+class ReadsEntry(ReadsRecord, total=False):
+    """`reads/SET`: what a task has looked at."""
+
+    version: int
 
 
 @final
@@ -46,66 +84,83 @@ class Situation:
             [frame.index, frame.num_splits, digest_of(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
+        self.refused: FormatError | None = None  # what a newer flowc has left; the task runs, and leaves it as it is
 
     def _identity(self) -> list[Any]:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.value] for config in flow.configs]
-        about = [repr(given) for given in (node.environment, node.packages, node.next, node.catch, node.plugins)]
-        about.append(repr(flow.with_decorators))
-        return [VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
+        parts = (node.environment, node.packages, node.next, node.catch, node.plugins, flow.with_decorators)
+        about = [part_to_json(part) for part in parts]
+        return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
-    def recall(self) -> tuple[dict[str, Any], ReadsRecord] | None:
-        """What a task in the same situation has left, and what it had looked at."""
-        for reads in self._sets():
-            key = f"{self._prefix}/{self._values(reads)}"
+    def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
+        """What a task in the same situation has left, here or where the first release left it; what that looked at."""
+        first = f"cache/{_digest(first_cache.identity(self._job.graph.flow, self._job.node))}"
+        try:
+            return self._recall(self._prefix) or self._recall(first)
+        except FormatError as error:
+            self.refused = error
+            return None
+
+    def _recall(self, prefix: str) -> tuple[CacheEntry, ReadsRecord] | None:
+        for reads in self._sets(prefix):
+            key = f"{prefix}/{self._values(reads)}"
             try:
-                entry: Any = self._load(key)
+                entry = cast("CacheEntry", self._load("entry", key))
             except NotFound:
                 continue
             if not foreign.unchanged(entry["modules"]):
                 continue
             # They may be about to be collected: from here on they are not.
             if all(self._objects.refresh(blob_key(digest)) for digest in entry["blobs"]) and self._objects.refresh(key):
-                self._objects.refresh(f"{self._prefix}/reads/{_digest(reads)}")
+                self._objects.refresh(f"{prefix}/reads/{_digest(reads)}")
                 return entry, reads
         return None
 
     def keep(self, record: AttemptRecord, assigned: Mapping[str, ArtifactRef]) -> None:
         """Leave what a task has done for those in the same situation. Its code has `assigned` these artifacts."""
-        reads, known = record["reads"], self._sets()
+        if self.refused is not None:
+            return
+        try:
+            reads, known = record["reads"], self._sets(self._prefix)
+        except FormatError:  # a newer flowc has left something while this task ran
+            return
         if reads not in known:
             if len(known) >= MOST_SETS:
                 reads = _union([reads, *known])
-            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json.dumps(reads).encode())
+            entry = ReadsEntry(version=CACHE.current, **reads)
+            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json.dumps(entry).encode())
         left: dict[str, Any] = {"assigned": dict(assigned)}
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
-        entry = {"version": VERSION, "task": task, "modules": modules, **left, "blobs": sorted(set(_blobs(left)))}
-        self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(entry).encode())
+        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
+        self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(left).encode())
 
-    def artifacts(self, entry: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+    def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
         """All artifacts of a task that takes over an entry: what it did not look at is handed on as it is now."""
         kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
         found: dict[str, ArtifactRef] = kept | entry["assigned"]
         return {name: found[name] for name in sorted(found)}
 
-    def _sets(self) -> list[ReadsRecord]:
-        found = []
-        for name in self._objects.names(f"{self._prefix}/reads"):
+    def _sets(self, prefix: str) -> list[ReadsRecord]:
+        found: list[ReadsRecord] = []
+        for name in self._objects.names(f"{prefix}/reads"):
             try:
-                found.append(self._load(f"{self._prefix}/reads/{name}"))
+                reads = self._load("reads", f"{prefix}/reads/{name}")
             except NotFound:  # collected since
                 continue
+            del reads[CACHE.key]
+            found.append(reads)
         return found
 
-    def _load(self, key: str) -> Any:
-        try:
-            return json.loads(self._objects.get(key))
-        except ValueError as error:
-            raise StoreError(f"{key} in {self._objects.url} is damaged: {error}; delete it") from error
+    def _load(self, kind: str, key: str) -> Any:
+        place, step = f"{key} in {self._objects.url}", self._job.step
+        return parse(
+            CACHE, kind, self._objects.get(key), place=place, subject=f"what a task of step '{step}' left in the cache"
+        )
 
     def _values(self, reads: ReadsRecord) -> str:
         """The digest of the values of what was looked at."""

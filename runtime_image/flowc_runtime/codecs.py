@@ -12,7 +12,7 @@ import itertools
 import pickle
 import reprlib
 import struct
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args
 
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.objects import blob_key, sha256
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from flowc_runtime.external import ExternalRecord
     from flowc_runtime.objects import Objects
 
-PLAIN = "pickle5"
-BUFFERS = "pickle5+buffers"
+Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
+PLAIN: Codec = "pickle5"
+BUFFERS: Codec = "pickle5+buffers"
+CODECS: tuple[Codec, ...] = get_args(Codec)  # all that any flowc has written; a name never gets another meaning
 INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
 OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
 PAGE = 4096
@@ -37,13 +39,13 @@ EXTERNAL = "flowc_runtime.external.ExternalFile"
 class ArtifactRef(TypedDict):
     """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
 
-    `external` is the file that it stands for.
+    `external` is the file that it stands for. A reference has no version: it is part of a record or a cache entry.
     """
 
     digest: str
     size: int
     type: str
-    codec: str
+    codec: Codec
     repr: str
     data: NotRequired[str]
     external: NotRequired[ExternalRecord]
@@ -62,7 +64,7 @@ class Encoded:
         """
         self.buffers: list[memoryview] = []
         self.pickled = _pickle(value, self._out_of_band)
-        self.codec = BUFFERS if self.buffers else PLAIN
+        self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
@@ -153,6 +155,11 @@ class Origin:
 def restore(objects: Objects, ref: ArtifactRef) -> Origin:
     """Read an artifact. Raises ArtifactError if it cannot be restored, NotFound if its blob is gone."""
     views: list[memoryview] = []
+    if ref["codec"] not in CODECS:
+        raise ArtifactError(
+            f"an artifact of type {ref['type']} was written by a newer flowc (codec {ref['codec']!r}; this flowc reads "
+            f"{' and '.join(map(repr, CODECS))}): upgrade flowc, `pip install -U flowc`"
+        )
     if ref["codec"] == BUFFERS:
         stream, views = _split(objects.map(blob_key(ref["digest"])), ref)
     elif "data" in ref:

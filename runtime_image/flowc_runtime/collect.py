@@ -11,10 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from flowc_runtime.errors import NotFound
+from flowc.ir import versions
+from flowc_runtime.errors import FormatError, NotFound, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.objects import blob_key
 from flowc_runtime.process import is_alive
+from flowc_runtime.stored import parse
 from flowc_runtime.sweeps import GRACE, Sweep
 
 if TYPE_CHECKING:
@@ -259,13 +261,15 @@ def _forget_cached(objects: Collectable, lease: Sweep) -> None:
 
 
 def _is_broken(objects: Collectable, name: str) -> bool:
-    import json
-
+    kind = "reads" if "/reads/" in name else "entry"
+    key = f"{CACHE}/{name}"
     try:
-        entry: Any = json.loads(objects.get(f"{CACHE}/{name}"))
-    except NotFound:
+        entry = parse(versions.CACHE, kind, objects.get(key), place=key, subject=key)
+    except (NotFound, FormatError):  # what a newer flowc has left goes by its age only
         return False
-    blobs = entry.get("blobs", ()) if isinstance(entry, dict) else ()
+    except StoreError:
+        return True
+    blobs = entry.get("blobs", ())
     return any(not objects.exists(blob_key(digest)) for digest in blobs)
 
 

@@ -15,6 +15,10 @@ class StoreError(FlowcError):
     """The store could not be read or written, or holds something damaged."""
 
 
+class FormatError(FlowcError):
+    """The store holds something that a newer flowc wrote."""
+
+
 class ArtifactError(FlowcError):
     """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
 

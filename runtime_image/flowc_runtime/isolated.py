@@ -10,7 +10,6 @@ import json
 import sys
 from typing import Any
 
-from flowc.ir.schema import loads
 from flowc_runtime.attempts import refuse
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.fresh import perform_fresh
@@ -26,7 +25,7 @@ def main() -> int:
     open_streams()
     try:
         run = Store.open(order["store"]).run(order["flow"], order["run"])
-        graph, parameters = Graph(loads(run.ir())), run.record()["parameters"]
+        graph, parameters = Graph(run.executes()), run.record()["parameters"]
     except FlowcError as error:
         return refuse(error, control)
     return perform_fresh(run, graph, order["root"], parameters, asked, control)

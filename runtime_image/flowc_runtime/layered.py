@@ -13,12 +13,15 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound
 from flowc_runtime.objects import LocalObjects
+from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
+    from flowc_runtime.records import SpinRecord
     from flowc_runtime.store import RunStore
 
 BELOW = "below.url"
@@ -73,7 +76,12 @@ def put_on(root: str, below: str) -> None:
 
 def need(run: RunStore, root: str) -> None:
     """Say in a run that the store in the directory `root` is on top of it. Raises NotFound if it has been deleted."""
-    needs = {"host": os.uname().nodename, "path": root, "when": time.time()}
+    needs: SpinRecord = {
+        "version": RECORDS.current,
+        "host": os.uname().nodename,
+        "path": root,
+        "when": time.time(),
+    }
     name = objects.sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
@@ -89,9 +97,12 @@ def needed_by(run: RunStore) -> str | None:
     here = os.uname().nodename
     for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):
         try:
-            needs = json.loads(run.objects.get(f"{run.prefix}/{_NEEDED}/{name}"))
+            key = f"{run.prefix}/{_NEEDED}/{name}"
+            data = run.objects.get(key)
         except NotFound:  # a collection has just taken it
             continue
+        subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
+        needs: SpinRecord = parse(RECORDS, "spin", data, place=f"{key} in {run.objects.url}", subject=subject)
         if needs["host"] != here:
             if time.time() - needs["when"] < _ELSEWHERE:
                 return f"{needs['host']}:{needs['path']}"

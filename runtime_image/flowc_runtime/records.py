@@ -1,9 +1,13 @@
-"""The JSON records of the store. They are what other programs read: a field is added, never given another meaning."""
+"""The JSON records of the store. They are what other programs read: a field is added, never given another meaning.
+
+A field that is added makes a new version of the records: `flowc.ir.versions` lists it.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from flowc.ir.versions import RECORDS
 from flowc_runtime.codecs import ArtifactRef
 
 RunState: TypeAlias = Literal["running", "succeeded", "failed", "interrupted", "killed"]
@@ -77,6 +81,7 @@ class StatusRecord(TypedDict, total=False):
     A run on a cluster has failed as soon as a task has; other tasks may go on until `ended`, when none is left.
     """
 
+    version: int
     state: RunState
     changed: float
     tasks: int
@@ -213,4 +218,30 @@ class AttemptRecord(_Attempt, total=False):
     note: str
 
 
-RECORD_VERSION = 1
+class SpinRecord(TypedDict):
+    """`spun/….json` of a run: `spin` has kept a task that needs the run in the directory `path` of `host`."""
+
+    version: int
+    host: str
+    path: str
+    when: float
+
+
+class LeaseRecord(TypedDict):
+    """`gc/sweeps/…`: what `process` collects may be deleted until then, in seconds since the epoch."""
+
+    version: int
+    until: float
+    process: Process
+
+
+class CardRecord(TypedDict):
+    """`….data.json` beside a card: what its page was told at the latest refresh, and whether it is to reload."""
+
+    version: int
+    reload_token: str
+    data: Any
+    created_on: float
+
+
+RECORD_VERSION = RECORDS.current

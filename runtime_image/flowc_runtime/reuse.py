@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch, targets
-from flowc.ir.schema import SchemaError, loads
 from flowc_runtime.attempts import Result
-from flowc_runtime.errors import NotFound, ProtocolError
+from flowc_runtime.errors import NotFound
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
 from flowc_runtime.parents import Parents
@@ -64,7 +63,7 @@ class Reuse:
     ) -> None:
         self.origin, self._graph = origin, graph
         self._changed = _changed(origin.record()["parameters"], parameters)
-        self._unfit = _unfit(_graph_of(origin), graph)
+        self._unfit = _unfit(Graph(origin.executes()), graph)
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
         self._gangs: dict[tuple[str, str], bool] = {}
@@ -140,7 +139,7 @@ class Reuse:
             self._ahead[step] = self.origin.done_tasks(step)
         ahead = self._ahead[step]
         if ahead is not None:
-            return cast("AttemptRecord", json.loads(ahead[path])) if path in ahead else None
+            return self.origin.parse_task(step, path, ahead[path]) if path in ahead else None
         try:
             return self.origin.task(step, path)
         except NotFound:
@@ -158,13 +157,6 @@ class Reuse:
         if not complete:
             self.reasons.setdefault(step, "not all of its gang is done")
         return complete
-
-
-def _graph_of(run: RunStore) -> Graph:
-    try:
-        return Graph(loads(run.ir()))
-    except SchemaError as error:
-        raise ProtocolError(f"run {run.flow}/{run.id} cannot be resumed: {error}") from error
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:

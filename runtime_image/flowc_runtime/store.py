@@ -8,15 +8,19 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
+from flowc.ir.schema import loads
+from flowc.ir.versions import RECORDS, NewerError, SchemaError
 from flowc_runtime import sweeps
-from flowc_runtime.errors import NotFound, StoreError, TagError
+from flowc_runtime.errors import FormatError, NotFound, StoreError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
+from flowc_runtime.stored import parse
 from flowc_runtime.tags import check_tags, name_of, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from flowc.ir import Flow
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
 
@@ -108,22 +112,31 @@ class RunStore:
 
     def record(self) -> RunRecord:
         """The run's record. Raises NotFound."""
-        return cast("RunRecord", self._load("run.json"))
+        return cast("RunRecord", self._load("run", "run.json"))
 
     def ir(self) -> str:
         """The IR that the run executes, as JSON text. Raises NotFound."""
         return self.objects.get(f"{self._prefix}/ir.json").decode()
 
+    def executes(self) -> Flow:
+        """Return the flow that the run executes. Raises NotFound, FormatError, StoreError."""
+        try:
+            return loads(self.ir())
+        except NewerError as error:
+            raise FormatError(f"{self._subject()} was {error}") from error
+        except SchemaError as error:
+            raise StoreError(f"{self._prefix}/ir.json in {self.objects.url} is damaged: {error}") from error
+
     def status(self) -> StatusRecord:
         """How the run is doing; a run that has only begun is running."""
         try:
-            return cast("StatusRecord", self._load("status.json"))
+            return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
-            return {"state": "running", "changed": self.record()["created"]}
+            return {"version": RECORDS.current, "state": "running", "changed": self.record()["created"]}
 
     def set_status(self, status: StatusRecord) -> None:
         """Replace the run's status."""
-        self.objects.put(f"{self._prefix}/status.json", _dump(status))
+        self.objects.put(f"{self._prefix}/status.json", _dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
         """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
@@ -192,7 +205,10 @@ class RunStore:
             many([(self._task(record["step"], f"{record['path']}.json"), _dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """The records of all tasks of a step that are done, as JSON by path; None where it is no faster than `task`."""
+        """The records of all tasks of a step that are done, by path; None where it is no faster than `task`.
+
+        They are JSON, for `parse_task`: there may be very many.
+        """
         many = getattr(self.objects, "get_many", None)
         if many is None:
             return None
@@ -202,6 +218,10 @@ class RunStore:
         for at in range(0, len(paths), at_once):
             found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
         return dict(zip(paths, found, strict=True))
+
+    def parse_task(self, step: str, path: str, data: bytes) -> AttemptRecord:
+        """Return the record of a task that `done_tasks` has read. Raises FormatError, StoreError."""
+        return cast("AttemptRecord", self._parse("attempt", f"tasks/{_quote(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
         """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""
@@ -213,7 +233,7 @@ class RunStore:
 
     def task(self, step: str, path: str) -> AttemptRecord:
         """The record of a task that is done. Raises NotFound."""
-        return cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{path}.json"))
+        return cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{path}.json", step, path))
 
     def is_done(self, step: str, path: str) -> bool:
         """Whether a task is done, without reading its record."""
@@ -228,7 +248,7 @@ class RunStore:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
-                record = cast("AttemptRecord", self._load(f"tasks/{_quote(step)}/{name}"))
+                record = cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{name}", step, path))
             except NotFound:
                 continue
             if record["attempt"] == attempt:
@@ -238,7 +258,8 @@ class RunStore:
     def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
         """The record of an attempt's beginning; None if it has not begun."""
         try:
-            return cast("BeginRecord", self._load(f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"))
+            name = f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"
+            return cast("BeginRecord", self._load("begin", name, step, path))
         except NotFound:
             return None
 
@@ -319,12 +340,16 @@ class RunStore:
     def _task(self, step: str, name: str) -> str:
         return f"{self._prefix}/tasks/{_quote(step)}/{name}"
 
-    def _load(self, name: str) -> Any:
-        key = f"{self._prefix}/{name}"
-        try:
-            return json.loads(self.objects.get(key))
-        except ValueError as error:
-            raise StoreError(f"{key} in {self.objects.url} is damaged: {error}") from error
+    def _load(self, kind: str, name: str, *task: str) -> Any:
+        """Read an object of the run, or of a task of it (step, path)."""
+        return self._parse(kind, name, self.objects.get(f"{self._prefix}/{name}"), *task)
+
+    def _parse(self, kind: str, name: str, data: bytes, *task: str) -> Any:
+        place = f"{self._prefix}/{name} in {self.objects.url}"
+        return parse(RECORDS, kind, data, place=place, subject=self._subject(*task))
+
+    def _subject(self, *task: str) -> str:
+        return "/".join([f"{'task' if task else 'run'} {self.flow}", self.id, *task])
 
 
 def _quote(name: str) -> str:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
+from flowc.ir.versions import RECORDS
 from flowc_runtime.errors import NotFound
 from flowc_runtime.process import is_alive, this_process
+from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc_runtime.objects import Objects
+    from flowc_runtime.records import LeaseRecord
 
 GRACE = 24 * 3600.0  # seconds: what is younger is never deleted, whether or not a record names it
 REFRESH = 6 * 3600.0  # seconds: what is older is made young when it is used again; a record follows in time
@@ -38,9 +41,10 @@ def wait(objects: Objects, sleep: Callable[[float], None] = time.sleep) -> None:
 
 def _is_on(objects: Objects, key: str) -> bool:
     try:
-        lease: Any = json.loads(objects.get(key))
+        data = objects.get(key)
     except NotFound:
         return False
+    lease: LeaseRecord = parse(RECORDS, "lease", data, place=f"{key} in {objects.url}", subject=f"the lease {key}")
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
 
 
@@ -62,7 +66,11 @@ class Sweep:
 
     def renew(self) -> None:
         """Hold the lease for LEASE seconds more."""
-        lease = {"until": time.time() + LEASE, "process": this_process()}
+        lease: LeaseRecord = {
+            "version": RECORDS.current,
+            "until": time.time() + LEASE,
+            "process": this_process(),
+        }
         self._objects.put(self._key, json.dumps(lease).encode())
 
     def _forget_others(self) -> None:

@@ -160,6 +160,8 @@ class Attempt:
         self.situation = Situation(job, self.state, self.reads, self.state.inputs)
         found = self.situation.recall()
         if found is None:
+            if self.situation.refused is not None:
+                say(f"flowc: {self.situation.refused}; the task is run\n")
             return None
         entry, reads = found
         record = self._new_record("ok", self.situation.artifacts(entry))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flowc.cli import follow
 from flowc.cli.log_printer import Form
 from flowc_runtime.logs import chunks, frame, whole
+from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.store import RunStore, Store
 from terminal import Terminal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from project import Project
 
 IR = (
-    '{"flowc":1,"name":"Slow","code":{"file":"flow.py","name":"Slow","digest":"sha256:0000"},"where":"flow.py:1:1",'
+    '{"flowc":2,"name":"Slow","code":{"file":"flow.py","name":"Slow","digest":"sha256:0000"},"where":"flow.py:1:1",'
     '"start":"start","nodes":['
     '{"id":"start","where":"flow.py:2:1","run":{"method":"start"},"next":"end"},'
     '{"id":"end","where":"flow.py:3:1","run":{"method":"end"},"next":null}]}'
@@ -45,11 +46,18 @@ class Story:
         return follow.Pause(self.sleep, lambda: self.clock)
 
     def begin(self, target: str = "argo") -> None:
-        record: Any = {"flow": "Slow", "run": "r1", "created": 0.0, "target": target, "process": {"pod": "p"}}
+        record: Any = {
+            "version": RECORD_VERSION,
+            "flow": "Slow",
+            "run": "r1",
+            "created": 0.0,
+            "target": target,
+            "process": {"pod": "p"},
+        }
         assert self.run.create(record, IR)
 
     def attempt(self, step: str, number: int = 1) -> None:
-        record: Any = {"began": 0.0}
+        record: Any = {"version": RECORD_VERSION, "began": 0.0}
         self.run.begin(step, "0", number, record)
 
     def write(self, step: str, data: bytes, number: int = 1) -> None:
@@ -150,7 +158,7 @@ def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> 
         run.attempt("start")
         run.say("start", "early\n")
         yield
-        record: Any = {"step": "start", "path": "0", "attempt": 1, "outcome": "ok"}
+        record: Any = {"version": RECORD_VERSION, "step": "start", "path": "0", "attempt": 1, "outcome": "ok"}
         run.run.finish(record)
         for _ in range(20):
             yield

@@ -13,6 +13,7 @@ import pytest
 from flowc.cli.log_printer import LONGEST
 from flowc_runtime.logs import Lines, chunks, frame, lines
 from flowc_runtime.objects import LocalObjects
+from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.scrub import scrub_log
 from flowc_runtime.store import Store
 from gateway import gateway
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from project import Project
 
 IR = (
-    '{"flowc":1,"name":"Told","code":{"file":"flow.py","name":"Told","digest":"sha256:0000"},"where":"flow.py:1:1",'
+    '{"flowc":2,"name":"Told","code":{"file":"flow.py","name":"Told","digest":"sha256:0000"},"where":"flow.py:1:1",'
     '"start":"start","nodes":['
     '{"id":"start","where":"flow.py:2:1","run":{"method":"start"},"next":"end"},'
     '{"id":"end","where":"flow.py:3:1","run":{"method":"end"},"next":null}]}'
@@ -35,11 +36,11 @@ SECRET = b"the password is swordfish"
 
 def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, done: bool = True) -> None:
     """An attempt that has written these frames."""
-    begun: Any = {"began": 0.0}
+    begun: Any = {"version": RECORD_VERSION, "began": 0.0}
     run.begin(step, path, number, begun)
     for entry in entries:
         run.objects.append(run.log_key(step, path, number), frame(*entry))
-    record: Any = {"step": step, "path": path, "attempt": number, "outcome": "ok"}
+    record: Any = {"version": RECORD_VERSION, "step": step, "path": path, "attempt": number, "outcome": "ok"}
     if done:
         run.finish(record)
 
@@ -48,7 +49,14 @@ def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, don
 def run(project: Project) -> RunStore:
     """Two tasks that wrote at the same time, one of them in a second attempt."""
     run = project.store.run("Told", "r1")
-    record: Any = {"flow": "Told", "run": "r1", "created": 0.0, "target": "argo", "process": {"pod": "p"}}
+    record: Any = {
+        "version": RECORD_VERSION,
+        "flow": "Told",
+        "run": "r1",
+        "created": 0.0,
+        "target": "argo",
+        "process": {"pod": "p"},
+    }
     assert run.create(record, IR)
     run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
     write(run, "start", "0.0", 1, (1.0, "stdout", b"one\ntw"), (3.0, "stderr", b"bad\n"), (5.0, "stdout", b"o\n"))

@@ -409,7 +409,7 @@ def test_more_splits_than_allowed_fail_the_split(project: Project) -> None:
         seeds = Seeds()
         found = load(Path("flow.py"))
         run = Store.open(".flowc").run("F", "1")
-        run.create({"created": 1.0}, dumps(found.flow))
+        run.create({"version": 2, "created": 1.0}, dumps(found.flow))
         plan = Plan(run=run, records=run, graph=Graph(found.flow), program=found.program, parameters={}, user="me",
                     max_workers=2, seeds=seeds, max_splits=int(sys.argv[1]))
         for failure in Supervisor(plan, make_console("text")).run().failures:

@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.records import AttemptRecord, RunRecord
+from flowc_runtime.records import RECORD_VERSION, AttemptRecord, RunRecord
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.whereabouts import default_url
 
 
 def run_record(run: str = "r1") -> RunRecord:
     return RunRecord(
-        version=1, flow="F", run=run, created=1.0, user="u", target="local", parameters={"p": "ü\ud800"}, code="",
+        version=RECORD_VERSION, flow="F", run=run, created=1.0, user="u", target="local", parameters={"p": "ü\ud800"}, code="",
         process={},
     )  # fmt: skip
 
 
 def attempt_record(attempt: int = 1, outcome: Any = "ok", path: str = "0") -> AttemptRecord:
     return AttemptRecord(
-        version=1, flow="F", run="r1", step="s", path=path, attempt=attempt, outcome=outcome, began=1.0, ended=2.0,
+        version=RECORD_VERSION, flow="F", run="r1", step="s", path=path, attempt=attempt, outcome=outcome, began=1.0, ended=2.0,
         parents=[], artifacts={}, exit={}, process={}, code="",
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> RunStore:
 
 
 def begin(run: RunStore, attempt: int, path: str = "0", step: str = "s") -> bool:
-    return run.begin(step, path, attempt, {"version": 1, "began": 1.0, "process": {}})
+    return run.begin(step, path, attempt, {"version": RECORD_VERSION, "began": 1.0, "process": {}})
 
 
 def test_a_run_is_created_once_and_listed(run: RunStore, tmp_path: Path) -> None:

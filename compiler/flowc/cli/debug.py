@@ -82,11 +82,10 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     """
     from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import load
-    from flowc.ir.schema import loads
     from flowc_runtime.parameters import own_decorators
     from metaflow.decorators import Applied
 
-    then = loads(run.ir())
+    then = run.executes()
     code, values = then.code, {config.name: config.value for config in then.configs}
     file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())

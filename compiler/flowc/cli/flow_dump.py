@@ -56,10 +56,9 @@ def dump_command(
 
 def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
     """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
-    from flowc.ir.schema import loads
     from flowc_runtime.files import seen_values
 
-    flow = loads(run.ir())
+    flow = run.executes()
     if (first := attempt_of(run, flow.start, ROOT, 1)) is not None:
         for name, ref in first.get("constants", {}).items():
             yield name, stored(run, ref)

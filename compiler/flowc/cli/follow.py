@@ -63,14 +63,12 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
     """The run, once it has begun; its steps are those of the flow, begun or not."""
-    from flowc.ir.schema import loads
-
     parts = pathspec.strip("/").split("/")
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
         _await_begin(store, store.run(parts[0], parts[1]), run_spec, pause)
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
-    steps = [node.id for node in loads(run.ir()).nodes]
+    steps = [node.id for node in run.executes().nodes]
     if step is not None and step not in steps:
         fail(f"flow '{run.flow}' has no step '{step}'", f"steps: {', '.join(steps)}")
     if step is None or task is None:

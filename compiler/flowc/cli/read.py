@@ -88,9 +88,7 @@ def _run_row(run: RunStore) -> dict[str, Any]:
 
 def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
     """The attempts that have begun, in the order of the flow: (step, path, number)."""
-    from flowc.ir.schema import loads
-
-    order = [node.id for node in loads(run.ir()).nodes]
+    order = [node.id for node in run.executes().nodes]
     steps = [step] if step is not None else sorted(run.steps(), key=order.index)
     for name in steps:
         for task, numbers in run.attempts(name).items():

@@ -97,11 +97,9 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
 
 def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
     """The configs of the run that is meant."""
-    from flowc.ir.schema import loads
-
     with reading(options["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
-        return {config.name: config.value for config in loads(run.ir()).configs}
+        return {config.name: config.value for config in run.executes().configs}
 
 
 @contextmanager
@@ -174,9 +172,7 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
 
 def _file_of(store: Store, run: RunStore) -> tuple[str, str]:
     """The flow's file, here or beside the store, and the flow's class."""
-    from flowc.ir.schema import loads
-
-    code = loads(run.ir()).code
+    code = run.executes().code
     return str(file_of(store, code, f"flowc retry path/to/{code.file}")), code.name
 
 

@@ -24,14 +24,13 @@ def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
 
 
 def _end_of(store: Store, name: str) -> TriggerRecord:
-    from flowc.ir.schema import loads
     from flowc_runtime.errors import NotFound
     from flowc_runtime.index import ROOT, task_pathspec
 
     run, step, _ = find_run(store, name)
     if step is not None:
         raise click.UsageError(f"--trigger takes a run, FLOW/RUN, not {name!r}")
-    end = next(node.id for node in loads(run.ir()).nodes if isinstance(node.next, End))
+    end = next(node.id for node in run.executes().nodes if isinstance(node.next, End))
     try:
         ended = run.task(end, ROOT)["ended"]
     except NotFound:

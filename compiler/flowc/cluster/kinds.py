@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
+from flowc.cluster.errors import ClusterError
+from flowc.ir.versions import MANIFESTS, NewerError, SchemaError
 from flowc_runtime.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
 
 if TYPE_CHECKING:
@@ -63,3 +65,17 @@ def name_of(item: Mapping[str, Any]) -> str:
 def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
     """An object's labels."""
     return item["metadata"].get("labels") or {}
+
+
+def check_version(item: Mapping[str, Any], kind: Kind) -> None:
+    """Check that this flowc knows the form of an object's manifest; one without a version is of the first release's.
+
+    Raises:
+        ClusterError: a newer flowc has deployed it.
+    """
+    text = (item["metadata"].get("annotations") or {}).get(MANIFESTS.key)
+    try:
+        MANIFESTS.check("manifest", int(text) if isinstance(text, str) and text.isdecimal() else text)
+    except SchemaError as error:
+        told = "was" if isinstance(error, NewerError) else "has a wrong annotation:"
+        raise ClusterError(f"{kind.title} {name_of(item)} {told} {error}") from error

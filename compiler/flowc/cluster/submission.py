@@ -43,15 +43,22 @@ class BadParameter(Exception):
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
-    """The flow that a template or a run executes, from the IR beside its code; None if that is not there."""
-    from flowc.ir.schema import SchemaError, loads
+    """The flow that a template or a run executes, from the IR beside its code; None if that is not there.
+
+    Raises:
+        ClusterError: a newer flowc wrote the IR.
+    """
+    from flowc.ir.schema import loads
+    from flowc.ir.versions import NewerError, SchemaError
 
     name = code_of(item)
     code = cluster.find(CONFIG_MAP, name) if name else None
     try:
         return loads(code["data"][IR_KEY]) if code else None
+    except NewerError as error:
+        raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # compiled by a flowc that wrote another IR
+        return None  # another object of this name, or one that somebody has changed
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:

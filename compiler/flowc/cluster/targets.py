@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.backends.argo.names import flow_name
 from flowc.cluster.errors import ClusterError
-from flowc.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, labels_of, name_of
+from flowc.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, check_version, labels_of, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +46,10 @@ def find_target(cluster: Cluster, text: str) -> Target:
     """What `text` names: a run (its name, or FLOW/RUN), or a flow (its template's name, or its class).
 
     Raises:
-        ClusterError: there is neither; it says what is close.
+        ClusterError: there is neither, and it says what is close; or a newer flowc has deployed it.
     """
     run = text.rpartition("/")[2]
-    if _OBJECT_NAME.fullmatch(run) and (workflow := cluster.find(WORKFLOW, run)):
+    if workflow := _find(cluster, WORKFLOW, run):
         return Run(run, workflow)
     if "/" not in text and (deployed := find_deployed(cluster, text)):
         return deployed
@@ -59,18 +59,26 @@ def find_target(cluster: Cluster, text: str) -> Target:
 def find_run(cluster: Cluster, text: str) -> Run:
     """The run that `text` names. Raises ClusterError."""
     run = text.rpartition("/")[2]
-    if _OBJECT_NAME.fullmatch(run) and (workflow := cluster.find(WORKFLOW, run)):
+    if workflow := _find(cluster, WORKFLOW, run):
         return Run(run, workflow)
     raise ClusterError(*missing(cluster, "run", run, [WORKFLOW]))
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """The flow whose template or class `text` names."""
+    """The flow whose template or class `text` names. Raises ClusterError if a newer flowc has deployed it."""
     for name in flow_names(text):
-        template, cron = cluster.find(TEMPLATE, name), cluster.find(CRON, name)
+        template, cron = _find(cluster, TEMPLATE, name), _find(cluster, CRON, name)
         if template or cron:
             return Deployed(name, template, cron)
     return None
+
+
+def _find(cluster: Cluster, kind: Kind, name: str) -> Object | None:
+    """Return the object of this name, if there is one and this flowc knows the form of its manifest."""
+    item = cluster.find(kind, name) if _OBJECT_NAME.fullmatch(name) else None
+    if item is not None:
+        check_version(item, kind)
+    return item
 
 
 def flow_names(text: str) -> list[str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
 from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
+from flowc.ir.versions import IR
 
-IR_VERSION = 1
+IR_VERSION = IR.current
 
 NodeId: TypeAlias = str
 ArtifactName: TypeAlias = str

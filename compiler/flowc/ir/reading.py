@@ -6,13 +6,10 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flowc.ir.model import Span
+from flowc.ir.versions import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-class SchemaError(ValueError):
-    """The text is not a flow of this IR version; the message names the place, such as `nodes[3].next`."""
 
 
 _T = TypeVar("_T")

@@ -42,13 +42,14 @@ from flowc.ir.model import (
 )
 from flowc.ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
 from flowc.ir.reading import Read as _Read
-from flowc.ir.reading import SchemaError as SchemaError  # for those who read with `loads`
 from flowc.ir.reading import many as _many
 from flowc.ir.reading import of as _of
 from flowc.ir.reading import one as _one
 from flowc.ir.reading import pairs as _pairs
 from flowc.ir.reading import record as _record
 from flowc.ir.reading import span as _span
+from flowc.ir.versions import IR
+from flowc.ir.versions import SchemaError as SchemaError  # for those who read with `loads`
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,21 +67,26 @@ def loads(text: str | bytes) -> Flow:
     """The flow of a JSON text.
 
     Raises:
-        SchemaError: it is no JSON, of another version, or has a field that is unknown, missing or of a wrong type.
+        NewerError: a newer flowc wrote it.
+        SchemaError: it is no JSON, or has a field that is unknown, missing or of a wrong type.
     """
     try:
         data = json.loads(text)
     except ValueError as error:
         raise SchemaError(f"not JSON: {error}") from error
-    version = data.pop("flowc", None) if isinstance(data, dict) else None
-    if type(version) is not int or version != IR_VERSION:  # True is 1
-        raise SchemaError(f"not a flow of IR version {IR_VERSION}: its key 'flowc' must say {IR_VERSION}")
+    data = IR.read("flow", data)
+    del data[IR.key]
     return _record(Flow, _FLOW, data, "flow")
 
 
 def to_json(flow: Flow) -> dict[str, Any]:
     """The flow as plain JSON values."""
-    return {"flowc": IR_VERSION, **_write(flow)}
+    return {IR.key: IR_VERSION, **_write(flow)}
+
+
+def part_to_json(part: object) -> Any:
+    """A part of a flow as plain JSON values, without the fields at their default: it outlives fields that are added."""
+    return _write(part)
 
 
 def _write(value: Any) -> Any:

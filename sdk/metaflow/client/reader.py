@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc.ir import End
-from flowc.ir.schema import loads
 from flowc_runtime.errors import NotFound, ProtocolError
 from flowc_runtime.index import Graph, path_of
 from flowc_runtime.remote import RemoteObjects
@@ -69,7 +68,7 @@ class RunReader:
     @cached_property
     def flow(self) -> Flow:
         """What the run executes."""
-        return loads(self.store.ir())
+        return self.store.executes()
 
     @cached_property
     def graph(self) -> Graph:

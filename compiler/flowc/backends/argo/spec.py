@@ -9,6 +9,7 @@ from hera.workflows import models as m
 from flowc.backends.argo import containers
 from flowc.backends.argo.faults import untemplated
 from flowc.backends.argo.strict import dump, make
+from flowc.ir.versions import MANIFESTS
 from flowc_runtime import arguments, contract
 from flowc_runtime.parameters import default_of
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from flowc.ir.model import Flow, Parameter, Schedule
 
 API_VERSION = "argoproj.io/v1alpha1"
+VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # as an annotation
 MAX_DESCRIPTION = 4000  # of the 256 KiB that all annotations of an object share
 
 
@@ -42,9 +44,10 @@ def about(flow: Flow) -> dict[str, str]:
 
 
 def metadata(settings: Settings, flow_name: str, **fields: Any) -> dict[str, Any]:
-    """An object's metadata: labels, the namespace if there is one, and what else is given."""
+    """An object's metadata: labels, the manifests' version, the namespace if there is one, and what else is given."""
     namespace = {"namespace": settings.namespace} if settings.namespace else {}
-    return {**fields, **namespace, "labels": labels(flow_name)}
+    annotations = {**fields.get("annotations", {}), **VERSION}
+    return {**fields, **namespace, "labels": labels(flow_name), "annotations": annotations}
 
 
 def workflow_spec(
@@ -63,7 +66,7 @@ def workflow_spec(
         security_context=containers.pod_security(),
         image_pull_secrets=_pull_secrets(flow),
         pod_spec_patch=containers.argo_containers(),
-        workflow_metadata=make(m.WorkflowMetadata, labels=own),
+        workflow_metadata=make(m.WorkflowMetadata, labels=own, annotations=VERSION),
         pod_metadata=make(m.Metadata, labels=own),
         # A failed pod stays as long as its Workflow: its events say what the store cannot know (image, scheduling).
         pod_gc=make(m.PodGC, strategy="OnPodSuccess", delete_delay_duration="60s"),

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flowc_runtime import remote
+from flowc_runtime.records import RECORD_VERSION, CardRecord
 from metaflow import client
 from metaflow.plugins.cards._store import DATA, PAGE
 from metaflow.plugins.cards._types import find_card
@@ -97,8 +98,8 @@ class Maker:
         self.run.objects.put(self.key, page.encode("utf-8", "replace"))
 
     def _put_data(self, told: Any, token: str) -> None:
-        told = {"reload_token": token, "data": told, "created_on": time.time()}
-        self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json.dumps(told).encode())
+        record = CardRecord(version=RECORD_VERSION, reload_token=token, data=told, created_on=time.time())
+        self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json.dumps(record).encode())
 
 
 def _taken(cls: type, given: dict[str, Any]) -> dict[str, Any]:

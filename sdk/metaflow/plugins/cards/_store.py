@@ -7,15 +7,15 @@ it, `….data.json` has what its page is told at a refresh.
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from flowc.ir.schema import SchemaError, loads
+from flowc.ir.versions import RECORDS
 from flowc_runtime.errors import NotFound
 from flowc_runtime.graph_info import in_order
 from flowc_runtime.index import Graph, task_pathspec
 from flowc_runtime.store import RunStore
+from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
@@ -74,8 +74,8 @@ def steps_with_cards(run: RunStore) -> list[str]:
     """The steps whose tasks make cards and have begun, the first of the flow first."""
     begun = run.steps()
     try:
-        graph = Graph(loads(run.ir()))
-    except (SchemaError, NotFound):  # of another version of flowc
+        graph = Graph(run.executes())
+    except NotFound:  # another command has just deleted the run
         return begun
     return [node.id for node in in_order(graph) if node.cards and node.id in begun]
 
@@ -88,9 +88,11 @@ def read(objects: Objects, key: str) -> str:
 def read_data(objects: Objects, key: str) -> Any:
     """What the page was told at the latest refresh; None if there was none."""
     try:
-        return json.loads(objects.get(key.removesuffix(PAGE) + DATA))
+        data = objects.get(place := key.removesuffix(PAGE) + DATA)
     except NotFound:
         return None
+    record = parse(RECORDS, "card", data, place=f"{place} in {objects.url}", subject=f"the card {key}")
+    return {name: record[name] for name in ("reload_token", "data", "created_on")}
 
 
 def _part(text: str) -> str:

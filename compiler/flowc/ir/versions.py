@@ -1,0 +1,149 @@
+"""The formats of what flowc stores: their versions, what each added, and the one check (docs/adr/0010-versions.md).
+
+A field that is added, dropped or given another type makes a new version, which is listed here with that field;
+`tests/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
+artifacts in a record, belongs to the format of each of those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Upgrade: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class SchemaError(ValueError):
+    """What was read is of no version of its format; the message names the place, such as `nodes[3].next`."""
+
+
+@final
+class NewerError(SchemaError):
+    """What was read is of a version that this flowc does not know yet. The message fits after "X was"."""
+
+    def __init__(self, name: str, found: int, known: int) -> None:
+        super().__init__(
+            f"written by a newer flowc ({name} of version {found}; this flowc reads up to {known}): "
+            "upgrade flowc, `pip install -U flowc`"
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a format, and how it differs from the version before.
+
+    Attributes:
+        adds: the fields that are new or have another type, as `Type.field: type`.
+        drops: the fields that there are no more, as `Type.field`.
+        upgrade: turns an object of the version before, given its kind, into one of this version. It is needed where a
+            field has another name or meaning, or where a new one has no default.
+        released: whether a released flowc wrote it. It never changes from then on.
+    """
+
+    number: int
+    adds: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+    upgrade: Upgrade | None = None
+    released: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """The format of one or more kinds of object, which have the number of their version under `key`.
+
+    `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
+    had no number in the oldest version.
+    """
+
+    name: str
+    key: str
+    versions: tuple[Version, ...]
+    unnumbered: frozenset[str] = frozenset()
+
+    @property
+    def current(self) -> int:
+        """The version that this flowc writes."""
+        return self.versions[-1].number
+
+    def check(self, kind: str, number: object) -> int:
+        """Return the number of an object's version; None stands for an object that has none.
+
+        Raises:
+            NewerError: a newer flowc wrote it.
+            SchemaError: it is no number of a version of this format.
+        """
+        oldest = self.versions[0].number
+        if number is None and kind in self.unnumbered:
+            return oldest
+        if number is None:
+            raise SchemaError(f"'{self.key}' is missing: the version of its format, such as {self.current}")
+        if type(number) is not int or number < oldest:  # True is 1
+            raise SchemaError(f"'{self.key}' is {number!r}, not the version of its format, such as {self.current}")
+        if number > self.current:
+            raise NewerError(self.name, number, self.current)
+        return number
+
+    def read(self, kind: str, data: object) -> dict[str, Any]:
+        """Return an object of a known version as the current version has it. Raises SchemaError."""
+        if not isinstance(data, dict):
+            raise SchemaError(f"an object, not {type(data).__name__}")
+        number = self.check(kind, data.get(self.key))
+        for version in self.versions:
+            if version.number > number and version.upgrade is not None:
+                data = version.upgrade(kind, data)
+        return {**data, self.key: self.current}
+
+
+IR = Format(
+    name="IR",
+    key="flowc",
+    versions=(
+        Version(number=1, released=True),
+        Version(number=2),
+    ),
+)
+
+RECORDS = Format(
+    name="records",
+    key="version",
+    versions=(
+        Version(number=1, released=True),
+        Version(
+            number=2,
+            adds=(
+                "StatusRecord.version: int",
+                "SpinRecord.version: int",
+                "LeaseRecord.version: int",
+                "CardRecord.version: int",
+            ),
+        ),
+    ),
+    unnumbered=frozenset({"status", "spin", "lease", "card"}),
+)
+
+CACHE = Format(
+    name="cache entries",
+    key="version",
+    versions=(
+        Version(number=2, released=True),
+        Version(number=3, adds=("ReadsEntry.version: int",)),
+    ),
+    unnumbered=frozenset({"reads"}),
+)
+
+MANIFESTS = Format(
+    name="manifests",
+    key="flowc.dev/version",
+    versions=(
+        Version(number=1, released=True),
+        Version(number=2, adds=("annotation flowc.dev/version",)),
+    ),
+    unnumbered=frozenset({"manifest"}),
+)
+
+FORMATS = (IR, RECORDS, CACHE, MANIFESTS)

@@ -1,0 +1,56 @@
+"""The keys of the cache as the first release made them: digests of the text of parts of the IR, as that was then.
+
+What it left is found by them for as long as its entries are read. Nothing here follows the IR: the text is of that day.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never
+
+if TYPE_CHECKING:
+    from flowc.ir.model import Flow, Node, Transition
+
+_VERSION = 2
+
+
+def identity(flow: Flow, node: Node) -> list[Any]:
+    """Return what had to be the same for a task to take over what another had left, besides what it looked at."""
+    configs = [[config.name, config.value] for config in flow.configs]
+    about = [
+        repr(node.environment),
+        _object("Packages", node.packages, "python", "pypi", "conda", "disabled") if node.packages else "None",
+        _next(node.next),
+        _object("Catch", node.catch, "var", "print_exception") if node.catch else "None",
+        _tuple([_object("Plugin", plugin, "name", "attributes", "options", "written") for plugin in node.plugins]),
+        repr(flow.with_decorators),
+    ]
+    return [_VERSION, flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
+
+
+def _next(transition: Transition) -> str:
+    match transition:
+        case End():
+            return "End()"
+        case Goto():
+            return _object("Goto", transition, "target")
+        case Branch():
+            return _object("Branch", transition, "targets")
+        case Foreach():
+            return _object("Foreach", transition, "over", "body")
+        case Gang():
+            return _object("Gang", transition, "body")
+        case Switch():
+            return _object("Switch", transition, "condition", "arms")
+        case _:
+            assert_never(transition)
+
+
+def _object(name: str, value: object, *fields: str) -> str:
+    return f"{name}({', '.join(f'{field}={getattr(value, field)!r}' for field in fields)})"
+
+
+def _tuple(texts: list[str]) -> str:
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"

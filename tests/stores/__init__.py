@@ -1,0 +1,20 @@
+"""The golden stores: one of each version, made by `make.py` and kept for ever."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from project import Project
+
+STORES = sorted(Path(__file__).parent.glob("v*"), key=lambda path: int(path.name[1:]))
+
+
+def opened(store: Path, project: Project) -> None:
+    """Copy a golden store, what `spin` kept beside it, and its flow into a user's directory."""
+    shutil.copytree(store / "store", project.root / ".flowc")
+    shutil.copytree(store / "spin", project.root / ".flowc_spin")
+    (project.root / ".flowc_spin/below.url").write_text(project.store.objects.url)
+    shutil.copy(store / "kept.py", project.root)

@@ -1,0 +1,525 @@
+"""Versions of what is stored: no field without one, and what a newer flowc wrote is refused, each kind with its text."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass, field, make_dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from flowc.cluster.errors import ClusterError
+from flowc.cluster.kinds import TEMPLATE
+from flowc.cluster.submission import flow_of
+from flowc.cluster.targets import find_deployed, find_run, find_target
+from flowc.ir import IR_VERSION, schema
+from flowc.ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
+from flowc.ir.policies import Plugin
+from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
+from flowc_runtime import caching, first_cache, sweeps
+from flowc_runtime.errors import FormatError, StoreError
+from flowc_runtime.files import FileRecord
+from flowc_runtime.layered import needed_by
+from flowc_runtime.records import (
+    RECORD_VERSION,
+    AttemptRecord,
+    BeginRecord,
+    CardRecord,
+    LeaseRecord,
+    RunRecord,
+    SpinRecord,
+    StatusRecord,
+)
+from metaflow.plugins.cards._store import read_data
+from stores import STORES, opened
+from tools.fields import fields_of, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from project import Project
+
+HERE = Path(__file__).parent
+SNAPSHOTS = HERE / "formats"
+TYPES: dict[str, tuple[type, ...]] = {
+    IR.name: (Flow,),
+    RECORDS.name: (
+        RunRecord, StatusRecord, BeginRecord, AttemptRecord, SpinRecord, LeaseRecord, CardRecord, FileRecord,
+    ),
+    CACHE.name: (caching.CacheEntry, caching.ReadsEntry),
+}  # fmt: skip
+each_format = pytest.mark.parametrize("format", FORMATS, ids=lambda format: format.name.replace(" ", "-"))
+
+
+# -- every field is in the table of versions ---------------------------------------------------------------------------
+
+
+def fields_now(format: Format) -> dict[str, str]:
+    if format is MANIFESTS:
+        return dict.fromkeys(_marks_of_manifests(), "")
+    return fields_of(TYPES[format.name])
+
+
+def _marks_of_manifests() -> set[str]:
+    """The labels and annotations of the golden manifests, of whatever object in them; users' own are left out."""
+    found: set[str] = set()
+    for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "argo/golden").glob("*.yaml")]:
+        for manifest in yaml.safe_load_all(path.read_text()):
+            found |= _marks(manifest)
+    return {mark for mark in found if re.search(r" (flowc\.dev|app\.kubernetes\.io|workflows\.argoproj\.io)/", mark)}
+
+
+def _marks(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {mark for inner in value for mark in _marks(inner)}
+    if not isinstance(value, dict):
+        return set()
+    own = {f"{kind} {name}" for kind in ("label", "annotation") for name in value.get(f"{kind}s") or {}}
+    return own | {mark for inner in value.values() for mark in _marks(inner)}
+
+
+def snapshot(format: Format, number: int) -> Path:
+    return SNAPSHOTS / f"{format.name.replace(' ', '-')}-{number}.txt"
+
+
+def listed(format: Format, number: int) -> dict[str, str]:
+    """The fields of a version: those of the oldest, with what each version after it adds and drops."""
+    oldest, *others = format.versions
+    text = snapshot(format, oldest.number).read_text()
+    found = dict(_parsed(line) for line in text.splitlines())
+    for version in others:
+        if version.number <= number:
+            found |= dict(map(_parsed, version.adds))
+            for name in version.drops:
+                del found[name]
+    return found
+
+
+def _parsed(line: str) -> tuple[str, str]:
+    name, _, kind = line.partition(": ")
+    return name, kind
+
+
+def difference(format: Format, now: Mapping[str, str]) -> str:
+    """What to do about fields that the table does not list as they are; empty where it does."""
+    known = listed(format, format.current)
+    added = [lines({name: kind}).strip() for name, kind in now.items() if known.get(name) != kind]
+    dropped = sorted(known.keys() - now.keys())
+    if not added and not dropped:
+        return ""
+    last = format.versions[-1]
+    step = f"add Version(number={last.number + 1}, …) to" if last.released else f"list it in version {last.number} of"
+    return f"{step} the format '{format.name}' in flowc/ir/versions.py: adds={added}, drops={dropped}"
+
+
+@each_format
+def test_every_field_is_listed(format: Format) -> None:
+    assert difference(format, fields_now(format)) == ""
+
+
+@each_format
+def test_a_field_that_no_version_lists_is_found(format: Format) -> None:
+    now = fields_now(format)
+    gone = min(now)
+    assert "adds=['Node.extra: int'], drops=[]" in difference(format, {**now, "Node.extra": "int"})
+    assert f"adds=[], drops=['{gone}']" in difference(format, {name: now[name] for name in now if name != gone})
+    assert f"adds=['{gone}: other']" in difference(format, {**now, gone: "other"})
+    released = replace(format, versions=(*format.versions[:-1], replace(format.versions[-1], released=True)))
+    assert f"add Version(number={format.current + 1}, …)" in difference(released, {**now, "Node.extra": "int"})
+
+
+def test_a_field_of_a_type_is_found_however_deep() -> None:
+    @dataclass(frozen=True)
+    class Inner:
+        ours: tuple[str, ...] = ()
+
+    outer = make_dataclass("Outer", [("inner", Inner), ("maybe", "int | None", field(default=None))])
+    assert fields_of([outer]) == {"Inner.ours": "list[str]", "Outer.inner": "Inner", "Outer.maybe": "int | null"}
+
+
+@each_format
+def test_a_released_version_stays_as_it_is(format: Format, request: pytest.FixtureRequest) -> None:
+    for version in format.versions:
+        path = snapshot(format, version.number)
+        assert version.released or not path.exists()
+        if version.released:
+            if request.config.getoption("--update-golden") and not path.exists():
+                path.write_text(lines(listed(format, version.number)))
+            assert path.read_text() == lines(listed(format, version.number))
+
+
+def test_what_is_released_is_marked() -> None:
+    """Before a release every version gets `released=True`, and its snapshot by `pytest --update-golden`."""
+    headings = re.findall(r"^## .*", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
+    for format in FORMATS:
+        numbers = [version.number for version in format.versions]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        unreleased = [version.number for version in format.versions if not version.released]
+        assert unreleased == [] or (unreleased == numbers[-1:] and "Unreleased" in headings[0])
+
+
+def test_one_number_for_each_format() -> None:
+    assert (IR.current, RECORDS.current) == (IR_VERSION, RECORD_VERSION)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+DEMO = Format(
+    name="demo",
+    key="version",
+    versions=(
+        Version(number=1),
+        Version(number=2, upgrade=lambda kind, data: {**data, "name": data["title"]}),
+        Version(number=3, upgrade=lambda kind, data: {**data, "kind": kind, "name": data["name"].upper()}),
+    ),
+    unnumbered=frozenset({"old"}),
+)
+
+
+def test_older_versions_are_upgraded_one_after_the_other() -> None:
+    assert DEMO.read("x", {"version": 1, "title": "a"}) == {"version": 3, "title": "a", "name": "A", "kind": "x"}
+    assert DEMO.read("old", {"title": "a"})["name"] == "A"
+    assert DEMO.read("x", {"version": 2, "name": "a"}) == {"version": 3, "name": "A", "kind": "x"}
+    assert DEMO.read("x", {"version": 3, "name": "a"}) == {"version": 3, "name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "an object, not list"),
+        ({"title": "a"}, "'version' is missing: the version of its format, such as 3"),
+        ({"version": "3"}, "'version' is '3', not the version of its format, such as 3"),
+        ({"version": True}, "'version' is True, not the version of its format, such as 3"),
+        ({"version": 1.0}, "'version' is 1.0, not the version of its format, such as 3"),
+        ({"version": 0}, "'version' is 0, not the version of its format, such as 3"),
+        ({"version": -1}, "'version' is -1, not the version of its format, such as 3"),
+        ({"version": 4}, "written by a newer flowc (demo of version 4; this flowc reads up to 3): upgrade flowc, "
+                         "`pip install -U flowc`"),
+    ],
+)  # fmt: skip
+def test_what_is_no_version_is_refused(data: Any, message: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        DEMO.read("x", data)
+    assert str(caught.value) == message
+    assert isinstance(caught.value, NewerError) == ("newer" in message)
+
+
+# -- a newer flowc wrote it --------------------------------------------------------------------------------------------
+
+
+def newer(format: Format) -> str:
+    return (
+        f"written by a newer flowc ({format.name} of version {format.current + 1}; this flowc reads up to "
+        f"{format.current}): upgrade flowc, `pip install -U flowc`"
+    )
+
+
+def change(path: Path, **fields: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+@pytest.fixture
+def kept(project: Project) -> Kept:
+    return Kept(project)
+
+
+class Kept:
+    """The golden store of the newest version, in a user's directory."""
+
+    def __init__(self, project: Project) -> None:
+        opened(STORES[-1], project)
+        self.project = project
+        self.run = project.store.run("Kept", project.store.runs("Kept")[0])
+        self.name = f"Kept/{self.run.id}"
+        self.root = project.root / ".flowc"
+        self.directory = self.root / self.run.prefix
+
+    def fails(self, *command: str) -> str:
+        """What a command says that ends with 1; no command ends with a traceback."""
+        done = self.project.flowc(*command)
+        assert (done.code, done.out) == (1, "")
+        assert "Traceback" not in done.err
+        return done.err
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "runs": ("runs",),
+    "show": ("show", "{}"),
+    "logs": ("logs", "{}"),
+    "dump": ("dump", "{}/start/0"),
+    "tag": ("tag", "list", "{}"),
+    "gc": ("gc",),
+    "resume": ("resume", "kept.py", "--origin-run-id", "{run}"),
+    "spin": ("spin", "kept.py", "{run}/work/0.0"),
+    "debug": ("debug", "{}/start/0"),
+    "card": ("card", "list", "{}/end/0"),
+    "artifact": ("artifact", "Kept/answer"),
+}
+
+
+def words(kept: Kept, command: str) -> list[str]:
+    return [word.replace("{}", kept.name).replace("{run}", kept.run.id) for word in COMMANDS[command]]
+
+
+@pytest.mark.parametrize("command", ["runs", "show", "tag", "gc", "resume", "spin", "debug"])
+def test_a_run(kept: Kept, command: str) -> None:
+    change(kept.directory / "run.json", version=RECORDS.current + 1)
+    assert kept.fails(*words(kept, command)) == f"error: run {kept.name} was {newer(RECORDS)}\n"
+
+
+def test_a_run_that_the_client_meets(kept: Kept) -> None:
+    change(kept.directory / "run.json", version=RECORDS.current + 1)
+    kept.project.write("look.py", "from metaflow import Flow, namespace; namespace(None); print([*Flow('Kept')])")
+    done = kept.project.python("look.py")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith(f"FormatError: run {kept.name} was {newer(RECORDS)}\n")
+
+
+@pytest.mark.parametrize("command", ["runs", "show", "resume"])
+def test_a_status(kept: Kept, command: str) -> None:
+    change(kept.directory / "status.json", version=RECORDS.current + 1)
+    assert kept.fails(*words(kept, command)) == f"error: run {kept.name} was {newer(RECORDS)}\n"
+
+
+@pytest.mark.parametrize("command", ["logs", "resume", "debug", "show"])
+def test_the_ir(kept: Kept, command: str) -> None:
+    change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
+    assert kept.fails(*words(kept, command)) == f"error: run {kept.name} was {newer(IR)}\n"
+
+
+@pytest.mark.parametrize("command", ["dump", "artifact", "debug"])
+def test_an_attempt(kept: Kept, command: str) -> None:
+    change(kept.directory / "tasks/start/0.json", version=RECORDS.current + 1)
+    assert kept.fails(*words(kept, command)) == f"error: task {kept.name}/start/0 was {newer(RECORDS)}\n"
+
+
+def test_the_beginning_of_an_attempt(kept: Kept) -> None:
+    change(kept.directory / "tasks/start/0-1.begin.json", version=RECORDS.current + 1)
+    with pytest.raises(FormatError) as caught:
+        kept.run.beginning("start", "0", 1)
+    assert str(caught.value) == f"task {kept.name}/start/0 was {newer(RECORDS)}"
+
+
+def test_an_artifact(kept: Kept) -> None:
+    path = kept.directory / "tasks/start/0.json"
+    record = json.loads(path.read_text())
+    record["artifacts"]["items"]["codec"] = "pickle9"
+    path.write_text(json.dumps(record))
+    done = kept.project.flowc("dump", f"{kept.name}/start/0", "--include", "items")
+    assert "Traceback" not in done.err
+    assert (
+        "an artifact of type list was written by a newer flowc (codec 'pickle9'; this flowc reads 'pickle5' and "
+        "'pickle5+buffers'): upgrade flowc, `pip install -U flowc`"
+    ) in done.out + done.err
+
+
+@pytest.mark.parametrize("kind", ["entry", "reads"])
+def test_a_cache_entry(kept: Kept, kind: str) -> None:
+    """It is left as it is, and the task runs."""
+    kept.project.run("kept.py", "--cache")
+    paths = [
+        path
+        for path in (kept.root / "cache").rglob("*")
+        if path.is_file() and (path.parent.name == "reads") == (kind == "reads")
+    ]
+    before = {}
+    for path in paths:
+        change(path, version=CACHE.current + 1)
+        before[path] = path.read_bytes()
+    done = kept.project.flowc("run", "kept.py")
+    assert done.code == 0, done.err
+    assert (
+        f"flowc: what a task of step 'costly' left in the cache was {newer(CACHE)}; the task is run\n"
+        in done.out + done.err
+    )
+    assert "cached" not in kept.project.latest().task("costly", "0")
+    assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_what_spin_needs(kept: Kept) -> None:
+    (path,) = (kept.directory / "spun").iterdir()
+    change(path, version=RECORDS.current + 1)
+    with pytest.raises(FormatError) as caught:
+        needed_by(kept.run)
+    assert str(caught.value) == f"spun/{path.name} of run {kept.name} was {newer(RECORDS)}"
+
+
+def test_the_lease_of_a_collection(kept: Kept) -> None:
+    path = kept.root / "gc/sweeps/1-a"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"version": RECORDS.current + 1}))
+    with pytest.raises(FormatError) as caught:
+        sweeps.wait(kept.run.objects)
+    assert str(caught.value) == f"the lease gc/sweeps/1-a was {newer(RECORDS)}"
+
+
+def test_what_a_card_is_told(kept: Kept) -> None:
+    (path,) = (kept.directory / "cards/end/0-1").glob("*.data.json")
+    change(path, version=RECORDS.current + 1)
+    key = path.relative_to(kept.root).as_posix().replace(".data.json", ".html")
+    with pytest.raises(FormatError) as caught:
+        read_data(kept.run.objects, key)
+    assert str(caught.value) == f"the card {key} was {newer(RECORDS)}"
+
+
+def test_the_ir_of_a_pod(kept: Kept) -> None:
+    path = kept.project.root / "ir.json"
+    path.write_text(kept.run.ir())
+    change(path, flowc=IR.current + 1)
+    done = kept.project.python(
+        "-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0",
+        FLOWC_IR=str(path), FLOWC_STORE=str(kept.root), FLOWC_RUN="pod",
+    )  # fmt: skip
+    assert (done.code, done.out) == (79, "")
+    assert done.err == f"flowc: the IR {path} was {newer(IR)} in the image\n"
+
+
+class Cluster:
+    """A cluster with one template, of which nothing is asked but the objects."""
+
+    namespace = "default"
+
+    def __init__(self, manifests: list[Any]) -> None:
+        self.objects = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+
+    def find(self, kind: Any, name: str) -> Any:
+        return self.objects.get((kind.name, name))
+
+
+def deployed(version: str | None) -> tuple[Any, Any]:
+    manifests = list(yaml.safe_load_all((STORES[-1] / "manifests.yaml").read_text()))
+    template = next(manifest for manifest in manifests if manifest["kind"] == TEMPLATE.name)
+    if version is None:
+        del template["metadata"]["annotations"][MANIFESTS.key]
+    else:
+        template["metadata"]["annotations"][MANIFESTS.key] = version
+    return Cluster([*manifests, {**template, "kind": "Workflow"}]), template
+
+
+@pytest.mark.parametrize("find", [find_deployed, find_run, find_target])
+def test_a_manifest(find: Callable[[Any, str], Any]) -> None:
+    cluster, template = deployed(str(MANIFESTS.current + 1))
+    name = template["metadata"]["name"]
+    with pytest.raises(ClusterError) as caught:
+        find(cluster, name)
+    kind = "workflowtemplate" if find is find_deployed else "workflow"
+    assert caught.value.message == f"{kind} {name} was {newer(MANIFESTS)}"
+
+
+@pytest.mark.parametrize("version", [None, "1", str(MANIFESTS.current)])
+def test_a_manifest_that_is_older(version: str | None) -> None:
+    cluster, template = deployed(version)
+    found = find_deployed(cluster, template["metadata"]["name"])
+    assert found is not None
+    assert found.template == template
+
+
+def test_a_manifest_whose_version_is_none() -> None:
+    cluster, template = deployed("new")
+    name = template["metadata"]["name"]
+    with pytest.raises(
+        ClusterError, match=f"workflowtemplate {name} has a wrong annotation: 'flowc.dev/version' is 'new'"
+    ):
+        find_deployed(cluster, name)
+
+
+def test_the_ir_beside_a_template() -> None:
+    cluster, template = deployed(str(MANIFESTS.current))
+    assert flow_of(cluster, template) is not None
+    (code,) = (item for item in cluster.objects.values() if item["kind"] == "ConfigMap")
+    code["data"]["ir.json"] = code["data"]["ir.json"].replace(f'"flowc":{IR.current}', f'"flowc":{IR.current + 1}')
+    with pytest.raises(ClusterError) as caught:
+        flow_of(cluster, template)
+    assert caught.value.message == f"configmap {code['metadata']['name']} was {newer(IR)}"
+
+
+# -- damaged -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["2", True, None, [2]], ids=repr)
+def test_a_record_without_a_version_is_damaged(kept: Kept, version: Any) -> None:
+    change(kept.directory / "run.json", version=version)
+    place = f"{kept.run.prefix}/run.json in {kept.run.objects.url}"
+    wrong = "is missing:" if version is None else f"is {version!r}, not"
+    for command in ("show", "runs"):
+        assert kept.fails(*words(kept, command)) == (
+            f"error: {place} is damaged: 'version' {wrong} the version of its format, such as {RECORDS.current}; "
+            "restore it from a copy, or delete it\n"
+        )
+
+
+def test_an_ir_without_a_version_is_damaged(kept: Kept) -> None:
+    change(kept.directory / "ir.json", flowc="2")
+    with pytest.raises(StoreError, match=r"ir\.json in file://\S+ is damaged: 'flowc' is '2', not the version"):
+        kept.run.executes()
+
+
+# -- a key of the cache does not depend on the version -----------------------------------------------------------------
+
+
+def test_a_field_with_a_default_leaves_the_keys_of_the_cache() -> None:
+    wider = make_dataclass(
+        "Packages",
+        [("python", "str | None"), ("pypi", tuple, field(default=())), ("conda", tuple, field(default=())),
+         ("disabled", bool, field(default=False)), ("added", int, field(default=0))],
+        frozen=True,
+    )  # fmt: skip
+    before, after = Packages(python="3.11", pypi=(("six", ""),)), wider("3.11", (("six", ""),))
+    assert repr(before) != repr(after)
+    assert identity(before) == identity(after)
+    assert identity(wider("3.11", added=1)) not in (identity(before), identity(wider("3.11")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "texts"),
+    [
+        ({}, {}),
+        ({"next": End()}, {2: "End()"}),
+        ({"next": Branch(targets=("a", "b"))}, {2: "Branch(targets=('a', 'b'))"}),
+        ({"next": Foreach(over="x", body="b")}, {2: "Foreach(over='x', body='b')"}),
+        ({"next": Gang(body="b")}, {2: "Gang(body='b')"}),
+        ({"next": Switch(condition="c", arms=(("x", "a"), (1, "b")))},
+         {2: "Switch(condition='c', arms=(('x', 'a'), (1, 'b')))"}),
+        ({"environment": (("A", "b"),)}, {0: "(('A', 'b'),)"}),
+        ({"packages": Packages(python="3.11", pypi=(("six", ""),))},
+         {1: "Packages(python='3.11', pypi=(('six', ''),), conda=(), disabled=False)"}),
+        ({"catch": Catch(var="e")}, {3: "Catch(var='e', print_exception=True)"}),
+        ({"plugins": (Plugin(name="a"),)},
+         {4: "(Plugin(name='a', attributes='{}', options='{}', written=True),)"}),
+        ({"plugins": (Plugin(name="a"), Plugin(name="b", written=False))},
+         {4: "(Plugin(name='a', attributes='{}', options='{}', written=True), "
+             "Plugin(name='b', attributes='{}', options='{}', written=False))"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
+    """They are made of these texts for ever: the first release's `repr` of its nodes."""
+    flow = schema.loads((STORES[0] / "ir.json").read_text())
+    node = replace(flow.by_id()["costly"], **fields)
+    expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]
+    for index, text in texts.items():
+        expected[index] = text
+    configs = [["settings", '{"rate":2}']]
+    assert first_cache.identity(flow, node) == [
+        2,
+        "Kept",
+        "costly",
+        node.cache,
+        list(sys.version_info[:2]),
+        configs,
+        expected,
+    ]
+
+
+def identity(packages: Any) -> Any:
+    """What a step with these packages is known by in the cache."""
+    flow = schema.loads((STORES[-1] / "ir.json").read_text())
+    node = replace(flow.by_id()["costly"], packages=packages)
+    situation = object.__new__(caching.Situation)
+    situation._job = SimpleNamespace(node=node, graph=SimpleNamespace(flow=flow))  # type: ignore[assignment]
+    return situation._identity()

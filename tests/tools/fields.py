@@ -1,0 +1,65 @@
+"""The fields of what flowc stores, as text: what the table of versions is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, is_typeddict
+
+import typing_extensions
+
+from flowc.ir import model
+from flowc_runtime import caching, codecs, external, foreign, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LEAVES: dict[object, str] = {Any: "any", type(None): "null", model.Span: "place"}
+_MODULES = (typing_extensions, external, codecs, foreign, records, caching, model)
+# What the modules import for the type checker only.
+_NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
+
+
+def fields_of(roots: Iterable[type]) -> dict[str, str]:
+    """Return the fields of dataclasses and TypedDicts, and of those that they contain: `Type.field` -> its type."""
+    found: dict[str, str] = {}
+    waiting, known = list(roots), set[object]()
+    while waiting:
+        cls = waiting.pop()
+        if cls in known:
+            continue
+        known.add(cls)
+        for name, hint in _hints(cls).items():
+            found[f"{cls.__name__}.{name}"] = _text(hint, waiting)
+    return dict(sorted(found.items()))
+
+
+def lines(fields: Mapping[str, str]) -> str:
+    """Return the fields as the lines of a snapshot."""
+    return "".join(f"{name}: {kind}\n" if kind else f"{name}\n" for name, kind in sorted(fields.items()))
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    return typing_extensions.get_type_hints(cls, localns=_NAMES)
+
+
+def _text(hint: Any, waiting: list[type]) -> str:
+    if isinstance(hint, str):  # the alias of a union, which Python 3.10 leaves as it is inside a tuple
+        hint = eval(hint, dict(_NAMES))
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if dataclasses.is_dataclass(hint) or is_typeddict(hint) or typing_extensions.is_typeddict(hint):
+        waiting.append(hint)
+        return str(hint.__name__)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " | ".join(sorted(map(repr, arguments)))
+    inner = [_text(argument, waiting) for argument in arguments if argument is not ...]
+    if origin in (Union, types.UnionType):
+        return " | ".join(sorted(inner))
+    if origin in (tuple, list):
+        return f"list[{inner[0]}]" if origin is list or arguments[-1] is ... else f"[{', '.join(inner)}]"
+    if origin is dict:
+        return f"dict[{', '.join(inner)}]"
+    assert isinstance(hint, type), hint
+    return hint.__name__
