@@ -68,8 +68,10 @@ def _guard(run: RunStore, read: int) -> NoReturn:
             os._exit(0)
         (sessions.add if line.startswith(b"+") else sessions.discard)(int(line[1:]))
     for session in sessions:
-        kill_group(session, signal.SIGKILL)
+        kill_group(session, signal.SIGTERM)
     end_marked(run.id)
+    for session in sessions:
+        kill_group(session, signal.SIGKILL)
     run.set_status({"state": "killed", "changed": time.time(), "message": "the supervisor was killed"})
     os._exit(0)
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_emulator.guardian import Guardian
-from flowc_emulator.orphans import end_adopted
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Lender, Terminal
 from flowc_emulator.threads import Threads
-from flowc_runtime import breakpoints, failures, logs
+from flowc_runtime import breakpoints, ending, failures, logs
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.errors import NO_RETRY, FlowcError, StoreError
+from flowc_runtime.leftovers import end_adopted
 from flowc_runtime.process import Child, adopt_orphans, load_prctl, spawn
 from flowc_runtime.task import perform_and_report
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
@@ -131,6 +131,7 @@ class Supervisor:
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
         self._failures: list[Failure] = []
         self._signal: int | None = None
+        self._hurried = False  # a second signal has come
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._prctl = load_prctl()
@@ -143,6 +144,7 @@ class Supervisor:
         adopt_orphans(self._prctl)
         if threading.active_count() > 1:
             self._console.note("the flow started threads when it was imported; they do not exist in its tasks")
+        ending.settle()
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         with Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]) as self._watcher:
@@ -156,7 +158,7 @@ class Supervisor:
             finally:
                 for running in self._running.values():  # only if it broke off: nothing is left behind all the same
                     kill_group(running.child.pid, signal.SIGKILL)
-                end_adopted(keep={self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])})
+                self._end_leftovers()
                 with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
                     self._record_end()
                 self._guardian.dismiss()
@@ -380,10 +382,16 @@ class Supervisor:
     def _interrupt(self, number: int) -> None:
         """The first signal asks the tasks to end and waits a little, the second does not wait."""
         again, self._signal = self._signal is not None, self._signal or number
+        self._hurried = again
         self._console.interrupted(number, len(self._running), again=again)
         for pid in self._running:
             kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)
             self._deadline(GRACE, pid, signal.SIGKILL)
+
+    def _end_leftovers(self) -> None:
+        """End the programs that tasks have left running; a second interrupt does not wait for them."""
+        keep = {self._guardian.pid, *([agent.pid] if (agent := self._plan.agent) else [])}
+        end_adopted(keep, grace=0.0 if self._hurried else GRACE, hurry=self._watcher.woken)
 
     def _record_end(self) -> None:
         state = "succeeded" if self._scheduler.finished else "failed"

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Foreach, Gang, Switch
-from flowc_runtime import breakpoints, failures, logs, pods
+from flowc_runtime import breakpoints, failures, leftovers, logs, pods
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.errors import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.parameters import config_values
-from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import Store
 from flowc_runtime.task import begin_cards, perform_and_report
@@ -46,11 +46,12 @@ class ContainerTask:
         self.order = Order.of(os.environ.get("FLOWC_RESUME"))
 
     def main(self) -> int:
+        adopt_orphans(prctl := load_prctl())
         numbers, number_in = os.pipe()
         with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
             child = spawn(
                 lambda control: self._child(control, numbers),
-                prctl=load_prctl(),
+                prctl=prctl,
                 close=(number_in, *watcher.descriptors()),
             )
             os.close(numbers)
@@ -70,7 +71,9 @@ class ContainerTask:
             except BaseException:
                 kill_group(child.pid, signal.SIGKILL)
                 raise
-        return self._conclude(ended, attempt, began)
+            code = self._conclude(ended, attempt, began)
+            leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
+        return code
 
     def _claim(self, began: float) -> int:
         """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""

@@ -8,7 +8,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import failures
+from flowc_runtime import failures, leftovers
 from flowc_runtime.process import load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
@@ -50,6 +50,7 @@ def _run(
     output: Callable[[str, Stream, bytes], None],
 ) -> str | None:
     """Call one hook in a child; how it failed, if it did."""
+    others = set(leftovers.children())
     with Watcher() as watcher:
         child = spawn(lambda _control: _call(hook, flow, run, load), prctl=load_prctl(), close=watcher.descriptors())
         watcher.add(child)
@@ -58,10 +59,15 @@ def _run(
                 match event:
                     case Output(_, stream, data):
                         output(hook.function, stream, data)
-                    case Ended(signal=number) if number is not None:
-                        return f"it was killed by {failures.signal_name(number)}"
-                    case Ended(code=code):
-                        return f"it ended with exit code {code}" if code else None
+                    case Ended():
+                        leftovers.end_adopted(others)
+                        return _problem(event)
+
+
+def _problem(event: Ended) -> str | None:
+    if event.signal is not None:
+        return f"it was killed by {failures.signal_name(event.signal)}"
+    return f"it ended with exit code {event.code}" if event.code else None
 
 
 def _call(hook: ExitHook, flow: Flow, run: RunStore, load: Callable[[], Mapping[str, Any]]) -> int:

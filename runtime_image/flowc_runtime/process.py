@@ -6,9 +6,10 @@ import faulthandler
 import os
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, final
+
+from flowc_runtime import ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,8 +68,7 @@ def spawn(
     `close` are the parent's descriptors that the child must not hold.
     """
     out, err, control = os.pipe(), os.pipe(), os.pipe()
-    sys.stdout.flush()  # else the child would flush our text a second time
-    sys.stderr.flush()
+    ending.flush()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -78,6 +78,7 @@ def spawn(
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
+            ending.begin()
             if prctl is not None:
                 prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:  # it died before the line above: nothing will signal us any more
@@ -88,7 +89,7 @@ def spawn(
             _reset_signals()
             code = body(control[1])
         finally:
-            _leave(code)
+            leave(code)
     for descriptor in (out[1], err[1], control[1]):
         os.close(descriptor)
     for descriptor in (out[0], err[0], control[0]):
@@ -127,13 +128,12 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
 
 
-def _leave(code: int) -> NoReturn:
-    """End the child without returning into the parent's stack and without running the parent's exit handlers."""
+def leave(code: int) -> NoReturn:
+    """End a child without returning into the parent's stack and without running the parent's exit handlers."""
     try:
         if (error := sys.exc_info()[1]) is not None:
             sys.excepthook(type(error), error, error.__traceback__)
-        # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
-        threading._shutdown()  # type: ignore[attr-defined]
+        ending.end()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from flowc_runtime import leftovers
 from flowc_runtime.process import HAS_PIDFD, Child, peak_rss
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Watcher:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
+        self._left: dict[int, float] = {}  # groups of processes that a child has left behind -> when they are killed
         self._undo = ExitStack()
         self._wake_read, self._wake_write = -1, -1
 
@@ -96,11 +99,18 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
+        for group in self._left:  # whoever adopts what is left behind has ended it before
+            kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+    @property
+    def woken(self) -> int | None:
+        """The descriptor that can be read when a signal has come that no event has told of; None if any child's may."""
+        return self._wake_read if self._use_pidfd else None
 
     def descriptors(self) -> list[int]:
         """What a forked child should close."""
@@ -110,6 +120,7 @@ class Watcher:
 
     def add(self, child: Child) -> None:
         """Watch a child from now on. A death before this call is not missed."""
+        self._left.pop(child.pid, None)  # a number that is used again
         watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd else None)
         self._children[child.pid] = watched
         for descriptor in (child.stdout, child.stderr, child.control):
@@ -137,6 +148,7 @@ class Watcher:
         events: list[Event] = []
         dead: list[_Watched] = []
         called = False
+        timeout = self._kill_left(timeout)
         for key, _ in self._selector.select(timeout):
             watched: _Watched | None = key.data
             if key.fd == self._listened:
@@ -156,6 +168,21 @@ class Watcher:
         for watched in dead:
             self._reap(watched, events)
         return events
+
+    def _kill_left(self, timeout: float | None) -> float | None:
+        """Kill what is still there after SIGTERM and its grace; return how long to wait, given how long at most."""
+        now = time.monotonic()
+        for group, when in list(self._left.items()):
+            with suppress(ChildProcessError):  # there are none, or the system does not give them to this process
+                while os.waitpid(-group, os.WNOHANG)[0]:
+                    continue
+            if when <= now:
+                kill_group(group, signal.SIGKILL)
+                del self._left[group]
+        if not self._left:
+            return timeout
+        left = min(self._left.values()) - now
+        return left if timeout is None else min(left, timeout)
 
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
         """Take what a pipe has; False when there is nothing more for now."""
@@ -178,8 +205,9 @@ class Watcher:
         pid, status, usage = os.wait4(watched.child.pid, os.WNOHANG)
         if pid == 0:  # SIGCHLD was about another one
             return
-        # What the task started goes with it, as a container's processes go with the container.
-        kill_group(watched.child.pid, signal.SIGKILL)
+        # What the task started goes with it, as a container's processes go with the container. Nobody waits for it.
+        if kill_group(watched.child.pid, signal.SIGTERM):
+            self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):
             while self._read(watched, descriptor, events):
                 continue
@@ -202,9 +230,10 @@ class Watcher:
             os.close(descriptor)
 
 
-def kill_group(pid: int, number: int) -> None:
-    """Signal the process group of a child that leads its own session; nothing if it is empty."""
+def kill_group(pid: int, number: int) -> bool:
+    """Signal the process group of a child that leads its own session; return whether there was anything in it."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):  # PermissionError: macOS says so of zombies
-        return
+        return False
+    return True
