@@ -47,8 +47,8 @@ def settle() -> None:
     for each in list(getattr(logging, "_handlerList", ())):
         if (handler := each()) is not None:
             _guard(handler.flush, handler)
-    found = writers.find(gc.get_objects())
-    for stream in (*found.texts, *found.buffers):
+    texts, _, buffers = writers.find(gc.get_objects())
+    for stream in (*texts, *buffers):
         # One that fails still holds lines that are not a task's.
         if not writers.is_standard(stream) and _guard(stream.flush, stream):
             _settled.append(weakref.ref(stream))
@@ -70,13 +70,17 @@ def begin() -> None:
     """Set apart, in a forked child, all that the forking process had registered for its own exit."""
     global _coverage, _mark
     finalize: Any = weakref.finalize
-    for info in finalize._registry.values():
-        info.atexit = False
-    # An exit handler may hold the last reference to an object; what that object would finalize is the other process's.
-    finalize._shutdown = True
-    atexit._clear()
-    finalize._shutdown = finalize._registered_with_atexit = False
-    _forget_threads()
+    if finalize._registered_with_atexit:
+        for info in finalize._registry.values():
+            info.atexit = False
+        # An exit handler may hold the last reference to an object; what would be finalized is the other process's.
+        finalize._shutdown = True
+        atexit._clear()
+        finalize._shutdown = finalize._registered_with_atexit = False
+    else:
+        atexit._clear()
+    if threading._threading_atexits:  # type: ignore[attr-defined]
+        _forget_threads()
     modules: dict[str, Any] = sys.modules
     # The handlers of modules that are not imported a second time. The last to be registered is the first to be called.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
@@ -122,16 +126,16 @@ def _finish_files() -> None:
     """Complete the files that the task has left open, and those of the forking process that it may have written to."""
     objects = gc.get_objects()
     # The step may have called gc.freeze(): all that there is may then be flushed, but what was inherited not be closed.
-    frozen = _mark is not None and not any(each is _mark for each in objects)
+    frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()
         objects = gc.get_objects()
-    found = writers.find(objects)
-    for stream in (*_still_open(), *found.texts):
+    texts, closed, buffers = writers.find(objects)
+    for stream in (*_still_open(), *texts):
         _guard(stream.flush, stream)
-    for file in () if frozen else found.closed:
+    for file in () if frozen else closed:
         _guard(partial(writers.complete, file), file)
-    for stream in filter(writers.is_open, found.buffers):
+    for stream in filter(writers.is_open, buffers):
         _guard(stream.flush, stream)
     writers.flush_native()
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import _io
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
 # Not files, but complete only when they are closed: an archive's directory, a shelf's cache, a file that is temporary.
@@ -23,37 +22,31 @@ _COMPLETED = (
 )
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Writers:
-    """Open files in the order in which they must be completed; within each kind the youngest comes first.
-
-    A text may be written into a compressed file, a compressed file into a buffer; `closed` are those that write their
-    last bytes when they are closed.
-    """
-
-    texts: tuple[Any, ...]
-    closed: tuple[Any, ...]
-    buffers: tuple[Any, ...]
-
-
 _fflush: Callable[[None], object] | None = None
-_Kind = Literal["text", "closed", "buffer"]
+_Kind: TypeAlias = Literal["text", "closed", "buffer"]
+Writers: TypeAlias = tuple[list[Any], list[Any], list[Any]]
 
 
-def find(objects: Iterable[Any]) -> Writers:
-    """Find the files among objects. Nothing of theirs is called but `closed`: a proxy would do what it stands for."""
-    objects = list(objects)
-    # By id: a class may be such that it cannot be hashed.
-    kinds = {key: _kind(kind) for key, kind in {id(type(each)): type(each) for each in objects}.items()}
-    wanted = {key for key, kind in kinds.items() if kind is not None}
+def find(objects: list[Any]) -> Writers:
+    """Find the open files among objects. Nothing of theirs is called but `closed`: a proxy would do what it stands for.
+
+    Return texts, those that write their last bytes when they are closed, and buffers; the youngest of each first. That
+    is the order to complete them in: a text may be written into a compressed file, a compressed file into a buffer.
+    """
     found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": []}
-    if wanted:
-        for each in reversed([each for each in objects if id(type(each)) in wanted]):
-            kind = kinds[id(type(each))]
-            if kind is not None and is_open(each):
-                found["text" if is_standard(each) else kind].append(each)
-    return Writers(tuple(found["text"]), tuple(found["closed"]), tuple(found["buffer"]))
+    kinds: dict[int, _Kind | None] = {}  # by id: a class may be such that it cannot be hashed
+    files = []
+    for each in objects:
+        key = id(type(each))
+        if key not in kinds:
+            kinds[key] = _kind(type(each))
+        if kinds[key] is not None:
+            files.append(each)
+    for file in reversed(files):
+        kind = "text" if is_standard(file) else kinds[id(type(file))]
+        if kind is not None and is_open(file):
+            found[kind].append(file)
+    return found["text"], found["closed"], found["buffer"]
 
 
 def _kind(kind: type) -> _Kind | None:
