@@ -47,8 +47,8 @@ def settle() -> None:
     for each in list(getattr(logging, "_handlerList", ())):
         if (handler := each()) is not None:
             _guard(handler.flush, handler)
-    texts, _, buffers = writers.find(gc.get_objects())
-    for stream in (*texts, *buffers):
+    found = writers.find(gc.get_objects())
+    for stream in (*found.texts, *found.buffers):
         # One that fails still holds lines that are not a task's.
         if not writers.is_standard(stream) and _guard(stream.flush, stream):
             _settled.append(weakref.ref(stream))
@@ -130,13 +130,15 @@ def _finish_files() -> None:
     if frozen:
         gc.unfreeze()
         objects = gc.get_objects()
-    texts, closed, buffers = writers.find(objects)
-    for stream in (*_still_open(), *texts):
+    found = writers.find(objects)
+    for stream in (*_still_open(), *found.texts):
         _guard(stream.flush, stream)
-    for file in () if frozen else closed:
+    for file in () if frozen else found.closed:
         _guard(partial(writers.complete, file), file)
-    for stream in filter(writers.is_open, buffers):
+    for stream in filter(writers.is_open, found.buffers):
         _guard(stream.flush, stream)
+    for file in () if frozen else found.raw:
+        _guard(partial(writers.complete, file), file)
     writers.flush_native()
 
 
@@ -148,6 +150,8 @@ def _still_open() -> list[Any]:
 def _save_coverage() -> None:
     """Save what this child has covered, where the forking process measures it, in a file of the child's own."""
     if _coverage is not None:
+        if (data := getattr(_coverage, "_data", None)) is not None:
+            data._suffix = True  # as under `coverage run --parallel-mode`: several must not write to one file
         _guard(_coverage.stop, _coverage)
         _guard(_coverage.save, _coverage)
 

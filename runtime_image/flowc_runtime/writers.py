@@ -6,8 +6,9 @@ An interpreter writes out the files that are still open when it ends, since it f
 from __future__ import annotations
 
 import _io
+import gc
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,38 +24,58 @@ _COMPLETED = (
 
 
 _fflush: Callable[[None], object] | None = None
-_Kind: TypeAlias = Literal["text", "closed", "buffer"]
-Writers: TypeAlias = tuple[list[Any], list[Any], list[Any]]
+_Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
+
+
+class Writers(NamedTuple):
+    """Open files, in the order in which they must be completed.
+
+    A text may be written into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
+    """
+
+    texts: list[Any]
+    closed: list[Any]  # they write their last bytes when they are closed
+    buffers: list[Any]
+    raw: list[Any]  # of classes of their own; to be closed as well
 
 
 def find(objects: list[Any]) -> Writers:
-    """Find the open files among objects. Nothing of theirs is called but `closed`: a proxy would do what it stands for.
-
-    Return texts, those that write their last bytes when they are closed, and buffers; the youngest of each first. That
-    is the order to complete them in: a text may be written into a compressed file, a compressed file into a buffer.
-    """
-    found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": []}
+    """Find the open files among objects. Only a file's `closed` is asked for: a proxy would do what it stands for."""
+    found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": [], "raw": []}
     kinds: dict[int, _Kind | None] = {}  # by id: a class may be such that it cannot be hashed
-    files = []
     for each in objects:
         key = id(type(each))
         if key not in kinds:
             kinds[key] = _kind(type(each))
-        if kinds[key] is not None:
-            files.append(each)
-    for file in reversed(files):
-        kind = "text" if is_standard(file) else kinds[id(type(file))]
-        if kind is not None and is_open(file):
-            found[kind].append(file)
-    return found["text"], found["closed"], found["buffer"]
+        if (kind := kinds[key]) is not None and is_open(each):
+            found["text" if is_standard(each) else kind].append(each)
+    return Writers(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
+
+
+def _outermost_first(files: list[Any]) -> list[Any]:
+    """Order files so that one that writes into another comes before it; the collector's order says nothing of that."""
+    ordered: list[Any] = []
+    while files:
+        inner = {id(each) for file in files for each in _held(file) if each is not file}
+        outer = [file for file in files if id(file) not in inner] or files[:1]
+        ordered += outer
+        files = [file for file in files if not any(file is each for each in outer)]
+    return ordered
+
+
+def _held(file: Any) -> list[Any]:
+    """Return what an object refers to, its attributes too."""
+    direct = gc.get_referents(file)
+    return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
 
 
 def _kind(kind: type) -> _Kind | None:
     bases = kind.__mro__
-    if _io._IOBase in bases:
+    if any(base is _io._IOBase for base in bases):  # by identity: a class may say of itself what it equals
         if kind.__module__ == "_io":
             return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
-        return "closed"  # as Python does when it finalizes one of a class derived from io's
+        # Python closes what it finalizes of a class that is derived from io's.
+        return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
     if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
         return "closed"
     return None
