@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import textwrap
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import ZipFile
 
@@ -316,6 +318,118 @@ def test_streams_that_the_step_has_closed(place: Place) -> None:
     assert left.record["outcome"] == "ok"
 
 
+def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(project: Project) -> None:
+    left = Place(project, pod=False)("atexit.register(os._exit, 3)", "@catch(var='why')\n        @retry(times=1)")
+    assert left.done.code == 0, left.done.err
+    assert left.run.attempts("start") == {"0": [1, 2, 3]}
+    assert left.record["outcome"] == "caught"
+    assert "exited with code 3 while exit handlers ran" in left.record["error"]["message"]
+
+
+def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
+    """The grace is two minutes; here it is one second."""
+    project.write("flow.py", FLOW.format(code="atexit.register(time.sleep, 1000)", decorators="@timeout(seconds=1)"))
+    project.write(
+        "short.py",
+        """
+        import sys
+        from flowc.cli import main
+        from flowc_emulator.supervisor import Supervisor
+
+        Supervisor.__init__.__kwdefaults__["timeout_grace"] = 1.0
+        sys.argv = ["flowc", "run", "flow.py"]
+        main()
+        """,
+    )
+    done = project.python("short.py")
+    assert done.code == 1
+    assert "the process was killed: it went on after its timeout while exit handlers ran" in done.err
+
+
+def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
+    project.write("flow.py", FLOW.format(code="atexit.register(lambda: (write('x'), time.sleep(1000)))", decorators=""))
+    process = project.start("-m", "flowc", "run", "flow.py")
+    deadline = time.monotonic() + 60
+    while not (project.root / "out").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    record = project.latest().attempt("start", "0", 1)
+    assert record is not None
+    assert record.get("error", {})["message"].startswith("interrupted by SIGTERM while exit handlers ran")
+
+
+def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project) -> None:
+    """One fails; SIGTERM ends another at once, as in Python, and one that handles it ends with its handlers."""
+    project.write("flow.py", """
+        import atexit, os, signal, sys, time
+        from metaflow import FlowSpec, current, parallel, step
+
+        class Gang(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.work, num_parallel=3)
+
+            @parallel
+            @step
+            def work(self):
+                mine = current.parallel.node_index
+                atexit.register(lambda: open(f"late-{mine}", "w").close())
+                if mine == 1:
+                    signal.signal(signal.SIGTERM, lambda *a: sys.exit(1))
+                open(f"there-{mine}", "w").close()
+                while not all(os.path.exists(f"there-{one}") for one in range(3)):
+                    time.sleep(0.01)
+                if mine == 0:
+                    raise ValueError("boom")
+                time.sleep(1000)
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """)  # fmt: skip
+    assert project.flowc("run", "flow.py", "--max-workers", "3").code == 1
+    assert sorted(path.name for path in project.root.glob("late-*")) == ["late-0", "late-1"]
+
+
+def test_an_exit_hook_ends_as_a_python_process_ends(project: Project) -> None:
+    project.write("flow.py", """
+        import atexit, subprocess, os, time
+        from metaflow import FlowSpec, exit_hook, step
+
+        HELD = []
+
+        def hook():
+            atexit.register(print, "at exit")
+            HELD.append(open("out", "w"))
+            HELD[0].write("late")
+            server = "trap 'echo bye > bye; exit' TERM; echo up > up; while :; do sleep 0.05; done"
+            subprocess.Popen(["sh", "-c", server], start_new_session=True, stderr=subprocess.DEVNULL)
+            while not os.path.exists("up"): time.sleep(0.01)
+
+        @exit_hook(on_success=[hook])
+        class Hooked(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """)  # fmt: skip
+    done = project.flowc("run", "flow.py", PYTHONWARNINGS="default")
+    assert "[exit_hook hook] at exit" in done.out
+    assert (project.root / "out").read_text() == "late"
+    assert (project.root / "bye").read_text() == "bye\n"
+
+
 # -- on import ---------------------------------------------------------------------------------------------------------
 
 
@@ -370,8 +484,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_a_grace(place: Place, op
     left = place(START.format(server=server, options=options), PYTHONWARNINGS="default")
     assert left.done.code == 0, left.done.err
     assert 4 < time.monotonic() - began < 40
-    pid = int((place.project.root / "up").read_text())
-    assert not (place.project.root / f"/proc/{pid}").exists()
+    assert not Path(f"/proc/{(place.project.root / 'up').read_text().strip()}").exists()
 
 
 def test_a_program_that_has_the_task_s_output_does_not_hold_up_the_run(place: Place) -> None:

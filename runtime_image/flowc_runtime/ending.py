@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _inherited: list[Any] = []  # what the forking process holds; kept, since letting go of it could call its finalizers
 _settled: list[weakref.ref[Any]] = []  # writers of the forking process, which have nothing of its own to write any more
 _coverage: Any = None  # the measurement that the forking process began
-_state = {"mark": False, "ended": False}
+_ended = False
 
 
 class _Mark:
@@ -68,7 +68,8 @@ def flush() -> None:
 
 def begin() -> None:
     """Set apart, in a forked child, all that the forking process had registered for its own exit."""
-    global _coverage, _mark
+    global _coverage, _ended, _mark
+    _ended = False
     finalize: Any = weakref.finalize
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
@@ -110,9 +111,10 @@ def _forget_threads() -> None:
 
 def end() -> None:
     """End the user's part of this process, once: threads, exit handlers, files, and what measures its coverage."""
-    if _state["ended"]:
+    global _ended
+    if _ended:
         return
-    _state["ended"] = True
+    _ended = True
     process = os.getpid()
     _guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     _guard(atexit._run_exitfuncs, atexit)
