@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import sys
 import textwrap
 import time
 from pathlib import Path
@@ -430,6 +431,23 @@ def test_an_exit_hook_ends_as_a_python_process_ends(project: Project) -> None:
     assert (project.root / "bye").read_text() == "bye\n"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
+def test_an_interrupt_does_not_wait_for_programs_that_ignore_sigterm(project: Project) -> None:
+    code = "subprocess.Popen(['sh', '-c', 'trap \"\" TERM; touch out; sleep 1000 & wait'], start_new_session=True)\n"
+    code += "            while not os.path.exists('out'): time.sleep(0.01)"
+    project.write("flow.py", FLOW.format(code=code, decorators=""))
+    process = project.start("-m", "flowc", "run", "flow.py", PYTHONWARNINGS="ignore")
+    assert process.stderr is not None
+    while "done end" not in process.stderr.readline():
+        continue
+    time.sleep(0.5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert time.monotonic() - began < 3
+    assert project.latest().status()["state"] == "succeeded"
+
+
 # -- on import ---------------------------------------------------------------------------------------------------------
 
 
@@ -452,12 +470,15 @@ def test_what_a_pod_s_import_made_is_ended_too(project: Project) -> None:
 
 def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) -> None:
     place = Place(project, pod=True)
-    flow = FLOW.replace("HELD = []", "HELD = []\n    atexit.register(lambda: write('late'))\n"
+    flow = FLOW.replace("HELD = []", "HELD = []\n    atexit.register(lambda: (time.sleep(0.2), write(str(time.time()) + ' ')))\n"
                         "    1 / ('FLOWC_RUN' not in os.environ)")  # fmt: skip
     project.write("flow.py", flow.format(code="pass", decorators=""))
     assert place._run_pod({}).code != 0
-    assert place.out() is not None
-    assert project.latest().attempt("start", "0", 1)["outcome"] == "failed"  # type: ignore[index]
+    record = project.latest().attempt("start", "0", 1)
+    assert record is not None
+    assert record["outcome"] == "failed"
+    *_, handled = (place.out() or "").split()  # the first is that of `flowc ir`
+    assert record["ended"] >= float(handled)
 
 
 # -- programs that are left running ------------------------------------------------------------------------------------

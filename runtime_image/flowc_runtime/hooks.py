@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import failures, leftovers
-from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def run_hooks(
     `load` gives the names of the flow's module, in the hook's process; `output` is given what a hook writes, with its
     name, and `failed` how it failed, which changes nothing.
     """
+    adopt_orphans(load_prctl())
     wanted = "success" if successful else "error"
     for hook in flow.exit_hooks:
         if hook.on == wanted:

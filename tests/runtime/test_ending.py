@@ -60,14 +60,15 @@ KEPT = {
         "pass",
         "parent ",
     ),
+    "atexit beside finalize": ("weakref.finalize(held, write, 'out'); atexit.register(write, 'out')", "pass", "parent parent "),
     "finalize in the child alone": ("pass", "weakref.finalize(held, write, 'out')", "child "),
     "rows": ("f = open('out', 'w'); f.write('parent ')", "f.write('child ')", "parent child "),
     "rows of bytes": ("f = open('out', 'wb'); f.write(b'parent ')", "f.write(b'child ')", "parent child "),
     "rows of a file that the child closes": ("f = open('out', 'w'); f.write('parent ')", "f.write('child '); f.close()", "parent child "),
     "a log": (
         "h = logging.handlers.MemoryHandler(99, target=logging.FileHandler('out')); h.target.terminator = ' '\n"
-        "logging.getLogger('x').addHandler(h); logging.getLogger('x').error('parent')",
-        "logging.getLogger('x').error('child')",
+        "logging.getLogger('x').addHandler(h); logging.getLogger('x').warning('parent')",
+        "logging.getLogger('x').warning('child')",
         "parent child ",
     ),
     "threading's hooks": ("threading._register_atexit(write, 'out')", "pass", "parent "),
