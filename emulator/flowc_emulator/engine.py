@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 
 from flowc_emulator.guardian import Guardian
 from flowc_emulator.hangs import Hangs
-from flowc_emulator.orphans import end_adopted
 from flowc_emulator.terminal import Lender, Terminal
-from flowc_runtime import breakpoints, failures
+from flowc_runtime import breakpoints, ending, failures
 from flowc_runtime.contract import TIMEOUT_GRACE
+from flowc_runtime.leftovers import GRACE as LEFT_GRACE
+from flowc_runtime.leftovers import end_adopted
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
@@ -130,8 +131,10 @@ class _Running(Generic[J]):
 class Engine(Generic[J]):
     """Runs jobs until they end. Single-threaded, so that it may fork at any time."""
 
-    def __init__(self, observer: Observer[J], *, guard: Callable[[], None], close: Iterable[int] = ()) -> None:
-        """`guard` is called in the guardian process if this one is killed; `close` are further private descriptors."""
+    def __init__(
+        self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
+    ) -> None:
+        """`guard` are the functions that a `Guardian` takes; `close` are further private descriptors."""
         self._observer = observer
         self._guard = guard
         self._close = tuple(close)
@@ -142,6 +145,7 @@ class Engine(Generic[J]):
         self._lender: Lender | None = None
         self._hangs = Hangs()
         self._prctl = load_prctl()
+        self._hurried = False  # a second signal has come
         self.signal: int | None = None
         """The signal that interrupted the jobs, if one did."""
 
@@ -158,16 +162,21 @@ class Engine(Generic[J]):
     def begin(self) -> None:
         """Take signals, adopt orphans and fork the guardian."""
         adopt_orphans(self._prctl)
+        ending.settle()
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         self._watcher.__enter__()
-        self._guardian = Guardian(self._guard, [*self._descriptors(), *self._lend_terminal()])
+        self._guardian = Guardian(*self._guard, [*self._descriptors(), *self._lend_terminal()])
 
     def end_all(self, keep: Iterable[int] = ()) -> None:
-        """Kill what still runs and whatever the jobs left behind, but not the processes in `keep`."""
-        for running in self._running.values():
+        """End what still runs and the programs that jobs have left running, but not the processes in `keep`.
+
+        Programs are given a grace, which a second interrupt ends.
+        """
+        for running in self._running.values():  # only if the caller broke off
             kill_group(running.child.pid, signal.SIGKILL)
-        end_adopted(keep={self._guardian.pid, *keep})
+        grace = 0.0 if self._hurried else LEFT_GRACE
+        end_adopted({self._guardian.pid, *keep}, grace=grace, hurry=self._watcher.woken)
 
     def close(self) -> None:
         """Let go of everything: the jobs have ended, and whatever they were for is recorded."""
@@ -223,6 +232,7 @@ class Engine(Generic[J]):
     def interrupt(self, number: int) -> None:
         """End all jobs: the first time they are asked and given a little time, the second time they are killed."""
         again, self.signal = self.signal is not None, self.signal or number
+        self._hurried = again
         self._observer.interrupted(number, len(self._running), again=again)
         for pid in self._running:
             kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)

@@ -22,10 +22,11 @@ _DONE = b"done\n"
 class Guardian:
     """The supervisor's side."""
 
-    def __init__(self, record: Callable[[], None], close: Iterable[int]) -> None:
+    def __init__(self, end_others: Callable[[], None], record: Callable[[], None], close: Iterable[int]) -> None:
         """Fork the guardian; `close` are descriptors that it must not hold.
 
-        `record` is called in it if this process is killed, once the sessions that it was told of are ended.
+        If this process is killed, the guardian ends the sessions that it was told of, calls `end_others`, which ends
+        what has left these sessions, and then `record`.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
@@ -34,7 +35,7 @@ class Guardian:
                 os.setsid()  # Ctrl-C in the terminal is not for the guardian
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
-                _guard(record, read)
+                _guard(end_others, record, read)
             finally:
                 os._exit(1)
         os.close(read)
@@ -65,7 +66,7 @@ def register(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _guard(record: Callable[[], None], read: int) -> NoReturn:
+def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
@@ -76,6 +77,9 @@ def _guard(record: Callable[[], None], read: int) -> NoReturn:
         if line == _DONE:
             os._exit(0)
         (sessions.add if line.startswith(b"+") else sessions.discard)(int(line[1:]))
+    for session in sessions:
+        kill_group(session, signal.SIGTERM)
+    end_others()
     for session in sessions:
         kill_group(session, signal.SIGKILL)
     record()

@@ -124,7 +124,9 @@ class Supervisor:
         self._threads = Threads()
         self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
         agent = plan.agent
-        self._engine: Engine[Job] = Engine(self, guard=self._record_killed, close=[agent.descriptor()] if agent else [])
+        self._engine: Engine[Job] = Engine(
+            self, guard=(self._end_others, self._record_killed), close=[agent.descriptor()] if agent else []
+        )
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
@@ -310,9 +312,12 @@ class Supervisor:
 
     # -- ending
 
+    def _end_others(self) -> None:
+        """In the guardian: end what has left the sessions of its tasks."""
+        end_marked(self._plan.run.id)
+
     def _record_killed(self) -> None:
         """In the guardian: this process was killed."""
-        end_marked(self._plan.run.id)
         self._plan.run.set_status({"state": "killed", "changed": time.time(), "message": "the supervisor was killed"})
 
     def _record_end(self) -> None:

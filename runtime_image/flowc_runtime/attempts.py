@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime import failures
+from flowc_runtime import ending, failures
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.process import this_process
@@ -56,6 +56,14 @@ def report(control: int, result: Result) -> None:
     data = memoryview(json.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
+
+
+_ENDING = b"\n"
+
+
+def begin_ending(control: int) -> None:
+    """Tell the parent that the code has ended, and that exit handlers run now; the report, which is JSON, follows."""
+    os.write(control, _ENDING)
 
 
 def read_report(report: bytes) -> Result | None:
@@ -109,6 +117,8 @@ def report_failure(
 ) -> int:
     """Record and report an attempt whose code could not even be imported; gives the exit code."""
     say(error["traceback"])
+    begin_ending(control)
+    ending.end()
     record_failure(run, graph, attempt, began, error, {"code": USER_FAILED})
     report(control, Result(outcome="failed", error=error))
     return USER_FAILED
@@ -126,7 +136,7 @@ def record_death(
         exit_["signal"] = failures.signal_name(ended.signal)
     if ended.code is not None:
         exit_["code"] = ended.code
-    error = failures.describe_death(exit_, message)
+    error = failures.describe_death(exit_, message, ending=ended.report.startswith(_ENDING))
     record_failure(run, graph, attempt, began, error, exit_)
     return error
 

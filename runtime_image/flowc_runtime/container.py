@@ -15,11 +15,11 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc.ir import Foreach, Gang, Switch
-from flowc_runtime import breakpoints, contract, failures, logs, pods
+from flowc_runtime import breakpoints, contract, failures, leftovers, logs, pods
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
-from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.program import check_runnable, open_program
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import Store
@@ -46,11 +46,12 @@ class ContainerTask:
     def main(self) -> int:
         """Make the attempt; the exit code is one of `flowc_runtime.contract`. Raises FlowcError."""
         check_runnable(self.graph.flow)
+        adopt_orphans(prctl := load_prctl())
         numbers, number_in = os.pipe()
         with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
             child = spawn(
                 lambda control: self._child(control, numbers),
-                prctl=load_prctl(),
+                prctl=prctl,
                 close=(number_in, *watcher.descriptors()),
             )
             os.close(numbers)
@@ -70,7 +71,9 @@ class ContainerTask:
             except BaseException:
                 kill_group(child.pid, signal.SIGKILL)
                 raise
-        return self._conclude(ended, attempt, began)
+            code = self._conclude(ended, attempt, began)
+            leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
+        return code
 
     def _claim(self, began: float) -> int:
         """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""

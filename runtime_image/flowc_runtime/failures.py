@@ -177,18 +177,22 @@ def describe_refusal(error: FlowcError) -> ErrorRecord:
 # -- processes that did not come back ----------------------------------------------------------------------------------
 
 
-def describe_death(exit_: Exit, why: str | None = None) -> ErrorRecord:
-    """A process that ended without a record of its own: by a signal, or by an exit code."""
+def describe_death(exit_: Exit, why: str | None = None, *, ending: bool = False) -> ErrorRecord:
+    """A process that ended without a record of its own: by a signal, or by an exit code.
+
+    `ending`: its code had ended, and threads were waited for or exit handlers called.
+    """
+    last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
     if why is not None:
-        message = why
+        message = f"{why} {last}".rstrip()
     elif name := exit_.get("signal"):
         hint = {
             "SIGSEGV": " (segmentation fault)",
             "SIGKILL": " (the system may have run out of memory)",
         }.get(name, "")
-        message = f"the process was killed by {name}{hint}"
+        message = f"the process was killed by {name}{hint} {last}".rstrip()
     else:
-        message = f"the process exited with code {exit_.get('code')} before the step had finished"
+        message = f"the process exited with code {exit_.get('code')} {last or 'before the step had finished'}"
     return {
         "type": PROCESS_DIED,
         "message": message,

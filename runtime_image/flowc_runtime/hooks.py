@@ -9,9 +9,9 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowc_runtime import failures
+from flowc_runtime import failures, leftovers
 from flowc_runtime.contract import STORE
-from flowc_runtime.process import load_prctl, spawn
+from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.watch import Ended, Output, Watcher
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def run_hooks(
     name, and `failed` how it failed, which changes nothing. `start` starts the process of the hook of this number
     where it is not to be a fork of this one; that process must not hold the descriptors that `start` is given.
     """
+    adopt_orphans(load_prctl())
     wanted = "success" if successful else "error"
     for number, hook in enumerate(flow.exit_hooks):
         if hook.on == wanted:
@@ -61,6 +62,7 @@ def _run(
     start: Callable[[Sequence[int]], tuple[Child, Reaper | None]],
 ) -> str | None:
     """Start a hook's process and wait for it; how it failed, if it did."""
+    others = set(leftovers.children())
     with Watcher() as watcher:
         watcher.add(*start(watcher.descriptors()))
         while True:
@@ -68,10 +70,15 @@ def _run(
                 match event:
                     case Output(_, stream, data):
                         output(hook.function, stream, data)
-                    case Ended(signal=number) if number is not None:
-                        return f"it was killed by {failures.signal_name(number)}"
-                    case Ended(code=code):
-                        return f"it ended with exit code {code}" if code else None
+                    case Ended():
+                        leftovers.end_adopted(others)
+                        return _problem(event)
+
+
+def _problem(event: Ended) -> str | None:
+    if event.signal is not None:
+        return f"it was killed by {failures.signal_name(event.signal)}"
+    return f"it ended with exit code {event.code}" if event.code else None
 
 
 def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:

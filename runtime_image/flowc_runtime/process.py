@@ -6,11 +6,10 @@ import faulthandler
 import os
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, final
 
-from flowc_runtime import contract
+from flowc_runtime import contract, ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -131,9 +130,7 @@ def fork(
     close: Iterable[int] = (),
 ) -> int:
     """Fork a child as `spawn` does, which writes to these pipes; the child's pid. The caller closes the pipes."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()  # else the child would flush our text a second time
+    ending.flush()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -143,6 +140,7 @@ def fork(
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
+            ending.begin()
             if prctl is not None:
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != parent:  # it died before the line above: nothing will signal us any more
@@ -153,7 +151,7 @@ def fork(
             _reset_signals()
             code = body(writers.control)
         finally:
-            _leave(code)
+            leave(code)
     return pid
 
 
@@ -190,13 +188,12 @@ def _reset_signals() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
 
 
-def _leave(code: int) -> NoReturn:
-    """End the child without returning into the parent's stack and without running the parent's exit handlers."""
+def leave(code: int) -> NoReturn:
+    """End a child without returning into the parent's stack and without running the parent's exit handlers."""
     try:
         if (error := sys.exc_info()[1]) is not None:
             sys.excepthook(type(error), error, error.__traceback__)
-        # As multiprocessing does in its children: threads that the step did not make daemons are waited for.
-        threading._shutdown()  # type: ignore[attr-defined]
+        ending.end()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

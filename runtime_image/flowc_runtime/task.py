@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Switch
-from flowc_runtime import codecs, context, failures, projects
-from flowc_runtime.attempts import Result, begin_record, new_record, refuse, report, say
+from flowc_runtime import codecs, context, ending, failures, projects
+from flowc_runtime.attempts import Result, begin_ending, begin_record, new_record, refuse, report, say
 from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.calling import call_code
 from flowc_runtime.constants import store_constants
@@ -33,7 +33,7 @@ from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowc_runtime.assignment import Assignment
     from flowc_runtime.codecs import ArtifactRef
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
 
-def perform(job: Assignment) -> Result:
-    """Make one attempt and leave its record.
+def perform(job: Assignment, end: Callable[[], None]) -> Result:
+    """Make one attempt and leave its record; `end` ends what the user's code has begun, before the record is written.
 
     A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
     """
-    attempt = Attempt(job)
+    attempt = Attempt(job, end)
     attempt.enter()
     try:
         if job.only_catch:
@@ -68,7 +68,7 @@ def perform(job: Assignment) -> Result:
 def perform_and_report(job: Assignment, control: int) -> int:
     """Perform in a forked child: report the result to the parent by its pipe and give the exit code."""
     try:
-        result = perform(job)
+        result = perform(job, lambda: end_process(control))
     except FlowcError as error:
         return refuse(error, control)
     report(control, result)
@@ -77,6 +77,12 @@ def perform_and_report(job: Assignment, control: int) -> int:
 
 def _exit_code(outcome: Outcome, *, final: bool) -> int:
     return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
+
+
+def end_process(control: int) -> None:
+    """End the user's part of this process, and report that it has come to that: what it runs may end the process."""
+    begin_ending(control)
+    ending.end()
 
 
 def begin_cards(
@@ -98,7 +104,8 @@ def begin_cards(
 class Attempt:
     """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
 
-    def __init__(self, job: Assignment) -> None:
+    def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
+        self._end = end
         self.reads = Reads(job.parameters)
         self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
@@ -164,6 +171,7 @@ class Attempt:
                 say(f"flowc: {self.situation.refused}; the task is run\n")
             return None
         entry, reads = found
+        self._end()
         record = self._new_record("ok", self.situation.artifacts(entry))
         record["reads"], record["cached"] = reads, entry["task"]
         if "fanout" in entry:
@@ -204,6 +212,7 @@ class Attempt:
         artifacts = self.state.store(self.flow)
         fanout = fan_out(self.job, self.flow, self.state, artifacts)
         self._tell_finished(ok=True)
+        self._end()
         record = self._new_record("ok", artifacts)
         choice = ""
         if fanout is not None:
@@ -250,7 +259,9 @@ class Attempt:
         if catches:
             return self.caught(described)
         say(described.get("traceback", ""))
-        record = self._new_record("failed", self._left() if keeps else {})
+        artifacts = self._left() if keeps else {}
+        self._end()
+        record = self._new_record("failed", artifacts)
         record["error"] = described
         self._finish(record)
         return Result(outcome="failed", error=described, final=self.final)
@@ -279,6 +290,7 @@ class Attempt:
             artifacts = dict(self.state.inherited)
             if catch.var:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
+        self._end()
         record = self._new_record("caught", artifacts)
         record["error"] = error
         self._finish(record)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
+from flowc_runtime import leftovers
 from flowc_runtime.process import HAS_PIDFD, Child, peak_rss
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ class Watcher:
         self._listened: int | None = None
         self._reapers: dict[int, Reaper] = {}
         self._early: list[Event] = []  # events that were seen outside of poll()
+        self._left: dict[int, float] = {}  # groups of processes that a child has left behind -> when they are killed
         self._undo = ExitStack()
         self._wake_read, self._wake_write = -1, -1
 
@@ -124,11 +127,18 @@ class Watcher:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
+        for group in self._left:  # whoever adopts what is left behind has ended it before
+            kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+    @property
+    def woken(self) -> int | None:
+        """The descriptor that can be read when a signal has come that no event has told of; None if any child's may."""
+        return self._wake_read if self._use_pidfd else None
 
     def descriptors(self) -> list[int]:
         """What a forked child should close."""
@@ -146,6 +156,7 @@ class Watcher:
         if child.pid in self._children:  # its number was that of a child whose end was reported before this one began
             for other in self._reapers.values():
                 self._take_report(other, self._early)
+        self._left.pop(child.pid, None)  # a number that is used again
         own = reaper is None
         watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd and own else None, own)
         self._children[child.pid] = watched
@@ -185,6 +196,7 @@ class Watcher:
         dead: list[_Watched] = []
         reports = [reaper for reaper in self._reapers.values() if reaper.queued]
         called = False
+        timeout = self._kill_left(timeout)
         for key, _ in self._selector.select(0 if events or reports else timeout):
             source: _Watched | Reaper | None = key.data
             if key.fd == self._listened:
@@ -217,6 +229,21 @@ class Watcher:
             if watched := self._children.get(pid):
                 self._end(watched, status, peak, events)
 
+    def _kill_left(self, timeout: float | None) -> float | None:
+        """Kill what is still there after SIGTERM and its grace; return how long to wait, given how long at most."""
+        now = time.monotonic()
+        for group, when in list(self._left.items()):
+            with suppress(ChildProcessError):  # there are none, or the system does not give them to this process
+                while os.waitpid(-group, os.WNOHANG)[0]:
+                    continue
+            if when <= now:
+                kill_group(group, signal.SIGKILL)
+                del self._left[group]
+        if not self._left:
+            return timeout
+        left = min(self._left.values()) - now
+        return left if timeout is None else min(left, timeout)
+
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
         """Take what a pipe has; False when there is nothing more for now."""
         try:
@@ -241,8 +268,9 @@ class Watcher:
         self._end(watched, status, peak_rss(usage), events)
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
-        # What the task started goes with it, as a container's processes go with the container.
-        kill_group(watched.child.pid, signal.SIGKILL)
+        # What the task started goes with it, as a container's processes go with the container. Nobody waits for it.
+        if kill_group(watched.child.pid, signal.SIGTERM):
+            self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):
             while self._read(watched, descriptor, events):
                 continue
@@ -265,9 +293,10 @@ class Watcher:
             os.close(descriptor)
 
 
-def kill_group(pid: int, number: int) -> None:
-    """Signal the process group of a child that leads its own session; nothing if it is empty."""
+def kill_group(pid: int, number: int) -> bool:
+    """Signal the process group of a child that leads its own session; return whether there was anything in it."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):  # PermissionError: macOS says so of zombies
-        return
+        return False
+    return True

@@ -392,6 +392,34 @@ def test_a_flow_without_packages_is_isolated_too(wheels: Project) -> None:
     assert "No module named 'click'" in wheels.flowc("run", "flow.py", "--environment=pypi").err
 
 
+def test_an_isolated_task_ends_as_a_python_process_ends(wheels: Project) -> None:
+    wheels.write("flow.py", """
+        import atexit, tempfile
+        from metaflow import FlowSpec, pypi, step
+
+        ROWS = open("rows", "a")
+        WORK = tempfile.TemporaryDirectory(dir=".", prefix="work-")
+        atexit.register(lambda: print("ended"))
+
+        class Ends(FlowSpec):
+            @pypi(packages={})
+            @step
+            def start(self):
+                ROWS.write("start ")
+                self.next(self.end)
+
+            @pypi(packages={})
+            @step
+            def end(self):
+                ROWS.write("end ")
+        """)  # fmt: skip
+    done = wheels.flowc("run", "flow.py", "--environment=pypi", PYTHONWARNINGS="default")
+    assert done.code == 0, done.err
+    assert (wheels.root / "rows").read_text() == "start end "
+    assert [line for line in done.out.splitlines() if "ended" in line][:2] == ["[start] ended", "[end] ended"]
+    assert not list(wheels.root.glob("work-*"))
+
+
 def test_a_cluster_s_image_has_the_packages(wheels: Project) -> None:
     pytest.importorskip("hera")
     wheels.write("flow.py", FLOW)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
 _SHARED = ("flowc", "flowc_runtime", "metaflow", "cloudpickle")
 # The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
-_BOOT = "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.isolated import main; sys.exit(main())"
+_BOOT = (
+    "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.isolated import main; "
+    "from flowc_runtime.process import leave; leave(main())"
+)
 
 
 @final

@@ -35,7 +35,7 @@ from flowc_emulator.guardian import register
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Borrowed
 from flowc_emulator.threads import Threads
-from flowc_runtime import breakpoints
+from flowc_runtime import breakpoints, ending
 from flowc_runtime.contract import NOT_STARTED, RUN
 from flowc_runtime.fresh import perform_fresh
 from flowc_runtime.hooks import call_hook
@@ -169,6 +169,7 @@ class _Server:
         precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
         if "numpy" in sys.modules:
             self._threads = Threads()
+        ending.settle()
         gc.collect()
         gc.freeze()
         reply(self._link, Ready())

@@ -1,0 +1,80 @@
+"""Programs that a task or an exit hook has left running: they get SIGTERM, and SIGKILL if that does not end them.
+
+Their parent is gone, so they are children of the process that has called `adopt_orphans`, or of the container's first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from flowc_runtime.process import HAS_PIDFD
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+
+def children() -> list[int]:
+    """Return this process's children, those that it has adopted too; none where the system does not list them."""
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:  # not Linux, or a kernel that does not list children
+        return []
+
+
+def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: int | None = None) -> None:
+    """End and reap every child of this process but those in `keep`, and what these leave in turn.
+
+    When the descriptor `hurry` can be read, the time between SIGTERM and SIGKILL is over.
+    """
+    deadline = time.monotonic() + grace
+    asked: set[int] = set()
+    while found := _reap(pid for pid in children() if pid not in keep):
+        late = time.monotonic() >= deadline
+        for pid in found if late else set(found) - asked:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked.update(found)
+        if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
+            if late:
+                return  # it is another user's, or waits for a disk that is gone: whoever is first in line has it now
+            deadline = time.monotonic()
+
+
+def _reap(pids: Iterable[int]) -> list[int]:
+    """Reap those that have ended; return the others."""
+    running = []
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                running.append(pid)
+    return running
+
+
+def wait_for_one(pids: Iterable[int], deadline: float, hurry: int | None = None) -> bool:
+    """Wait until one of the processes has ended; return False if the deadline (monotonic), or `hurry`, comes first."""
+    left = max(0.0, deadline - time.monotonic())
+    if not HAS_PIDFD:
+        time.sleep(min(0.02, left))  # nothing else tells of the end of somebody's program
+        return left > 0
+    with contextlib.ExitStack() as opened:
+        poll = select.poll()
+        for pid in pids:
+            try:
+                descriptor = os.pidfd_open(pid)
+            except ProcessLookupError:  # of another's child, which is reaped
+                return True
+            opened.callback(os.close, descriptor)
+            poll.register(descriptor, select.POLLIN)
+        if hurry is not None:
+            poll.register(hurry, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
+        return bool(ready - {hurry})

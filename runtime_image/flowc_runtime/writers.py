@@ -1,0 +1,113 @@
+"""Open files among a process's objects, and what completes each: a flush, or a close.
+
+An interpreter writes out the files that are still open when it ends, since it finalizes the modules that hold them.
+"""
+
+from __future__ import annotations
+
+import _io
+import gc
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
+# Not files, but complete only when they are closed: an archive's directory, a shelf's cache, a file that is temporary.
+_COMPLETED = (
+    ("zipfile", "ZipFile"),
+    ("shelve", "Shelf"),
+    ("dbm.dumb", "_Database"),
+    ("tempfile", "_TemporaryFileCloser"),
+)
+
+
+_fflush: Callable[[None], object] | None = None
+_Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
+
+
+class Writers(NamedTuple):
+    """Open files, in the order in which they must be completed.
+
+    A text may be written into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
+    """
+
+    texts: list[Any]
+    closed: list[Any]  # they write their last bytes when they are closed
+    buffers: list[Any]
+    raw: list[Any]  # of classes of their own; to be closed as well
+
+
+def find(objects: list[Any]) -> Writers:
+    """Find the open files among objects. Only a file's `closed` is asked for: a proxy would do what it stands for."""
+    found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": [], "raw": []}
+    kinds: dict[int, _Kind | None] = {}  # by id: a class may be such that it cannot be hashed
+    for each in objects:
+        key = id(type(each))
+        if key not in kinds:
+            kinds[key] = _kind(type(each))
+        if (kind := kinds[key]) is not None and is_open(each):
+            found["text" if is_standard(each) else kind].append(each)
+    return Writers(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
+
+
+def _outermost_first(files: list[Any]) -> list[Any]:
+    """Order files so that one that writes into another comes before it; the collector's order says nothing of that."""
+    ordered: list[Any] = []
+    while files:
+        inner = {id(each) for file in files for each in _held(file) if each is not file}
+        outer = [file for file in files if id(file) not in inner] or files[:1]
+        ordered += outer
+        files = [file for file in files if not any(file is each for each in outer)]
+    return ordered
+
+
+def _held(file: Any) -> list[Any]:
+    """Return what an object refers to, its attributes too."""
+    direct = gc.get_referents(file)
+    return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
+
+
+def _kind(kind: type) -> _Kind | None:
+    bases = kind.__mro__
+    if any(base is _io._IOBase for base in bases):  # by identity: a class may say of itself what it equals
+        if kind.__module__ == "_io":
+            return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
+        # Python closes what it finalizes of a class that is derived from io's.
+        return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
+    if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
+        return "closed"
+    return None
+
+
+def is_open(stream: Any) -> bool:
+    """Whether a file is neither closed nor without the buffer that it wrote to."""
+    try:
+        return not getattr(stream, "closed", False)
+    except ValueError:  # io's word for a file whose buffer was detached
+        return False
+
+
+def is_standard(stream: Any) -> bool:
+    """Whether it is a standard stream, to which what comes after the task's end still writes, or its buffer."""
+    standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    return any(stream is each or stream is getattr(each, "buffer", None) for each in standard if each is not None)
+
+
+def complete(stream: Any) -> None:
+    """Do what Python does with a file that is finalized while it is open."""
+    if isinstance(stream, _io._IOBase):
+        stream.close()
+    else:
+        stream.__del__()
+
+
+def flush_native() -> None:
+    """Write out what compiled code has printed by C's own streams, which Python's flush does not reach."""
+    global _fflush
+    if _fflush is None:
+        import ctypes
+
+        _fflush = ctypes.CDLL(None).fflush
+    _fflush(None)
