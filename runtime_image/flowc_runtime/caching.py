@@ -13,8 +13,9 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime import codecs, failures, foreign
+from flowc_runtime import codecs, foreign
 from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.loader import code_root
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
 
@@ -82,7 +83,7 @@ class Situation:
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
-        modules = foreign.imported(failures.directory(self._job.cls))
+        modules = foreign.imported(code_root(self._job.cls))
         entry = {"version": VERSION, "task": task, "modules": modules, **left, "blobs": sorted(set(_blobs(left)))}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(entry).encode())
 

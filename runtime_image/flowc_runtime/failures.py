@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.codecs import type_name
 from flowc_runtime.errors import ArtifactError, FlowcError
+from flowc_runtime.loader import code_root
 
 if TYPE_CHECKING:
     from flowc.ir import Node
@@ -123,12 +124,6 @@ def _safely(convert: Any, error: BaseException) -> str:
         return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
 
 
-def directory(cls: type) -> str:
-    """Where the user's code is: the directory of the flow's file."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
-    return file.rpartition("/")[0]
-
-
 def _describe_artifact(name: str, message: str, cls: type, node: Node) -> ErrorRecord:
     """An artifact that cannot be stored: point at the line that assigned it."""
     frame = _assignment(name, cls, node)
@@ -171,7 +166,7 @@ def _assignment(name: str, cls: type, node: Node) -> Frame | None:
     if not lines:
         return None
     text = linecache.getline(code.co_filename, lines[-1]).strip()
-    root = directory(cls)
+    root = code_root(cls)
     file = code.co_filename[len(root) + 1 :] if _is_below(code.co_filename, root) else code.co_filename
     return {"file": file, "line": lines[-1], "function": node.run.name, "text": text}
 

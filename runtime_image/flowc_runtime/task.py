@@ -29,6 +29,7 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.index import ROOT
+from flowc_runtime.loader import code_root
 from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
@@ -216,7 +217,7 @@ class Attempt:
         return self._end_failed(lost, keeps=False)
 
     def _describe(self, error: BaseException) -> ErrorRecord:
-        return failures.describe(error, failures.directory(self.job.cls), (self.job.cls, self.job.node))
+        return failures.describe(error, code_root(self.job.cls), (self.job.cls, self.job.node))
 
     def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
         catches = self.job.last and self.job.node.catch is not None

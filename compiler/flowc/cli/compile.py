@@ -109,7 +109,8 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
-        flow = pack_files(without_packages(flow, environment), found.package.root)
+        beside = (found.package.root / flow.code.file).parent
+        flow = pack_files(without_packages(flow, environment), beside)
         return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import checked, fail, file_of, find_run, open_store, store_option
+from flowc.cli.common import fail, find_run, open_store, opened, root_of, store_option
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.argument("pathspec")
 @click.option("--post-mortem", is_flag=True, help="Stop only where the step raises.")
 @click.option("--inspect", is_flag=True, help="Do not run the step: open a Python prompt with `self` and `inputs`.")
-@click.option("--file", "flow_file", type=click.Path(exists=True, dir_okay=False), metavar="FLOW.py",
-              help="The flow's file [default: found here or beside the store].")  # fmt: skip
+@click.option("--file", "flow_file", metavar="FLOW",
+              help="The flow's file or module [default: found here or beside the store].")  # fmt: skip
 @store_option
 def debug_command(
     pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
@@ -76,19 +76,29 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
 def _load(store: Store, run: RunStore, given: str | None) -> Checked:
     """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
     from flowc.frontend.configs import ConfigSources
-    from flowc.frontend.flowspec import load
     from flowc.ir.schema import loads
     from flowc_runtime.index import Graph
+    from flowc.opening import Asked
     from metaflow.decorators import Applied
 
     then = loads(run.ir())
     code, values = then.code, {config.name: config.value for config in then.configs}
-    file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in Graph(then).own_decorators()]
-    found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
+    asked = Asked(with_decorators=added, configs=configs)
+    root = _root_in(given, code.file) if given else root_of(store, code, f"--file path/to/{code.file}")
+    found = opened(given if given and root is None else code.file, asked, class_name=code.name, root=root)
     project = then.project if found.flow.project else None
     return found._replace(flow=replace(found.flow, project=project))
+
+
+def _root_in(given: str, file: str) -> Path | None:
+    """The root of the code, where what is given is the path of the run's file, which is in a package."""
+    path = Path(given)
+    inner = Path(file).parts
+    if len(inner) == 1 or path.parts[-len(inner) :] != inner or not path.is_file():
+        return None
+    return Path(*path.parts[: -len(inner)])
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
@@ -179,9 +189,10 @@ def _code_of(attempt: Attempt) -> CodeType:
 
 def _post_mortem(error: BaseException, cls: type) -> None:
     from flowc_runtime.breakpoints import is_ours, make_pdb
-    from flowc_runtime.failures import describe, directory
+    from flowc_runtime.failures import describe
+    from flowc_runtime.loader import code_root
 
-    click.echo(describe(error, directory(cls)).get("traceback", ""), err=True, nl=False)
+    click.echo(describe(error, code_root(cls)).get("traceback", ""), err=True, nl=False)
     debugger = make_pdb()
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
