@@ -115,7 +115,8 @@ def _missing(directory: str, package: str, module: str) -> ModuleError:
 
     known = _modules_in(directory)
     if any(os.path.isfile(f"{directory}/{module}{end}") for end in _compiled()):
-        return ModuleError(f"'{package}.{module}' is compiled: it has no Python source", "name a module with a .py file")
+        message = f"the module '{package}.{module}' is compiled: it has no Python source"
+        return ModuleError(message, "name a module with a .py file")
     close = get_close_matches(module, known, n=1)
     hint = f"did you mean '{package}.{close[0]}'?" if close else f"it has {', '.join(known[:8]) or 'no module'}"
     return ModuleError(f"the package '{package}' in {directory} has no module '{module}'", hint)

@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from flowc_emulator.guardian import Guardian
 from flowc_emulator.orphans import end_adopted
@@ -65,7 +65,7 @@ class Plan:
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
     it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
-    `isolation` has the steps with interpreters of their own.
+    `isolation` has the steps with interpreters of their own. `start` is what was asked for of how tasks begin.
     `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all.
     """
 
@@ -83,6 +83,7 @@ class Plan:
     max_splits: int | None = None
     cache: bool = True
     isolation: Isolation | None = None
+    start: Literal["auto", "fork", "fresh"] = "auto"
     reuse: Reuse | None = None
     only: Only | None = None
 

@@ -105,7 +105,7 @@ class Top(NamedTuple):
 
 
 NO_TOP = Top()
-ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, where it is known
+ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, if known
 TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 
@@ -250,7 +250,7 @@ store_option = click.option(
     "--store",
     "store_url",
     metavar="DIR|URL",
-    help="Where runs are kept [default: $FLOWC_STORE, or .flowc found upward].",
+    help="Where runs are kept [default: $FLOWC_STORE, `store` in flowc.toml, or .flowc found upward].",
 )
 
 

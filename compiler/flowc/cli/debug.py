@@ -77,8 +77,8 @@ def _load(store: Store, run: RunStore, given: str | None) -> Checked:
     """The flow's class, from its file as it is now, with the configs, project and `--with` of the run."""
     from flowc.frontend.configs import ConfigSources
     from flowc.ir.schema import loads
-    from flowc_runtime.index import Graph
     from flowc.opening import Asked
+    from flowc_runtime.index import Graph
     from metaflow.decorators import Applied
 
     then = loads(run.ir())

@@ -70,6 +70,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             namespace=new_run.namespace_for(user),
             max_splits=options["max_num_splits"],
             cache=top().cache is not False,
+            start=options["start"],
             reuse=reuse,
         )
         _call_hooks(found, records, lambda hooks: hooks.run_begins(run.id))

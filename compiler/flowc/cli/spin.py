@@ -154,6 +154,7 @@ def _perform(
         parameters=parameters,
         user=user,
         max_workers=1,
+        start=options["start"],
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),

@@ -186,9 +186,7 @@ def _pack_alone(place: _Place) -> Package:
 # -- which class -------------------------------------------------------------------------------------------------------
 
 
-def _choose(
-    module: ModuleType, source: Source, class_name: str | None, called: str
-) -> tuple[str, type] | Diagnostic:
+def _choose(module: ModuleType, source: Source, class_name: str | None, called: str) -> tuple[str, type] | Diagnostic:
     """The flow's class and its name in the module, which the user has called so."""
     from metaflow import FlowSpec
 
