@@ -7,6 +7,7 @@ the words is here, with a hint; faults of the flow itself are diagnostics of wha
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, final
@@ -130,15 +131,16 @@ def _open_file(words: Words, asked: Asked) -> Loaded:
 def _check_file(name: str, path: Path) -> None:
     """Raise OpeningError unless there is a file that can hold a flow."""
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise OpeningError(f"{name!r} is a directory, not a Python file", _flows_in(path))
-        if not path.exists():
-            link = f"{name!r} is a link to a file that does not exist"
-            raise OpeningError(link if path.is_symlink() else f"{name!r} does not exist", _similar(path))
-        if not path.is_file():
+        if not stat.S_ISREG(mode):
             raise OpeningError(f"{name!r} is not a regular file", "a flow is in a Python file: its name is needed")
         with path.open("rb") as file:
             head = file.read(_HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        link = f"{name!r} is a link to a file that does not exist"
+        raise OpeningError(link if path.is_symlink() else f"{name!r} does not exist", _similar(path)) from None
     except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = "make the file and the directories above it readable, or name another file"
@@ -159,8 +161,8 @@ def _similar(path: Path) -> str:
         return f"there is no directory '{directory}'"
     if (whole := path.with_name(f"{path.name}.py")).is_file():
         return f"did you mean '{whole}'?"
-    meant = did_you_mean(path.name, _python_files(directory))
-    return f"did you mean '{directory / meant}'?" if meant else _flows_in(directory)
+    meant = did_you_mean(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
+    return f"did you mean '{directory / meant}.py'?" if meant else _flows_in(directory)
 
 
 def _flows_in(directory: Path) -> str:

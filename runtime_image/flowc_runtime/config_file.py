@@ -202,7 +202,7 @@ def describe(setting: Setting) -> str:
         return "a whole number of at least 1"
     if setting.choices:
         return f"one of {', '.join(setting.choices)}"
-    return "a text"
+    return "a directory or a URL, as text" if setting.type == "place" else "a text"
 
 
 def example(setting: Setting) -> str:

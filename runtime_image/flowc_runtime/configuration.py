@@ -19,6 +19,8 @@ from flowc_runtime.errors import ConfigurationError, Fault
 if TYPE_CHECKING:
     from flowc_runtime.config_keys import Setting
 
+_DIGITS = 19  # more than any machine has of anything
+
 Source: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
 
@@ -64,7 +66,7 @@ def from_variable(key: str) -> Found | None:
     written = os.environ.get(setting.variable)
     if not written:
         return None
-    value: str | int = int(written) if setting.type == "number" and written.isdecimal() else written
+    value = _read(setting, written)
     if (why := wrong(setting, value)) is not None:
         hint = f"unset it, or set it to {describe(setting)}"
         raise ConfigurationError([Fault(f"{setting.variable}={written}: {why}", hint)])
@@ -82,6 +84,12 @@ def from_file(key: str) -> Found | None:
 def current_file() -> ConfigFile | None:
     """Return the configuration file that counts here, checked; None in a pod. Raises ConfigurationError."""
     return None if "FLOWC_POD" in os.environ else find_file()
+
+
+def _read(setting: Setting, written: str) -> str | int:
+    """The value of a variable; a text that is no number is left for `wrong` to refuse."""
+    is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
+    return int(written) if is_number else written
 
 
 def _from_metaflow(key: str) -> Found | None:
@@ -102,7 +110,7 @@ def _from_metaflow_file(key: str) -> Found | None:
 
 
 def _checked(setting: Setting, written: str, place: str) -> Found:
-    value: str | int = int(written) if setting.type == "number" and written.isdecimal() else written
+    value = _read(setting, written)
     if (why := wrong(setting, value)) is not None:
         raise ConfigurationError([Fault(f"{place}: {written}: {why}", f"set it to {describe(setting)}")])
     return Found(value, "metaflow", place)
