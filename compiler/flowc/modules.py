@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from typing import TYPE_CHECKING
 
 from flowc_runtime.loader import is_taken
@@ -20,11 +19,6 @@ class ModuleError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-
-
-def is_module_name(text: str) -> bool:
-    """Return whether the text is a dotted name."""
-    return all(part.isidentifier() for part in text.split("."))
 
 
 def find_module(name: str) -> tuple[str, str]:
@@ -145,6 +139,8 @@ def _compiled() -> list[str]:
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
     """Refuse modules of Python's own, and packages of the user's that are called like one that others import."""
+    import sysconfig
+
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, final
-
-from flowc.modules import ModuleError, find_module, is_module_name
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,9 +31,7 @@ class OpeningError(Exception):
         self.hint = hint
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """What was typed: a file or a module by its `name`, and a class of it, or None.
 
     With `root`, `name` is a file relative to it, which is the root of the flow's code.
@@ -48,9 +43,7 @@ class Words:
     root: Path | None = None
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """What the command line says of the flow besides its name."""
 
     with_decorators: Sequence[Applied] = ()
@@ -99,13 +92,19 @@ def names_code(text: str) -> bool:
     """Return whether the words name code here, where a deployed flow or a flow with runs could be named too."""
     if text.endswith((".py", *_REFUSED)) or "/" in text or ":" in text:
         return True
-    if "." not in text or not is_module_name(text):
+    if "." not in text or not _is_dotted(text):
         return False
+    from flowc.modules import ModuleError, find_module
+
     try:
         find_module(text)
     except ModuleError:
         return False
     return True
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _with_class(words: Words, class_name: str | None) -> Words:
@@ -211,12 +210,14 @@ def _refuse(words: Words, asked: Asked) -> Loaded:
 
 def _is_module(words: Words) -> bool:
     """Whether a module is meant: no file is called so, nor a directory that is no package."""
-    if words.root is not None or words.name.endswith(".py") or not is_module_name(words.name):
+    if words.root is not None or words.name.endswith(".py") or not _is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
 
 
 def _open_module(words: Words, asked: Asked) -> Loaded:
+    from flowc.modules import ModuleError, find_module
+
     try:
         root, file = find_module(words.name)
     except ModuleError as error:

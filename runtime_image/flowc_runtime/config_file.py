@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flowc_runtime.config_keys import BY_KEY
 from flowc_runtime.errors import ConfigurationError, Fault
@@ -22,12 +21,12 @@ OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
 _SECTION: Final = "tool.flowc"
 # Whether a pyproject.toml can have a section of ours: almost none has, and reading TOML takes longer than this.
-_MENTIONED: Final = re.compile(rb"""^\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])""", re.M)
+_MENTIONED: Final = re.compile(
+    rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])""", re.M
+)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """A configuration file: its path, what it says, and the line of each key where that is known."""
 
     path: str

@@ -6,8 +6,7 @@ to this table. The variables of the protocol between compiler and pods are no se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from flowc import __version__
 
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 Type: TypeAlias = Literal["text", "number", "place"]
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting.
 
     Attributes:

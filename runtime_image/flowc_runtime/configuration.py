@@ -8,8 +8,7 @@ before the file; Metaflow's own configuration file comes after it. In a pod ther
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from flowc_runtime import settings
 from flowc_runtime.config_file import ConfigFile, describe, find_file, wrong
@@ -24,9 +23,7 @@ _DIGITS = 19  # more than any machine has of anything
 Source: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The value of a setting, the kind of its source, and the source by name: a variable, or a file and its line."""
 
     value: str | int | None

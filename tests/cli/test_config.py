@@ -198,11 +198,11 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
         workflow-timeout = 60
         """)  # fmt: skip
     text = small.flowc("compile", "flow.py").out
-    for line in ("image: registry/team:1", "file:///data/runs", "claimName: claim", "serviceAccountName: runner",
+    for line in ('image: "registry/team:1"', "file:///data/runs", "claimName: claim", "serviceAccountName: runner",
                  "namespace: team", "activeDeadlineSeconds: 60"):  # fmt: skip
         assert line in text, line
-    assert "image: other:2" in small.flowc("compile", "flow.py", FLOWC_IMAGE="other:2").out
-    assert "image: third:3" in small.flowc("compile", "flow.py", "--image", "third:3", FLOWC_IMAGE="other:2").out
+    assert 'image: "other:2"' in small.flowc("compile", "flow.py", FLOWC_IMAGE="other:2").out
+    assert 'image: "third:3"' in small.flowc("compile", "flow.py", "--image", "third:3", FLOWC_IMAGE="other:2").out
     text = small.flowc("compile", "flow.py", "--workflow-timeout", "9", FLOWC_SERVICE_ACCOUNT="me").out
     assert "activeDeadlineSeconds: 9\n" in text
     assert "serviceAccountName: me\n" in text
@@ -316,7 +316,7 @@ def test_a_program_that_lives_long_sees_a_change(project: Project) -> None:
         ("\nmax_workers = 2\n", "flowc.toml:2: there is no setting 'max_workers'", "did you mean 'max-workers'?"),
         ("zzz = 2\n", "flowc.toml:1: there is no setting 'zzz'", "the settings are store, max-workers"),
         ("# x\n[run]\nx = 1\n", "flowc.toml:2: there is no setting 'run'", "the settings are"),
-        ("'FLOWC_STORE' = 1\n", "flowc.toml:1: there is no setting 'FLOWC_STORE'", "the settings are"),
+        ("'FLOWC_STORE' = 1\n", "flowc.toml:1: there is no setting 'FLOWC_STORE'", "did you mean 'store'?"),
         ("max-workers = '2'\n", 'flowc.toml:1: max-workers must be a whole number of at least 1, not "2"', "max-workers = 4"),
         ("max-workers = 0\n", "must be a whole number of at least 1, not 0", "write max-workers = 4"),
         ("max-workers = true\n", "must be a whole number of at least 1, not true", "write max-workers = 4"),
