@@ -21,9 +21,7 @@ OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
 _SECTION: Final = "tool.flowc"
 # Whether a pyproject.toml can have a section of ours: almost none has, and reading TOML takes longer than this.
-_MENTIONED: Final = re.compile(
-    rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])""", re.M
-)
+_MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 
 class ConfigFile(NamedTuple):
@@ -79,7 +77,7 @@ def upward(directory: str) -> Iterator[str]:
 
 
 def _mentions_us(path: str) -> bool:
-    return _MENTIONED.search(_content(path)) is not None
+    return re.search(_MENTIONED, _content(path), re.MULTILINE) is not None
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
@@ -152,7 +150,7 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
     return found
 
 
-_KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]""")
+_KEY: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]"""
 
 
 def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
@@ -163,7 +161,7 @@ def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
             current = re.sub(r"[\s\"']", "", header[1])
             if (inner := current.removeprefix(f"{section}." if section else "")) != current or not section:
                 yield inner.partition(".")[0], number
-        elif current == section and (key := _KEY.match(line)):
+        elif current == section and (key := re.match(_KEY, line)):
             yield next(name for name in key.groups() if name is not None), number
 
 
