@@ -55,7 +55,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         return None
     for directory in upward(here):
         own, project = f"{directory}/{OWN}", f"{directory}/{PROJECT}"
-        in_project = os.path.lexists(project) and _mentions_us(project)
+        in_project = os.path.lexists(project) and _mentions_us(project, *_stamp(project))
         if os.path.lexists(own):
             if in_project and _read(project, *_stamp(project)) is not None:
                 message = f"{_place(own)} and [{_SECTION}] of {_place(project)} are in one directory"
@@ -76,7 +76,8 @@ def upward(directory: str) -> Iterator[str]:
         directory = parent
 
 
-def _mentions_us(path: str) -> bool:
+@lru_cache(maxsize=8)
+def _mentions_us(path: str, *stamp: int) -> bool:
     return re.search(_MENTIONED, _content(path), re.MULTILINE) is not None
 
 

@@ -79,7 +79,7 @@ def test_the_order(small: Project) -> None:
 @pytest.mark.parametrize(
     ("environment", "options", "workers"),
     [
-        ({}, [], 2),
+        ({}, [], 97),
         ({"METAFLOW_RUN_MAX_WORKERS": "3"}, [], 3),
         ({"METAFLOW_RUN_MAX_WORKERS": "3", "FLOWC_MAX_WORKERS": "4"}, [], 4),
         ({"METAFLOW_RUN_MAX_WORKERS": "3", "FLOWC_MAX_WORKERS": "4"}, ["--max-workers", "5"], 5),
@@ -88,7 +88,7 @@ def test_the_order(small: Project) -> None:
 def test_a_run_has_the_value_that_comes_first(
     small: Project, environment: dict[str, str], options: list[str], workers: int
 ) -> None:
-    small.write("flowc.toml", "max-workers = 2\n")
+    small.write("flowc.toml", "max-workers = 97\n")
     done = small.flowc("run", "flow.py", *options, **environment)
     assert f" runs with {workers} workers" in done.err
     if not options:
