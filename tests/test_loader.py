@@ -25,7 +25,10 @@ pytestmark = pytest.mark.usefixtures("fresh_imports")
         ("my-flow.py", "flow_my_flow"),
         ("01_first.py", "flow_01_first"),
         ("a.b.py", "flow_a_b"),
-        ("dir/train.py", "train"),
+        ("dir/train.py", "dir.train"),
+        ("json/train.py", "json.train"),
+        ("pkg/sub/__init__.py", "pkg.sub"),
+        ("__init__.py", "__init__"),
         ("class.py", "class"),
     ],
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 10 * 1000 * 1000
 MAX_FILES = 2_000
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
@@ -50,8 +51,11 @@ class UnreadableFileError(Exception):
         self.why = why
 
 
-def collect(flow_file: Path) -> Package:
+def collect(flow_file: Path, root: Path | None = None) -> Package:
     """The flow's file, every `*.py` under its directory, and the extensions of the API.
+
+    With `root`, the directory that the flow's package is in, every `*.py` under that instead; where that holds what is
+    installed, `site-packages`, only the flow's own package.
 
     Left out: what is hidden, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`,
     `site-packages` and `*.egg-info`.
@@ -61,10 +65,15 @@ def collect(flow_file: Path) -> Package:
         UnreadableFileError: one of them cannot be read.
         OSError: the flow's file is not there.
     """
-    flow_file = flow_file.resolve()
-    root = flow_file.parent
-    found = {flow_file.name: flow_file.stat().st_size}
-    found.update(_scan(str(root), "", frozenset()))
+    if root is None:
+        flow_file = flow_file.resolve()
+        root = flow_file.parent
+    file = flow_file.relative_to(root)
+    found = {file.as_posix(): flow_file.stat().st_size}
+    if root.name not in _INSTALLED:
+        found.update(_scan(str(root), "", frozenset()))
+    elif len(file.parts) > 1:
+        found.update(_scan(str(root / file.parts[0]), f"{file.parts[0]}/", frozenset()))
     extensions = extension_files()
     found.update((name, len(content)) for name, content in extensions.items())
     if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class FlowcError(Exception):
     """Base of the errors that are told to a user in one line, without a traceback of ours."""
@@ -29,6 +34,21 @@ class ProtocolError(FlowcError):
 
 class SettingsError(FlowcError):
     """A METAFLOW_* variable or a configuration file asks for what there is not, or cannot be read."""
+
+
+class Fault(NamedTuple):
+    """One fault of a configuration: what is wrong and where, and what to do."""
+
+    message: str
+    hint: str
+
+
+class ConfigurationError(FlowcError):
+    """A configuration file, or a `FLOWC_*` variable, cannot be read or has `faults`."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.message} ({fault.hint})" for fault in faults))
+        self.faults = tuple(faults)
 
 
 class TagError(FlowcError):

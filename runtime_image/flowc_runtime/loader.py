@@ -1,16 +1,18 @@
 """Loading a flow's file as a module, under the same name wherever it runs.
 
 Pickle names a class by its module. `python flow.py run`, `flowc run flow.py` and a pod must therefore agree on what the
-flow's module is called: its stem, or `flow_<stem>` where that name is taken by something else.
+flow's module is called: its stem, or `flow_<stem>` where that name is taken by something else. A file in a directory
+below the root of the code, `pkg/module.py`, is the module `pkg.module` of its package, as for `python -m pkg.module`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import CodeType, FunctionType, ModuleType
 
 # Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
@@ -50,40 +52,102 @@ class _SourceOnly(SourceFileLoader):
 
 
 def module_name(file: str | Path) -> str:
-    """The stable name of the module of a flow's file: depends on the file's name alone."""
-    stem = Path(file).stem
-    if stem.isidentifier() and stem not in _TAKEN and stem not in sys.stdlib_module_names:
+    """Return the stable name of the module of a flow's file, which depends on the file's path below the root alone."""
+    path = PurePosixPath(file)
+    stem = path.stem
+    if len(path.parts) > 1:
+        return ".".join(path.parent.parts if stem == "__init__" else (*path.parent.parts, stem))
+    if stem.isidentifier() and not is_taken(stem):
         return stem
     return "flow_" + "".join(char if char.isidentifier() or char.isdigit() else "_" for char in stem)
+
+
+def is_taken(name: str) -> bool:
+    """Return whether Python, or a package around a flow, has a module of this name."""
+    return name in _TAKEN or name in sys.stdlib_module_names
+
+
+def package_place(name: str, path: str) -> tuple[str, str] | None:
+    """Return the root and the file relative to it of the module `name` of a package; None for a file outside packages.
+
+    `/x/pkg/module.py`, which is `pkg.module`: `/x` and `pkg/module.py`.
+    """
+    stem, _ = os.path.splitext(path)
+    parts = name.split(".")
+    if os.path.basename(stem) == "__init__" and "__init__" not in parts:
+        parts.append("__init__")
+    inner = os.sep.join(parts)
+    if len(parts) < 2 or not stem.endswith(os.sep + inner):
+        return None
+    root = stem[: -len(inner) - 1] or os.sep
+    return root, path[len(stem) - len(inner) :].replace(os.sep, "/")
+
+
+def code_root(cls: type) -> str:
+    """Return the directory that a class's module was imported from: the root of the flow's code."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    place = package_place(cls.__module__, file)
+    return place[0] if place else file.rpartition("/")[0]
 
 
 def load_module(root: Path, file: str) -> ModuleType:
     """Run `root/file` once as a module; asked again for the same file, return the same module, unless it was edited.
 
-    `root` is put first on `sys.path`, as `python flow.py` does. Whatever the file raises comes through, and the module
-    is then not registered.
+    `root` is put first on `sys.path`, as `python flow.py` does. Packages around the file are imported first. Whatever
+    the file raises comes through, and the module is then not registered.
     """
     global executing
     path = os.path.abspath(root / file)  # links stay: a pod's code is a volume of links
+    outer, executing = executing, path
+    try:
+        return _load(os.path.abspath(root), file, path)
+    finally:
+        executing = outer
+
+
+def _load(root: str, file: str, path: str) -> ModuleType:
+    parent = None
+    if above := module_name(file).rpartition(".")[0]:
+        put_first_on_path(root)
+        parent = import_module(above)  # which may import the flow's module itself
+        _check_parent(parent, os.path.dirname(path.removesuffix("/__init__.py")))
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == path:
         loader = getattr(loaded, "__loader__", None)
         if not isinstance(loader, _SourceOnly) or loader.is_current():
             return loaded
-    put_first_on_path(os.path.abspath(root))
-    spec = spec_from_file_location(name, path, loader=_SourceOnly(name, path))
+    put_first_on_path(root)
+    module = _execute(name, path)
+    if parent is not None:
+        setattr(parent, name.rpartition(".")[2], module)
+    return module
+
+
+def _check_parent(package: ModuleType, directory: str) -> None:
+    """Raise ImportError where another package of this name was found or loaded first."""
+    places = [os.path.realpath(place) for place in getattr(package, "__path__", ())]
+    if os.path.realpath(directory) not in places:
+        found = ", ".join(places) or getattr(package, "__file__", None) or "nowhere"
+        raise ImportError(f"the package '{package.__name__}' is {found}, not {directory}", name=package.__name__)
+
+
+def _execute(name: str, path: str) -> ModuleType:
+    is_package = path.endswith("/__init__.py") and name != "__init__"
+    spec = spec_from_file_location(
+        name,
+        path,
+        loader=_SourceOnly(name, path),
+        submodule_search_locations=[os.path.dirname(path)] if is_package else None,
+    )
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module
-    outer, executing = executing, path
     try:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
-    finally:
-        executing = outer
     return module
 
 
@@ -99,10 +163,16 @@ def precompile(root: Path, file: str) -> None:
 
 
 def _free_name(file: str, path: str) -> str:
-    """`module_name`, but never the name of a foreign module that is already loaded; flows of ours are replaced."""
+    """Return `module_name`, but never the name of a foreign module that is already loaded; flows of ours are replaced.
+
+    Raises ImportError where the file is in a package: its modules know each other by their names.
+    """
     name = module_name(file)
     other = sys.modules.get(name)
-    foreign = other is not None and getattr(other, "__file__", None) != path
+    place = getattr(other, "__file__", None)
+    foreign = other is not None and place != path
+    if foreign and "/" in file:
+        raise ImportError(f"the module '{name}' is already loaded from {place}, not from {path}", name=name)
     if foreign and not isinstance(getattr(other, "__loader__", None), _SourceOnly):
         return f"flow_{name}"
     return name
@@ -125,7 +195,10 @@ def adopt_main(name: str | None = None) -> ModuleType:
         file = getattr(main, "__file__", None)
         if file is None:  # an interactive session has no file to be loaded again from
             return main
-        name = _free_name(Path(file).name, os.path.abspath(file))
+        path = os.path.abspath(file)
+        spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`
+        place = package_place(spec.name, path) if spec is not None else None
+        name = module_name(place[1]) if place else _free_name(Path(file).name, path)
     sys.modules[name] = main
     main.__name__ = name
     seen: set[int] = set()

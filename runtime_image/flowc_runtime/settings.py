@@ -132,6 +132,13 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
     return place.rstrip("/")
 
 
+def store_variable() -> str | None:
+    """Return the variable in the environment that names a store or its kind, if one does. Raises SettingsError."""
+    kind = get("DEFAULT_DATASTORE", "local") or ""
+    names = (f"{PREFIX}DATASTORE_SYSROOT_{kind.upper()}", f"{PREFIX}DEFAULT_DATASTORE")
+    return next((name for name in names if os.environ.get(name)), None)
+
+
 def datastore_of(url: str) -> str:
     """The other way round: the datastore's name, such as `local`, for the address of a store."""
     scheme = url.partition("://")[0]

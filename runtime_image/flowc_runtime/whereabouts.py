@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from flowc_runtime import settings
-from flowc_runtime.contract import STORE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from flowc_runtime.config_file import upward
+from flowc_runtime.configuration import Found, from_file, from_variable
 
 LOCAL_NAME = ".flowc"
 
 
 def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
-    """`FLOWC_STORE`, what Metaflow's settings name, or `.flowc` found upward from `start` (the working directory).
+    """Return the address of the store; see `locate`. Raises SettingsError, ConfigurationError."""
+    return str(locate(start, datastore=datastore, root=root).value)
 
-    Where there is none, it is the one to be made there. `datastore` and `root` are Metaflow's options for it: they come
-    before all variables. Raises SettingsError.
+
+def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> Found:
+    """Return the store's address and what gives it, the first of these that does.
+
+    `FLOWC_STORE`; METAFLOW_* variables that name a store; the configuration file; Metaflow's; and `.flowc` found upward
+    from `start` (the working directory). Where there is none, it is the one to be made there. `datastore` and `root`
+    are Metaflow's options for it: they come before all. Raises SettingsError, ConfigurationError.
     """
-    if datastore is None and root is None and (url := os.environ.get(STORE)):
-        return url
+    by_option = datastore is not None or root is not None
+    if not by_option and (found := from_variable("store")):
+        return found
+    if not by_option and (variable := settings.store_variable()) and (url := settings.store_url()):
+        return Found(url, "metaflow", variable)
+    if not by_option and (found := from_file("store")):
+        return found
     if url := settings.store_url(datastore, root):
-        return url
+        return Found(url, "metaflow", settings.config_path())
     here = start or os.getcwd()
-    for directory in _upward(here):
+    for directory in upward(here):
         if os.path.isdir(f"{directory}/{LOCAL_NAME}"):
-            return f"{directory}/{LOCAL_NAME}"
-    return f"{here}/{LOCAL_NAME}"
-
-
-def _upward(directory: str) -> Iterator[str]:
-    while True:
-        yield directory.rstrip("/")
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            return
-        directory = parent
+            return Found(f"{directory}/{LOCAL_NAME}", "default", f"found in {directory or '/'}")
+    return Found(f"{here}/{LOCAL_NAME}", "default", "default")

@@ -6,6 +6,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_runtime.loader import code_root
 from flowc_runtime.program import method_name
 from flowc_runtime.state import PARAMETERS, STATE
 from metaflow.decorators import USER_ATTRIBUTE, Applied
@@ -39,9 +40,8 @@ class FlowProgram:
 
     @property
     def directory(self) -> str:
-        """The directory of the file that defines the class."""
-        file = getattr(sys.modules.get(self.cls.__module__), "__file__", None) or ""
-        return str(file).rpartition("/")[0]
+        """The directory that the module of the class was imported from."""
+        return code_root(self.cls)
 
     # -- once in a process
 

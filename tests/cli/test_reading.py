@@ -52,6 +52,7 @@ READING = {
     "card": ["card list Read/latest/start"],
     "gc": ["gc Read --keep-last 1"],
     "doctor": ["doctor"],
+    "config": ["config", "config start"],
 }
 ELSEWHERE = {"status"}  # of a cluster: test_cluster_commands.py
 OF_FLOW = {

@@ -130,6 +130,50 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
     assert "no task '0.1'" in cluster.call("task", "again", "--path", "0.1", "--retry", "0").err
 
 
+def test_a_flow_in_a_package(cluster: Cluster) -> None:
+    """Its code is rooted where its package is imported from: relative imports work, and pickles name the same module."""
+    flow = """
+        from metaflow import FlowSpec, step
+
+        from . import tools
+        from .deep.kinds import Item
+
+        class Kept:
+            pass
+
+        class Pods(FlowSpec):
+            @step
+            def start(self):
+                self.kept, self.item = Kept(), Item(tools.double(4))
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print(__name__, type(self.kept) is Kept, self.item.n, Item.__module__)
+                if self.item.n == 8:
+                    raise ValueError("as it should")
+        """
+    project = cluster.project
+    for name, text in {
+        "code/pkg/__init__.py": "from .flows import Pods\n",  # the package imports the flow's module first
+        "code/pkg/flows.py": flow,
+        "code/pkg/tools.py": "def double(n):\n    return 2 * n\n",
+        "code/pkg/deep/kinds.py": "class Item:\n    def __init__(self, n):\n        self.n = n\n",
+    }.items():
+        project.write(name, text)
+    path = f"{project.root}/code:{project.environment['PYTHONPATH']}"
+    (project.root / "ir.json").write_text(project.flowc("ir", "pkg.flows:Pods", PYTHONPATH=path).out)
+    assert json.loads((project.root / "ir.json").read_text())["code"]["file"] == "pkg/flows.py"
+    assert cluster.call("task", "start", "--path", "0", "--retry", "0").code == 0
+    done = cluster.call("task", "end", "--path", "0", "--retry", "0")
+    assert (done.code, done.out) == (1, "pkg.flows True 8 pkg.deep.kinds\n"), done.err
+    error = cluster.run.attempt("end", "0", 1)["error"]  # type: ignore[index]
+    assert error["frames"][-1]["file"] == "pkg/flows.py"
+    begun = cluster.run.attempt("start", "0", 1)
+    assert begun is not None
+    assert begun["artifacts"]["kept"]["type"] == "pkg.flows.Kept"
+
+
 def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
     """Unique in the run, without asking anyone; all kinds of steps are in conformance.py, `Ids`."""
     cluster.project.write(

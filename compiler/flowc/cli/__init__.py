@@ -48,10 +48,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
     "gc": ("gc", "Delete runs, and what no run needs any more."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
+    "config": ("config", "Show the settings, and where each value comes from."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
     "card": ("card", "Show the cards of tasks."),
     "doctor": ("doctor", "Say what is installed and what is missing for which command."),
 }
+# Commands that do not end at a fault of the configuration file: they tell it, or do not care.
+WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
@@ -113,11 +116,15 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         from flowc_runtime import settings
-        from flowc_runtime.errors import FlowcError
+        from flowc_runtime.errors import ConfigurationError, FlowcError
 
         try:
             settings.check()
             return super().invoke(ctx)
+        except ConfigurationError as error:
+            from flowc.cli.configured import FaultyConfiguration
+
+            raise FaultyConfiguration(error) from None
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
             from flowc.cli.common import fail
 
@@ -126,6 +133,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
+            from flowc_runtime.configuration import current_file
+
+            current_file()  # a fault in it is told whatever the command is
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import fail
+from flowc.cli.configured import ConfiguredOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-context_option = click.option("--context", metavar="NAME", help="The kubeconfig's context [default: its current one].")
+context_option = click.option(
+    "--context",
+    cls=ConfiguredOption,
+    key="context",
+    metavar="NAME",
+    help="The kubeconfig's context [default: its current one].",
+)
 kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
 namespace_option = click.option(
     "--namespace",
+    cls=ConfiguredOption,
+    key="namespace",
     metavar="NAME",
-    envvar="FLOWC_NAMESPACE",
-    help="The namespace; without, the context's [$FLOWC_NAMESPACE].",
+    help="The namespace; without, the context's.",
 )
 
 

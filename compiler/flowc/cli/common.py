@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flowc.frontend.project import Deployment
     from flowc.ir import Code, Flow
     from flowc.ir.diagnostic import Diagnostic
+    from flowc.opening import Asked
     from flowc.package import Package
     from flowc_runtime.store import RunStore, Store
     from metaflow._program import FlowProgram
@@ -111,6 +112,7 @@ class Top(NamedTuple):
 
 
 NO_TOP = Top()
+ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, if known
 TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 
@@ -139,7 +141,7 @@ def load_flow(
     *,
     data: bool = False,
 ) -> Checked:
-    """The flow of a file, or the one whose own command line this is. Its faults are printed, and end the program.
+    """The flow of a file or module, or the one whose own command line this is. Its faults end the program, printed.
 
     With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr.
     """
@@ -150,27 +152,33 @@ def load_flow(
 def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, options: FlowOptions | None) -> Checked:
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
-    from flowc.frontend.flowspec import load, load_class
+    from flowc.frontend.flowspec import load_class
     from flowc.frontend.project import DeploymentError
     from flowc.frontend.with_decorators import WithError, parse_with
+    from flowc.opening import Asked
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options or FlowOptions(), before)
-    path = None if file is None else Path(file)
     cls, configs = ctx.find_object(type), config_sources(ctx, before)
-    if cls is None:
-        assert path is not None
-        if not path.is_file():
-            what = "is a directory, not a Python file" if path.is_dir() else "does not exist"
-            raise click.UsageError(f"{file!r} {what}", ctx)
     try:
         added, deployment = parse_with(options.added()), options.deployment()
         if cls is not None:
             return checked(load_class(cls, with_decorators=added, deployment=deployment, configs=configs))
-        assert path is not None
-        return checked(load(path, class_name=class_name, with_decorators=added, deployment=deployment, configs=configs))
+        assert file is not None
+        asked = Asked(with_decorators=added, deployment=deployment, configs=configs)
+        return opened(file, asked, class_name=class_name, root=ctx.meta.get(ROOT))
     except (WithError, DeploymentError) as error:
         raise click.UsageError(str(error), ctx) from None
+
+
+def opened(words: str, asked: Asked, *, class_name: str | None = None, root: Path | None = None) -> Checked:
+    """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
+    from flowc.opening import OpeningError, open_flow
+
+    try:
+        return checked(open_flow(words, asked, class_name=class_name, root=root))
+    except OpeningError as error:
+        fail(error.message, error.hint, code=USAGE)
 
 
 def checked(loaded: Loaded) -> Checked:
@@ -202,12 +210,12 @@ def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
 
 
-def file_of(store: Store, code: Code, hint: str) -> Path:
-    """The file of a run's flow, here or beside the store; where it is neither, the program ends."""
+def root_of(store: Store, code: Code, hint: str) -> Path:
+    """The root of the code of a run's flow, here or beside the store; where it is neither, the program ends."""
     beside = Path(store.objects.url.removeprefix("file://")).parent
-    for place in (Path(code.file), beside / code.file):
-        if place.is_file():
-            return place
+    for root in (Path.cwd(), beside):
+        if (root / code.file).is_file():
+            return root
     fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
 
 
@@ -216,12 +224,17 @@ def use_color() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def fail(message: str, hint: str | None = None) -> NoReturn:
-    """Say what is wrong, in one line and perhaps a hint, and end with exit code 1."""
+def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoReturn:
+    """Say what is wrong, in one line and perhaps a hint, and end with this exit code."""
+    tell_error(message, hint)
+    raise SystemExit(code)
+
+
+def tell_error(message: str, hint: str | None = None) -> None:
+    """Say what is wrong on stderr, in one line and perhaps a hint."""
     click.echo(f"error: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)
-    raise SystemExit(FAULTY)
 
 
 @contextmanager
@@ -255,7 +268,7 @@ store_option = click.option(
     "--store",
     "store_url",
     metavar="DIR|URL",
-    help=f"Where runs are kept [default: ${STORE}, or .flowc found upward].",
+    help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward].",
 )
 
 

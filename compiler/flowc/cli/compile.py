@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, require_runnable, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
+from flowc_runtime import configuration
 from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-# The settings that an environment variable can give, so that a team writes them once.
-VARIABLES = {
-    "image": "FLOWC_IMAGE",
-    "store": "FLOWC_CLUSTER_STORE",
-    "namespace": "FLOWC_NAMESPACE",
-    "service_account": "FLOWC_SERVICE_ACCOUNT",
-    "store_claim": "FLOWC_STORE_CLAIM",
-    "store_secret": "FLOWC_STORE_SECRET",
+# Fields of the back end's settings that a variable or a configuration file can give, so that a team writes them once.
+KEYS = {
+    "image": "image",
+    "store": "cluster-store",
+    "namespace": "namespace",
+    "service_account": "service-account",
+    "store_claim": "store-claim",
+    "store_secret": "store-secret",
+    "parallelism": "parallelism",
+    "deadline_seconds": "workflow-timeout",
 }
 
 
@@ -50,9 +52,9 @@ def argo_options(kinds: Sequence[str]) -> Callable[[Command], Command]:
         click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.option("--name", metavar="NAME", help="The template's name [default: made from the flow's]."),
         click.option("--max-workers", "parallelism", type=int, metavar="N",
-                     help="How many items of a foreach run at once [default: 100]."),
+                     help="How many items of a foreach run at once [default: 100] [$FLOWC_PARALLELISM]."),
         click.option("--workflow-timeout", "deadline_seconds", type=int, metavar="SECONDS",
-                     help="End a run that takes longer [default: never]."),
+                     help="End a run that takes longer [default: never] [$FLOWC_WORKFLOW_TIMEOUT]."),
         click.option("--kind", type=click.Choice(kinds), help="What to make [default: template]."),
         click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several."),
         *flow_options,
@@ -110,7 +112,8 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
-        flow = pack_files(without_packages(flow, environment), found.package.root)
+        beside = (found.package.root / flow.code.file).parent
+        flow = pack_files(without_packages(flow, environment), beside)
         return compile_flow(flow, found.package, settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
@@ -122,13 +125,15 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
 
 
 def _settings(given: Mapping[str, str | None]) -> Settings:
-    """The command line, then the environment, then the defaults."""
+    """The command line, then the environment, then the configuration file, then the defaults."""
     from flowc.backends.argo import Settings
 
-    variables = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
-    values: dict[str, Any] = {name: value for name, value in variables.items() if value}
+    configured = {name: configuration.lookup(key) for name, key in KEYS.items() if given.get(name) is None}
+    values: dict[str, Any] = {name: found.value for name, found in configured.items() if found.source != "default"}
     values |= {name: value for name, value in given.items() if value is not None}
     try:
         return Settings(**values)
     except ValueError as error:
-        raise click.UsageError(f"setting {error}") from None
+        found = configured.get(str(error).partition(":")[0])
+        origin = f" ({found.place})" if found is not None and found.source != "default" else ""
+        raise click.UsageError(f"setting {error}{origin}") from None

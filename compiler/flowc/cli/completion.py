@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from flowc.cli.shells import SHELLS
+from flowc_runtime.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -140,7 +141,9 @@ def prepare(command: click.Command) -> None:
         if isinstance(param.type, click.Choice):
             continue
         what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
-        if param.name in ("file", "words"):
+        if param.metavar == "[KEY]":
+            param.type = _Completed(lambda _ctx, _begun: BY_KEY)
+        elif param.name in ("file", "words"):
             param.type = _Completed(_files_or_flows if command.name == "retry" else lambda _, begun: _files(begun))
         elif what is not None and (what != "FLOW" or param.name == "flow"):
             param.type = _Completed(_stored(_IN_STORE[what]))

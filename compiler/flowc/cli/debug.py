@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import checked, fail, file_of, find_run, open_store, store_option
+from flowc.cli.common import fail, find_run, open_store, opened, root_of, store_option
 from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 @click.argument("pathspec")
 @click.option("--post-mortem", is_flag=True, help="Stop only where the step raises.")
 @click.option("--inspect", is_flag=True, help="Do not run the step: open a Python prompt with `self` and `inputs`.")
-@click.option("--file", "flow_file", type=click.Path(exists=True, dir_okay=False), metavar="FLOW.py",
-              help="The flow's file [default: found here or beside the store].")  # fmt: skip
+@click.option("--file", "flow_file", metavar="FLOW",
+              help="The flow's file or module [default: found here or beside the store].")  # fmt: skip
 @store_option
 def debug_command(
     pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
@@ -81,19 +81,29 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     It is imported in the environment of the step, as in a run.
     """
     from flowc.frontend.configs import ConfigSources
-    from flowc.frontend.flowspec import load
+    from flowc.opening import Asked
     from flowc_runtime.parameters import own_decorators
     from metaflow.decorators import Applied
 
     then = run.executes()
     code, values = then.code, {config.name: config.value for config in then.configs}
-    file = Path(given) if given else file_of(store, code, f"--file path/to/{code.file}")
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in own_decorators(then)]
-    found = checked(load(file, class_name=code.name, with_decorators=added, configs=configs))
+    asked = Asked(with_decorators=added, configs=configs)
+    root = _root_in(given, code.file) if given else root_of(store, code, f"--file path/to/{code.file}")
+    found = opened(given if given and root is None else code.file, asked, class_name=code.name, root=root)
     project = then.project if found.flow.project else None
     return found._replace(flow=replace(found.flow, project=project))
+
+
+def _root_in(given: str, file: str) -> Path | None:
+    """The root of the code, where what is given is the path of the run's file, which is in a package."""
+    path = Path(given)
+    inner = Path(file).parts
+    if len(inner) == 1 or path.parts[-len(inner) :] != inner or not path.is_file():
+        return None
+    return Path(*path.parts[: -len(inner)])
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from flowc.cli.cluster import connected, context_option, kubeconfig_option
 from flowc.cli.common import FAULTY, FlowOptions, load_flow
 from flowc.cli.compile import argo_options, compile_argo
+from flowc_runtime import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,4 +152,4 @@ def diff_command(
 
 def _namespace(given: dict[str, str | None]) -> str | None:
     """Where the manifests go: what they themselves say, else the context's namespace."""
-    return given["namespace"] or os.environ.get("FLOWC_NAMESPACE")
+    return given["namespace"] or configuration.text("namespace")

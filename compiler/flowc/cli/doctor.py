@@ -13,6 +13,8 @@ import click
 
 from flowc import __version__
 from flowc.cli.common import FAULTY
+from flowc_runtime import configuration
+from flowc_runtime.errors import ConfigurationError
 
 # what: (the module that is imported, what needs it, how to get it)
 OPTIONAL = {
@@ -49,6 +51,7 @@ def doctor_command(ctx: click.Context, file: str | None, class_name: str | None,
         _metaflow(),
         *_distributions(),
         *(_optional(name) for name in OPTIONAL),
+        *_configuration(),
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
     ]
@@ -90,6 +93,18 @@ def _distributions() -> list[Finding]:
         Finding("BAD", f"the distribution '{name}' installs a `metaflow` as well: pip uninstall {name}", bad=True)
         for name in sorted(set(others))
     ]
+
+
+def _configuration() -> list[Finding]:
+    """Which configuration file is used, and every fault of it."""
+    try:
+        file = configuration.current_file()
+    except ConfigurationError as error:
+        return [Finding("BAD", f"{fault.message}: {fault.hint}", bad=True) for fault in error.faults]
+    if file is None:
+        return [Finding("ok", "no configuration file, here or above")]
+    count = "1 setting" if len(file.values) == 1 else f"{len(file.values)} settings"
+    return [Finding("ok", f"configuration file {file.path}, {count}; `flowc config` shows them")]
 
 
 def _optional(name: str) -> Finding:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.common import TOP, fail, top
-from flowc_runtime import settings
+from flowc_runtime import configuration, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ environment_option = click.option(
     "--environment",
     type=click.Choice(settings.CHOICES["DEFAULT_ENVIRONMENT"][0]),
     help="Run tasks in isolated environments with the packages of @pypi and @conda, or in this one "
-    "[$METAFLOW_ENVIRONMENT].",
+    "[$FLOWC_ENVIRONMENT, $METAFLOW_ENVIRONMENT].",
 )
 
 
@@ -31,7 +31,7 @@ def chosen(ctx: click.Context, given: str | None = None) -> str | None:
     from flowc.cli.options import top_of_environment
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
-    return given or before.environment or settings.get("DEFAULT_ENVIRONMENT")
+    return given or before.environment or configuration.text("environment")
 
 
 def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | None:

@@ -10,6 +10,7 @@ import click
 from flowc import __version__
 from flowc.cli.common import TOP, fail, find_run, open_store, top
 from flowc.cli.options import split_top
+from flowc_runtime import configuration
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
+        configuration.current_file()  # as any command does
         from flowc.cli.check import check_command
 
         ctx.invoke(check_command)

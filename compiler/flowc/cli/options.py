@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli.common import TOP, Top, top
+from flowc.cli.configured import ConfiguredOption
 from flowc_runtime import settings
 from flowc_runtime.contract import STORE
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 PREFIX = "METAFLOW"  # METAFLOW_RUN_MAX_WORKERS is --max-workers of `run`
 
 
-def _only(name: str, setting: str, text: str) -> click.Option:
-    """A choice of Metaflow's of which flowc has some; the others are refused with what to do instead."""
+def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
+    """A choice of Metaflow's of which flowc has some; the others are refused with what to do instead.
+
+    `key` is the setting of flowc's that it is; METAFLOW_DEFAULT_… comes before its configuration file.
+    """
     allowed, hint = settings.CHOICES[setting]
 
     def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -30,7 +34,10 @@ def _only(name: str, setting: str, text: str) -> click.Option:
             raise click.BadParameter(f"{value!r} is not supported: {hint}", ctx, param)
         return value
 
-    return click.Option([name], metavar="|".join(allowed), callback=callback, help=text)
+    attributes: dict[str, Any] = {"metavar": "|".join(allowed), "callback": callback, "help": text}
+    if key is not None:
+        return ConfiguredOption([name], key=key, partly=True, type=str, **attributes)
+    return click.Option([name], **attributes)
 
 
 def _refused(hint: str) -> Any:
@@ -52,7 +59,7 @@ def _suffixes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--quiet/--not-quiet"], default=None, help="Print only what the flow prints, results and errors."),
     _only("--metadata", "DEFAULT_METADATA", "Where runs are recorded: in the store."),
-    _only("--environment", "DEFAULT_ENVIRONMENT", "What steps run in."),
+    _only("--environment", "DEFAULT_ENVIRONMENT", "What steps run in.", key="environment"),
     _only("--datastore", "DEFAULT_DATASTORE", "Where artifacts are kept."),
     click.Option(["--datastore-root"], metavar="DIR|URL", help="The store of that datastore."),
     click.Option(["--package-suffixes"], metavar="LIST", callback=_suffixes, help="Files of the code package: .py."),
@@ -80,9 +87,12 @@ TOP_OPTIONS: Sequence[click.Option] = (
 
 RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--local"], is_flag=True, help="On this machine, a process per attempt: what happens anyway."),
-    click.Option(["--max-workers"], type=click.IntRange(min=1), metavar="N", help="Tasks at once [default: CPUs]."),
-    click.Option(["--max-num-splits"], type=click.IntRange(min=1), metavar="N",
-                 help="A foreach over more items fails [default: no limit]."),
+    ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
+                     help="Tasks at once [default: CPUs]."),
+    ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
+                     help="A foreach over more items fails [default: no limit]."),
+    ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
+                     help="How tasks begin: auto: fork where importing the flow is harmless, else fresh."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
                  callback=_refused("logs are kept whole; leave the option out")),
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
@@ -90,14 +100,11 @@ RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--runner-attribute-file"], type=click.Path(dir_okay=False), metavar="F", hidden=True),
     click.Option(["--params-file", "params_files"], type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
                  help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
-    click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text", show_default=True,
-                 help="Lines for people, or JSON lines on stdout."),
-    click.Option(["--start"], type=click.Choice(["auto", "fork", "fresh"]), default="auto", show_default=True,
-                 help="How tasks begin: as forks of the process that has imported the flow, or with an import of their "
-                 "own; auto: as forks where that import is found harmless."),
+    ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
+                     help="Lines for people, or JSON lines on stdout."),
     click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
-                 help=f"Where runs are kept [default: ${STORE}, or .flowc found upward]."),
+                 help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
 )  # fmt: skip
 
 # Those of them that Metaflow has behind `run`.

@@ -121,7 +121,7 @@ def run_values(
             elif parameter.required:
                 raise click.MissingParameter(param_hint=f"'--{name}'", param_type="option")
             else:
-                value, beside = default_of(parameter), str(found.package.root)
+                value, beside = default_of(parameter), str((found.package.root / found.flow.code.file).parent)
             if parameter.type == "file" and value is not None:
                 value = find_file(value, beside)
                 check_file(value, parameter.encoding)

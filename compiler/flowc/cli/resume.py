@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, file_of, open_store
+from flowc.cli.common import ROOT, fail, open_store, root_of
 from flowc.cli.options import scan
 from flowc.cli.run import Kind, Resumption, run_like, start
+from flowc.opening import names_code
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import TypeAlias
 
     from flowc.cli.common import Checked
+    from flowc.ir import Code
     from flowc_runtime.store import RunStore, Store
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
@@ -170,10 +173,10 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
     fail(f"{user} has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
 
 
-def _file_of(store: Store, run: RunStore) -> tuple[str, str]:
-    """The flow's file, here or beside the store, and the flow's class."""
+def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
+    """The root of the flow's code, here or beside the store, and where below it the flow is."""
     code = run.executes().code
-    return str(file_of(store, code, f"flowc retry path/to/{code.file}")), code.name
+    return root_of(store, code, f"flowc retry path/to/{code.file}"), code
 
 
 RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed)
@@ -188,7 +191,7 @@ RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_fa
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     early = scan(ctx, words, own=False, more=[param for param in OPTIONS if isinstance(param, click.Option)])
-    if "--help" in words or (early.file or "").endswith(".py"):
+    if "--help" in words or names_code(early.file or ""):
         start(ctx, words, RETRY)
         return
     rest = list(words)
@@ -196,5 +199,5 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         rest.remove(early.file)
     with reading(early.more["store_url"]) as store:
         run = _newest_failed(store, early.file)
-        file, name = _file_of(store, run)
-    start(ctx, [file, "--flow", name, "--origin-run-id", run.id, *rest], KIND)
+        ctx.meta[ROOT], code = _code_of(store, run)
+    start(ctx, [code.file, "--flow", code.name, "--origin-run-id", run.id, *rest], KIND)

@@ -12,10 +12,12 @@ import click
 
 from flowc.cli.cluster import connected
 from flowc.cli.common import fail, top, writing
+from flowc.cli.configured import is_given
 from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
-from flowc_runtime.contract import RESUME, STORE
+from flowc_runtime import configuration
+from flowc_runtime.contract import RESUME
 from flowc_runtime.reuse import Order
 from flowc_runtime.settings import datastore_of
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 # What a run here has and one on a cluster has not: the option and its value's name.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
-          "--runner-attribute-file": "runner_attribute_file"}  # fmt: skip
+          "--runner-attribute-file": "runner_attribute_file", "--start": "start"}  # fmt: skip
 
 
 def resume_on_argo(
@@ -43,7 +45,7 @@ def resume_on_argo(
             raise click.UsageError("--output writes what --target argo would submit")
         return None
     for option, name in _LOCAL.items():
-        if options[name]:
+        if is_given(name):
             raise click.UsageError(f"{option} is for runs on this machine")
     if options["output"] and options["run_id_file"]:
         raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
@@ -75,12 +77,12 @@ def resume_on_argo(
 
 def _store_of_pods(given: str | None) -> str:
     """The store that the pods will have; one that they cannot reach ends the program."""
-    url = given or os.environ.get("FLOWC_CLUSTER_STORE") or "s3://flowc"
+    url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")
-    if "://" not in directory and not (os.environ.get("FLOWC_STORE_CLAIM") and os.path.isdir(directory)):
+    if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
         fail(
             f"the store {url} is on this machine: pods cannot read it",
-            f"resume here, or keep runs in a bucket: --store s3://…, ${STORE}",
+            "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_CLUSTER_STORE",
         )
     return url
 
@@ -92,7 +94,7 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
     from flowc.cluster.kinds import WORKFLOW
     from flowc.cluster.submission import run_name
 
-    with connected(None, None, os.environ.get("FLOWC_NAMESPACE")) as cluster:
+    with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
         carry_out(cluster, [code])
         name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
         del workflow["metadata"]["generateName"]

@@ -12,6 +12,7 @@ from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, load_flow, writing
 from flowc.cli.new_run import new_run_id
 from flowc.cli.params_files import params_file_option, read_params_files
+from flowc.opening import names_code
 
 if TYPE_CHECKING:
     from flowc.cluster.api import Cluster
@@ -51,7 +52,7 @@ def trigger_command(
     """Check the parameters against what the deployed flow declares, then submit."""
     from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
 
-    local = load_flow(ctx, flow, None).flow if flow.endswith(".py") else None
+    local = load_flow(ctx, flow, None).flow if names_code(flow) else None
     with connected(context, kubeconfig, namespace) as cluster:
         template = _template(cluster, local.name if local else flow)
         deployed = flow_of(cluster, template)

@@ -7,6 +7,7 @@ step and no default function is ever run here.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
-from flowc_runtime.loader import load_module
+from flowc_runtime.loader import load_module, package_place
 from flowc_runtime.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
@@ -72,6 +73,8 @@ class Loaded:
 def load(
     path: Path,
     *,
+    root: Path | None = None,
+    name: str | None = None,
     class_name: str | None = None,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
@@ -79,30 +82,31 @@ def load(
 ) -> Loaded:
     """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
-    `with_decorators` are added to steps that have none of that name.
+    `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
+    the file was called by who asks. `with_decorators` are added to steps that have none of that name.
 
     Raises:
         OSError: the file cannot be read.
         DeploymentError: `deployment` does not fit the flow.
     """
-    path = path.resolve()
-    package, fault = _collect(path)
+    place = _Place.of(path, root)
+    package, fault = _collect(place)
     if fault is not None:
         return Loaded(package=package, diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
     try:
-        source = sources.parse(path.name, dict(package.files)[path.name])
+        source = sources.parse(place.file, dict(package.files)[place.file])
     except (SyntaxError, ValueError) as error:
-        return Loaded(package=package, diagnostics=(syntax_fault(error, sources, path.name),))
-    broken = check_extensions(package.root, path.name)
+        return Loaded(package=package, diagnostics=(syntax_fault(error, sources, place.file),))
+    broken = check_extensions(package.root, place.file)
     faults = [broken] if broken else check_imports(source)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     try:
-        module = load_module(package.root, path.name)
+        module = load_module(package.root, place.file)
     except (Exception, SystemExit) as error:
-        return Loaded(package=package, diagnostics=(import_fault(error, sources, str(path)),))
-    chosen = _choose(module, source, class_name)
+        return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
+    chosen = _choose(module, source, class_name, name or place.file)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
     asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
@@ -124,40 +128,72 @@ def load_class(
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
-    path = Path(file).resolve()
-    package, fault = (_pack_alone(path), None) if alone else _collect(path)
+    place = _place_of_class(cls, file)
+    package, fault = (_pack_alone(place), None) if alone else _collect(place)
     if fault is not None:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
-    source = sources.of(str(path))
+    source = sources.of(str(place.path))
     if source is None:  # it ran, so it is Python, unless it has changed since
-        raise TypeError(f"{path.name} has changed while it ran and is no longer Python")
+        raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
     asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
-def _collect(path: Path) -> tuple[Package, Diagnostic | None]:
+@final
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a flow's file is: the root of its code, and its path below that."""
+
+    root: Path
+    file: str
+    packaged: bool
+
+    @classmethod
+    def of(cls, path: Path, root: Path | None) -> _Place:
+        """Return the place of a file: in a package that `root` holds, or by itself in its directory."""
+        if root is None:
+            path = path.resolve()
+            return cls(path.parent, path.name, packaged=False)
+        return cls(root.resolve(), path.relative_to(root).as_posix(), packaged=True)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.root / self.file
+
+
+def _place_of_class(cls: type, file: str) -> _Place:
+    """Return the place of a class that exists: under `python -m pkg.module`, where its package is imported from."""
+    module = sys.modules[cls.__module__]
+    place = package_place(cls.__module__, os.path.abspath(file)) if module is sys.modules.get("__main__") else None
+    if place is None:
+        return _Place.of(Path(file), None)
+    return _Place.of(Path(*place), Path(place[0]))
+
+
+def _collect(place: _Place) -> tuple[Package, Diagnostic | None]:
     try:
-        return collect(path), None
+        return collect(place.path, place.root if place.packaged else None), None
     except PackageTooLargeError as error:
-        alone, span = _pack_alone(path), Span(path.name, 1, 1)
+        alone, span = _pack_alone(place), Span(place.file, 1, 1)
         return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
     except UnreadableFileError as error:
         message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
         hint = "make it readable, or move it out of the flow's directory"
-        span = Span(path.name, 1, 1)
-        return pack(path.parent, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+        span = Span(place.file, 1, 1)
+        return pack(place.root, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
 
 
-def _pack_alone(path: Path) -> Package:
-    return pack(path.parent, [(path.name, path.read_bytes())])
+def _pack_alone(place: _Place) -> Package:
+    return pack(place.root, [(place.file, place.path.read_bytes())])
 
 
 # -- which class -------------------------------------------------------------------------------------------------------
 
 
-def _choose(module: ModuleType, source: Source, class_name: str | None) -> tuple[str, type] | Diagnostic:
-    """The flow's class and its name in the module."""
+def _choose(module: ModuleType, source: Source, class_name: str | None, called: str) -> tuple[str, type] | Diagnostic:
+    """The flow's class and its name in the module, which the user has called so."""
     from metaflow import FlowSpec
 
     everything = {
@@ -188,7 +224,7 @@ def _choose(module: ModuleType, source: Source, class_name: str | None) -> tuple
         code=codes.MANY_FLOWS,
         message=f"{source.file} defines several flows: {listed(leaves)}",
         span=source.header(second) if second else top,
-        hint=f"name one: --flow {leaves[0]}",
+        hint=f"name one: {called}:{leaves[0]}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -179,6 +179,13 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
     hint = "importing a flow's file must succeed wherever it runs: locally, when it is compiled and in every pod"
     if isinstance(error, ModuleNotFoundError):
         hint = f"install '{error.name}' in this environment, or put it beside the flow"
+    elif isinstance(error, ImportError) and "no known parent package" in str(error):
+        inner = PurePosixPath(sources.relative(flow_file)).with_suffix("").name
+        package = sources.root.name
+        hint = (
+            "a file that is named by its path is in no package; name the module, from the directory above its package: "
+            f"{package}.{inner}"
+        )
     elif isinstance(error, SystemExit):
         hint = 'put what the file does when it is run itself under `if __name__ == "__main__":`'
     message = f"importing the flow failed: {codes.describe(error)}"

@@ -15,7 +15,7 @@ FLOW_API = frozenset({
 # Options that stand beside a flow's parameters, in `flowc run` and in a flow's own `run`; `-` and `_` are the same.
 OPTIONS = frozenset({
     "decospecs", "flow", "help", "local", "log_format", "max_log_size", "max_num_splits", "max_workers", "namespace",
-    "params", "params_file", "run_id_file", "runner_attribute_file", "store", "tag", "with",
+    "params", "params_file", "run_id_file", "runner_attribute_file", "start", "store", "tag", "with",
 })  # fmt: skip
 
 

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from flowc.ir import Parameter as IrParameter
 
 
-def pack_files(flow: Flow, root: Path) -> Flow:
-    """The flow with every file that is a default; a relative path is of the working directory, or of `root`.
+def pack_files(flow: Flow, beside: Path) -> Flow:
+    """The flow with every file that is a default; a relative path is of the working directory, or of `beside`.
 
     Raises:
         DefaultError: a file cannot be read, is not text where it has to be, or is too large to be passed to a pod.
     """
     faults: list[Diagnostic] = []
-    packed = [_packed(parameter, root, faults) for parameter in flow.parameters]
+    packed = [_packed(parameter, beside, faults) for parameter in flow.parameters]
     if faults:
         raise DefaultError(tuple(faults))
     return replace(flow, parameters=tuple(packed))
 
 
-def _packed(parameter: IrParameter, root: Path, faults: list[Diagnostic]) -> IrParameter:
+def _packed(parameter: IrParameter, beside: Path, faults: list[Diagnostic]) -> IrParameter:
     if parameter.type != "file" or parameter.default is None:
         return parameter
     path = from_text(parameter.default)
-    found = find_file(path, str(root))
+    found = find_file(path, str(beside))
     try:
         check_file(found, parameter.encoding)
         # The path as it is written: the manifests do not depend on the directory they were compiled in.

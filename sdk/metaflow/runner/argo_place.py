@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from flowc_runtime import configuration
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ class Place:
         from flowc.cluster.api import connect
         from flowc.cluster.errors import ClusterError
 
-        namespace = self.namespace or os.environ.get("FLOWC_NAMESPACE") or None
+        namespace = self.namespace or configuration.text("namespace")
+        context = self.context or configuration.text("context")
         try:
-            yield connect(kubeconfig=self.kubeconfig, context=self.context, namespace=namespace)
+            yield connect(kubeconfig=self.kubeconfig, context=context, namespace=namespace)
         except ClusterError as error:
             hint = f"; {error.hint}" if error.hint else ""
             raise MetaflowException(f"{error.message}{hint}") from None

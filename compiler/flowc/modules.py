@@ -1,0 +1,150 @@
+"""Finding the file of a module by its dotted name, as `python -m` does, without importing anything of the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from flowc_runtime.loader import is_taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ModuleError(Exception):
+    """There is no module of this name that can hold a flow."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def find_module(name: str) -> tuple[str, str]:
+    """Return the directory that a module is imported from, and its file relative to that: `/x`, `pkg/module.py`.
+
+    The working directory comes first, then the entries of `sys.path`.
+
+    Raises:
+        ModuleError: there is none, or it cannot hold a flow.
+    """
+    top, _, below = name.partition(".")
+    namespace = None
+    for entry in _entries(top):
+        if os.path.isfile(f"{entry}/{top}/__init__.py"):
+            _check_own(top, entry, package=True)
+            return entry, _in_package(entry, name)
+        if os.path.isfile(f"{entry}/{top}.py"):
+            _check_own(top, entry, package=bool(below))
+            if below:
+                raise _not_a_package(top, below, f"{entry}/{top}.py")
+            return entry, f"{top}.py"
+        if os.path.isdir(f"{entry}/{top}"):
+            if below and _exists(f"{entry}/{name.replace('.', '/')}"):
+                _check_own(top, entry, package=True)
+                return entry, _in_package(entry, name)
+            namespace = namespace or entry
+    if namespace is not None:
+        _in_package(namespace, name)  # which says how far it is there
+    if top in sys.stdlib_module_names:
+        raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
+    raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))
+
+
+def _entries(top: str) -> Iterator[str]:
+    """The directories to look in; where an installed package says so by other means, that one too."""
+    yield from dict.fromkeys([os.getcwd(), *(os.path.abspath(entry) for entry in sys.path)])
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return
+    if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
+        place = os.path.dirname(spec.origin)
+        yield os.path.dirname(place) if spec.submodule_search_locations else place
+
+
+def _hint_above(name: str) -> str:
+    """The hint for a module that is not found: the directory above the working directory that has it."""
+    here, inner = os.getcwd(), name.replace(".", "/")
+    while (above := os.path.dirname(here)) != here:
+        here = above
+        if _exists(f"{here}/{inner}"):
+            return f"it is in {here}: call flowc in that directory"
+    return "modules are looked up in the working directory, then on sys.path, as `python -m` does"
+
+
+def _exists(path: str) -> bool:
+    return os.path.isfile(f"{path}.py") or os.path.isfile(f"{path}/__init__.py")
+
+
+def _in_package(entry: str, name: str) -> str:
+    """The file of a module whose outermost package is in `entry`. Raises ModuleError."""
+    parts, path = name.split("."), ""
+    for number, part in enumerate(parts):
+        above, path = path, f"{path}/{part}" if path else part
+        last = number == len(parts) - 1
+        if os.path.isfile(f"{entry}/{path}/__init__.py"):
+            if last:
+                return f"{path}/__init__.py"
+        elif os.path.isfile(f"{entry}/{path}.py"):
+            if last:
+                return f"{path}.py"
+            raise _not_a_package(".".join(parts[: number + 1]), ".".join(parts[number + 1 :]), f"{entry}/{path}.py")
+        elif not os.path.isdir(f"{entry}/{path}"):
+            raise _missing(f"{entry}/{above}", ".".join(parts[:number]), part)
+    inside = _modules_in(f"{entry}/{path}")
+    raise ModuleError(
+        f"'{name}' is a directory without __init__.py, {entry}/{path}: it holds modules, but no flow",
+        f"name a module in it: {', '.join(f'{name}.{module}' for module in inside[:5])}"
+        if inside
+        else "name the module of your flow",
+    )
+
+
+def _missing(directory: str, package: str, module: str) -> ModuleError:
+    from difflib import get_close_matches
+
+    known = _modules_in(directory)
+    if any(os.path.isfile(f"{directory}/{module}{end}") for end in _compiled()):
+        message = f"the module '{package}.{module}' is compiled: it has no Python source"
+        return ModuleError(message, "name a module with a .py file")
+    close = get_close_matches(module, known, n=1)
+    hint = f"did you mean '{package}.{close[0]}'?" if close else f"it has {', '.join(known[:8]) or 'no module'}"
+    return ModuleError(f"the package '{package}' in {directory} has no module '{module}'", hint)
+
+
+def _not_a_package(name: str, below: str, file: str) -> ModuleError:
+    hint = f"a class follows a colon: {name}:{below}" if "." not in below else f"{name} holds no further modules"
+    return ModuleError(f"'{name}' is a module, {file}, and no package: there is no '{name}.{below}'", hint)
+
+
+def _modules_in(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            names = {entry.name.removesuffix(".py") for entry in entries
+                     if entry.name.endswith(".py") or os.path.isfile(f"{entry.path}/__init__.py")}  # fmt: skip
+    except OSError:
+        return []
+    return sorted(name for name in names if name.isidentifier() and not name.startswith("__"))
+
+
+def _compiled() -> list[str]:
+    from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
+
+    return [*EXTENSION_SUFFIXES, *BYTECODE_SUFFIXES]
+
+
+def _check_own(top: str, entry: str, *, package: bool) -> None:
+    """Refuse modules of Python's own, and packages of the user's that are called like one that others import."""
+    import sysconfig
+
+    if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
+        raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
+    if package and is_taken(top):
+        raise ModuleError(
+            f"the package '{top}' in {entry} has the name of a package that Python or flowc imports",
+            "rename it: its modules could not be imported by their names",
+        )

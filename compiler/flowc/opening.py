@@ -1,0 +1,260 @@
+"""What to run, from the words that people type: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`.
+
+`KINDS` is the table of what can be opened; the first kind that takes the words opens them. Every error that is about
+the words is here, with a hint; faults of the flow itself are diagnostics of what is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from flowc.frontend.configs import ConfigSources
+    from flowc.frontend.flowspec import Loaded
+    from flowc.frontend.project import Deployment
+    from metaflow.decorators import Applied
+
+_HEAD: Final = 8192  # bytes in which a binary file shows a null byte
+
+
+class OpeningError(Exception):
+    """The words name nothing that can be run: `message` says why, `hint` what to write instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Words(NamedTuple):
+    """What was typed: a file or a module by its `name`, and a class of it, or None.
+
+    With `root`, `name` is a file relative to it, which is the root of the flow's code.
+    """
+
+    text: str
+    name: str
+    class_name: str | None = None
+    root: Path | None = None
+
+
+class Asked(NamedTuple):
+    """What the command line says of the flow besides its name."""
+
+    with_decorators: Sequence[Applied] = ()
+    deployment: Deployment | None = None
+    configs: ConfigSources | None = None
+
+
+class Kind(NamedTuple):
+    """A kind of thing that can be named: `form` shows how, `takes` tells it by its words, `open` loads the flow."""
+
+    name: str
+    form: str
+    takes: Callable[[Words], bool]
+    open: Callable[[Words, Asked], Loaded]
+
+
+def open_flow(text: str, asked: Asked, *, class_name: str | None = None, root: Path | None = None) -> Loaded:
+    """Load the flow that the words name; `class_name` is that of `--flow`.
+
+    Raises:
+        OpeningError: the words name nothing that can be run.
+        DeploymentError: the deployment does not fit the flow.
+    """
+    words = _with_class(Words(text, text, root=root) if root else parse(text), class_name)
+    return next(kind for kind in KINDS if kind.takes(words)).open(words, asked)
+
+
+def parse(text: str) -> Words:
+    """Split the words into a name and a class. Raises OpeningError."""
+    if not text:
+        raise OpeningError("the flow's name is empty", f"write {_forms()}")
+    directory, slash, last = text.rpartition("/")
+    name, colon, class_name = last.partition(":")
+    if not colon or os.path.lexists(text):
+        return Words(text, text)
+    name = directory + slash + name
+    if not name:
+        raise OpeningError(f"{text!r} names a class, but no file", f"write {_forms()}")
+    if not class_name.isidentifier():
+        what = f"{class_name!r} is no name of a class" if class_name else "no class follows the ':'"
+        raise OpeningError(f"{text!r}: {what}", f"write {name}:CLASS, or only {name}")
+    return Words(text, name, class_name)
+
+
+def names_code(text: str) -> bool:
+    """Return whether the words name code here, where a deployed flow or a flow with runs could be named too."""
+    if text.endswith((".py", *_REFUSED)) or "/" in text or ":" in text:
+        return True
+    if "." not in text or not _is_dotted(text):
+        return False
+    from flowc.modules import ModuleError, find_module
+
+    try:
+        find_module(text)
+    except ModuleError:
+        return False
+    return True
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _with_class(words: Words, class_name: str | None) -> Words:
+    if class_name is None:
+        return words
+    if words.class_name not in (None, class_name):
+        raise OpeningError(
+            f"{words.text} and --flow {class_name} name two classes",
+            f"write {words.name}:{class_name} or {words.text}, without --flow",
+        )
+    return Words(words.text, words.name, class_name, words.root)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def _open_file(words: Words, asked: Asked) -> Loaded:
+    path = Path(words.name) if words.root is None else words.root / words.name
+    _check_file(words.name, path)
+    return _load(path, words, asked)
+
+
+def _check_file(name: str, path: Path) -> None:
+    """Raise OpeningError unless there is a file that can hold a flow."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise OpeningError(f"{name!r} is a directory, not a Python file", _flows_in(path))
+        if not stat.S_ISREG(mode):
+            raise OpeningError(f"{name!r} is not a regular file", "a flow is in a Python file: its name is needed")
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        link = f"{name!r} is a link to a file that does not exist"
+        raise OpeningError(link if path.is_symlink() else f"{name!r} does not exist", _similar(path)) from None
+    except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        hint = "make the file and the directories above it readable, or name another file"
+        raise OpeningError(f"cannot read {name!r}: {why}", hint) from None
+    if b"\0" in head:
+        raise OpeningError(
+            f"{name!r} is not Python: it holds null bytes, as binary files and texts in UTF-16 do",
+            "name the flow's source file, saved as UTF-8",
+        )
+
+
+def _similar(path: Path) -> str:
+    """The hint for a file that does not exist: one nearby of a similar name."""
+    from flowc.frontend.names import did_you_mean
+
+    directory = path.parent
+    if not directory.is_dir():
+        return f"there is no directory '{directory}'"
+    if (whole := path.with_name(f"{path.name}.py")).is_file():
+        return f"did you mean '{whole}'?"
+    meant = did_you_mean(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
+    return f"did you mean '{directory / meant}.py'?" if meant else _flows_in(directory)
+
+
+def _flows_in(directory: Path) -> str:
+    """The hint for a directory: the files that have flows in it."""
+    found = [str(directory / name) for name in _python_files(directory) if _mentions_flow(directory / name)]
+    if found:
+        return f"name a file: {', '.join(found[:5])}{' …' if len(found) > 5 else ''}"
+    return f"no Python file in '{directory}' has a flow; write {_forms()}"
+
+
+def _python_files(directory: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(directory) if name.endswith(".py") and (directory / name).is_file())
+    except OSError:
+        return []
+
+
+def _mentions_flow(path: Path) -> bool:
+    try:
+        return b"FlowSpec" in path.read_bytes()
+    except OSError:
+        return False
+
+
+# Files that are no Python, by the ends of their names, and what to do with them.
+_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
+    ".ipynb": ("a notebook", "run a flow of a notebook from its cells, with NBRunner; or save its class in a .py file"),
+    ".json": ("a JSON file", "name the flow's Python file; `flowc ir` prints the IR of one"),
+    ".yaml": ("a YAML file", "name the flow's Python file; kubectl applies compiled manifests"),
+    ".yml": ("a YAML file", "name the flow's Python file; kubectl applies compiled manifests"),
+    ".pyc": ("byte code", "name the .py file that it was made from"),
+}
+
+
+def _is_refused(words: Words) -> bool:
+    return words.name.endswith(tuple(_REFUSED))
+
+
+def _refuse(words: Words, asked: Asked) -> Loaded:
+    what, hint = next(said for end, said in _REFUSED.items() if words.name.endswith(end))
+    raise OpeningError(f"{words.name!r} is {what}, which cannot be opened as a flow", hint)
+
+
+# -- modules -----------------------------------------------------------------------------------------------------------
+
+
+def _is_module(words: Words) -> bool:
+    """Whether a module is meant: no file is called so, nor a directory that is no package."""
+    if words.root is not None or words.name.endswith(".py") or not _is_dotted(words.name):
+        return False
+    return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
+
+
+def _open_module(words: Words, asked: Asked) -> Loaded:
+    from flowc.modules import ModuleError, find_module
+
+    try:
+        root, file = find_module(words.name)
+    except ModuleError as error:
+        near = _similar(Path(words.name)) if "." not in words.name else ""
+        hint = near if near.startswith("did you mean") else error.hint
+        raise OpeningError(error.message, hint) from None
+    path = Path(root, file)
+    _check_file(str(path), path)
+    return _load(path, Words(words.text, words.name, words.class_name, Path(root)), asked)
+
+
+def _load(path: Path, words: Words, asked: Asked) -> Loaded:
+    from flowc.frontend.flowspec import load
+    from flowc.frontend.project import Deployment
+
+    return load(
+        path,
+        root=words.root if path.parent != words.root else None,  # a file beside no package is the same by any name
+        name=words.name,
+        class_name=words.class_name,
+        with_decorators=asked.with_decorators,
+        deployment=asked.deployment or Deployment(),
+        configs=asked.configs,
+    )
+
+
+# In this order: any words that no other kind takes are those of a file.
+KINDS: Final[tuple[Kind, ...]] = (
+    Kind("refused file", "", _is_refused, _refuse),
+    Kind("module", "pkg.module[:CLASS]", _is_module, _open_module),
+    Kind("file", "flow.py[:CLASS]", lambda words: True, _open_file),
+)
+
+
+def _forms() -> str:
+    return " or ".join(_shown())
+
+
+def _shown() -> Iterator[str]:
+    return (kind.form for kind in reversed(KINDS) if kind.form)

@@ -1,0 +1,176 @@
+"""The table of settings: what can be set in `flowc.toml`, by a `FLOWC_*` variable and by an option.
+
+A new setting is a new row. docs/configuration.md shows all of them; a test keeps it and the defaults of options equal
+to this table. The variables of the protocol between compiler and pods are no settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from flowc import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Type: TypeAlias = Literal["text", "number", "place"]
+
+
+class Setting(NamedTuple):
+    """One setting.
+
+    Attributes:
+        key: its name in `flowc.toml`.
+        type: of its value: a text, a whole number of at least 1, or a place, which is a URL or a directory.
+        variable: the environment variable that gives it.
+        option: the option that gives it, and of which commands.
+        help: what it does.
+        default: its value where nothing gives one; None for what no value stands for.
+        without: what that means, in words.
+        choices: the only texts it can be.
+        metaflow: METAFLOW_* variables that give it too, after its own variable and before a file.
+    """
+
+    key: str
+    type: Type
+    variable: str
+    option: str
+    help: str
+    default: str | int | None = None
+    without: str = ""
+    choices: tuple[str, ...] = ()
+    metaflow: tuple[str, ...] = ()
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting(
+        key="store",
+        type="place",
+        variable="FLOWC_STORE",
+        option="`--store`",
+        help="Where runs are kept: a directory or a URL.",
+        without="`.flowc`, found upward from the working directory or made there",
+        metaflow=("METAFLOW_DEFAULT_DATASTORE", "METAFLOW_DATASTORE_SYSROOT_…"),
+    ),
+    Setting(
+        key="max-workers",
+        type="number",
+        variable="FLOWC_MAX_WORKERS",
+        option="`--max-workers` of `run`, `resume`",
+        help="How many tasks run at once on this machine.",
+        without="the number of CPUs",
+        metaflow=("METAFLOW_RUN_MAX_WORKERS",),
+    ),
+    Setting(
+        key="max-num-splits",
+        type="number",
+        variable="FLOWC_MAX_NUM_SPLITS",
+        option="`--max-num-splits` of `run`, `resume`",
+        help="How many items a foreach may have on this machine; one over more fails.",
+        without="no limit",
+        metaflow=("METAFLOW_RUN_MAX_NUM_SPLITS",),
+    ),
+    Setting(
+        key="log-format",
+        type="text",
+        variable="FLOWC_LOG_FORMAT",
+        option="`--log-format` of `run`, `resume`, `spin`",
+        help="Lines for people, or JSON lines on stdout.",
+        default="text",
+        choices=("text", "json"),
+        metaflow=("METAFLOW_RUN_LOG_FORMAT",),
+    ),
+    Setting(
+        key="environment",
+        type="text",
+        variable="FLOWC_ENVIRONMENT",
+        option="`--environment` of `run`, `resume`, `spin`, `compile`, `deploy`, `diff`",
+        help="Whether steps run in isolated environments with the packages of @pypi and @conda, or in this one.",
+        without="flows with packages are refused",
+        choices=("local", "pypi", "conda"),
+        metaflow=("METAFLOW_ENVIRONMENT", "METAFLOW_DEFAULT_ENVIRONMENT"),
+    ),
+    Setting(
+        key="start",
+        type="text",
+        variable="FLOWC_START",
+        option="`--start` of `run`, `resume`, `spin`",
+        help="How tasks begin: auto: fork where importing the flow is harmless, else fresh.",
+        default="auto",
+        choices=("auto", "fork", "fresh"),
+    ),
+    Setting(
+        key="image",
+        type="text",
+        variable="FLOWC_IMAGE",
+        option="`--image` of `compile`, `deploy`, `diff`",
+        help="The image that every task runs in on a cluster.",
+        default=f"flowc-runtime:{__version__}",
+    ),
+    Setting(
+        key="cluster-store",
+        type="text",
+        variable="FLOWC_CLUSTER_STORE",
+        option="`--store` of `compile`, `deploy`, `diff`, `resume --target argo`",
+        help="Where pods keep records: `s3://bucket/prefix`, or `file:///directory` of a volume.",
+        default="s3://flowc",
+    ),
+    Setting(
+        key="store-claim",
+        type="text",
+        variable="FLOWC_STORE_CLAIM",
+        option="`--store-claim` of `compile`, `deploy`, `diff`",
+        help="The PersistentVolumeClaim of a store `file:///directory`.",
+        without="no volume",
+    ),
+    Setting(
+        key="store-secret",
+        type="text",
+        variable="FLOWC_STORE_SECRET",
+        option="`--store-secret` of `compile`, `deploy`, `diff`",
+        help="The Secret with the store's credentials.",
+        default="flowc-store",
+    ),
+    Setting(
+        key="service-account",
+        type="text",
+        variable="FLOWC_SERVICE_ACCOUNT",
+        option="`--service-account` of `compile`, `deploy`, `diff`",
+        help="The service account of the pods.",
+        default="flowc",
+    ),
+    Setting(
+        key="parallelism",
+        type="number",
+        variable="FLOWC_PARALLELISM",
+        option="`--max-workers` of `compile`, `deploy`, `diff`",
+        help="How many items of a foreach run at once on a cluster.",
+        default=100,
+    ),
+    Setting(
+        key="workflow-timeout",
+        type="number",
+        variable="FLOWC_WORKFLOW_TIMEOUT",
+        option="`--workflow-timeout` of `compile`, `deploy`, `diff`",
+        help="After how many seconds a run on a cluster is ended.",
+        without="never",
+    ),
+    Setting(
+        key="namespace",
+        type="text",
+        variable="FLOWC_NAMESPACE",
+        option="`--namespace` of the commands for a cluster",
+        help="The Kubernetes namespace.",
+        without="that of the kubeconfig's context",
+    ),
+    Setting(
+        key="context",
+        type="text",
+        variable="FLOWC_CONTEXT",
+        option="`--context` of the commands for a cluster",
+        help="The context of the kubeconfig.",
+        without="its current one",
+    ),
+)
+
+BY_KEY: Final[Mapping[str, Setting]] = {setting.key: setting for setting in SETTINGS}

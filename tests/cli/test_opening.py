@@ -1,0 +1,344 @@
+"""What to run, as people type it: files and modules, with a class or without, in every command that takes a flow."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc_runtime.codecs import load_value
+
+if TYPE_CHECKING:
+    from project import Project
+
+FLOWS = """
+    import os
+
+    from metaflow import FlowSpec, IncludeFile, step
+
+    from . import helper
+    from .deep.tool import NAME
+
+    class Item:
+        pass
+
+    class Base(FlowSpec):
+        notes = IncludeFile("notes", default="notes.txt")
+
+        @step
+        def start(self):
+            self.item = Item()
+            self.value = helper.double(4)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            assert type(self.item) is Item
+            self.module = type(self.item).__module__, __name__, NAME
+            if os.environ.get("FAIL"):
+                raise ValueError("asked to fail")
+
+    class First(Base):
+        pass
+
+    class Second(Base):
+        pass
+
+    if __name__ == "__main__":
+        First()
+    """
+
+
+@pytest.fixture
+def packaged(project: Project) -> Project:
+    """A package with flows that use relative imports, and a flow in a file beside it."""
+    project.write("pkg/__init__.py", "")
+    project.write("pkg/helper.py", "def double(x):\n    return 2 * x\n")
+    project.write("pkg/deep/__init__.py", "")
+    project.write("pkg/deep/tool.py", "NAME = __name__\n")
+    project.write("pkg/notes.txt", "beside the flow")
+    project.write("pkg/flows.py", FLOWS)
+    project.write(
+        "flow.py", FLOWS.replace("from . import helper", "from pkg import helper").replace(".deep", "pkg.deep")
+    )
+    return project
+
+
+def modules(project: Project) -> tuple[str, ...]:
+    """The names of modules that the last step of the newest run has seen."""
+    run = project.latest()
+    found: tuple[str, ...] = load_value(run.objects, run.task("end", "0")["artifacts"]["module"])
+    return found
+
+
+# -- what is opened ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["flow.py"], "First"),
+        (["flow.py:Second"], "Second"),
+        (["./flow.py:Second"], "Second"),
+        (["flow"], "First"),
+        (["flow:Second"], "Second"),
+        (["pkg.flows"], "First"),
+        (["pkg.flows:Second"], "Second"),
+        (["pkg.flows", "--flow", "Second"], "Second"),
+        (["pkg.flows:Second", "--flow", "Second"], "Second"),
+    ],
+)
+def test_words(packaged: Project, words: list[str], name: str) -> None:
+    done = packaged.flowc("check", *words)
+    assert (done.code, done.out) == (0, f"{name}: 2 steps, no faults\n"), done.err
+
+
+def test_a_package_that_is_a_flow_itself(packaged: Project) -> None:
+    packaged.write("pkg/__init__.py", "from .flows import First, Second\n")
+    packaged.write("pkg/deep/__init__.py", FLOWS.replace("from . import", "from .. import").replace(".deep.", "."))
+    assert packaged.flowc("check", "pkg:Second").out == "Second: 2 steps, no faults\n"
+    assert packaged.flowc("check", "pkg.deep").out == "First: 2 steps, no faults\n"
+    packaged.run("pkg:First", "--notes", "pkg/notes.txt")
+    assert modules(packaged)[0] == "pkg.flows"
+
+
+def test_a_module_on_the_path(packaged: Project) -> None:
+    """As under `python -m`: the working directory first, then sys.path; the code is rooted where it is found."""
+    (packaged.root / "src").mkdir()
+    (packaged.root / "pkg").rename(packaged.root / "src" / "pkg")
+    done = packaged.flowc("ir", "pkg.flows", PYTHONPATH=f"{packaged.root}/src:{packaged.environment['PYTHONPATH']}")
+    assert json.loads(done.out)["code"]["file"] == "pkg/flows.py"
+
+
+def test_a_namespace_package_around_the_flow(project: Project) -> None:
+    project.write("spaces/inner/flows.py", FLOWS.replace("from . import helper", "").replace("helper.double(4)", "8"))
+    project.write("spaces/inner/deep/tool.py", "NAME = 'tool'\n")
+    project.write("spaces/inner/notes.txt", "here")
+    project.run("spaces.inner.flows")
+    assert modules(project)[1] == "spaces.inner.flows"
+
+
+def test_an_installed_package_travels_alone(packaged: Project) -> None:
+    """What else is installed does not."""
+    packaged.write("lib/site-packages/other/big.py", "1 / 0\n")
+    (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
+    path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
+    text = packaged.flowc("compile", "pkg.flows", "--notes=x", PYTHONPATH=path)
+    assert text.code == 2  # no such option: the parameters of a compiled flow are given when it is triggered
+    pytest.importorskip("hera")
+    text = packaged.flowc("compile", "pkg.flows", PYTHONPATH=path)
+    assert text.code == 0, text.err
+    assert "code/pkg/flows.py" in text.out
+    assert "code/pkg/deep/tool.py" in text.out
+    assert "other/big.py" not in text.out
+
+
+# -- every command that takes a flow -----------------------------------------------------------------------------------
+
+
+def test_run_resume_retry_spin_and_debug(packaged: Project) -> None:
+    done = packaged.flowc("run", "pkg.flows:Second", FAIL="1")
+    assert done.code == 1
+    assert "--> pkg/flows.py:" in done.err
+    assert 'File "pkg/flows.py", line' in done.err
+    assert packaged.flowc("resume", "pkg.flows:Second").code == 0
+    assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")
+    assert packaged.flowc("run", "pkg.flows:Second", FAIL="1").code == 1
+    assert packaged.flowc("retry", "pkg.flows:Second").code == 0
+    assert packaged.flowc("run", "pkg.flows:Second", FAIL="1").code == 1
+    (packaged.root / "elsewhere").mkdir()
+    found_beside_the_store = packaged.python(
+        "-c", "import os, sys; os.chdir('elsewhere'); os.execv(sys.executable, ['python', '-m', 'flowc', 'retry'])"
+    )
+    assert found_beside_the_store.code == 0, found_beside_the_store.err
+    done = packaged.flowc("spin", "pkg.flows:Second", "end")
+    assert done.code == 0, done.err
+    for more in ([], ["--file", "pkg.flows"], ["--file", "pkg/flows.py"], ["--file", f"{packaged.root}/pkg/flows.py"]):
+        done = packaged.flowc("debug", "Second/latest/end", "--post-mortem", *more)
+        assert (done.code, "end has ended" in done.out) == (0, True), done.err
+
+
+def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
+    pytest.importorskip("hera")
+    text = packaged.flowc("compile", "pkg.flows:Second").out
+    assert "name: second\n" in text
+    assert "code/pkg/deep/tool.py" in text
+    assert "beside the flow" not in text  # packed: base64 of a compressed file
+    for command in ("deploy", "diff", "trigger"):
+        done = packaged.flowc(command, "pkg.flows:Third")
+        assert (done.code, "pkg/flows.py has no flow 'Third'" in done.err) == (2 if command == "diff" else 1, True)
+        done = packaged.flowc(command, "pkg.flows:Second", KUBECONFIG="/nowhere")
+        assert "Traceback" not in done.err
+        assert "has no flow" not in done.err
+        assert done.code != 0
+
+
+def test_python_m(packaged: Project) -> None:
+    """The module is called as in `flowc run pkg.flows`, so that what it pickles is the same."""
+    done = packaged.python("-m", "pkg.flows", "run")
+    assert done.code == 0, done.err
+    assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")
+    assert packaged.flowc("resume", "pkg.flows").code == 0
+
+
+# -- what is not there -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("flo.py", "'flo.py' does not exist", "did you mean 'flow.py'?"),
+        ("pkg/flow.py", "'pkg/flow.py' does not exist", "did you mean 'pkg/flows.py'?"),
+        ("pkg/flows", "'pkg/flows' does not exist", "did you mean 'pkg/flows.py'?"),
+        ("zzz.py", "'zzz.py' does not exist", "name a file: flow.py"),
+        ("nowhere/x.py", "'nowhere/x.py' does not exist", "there is no directory 'nowhere'"),
+        ("dangling.py", "'dangling.py' is a link to a file that does not exist", "flow.py"),
+        ("pkg/", "'pkg/' is a directory, not a Python file", "name a file: pkg/flows.py"),
+        ("docs", "'docs' is a directory, not a Python file", "no Python file in 'docs' has a flow"),
+        ("loop.py", "cannot read 'loop.py': Too many levels of symbolic links", "name another file"),
+        ("flow.py/x.py", "'flow.py/x.py' does not exist", "there is no directory 'flow.py'"),
+        ("/proc/self/mem", "cannot read '/proc/self/mem': Input/output error", "readable"),
+        ("/dev/null", "'/dev/null' is not a regular file", "a Python file"),
+        ("binary.py", "'binary.py' is not Python: it holds null bytes", "saved as UTF-8"),
+        ("utf16.py", "'utf16.py' is not Python: it holds null bytes", "saved as UTF-8"),
+        ("book.ipynb", "'book.ipynb' is a notebook", "NBRunner"),
+        ("book.ipynb:Flow", "'book.ipynb' is a notebook", "NBRunner"),
+        ("ir.json", "'ir.json' is a JSON file", "name the flow's Python file"),
+        ("flow.yaml", "'flow.yaml' is a YAML file", "name the flow's Python file"),
+        ("flow.pyc", "'flow.pyc' is byte code", "name the .py file"),
+        ("flow.py:", "'flow.py:': no class follows the ':'", "write flow.py:CLASS, or only flow.py"),
+        ("flow.py:12:3", "'12:3' is no name of a class", "write flow.py:CLASS, or only flow.py"),
+        (":First", "':First' names a class, but no file", "flow.py[:CLASS] or pkg.module[:CLASS]"),
+        ("", "the flow's name is empty", "flow.py[:CLASS] or pkg.module[:CLASS]"),
+        ("flwo", "there is no file and no module 'flwo'", "did you mean 'flow.py'?"),
+        ("nothing.like.it", "there is no file and no module 'nothing.like.it'", "as `python -m` does"),
+        ("pkg.flow", "has no module 'flow'", "did you mean 'pkg.flows'?"),
+        ("pkg.zzz", "has no module 'zzz'", "it has deep, flows, helper"),
+        ("pkg.deep.zzz", "the package 'pkg.deep' in", "it has tool"),
+        ("pkg.native", "the module 'pkg.native' is compiled", "a .py file"),
+        ("pkg.flows.First", "'pkg.flows' is a module", "a class follows a colon: pkg.flows:First"),
+        ("pkg.flows.x.y", "'pkg.flows' is a module", "pkg.flows holds no further modules"),
+        ("flow.First", "'flow' is a module", "a class follows a colon: flow:First"),
+        ("space.sub", "'space.sub' is a directory without __init__.py", "name a module in it: space.sub.mod"),
+        ("json", "the module 'json' is Python's own", "name the module of your flow"),
+        ("json.tool", "the module 'json' is Python's own", "name the module of your flow"),
+        ("sys", "the module 'sys' is Python's own", "name the module of your flow"),
+        ("test.flows", "the package 'test' in", "rename it"),
+    ],
+)  # fmt: skip
+def test_an_error_has_a_hint(packaged: Project, words: str, message: str, hint: str) -> None:
+    root = packaged.root
+    (root / "docs").mkdir()
+    (root / "dangling.py").symlink_to("missing.py")
+    (root / "loop.py").symlink_to("loop.py")
+    (root / "binary.py").write_bytes(b"\x7fELF\x00\x01")
+    (root / "utf16.py").write_text("x = 1\n", encoding="utf-16")
+    for name in (
+        "book.ipynb",
+        "ir.json",
+        "flow.yaml",
+        "flow.pyc",
+        "space/sub/mod.py",
+        "test/__init__.py",
+        "test/flows.py",
+    ):
+        packaged.write(name, "")
+    packaged.write("pkg/native.so", "")
+    done = packaged.flowc("check", words)
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    error, told = done.err.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert told.startswith("hint: ")
+    assert hint in told
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="NOT TESTED: only root can become another user who may not read")
+def test_no_permission(packaged: Project) -> None:
+    (packaged.root / "flow.py").chmod(0)
+    program = (
+        "import os\nfrom flowc.opening import Asked, OpeningError, open_flow\nimport flowc.frontend.flowspec\n"
+        "os.setuid(65534)\n"
+        f"try: open_flow({str(packaged.root / 'flow.py')!r}, Asked())\n"
+        "except OpeningError as error: print(error.message, '|', error.hint)"
+    )
+    for directory in (packaged.root, *packaged.root.parents):
+        if directory == packaged.root or directory.name.startswith(("pytest-", "popen-")):
+            directory.chmod(0o755)  # pytest makes them for one user
+    done = packaged.python("-c", program)
+    assert "flow.py': Permission denied | make the file and the directories above it readable" in done.out, done.err
+
+
+def test_two_classes(packaged: Project) -> None:
+    for words in (["flow.py:First", "--flow", "Second"], ["--flow", "Second", "pkg.flows:First"]):
+        done = packaged.flowc("run", *words)
+        assert done.code == 2
+        assert "name two classes" in done.err
+        assert ":Second or " in done.err
+
+
+def test_several_flows(packaged: Project) -> None:
+    text = FLOWS.partition("    if __name__")[0]
+    packaged.write("pkg/flows.py", text)
+    packaged.write("many.py", text.replace("from . import", "from pkg import").replace(".deep", "pkg.deep"))
+    for words in ("many.py", "pkg.flows"):
+        done = packaged.flowc("check", words)
+        assert done.code == 1
+        assert f"hint: name one: {words}:First" in done.err
+
+
+def test_faults_of_the_code_are_diagnostics(packaged: Project) -> None:
+    done = packaged.flowc("check", "pkg/flows.py")
+    assert done.code == 1
+    assert "attempted relative import with no known parent package" in done.err
+    assert "name the module, from the directory above its package: pkg.flows" in done.err
+    packaged.write("pkg/__init__.py", "import no_such_thing\n")
+    done = packaged.flowc("check", "pkg.flows")
+    assert done.code == 1
+    assert "--> pkg/__init__.py:1:1" in done.err
+    assert "install 'no_such_thing' in this environment" in done.err
+    packaged.write("pkg/__init__.py", "")
+    packaged.write("pkg/helper.py", "def double(:\n")
+    done = packaged.flowc("check", "pkg.flows")
+    assert (done.code, "error[syntax-error]" in done.err, "--> pkg/helper.py:1:" in done.err) == (1, True, True)
+    packaged.write("pkg/flows.py", "class (:\n")
+    assert "--> pkg/flows.py:1:7" in packaged.flowc("check", "pkg.flows").err
+
+
+def test_the_directory_above_is_named(packaged: Project) -> None:
+    program = (
+        "import os, sys; os.chdir('pkg'); os.execv(sys.executable, ['python', '-m', 'flowc', 'check', 'pkg.flows'])"
+    )
+    done = packaged.python("-c", program)
+    assert done.code == 2
+    assert f"hint: it is in {packaged.root}: call flowc in that directory" in done.err
+
+
+def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
+    """A module of it would be run among the modules of another package."""
+    program = (
+        "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
+        "from flowc_runtime.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
+    )
+    packaged.write("other/pkg/__init__.py", "")
+    done = packaged.python("-c", program)
+    assert f"ImportError: the package 'pkg' is {packaged.root}/other/pkg, not {packaged.root}/pkg" in done.err
+
+
+def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
+    """`flowc trigger` takes them too; those of projects have dots."""
+    from flowc.opening import names_code
+
+    before = os.getcwd()
+    os.chdir(packaged.root)
+    try:
+        answers = {text: names_code(text) for text in ("hello-flow", "First", "demo.user.ann.first", "demo.prod.first")}
+        assert not any(answers.values())
+        assert all(map(names_code, ("flow.py", "pkg.flows", "pkg.flows:First", "x/y", "a.ipynb", "gone.py")))
+        assert sys.path[0] != str(packaged.root)
+    finally:
+        os.chdir(before)
