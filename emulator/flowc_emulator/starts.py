@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_emulator.forkserver.client import ForkServer, TaskLauncher
 from flowc_emulator.forkserver.wire import Setup, StartHook
+from flowc_runtime import ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,6 +76,7 @@ class Starts:
             parameters=dict(parameters),
             path=tuple(sys.path),
             argv=tuple(sys.argv),
+            coverage=ending.measured(),
         )
         for server in self._servers.values():
             server.begin(setup)

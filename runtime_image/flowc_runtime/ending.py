@@ -97,6 +97,30 @@ def begin() -> None:
     _mark = _Mark()
 
 
+def measured() -> dict[str, Any] | None:
+    """Return what `measure` needs to go on, in a process that is no fork of this one, with this one's coverage."""
+    coverage = sys.modules.get("coverage")
+    if coverage is None or (current := coverage.Coverage.current()) is None:
+        return None
+    config = current.config
+    names = {"include": "run_include", "omit": "run_omit"}  # where the argument and the attribute differ
+    names |= {name: name for name in ("branch", "concurrency", "config_file", "data_file", "source", "source_pkgs")}
+    settings = {name: getattr(config, attribute) for name, attribute in names.items()}
+    return {**settings, "data_file": os.path.abspath(settings["data_file"]), "directory": os.getcwd()}
+
+
+def measure(settings: dict[str, Any]) -> None:
+    """Measure this process's coverage from now on; `end` saves it, in a file of the process's own."""
+    global _coverage
+    from coverage import Coverage
+
+    given = {**settings}
+    if given.pop("directory") != os.getcwd():
+        given["config_file"] = False  # its paths are relative
+    _coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
+    _coverage.start()
+
+
 def _forget_threads() -> None:
     """Let `threading` call none of the forking process's hooks, nor wake its executors, whose threads are not here."""
     hooks: Any = threading._threading_atexits  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -214,6 +215,17 @@ def test_coverage_sees_the_steps(
     report = project.python("-m", "coverage", "report", "-m")
     (line,) = [line for line in report.out.splitlines() if line.startswith("flow.py")]
     assert line.split()[2:] == missing, report.out
+
+
+def test_coverage_sees_the_steps_of_a_flow_that_each_task_imports(project: Project) -> None:
+    """Its tasks are no forks of the process that `coverage run` measures."""
+    project.write("flow.py", "import uuid\n\nKEY = uuid.uuid4()\n" + textwrap.dedent(COVERED).lstrip("\n"))
+    done = project.python("-m", "coverage", "run", "--include=flow.py", "flow.py", "run", PYTHONWARNINGS="default")
+    assert done.code == 0, done.err
+    assert project.python("-m", "coverage", "combine", "--append", "-q").code == 0
+    report = project.python("-m", "coverage", "report", "-m")
+    (line,) = [line for line in report.out.splitlines() if line.startswith("flow.py")]
+    assert line.split()[2:] == ["1", "96%", "27"], report.out
 
 
 OUTSIDE = {

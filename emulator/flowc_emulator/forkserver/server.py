@@ -160,6 +160,8 @@ class _Server:
             import time
 
             time.tzset()
+        if self._run.setup.coverage is not None:
+            import coverage  # noqa: F401  # each task would import it
         if request.debugger:
             import pdb  # noqa: F401  # each task that is debugged would import it
         unsafe = preload(request.modules)
@@ -191,6 +193,7 @@ class _Server:
     def _task(self, request: StartTask, control: int, more: list[int]) -> int:
         if request.guarded:
             register(more.pop(0))
+        self._measure()
         os.environ[RUN] = self._run.store.id
         Seeds().enter_child()
         breakpoints.install(Borrowed(*more) if request.lent else None)
@@ -203,7 +206,12 @@ class _Server:
             run.store, run.graph, run.setup.root, run.setup.parameters, request.assignment, control, imported
         )
 
+    def _measure(self) -> None:
+        if (settings := self._run.setup.coverage) is not None:
+            ending.measure(settings)
+
     def _hook(self, number: int) -> int:
+        self._measure()
         run = self._run
         flow = run.graph.flow
         return call_hook(flow.exit_hooks[number], run.store, lambda: load_program(flow, run.setup.root))

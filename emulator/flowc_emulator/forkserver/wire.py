@@ -21,7 +21,8 @@ _MOST_DESCRIPTORS = 16
 class Setup:
     """What a server is told once: the run, its flow, and where the flow's code is.
 
-    `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run.
+    `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run. `coverage` is what
+    `flowc_runtime.ending.measured` says there.
     """
 
     store: str
@@ -32,6 +33,7 @@ class Setup:
     parameters: dict[str, Any]
     path: tuple[str, ...]
     argv: tuple[str, ...]
+    coverage: dict[str, Any] | None
 
 
 @final
