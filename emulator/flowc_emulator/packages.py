@@ -13,8 +13,10 @@ UNSAFE: Final[dict[str, tuple[str, str, str]]] = {}
 
 # Packages that register a function for the end of the process, which a task does not need: it is about what the package
 # itself keeps in memory, or about files that it makes when it is used.
-# module that registers it: (what the function does, the version that was tried, how many functions)
-HARMLESS_HANDLERS: Final[dict[str, tuple[str, str, int]]] = {
-    "coverage.control": ("saves what was measured; tasks save their own", "7.11", 1),
-    "matplotlib._pylab_helpers": ("closes the figures of pyplot", "3.10", 1),
+# function: (what it does, the version of the package that was tried)
+HARMLESS_HANDLERS: Final[dict[str, tuple[str, str]]] = {
+    "PIL._imaging.clear_cache": ("gives back memory", "12.0"),
+    "certifi.core.exit_cacert_ctx": ("lets go of the file of certificates, which is not temporary", "2026.1"),
+    "coverage.control.Coverage._atexit": ("saves what was measured; tasks save their own", "7.11"),
+    "matplotlib._pylab_helpers.Gcf.destroy_all": ("closes the figures of pyplot", "3.10"),
 }

@@ -9,16 +9,19 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
-import sys
 import threading
 import weakref
+from collections import Counter
 from typing import Any, NamedTuple
 
 from flowc_emulator.packages import HARMLESS_HANDLERS
 
-# Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole.
-_OWN_HANDLERS = {"logging": 1, "multiprocessing.util": 1}
-_OWN_THREAD_HANDLERS = frozenset({"concurrent.futures.thread", "concurrent.futures.process"})
+# Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole;
+# what has a finalizer is looked at by itself.
+_OWN_HANDLERS = frozenset({
+    "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
+    "multiprocessing.util._exit_function", "weakref.finalize._exitfunc",
+})  # fmt: skip
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Beginnings of the names of threads and modules of debuggers, which follow forks by themselves."""
@@ -31,7 +34,7 @@ class State(NamedTuple):
     descriptors: frozenset[tuple[int, str]]
     children: frozenset[int]
     finalizers: tuple[str, ...]
-    handlers: int
+    handlers: tuple[str, ...]
 
     @classmethod
     def now(cls) -> State:
@@ -42,7 +45,7 @@ class State(NamedTuple):
     def clean(cls) -> State:
         """What a process has that has only just begun; descriptors that it inherited are not among those it opened."""
         inherited = frozenset(found for found in _descriptors() if not _closes_on_exec(found[0]))
-        return cls((), inherited, frozenset(), (), 0)
+        return cls((), inherited, frozenset(), (), ())
 
     def since(self, before: State) -> list[str]:
         """What has been added, in words that go on from "importing it ": none if a fork may share it all."""
@@ -56,8 +59,8 @@ class State(NamedTuple):
             faults.append(f"starts {len(started)} process{'es' if len(started) > 1 else ''}")
         if len(self.finalizers) > len(before.finalizers):
             faults.append(f"has something to clean up at the end of the process ({_listed(self.finalizers)})")
-        if self.handlers > before.handlers:
-            faults.append("registers a function for the end of the process")
+        if registered := list((Counter(self.handlers) - Counter(before.handlers)).elements()):
+            faults.append(f"registers what is called at the end of the process ({_listed(registered)})")
         return faults
 
 
@@ -123,13 +126,37 @@ def _finalizers() -> tuple[str, ...]:
     return tuple(getattr(info.func, "__qualname__", "a function") for info in list(registry.values()) if info.atexit)
 
 
-def _handlers() -> int:
-    """How many exit handlers there are besides those of Python's own modules."""
-    count: int = atexit._ncallbacks()
-    count -= sum(number for module, number in _OWN_HANDLERS.items() if module in sys.modules)
-    count -= sum(number for module, (_, _, number) in HARMLESS_HANDLERS.items() if module in sys.modules)
-    count -= bool(weakref.finalize._registered_with_atexit)  # type: ignore[attr-defined]
-    for handler in getattr(threading, "_threading_atexits", ()):
-        function = getattr(handler, "func", handler)
-        count += getattr(function, "__module__", "") not in _OWN_THREAD_HANDLERS
-    return max(0, count)
+class _Spy:
+    """Equal to nothing; knows what it was compared with."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def __eq__(self, other: object) -> bool:
+        self.seen.append(other)
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _handlers() -> tuple[str, ...]:
+    """The functions that are called at the end of the process, by dotted names, without those known to be harmless."""
+    spy = _Spy()
+    atexit.unregister(spy)  # type: ignore[arg-type]  # nothing lists them; this compares each with what it is to forget
+    # Those of `threading` are called earlier, when threads are joined.
+    seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
+    names = map(_name, seen)
+    return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
+
+
+def _called_by(handler: Any) -> Any:
+    """The function that a handler of `threading` was registered for: in a partial, since Python 3.13 in a closure."""
+    if (closure := getattr(handler, "__closure__", None)) is not None:
+        names = zip(handler.__code__.co_freevars, closure, strict=True)
+        return next((cell.cell_contents for name, cell in names if name == "func"), handler)
+    return getattr(handler, "func", handler)
+
+
+def _name(function: Any) -> str:
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", type(function).__name__)
+    return f"{module}.{name}" if module else str(name)

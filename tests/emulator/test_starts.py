@@ -521,3 +521,18 @@ def _install(project: Project, name: str, source: str) -> Path:
 def _with_packages(project: Project) -> dict[str, str]:
     home = project.root / "venv/lib/site-packages"
     return {"PYTHONPATH": os.pathsep.join([project.environment["PYTHONPATH"], str(home)])}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way: str) -> None:
+    """Also where it was registered before flowc was imported: `python flow.py` has imported it already."""
+    _install(project, "tracker", "import atexit\ndef send(): pass\natexit.register(send)\n")
+    _install(project, "pool", "import concurrent.futures.thread, logging, multiprocessing.util, weakref\n")
+    write(project, "import tracker", "self.found = os.getppid()")
+    ran = run(project, way, **_with_packages(project))
+    assert ran.record()["process"]["pid"] not in found(project, ran)
+    out = project.flowc("doctor", "flow.py", **_with_packages(project)).out
+    assert "tracker: importing it registers what is called at the end of the process (tracker.send)" in out
+    write(project, "import pool", "self.found = os.getppid()")
+    ran = run(project, way, **_with_packages(project))
+    assert {ran.record()["process"]["pid"]} == set(found(project, ran))
