@@ -54,14 +54,26 @@ class Rule:
 class Starts:
     """Starts the tasks that import the flow anew, by fork servers that are made when they are first needed."""
 
-    def __init__(self, rule: Rule, root: str, note: Callable[[str], None], *, debugger: bool = False) -> None:
-        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal."""
+    def __init__(
+        self,
+        rule: Rule,
+        root: str,
+        note: Callable[[str], None],
+        *,
+        server: ForkServer | None = None,
+        debugger: bool = False,
+    ) -> None:
+        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal.
+
+        `server` is one that was started before, with the environment of this process.
+        """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
-        self._environment = dict(os.environ)
         self._setup: Setup | None = None
         self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has from its beginning
         self._branches: dict[Environment, Branch] = {}
         self._unsafe: set[str] = set()
+        if server is not None:
+            self._servers[()] = server
         if rule.all:
             self._server(())  # it imports what it needs while the run is prepared
 
@@ -74,6 +86,7 @@ class Starts:
             ir=ir,
             root=self._root,
             parameters=dict(parameters),
+            environment=dict(os.environ),
             path=tuple(sys.path),
             argv=tuple(sys.argv),
             coverage=ending.measured(),
@@ -115,7 +128,7 @@ class Starts:
     def _server(self, at_exec: Environment) -> ForkServer:
         server = self._servers.get(at_exec)
         if server is None:
-            server = self._servers[at_exec] = ForkServer(self._root, {**self._environment, **dict(at_exec)})
+            server = self._servers[at_exec] = ForkServer(self._root, {**os.environ, **dict(at_exec)})
             if self._setup is not None:
                 server.begin(self._setup)
         return server

@@ -150,6 +150,7 @@ class Early(NamedTuple):
 
     file: str | None
     class_name: str | None
+    start: str
     top: Top
     more: dict[str, Any]  # the store, and the values of the options that `scan` was given besides
 
@@ -168,7 +169,7 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[
     if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
         hidden = {f"--{name}" for name in _parameter_names(cls)}
         known = {name: option for name, option in known.items() if name not in hidden}
-    wanted = {*_EARLY, "store_url", *(option.name for option in more)}
+    wanted = {*_EARLY, "store_url", "start", *(option.name for option in more)}
     early: list[str] = []
     file = None
     at = 0
@@ -191,9 +192,9 @@ def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[
     command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in wanted])
     with command.make_context(ctx.info_name, early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
         values = dict(inner.params)
-    class_name = values.pop("class_name")
+    class_name, start = values.pop("class_name"), values.pop("start", "auto")
     others = {name: values.pop(name) for name in ("store_url", *(str(option.name) for option in more))}
-    return Early(file, class_name, split_top(values), others)
+    return Early(file, class_name, start, split_top(values), others)
 
 
 def _parameter_names(cls: type) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -14,7 +16,7 @@ from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc.cli.parameters import given_texts, parameter_options
-from flowc.cli.starting import STATE
+from flowc.cli.starting import STATE, foresee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -120,6 +122,8 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
         ctx.meta[STATE] = State.now()
+    if early.start != "fork":
+        foresee(ctx, _file_of(ctx, early.file))
     _keep_from_obstore()
     with seeds.watch():
         given = add_top(ctx, early.top)
@@ -135,6 +139,14 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     prefix = f"{PREFIX}_{kind.name.upper()}"
     with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
         command.invoke(inner)
+
+
+def _file_of(ctx: click.Context, file: str | None) -> Path | None:
+    """The file that the command line names, or whose own command line this is; None for a module."""
+    if (cls := ctx.find_object(type)) is None:
+        return Path(file.partition(":")[0]) if file is not None else None
+    own = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return Path(own) if own is not None else None
 
 
 def _keep_from_obstore() -> None:

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tokenize
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flowc_emulator.starts import Starts
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
+SERVER = "flowc.server"  # there too: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
 _OWN = frozenset(
@@ -89,6 +91,24 @@ def judge(found: Checked, before: State | None) -> Verdict:
     )
 
 
+def foresee(ctx: click.Context, file: Path | None) -> None:
+    """Start a fork server now if the flow's file alone shows that one is needed: it starts while the flow is imported.
+
+    It is ended with the context `ctx`, whether it was used or not.
+    """
+    if file is None or not file.is_file():
+        return
+    try:
+        purity = examine({file.stem: (file.name, file.read_text(encoding="utf-8"))})
+    except (OSError, SyntaxError, ValueError):  # told when the flow is loaded
+        return
+    if purity.harms:
+        from flowc_emulator.forkserver.client import ForkServer
+
+        server = ctx.meta[SERVER] = ForkServer(str(file.resolve().parent), os.environ)
+        ctx.call_on_close(server.close)
+
+
 def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
     """What starts the tasks that import the flow anew; None if all are forks. `choice` is auto, fork or fresh."""
     verdict = judge(found, before)
@@ -103,7 +123,8 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
     from flowc_emulator.starts import Rule, Starts
 
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
-    return Starts(rule, str(found.package.root), note, debugger=os.isatty(0))
+    server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
+    return Starts(rule, str(found.package.root), note, server=server, debugger=os.isatty(0))
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:

@@ -77,7 +77,7 @@ class ForkServer:
         return Branch(ours)
 
     def close(self) -> None:
-        """End it; its branches end when their own sockets are closed."""
+        """End it, once; its branches end when their own sockets are closed."""
         self._link.close()
         self._process.wait()
 
