@@ -181,7 +181,7 @@ def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
     ]  # fmt: skip
     before = project.artifacts(run, "work")["before"]
     assert before == {
-        "beside": ["retry", "traced"], "kind": "linear", "task": True, "tries": [0, 1], "forked": True,
+        "beside": ["retry", "traced"], "kind": "linear", "task": True, "tries": [0, 1], "forked": False,
         "root": str(project.root / ".flowc"), "inputs": [["x"]], "from": ["start/start-0"],
     }  # fmt: skip
 

@@ -46,6 +46,8 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 class Only:
     """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own.
 
+    `bare`: it runs without the decorators around its step's code.
+
     Its first attempt has been claimed.
     """
 
@@ -53,6 +55,7 @@ class Only:
     path: str
     inputs: str
     overrides: Mapping[str, ArtifactRef]
+    bare: bool = False
 
 
 @final
@@ -217,6 +220,7 @@ class Supervisor:
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
+            bare=plan.only is not None and plan.only.bare,
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:

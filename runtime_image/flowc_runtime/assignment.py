@@ -27,7 +27,7 @@ class Assignment:
     `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
 
     For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
-    that it, and each input of a join, has instead of theirs.
+    that it, and each input of a join, has instead of theirs; `bare` leaves out the decorators around the step's code.
     """
 
     run: RunStore
@@ -49,6 +49,7 @@ class Assignment:
     cache: bool = True
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    bare: bool = False
 
     @property
     def before(self) -> RunStore:

@@ -36,6 +36,8 @@ def perform_fresh(
     began = time.time()
     try:
         program = open_program(graph.flow, root)
+        if asked["bare"]:
+            program.undecorate(graph.node(asked["step"]))
         imported()
     except BaseException as error:
         attempt = (asked["step"], asked["path"], asked["attempt"])

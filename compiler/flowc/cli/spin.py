@@ -159,7 +159,13 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
-        only=Only(step=inputs.step, path=inputs.path, inputs=inputs.run, overrides=instead),
+        only=Only(
+            step=inputs.step,
+            path=inputs.path,
+            inputs=inputs.run,
+            overrides=instead,
+            bare=options["skip_decorators"],
+        ),
         starts=starts,
     )
     try:

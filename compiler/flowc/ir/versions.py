@@ -104,7 +104,16 @@ IR = Format(
     key="flowc",
     versions=(
         Version(number=1, released=True),
-        Version(number=2),
+        Version(
+            number=2,
+            adds=(
+                "Node.run: Function | Method | Notebook | Shell | Stub",
+                "Function.module: str",
+                "Function.name: str",
+                "Notebook.file: str",
+                "Shell.command: str",
+            ),
+        ),
     ),
 )
 
@@ -116,6 +125,7 @@ RECORDS = Format(
         Version(
             number=2,
             adds=(
+                "AttemptRecord.note: str",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
