@@ -15,7 +15,7 @@ from flowc.backends.argo import Settings, compile_flow
 from flowc.frontend.flowspec import load
 from flowc.ir import Catch, Node, Retry
 from flowc_emulator import supervisor
-from flowc_runtime import contract
+from flowc_runtime import config_keys, contract
 from flowc_runtime.__main__ import main
 from project import PACKAGES, ROOT
 
@@ -27,15 +27,11 @@ FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py"
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
-# What users set for commands on their own machine: no pod reads it, so it is the configuration's.
-SETTINGS = {
-    "FLOWC_CLUSTER_STORE",
-    "FLOWC_COMPLETE",
-    "FLOWC_IMAGE",
-    "FLOWC_NAMESPACE",
-    "FLOWC_SERVICE_ACCOUNT",
-    "FLOWC_STORE_CLAIM",
-    "FLOWC_STORE_SECRET",
+# What users set for commands on their own machine: the table of settings owns it. FLOWC_STORE is in both.
+SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE"}
+OWNERS = {  # where else a literal may stand, and why
+    ("runtime_image/flowc_runtime/config_keys.py", contract.STORE),  # the setting has the name that a pod reads
+    ("compiler/flowc/ir/versions.py", "flowc.dev/"),  # the IR imports nothing: its versions name their annotation
 }
 NUMBERS = {
     contract.NOT_STARTED,
@@ -70,7 +66,8 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
 def test_no_literal_of_the_contract_stands_elsewhere() -> None:
     assert len(FILES) > 300
     found = {(str(path.relative_to(ROOT)), *one) for path in FILES for one in literals(path.read_text("utf-8"))}
-    assert sorted(found) == []
+    assert sorted(one for one in found if (one[0], one[2]) not in OWNERS) == []
+    assert {(file, literal) for file, _, literal in found} >= OWNERS
 
 
 @pytest.mark.parametrize(

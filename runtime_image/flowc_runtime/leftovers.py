@@ -63,8 +63,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: int | None = None)
     """Wait until one of the processes has ended; return False if the deadline (monotonic), or `hurry`, comes first."""
     left = max(0.0, deadline - time.monotonic())
     if not HAS_PIDFD:
-        time.sleep(min(0.02, left))  # nothing else tells of the end of somebody's program
-        return left > 0
+        return _pause(left)
     with contextlib.ExitStack() as opened:
         poll = select.poll()
         for pid in pids:
@@ -72,9 +71,17 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: int | None = None)
                 descriptor = os.pidfd_open(pid)
             except ProcessLookupError:  # of another's child, which is reaped
                 return True
+            except OSError:  # too many descriptors are open, which may be why the processes are to be ended
+                return _pause(left)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)
         if hurry is not None:
             poll.register(hurry, select.POLLIN)
         ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
         return bool(ready - {hurry})
+
+
+def _pause(left: float) -> bool:
+    """Wait a moment where nothing tells of the end of a process; return whether time is left."""
+    time.sleep(min(0.02, left))
+    return left > 0

@@ -128,16 +128,13 @@ def test_the_environment_of_steps(small: Project) -> None:
 
 _TOLD = """
     import sys
-    from flowc_emulator import supervisor
-    from flowc.cli import main
+    from flowc.cli import execution, main, spin, starting
 
-    began = supervisor.Supervisor.__init__
+    def tell(found, choice, before, note):
+        print("start:", choice, file=sys.stderr)
+        return starting.begin_starts(found, choice, before, note)
 
-    def tell(self, plan, console):
-        print("start:", plan.start, file=sys.stderr)
-        began(self, plan, console)
-
-    supervisor.Supervisor.__init__ = tell
+    execution.begin_starts = spin.begin_starts = tell
     main()
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc import __version__
-from flowc.cli.compile import VARIABLES
+from flowc_runtime.config_keys import BY_KEY
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
 
@@ -240,7 +240,8 @@ def test_notes_miss_argo(notes: Callable[..., str]) -> None:
 def test_what_the_notes_export_is_what_the_compiler_reads(notes: Callable[..., str], project: Project) -> None:
     """A flow compiled with it uses the chart's account, Secret, image and store."""
     exported = dict(re.findall(r"^  export (\w+)=(.*)$", notes(CASES["existing"]), flags=re.MULTILINE))
-    assert set(exported) == set(VARIABLES.values()) - {"FLOWC_STORE_CLAIM"}  # the chart's store is a bucket
+    keys = ("image", "cluster-store", "namespace", "service-account", "store-secret")  # the chart's store is a bucket
+    assert set(exported) == {BY_KEY[key].variable for key in keys}
     flow = CHART / "files" / "test" / "flow" / "flow.py"
     project.environment |= exported
     done = project.python("-m", "flowc", "compile", str(flow))
