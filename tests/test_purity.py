@@ -112,7 +112,7 @@ def test_relative_imports_and_names_that_a_package_passes_on() -> None:
 def test_reading_the_environment_is_noted_apart(source: str) -> None:
     found = examine({"m": ("m.py", source)})
     assert found.harms == ()
-    assert [harm.what for harm in found.environment] == ["reads environment variables"]
+    assert [harm.what for harm in found.environment] == ["uses environment variables"]
 
 
 def test_imports_are_listed_in_order() -> None:

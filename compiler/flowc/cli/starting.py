@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.frontend.purity import Harm, examine, loaded_imports
+from flowc.frontend.purity import Harm, examine
+from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
 
