@@ -6,7 +6,6 @@ A fork is as good as an import of the task's own only if the import left nothing
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from flowc_emulator.engine import Launcher
     from flowc_emulator.forkserver.client import Branch
     from flowc_runtime.assignment import Assignment
+    from flowc_runtime.origin import Origin
     from flowc_runtime.process import Child
     from flowc_runtime.store import RunStore
     from flowc_runtime.watch import Reaper
@@ -53,10 +53,15 @@ class Rule:
 class Starts:
     """Starts the tasks that import the flow anew, by fork servers that are made when they are first needed."""
 
-    def __init__(self, rule: Rule, root: str, note: Callable[[str], None], *, debugger: bool = False) -> None:
-        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal."""
+    def __init__(
+        self, rule: Rule, root: str, note: Callable[[str], None], origin: Origin, *, debugger: bool = False
+    ) -> None:
+        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal.
+
+        `origin` is what the processes begin with.
+        """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
-        self._environment = dict(os.environ)
+        self._origin = origin
         self._setup: Setup | None = None
         self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has from its beginning
         self._branches: dict[Environment, Branch] = {}
@@ -113,7 +118,9 @@ class Starts:
     def _server(self, at_exec: Environment) -> ForkServer:
         server = self._servers.get(at_exec)
         if server is None:
-            server = self._servers[at_exec] = ForkServer(self._root, {**self._environment, **dict(at_exec)})
+            server = self._servers[at_exec] = ForkServer(
+                self._root, {**self._origin.environment, **dict(at_exec)}, self._origin.directory
+            )
             if self._setup is not None:
                 server.begin(self._setup)
         return server

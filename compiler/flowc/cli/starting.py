@@ -18,14 +18,17 @@ from flowc.frontend.purity import Harm, examine
 from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
+from flowc_runtime import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc.cli.common import Checked
     from flowc_emulator.starts import Starts
+    from flowc_runtime.origin import Origin
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
+ORIGIN = "flowc.origin"  # in a context's `meta`: the `Origin` of the process, where this process is no flow's own
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
 _OWN = frozenset(
@@ -38,6 +41,12 @@ def state_before() -> State | None:
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
+
+
+def _origin() -> Origin:
+    context = click.get_current_context(silent=True)
+    found: Origin | None = context.meta.get(ORIGIN) if context is not None else None
+    return found if found is not None else origin.of_program()
 
 
 class Verdict(NamedTuple):
@@ -104,7 +113,7 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
     from flowc_emulator.starts import Rule, Starts
 
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
-    return Starts(rule, str(found.package.root), note, debugger=os.isatty(0))
+    return Starts(rule, str(found.package.root), note, _origin(), debugger=os.isatty(0))
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:

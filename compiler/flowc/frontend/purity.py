@@ -27,6 +27,7 @@ from flowc.frontend.purity_modules import (
 from flowc.frontend.purity_names import (
     BUILTINS,
     CALLING_FIRST,
+    CLASS_MAKERS,
     DECORATOR_MAKERS,
     ENVIRONMENT,
     EXCEPT_WITH,
@@ -102,7 +103,9 @@ class _Examination:
 
     def top_level(self, module: Module) -> None:
         """Look at what importing a module runs."""
-        self._statements(module.tree.body, Scope(module))
+        scope = Scope(module)
+        scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
+        self._statements(module.tree.body, scope)
 
     def _harm(self, node: ast.AST, scope: Scope, what: str) -> None:
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
@@ -162,7 +165,6 @@ class _Examination:
                 case ast.Name(id=name, ctx=ast.Store()):
                     scope.values.add(name)
                     scope.nothing.discard(name)
-                    scope.imported.pop(name, None)
                 case ast.Name() | ast.Attribute():  # os.environ["X"] = …
                     self._look_for_environment(node, scope)
                 case ast.Call():
@@ -176,6 +178,8 @@ class _Examination:
             if isinstance(value, ast.Constant) and value.value is None:
                 scope.nothing.add(target.id)
             name = self._name(value, scope) if isinstance(value, (ast.Name, ast.Attribute)) else None
+            if isinstance(value, ast.Call) and (made := self._name(value.func, scope)) in CLASS_MAKERS:
+                name = made
             if name is not None and name.partition(".")[0] not in ("builtins", scope.module.name.partition(".")[0]):
                 scope.values.discard(target.id)
                 scope.imported[target.id] = name
@@ -263,6 +267,10 @@ class _Examination:
                 self._result_called(inner, scope)
             case ast.Lambda(body=body):
                 self._expression(body, scope)
+            case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._find(
+                self._name(function, scope), scope
+            ):  # Box[int](…)
+                self._called(function, self._name(function, scope), given, scope)
             case function:
                 self._called(function, self._name(function, scope), given, scope)
 
@@ -311,9 +319,7 @@ class _Examination:
             return
         self._harm(function, scope, f"calls {name or ast.unparse(function)}")
 
-    def _method_called(
-        self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: Scope
-    ) -> None:
+    def _method_called(self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
         """A method of a plain value, or of an object of a class of the user's."""
         match function.value:
             case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
@@ -326,9 +332,9 @@ class _Examination:
         self._methods_called(function.attr)
         if function.attr in METHODS_CALLING:
             self._called_by(given, scope)
-        if function.attr == "replace" and len(given) == 1:  # that of a path, which moves a file
-            self._harm(function, scope, f"calls {ast.unparse(function)}")
-        elif function.attr not in METHODS and function.attr not in self._methods:
+        moves_a_file = function.attr == "replace" and len(given) == 1  # a path's; that of a text has two arguments
+        known = function.attr in METHODS or function.attr in self._methods
+        if moves_a_file or not known:
             self._harm(function, scope, f"calls {ast.unparse(function)}")
 
     def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: Scope) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_TRIES: tuple[type[ast.stmt], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))  # Python 3.10 has no TryStar
 
 
 class Module(NamedTuple):
@@ -121,9 +122,10 @@ def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from executed(body)
             case ast.Match(cases=cases):
                 yield from executed([inner for case in cases for inner in case.body])
-            case _ if hasattr(statement, "handlers"):  # Try, and TryStar, which Python 3.10 has not
-                handled = [s for handler in statement.handlers for s in handler.body]
-                yield from executed([*statement.body, *handled, *statement.orelse, *statement.finalbody])
+            case _ if isinstance(statement, _TRIES):
+                tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the same fields
+                handled = [inner for handler in tried.handlers for inner in handler.body]
+                yield from executed([*tried.body, *handled, *tried.orelse, *tried.finalbody])
 
 
 def is_main_guard(test: ast.expr) -> bool:
