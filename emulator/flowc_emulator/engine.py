@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import heapq
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from flowc_emulator.terminal import Lender, Terminal
 from flowc_runtime import breakpoints, ending, failures
 from flowc_runtime.contract import TIMEOUT_GRACE
 from flowc_runtime.leftovers import GRACE as LEFT_GRACE
-from flowc_runtime.leftovers import end_adopted
+from flowc_runtime.leftovers import children, end_adopted
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
@@ -128,6 +129,19 @@ class _Running(Generic[J]):
     ended_by: str | None = None
 
 
+class _Own(frozenset[int]):
+    """Processes that are none of a job's: these, and those of this process's session, which each job has left."""
+
+    def __contains__(self, pid: object) -> bool:
+        if super().__contains__(pid):
+            return True
+        assert isinstance(pid, int)
+        try:
+            return os.getsid(pid) == os.getsid(0)
+        except ProcessLookupError:
+            return False
+
+
 class Engine(Generic[J]):
     """Runs jobs until they end. Single-threaded, so that it may fork at any time."""
 
@@ -145,6 +159,7 @@ class Engine(Generic[J]):
         self._lender: Lender | None = None
         self._hangs = Hangs()
         self._prctl = load_prctl()
+        self._children: frozenset[int] = frozenset()  # of this process, before there was a job
         self._hurried = False  # a second signal has come
         self.signal: int | None = None
         """The signal that interrupted the jobs, if one did."""
@@ -161,6 +176,7 @@ class Engine(Generic[J]):
 
     def begin(self) -> None:
         """Take signals, adopt orphans and fork the guardian."""
+        self._children = frozenset(children())
         adopt_orphans(self._prctl)
         ending.settle()
         gc.collect()
@@ -171,12 +187,13 @@ class Engine(Generic[J]):
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End what still runs and the programs that jobs have left running, but not the processes in `keep`.
 
-        Programs are given a grace, which a second interrupt ends.
+        Programs are given a grace, which a second interrupt ends. Children that this process had before, or has started
+        for itself meanwhile, as a pool of `multiprocessing` does, are none of the jobs'.
         """
         for running in self._running.values():  # only if the caller broke off
             kill_group(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
-        end_adopted({self._guardian.pid, *keep}, grace=grace, hurry=self._watcher.woken)
+        end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.woken)
 
     def close(self) -> None:
         """Let go of everything: the jobs have ended, and whatever they were for is recorded."""

@@ -6,7 +6,6 @@ A fork is as good as an import of the task's own only if the import left nothing
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from flowc_emulator.engine import Launcher
     from flowc_emulator.forkserver.client import Branch
     from flowc_runtime.assignment import Assignment
+    from flowc_runtime.origin import Origin
     from flowc_runtime.process import Child
     from flowc_runtime.store import RunStore
     from flowc_runtime.watch import Reaper
@@ -59,15 +59,17 @@ class Starts:
         rule: Rule,
         root: str,
         note: Callable[[str], None],
+        origin: Origin,
         *,
         server: ForkServer | None = None,
         debugger: bool = False,
     ) -> None:
         """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal.
 
-        `server` is one that was started before, with the environment of this process.
+        `origin` is what the processes begin with; `server` is one that was started before, with that.
         """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
+        self._origin = origin
         self._setup: Setup | None = None
         self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has from its beginning
         self._branches: dict[Environment, Branch] = {}
@@ -86,7 +88,6 @@ class Starts:
             ir=ir,
             root=self._root,
             parameters=dict(parameters),
-            environment=dict(os.environ),
             path=tuple(sys.path),
             argv=tuple(sys.argv),
             coverage=ending.measured(),
@@ -128,7 +129,9 @@ class Starts:
     def _server(self, at_exec: Environment) -> ForkServer:
         server = self._servers.get(at_exec)
         if server is None:
-            server = self._servers[at_exec] = ForkServer(self._root, {**os.environ, **dict(at_exec)})
+            server = self._servers[at_exec] = ForkServer(
+                self._root, {**self._origin.environment, **dict(at_exec)}, self._origin.directory
+            )
             if self._setup is not None:
                 server.begin(self._setup)
         return server

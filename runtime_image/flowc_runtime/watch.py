@@ -122,6 +122,8 @@ class Watcher:
         for number in self._signals:
             # A handler of Python's must be set for the wakeup descriptor to be written; the work is done in poll().
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
+        if self._use_pidfd:  # where SIGCHLD is ignored, or another handler waits for children, their ends are lost
+            self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # whoever blocked them until now may have missed none
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime import origin
 from flowc_runtime.state import OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
@@ -56,6 +57,11 @@ class FlowSpec:
             from flowc.cli import flow_main
 
             flow_main(type(self))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Note when a flow's file has defined its flow."""
+        super().__init_subclass__(**options)
+        origin.defined()
 
     _flow_state = _FlowState()
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowc_emulator.forkserver.wire import Reply
 
 SETUP = Setup(
-    store="file:///s", flow="F", run="1", ir="{}", root="/r", parameters={"text": "x" * 3_000_000}, environment={}, path=(), argv=(), coverage=None
+    store="file:///s", flow="F", run="1", ir="{}", root="/r", parameters={"text": "x" * 3_000_000}, path=(), argv=(), coverage=None
 )  # fmt: skip
 
 

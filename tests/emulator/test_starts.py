@@ -484,6 +484,41 @@ time.sleep(0.2)
 # -- doctor
 
 
+LEAVING = """import os, uuid
+FIRST = "MARK" not in os.environ
+os.environ["MARK"] = os.environ.get("MARK", "") + "x"
+KEY = os.environ.setdefault("KEY", uuid.uuid4().hex)
+os.makedirs("sub", exist_ok=True)
+os.chdir("sub")
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_an_import_does_to_its_process_is_not_done_before_that_of_a_task(project: Project, way: str) -> None:
+    write(project, LEAVING, 'self.found = [FIRST, os.environ["MARK"], KEY, os.getcwd(), os.environ.get("GUARD")]')
+    source = (project.root / "flow.py").read_text()
+    guarded = source.replace("    F()", '    os.environ["GUARD"] = "set"\n    F()')
+    assert guarded != source
+    (project.root / "flow.py").write_text(guarded)
+    values = found(project, run(project, way, FLOWC_STORE=str(project.root / ".flowc")))
+    assert [each[:2] for each in values] == [[True, "x"]] * 3
+    assert len({each[2] for each in values}) == 3
+    assert {each[3] for each in values} == {str(project.root / "sub")}
+    assert {each[4] for each in values} == {None if way == "flowc" else "set"}
+
+
+def test_processes_of_an_import_are_left_to_it(project: Project) -> None:
+    write(project, "import multiprocessing\nPOOL = multiprocessing.Pool(1)", "self.found = POOL.map(abs, [-1])")
+    assert project.flowc("run", "flow.py").code == 0  # a pool starts its workers again when somebody ends them
+
+
+@pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: os.waitpid(-1, os.WNOHANG)"])
+def test_an_import_that_takes_the_ends_of_children(project: Project, handler: str) -> None:
+    write(project, f"import signal\nsignal.signal(signal.SIGCHLD, {handler})", "self.found = 1")
+    for way in ("fork", "fresh"):
+        assert project.flowc("run", "flow.py", "--start", way).code == 0
+
+
 def test_doctor_tells_the_lines(project: Project) -> None:
     project.write("helper.py", "import uuid\nKEY = uuid.uuid4()\n")
     write(project, "from helper import KEY\nOUT = open('x', 'w')", "pass")

@@ -172,6 +172,7 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             while os.open(os.devnull, os.O_RDWR) < number:
                 continue
+            os.set_inheritable(number, True)  # as a standard stream is: the programs that are started need it too
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 

@@ -16,7 +16,7 @@ from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
 from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
 from flowc.cli.parameters import given_texts, parameter_options
-from flowc.cli.starting import STATE, foresee
+from flowc.cli.starting import ORIGIN, STATE, foresee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -109,6 +109,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.process_state import State
     from flowc_emulator.seeds import Seeds
+    from flowc_runtime.origin import Origin
 
     own = ctx.find_object(type) is not None
     early = scan(ctx, words, own=own, more=[param for param in kind.params if isinstance(param, click.Option)])
@@ -121,7 +122,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     ctx.meta[TOP] = before
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
-        ctx.meta[STATE] = State.now()
+        ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
     if early.start != "fork":
         foresee(ctx, _file_of(ctx, early.file))
     _keep_from_obstore()

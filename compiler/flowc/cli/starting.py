@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.frontend.purity import Harm, examine, loaded_imports
+from flowc.frontend.purity import Harm, examine
+from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
+from flowc_runtime import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc.cli.common import Checked
     from flowc_emulator.starts import Starts
+    from flowc_runtime.origin import Origin
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
-SERVER = "flowc.server"  # there too: the `ForkServer` that `foresee` has started
+ORIGIN = "flowc.origin"  # in a context's `meta`: the `Origin` of the process, where this process is no flow's own
+SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
 _OWN = frozenset(
@@ -39,6 +43,12 @@ def state_before() -> State | None:
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
+
+
+def _origin() -> Origin:
+    context = click.get_current_context(silent=True)
+    found: Origin | None = context.meta.get(ORIGIN) if context is not None else None
+    return found if found is not None else origin.of_program()
 
 
 class Verdict(NamedTuple):
@@ -105,7 +115,8 @@ def foresee(ctx: click.Context, file: Path | None) -> None:
     if purity.harms:
         from flowc_emulator.forkserver.client import ForkServer
 
-        server = ctx.meta[SERVER] = ForkServer(str(file.resolve().parent), os.environ)
+        began = _origin()
+        server = ctx.meta[SERVER] = ForkServer(str(file.resolve().parent), began.environment, began.directory)
         ctx.call_on_close(server.close)
 
 
@@ -124,7 +135,7 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
 
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
-    return Starts(rule, str(found.package.root), note, server=server, debugger=os.isatty(0))
+    return Starts(rule, str(found.package.root), note, _origin(), server=server, debugger=os.isatty(0))
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:

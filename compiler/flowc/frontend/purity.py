@@ -9,17 +9,49 @@ from __future__ import annotations
 
 import ast
 import builtins
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from flowc.frontend.purity_names import BUILTINS, ENVIRONMENT, EXCEPT_WITH, METHODS, SEEDED, is_listed
+from flowc.frontend.purity_modules import (
+    FUNCTIONS,
+    Function,
+    Module,
+    Scope,
+    base_of,
+    bound,
+    executed,
+    imports,
+    is_main_guard,
+    methods,
+    parse,
+)
+from flowc.frontend.purity_names import (
+    BUILTINS,
+    CALLING_FIRST,
+    CLASS_MAKERS,
+    DECORATOR_MAKERS,
+    ENVIRONMENT,
+    EXCEPT_WITH,
+    KEEPING,
+    METHODS,
+    METHODS_CALLING,
+    NOW,
+    SEEDED,
+    is_below,
+    is_listed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ACCESSORS = ("setter", "getter", "deleter", "register")
 _MADE = ("__new__", "__init__", "__post_init__")
+# Methods that are called by name or by a statement, which is then looked at; the others may be called by any operator.
+_NOT_OPERATORS = frozenset({
+    "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
+    "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
+})  # fmt: skip
+_PROPERTIES = frozenset({"property", "cached_property"})
+_FACTORIES = ("default_factory", "factory")
 _HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumType", "type"})
 
 
@@ -35,7 +67,7 @@ class Harm(NamedTuple):
 
 
 class Purity(NamedTuple):
-    """What the top levels of some modules do. `environment` are the places that read environment variables."""
+    """What the top levels of some modules do. `environment` are the places that use environment variables."""
 
     harms: tuple[Harm, ...]
     environment: tuple[Harm, ...]
@@ -43,178 +75,54 @@ class Purity(NamedTuple):
     """The modules that are imported, in order, by their dotted names; also those that are none, but names in one."""
 
 
-class _Module(NamedTuple):
-    name: str
-    file: str
-    tree: ast.Module
-    imported: dict[str, str]  # local name -> dotted name of what it stands for
-    stars: tuple[str, ...]
-    functions: dict[str, Function]
-    classes: dict[str, ast.ClassDef]
-
-
 def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
     """Look at modules, by their names: the file, as it is to be named, and the source of each.
 
     Raises SyntaxError where a source is no Python.
     """
-    parsed = {name: _parse(name, file, source) for name, (file, source) in modules.items()}
+    parsed = {name: parse(name, file, source) for name, (file, source) in modules.items()}
     examination = _Examination(parsed)
     for module in parsed.values():
         examination.top_level(module)
-    imports = tuple(dict.fromkeys(name for module in parsed.values() for name in _imports(module)))
-    return Purity(tuple(dict.fromkeys(examination.harms)), tuple(dict.fromkeys(examination.environment)), imports)
-
-
-def loaded_imports(name: str, file: str, source: str) -> list[str]:
-    """All that a module imports anywhere, in its functions too, by dotted names. Raises SyntaxError."""
-    found: dict[str, None] = {}
-    for node in ast.walk(ast.parse(source, file)):
-        match node:
-            case ast.Import(names=names):
-                for alias in names:
-                    found.update(dict.fromkeys(_above(alias.name)))
-            case ast.ImportFrom(names=names):
-                origin = _origin(name, file, node)
-                found.update(dict.fromkeys([*_above(origin), *(f"{origin}.{alias.name}" for alias in names)]))
-    return list(found)
-
-
-def _above(name: str) -> Iterator[str]:
-    """A module and the packages that it is in."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
-
-
-def _parse(name: str, file: str, source: str) -> _Module:
-    tree = ast.parse(source, file)
-    imported: dict[str, str] = {}
-    stars: list[str] = []
-    functions: dict[str, Function] = {}
-    classes: dict[str, ast.ClassDef] = {}
-    for node in _executed(tree.body):
-        match node:
-            case ast.Import(names=names):
-                for alias in names:
-                    imported[alias.asname or alias.name.partition(".")[0]] = (
-                        alias.name if alias.asname else alias.name.partition(".")[0]
-                    )
-            case ast.ImportFrom(names=names):
-                origin = _origin(name, file, node)
-                stars += [origin for alias in names if alias.name == "*"]
-                imported.update((alias.asname or alias.name, f"{origin}.{alias.name}") for alias in names)
-            case ast.FunctionDef(name=defined) | ast.AsyncFunctionDef(name=defined):
-                functions[defined] = node
-            case ast.ClassDef(name=defined):
-                classes[defined] = node
-            case ast.Assign(targets=[ast.Name(id=defined)], value=ast.Lambda() as function):
-                functions[defined] = function
-    return _Module(name, file, tree, imported, tuple(stars), functions, classes)
-
-
-def _origin(name: str, file: str, node: ast.ImportFrom) -> str:
-    """The module that `from … import` names, a relative one too."""
-    if not node.level:
-        return node.module or ""
-    parts = name.split(".")
-    package = parts if file.endswith("__init__.py") else parts[:-1]
-    above = package[: len(package) - node.level + 1]
-    return ".".join([*above, *([node.module] if node.module else [])])
-
-
-def _imports(module: _Module) -> Iterator[str]:
-    for node in _executed(module.tree.body):
-        match node:
-            case ast.Import(names=names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(names=names):
-                origin = _origin(module.name, module.file, node)
-                yield origin
-                yield from (f"{origin}.{alias.name}" for alias in names if alias.name != "*")
-
-
-def _executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that are run when these are, those inside of compound ones too, but not bodies of definitions."""
-    for statement in statements:
-        yield statement
-        match statement:
-            case ast.If(test=test, body=body, orelse=orelse):
-                if not _is_main_guard(test):
-                    yield from _executed(body)
-                yield from _executed(orelse)
-            case ast.For(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
-                yield from _executed([*body, *orelse])
-            case ast.With(body=body):
-                yield from _executed(body)
-            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
-                yield from _executed([*body, *(s for handler in handlers for s in handler.body), *orelse, *finalbody])
-            case ast.Match(cases=cases):
-                yield from _executed([inner for case in cases for inner in case.body])
-
-
-def _is_main_guard(test: ast.expr) -> bool:
-    match test:
-        case (
-            ast.Compare(left=ast.Name(id="__name__"))
-            | ast.Name(id="TYPE_CHECKING")
-            | ast.Attribute(attr="TYPE_CHECKING")
-        ):
-            return True
-    return False
-
-
-class _Scope:
-    """Where code is looked at: its module, and what a function around it has defined itself."""
-
-    __slots__ = ("functions", "module", "self_class", "values")
-
-    def __init__(self, module: _Module, *, self_class: ast.ClassDef | None = None) -> None:
-        self.module = module
-        self.values: set[str] = set()  # names of plain values
-        self.functions: dict[str, Function] = {}
-        self.self_class = self_class
-
-    def inside(self, node: ast.ClassDef) -> _Scope:
-        """The body of a class."""
-        inner = _Scope(self.module, self_class=node)
-        inner.values |= self.values
-        inner.functions |= self.functions
-        return inner
+    found = tuple(dict.fromkeys(name for module in parsed.values() for name in imports(module)))
+    return Purity(tuple(dict.fromkeys(examination.harms)), tuple(dict.fromkeys(examination.environment)), found)
 
 
 class _Examination:
-    def __init__(self, modules: Mapping[str, _Module]) -> None:
+    def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
-        self._seen: set[int] = set()  # functions that were looked at
-        self._methods: dict[str, list[tuple[Function, ast.ClassDef, _Module]]] = {}
+        self._seen: set[int] = set()  # functions and classes that were looked at
+        self._methods: dict[str, list[tuple[Function, ast.ClassDef, Module]]] = {}
         for module in modules.values():
-            for node in module.classes.values():
-                for method in (inner for inner in node.body if isinstance(inner, _FUNCTIONS)):
+            for node in (each for classes in module.classes.values() for each in classes):
+                for method in (inner for inner in node.body if isinstance(inner, FUNCTIONS)):
                     self._methods.setdefault(method.name, []).append((method, node, module))
+        self._properties = {name for name, found in self._methods.items() if any(_is_property(f) for f, _, _ in found)}
         self.harms: list[Harm] = []
         self.environment: list[Harm] = []
 
-    def top_level(self, module: _Module) -> None:
+    def top_level(self, module: Module) -> None:
         """Look at what importing a module runs."""
-        self._statements(module.tree.body, _Scope(module))
+        scope = Scope(module)
+        scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
+        self._statements(module.tree.body, scope)
 
-    def _harm(self, node: ast.AST, scope: _Scope, what: str) -> None:
+    def _harm(self, node: ast.AST, scope: Scope, what: str) -> None:
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
 
     # -- statements
 
-    def _statements(self, statements: Sequence[ast.stmt], scope: _Scope) -> None:
-        for statement in _executed(statements):
+    def _statements(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
+        for statement in executed(statements):
             self._statement(statement, scope)
 
-    def _statement(self, statement: ast.stmt, scope: _Scope) -> None:
+    def _statement(self, statement: ast.stmt, scope: Scope) -> None:
         match statement:
+            case ast.Import() | ast.ImportFrom():
+                scope.imported.update(bound(scope.module.name, scope.module.file, statement))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                scope.functions[statement.name] = statement
-                arguments = statement.args
-                for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)):
-                    self._expression(default, scope)
+                scope.functions[statement.name] = [*scope.functions.get(statement.name, ()), statement]
+                self._defaults(statement.args, scope)
                 self._decorators(statement.decorator_list, scope)
             case ast.ClassDef():
                 self._class(statement, scope)
@@ -222,13 +130,21 @@ class _Examination:
                 for target in targets:
                     self._target(target, scope)
                 self._expression(value, scope)
+                self._alias(targets, value, scope)
             case ast.AugAssign(target=target, value=value) | ast.AnnAssign(target=target, value=value):
                 self._target(target, scope)
                 if value is not None:
                     self._expression(value, scope)
-            case ast.If(test=test) if _is_main_guard(test):
+                    self._alias([target], value, scope)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    self._target(target, scope)
+            case ast.If(test=test) if is_main_guard(test):
                 return
-            case ast.If(test=value) | ast.While(test=value) | ast.Match(subject=value) | ast.Expr(value=value):
+            case ast.Match(subject=value, cases=cases):
+                for guard in (value, *(case.guard for case in cases if case.guard is not None)):
+                    self._expression(guard, scope)
+            case ast.If(test=value) | ast.While(test=value) | ast.Expr(value=value):
                 self._expression(value, scope)
             case ast.For(target=target, iter=value):
                 self._target(target, scope)
@@ -243,15 +159,32 @@ class _Examination:
             case ast.Return(value=ast.expr() as value) | ast.Raise(exc=ast.expr() as value) | ast.Assert(test=value):
                 self._expression(value, scope)
 
-    def _target(self, target: ast.expr, scope: _Scope) -> None:
+    def _target(self, target: ast.expr, scope: Scope) -> None:
         for node in ast.walk(target):
             match node:
-                case ast.Name(id=name):
+                case ast.Name(id=name, ctx=ast.Store()):
                     scope.values.add(name)
+                    scope.nothing.discard(name)
+                case ast.Name() | ast.Attribute():  # os.environ["X"] = …
+                    self._look_for_environment(node, scope)
                 case ast.Call():
                     self._call(node, scope)
 
-    def _class(self, node: ast.ClassDef, scope: _Scope) -> None:
+    def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: Scope) -> None:
+        """Another name for what was imported, which is not a plain value."""
+        for target in targets:
+            if not isinstance(target, ast.Name):
+                continue
+            if isinstance(value, ast.Constant) and value.value is None:
+                scope.nothing.add(target.id)
+            name = self._name(value, scope) if isinstance(value, (ast.Name, ast.Attribute)) else None
+            if isinstance(value, ast.Call) and (made := self._name(value.func, scope)) in CLASS_MAKERS:
+                name = made
+            if name is not None and name.partition(".")[0] not in ("builtins", scope.module.name.partition(".")[0]):
+                scope.values.discard(target.id)
+                scope.imported[target.id] = name
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         for base in node.bases:
             self._expression(base, scope)
         for keyword in node.keywords:
@@ -260,13 +193,19 @@ class _Examination:
                 self._harm(node, scope, f"makes the class {node.name} by a metaclass")
         self._statements(node.body, scope.inside(node))
         self._decorators(node.decorator_list, scope)
-        for base in node.bases:
-            match self._find(self._name(base, scope), scope):
-                case ast.ClassDef() as parent, home:
-                    for method in _methods(parent, ("__init_subclass__",)):
-                        self._body(method, _Scope(home))
+        for parent, home in list(self._family(node, scope))[1:]:
+            for method in methods(parent, ("__init_subclass__",)):
+                self._body(method, Scope(home, self_class=parent))
 
-    def _decorators(self, decorators: Sequence[ast.expr], scope: _Scope) -> None:
+    def _family(self, node: ast.ClassDef, scope: Scope) -> Iterator[tuple[ast.ClassDef, Module]]:
+        """A class of the user's, and those above it that are the user's too."""
+        yield node, scope.module
+        for base in node.bases:
+            for parent, home in self._find(self._name(base_of(base), scope), scope):
+                if isinstance(parent, ast.ClassDef) and parent is not node:
+                    yield from self._family(parent, Scope(home))
+
+    def _decorators(self, decorators: Sequence[ast.expr], scope: Scope) -> None:
         """Calling a decorator with what it decorates; one with arguments is called twice."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
@@ -275,9 +214,11 @@ class _Examination:
             name = self._name(decorator, scope)
             if not self._is_accessor(decorator, name, scope):
                 self._called(decorator, name, (), scope)
+            elif isinstance(decorator, ast.Attribute):
+                self._methods_called(decorator.attr)
 
     @staticmethod
-    def _is_accessor(decorator: ast.expr, name: str | None, scope: _Scope) -> bool:
+    def _is_accessor(decorator: ast.expr, name: str | None, scope: Scope) -> bool:
         """`@name.setter` of a property, `@name.register` of a generic function: the module's own."""
         if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
             return False
@@ -285,108 +226,240 @@ class _Examination:
 
     # -- expressions
 
-    def _expression(self, expression: ast.expr, scope: _Scope) -> None:
+    def _expression(self, expression: ast.expr, scope: Scope) -> None:
         """Look at an expression, but not at the bodies of its lambdas, which are not run."""
         waiting: list[ast.AST] = [expression]
         while waiting:
             node = waiting.pop()
             match node:
-                case ast.Lambda():
+                case ast.Lambda(args=arguments):
+                    self._defaults(arguments, scope)
                     continue
                 case ast.Call():
                     self._call(node, scope)
                     continue
                 case ast.Attribute() | ast.Name():
                     self._look_for_environment(node, scope)
+                    if isinstance(node, ast.Attribute) and node.attr in self._properties:
+                        self._methods_called(node.attr)
                 case ast.NamedExpr(target=ast.Name(id=name)):
                     scope.values.add(name)
                 case ast.comprehension(target=target):
                     self._target(target, scope)
             waiting += ast.iter_child_nodes(node)
 
-    def _look_for_environment(self, node: ast.expr, scope: _Scope) -> None:
-        name = self._name(node, scope)
-        if name in ENVIRONMENT:
-            self.environment.append(Harm(scope.module.file, node.lineno, "reads environment variables"))
+    def _defaults(self, arguments: ast.arguments, scope: Scope) -> None:
+        for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)):
+            self._expression(default, scope)
 
-    def _call(self, node: ast.Call, scope: _Scope) -> None:
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            self._expression(argument, scope)
+    def _look_for_environment(self, node: ast.expr, scope: Scope) -> None:
+        name = self._name(node, scope)
+        if name is not None and is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, node.lineno, "uses environment variables"))
+
+    def _call(self, node: ast.Call, scope: Scope) -> None:
         given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for argument in given:
+            self._expression(argument.value if isinstance(argument, ast.keyword) else argument, scope)
         match node.func:
-            case ast.Call() as inner:  # a decorator with arguments, called by hand
+            case ast.Call() as inner:
                 self._call(inner, scope)
+                self._result_called(inner, scope)
             case ast.Lambda(body=body):
                 self._expression(body, scope)
+            case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._find(
+                self._name(function, scope), scope
+            ):  # Box[int](…)
+                self._called(function, self._name(function, scope), given, scope)
             case function:
                 self._called(function, self._name(function, scope), given, scope)
 
+    def _result_called(self, inner: ast.Call, scope: Scope) -> None:
+        """A call of what a call gives: of a function that a function has made, or of a decorator with arguments."""
+        name = self._name(inner.func, scope)
+        found = self._find(name, scope)
+        for definition, home in found:
+            if isinstance(definition, ast.ClassDef):
+                self._methods_called("__call__")
+            else:
+                self._functions_inside(definition, home)
+        if not found and not (name is not None and is_below(name, DECORATOR_MAKERS)):
+            self._harm(inner, scope, f"calls what {name or ast.unparse(inner.func)} gives")
+
+    def _functions_inside(self, function: Function, home: Module) -> None:
+        """A function that a function of the user's has made is called."""
+        for inner in ast.walk(function):
+            if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
+                self._body(inner, Scope(home))
+
     def _called(
-        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: _Scope
+        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: Scope
     ) -> None:
         """Judge the call of a function, whose dotted name is known or not."""
-        self._look_for_environment(function, scope)
-        if name is not None and name.startswith(ENVIRONMENT):
-            self.environment.append(Harm(scope.module.file, function.lineno, "reads environment variables"))
+        if name is not None and is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
             return
         found = self._find(name, scope)
-        if found is not None:
-            definition, home = found
+        for definition, home in found:
             if isinstance(definition, ast.ClassDef):
-                for method in _methods(definition, _MADE):
-                    self._body(method, _Scope(home, self_class=definition))
+                self._made(function, definition, home, scope)
             else:
-                self._body(definition, _Scope(home))
-            return
-        if name is not None and self._is_harmless(name, given, scope):
+                self._body(definition, Scope(home))
+                self._wrappers_called(definition, home)
+        if found or (name is not None and self._is_harmless(name, given, scope)):
             return
         if isinstance(function, ast.Attribute) and (name is None or self._is_value(function, scope)):
-            before = len(self.harms)
-            self._expression(function.value, scope)
-            if len(self.harms) > before:  # the first call of a chain is the one to tell
-                return
-            if function.attr in METHODS:
-                self._methods_called(function.attr)
-                return
+            self._method_called(function, given, scope)
+            return
+        if isinstance(function, ast.Name) and function.id == "cls" and scope.self_class is not None:
+            self._made(function, scope.self_class, scope.module, scope)
+            return
         if name is None and isinstance(function, ast.Name) and function.id in scope.values and scope.self_class is None:
             self._harm(function, scope, f"calls {function.id}, which is not known before the import")
             return
         self._harm(function, scope, f"calls {name or ast.unparse(function)}")
 
-    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: _Scope) -> bool:
+    def _method_called(self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """A method of a plain value, or of an object of a class of the user's."""
+        match function.value:
+            case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
+                self._super_called(function, scope.self_class, scope)
+                return
+        before = len(self.harms)
+        self._expression(function.value, scope)
+        if len(self.harms) > before:  # the first call of a chain is the one to tell
+            return
+        self._methods_called(function.attr)
+        if function.attr in METHODS_CALLING:
+            self._called_by(given, scope)
+        moves_a_file = function.attr == "replace" and len(given) == 1  # a path's; that of a text has two arguments
+        known = function.attr in METHODS or function.attr in self._methods
+        if moves_a_file or not known:
+            self._harm(function, scope, f"calls {ast.unparse(function)}")
+
+    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: Scope) -> None:
+        for parent, home in list(self._family(node, Scope(scope.module)))[1:]:
+            for method in methods(parent, (function.attr,)):
+                self._body(method, Scope(home, self_class=parent))
+        # Bases of somebody else's are judged where an object is made.
+        if function.attr not in (*_MADE, "__init_subclass__", "__set_name__") and function.attr not in self._methods:
+            self._harm(function, scope, f"calls {ast.unparse(function)}")
+
+    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: Scope) -> None:
+        """An object of a class of the user's is made: constructors are called, and operators may be."""
+        for parent, where in self._family(definition, Scope(home)):
+            inside = Scope(where, self_class=parent)
+            for base in parent.bases:
+                self._base_made(function, parent, self._name(base_of(base), Scope(where)), scope)
+            if id(parent) in self._seen:
+                continue
+            self._seen.add(id(parent))
+            for method in (inner for inner in parent.body if isinstance(inner, FUNCTIONS)):
+                special = method.name.startswith("__") and method.name.endswith("__")
+                if (special and method.name not in _NOT_OPERATORS) or self._is_validator(method, inside):
+                    self._body(method, Scope(where, self_class=parent))
+            for node in (inner for statement in parent.body for inner in ast.walk(statement)):
+                if isinstance(node, ast.keyword) and node.arg in _FACTORIES:
+                    self._called_by([node.value], inside)
+
+    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: Scope) -> None:
+        if name is None or name == "builtins.object" or self._find(name, scope):
+            return
+        if is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
+        elif not self._is_harmless(name, (), scope):
+            self._harm(function, scope, f"makes an object of {node.name}, which is a {name}")
+
+    def _is_validator(self, method: Function, scope: Scope) -> bool:
+        """Whether pydantic or attrs call a method whenever an object is made."""
+        decorators = () if isinstance(method, ast.Lambda) else method.decorator_list
+        names = (self._name(each.func if isinstance(each, ast.Call) else each, scope) for each in decorators)
+        return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
+
+    def _wrappers_called(self, definition: Function, home: Module) -> None:
+        """A decorated function is called: what the user's decorators have put around it is run too."""
+        for decorator in () if isinstance(definition, ast.Lambda) else definition.decorator_list:
+            name = self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, Scope(home))
+            for wrapper, where in self._find(name, Scope(home)):
+                if isinstance(wrapper, ast.ClassDef):
+                    self._methods_called("__call__")
+                else:
+                    self._functions_inside(wrapper, where)
+
+    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> bool:
         if name in SEEDED:
-            return any(isinstance(getattr(arg, "value", arg), (int, ast.Constant, ast.Name)) for arg in given)
+            return any(self._is_seed(arg.value if isinstance(arg, ast.keyword) else arg, scope) for arg in given)
         if name in EXCEPT_WITH:
             return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in given)
+        if name == "importlib.import_module":
+            return bool(given) and isinstance(given[0], ast.Constant)
         if name.startswith("builtins."):
-            return name.removeprefix("builtins.") in BUILTINS or _is_exception(name.removeprefix("builtins."))
-        if not is_listed(name):
+            short = name.removeprefix("builtins.")
+            if short not in BUILTINS and not _is_exception(short):
+                return False
+        elif not is_listed(name):
             return False
+        values = [arg.value if isinstance(arg, ast.keyword) else arg for arg in given]
+        if name.startswith("pandas.") and any(isinstance(v, ast.Constant) and v.value in NOW for v in values):
+            return False
+        if name in CALLING_FIRST:
+            self._called_by(given[:1], scope)
         if name.startswith("metaflow."):
             self._functions_given(given, scope)
+        elif not is_below(name, KEEPING):
+            self._called_by([arg for arg in given if _is_key(arg)], scope)
+            self._functions_given([arg for arg in given if not _is_key(arg)], scope)
         return True
+
+    def _is_seed(self, value: ast.expr, scope: Scope) -> bool:
+        match value:
+            case ast.Constant(value=seed):
+                return seed is not None
+            case ast.Name(id=name):
+                return name not in scope.nothing
+        return False
 
     def _methods_called(self, name: str) -> None:
         """The value may be of any class of the user's that has such a method."""
         for method, node, module in self._methods.get(name, ()):
-            self._body(method, _Scope(module, self_class=node))
+            self._body(method, Scope(module, self_class=node))
+            self._wrappers_called(method, module)
 
-    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: _Scope) -> None:
-        """Functions that the authoring API calls before a run: of a parameter's default, of a config's parser."""
+    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """Judge the functions that a function is given and calls."""
         for argument in given:
             value = argument.value if isinstance(argument, ast.keyword) else argument
             match value:
                 case ast.Lambda():
-                    self._body(value, _Scope(scope.module))
+                    self._body(value, self._around(scope))
                 case ast.Name() | ast.Attribute():
-                    if found := self._find(self._name(value, scope), scope):
-                        definition, home = found
+                    if (name := self._name(value, scope)) is not None:
+                        self._called(value, name, (), scope)
+
+    @staticmethod
+    def _around(scope: Scope) -> Scope:
+        """What a lambda sees of where it is made."""
+        inner = Scope(scope.module)
+        inner.values |= scope.values
+        inner.imported |= scope.imported
+        inner.functions |= scope.functions
+        return inner
+
+    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """Functions of the user's that are called by what they are given to: a parameter's default, a parser."""
+        for argument in given:
+            value = argument.value if isinstance(argument, ast.keyword) else argument
+            match value:
+                case ast.Lambda():
+                    self._body(value, self._around(scope))
+                case ast.Name() | ast.Attribute():
+                    for definition, home in self._find(self._name(value, scope), scope):
                         if not isinstance(definition, ast.ClassDef):
-                            self._body(definition, _Scope(home))
+                            self._body(definition, Scope(home))
                 case ast.Constant(value=str()) if isinstance(argument, ast.keyword) and argument.arg == "parser":
                     self._harm(value, scope, "names a parser, which runs before the import is done")
 
-    def _body(self, function: Function, scope: _Scope) -> None:
+    def _body(self, function: Function, scope: Scope) -> None:
         """Look at what a call of the function runs."""
         if id(function) in self._seen:
             return
@@ -401,61 +474,75 @@ class _Examination:
 
     # -- names
 
-    def _name(self, node: ast.expr, scope: _Scope) -> str | None:
+    def _name(self, node: ast.expr, scope: Scope) -> str | None:
         """The dotted name of what an expression stands for: `numpy.random.rand`; None for a value."""
         match node:
             case ast.Name(id=name):
-                if name in scope.functions:
-                    return f"{scope.module.name}.{name}"
-                if name in scope.module.imported and name not in scope.values:
-                    return scope.module.imported[name]
-                if name in scope.module.functions or name in scope.module.classes:
-                    return f"{scope.module.name}.{name}"
-                if name in scope.values:
-                    return None
-                for star in scope.module.stars:
-                    if (home := self._modules.get(star)) and (name in home.functions or name in home.classes):
-                        return f"{star}.{name}"
-                return f"builtins.{name}" if hasattr(builtins, name) else None
+                return self._local(name, scope)
             case ast.Attribute(value=value, attr=attribute):
                 base = self._name(value, scope)
                 return f"{base}.{attribute}" if base else None
+            case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+                return module if self._name(function, scope) == "importlib.import_module" else None
         return None
 
-    def _is_value(self, function: ast.Attribute, scope: _Scope) -> bool:
+    def _local(self, name: str, scope: Scope) -> str | None:
+        if name in scope.functions:
+            return f"{scope.module.name}.{name}"
+        if name in scope.imported:
+            return scope.imported[name]
+        if name in scope.module.imported and name not in scope.values:
+            return scope.module.imported[name]
+        if name in scope.module.functions or name in scope.module.classes:
+            return f"{scope.module.name}.{name}"
+        if name in scope.values:
+            return None
+        for star in scope.module.stars:
+            home, dotted = self._modules.get(star), f"{star}.{name}"
+            if home is not None and (name in home.functions or name in home.classes or name in home.imported):
+                return dotted
+            if home is None and (is_listed(dotted) or dotted in SEEDED or is_below(dotted, ENVIRONMENT)):
+                return dotted
+        return f"builtins.{name}" if hasattr(builtins, name) else None
+
+    def _is_value(self, function: ast.Attribute, scope: Scope) -> bool:
         """Whether a method is called of a value, not of a module or a class of somebody else's."""
         root: ast.expr = function
         while isinstance(root, ast.Attribute):
             root = root.value
         if not isinstance(root, ast.Name):
-            return True
+            return self._name(root, scope) is None
         name = self._name(root, scope)
         if name is None or name.startswith("builtins."):
             return True
         # `module.VALUE.append(…)` of a module of the user's own, or `Class.VALUES.append(…)` of its class.
-        return name in self._modules or self._find(name, scope) is not None or name.rpartition(".")[0] in self._modules
+        return name in self._modules or bool(self._find(name, scope)) or name.rpartition(".")[0] in self._modules
 
-    def _find(self, name: str | None, scope: _Scope) -> tuple[Function | ast.ClassDef, _Module] | None:
-        """The definition of a function or class of the user's, and its module."""
+    def _find(self, name: str | None, scope: Scope) -> list[tuple[Function | ast.ClassDef, Module]]:
+        """The definitions of a function or class of the user's, and their module."""
         if name is None:
-            return None
+            return []
         module, _, short = name.rpartition(".")
         if module == scope.module.name and short in scope.functions:
-            return scope.functions[short], scope.module
+            return [(each, scope.module) for each in scope.functions[short]]
         home = self._modules.get(module)
         if home is None:
-            return None
-        if short in home.functions:
-            return home.functions[short], home
-        if short in home.classes:
-            return home.classes[short], home
+            return []
+        if short in home.functions or short in home.classes:
+            return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
         if short in home.imported and home.imported[short] != name:  # passed on from where it is defined
-            return self._find(home.imported[short], _Scope(home))
-        return None
+            return self._find(home.imported[short], Scope(home))
+        return []
 
 
-def _methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[Function]:
-    yield from (inner for inner in node.body if isinstance(inner, _FUNCTIONS) and inner.name in names)
+def _is_property(function: Function) -> bool:
+    decorators = () if isinstance(function, ast.Lambda) else function.decorator_list
+    names = (each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators)
+    return any(name in _PROPERTIES for name in names)
+
+
+def _is_key(argument: ast.expr | ast.keyword) -> bool:
+    return isinstance(argument, ast.keyword) and argument.arg == "key"
 
 
 def _is_exception(name: str) -> bool:

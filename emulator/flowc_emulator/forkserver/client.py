@@ -43,10 +43,10 @@ _KILLED = 9  # the wait status of what died with its server
 class ForkServer:
     """The process that was started by exec; it only forks branches."""
 
-    def __init__(self, root: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, root: str, environment: Mapping[str, str], directory: str | None) -> None:
         """Start it, without waiting for it, with exactly these environment variables. Raises OSError.
 
-        `root` is the directory of the flow's code.
+        `root` is the directory of the flow's code, `directory` the one in which it works, None: this process's.
         """
         self._link, theirs = socket.socketpair()
         # The root of the flow's code comes first on the path, and its modules must not come before flowc's own.
@@ -57,6 +57,7 @@ class ForkServer:
                 [sys.executable, *subprocess._args_from_interpreter_flags(), "-c", boot, str(theirs.fileno()),  # type: ignore[attr-defined]
                  str(os.getpid())],
                 env=dict(environment),
+                cwd=directory if directory is not None and os.path.isdir(directory) else None,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -73,8 +73,6 @@ def main() -> NoReturn:
     if found is None:
         os._exit(0)
     setup: Setup = found[0]
-    os.environ.clear()  # the flow's import, and what its file does when it is run, may have changed it since
-    os.environ.update(setup.environment)
     sys.path[:] = setup.path
     sys.argv[:] = setup.argv
     run = _Run(Store.open(setup.store).run(setup.flow, setup.run), Graph(loads(setup.ir)), setup)

@@ -21,7 +21,7 @@ _MOST_DESCRIPTORS = 16
 class Setup:
     """What a server is told once: the run, its flow, and where the flow's code is.
 
-    `environment`, `path` and `argv` are `os.environ`, `sys.path` and `sys.argv` of the process that began the run.
+    `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run.
     `coverage` is what `flowc_runtime.ending.measured` says there.
     """
 
@@ -31,7 +31,6 @@ class Setup:
     ir: str
     root: str
     parameters: dict[str, Any]
-    environment: dict[str, str]
     path: tuple[str, ...]
     argv: tuple[str, ...]
     coverage: dict[str, Any] | None

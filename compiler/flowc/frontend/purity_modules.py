@@ -1,0 +1,174 @@
+"""What `purity` knows of a module before it looks at its statements: names, imports, definitions."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_TRIES: tuple[type[ast.stmt], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))  # Python 3.10 has no TryStar
+
+
+class Module(NamedTuple):
+    """A module of the user's."""
+
+    name: str
+    file: str
+    tree: ast.Module
+    imported: dict[str, str]  # local name -> dotted name of what it stands for
+    stars: tuple[str, ...]
+    functions: dict[str, list[Function]]  # all definitions of a name: which one holds is known only when they run
+    classes: dict[str, list[ast.ClassDef]]
+
+
+def parse(name: str, file: str, source: str) -> Module:
+    """Return what a module defines and imports at its top level. Raises SyntaxError."""
+    tree = ast.parse(source, file)
+    module = Module(name, file, tree, {}, tuple(_stars(name, file, tree)), {}, {})
+    for node in executed(tree.body):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                module.imported.update(bound(name, file, node))
+            case ast.FunctionDef(name=defined) | ast.AsyncFunctionDef(name=defined):
+                module.functions.setdefault(defined, []).append(node)
+            case ast.ClassDef(name=defined):
+                module.classes.setdefault(defined, []).append(node)
+            case ast.Assign(targets=[ast.Name(id=defined)], value=ast.Lambda() as function):
+                module.functions.setdefault(defined, []).append(function)
+    return module
+
+
+def bound(name: str, file: str, node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Return what an import in a module binds: local names, and the dotted names of what they stand for."""
+    if isinstance(node, ast.ImportFrom):
+        source = origin(name, file, node)
+        return {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
+    return {
+        alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0]
+        for alias in node.names
+    }
+
+
+def _stars(name: str, file: str, tree: ast.Module) -> Iterator[str]:
+    for node in executed(tree.body):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            yield origin(name, file, node)
+
+
+def origin(name: str, file: str, node: ast.ImportFrom) -> str:
+    """The module that `from … import` names, a relative one too."""
+    if not node.level:
+        return node.module or ""
+    parts = name.split(".")
+    package = parts if file.endswith("__init__.py") else parts[:-1]
+    above = package[: len(package) - node.level + 1]
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def imports(module: Module) -> Iterator[str]:
+    """What importing a module imports in turn, in order."""
+    for node in executed(module.tree.body):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(names=names):
+                source = origin(module.name, module.file, node)
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in names if alias.name != "*")
+
+
+def loaded_imports(name: str, file: str, source: str) -> list[str]:
+    """All that a module imports anywhere, in its functions too, by dotted names. Raises SyntaxError."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(source, file)):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    found.update(dict.fromkeys(_above(alias.name)))
+            case ast.ImportFrom(names=names):
+                source = origin(name, file, node)
+                found.update(dict.fromkeys([*_above(source), *(f"{source}.{alias.name}" for alias in names)]))
+            case ast.Call(
+                func=ast.Name(id="import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(module)), *_],
+            ):
+                found.update(dict.fromkeys(_above(module)))
+    return list(found)
+
+
+def _above(name: str) -> Iterator[str]:
+    """A module and the packages that it is in."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that are run when these are, those inside of compound ones too, but not bodies of definitions."""
+    for statement in statements:
+        yield statement
+        match statement:
+            case ast.If(test=test, body=body, orelse=orelse):
+                if not is_main_guard(test):
+                    yield from executed(body)
+                yield from executed(orelse)
+            case ast.For(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
+                yield from executed([*body, *orelse])
+            case ast.With(body=body):
+                yield from executed(body)
+            case ast.Match(cases=cases):
+                yield from executed([inner for case in cases for inner in case.body])
+            case _ if isinstance(statement, _TRIES):
+                tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the same fields
+                handled = [inner for handler in tried.handlers for inner in handler.body]
+                yield from executed([*tried.body, *handled, *tried.orelse, *tried.finalbody])
+
+
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether a condition is false when the module is imported, not run: only its other branch then counts."""
+    match test:
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return True
+        case (
+            ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")])
+            | ast.Compare(left=ast.Constant(value="__main__"), ops=[ast.Eq()], comparators=[ast.Name(id="__name__")])
+        ):
+            return True
+    return False
+
+
+class Scope:
+    """Where code is looked at: its module, and what a function around it has defined itself."""
+
+    __slots__ = ("functions", "imported", "module", "nothing", "self_class", "values")
+
+    def __init__(self, module: Module, *, self_class: ast.ClassDef | None = None) -> None:
+        self.module = module
+        self.values: set[str] = set()  # names of plain values
+        self.nothing: set[str] = set()  # those that are None
+        self.imported: dict[str, str] = {}  # names that stand for imported things: by an import here, or an assignment
+        self.functions: dict[str, list[Function]] = {}
+        self.self_class = self_class
+
+    def inside(self, node: ast.ClassDef) -> Scope:
+        """The body of a class."""
+        inner = Scope(self.module, self_class=node)
+        inner.values |= self.values
+        inner.nothing |= self.nothing
+        inner.imported |= self.imported
+        inner.functions |= self.functions
+        return inner
+
+
+def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[Function]:
+    """The methods of these names that a class defines itself."""
+    yield from (inner for inner in node.body if isinstance(inner, FUNCTIONS) and inner.name in names)
+
+
+def base_of(base: ast.expr) -> ast.expr:
+    """A base class without its type arguments: `Generic` of `Generic[T]`."""
+    return base.value if isinstance(base, ast.Subscript) else base
