@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -78,8 +79,8 @@ class ForkServer:
         return Branch(ours)
 
     def close(self) -> None:
-        """End it, once; its branches end when their own sockets are closed."""
-        self._link.close()
+        """End it; its branches end when their own sockets are closed."""
+        _end(self._link)
         self._process.wait()
 
 
@@ -120,7 +121,7 @@ class Branch:
 
     def close(self) -> None:
         """Let it end."""
-        self._link.close()
+        _end(self._link)
         self._closed = True
 
     @property
@@ -204,6 +205,14 @@ class TaskLauncher:
         lent = place.terminal.lent() if place.terminal is not None else ()
         order = StartTask(assignment=self._assignment, tasks=self._tasks, guarded=True, lent=bool(lent))
         return self._branch.start(order, [place.guardian.descriptor, *lent]), self._branch
+
+
+def _end(link: socket.socket) -> None:
+    """Close a socket, once, also for copies of it: the flow's import may have forked processes that hold them."""
+    if link.fileno() >= 0:
+        with contextlib.suppress(OSError):  # the other end is closed already
+            link.shutdown(socket.SHUT_RDWR)
+        link.close()
 
 
 def _send(link: socket.socket, request: Request, descriptors: Sequence[int]) -> None:
