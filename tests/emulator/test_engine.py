@@ -121,9 +121,14 @@ def test_an_interrupt_ends_all_jobs_and_a_second_one_does_not_wait(engine: Engin
         time.sleep(60)
         return 0
 
+    def sleep() -> int:
+        print("asleep", flush=True)
+        time.sleep(60)
+        return 0
+
     engine.start("deaf", job(deaf))
-    engine.start("sleeps", job(lambda: time.sleep(60) or 0))
-    while not log.told:
+    engine.start("sleeps", job(sleep))
+    while len({each[1] for each in log.told}) < 2:
         engine.poll(10)
     os.kill(os.getpid(), signal.SIGINT)
     first: list[Finished[str]] = []
