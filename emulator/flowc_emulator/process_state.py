@@ -22,6 +22,7 @@ _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "weakref.finalize._exitfunc",
 })  # fmt: skip
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # each is about processes that a program has begun
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Beginnings of the names of threads and modules of debuggers, which follow forks by themselves."""
@@ -145,7 +146,7 @@ def _handlers() -> tuple[str, ...]:
     atexit.unregister(spy)  # type: ignore[arg-type]  # nothing lists them; this compares each with what it is to forget
     # Those of `threading` are called earlier, when threads are joined.
     seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
-    names = map(_name, seen)
+    names = [name for name in map(_name, seen) if not name.startswith(_OURS)]
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
 
 

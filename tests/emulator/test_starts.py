@@ -569,3 +569,27 @@ def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way
     write(project, "import pool", "self.found = os.getppid()")
     ran = run(project, way, **_with_packages(project))
     assert {ran.record()["process"]["pid"]} == set(found(project, ran))
+
+
+def test_a_flow_that_imports_all_of_the_api_is_harmless(project: Project) -> None:
+    """`from metaflow import *` loads what registers exit handlers and runs decorators, and the flow uses none of it."""
+    write(project, "from metaflow import *", "self.found = os.getppid()")
+    ran = run(project, "flowc")
+    assert set(found(project, ran)) == {ran.record()["process"]["pid"]}
+
+
+def test_names_that_a_module_loads_late_are_loaded_once(project: Project) -> None:
+    _install(project, "late", """
+        __all__ = ["a", "b"]
+        def __getattr__(name):
+            if name not in __all__:
+                raise AttributeError(name)
+            with open("loaded", "a") as f:
+                f.write(name)
+            globals()[name] = name
+            return name
+        """)  # fmt: skip
+    write(project, "import uuid\nfrom late import *\nKEY = uuid.uuid4()", "self.found = a + b")
+    assert found(project, run(project, "flowc", **_with_packages(project))) == ["ab"] * 3
+    # In the process of `flowc run`, and in the one that forks the tasks.
+    assert (project.root / "loaded").read_text() == "abab"

@@ -20,9 +20,10 @@ from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
 from flowc_runtime import origin
+from metaflow.decorators import USER_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from flowc.cli.common import Checked
     from flowc_emulator.starts import Starts
@@ -87,9 +88,9 @@ def judge(found: Checked, before: State | None) -> Verdict:
         *(Harm(flow.code.file, flow.where.line, f"@{plugin.name} runs code of an extension before the steps")
           for plugin in (*flow.plugins, *(each for node in flow.nodes for each in node.plugins))),
     ]  # fmt: skip
-    if flow.with_decorators or "metaflow.user_decorators.common" in sys.modules:
+    if flow.with_decorators or _has_own_decorators(found.cls):
         own.append(Harm(flow.code.file, flow.where.line, "has decorators or mutators that run code before the steps"))
-    modules = tuple(name for name in purity.imports if name in sys.modules and name not in sources)
+    modules = tuple(name for name in purity.imports if _is_of_others(name, sources))
     packages = dict.fromkeys(name.partition(".")[0] for name in list(sys.modules))
     return Verdict(
         harms=(*purity.harms, *own),
@@ -99,6 +100,18 @@ def judge(found: Checked, before: State | None) -> Verdict:
         third_parties=tuple(name for name in modules if _is_third_party(name)),
         unsafe=tuple(name for name in packages if name in UNSAFE),
     )
+
+
+def _is_of_others(name: str, sources: Collection[str]) -> bool:
+    """Whether an import, such as `numpy`, `numpy.random`, `numpy.array` or `numpy.*`, is of a module not the user's."""
+    module = name if name in sys.modules else name.rpartition(".")[0]
+    return module in sys.modules and module not in sources and name not in sources
+
+
+def _has_own_decorators(cls: type) -> bool:
+    """Whether a flow's class or its steps have decorators or mutators of the user's own."""
+    members = [cls, *(value for base in cls.__mro__ for value in vars(base).values())]
+    return any(vars(each).get(USER_ATTRIBUTE) for each in members if hasattr(each, "__dict__"))
 
 
 def foresee(ctx: click.Context, file: Path | None) -> None:

@@ -70,7 +70,7 @@ def origin(name: str, file: str, node: ast.ImportFrom) -> str:
 
 
 def imports(module: Module) -> Iterator[str]:
-    """What importing a module imports in turn, in order."""
+    """What importing a module imports in turn, in order; `NAME.*` are all public names of a module."""
     for node in executed(module.tree.body):
         match node:
             case ast.Import(names=names):
@@ -78,7 +78,7 @@ def imports(module: Module) -> Iterator[str]:
             case ast.ImportFrom(names=names):
                 source = origin(module.name, module.file, node)
                 yield source
-                yield from (f"{source}.{alias.name}" for alias in names if alias.name != "*")
+                yield from (f"{source}.{alias.name}" for alias in names)
 
 
 def loaded_imports(name: str, file: str, source: str) -> list[str]:

@@ -38,12 +38,28 @@ def preload(modules: Sequence[str]) -> UnsafePackage | None:
             if package in UNSAFE and package not in sys.modules:
                 return UnsafePackage(package, UNSAFE[package][0], 0.0)
             try:
-                import_module(name)
+                _load(name)
             except BaseException:  # noqa: S112  # the task that imports it meets the same, and reports it with its traceback
                 continue
             if faults := State.now().since(before):
                 return UnsafePackage(package, faults[0], time.monotonic() - began)
     return None
+
+
+def _load(name: str) -> None:
+    """Import a module, or load the names that a module loads when they are asked for: `module.name`, `module.*`."""
+    package, _, attribute = name.rpartition(".")
+    if attribute == "*":
+        module = import_module(package)
+        for public in getattr(module, "__all__", ()):
+            getattr(module, public, None)
+        return
+    try:
+        import_module(name)
+    except ModuleNotFoundError:
+        if not package:
+            raise
+        getattr(import_module(package), attribute, None)
 
 
 class _silence:
