@@ -1,20 +1,81 @@
-"""Well-known packages whose import must not be shared by a fork, though nothing that a process has shows it.
+"""What is known of well-known packages: which a fork must not share, and what is harmless of what they leave.
 
-What is not listed is tried: `process_state` looks at what the process has before and after the import. How an entry was
-found, and with which version, stands beside it; `python -m flowc_emulator.try_imports MODULE …` tries them again.
+What is not listed is tried: `process_state` looks at what the process has before and after the import. Versions are
+those that were tried; `python -m flowc_emulator.try_imports MODULE …` tries them again. docs/starts.md lists them all.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-# package: (why, the version that was tried, how it was found)
-UNSAFE: Final[dict[str, tuple[str, str, str]]] = {}
 
-# Packages that register a function for the end of the process, which a task does not need: it is about what the package
-# itself keeps in memory, or about files that it makes when it is used.
-# module that registers it: (what the function does, the version that was tried, how many functions)
-HARMLESS_HANDLERS: Final[dict[str, tuple[str, str, int]]] = {
-    "coverage.control": ("saves what was measured; tasks save their own", "7.11", 1),
-    "matplotlib._pylab_helpers": ("closes the figures of pyplot", "3.10", 1),
+class Unsafe(NamedTuple):
+    """Why a package must not be imported before a fork, in words that go on from "importing it "."""
+
+    why: str
+    version: str
+    found: str
+    """How it was found: what was done in the forked process, and what happened."""
+    seconds: float
+    """What its import took."""
+
+
+class Handlers(NamedTuple):
+    """Functions for the end of the process that a module registers and that a task does not need.
+
+    They are about what the package itself keeps in memory, or about what it makes when it is used.
+    """
+
+    what: str
+    version: str
+    number: int
+    flag: str = ""
+    """A global of the module that is not None once they are registered; empty: when the module is imported."""
+
+
+class Harmless(NamedTuple):
+    """Why a fork may share something."""
+
+    what: str
+    version: str
+
+
+class Pool(NamedTuple):
+    """Threads that a package starts when it is used, and that nothing shows at a fork but a global of its own."""
+
+    why: str
+    version: str
+    flag: str
+
+
+# By package.
+UNSAFE: Final[dict[str, Unsafe]] = {}
+
+# By the module that registers them.
+HARMLESS_HANDLERS: Final[dict[str, Handlers]] = {
+    "PIL.Image": Handlers("frees unused memory of images", "13.0.0", 1),
+    "certifi.core": Handlers("deletes a copy of a certificate from a zip file", "2026.7", 1, "_CACERT_CTX"),
+    "coverage.control": Handlers("saves what was measured; tasks save their own", "7.11", 1),
+    "llvmlite.binding.common": Handlers("notes that the process ends", "0.48", 1),
+    "matplotlib._pylab_helpers": Handlers("closes the figures of pyplot", "3.11.2", 1),
+    "numba.core.utils": Handlers("notes that the process ends", "0.68.1", 1),
+    "pyarrow._s3fs": Handlers("ends the client of S3 if it was begun", "26.0.1", 1),
+}
+
+# By the name of the thread, of those that native code starts.
+HARMLESS_THREADS: Final[dict[str, Harmless]] = {
+    "jemalloc_bg_thd": Harmless("returns unused memory; jemalloc does so without it after a fork", "pyarrow 26.0.1"),
+}
+
+# By the name of the function that a `weakref.finalize` calls at the end of the process.
+HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
+    "numba.core.dispatcher._DispatcherBase._make_finalizer.<locals>.finalizer": Harmless(
+        "forgets compiled code", "numba 0.68.1"
+    ),
+    "numba.core.runtime.nrt._Runtime.shutdown": Harmless("frees compiled code", "numba 0.68.1"),
+}
+
+# By the module that has the global.
+POOLS: Final[dict[str, Pool]] = {
+    "numba.np.ufunc.parallel": Pool("starts numba's threads, which end a forked process", "0.68.1", "_is_initialized"),
 }
