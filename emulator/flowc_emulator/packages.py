@@ -1,22 +1,69 @@
-"""Well-known packages whose import must not be shared by a fork, though nothing that a process has shows it.
+"""What is known of well-known packages: which a fork must not share, and what is harmless of what they leave.
 
-What is not listed is tried: `process_state` looks at what the process has before and after the import. How an entry was
-found, and with which version, stands beside it; `python -m flowc_emulator.try_imports MODULE …` tries them again.
+What is not listed is tried: `process_state` looks at what the process has before and after the import. Versions are
+those that were tried; `python -m flowc_emulator.try_imports MODULE …` tries them again. docs/starts.md lists them all.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-# package: (why, the version that was tried, how it was found)
-UNSAFE: Final[dict[str, tuple[str, str, str]]] = {}
 
-# Packages that register a function for the end of the process, which a task does not need: it is about what the package
-# itself keeps in memory, or about files that it makes when it is used.
-# function: (what it does, the version of the package that was tried)
-HARMLESS_HANDLERS: Final[dict[str, tuple[str, str]]] = {
-    "PIL._imaging.clear_cache": ("gives back memory", "12.0"),
-    "certifi.core.exit_cacert_ctx": ("lets go of the file of certificates, which is not temporary", "2026.1"),
-    "coverage.control.Coverage._atexit": ("saves what was measured; tasks save their own", "7.11"),
-    "matplotlib._pylab_helpers.Gcf.destroy_all": ("closes the figures of pyplot", "3.10"),
+class Unsafe(NamedTuple):
+    """Why a package must not be imported before a fork, in words that go on from "importing it "."""
+
+    why: str
+    version: str
+    found: str
+    """How it was found: what was done in the forked process, and what happened."""
+    seconds: float
+    """What its import took."""
+
+
+class Harmless(NamedTuple):
+    """Why a fork may share something."""
+
+    what: str
+    version: str
+
+
+class Pool(NamedTuple):
+    """Threads that a package starts when it is used, and that nothing shows at a fork but a global of its own."""
+
+    why: str
+    version: str
+    flag: str
+
+
+# By package.
+UNSAFE: Final[dict[str, Unsafe]] = {}
+
+# By the function that is registered for the end of the process, which a task does not need: it is about what a package
+# itself keeps in memory, or about what it makes when it is used.
+HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
+    "PIL._imaging.clear_cache": Harmless("frees unused memory of images", "13.0.0"),
+    "certifi.core.exit_cacert_ctx": Harmless("deletes a copy of a certificate from a zip file", "2026.7"),
+    "coverage.control.Coverage._atexit": Harmless("saves what was measured; tasks save their own", "7.11"),
+    "llvmlite.binding.common._at_shutdown": Harmless("notes that the process ends", "0.48"),
+    "matplotlib._pylab_helpers.Gcf.destroy_all": Harmless("closes the figures of pyplot", "3.11.2"),
+    "numba.core.utils._at_shutdown": Harmless("notes that the process ends", "0.68.1"),
+    "pyarrow._s3fs.ensure_s3_finalized": Harmless("ends the client of S3 if it was begun", "26.0.1"),
+}
+
+# By the name of the thread, of those that native code starts.
+HARMLESS_THREADS: Final[dict[str, Harmless]] = {
+    "jemalloc_bg_thd": Harmless("returns unused memory; jemalloc does so without it after a fork", "pyarrow 26.0.1"),
+}
+
+# By the name of the function that a `weakref.finalize` calls at the end of the process.
+HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
+    "numba.core.dispatcher._DispatcherBase._make_finalizer.<locals>.finalizer": Harmless(
+        "forgets compiled code", "numba 0.68.1"
+    ),
+    "numba.core.runtime.nrt._Runtime.shutdown": Harmless("frees compiled code", "numba 0.68.1"),
+}
+
+# By the module that has the global.
+POOLS: Final[dict[str, Pool]] = {
+    "numba.np.ufunc.parallel": Pool("starts numba's threads, which end a forked process", "0.68.1", "_is_initialized"),
 }

@@ -9,12 +9,13 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import sys
 import threading
 import weakref
 from collections import Counter
 from typing import Any, NamedTuple
 
-from flowc_emulator.packages import HARMLESS_HANDLERS
+from flowc_emulator.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
 
 # Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole;
 # what has a finalizer is looked at by itself.
@@ -36,17 +37,18 @@ class State(NamedTuple):
     children: frozenset[int]
     finalizers: tuple[str, ...]
     handlers: tuple[str, ...]
+    pools: frozenset[str]
 
     @classmethod
     def now(cls) -> State:
         """Look at this process. It forks once if it has more than one thread."""
-        return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers())
+        return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 
     @classmethod
     def clean(cls) -> State:
         """What a process has that has only just begun; descriptors that it inherited are not among those it opened."""
         inherited = frozenset(found for found in _descriptors() if not _closes_on_exec(found[0]))
-        return cls((), inherited, frozenset(), (), ())
+        return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
         """What has been added, in words that go on from "importing it ": none if a fork may share it all."""
@@ -58,10 +60,11 @@ class State(NamedTuple):
             faults.append(f"leaves open {_listed(opened)}")
         if started := self.children - before.children:
             faults.append(f"starts {len(started)} process{'es' if len(started) > 1 else ''}")
-        if len(self.finalizers) > len(before.finalizers):
-            faults.append(f"has something to clean up at the end of the process ({_listed(self.finalizers)})")
+        if made := list((Counter(self.finalizers) - Counter(before.finalizers)).elements()):
+            faults.append(f"has something to clean up at the end of the process ({_listed(made)})")
         if registered := list((Counter(self.handlers) - Counter(before.handlers)).elements()):
             faults.append(f"registers what is called at the end of the process ({_listed(registered)})")
+        faults.extend(POOLS[module].why for module in sorted(self.pools - before.pools))
         return faults
 
 
@@ -77,14 +80,34 @@ def _threads() -> tuple[str, ...]:
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)
-    count = _thread_count()
-    if count <= 1:
+    if _thread_count() <= 1:
         return ()
-    python = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    debugger = [name for name in python if name.startswith(_DEBUGGERS)]
-    own = [name for name in python if name not in debugger]
-    native = count - 1 - len(python)
-    return (*own, *(["native code"] * max(0, native) if not debugger else []))
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if any(thread.name.startswith(_DEBUGGERS) for thread in threads):
+        return tuple(thread.name for thread in threads if not thread.name.startswith(_DEBUGGERS))
+    return (*(thread.name for thread in threads), *_native({thread.native_id for thread in threads}))
+
+
+def _native(python: set[int | None]) -> tuple[str, ...]:
+    """The names of the threads that are not Python's, without those that a fork does without."""
+    try:
+        tasks = [int(name) for name in os.listdir("/proc/self/task")]
+    except OSError:  # not Linux
+        return ()
+    own, names = _comm(os.getpid()), []
+    for task in sorted(tasks):
+        if task != os.getpid() and task not in python and (name := _comm(task)) not in HARMLESS_THREADS:
+            names.append("native code" if name in (own, "") else name)
+    return tuple(names)
+
+
+def _comm(task: int) -> str:
+    """The name of a thread, which is the process' unless it was given one; empty if it has just ended."""
+    try:
+        with open(f"/proc/self/task/{task}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
 
 
 def _thread_count() -> int:
@@ -124,7 +147,8 @@ def _children() -> frozenset[int]:
 
 def _finalizers() -> tuple[str, ...]:
     registry: dict[Any, Any] = weakref.finalize._registry  # type: ignore[attr-defined]
-    return tuple(getattr(info.func, "__qualname__", "a function") for info in list(registry.values()) if info.atexit)
+    made = [info.func for info in list(registry.values()) if info.atexit]
+    return tuple(getattr(func, "__qualname__", "a function") for func in made if _name(func) not in HARMLESS_FINALIZERS)
 
 
 class _Spy:
@@ -161,3 +185,9 @@ def _called_by(handler: Any) -> Any:
 def _name(function: Any) -> str:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", type(function).__name__)
     return f"{module}.{name}" if module else str(name)
+
+
+def _pools() -> frozenset[str]:
+    """The modules whose threads have been started, where only a global of theirs tells."""
+    loaded = ((module, sys.modules.get(module), pool.flag) for module, pool in POOLS.items())
+    return frozenset(module for module, found, flag in loaded if found is not None and found.__dict__.get(flag))

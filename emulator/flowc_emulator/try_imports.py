@@ -25,9 +25,13 @@ def main() -> int:
         if pid == 0:
             try:
                 print(json.dumps(_try(name)), flush=True)
-            finally:
                 os._exit(0)
-        os.waitpid(pid, 0)
+            finally:
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code:  # nothing was printed
+            error = f"the process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+            print(json.dumps(_found(name) | {"error": error}), flush=True)
     return 0
 
 
@@ -35,7 +39,7 @@ def _try(name: str) -> dict[str, Any]:
     """The faults of importing a module, why that failed if it did, its package's version, and seconds."""
     before, began = State.now(), time.monotonic()
     package = name.partition(".")[0]
-    found: dict[str, Any] = {"module": name, "version": _version(package), "faults": [], "error": None}
+    found = _found(name)
     saved = os.dup(1)
     os.dup2(2, 1)  # what the import prints is no JSON
     try:
@@ -47,9 +51,16 @@ def _try(name: str) -> dict[str, Any]:
         os.dup2(saved, 1)
         os.close(saved)
     found["seconds"] = round(time.monotonic() - began, 3)
-    known = [UNSAFE[package][0]] if package in UNSAFE else []
-    found["faults"] = known or State.now().since(before)
+    faults = State.now().since(before)
+    unsafe = [each for each in UNSAFE if each in sys.modules]
+    known = [UNSAFE[each].why if each == package else f"imports {each}, which {UNSAFE[each].why}" for each in unsafe]
+    found["faults"] = known or faults
     return found
+
+
+def _found(name: str) -> dict[str, Any]:
+    version = _version(name.partition(".")[0])
+    return {"module": name, "version": version, "faults": [], "error": None, "seconds": 0.0}
 
 
 def _version(package: str) -> str | None:

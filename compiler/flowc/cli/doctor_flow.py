@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.cli.starting import judge
+from flowc_emulator.packages import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
         yield "fresh", f"{file}: each task imports it anew, because a fork must not share what the import does:"
         yield from (("", str(harm)) for harm in verdict.harms)
         yield from (("", f"the import {fault}") for fault in verdict.faults)
+        yield from (("", f"the import loads {name}, which {UNSAFE[name].why}") for name in verdict.unsafe)
     if verdict.harmless and environments and not verdict.harmless_elsewhere:
         why = "environment variables count when it is imported"
         yield "fresh", f"tasks of {', '.join(environments)}, which have @environment, import it anew: {why}:"

@@ -32,15 +32,17 @@ def preload(modules: Sequence[str]) -> UnsafePackage | None:
     This process must then not be forked. A module that cannot be imported is left to the tasks, which say why.
     """
     with _silence():
-        before = State.now()
+        before, known = State.now(), {name for name in UNSAFE if name in sys.modules}
         for name in modules:
             package, began = name.partition(".")[0], time.monotonic()
-            if package in UNSAFE and package not in sys.modules:
-                return UnsafePackage(package, UNSAFE[package][0], 0.0)
+            if package in UNSAFE and package not in known:
+                return UnsafePackage(package, UNSAFE[package].why, UNSAFE[package].seconds)
             try:
                 _load(name)
             except BaseException:  # noqa: S112  # the task that imports it meets the same, and reports it with its traceback
                 continue
+            if loaded := next((each for each in UNSAFE if each in sys.modules and each not in known), None):
+                return UnsafePackage(package, f"imports {loaded}, which {UNSAFE[loaded].why}", time.monotonic() - began)
             if faults := State.now().since(before):
                 return UnsafePackage(package, faults[0], time.monotonic() - began)
     return None
