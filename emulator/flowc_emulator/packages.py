@@ -36,17 +36,35 @@ class Pool(NamedTuple):
 
 
 # By package.
-UNSAFE: Final[dict[str, Unsafe]] = {}
+UNSAFE: Final[dict[str, Unsafe]] = {
+    "ddtrace": Unsafe("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
+    "distributed": Unsafe("registers what closes clients and clusters at the end", "2026.8.0", "exit handlers", 3.2),
+    "duckdb": Unsafe("registers what closes its databases at the end", "2.0.1", "exit handlers", 0.6),
+    "jax": Unsafe("registers what waits for its computations at the end", "0.10.2", "exit handlers", 3.1),
+    "mlflow": Unsafe("registers what ends an active run at the end", "3.17.2", "exit handlers", 3.6),
+    "polars": Unsafe("starts 1 thread (polars-ooc-clea)", "2.1.0", "threads after the import", 1.0),
+    "ray": Unsafe("registers what shuts Ray down at the end", "2.60.0", "exit handlers", 1.9),
+    "tensorflow": Unsafe("registers native code for the end of the process", "2.21.0", "exit handlers", 18.0),
+    "wandb": Unsafe("makes a temporary directory that is deleted at the end", "0.31.0", "finalizers", 2.2),
+}
 
 # By the function that is registered for the end of the process, which a task does not need: it is about what a package
 # itself keeps in memory, or about what it makes when it is used.
 HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "PIL._imaging.clear_cache": Harmless("frees unused memory of images", "13.0.0"),
+    "blis.cy.finalize": Harmless("frees memory of native code", "1.3.4"),
     "certifi.core.exit_cacert_ctx": Harmless("deletes a copy of a certificate from a zip file", "2026.7"),
     "coverage.control.Coverage._atexit": Harmless("saves what was measured; tasks save their own", "7.11"),
+    "filelock._core._shutdown._release_live_locks": Harmless("lets go of locks, as the system does", "4.3.1"),
+    "h5py._conv.unregister_converters": Harmless("frees memory of native code", "3.14.0"),
+    "huggingface_hub.utils._http.close_session": Harmless(
+        "closes connections, as the system does", "transformers 5.24"
+    ),
     "llvmlite.binding.common._at_shutdown": Harmless("notes that the process ends", "0.48"),
+    "loguru._logger.Logger.remove": Harmless("stops sinks; those of the flow's own are added by its import", "0.7.3"),
     "matplotlib._pylab_helpers.Gcf.destroy_all": Harmless("closes the figures of pyplot", "3.11.2"),
     "numba.core.utils._at_shutdown": Harmless("notes that the process ends", "0.68.1"),
+    "pymongo.synchronous.monitor._shutdown_resources": Harmless("stops threads, as the end does", "4.20.1"),
     "pyarrow._s3fs.ensure_s3_finalized": Harmless("ends the client of S3 if it was begun", "26.0.1"),
 }
 
