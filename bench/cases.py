@@ -107,6 +107,11 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
     times = Sample(tuple(large / small for small, large in zip(hundred.seconds, thousand.seconds, strict=True)))
     yield Figure("1,000-way foreach / 100-way", times.median, 11, "×", times.least, ratio)
 
+    forks, imports = bench.together(flow("fanout"), flow("fanout", "--start", "fresh"))
+    times = Sample(tuple(own / fork for fork, own in zip(forks.seconds, imports.seconds, strict=True)))
+    ratio = f"{imports.median:.2f} s, each task imports the flow"
+    yield Figure("100-way foreach, fresh / as forks", times.median, 1.3, "×", times.least, ratio)
+
 
 def measure_data(bench: Bench) -> Iterator[Figure]:
     """What a large array costs in time and memory."""

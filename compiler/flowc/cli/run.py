@@ -123,8 +123,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
-    if early.start != "fork":
-        foresee(ctx, _file_of(ctx, early.file))
+    foresee(ctx, _file_of(ctx, early.file), early.start)
     _keep_from_obstore()
     with seeds.watch():
         given = add_top(ctx, early.top)

@@ -114,23 +114,28 @@ def _has_own_decorators(cls: type) -> bool:
     return any(vars(each).get(USER_ATTRIBUTE) for each in members if hasattr(each, "__dict__"))
 
 
-def foresee(ctx: click.Context, file: Path | None) -> None:
-    """Start a fork server now if the flow's file alone shows that one is needed: it starts while the flow is imported.
+def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
+    """Start a fork server now if it is known already that one is needed: it starts while the flow is imported.
+
+    That is asked for by `choice`, which is auto, fork or fresh, or shown by the flow's file alone.
 
     It is ended with the context `ctx`, whether it was used or not.
     """
-    if file is None or not file.is_file():
+    if file is None or choice == "fork" or not file.is_file():
         return
-    try:
-        purity = examine({file.stem: (file.name, file.read_text(encoding="utf-8"))})
-    except (OSError, SyntaxError, ValueError):  # told when the flow is loaded
-        return
-    if purity.harms:
+    if choice == "fresh" or _is_harmful(file):
         from flowc_emulator.forkserver.client import ForkServer
 
         began = _origin()
         server = ctx.meta[SERVER] = ForkServer(str(file.resolve().parent), began.environment, began.directory)
         ctx.call_on_close(server.close)
+
+
+def _is_harmful(file: Path) -> bool:
+    try:
+        return bool(examine({file.stem: (file.name, file.read_text(encoding="utf-8"))}).harms)
+    except (OSError, SyntaxError, ValueError):  # told when the flow is loaded
+        return False
 
 
 def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
