@@ -115,6 +115,10 @@ class Browser:
         return Page(self, target, found["sessionId"])
 
 
+# What the browser says of a page that is on its way to another address, or is being loaded again.
+_ON_ITS_WAY = ("Cannot find default execution context", "Inspected target navigated or closed")
+
+
 class Page:
     """A page of the browser."""
 
@@ -142,7 +146,7 @@ class Page:
         try:
             return bool(self.ask(f"Boolean({script})"))
         except AssertionError as error:
-            if "Cannot find default execution context" in str(error):  # it is on its way to another address
+            if any(text in str(error) for text in _ON_ITS_WAY):
                 return False
             raise
 
