@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import tokenize
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -187,20 +185,17 @@ def _is_below(name: str, root: str) -> bool:
 def _is_users(name: str, file: str) -> bool:
     if name.partition(".")[0] in _OWN or not file.endswith(".py"):
         return False
-    return not any(part in file for part in _INSTALLED) and not file.startswith(_standard())
+    return not any(part in file for part in _INSTALLED) and not file.startswith(_STANDARD)
 
 
 def _is_third_party(name: str) -> bool:
     if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's, or built into the interpreter
         return False
-    return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_standard()))
+    return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_STANDARD))
 
 
-@cache
-def _standard() -> tuple[str, ...]:
-    """The directories of Python's own modules."""
-    paths = sysconfig.get_paths()
-    return tuple({f"{paths[name]}/" for name in ("stdlib", "platstdlib")})
+_STANDARD = f"{os.path.dirname(os.__file__)}/"
+"""The directory of Python's own modules; `sysconfig`, which knows it too, takes long to import."""
 
 
 def _file(name: str) -> str | None:

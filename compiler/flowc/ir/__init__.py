@@ -4,48 +4,53 @@
 and `text` the printer. This package imports the standard library only: it also runs in the pod.
 """
 
-from flowc.ir.model import (
-    IR_VERSION,
-    Action,
-    Branch,
-    Catch,
-    Choice,
-    Code,
-    Config,
-    End,
-    Flow,
-    Foreach,
-    Function,
-    Gang,
-    Goto,
-    Method,
-    Node,
-    Notebook,
-    Packages,
-    Parameter,
-    ParameterType,
-    Resources,
-    Retry,
-    Schedule,
-    Shell,
-    Span,
-    Stub,
-    Switch,
-    Timeout,
-    Transition,
-    targets,
-)
-from flowc.ir.policies import (
-    Card,
-    ExitHook,
-    Kubernetes,
-    Plugin,
-    Project,
-    Secret,
-    SecurityContext,
-    Toleration,
-    Trigger,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowc.ir.model import (
+        IR_VERSION,
+        Action,
+        Branch,
+        Catch,
+        Choice,
+        Code,
+        Config,
+        End,
+        Flow,
+        Foreach,
+        Function,
+        Gang,
+        Goto,
+        Method,
+        Node,
+        Notebook,
+        Packages,
+        Parameter,
+        ParameterType,
+        Resources,
+        Retry,
+        Schedule,
+        Shell,
+        Span,
+        Stub,
+        Switch,
+        Timeout,
+        Transition,
+        targets,
+    )
+    from flowc.ir.policies import (
+        Card,
+        ExitHook,
+        Kubernetes,
+        Plugin,
+        Project,
+        Secret,
+        SecurityContext,
+        Toleration,
+        Trigger,
+    )
 
 __all__ = [
     "IR_VERSION",
@@ -87,3 +92,13 @@ __all__ = [
     "Trigger",
     "targets",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A program that reads records needs `flowc.ir.versions` and none of the nodes, which take long to make.
+    if name not in __all__:
+        raise AttributeError(f"module 'flowc.ir' has no attribute '{name}'")
+    from flowc.ir import model, policies
+
+    value = globals()[name] = getattr(model, name, None) or getattr(policies, name)
+    return value
