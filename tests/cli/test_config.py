@@ -45,7 +45,7 @@ def small(project: Project) -> Project:
 def below(project: Project, directory: str, *words: str) -> Finished:
     """Call flowc in a directory below the project."""
     (project.root / directory).mkdir(parents=True, exist_ok=True)
-    code = f"import os, sys; os.chdir({directory!r}); os.execv(sys.executable, ['python', '-m', 'flowc', *{words!r}])"
+    code = f"import os, sys; os.chdir({directory!r}); os.execv(sys.executable, [sys.executable, '-m', 'flowc', *{words!r}])"
     return project.python("-c", code)
 
 
