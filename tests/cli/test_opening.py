@@ -151,7 +151,8 @@ def test_run_resume_retry_spin_and_debug(packaged: Project) -> None:
     assert packaged.flowc("run", "pkg.flows:Second", FAIL="1").code == 1
     (packaged.root / "elsewhere").mkdir()
     found_beside_the_store = packaged.python(
-        "-c", "import os, sys; os.chdir('elsewhere'); os.execv(sys.executable, [sys.executable, '-m', 'flowc', 'retry'])"
+        "-c",
+        "import os, sys; os.chdir('elsewhere'); os.execv(sys.executable, [sys.executable, '-m', 'flowc', 'retry'])",
     )
     assert found_beside_the_store.code == 0, found_beside_the_store.err
     done = packaged.flowc("spin", "pkg.flows:Second", "end")
@@ -310,9 +311,7 @@ def test_faults_of_the_code_are_diagnostics(packaged: Project) -> None:
 
 
 def test_the_directory_above_is_named(packaged: Project) -> None:
-    program = (
-        "import os, sys; os.chdir('pkg'); os.execv(sys.executable, [sys.executable, '-m', 'flowc', 'check', 'pkg.flows'])"
-    )
+    program = "import os, sys; os.chdir('pkg'); os.execv(sys.executable, [sys.executable, '-m', 'flowc', 'check', 'pkg.flows'])"
     done = packaged.python("-c", program)
     assert done.code == 2
     assert f"hint: it is in {packaged.root}: call flowc in that directory" in done.err
