@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +21,7 @@ from project import PACKAGES, ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONTRACT = Path(contract.__file__)
+CONTRACT = ROOT / "runtime_image/flowc_runtime/contract.py"
 FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py")) if path != CONTRACT]
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
