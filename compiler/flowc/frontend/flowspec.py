@@ -279,15 +279,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     faults += check_duplicates(methods)
     parameters = read_parameters(members, set(graph.steps), sources, faults)
     faults += check_artifacts(graph.steps, members, added)
-    if lacking := required_by_init(cls):
-        faults.append(
-            Diagnostic(
-                code=codes.UNSUPPORTED_FEATURE,
-                message=f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
-                span=where,
-                hint="give them defaults: each task makes its own object of the flow, and has none to give",
-            )
-        )
+    faults += _check_init(cls, where)
     if tree is not None:
         faults += check_shadowed(tree, home)
 
@@ -317,6 +309,21 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     return Loaded(package=package, program=program, flow=flow)
+
+
+def _check_init(cls: Any, where: Span) -> list[Diagnostic]:
+    """A fault if the flow's own `__init__` needs arguments: a task has none to give."""
+    lacking = required_by_init(cls)
+    if not lacking:
+        return []
+    return [
+        Diagnostic(
+            code=codes.UNSUPPORTED_FEATURE,
+            message=f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
+            span=where,
+            hint="give them defaults: each task makes its own object of the flow, and has none to give",
+        )
+    ]
 
 
 def _prepare(

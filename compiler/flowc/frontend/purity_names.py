@@ -102,7 +102,7 @@ CALLING_FIRST = frozenset({
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# What these give is called like a class, and is as harmless as they are.
+# Their results are called like classes, and such a call is as harmless as the first one.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
 # These keep the functions that they are given, or pass them on, without a call.
