@@ -16,6 +16,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only its parent has still to wait for it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
 class Finished(NamedTuple):
     """A program that has ended."""
 

@@ -17,6 +17,7 @@ from flowc_runtime import logs
 from flowc_runtime.codecs import load_value
 from flowc_runtime.errors import NotFound
 from flowc_runtime.objects import LocalObjects, blob_key
+from project import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,7 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> str:
             os.kill(pid, signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     deadline = time.monotonic() + 60
-    while any(_is_there(pid) for pids in family.values() for pid in pids):
+    while not all(has_ended(pid) for pids in family.values() for pid in pids):
         assert time.monotonic() < deadline, f"{blow}: processes stay behind"
         time.sleep(0.01)
     return err if hit else f"no {blow.victim} was there"
@@ -136,14 +137,6 @@ def _family(supervisor: int) -> dict[str, list[int]]:
             out = os.readlink(f"/proc/{pid}/fd/1")
             found["guardian" if out == "/dev/null" else "agent" if out == mine else "task"].append(pid)
     return found
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------

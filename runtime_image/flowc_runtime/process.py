@@ -225,13 +225,18 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot: with the pid it names one process. None: there is none."""
+    """When a process started, in clock ticks since boot: with the pid it names one process. None: there is none.
+
+    A process that has ended counts as none before its parent has waited for it, too: an init that waits seldom, as in
+    many containers, keeps the entry of such a process for minutes.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read()
     except OSError:
         return None
-    return stat.rpartition(b")")[2].split()[19].decode()  # field 22; the name before it may hold anything
+    fields = stat.rpartition(b")")[2].split()  # from field 3 on; the name before it may hold anything
+    return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def is_alive(process: Process) -> bool | None:

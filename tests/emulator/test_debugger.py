@@ -88,6 +88,21 @@ def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
     assert project.latest().status()["state"] == "succeeded"
 
 
+def test_a_debugger_reaches_the_steps_of_a_flow_whose_import_is_not_harmless(project: Project) -> None:
+    write(project, "pass")
+    flow = project.root / "flow.py"
+    flow.write_text(flow.read_text().replace("import os, pdb, sys, time", "import uuid; KEY = uuid.uuid4()", 1))
+    with Terminal(project, "-m", "pdb", "flow.py", "run", METAFLOW_RUN_MAX_WORKERS="1") as terminal:
+        terminal.until("(Pdb) ")
+        assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
+        terminal.say("c")
+        assert terminal.say("p self.input, found") == "(20, 23)\n"
+        assert "tasks are forks of this process, so that its debugger reaches them" in terminal.seen
+        assert "The program" in terminal.say("c")
+        terminal.type("q\n")
+        terminal.end()
+
+
 def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
     write(project, "breakpoint()\n            found += self.alpha", "@retry(times=1)")
     with Terminal(project, *RUN) as terminal:

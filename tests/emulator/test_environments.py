@@ -21,6 +21,7 @@ import pytest
 from flowc.ir import Packages
 from flowc_emulator.environments import BuildError, build, interpreters
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
+from project import has_ended
 
 if TYPE_CHECKING:
     from project import Project
@@ -340,9 +341,9 @@ def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     deadline = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+    while not has_ended(pid):
+        assert time.monotonic() < deadline, "the task outlived its supervisor"
         time.sleep(0.01)
-    assert not Path(f"/proc/{pid}").exists()
 
 
 # -- the choice --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from project import has_ended
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -72,14 +74,6 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.02)
 
 
-def gone(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 @pytest.fixture
 def sleeping(project: Project) -> tuple[subprocess.Popen[str], list[int]]:
     """A run with all its tasks asleep, and their processes."""
@@ -99,7 +93,7 @@ def test_a_signal_ends_the_run(
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert time.monotonic() - began > 4  # the deaf one was given its time, and then killed: it would sleep for ever
-    assert all(map(gone, pids))
+    assert all(map(has_ended, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"
     assert run.status()["message"] == f"by {number.name}"
@@ -115,10 +109,10 @@ def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subproc
     process, pids = sleeping
     began = time.time()
     process.send_signal(signal.SIGINT)
-    wait_until(lambda: gone(pids[NAMES.index("plain")]), "the first signal was not heard")
+    wait_until(lambda: has_ended(pids[NAMES.index("plain")]), "the first signal was not heard")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert all(map(gone, pids))
+    assert all(map(has_ended, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"
     deaf = run.attempt("deaf", "0", 1)
@@ -132,7 +126,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
     process, pids = sleeping
     process.kill()
     process.communicate(timeout=60)  # the pipes close: also the guardian holds them no longer
-    wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
+    wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out
 
@@ -180,7 +174,7 @@ def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
     pids = [int((project.root / f"{name}.pid").read_text()) for name in NAMES]
     process.kill()
     process.communicate(timeout=60)
-    wait_until(lambda: all(map(gone, pids)), "a process outlived its supervisor")
+    wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
 
 
@@ -206,7 +200,7 @@ def test_what_a_finished_task_left_behind_is_ended(project: Project) -> None:
         """,
     )
     run = project.run("flow.py", PYTHONWARNINGS="ignore")
-    assert all(map(gone, project.artifacts(run, "end")["pids"]))
+    assert all(map(has_ended, project.artifacts(run, "end")["pids"]))
 
 
 def test_a_reader_that_goes_away_does_not_end_the_run(project: Project) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc_runtime import logs
+from project import has_ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -430,7 +431,7 @@ def test_nothing_is_left_of_a_run_whose_supervisor_is_killed(project: Project) -
         pids = [int(word) for word in line.split()[1:]]
         process.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 60
-    while any(os.path.exists(f"/proc/{pid}") for pid in pids) or project.latest().status()["state"] != "killed":
+    while not all(has_ended(pid) for pid in pids) or project.latest().status()["state"] != "killed":
         assert time.monotonic() < deadline, "a process outlived its supervisor, or the run is not recorded as killed"
         time.sleep(0.02)
 

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flowc_runtime.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
 from flowc_runtime.watch import Ended, Output, Signalled, Watcher
+from project import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,17 +117,9 @@ def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> 
     _, output = wait(watcher)
     sleeper = int(output[child.pid, "stdout"])
     deadline = time.monotonic() + 60
-    while (stat := start_time(sleeper)) is not None and _state(sleeper) != "Z":
-        assert time.monotonic() < deadline, f"the sleeper started at {stat} is still there"
+    while not has_ended(sleeper):
+        assert time.monotonic() < deadline, "the sleeper is still there"
         time.sleep(0.01)
-
-
-def _state(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
 
 
 def test_signals_are_events(watcher: Watcher) -> None:
@@ -194,7 +188,7 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
     )
     pid = int(project.python("parent.py").out)
     deadline = time.monotonic() + 60
-    while start_time(pid) is not None and _state(pid) != "Z":
+    while not has_ended(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -206,3 +200,15 @@ def test_a_process_is_known_by_its_start() -> None:
     assert is_alive(process | {"pid": 2**22 + 1}) is False
     assert is_alive(process | {"host": "elsewhere"}) is None
     assert is_alive(process | {"pod": "p"}) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process is known by its start on Linux only")
+def test_a_process_that_was_not_waited_for_has_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as child:
+        process = this_process() | {"pid": child.pid, "started": start_time(child.pid) or ""}
+        assert is_alive(process)
+        assert child.stdin is not None
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert Path(f"/proc/{child.pid}").exists()
+        assert is_alive(process) is False
