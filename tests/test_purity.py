@@ -110,6 +110,17 @@ CALLED_IN_TURN = {
     'seed name': 'import random\nfrom time import time\nT = None\nR = random.Random(T)',
     'seed none': 'import random, numpy as np\nR = random.Random(None)\nG = np.random.default_rng(None)',
     'seed None kw': 'import numpy as np\nG = np.random.default_rng(seed=None)',
+    'seed of a module, in a function': 'import random\nSEED = None\ndef make():\n    return random.Random(SEED)\nR = make()',
+    'seed of a module, in a lambda': 'import random\nSEED = None\nR = list(map(lambda x: random.Random(SEED), [1]))',
+    'seed of a module, set later': 'import random\nS = 1\ndef f():\n    global S\n    S = None\nf()\nR = random.Random(S)',
+    'seed of a default': 'import random\ndef make(seed=None):\n    return random.Random(seed)\nR = make()',
+    'seed of an argument': 'import random\ndef make(seed):\n    return random.Random(seed)\nR = make(None)',
+    'seed of a constructor': 'import random\nclass A:\n    def __init__(self, seed=None):\n        self.r = random.Random(seed)\nR = A()',
+    'seed of another name': 'import random\nA = None\nB = A\nR = random.Random(B)',
+    'seed of the environment': "import random, os\nR = random.Random(os.environ.get('SEED'))\nS = os.getenv('S')\nT = random.Random(S)",
+    'seed of a condition': 'import random, sys\nS = 1 if sys.argv else None\nR = random.Random(S)',
+    'seed of an import': 'import random\ntry:\n    from conf import S\nexcept ImportError:\n    S = 1\nR = random.Random(S)',
+    'seed of a loop': 'import random\nfor S in (1, None):\n    R = random.Random(S)',
     'np dataframe': "import pandas as pd\nD = pd.read_csv('x')",
     'locals': "import uuid\nD = {'a': uuid.uuid4}\nX = D['a']()",
     'comprehension call': 'import uuid\nX = [f() for f in (uuid.uuid4,)]',
@@ -198,6 +209,7 @@ USUAL = {
     'lambda consts': 'square = lambda x: x * x\nX = square(3)\nY = [square(i) for i in range(3)]\n',
     'decimal': "import decimal\ndecimal.getcontext().prec = 6\nX = decimal.Decimal('1')\n",
     'locale': "import locale\nlocale.setlocale(locale.LC_ALL, 'C')\n",
+    'seeds': 'import random\nSEED: int = 3\nOTHER = -1\ndef make():\n    own = "a"\n    return random.Random(SEED), random.Random(own)\nR = make(), random.Random(OTHER)\n',
     'multiproc': "import multiprocessing as mp\nmp.set_start_method('spawn', force=True)\nN = mp.cpu_count()\n",
 }  # fmt: skip
 
@@ -236,6 +248,14 @@ def test_modules_are_looked_at_one_by_one_and_functions_across_them() -> None:
     assert examine(modules).harms == ()
     modules["m"] = ("m.py", "from p.helper import key\nX = key()")
     assert [str(harm) for harm in examine(modules).harms] == ["p/helper.py:3 calls uuid.uuid4"]
+
+
+@pytest.mark.parametrize("use", ["from conf import SEED\nR = Random(SEED)", "import conf\nR = Random(conf.SEED)"])
+def test_a_seed_of_another_module_is_looked_up(use: str) -> None:
+    modules = {"m": ("m.py", f"from random import Random\n{use}"), "conf": ("conf.py", "SEED = 3")}
+    assert examine(modules).harms == ()
+    modules["conf"] = ("conf.py", "SEED = None")
+    assert [str(harm) for harm in examine(modules).harms] == ["m.py:3 calls random.Random"]
 
 
 def test_relative_imports_and_names_that_a_package_passes_on() -> None:

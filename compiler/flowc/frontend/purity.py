@@ -18,11 +18,15 @@ from flowc.frontend.purity_modules import (
     Scope,
     base_of,
     bound,
+    constants,
+    decorators_of,
     executed,
     imports,
+    is_given,
     is_main_guard,
     methods,
     parse,
+    value_of,
 )
 from flowc.frontend.purity_names import (
     BUILTINS,
@@ -92,6 +96,7 @@ class _Examination:
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
         self._seen: set[int] = set()  # functions and classes that were looked at
+        self._constants: dict[str, set[str]] = {}  # by module, where they were asked for
         self._methods: dict[str, list[tuple[Function, ast.ClassDef, Module]]] = {}
         for module in modules.values():
             for node in (each for classes in module.classes.values() for each in classes):
@@ -164,7 +169,6 @@ class _Examination:
             match node:
                 case ast.Name(id=name, ctx=ast.Store()):
                     scope.values.add(name)
-                    scope.nothing.discard(name)
                 case ast.Name() | ast.Attribute():  # os.environ["X"] = …
                     self._look_for_environment(node, scope)
                 case ast.Call():
@@ -175,8 +179,6 @@ class _Examination:
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue
-            if isinstance(value, ast.Constant) and value.value is None:
-                scope.nothing.add(target.id)
             name = self._name(value, scope) if isinstance(value, (ast.Name, ast.Attribute)) else None
             if isinstance(value, ast.Call) and (made := self._name(value.func, scope)) in CLASS_MAKERS:
                 name = made
@@ -260,7 +262,7 @@ class _Examination:
     def _call(self, node: ast.Call, scope: Scope) -> None:
         given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
         for argument in given:
-            self._expression(argument.value if isinstance(argument, ast.keyword) else argument, scope)
+            self._expression(value_of(argument), scope)
         match node.func:
             case ast.Call() as inner:
                 self._call(inner, scope)
@@ -372,14 +374,16 @@ class _Examination:
 
     def _is_validator(self, method: Function, scope: Scope) -> bool:
         """Whether pydantic or attrs call a method whenever an object is made."""
-        decorators = () if isinstance(method, ast.Lambda) else method.decorator_list
-        names = (self._name(each.func if isinstance(each, ast.Call) else each, scope) for each in decorators)
+        names = (self._decorator_name(each, scope) for each in decorators_of(method))
         return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
+
+    def _decorator_name(self, decorator: ast.expr, scope: Scope) -> str | None:
+        return self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
     def _wrappers_called(self, definition: Function, home: Module) -> None:
         """A decorated function is called: what the user's decorators have put around it is run too."""
-        for decorator in () if isinstance(definition, ast.Lambda) else definition.decorator_list:
-            name = self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, Scope(home))
+        for decorator in decorators_of(definition):
+            name = self._decorator_name(decorator, Scope(home))
             for wrapper, where in self._find(name, Scope(home)):
                 if isinstance(wrapper, ast.ClassDef):
                     self._methods_called("__call__")
@@ -388,7 +392,7 @@ class _Examination:
 
     def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> bool:
         if name in SEEDED:
-            return any(self._is_seed(arg.value if isinstance(arg, ast.keyword) else arg, scope) for arg in given)
+            return any(self._is_seed(value_of(argument), scope) for argument in given)
         if name in EXCEPT_WITH:
             return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in given)
         if name == "importlib.import_module":
@@ -399,7 +403,7 @@ class _Examination:
                 return False
         elif not is_listed(name):
             return False
-        values = [arg.value if isinstance(arg, ast.keyword) else arg for arg in given]
+        values = [value_of(argument) for argument in given]
         if name.startswith("pandas.") and any(isinstance(v, ast.Constant) and v.value in NOW for v in values):
             return False
         if name in CALLING_FIRST:
@@ -412,12 +416,17 @@ class _Examination:
         return True
 
     def _is_seed(self, value: ast.expr, scope: Scope) -> bool:
-        match value:
-            case ast.Constant(value=seed):
-                return seed is not None
-            case ast.Name(id=name):
-                return name not in scope.nothing
-        return False
+        """Whether a value is known not to be None, with which a generator of random numbers seeds itself."""
+        if is_given(value):
+            return True
+        dotted = self._name(value, scope)
+        source, _, name = dotted.rpartition(".") if dotted is not None else ("", "", getattr(value, "id", ""))
+        module = self._modules.get(source) if dotted is not None else scope.module
+        if module is None:
+            return False
+        if module.name not in self._constants:
+            self._constants[module.name] = constants(module)
+        return name in self._constants[module.name]
 
     def _methods_called(self, name: str) -> None:
         """The value may be of any class of the user's that has such a method."""
@@ -428,30 +437,21 @@ class _Examination:
     def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
         """Judge the functions that a function is given and calls."""
         for argument in given:
-            value = argument.value if isinstance(argument, ast.keyword) else argument
+            value = value_of(argument)
             match value:
                 case ast.Lambda():
-                    self._body(value, self._around(scope))
+                    self._body(value, scope.inside())
                 case ast.Name() | ast.Attribute():
                     if (name := self._name(value, scope)) is not None:
                         self._called(value, name, (), scope)
 
-    @staticmethod
-    def _around(scope: Scope) -> Scope:
-        """What a lambda sees of where it is made."""
-        inner = Scope(scope.module)
-        inner.values |= scope.values
-        inner.imported |= scope.imported
-        inner.functions |= scope.functions
-        return inner
-
     def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
         """Functions of the user's that are called by what they are given to: a parameter's default, a parser."""
         for argument in given:
-            value = argument.value if isinstance(argument, ast.keyword) else argument
+            value = value_of(argument)
             match value:
                 case ast.Lambda():
-                    self._body(value, self._around(scope))
+                    self._body(value, scope.inside())
                 case ast.Name() | ast.Attribute():
                     for definition, home in self._find(self._name(value, scope), scope):
                         if not isinstance(definition, ast.ClassDef):
@@ -536,8 +536,9 @@ class _Examination:
 
 
 def _is_property(function: Function) -> bool:
-    decorators = () if isinstance(function, ast.Lambda) else function.decorator_list
-    names = (each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators)
+    names = (
+        each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators_of(function)
+    )
     return any(name in _PROPERTIES for name in names)
 
 

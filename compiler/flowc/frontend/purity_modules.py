@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -144,21 +145,19 @@ def is_main_guard(test: ast.expr) -> bool:
 class Scope:
     """Where code is looked at: its module, and what a function around it has defined itself."""
 
-    __slots__ = ("functions", "imported", "module", "nothing", "self_class", "values")
+    __slots__ = ("functions", "imported", "module", "self_class", "values")
 
     def __init__(self, module: Module, *, self_class: ast.ClassDef | None = None) -> None:
         self.module = module
         self.values: set[str] = set()  # names of plain values
-        self.nothing: set[str] = set()  # those that are None
         self.imported: dict[str, str] = {}  # names that stand for imported things: by an import here, or an assignment
         self.functions: dict[str, list[Function]] = {}
         self.self_class = self_class
 
-    def inside(self, node: ast.ClassDef) -> Scope:
-        """The body of a class."""
+    def inside(self, node: ast.ClassDef | None = None) -> Scope:
+        """The body of a class, or else of a lambda."""
         inner = Scope(self.module, self_class=node)
         inner.values |= self.values
-        inner.nothing |= self.nothing
         inner.imported |= self.imported
         inner.functions |= self.functions
         return inner
@@ -167,6 +166,49 @@ class Scope:
 def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[Function]:
     """The methods of these names that a class defines itself."""
     yield from (inner for inner in node.body if isinstance(inner, FUNCTIONS) and inner.name in names)
+
+
+def decorators_of(function: Function) -> Sequence[ast.expr]:
+    """The decorators of a function; a lambda has none."""
+    return () if isinstance(function, ast.Lambda) else function.decorator_list
+
+
+def value_of(argument: ast.expr | ast.keyword) -> ast.expr:
+    """What an argument passes, by its position or by its name."""
+    return argument.value if isinstance(argument, ast.keyword) else argument
+
+
+def is_given(value: ast.expr) -> bool:
+    """Whether an expression is a constant other than None: `3`, `-1`, `"a"`."""
+    if isinstance(value, ast.UnaryOp):
+        value = value.operand
+    return isinstance(value, ast.Constant) and value.value is not None
+
+
+def constants(module: Module) -> set[str]:
+    """The names that a module and its functions bind to constants other than None, and to nothing else anywhere."""
+    bindings: Counter[str] = Counter()
+    known: Counter[str] = Counter()
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                bindings[name] += 1
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):  # of this module, under a name of its own
+                bindings[name] += 1
+            case ast.Import() | ast.ImportFrom():
+                bindings.update(bound(module.name, module.file, node).keys())
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                bindings[name] += 1
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                bindings[name] += 1
+            case ast.MatchMapping(rest=str(name)):
+                bindings[name] += 1
+        match node:
+            case ast.Assign(targets=targets, value=value) if is_given(value):
+                known.update(target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if is_given(value):
+                known[name] += 1
+    return {name for name, count in known.items() if count == bindings[name]}
 
 
 def base_of(base: ast.expr) -> ast.expr:

@@ -102,7 +102,7 @@ CALLING_FIRST = frozenset({
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# Their results are called like classes, and such a call is as harmless as the first one.
+# Each of these makes a class. A call of that class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
 # These keep the functions that they are given, or pass them on, without a call.
