@@ -9,7 +9,6 @@ import random
 import select
 import signal
 import subprocess
-import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +16,7 @@ from flowc_runtime import logs
 from flowc_runtime.codecs import load_value
 from flowc_runtime.errors import NotFound
 from flowc_runtime.objects import LocalObjects, blob_key
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,10 +115,9 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _, err = process.communicate(timeout=120)
-    deadline = time.monotonic() + 60
-    while not all(has_ended(pid) for pids in family.values() for pid in pids):
-        assert time.monotonic() < deadline, f"{blow}: processes stay behind"
-        time.sleep(0.01)
+    wait_until(
+        lambda: all(has_ended(pid) for pids in family.values() for pid in pids), f"{blow}: processes stay behind"
+    )
     return err if hit else f"no {blow.victim} was there"
 
 

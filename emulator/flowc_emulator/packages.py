@@ -65,7 +65,6 @@ HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "matplotlib._pylab_helpers.Gcf.destroy_all": Harmless("closes the figures of pyplot", "3.11.2"),
     "numba.core.utils._at_shutdown": Harmless("notes that the process ends", "0.68.1"),
     "pymongo.synchronous.monitor._shutdown_resources": Harmless("stops threads, as the end does", "4.20.1"),
-    "rlcompleter.<lambda>": Harmless("takes the completion of names from the terminal", "Python 3.13, in pdb"),
     "pyarrow._s3fs.ensure_s3_finalized": Harmless("ends the client of S3 if it was begun", "26.0.1"),
 }
 

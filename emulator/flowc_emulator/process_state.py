@@ -21,7 +21,7 @@ from flowc_emulator.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARM
 # what has a finalizer is looked at by itself.
 _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
-    "multiprocessing.util._exit_function", "weakref.finalize._exitfunc",
+    "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
 _OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # each is about processes that a program has begun
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
@@ -71,6 +71,15 @@ class State(NamedTuple):
 def _listed(names: Any) -> str:
     shown = list(dict.fromkeys(names))
     return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
+
+
+def is_debugged() -> bool:
+    """Whether a debugger traces this process. It traces forks too, but not processes that are started anew."""
+    tracer = sys.gettrace()
+    if tracer is not None:
+        return not getattr(tracer, "__module__", "").startswith("coverage")  # that is begun anew in each task
+    monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
+    return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _threads() -> tuple[str, ...]:

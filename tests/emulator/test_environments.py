@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ import pytest
 from flowc.ir import Packages
 from flowc_emulator.environments import BuildError, build, interpreters
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from project import Project
@@ -340,10 +339,7 @@ def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
         pid = int(process.stdout.readline().split()[-1])
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    deadline = time.monotonic() + 60
-    while not has_ended(pid):
-        assert time.monotonic() < deadline, "the task outlived its supervisor"
-        time.sleep(0.01)
+    wait_until(lambda: has_ended(pid), "the task outlived its supervisor")
 
 
 # -- the choice --------------------------------------------------------------------------------------------------------

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from project import Project
 
 # Three tasks that say they are there: one sleeps, one ignores SIGTERM, one has a grandchild in a session of its own.
@@ -65,13 +63,6 @@ FLOW = """
             pass
     """
 NAMES = ("plain", "deaf", "child", "parent")
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @pytest.fixture

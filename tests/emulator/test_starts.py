@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flowc_runtime import logs
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -430,10 +429,8 @@ def test_nothing_is_left_of_a_run_whose_supervisor_is_killed(project: Project) -
         line = next(line for line in process.stdout if line.startswith("[work"))
         pids = [int(word) for word in line.split()[1:]]
         process.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while not all(has_ended(pid) for pid in pids) or project.latest().status()["state"] != "killed":
-        assert time.monotonic() < deadline, "a process outlived its supervisor, or the run is not recorded as killed"
-        time.sleep(0.02)
+    wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
+    wait_until(lambda: project.latest().status()["state"] == "killed", "the run is not recorded as killed")
 
 
 def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from flowc_runtime.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
 from flowc_runtime.watch import Ended, Output, Signalled, Watcher
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,10 +116,7 @@ def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> 
     child = start(watcher, body)
     _, output = wait(watcher)
     sleeper = int(output[child.pid, "stdout"])
-    deadline = time.monotonic() + 60
-    while not has_ended(sleeper):
-        assert time.monotonic() < deadline, "the sleeper is still there"
-        time.sleep(0.01)
+    wait_until(lambda: has_ended(sleeper), "the sleeper is still there")
 
 
 def test_signals_are_events(watcher: Watcher) -> None:
@@ -187,10 +184,7 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
         """,
     )
     pid = int(project.python("parent.py").out)
-    deadline = time.monotonic() + 60
-    while not has_ended(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: has_ended(pid), "the child outlived its parent")
 
 
 def test_a_process_is_known_by_its_start() -> None:

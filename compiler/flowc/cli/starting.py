@@ -16,7 +16,7 @@ import click
 from flowc.frontend.purity import Harm, examine
 from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
-from flowc_emulator.process_state import State
+from flowc_emulator.process_state import State, is_debugged
 from flowc_runtime import origin
 from metaflow.decorators import USER_ATTRIBUTE
 
@@ -119,7 +119,7 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 
     It is ended with the context `ctx`, whether it was used or not.
     """
-    if file is None or choice == "fork" or not file.is_file() or (choice == "auto" and _is_debugged()):
+    if file is None or choice == "fork" or not file.is_file() or (choice == "auto" and is_debugged()):
         return
     if choice == "fresh" or _is_harmful(file):
         from flowc_emulator.forkserver.client import ForkServer
@@ -143,7 +143,7 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
         if any("thread" in fault for fault in verdict.faults):
             note("the flow started threads when it was imported; they do not exist in its tasks (--start fork)")
         return None
-    if choice == "auto" and _is_debugged():
+    if choice == "auto" and is_debugged():
         if not verdict.harmless:
             note("tasks are forks of this process, so that its debugger reaches them (--start fresh: they are not)")
         return None
@@ -156,15 +156,6 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
     return Starts(rule, str(found.package.root), note, _origin(), server=server, debugger=os.isatty(0))
-
-
-def _is_debugged() -> bool:
-    """Whether a debugger watches this process: it goes on in forks, but does not know of processes started anew."""
-    tracer = sys.gettrace()
-    if tracer is not None:
-        return not getattr(tracer, "__module__", "").startswith("coverage")  # that is begun anew in each task
-    monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
-    return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
