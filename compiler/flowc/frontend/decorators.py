@@ -13,10 +13,12 @@ from flowc.frontend.reader import BOOL as _BOOL
 from flowc.frontend.reader import CORES as _CORES
 from flowc.frontend.reader import COUNT as _COUNT
 from flowc.frontend.reader import DURATION as _DURATION
+from flowc.frontend.reader import JSON as _JSON
 from flowc.frontend.reader import MIB as _MIB
 from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
 from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
+from flowc_runtime.parameters import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +43,7 @@ def _is_environment(value: object) -> bool:
 
 
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "step": {"start": _BOOL, "end": _BOOL},
+    "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
     "parallel": {},
     "unbounded_test_foreach_internal": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
@@ -104,6 +106,8 @@ def policies(
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     found["plugins"] = tuple(plugins)
+    if info := next((step["node_info"] for step in given.get("step", ()) if step.get("node_info")), None):
+        found["info"] = to_text(info)
     if cards := given.get("card"):
         found["cards"] = tuple(card["card"] for card in cards)
     if pod := given.get("kubernetes"):

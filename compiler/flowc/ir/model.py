@@ -224,6 +224,7 @@ class Node:
 
     `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
     `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
+    `info` is what its author notes about it, canonical JSON: flowc only hands it on.
     """
 
     id: NodeId
@@ -243,6 +244,7 @@ class Node:
     packages: Packages | None = None
     cache: str | None = None
     plugins: tuple[Plugin, ...] = ()
+    info: str | None = None
 
     @property
     def cards_seconds(self) -> int:

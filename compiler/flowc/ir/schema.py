@@ -199,6 +199,7 @@ _NODE: Mapping[str, _Read] = {
     "next": _transition,
     "joins": _STR,
     "doc": _STR,
+    "info": _STR,
     "retry": _one(Retry, {"times": _INT, "wait_seconds": _INT}),
     "catch": _one(Catch, {"var": _STR, "print_exception": _BOOL}),
     "timeout": _one(Timeout, {"seconds": _INT}),

@@ -147,6 +147,8 @@ def _policies(node: Node) -> Iterator[str]:
     if node.packages:
         yield f"packages {_packages(node.packages)}"
     yield from (_plugin(plugin) for plugin in node.plugins)
+    if node.info:
+        yield f"info {node.info}"
 
 
 def _plugin(plugin: Plugin) -> str:

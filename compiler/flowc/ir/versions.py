@@ -108,6 +108,7 @@ IR = Format(
             number=2,
             adds=(
                 "Node.run: Function | Method | Notebook | Shell | Stub",
+                "Node.info: null | str",
                 "Function.module: str",
                 "Function.name: str",
                 "Notebook.file: str",
