@@ -159,7 +159,7 @@ class Resources:
 class Packages:
     """What a task's own interpreter has, where tasks get one: name to version, as written ("" for any version).
 
-    `python` is a version such as "3.11", None for that of the interpreter which starts the run; `disabled` says that
+    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None for that of the interpreter which starts the run; `disabled` says that
     the task runs in that one.
     """
 
