@@ -18,6 +18,7 @@ from flowc.frontend.reader import MIB as _MIB
 from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
 from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
+from flowc.ir.policies import ELSEWHERE
 from flowc_runtime.parameters import to_text
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ def _is_environment(value: object) -> bool:
     )
 
 
+# Nothing here reads them: only their names are checked, as Metaflow does.
+_ANY: Final = Kind("anything", lambda value: True)
+_OF_BATCH: Final = (
+    "cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap", "swappiness",
+    "inferentia", "trainium", "efa", "host_volumes", "efs_volumes", "use_tmpfs", "aws_batch_tags", "tmpfs_tempdir",
+    "tmpfs_size", "tmpfs_path", "ephemeral_storage", "log_driver", "log_options", "executable", "privileged",
+)  # fmt: skip
+
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
     "parallel": {},
@@ -64,6 +73,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "secrets": SECRETS,
     "card": CARD,
     "cache": {},
+    "batch": dict.fromkeys(_OF_BATCH, _ANY),
 }
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
@@ -106,6 +116,7 @@ def policies(
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     found["plugins"] = tuple(plugins)
+    found["elsewhere"] = tuple(name for name in given if name in ELSEWHERE)
     if info := next((step["node_info"] for step in given.get("step", ()) if step.get("node_info")), None):
         found["info"] = to_text(info)
     if cards := given.get("card"):

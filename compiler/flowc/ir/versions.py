@@ -109,6 +109,8 @@ IR = Format(
             adds=(
                 "Node.run: Function | Method | Notebook | Shell | Stub",
                 "Node.info: null | str",
+                "Node.elsewhere: list[str]",
+                "Flow.elsewhere: list[str]",
                 "Function.module: str",
                 "Function.name: str",
                 "Notebook.file: str",
