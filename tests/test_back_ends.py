@@ -81,7 +81,7 @@ def test_for_a_cluster_they_are_refused(project: Project, parts: dict[str, str],
     assert done.out == ""
 
 
-@pytest.mark.parametrize("name", ["R", "step_functions", "get_aws_client", "package_sources", "batch"])
+@pytest.mark.parametrize("name", ["R", "step_functions", "package_sources", "pytorch_parallel", "batch"])
 def test_what_is_imported_and_not_used(project: Project, name: str) -> None:
     write(project, names=f"FlowSpec, {name}, step")
     done = project.python("flow.py", "run")
@@ -91,17 +91,17 @@ def test_what_is_imported_and_not_used(project: Project, name: str) -> None:
 
 
 def test_what_is_used_is_refused_with_its_place(project: Project) -> None:
-    write(project, names="FlowSpec, R, step, get_aws_client as client", code='client("s3"); R.x')
+    write(project, names="FlowSpec, R, step, step_functions as client", code='client("s3"); R.x')
     for done in (project.python("flow.py", "run"), project.flowc("check", "flow.py")):
         assert done.code == 1
         assert "error[unsupported-feature]: metaflow's 'R' is not supported\n  --> flow.py:1:" in done.err
-        assert "error[unsupported-feature]: metaflow's 'get_aws_client' is not supported\n  --> flow.py:1:" in done.err
+        assert "error[unsupported-feature]: metaflow's 'step_functions' is not supported\n  --> flow.py:1:" in done.err
     assert project.store.flows() == []
 
 
 def test_a_module_beside_the_flow_that_uses_one(project: Project) -> None:
-    project.write("helper.py", "from metaflow import get_aws_client, step_functions as unused\nget_aws_client('s3')\n")
+    project.write("helper.py", "from metaflow import R, step_functions as unused\nR.metadata('s3')\n")
     write(project, names="FlowSpec, step\n    import helper")
     done = project.flowc("run", "flow.py")
     assert done.code == 1
-    assert "'get_aws_client' of Metaflow is not supported by flowc; make the client with boto3 itself" in done.err
+    assert "'R' of Metaflow is not supported by flowc; flowc runs flows in Python; call R from a step" in done.err

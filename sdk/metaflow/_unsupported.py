@@ -52,11 +52,10 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Name of `metaflow`: what to do instead."""
 
-# What Metaflow has without any extension: a program may import it and not use it.
+# What Metaflow has without any extension, or names a back end: a program may import it and not use it.
 IMPORTABLE = frozenset({
-    "airflow", "airflow_internal", "argo_workflows_internal", "EXT_PKG", "FilePathClass", "get_aws_client",
-    "JSONTypeClass", "package_sources", "pyproject_py_packages", "pytorch_parallel", "R", "step_functions",
-    "step_functions_internal",
+    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "pytorch_parallel", "R",
+    "step_functions", "step_functions_internal",
 })  # fmt: skip
 
 

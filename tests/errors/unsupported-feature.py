@@ -1,5 +1,5 @@
 import metaflow
-from metaflow import FlowSpec, Parameter, R, get_aws_client, step, step_functions
+from metaflow import FlowSpec, Parameter, R, package_sources, step, step_functions
 from metaflow.plugins.aws.batch import batch_decorator
 from metaflow.plugins.airflow.sensors import S3KeySensor
 
@@ -13,7 +13,7 @@ except ImportError:
 class Demo(FlowSpec):
     @step
     def start(self):
-        self.client = get_aws_client("s3")
+        self.client = step_functions("s3")
         self.next(self.end)
 
     @step

@@ -1,6 +1,6 @@
 """Names of back ends and of Metaflow's own that are imported and not used."""
 
-from metaflow import FlowSpec, R, airflow_s3_key_sensor, batch, get_aws_client, step, step_functions  # noqa: F401
+from metaflow import FlowSpec, R, airflow_s3_key_sensor, batch, package_sources, pytorch_parallel, step  # noqa: F401
 
 
 class UnusedNames(FlowSpec):
