@@ -9,12 +9,14 @@ import pickle
 import sys
 import tarfile
 from importlib import import_module
+from types import new_class
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
 from metaflow import exception, util
+from metaflow._unsupported import IMPORTABLE as UNUSABLE
 from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 
 if TYPE_CHECKING:
@@ -71,6 +73,11 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
     metaflow = import_module("metaflow")
     if name in metaflow.__all__:
         pytest.skip("it is supported")
+    if name in UNUSABLE:
+        for use in (lambda it: it("x"), lambda it: it.attribute, lambda it: new_class("Derived", (it,))):
+            with pytest.raises(exception.MetaflowException, match=f"'{name}' of Metaflow is not supported by flowc; "):
+                use(getattr(metaflow, name))
+        return
     with pytest.raises(ImportError, match="is not supported by flowc; "):
         getattr(metaflow, name)
 

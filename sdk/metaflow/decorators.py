@@ -117,11 +117,12 @@ def _record(target: Any, applied: Applied) -> Any:
 @overload
 def step(function: _Function, /) -> _Function: ...
 @overload
-def step(*, start: bool = False, end: bool = False) -> Callable[[_Function], _Function]: ...
+def step(*, start: bool = False, end: bool = False, node_info: Any = None) -> Callable[[_Function], _Function]: ...
 def step(*args: Any, **kwargs: Any) -> Any:
     """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
 
     A flow begins with the step `start` and ends with `end`, or with those that say `start=True` and `end=True`.
+    `node_info`, which JSON can hold, is for programs that read the flow: `self._graph["train"].node_info`.
     """
     return _decorate("step", args, kwargs)
 

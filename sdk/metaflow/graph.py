@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -39,6 +40,7 @@ class DAGNode:
     num_args: int = 1
     source_file: str = ""
     func_lineno: int = 0
+    node_info: Any = field(default_factory=dict)
 
 
 class FlowGraph:
@@ -91,6 +93,7 @@ def _node(node: Node, place: Place, before: list[str], joins: dict[str, str], ga
         num_args=1 if node.joins is None else 2,
         source_file=node.where.file,
         func_lineno=node.where.line,
+        node_info=json.loads(node.info) if node.info else {},
     )
 
 

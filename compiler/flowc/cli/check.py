@@ -8,6 +8,7 @@ import click
 
 from flowc.cli.common import FlowOptions, load_flow, with_flow_options
 from flowc.cli.configs import takes_configs
+from flowc.cli.environment import note_elsewhere
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -22,6 +23,7 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
     flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options)).flow
+    note_elsewhere(flow)
     click.echo(f"{flow.name}: {len(flow.nodes)} steps, no faults")
 
 

@@ -136,6 +136,9 @@ def load_class(
     source = sources.of(str(place.path))
     if source is None:  # it ran, so it is Python, unless it has changed since
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
+    # It was imported, but may use what can be imported and no more.
+    if "metaflow._unsupported" in sys.modules and (faults := check_imports(source)):
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 

@@ -172,8 +172,9 @@ def check_step(method: Method) -> Iterator[Diagnostic]:
     yield from _check_kind(method)
     arguments = method.tree.args
     count = len(arguments.posonlyargs) + len(arguments.args)
-    extra = arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults
-    if method.is_static or extra or count not in (1, 2):
+    # A step is called with self, and a join with its inputs: what else there is has to have a default.
+    wanting = any(default is None for default in arguments.kw_defaults)
+    if method.is_static or wanting or count not in (1, 2):
         yield Diagnostic(
             code=codes.STEP_SIGNATURE,
             message=f"step '{name}' takes other arguments than a step is called with",
