@@ -460,6 +460,57 @@ def test_a_flow_knows_its_graph(project: Project) -> None:
     ], done.err  # fmt: skip
 
 
+def test_a_graph_is_read_without_the_values_of_configs(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowMutator, FlowSpec, IncludeFile, Parameter, config_expr, environment, project, step
+
+        class Adds(FlowMutator):
+            def pre_mutate(self, flow):
+                raise RuntimeError(flow.configs)
+
+        @Adds
+        @project(name=config_expr("needed.project"))
+        class Read(FlowSpec):
+            '''Doc of the flow.'''
+            needed = Config("needed", required=True)
+            file = Config("file", default="nowhere.json", parser="nowhere.parse")
+            rate = Parameter("rate", default=config_expr("file.rate"))
+            text = IncludeFile("text", default="nowhere.txt")
+
+            @environment(vars={"RATE": config_expr("str(file.rate)")})
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    project.write(
+        "ask.py",
+        """
+        from flow import Read
+        from metaflow.lint import linter
+
+        flow = Read(use_cli=False)
+        print([step.name for step in flow], flow._graph["start"].out_funcs, flow._graph.doc)
+        linter.run_checks(flow._graph)
+        """,
+    )
+    done = project.python("ask.py")
+    assert done.out == "['end', 'start'] ['end'] Doc of the flow.\n", done.err
+    assert done.code == 0, done.err
+
+
+def test_a_graph_with_a_fault_says_which(project: Project) -> None:
+    project.write("flow.py", steps(start="self.next(self.edn)", end="pass"))
+    done = project.python("-c", "from flow import F; F(use_cli=False)._graph")
+    assert "there is no step 'edn'" in done.err
+
+
 def test_artifacts_may_be_called_name(project: Project) -> None:
     text = steps(
         start="self.first = self.name, self._current_step, str(self)\nself.name = 'mine'\nself.next(self.end)",
