@@ -133,7 +133,7 @@ def test_decorators_can_add_to_it(project: Project) -> None:
 
 
 SEEN = """
-    from metaflow import FlowSpec, JSONType, Parameter, current, step
+    from metaflow import FlowSpec, JSONType, Parameter, current, project, step
 
     def seen(*_):
         names = ("flow_name", "project_name", "branch_name", "project_flow_name", "is_production", "is_user_branch",

@@ -50,7 +50,7 @@ def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[st
     """Types of cards that there are not: neither built in, nor in the flow's files, nor in a package that is installed.
 
     A step with packages or an image of its own may have some that nobody knows of here. A type that may well be one, of
-    a package that is not installed or cannot be imported, is no fault: it is told, and the task has a page that says so.
+    a package that is not installed or cannot be imported, is no fault: it is told, here and on the task's page.
     """
     if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
         return
