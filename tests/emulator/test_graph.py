@@ -285,6 +285,33 @@ def test_one_of_a_gang_is_tried_again_while_the_others_wait(project: Project) ->
     assert project.artifacts(run, "end")["got"] == [2, 0, 1]
 
 
+@pytest.mark.parametrize("stays", ["> 0", "== 0", ">= 0"])
+def test_tasks_of_a_gang_may_return_before_their_next(project: Project, stays: str) -> None:
+    text = steps(
+        start="self.next(self.gang, num_parallel=3)",
+        gang=f"self.rank = current.parallel.node_index\nif self.rank {stays}:\n    return\nself.next(self.the_join)",
+        the_join="self.ranks = [each.rank for each in inputs]\nself.next(self.end)",
+        end="pass",
+    )
+    project.write("flow.py", text)
+    run = project.run("flow.py")
+    assert project.artifacts(run, "the_join")["ranks"] == [0, 1, 2]
+    done = project.python("flow.py", "resume", "the_join")
+    assert done.code == 0, done.err
+
+
+def test_a_lone_task_of_a_flow_with_gangs_says_what_follows(project: Project) -> None:
+    text = steps(
+        start="if current.parallel.num_nodes == 1:\n    return\nself.next(self.gang, num_parallel=3)",
+        gang="self.next(self.the_join)",
+        the_join="self.next(self.end)",
+        end="pass",
+    )
+    project.write("flow.py", text)
+    done = project.flowc("run", "flow.py")
+    assert (done.code, "step 'start' returned before its self.next" in done.err) == (1, True)
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "'2'", "2.0", "True"])
 def test_a_gang_has_a_whole_number_of_members(project: Project, size: str) -> None:
     text = steps(
