@@ -106,6 +106,99 @@ def test_a_module_that_is_replaced_stays_importable(project: Project) -> None:
     assert old.endswith("sdk/metaflow/plugins/frameworks/__init__.py")
 
 
+GANG = """
+    import os
+    from metaflow import FlowSpec, acme_parallel, current, pytorch_parallel, step
+
+    class Gang(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.train, num_parallel=2)
+
+        @acme_parallel(master_port=1234)
+        @step
+        def train(self):
+            self.seen = [os.environ.get(name) for name in ("MASTER_PORT", "NODE_RANK", "WORLD_SIZE", "ACME")]
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.seen = [each.seen for each in inputs]
+            self.next(self.split)
+
+        @step
+        def split(self):
+            self.next(self.other, num_parallel=2)
+
+        @pytorch_parallel
+        @step
+        def other(self):
+            self.rank = os.environ["NODE_RANK"], os.environ.get("ACME")
+            self.next(self.meet)
+
+        @step
+        def meet(self, inputs):
+            self.ranks = [each.rank for each in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Gang()
+    """
+
+
+def test_a_decorator_of_a_framework_is_extended_through_orig(project: Project) -> None:
+    home = "metaflow_extensions/acme/plugins"
+    project.write(
+        f"{home}/mfextinit_acme.py",
+        """
+        __mf_promote_submodules__ = ["frameworks"]
+        STEP_DECORATORS_DESC = [("acme_parallel", ".frameworks.pytorch.AcmeParallel")]
+        """,
+    )
+    project.write(f"{home}/frameworks/__init__.py", "")
+    project.write(
+        f"{home}/frameworks/pytorch.py",
+        """
+        import os
+        from metaflow.plugins.frameworks._orig.pytorch import PytorchParallelDecorator, setup_torch_distributed
+        from metaflow.plugins.parallel_decorator import ParallelDecorator
+
+        assert issubclass(PytorchParallelDecorator, ParallelDecorator) and callable(setup_torch_distributed)
+
+        class AcmeParallel(PytorchParallelDecorator):
+            name = "acme_parallel"
+
+            def setup_distributed_env(self, flow):
+                super().setup_distributed_env(flow)
+                os.environ["ACME"] = flow.name
+        """,
+    )
+    project.write("flow.py", GANG)
+    run = project.run("flow.py")
+    seen = project.artifacts(run, "join")["seen"]
+    assert seen == [["1234", "0", "2", "Gang"], ["1234", "1", "2", "Gang"]]
+    assert project.artifacts(run, "meet")["ranks"] == [("0", None), ("1", None)]
+
+
+@pytest.mark.parametrize("decorator", ["pytorch_parallel", "acme_parallel"])
+def test_a_decorator_of_a_gang_stands_on_the_step_of_one(project: Project, decorator: str) -> None:
+    project.write(
+        "metaflow_extensions/acme/plugins/__init__.py",
+        """
+        STEP_DECORATORS_DESC = [("acme_parallel", "metaflow.plugins.frameworks.pytorch.PytorchParallelDecorator")]
+        """,
+    )
+    text = GANG.replace("acme_parallel", "pytorch_parallel", 1).replace(", num_parallel=2", "", 1)
+    text = text.replace("@acme_parallel(master_port=1234)", f"@{decorator}(master_port=1234)")
+    project.write("flow.py", text.replace("import FlowSpec", f"import {decorator}, FlowSpec"))
+    done = project.flowc("check", "flow.py")
+    assert "step 'train' has @parallel, but step 'start' does not lead to it with num_parallel" in done.err
+
+
 def test_a_flow_uses_an_extension(project: Project) -> None:
     path = acme(project)
     project.write("flow.py", FLOW)

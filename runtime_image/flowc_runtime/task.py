@@ -202,7 +202,7 @@ class Attempt:
         self._starting = False
         self._hooked = True
         call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
-        check_transition(self.job.program, self.flow, self.job.node, self.state)
+        check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""

@@ -135,19 +135,15 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph; outside of a run, read from its source."""
+        """The flow's graph; outside of a run, read from its source, which needs no value of a config."""
         from flowc_runtime import context
         from metaflow.graph import FlowGraph
 
         if context.task is not None and context.task.ir is not None:
             return FlowGraph(context.task.ir)
-        from flowc.frontend.flowspec import load_class  # upward, as in __init__
+        from metaflow.graph import outline
 
-        loaded = load_class(type(self))
-        if loaded.flow is None:
-            first = loaded.diagnostics[0]
-            raise MetaflowException(f"{first.span}: {first.message}")
-        return FlowGraph(loaded.flow)
+        return outline(type(self))
 
     def __iter__(self) -> Iterator[DAGNode]:
         """The flow's steps, each with its `name`, in the order of the names."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from flowc.ir.scopes import Items, places
+from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,13 @@ class DAGNode:
 
 
 class FlowGraph:
-    """The steps of a flow by name, iterated in the order of their names."""
+    """The steps of a flow by name, iterated in the order of their names.
 
-    def __init__(self, flow: Flow) -> None:
+    `cls` is the class that it was read from, if it was read from one.
+    """
+
+    def __init__(self, flow: Flow, cls: type | None = None) -> None:
+        self._flowc_class = cls
         self.name = flow.name
         self.doc = flow.doc
         self.start_step = flow.start
@@ -70,6 +75,20 @@ class FlowGraph:
 
     def __iter__(self) -> Iterator[DAGNode]:
         return iter(self.nodes.values())
+
+
+def outline(cls: type) -> FlowGraph:
+    """Return the graph of a flow's class, read from its source: no config needs a value.
+
+    Raises:
+        MetaflowException: the steps make no valid graph; it tells the first fault.
+    """
+    from flowc.frontend import outline as front_end  # upward and late, as `FlowSpec()` does
+
+    found = front_end.outline(cls)
+    if isinstance(found, tuple):
+        raise MetaflowException(f"{found[0].span}: {found[0].message}")
+    return FlowGraph(found, cls)
 
 
 def _node(node: Node, place: Place, before: list[str], joins: dict[str, str], gangs: set[str]) -> DAGNode:
