@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
-CORE = ("click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "pygments", "tomli")
+CORE = ("chevron", "click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "pygments", "tomli")
 """What flowc's own wheel requires, and what that does."""
 
 

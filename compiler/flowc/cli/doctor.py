@@ -67,6 +67,7 @@ def doctor_command(
         _metaflow(),
         *_distributions(),
         *(_optional(name) for name in OPTIONAL),
+        *_extensions(),
         *_configuration(),
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
@@ -114,6 +115,22 @@ def _distributions() -> Iterator[Finding]:
         yield Finding("ok", f"packages that require metaflow find {version}, which is flowc's")
     else:
         yield Finding("note", "a package that requires metaflow would overwrite flowc's: install flowc with pip or uv")
+
+
+def _extensions() -> Iterator[Finding]:
+    """Which extensions of `metaflow` there are, and what of them has no effect."""
+    if (fault := installation.find_fault()) is not None and fault.fatal:
+        return
+    import metaflow
+    from metaflow import _extensions
+
+    names, unused = _extensions.organizations(), sorted(_extensions.without_effect())
+    if names:
+        yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
+    for organization in sorted({organization for organization, _ in unused}):
+        kinds = ", ".join(kind for it, kind in unused if it == organization)
+        yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "
+                      "exceptions and names from extensions, and these have no effect")  # fmt: skip
 
 
 def _repair(source: str | None) -> NoReturn:
