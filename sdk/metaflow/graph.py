@@ -39,12 +39,20 @@ class DAGNode:
     num_args: int = 1
     source_file: str = ""
     func_lineno: int = 0
+    decorators: list[Any] = field(default_factory=list, compare=False)
+    """What decorates the step, from the inside out, each with its `name` and `attributes`. For hooks, of which those
+    before a run may add to it, and in a flow's own graph."""
+
+    @property
+    def __name__(self) -> str:
+        """The step's name: who goes over a flow finds functions in Metaflow."""
+        return self.name
 
 
 class FlowGraph:
-    """The steps of a flow by name, iterated in the order of their names."""
+    """The steps of a flow by name, iterated in the order of their names. With its class, it knows their decorators."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, cls: type | None = None) -> None:
         self.name = flow.name
         self.doc = flow.doc
         self.start_step = flow.start
@@ -59,6 +67,11 @@ class FlowGraph:
         made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
         self.nodes = {name: made[name] for name in sorted(made)}
         self.sorted_nodes = list(where)
+        if cls is not None:
+            from metaflow._legacy.stand_ins import decorators_of
+
+            for node in flow.nodes:
+                made[node.id].decorators.extend(decorators_of(cls, node))
 
     def __getitem__(self, name: str) -> DAGNode:
         return self.nodes[name]
