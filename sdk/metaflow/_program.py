@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.state import TaskState
     from flowc_runtime.store import RunStore
-    from metaflow._legacy.hooks import FlowHooks
+    from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow.client import Run
     from metaflow.flowspec import FlowSpec
     from metaflow.plugins.cards._task import TaskCards
@@ -69,18 +69,18 @@ class FlowProgram:
 
             mutate(self.cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
 
-    def begin(self, flow: Flow, root: str) -> FlowHooks | None:
+    def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
         """Make the decorators of extensions that the flow has, and call what they do before a run.
 
         Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
-        directory of the flow's code.
+        directory of the flow's code; with `parse` the flow is being lowered (`FlowHooks`).
         """
         self._hooks = None
         if not flow.plugins and not any(node.plugins for node in flow.nodes):
             return None
         from metaflow._legacy.hooks import FlowHooks
 
-        hooks = FlowHooks(self.cls, flow, root)
+        hooks = FlowHooks(self.cls, flow, root, parse)
         hooks.begin()
         self._hooks = hooks
         return hooks

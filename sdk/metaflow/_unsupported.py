@@ -52,7 +52,7 @@ UNSUPPORTED: Mapping[str, str] = {
 
 # What Metaflow has without any extension, or names a back end: a program may import it and not use it.
 IMPORTABLE = frozenset({
-    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "pytorch_parallel", "R",
+    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",
 })  # fmt: skip
 

@@ -378,6 +378,7 @@ _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
     "StepDecorator": "metaflow._legacy.base",
+    "_attach_decorators_to_step": "metaflow._legacy.attaching",
     "InvalidDecoratorAttribute": "metaflow.exception",
     "MetaflowException": "metaflow.exception",
 }

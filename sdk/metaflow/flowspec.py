@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
+GRAPH = f"{OURS}graph"
+"""In a flow's object, or in its class while its decorators of extensions begin: its graph."""
+
 
 class _FlowState:
     """`_flow_state` of a class and of its objects."""
@@ -139,8 +142,12 @@ class FlowSpec:
         from flowc_runtime import context
         from metaflow.graph import FlowGraph
 
+        for place in (self.__dict__, vars(type(self))):
+            if (known := place.get(GRAPH)) is not None:
+                assert isinstance(known, FlowGraph)
+                return known
         if context.task is not None and context.task.ir is not None:
-            return FlowGraph(context.task.ir)
+            return FlowGraph(context.task.ir, type(self))
         from metaflow.graph import outline
 
         return outline(type(self))

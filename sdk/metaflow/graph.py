@@ -42,12 +42,20 @@ class DAGNode:
     source_file: str = ""
     func_lineno: int = 0
     node_info: Any = field(default_factory=dict)
+    decorators: list[Any] = field(default_factory=list, compare=False)
+    """What decorates the step, from the inside out, each with its `name` and `attributes`. For hooks, of which those
+    before a run may add to it, and in a flow's own graph."""
+
+    @property
+    def __name__(self) -> str:
+        """The step's name: who goes over a flow finds functions in Metaflow."""
+        return self.name
 
 
 class FlowGraph:
     """The steps of a flow by name, iterated in the order of their names.
 
-    `cls` is the class that it was read from, if it was read from one.
+    `cls` is the class that it was read from, if it was read from one; with it, the steps know their decorators.
     """
 
     def __init__(self, flow: Flow, cls: type | None = None) -> None:
@@ -66,6 +74,11 @@ class FlowGraph:
         made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
         self.nodes = {name: made[name] for name in sorted(made)}
         self.sorted_nodes = list(where)
+        if cls is not None:
+            from metaflow._legacy.stand_ins import decorators_of
+
+            for node in flow.nodes:
+                made[node.id].decorators.extend(decorators_of(cls, node))
 
     def __getitem__(self, name: str) -> DAGNode:
         return self.nodes[name]

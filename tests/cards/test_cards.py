@@ -304,6 +304,67 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
     assert flow.cards() == {}
 
 
+def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
+    """By a card, by a refresh of it, and by a component."""
+    flow(
+        """
+        @card(type="wordy", id="a")
+        @card(id="b")
+        @step
+        def end(self):
+            class Broken(MetaflowCardComponent):
+                def render(self):
+                    raise RuntimeError("a component\\n  of two lines")
+
+            current.card["b"].append(Broken())
+            current.card["a"].refresh(force=True)
+            current.card["a"].refresh(force=True)
+        """,
+        before="""
+        class Wordy(MetaflowCard):
+            type = "wordy"
+            RUNTIME_UPDATABLE = True
+            RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ALWAYS
+
+            def render_runtime(self, task, data):
+                raise ValueError("while it runs\\nit fails")
+
+            def render(self, task):
+                raise ValueError("what failed:\\n  the rows\\n\\n  the columns")
+        """,
+    )
+    assert "could not be shown: RuntimeError: a component\n[end]   of two lines\n" in flow.err
+    assert "a refresh of the card 'wordy' failed: ValueError: while it runs\n[end] it fails\n" in flow.err
+    last = "does no harm to the step: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
+    assert last in flow.err
+    assert "Traceback" in flow.cards()["wordy:a"]
+
+
+def test_templates_of_cards(flow: Flow) -> None:
+    """In the language Mustache, as the cards of packages have them."""
+    flow(
+        """
+        @card(type="stencil")
+        @step
+        def end(self):
+            self.rows = ["<a>", "b"]
+        """,
+        before="""
+        from metaflow.plugins.cards.card_modules.chevron import render
+
+        class Stencil(MetaflowCard):
+            type = "stencil"
+
+            def render(self, task):
+                data = {"rows": task["rows"].data, "html": "<b>"}
+                template = "{{#rows}}<p>{{.}}</p>{{/rows}}{{{html}}}{{missing}}"
+                assert render(template, data) == self._get_mustache().render(template, data)
+                return self._get_mustache().render(template, data)
+        """,
+    )
+    assert flow.cards() == {"stencil:": "<p>&lt;a&gt;</p><p>b</p><b>"}
+
+
 def test_a_component_that_fails_is_shown_in_its_place(flow: Flow) -> None:
     flow("""
         @card(type="blank")

@@ -272,7 +272,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
-    flow = begin_plugins(program, flow, sources, faults)
+    flow = begin_plugins(program, flow, graph.steps, sources, faults)
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     return Loaded(package=package, program=program, flow=flow)

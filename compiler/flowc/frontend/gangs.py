@@ -58,10 +58,8 @@ def _check_body(split: str, body: Method, graph: Graph) -> Iterator[Diagnostic]:
 
 def is_parallel(method: Method) -> bool:
     """Whether the step has @parallel, or a decorator like it: @pytorch_parallel, or one of an extension."""
-    return any(
-        applied.name == "parallel" or getattr(plugin_class(applied.name, "step"), "IS_PARALLEL", False)
-        for applied in method.applied
-    )
+    names = [applied.name for applied in method.applied]
+    return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 
 
 def _fault(message: str, at: Method, hint: str) -> Diagnostic:
