@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from flowc_runtime import codecs
 from flowc_runtime.errors import ArtifactError, FlowcError, NotFound
+from flowc_runtime.unchanged import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc_runtime.codecs import ArtifactRef, Origin
+    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.fanouts import Frame
     from flowc_runtime.objects import Objects
     from flowc_runtime.records import ParentsRecord
@@ -79,7 +80,7 @@ class TaskState:
         if ref is None:
             return False
         try:
-            origin = codecs.restore(self.objects, ref)
+            origin = Origin(self.objects, ref, changes=not self.read_only)
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
@@ -88,6 +89,12 @@ class TaskState:
         self._origins[name] = origin
         flow.__dict__[name] = origin.value
         return True
+
+    def assign(self, name: str, value: Any) -> None:
+        """The name gets a value: what it was before no longer counts, unless it is that."""
+        origin = self._origins.get(name)
+        if origin is None or origin.value is not value:
+            self.forget(name)
 
     def forget(self, name: str) -> None:
         """The name was assigned or deleted: what it was before no longer counts."""
@@ -114,19 +121,29 @@ class TaskState:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and why.
         """
         refs = dict(self.inherited)
+        origins = self._values_read()
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS):
                 continue
-            origin = self._origins.get(name)
-            if origin is not None and origin.unchanged(value):
-                refs[name] = origin.ref
-                continue
+            origin = self._origins.get(name) or origins.get(id(value))
             try:
-                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value)
+                encoded = codecs.Encoded(value) if origin is None else origin.changed(value)
+                if encoded is not None:
+                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
+                    continue
+                assert origin is not None
+                refs[name] = origin.ref
+                if name not in self._origins:
+                    self.assigned[name] = origin.ref
             except ArtifactError as error:
                 if not whatever:
                     raise ArtifactError(name, str(error)) from error
         return {name: refs[name] for name in sorted(refs)}
+
+    def _values_read(self) -> dict[int, Origin]:
+        """Every value that was read, here and from the inputs of a join, by its id: one may get another name."""
+        states = [self, *(self.inputs.states_made() if self.inputs is not None else ())]
+        return {id(origin.value): origin for state in states for origin in state._origins.values()}
 
 
 class Inputs(Generic[T]):
@@ -153,6 +170,10 @@ class Inputs(Generic[T]):
         state = self[number].__dict__[STATE]
         assert isinstance(state, TaskState)
         return state
+
+    def states_made(self) -> list[TaskState]:
+        """The same of those that somebody has asked for."""
+        return [self.state(number) for number, made in enumerate(self._made) if made is not None]
 
     def __getitem__(self, index: int) -> T:
         made = self._made[index]

@@ -199,7 +199,7 @@ class FlowSpec:
                 raise AttributeError(f"inputs are read only: cannot set '{name}' on one; set it on self")
             if hasattr(type(self), name) and not name.startswith("__"):
                 _refuse_class_attribute(type(self), name)
-            state.forget(name)
+            state.assign(name, value)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
