@@ -38,9 +38,7 @@ def check_artifacts(
 def _named(method: Method) -> Iterator[tuple[str, Span]]:
     for node in _unguarded(method.tree):
         match node:
-            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
-                owner == method.self_name
-            ):
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
                 yield name, method.source.span(node)
     reader = Reader(method.source, method.tree, [])
     for applied in method.applied:
@@ -50,14 +48,19 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer."""
+    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer.
+
+    `self.x: int` without a value assigns nothing.
+    """
     yield tree
-    expecting: list[ast.stmt] = []
+    expecting: list[ast.AST] = []
     match tree:
+        case ast.AnnAssign(target=target, value=None):
+            expecting = [target]
         case ast.Try(body=body, handlers=handlers) if handlers:
-            expecting = body
+            expecting = [*body]
         case ast.With(items=items, body=body) if any("AttributeError" in ast.unparse(item) for item in items):
-            expecting = body
+            expecting = [*body]
     for child in ast.iter_child_nodes(tree):
         if child not in expecting:
             yield from _unguarded(child)

@@ -20,7 +20,7 @@ class InputsSequence(FlowSpec):
         self.backwards = [i.number for i in inputs[::-1]]
         self.every_other = [i.number for i in inputs[-3::2]]
         self.empty = inputs[4:]
-        self.differences = [b.number - a.number for a, b in zip(inputs[:-1], inputs[1:], strict=True)]
+        self.differences = [b.number - inputs[at].number for at, b in enumerate(inputs[1:])]
         self.last = inputs[-1].number
         self.named = inputs.each.number
         first, *rest = inputs
