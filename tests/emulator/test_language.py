@@ -403,7 +403,7 @@ def test_environment_and_what_self_refuses(project: Project) -> None:
             def start(self):
                 self.mode = os.environ["MODE"]
                 self.errors = []
-                for name in ("CONSTANT", "p", "start", "input"):
+                for name in ("CONSTANT", "p", "next", "input"):
                     try:
                         setattr(self, name, 2)
                     except AttributeError as error:
@@ -422,7 +422,7 @@ def test_environment_and_what_self_refuses(project: Project) -> None:
     )
     got = project.artifacts(project.run("flow.py"), "end")
     assert got["mode"] == "a b$c"
-    assert got["errors"] == ["CONSTANT", "p", "start", "input", "flow 'Self' has no attribute 'misspelt'"]
+    assert got["errors"] == ["CONSTANT", "p", "next", "input", "flow 'Self' has no attribute 'misspelt'"]
 
 
 def test_classes_of_the_flows_own_file_are_the_same_however_it_is_run(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, must not hide a part of the flow."""
+"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide a method and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.decorators import Reader
 from flowc.frontend.names import FLOW_API
 from flowc.ir.diagnostic import Diagnostic
+from metaflow._hidden import is_hideable
 from metaflow.parameters import Parameter
 from metaflow.user_configs.config_parameters import Config
 
@@ -76,8 +77,8 @@ def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members)
                           span=span, hint="keep the changed value under another name")  # fmt: skip
     if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"
-    elif name in steps:
-        reason = "a step has that name"
+    elif name in steps or is_hideable(value):  # a method, which an artifact may hide
+        return None
     elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
         reason = "the class defines it, for every task alike"
     else:
