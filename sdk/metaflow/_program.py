@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_runtime.loader import code_root
 from flowc_runtime.program import method_name
 from flowc_runtime.state import PARAMETERS, STATE
+from metaflow._hidden import bring_forward
 from metaflow.decorators import USER_ATTRIBUTE, Applied
 
 if TYPE_CHECKING:
@@ -108,14 +109,14 @@ class FlowProgram:
 
     def start(self, task: FlowSpec) -> None:
         """Call the class's own `__init__`: what it sets comes before the artifacts of the tasks before this one."""
-        if not has_own_init(self.cls):
-            return
-        state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
-        try:
-            own: Any = inspect.getattr_static(self.cls, "__init__")
-            own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
-        finally:
-            task.__dict__[STATE] = state
+        if has_own_init(self.cls):
+            state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
+            try:
+                own: Any = inspect.getattr_static(self.cls, "__init__")
+                own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
+            finally:
+                task.__dict__[STATE] = state
+        bring_forward(task)
 
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""

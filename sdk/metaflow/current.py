@@ -86,7 +86,7 @@ class Current:
 
     @property
     def parameter_names(self) -> list[str]:
-        """The names of the flow's parameters."""
+        """What steps call the flow's parameters and configs, sorted: `getattr(self, name)` is the value."""
         return list(self._task("parameter_names").parameter_names)
 
     @property

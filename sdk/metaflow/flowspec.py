@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime import origin
 from flowc_runtime.state import OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
-from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
+from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,12 +97,13 @@ class FlowSpec:
         if state.transition is not None:
             raise InvalidNextException("self.next was called twice in this step; call it once, last")
         cases = dsts[0] if len(dsts) == 1 and isinstance(dsts[0], dict) else {}
-        steps = tuple(dict.fromkeys(step_name(dst) for dst in (cases.values() if cases else dsts)))
+        names = step_names(self, [*cases.values()] if cases else dsts)
+        steps = tuple(dict.fromkeys(names))
         choice, gang = "", None
         if foreach is not None:
             check_foreach(self, foreach)
         if condition is not None:
-            choice = choose(self, condition, cases)
+            choice = choose(self, condition, dict(zip(cases, names, strict=False)))
         if num_parallel is not None:
             gang = gang_size(num_parallel)
         state.transition = Said(steps, foreach, condition, choice, gang)
@@ -230,6 +232,8 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
     """A parameter or a constant of the class is the same in every task: assigning it would be lost in the next."""
     attribute = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
     if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
+        return
+    if is_hideable(attribute) and name not in vars(FlowSpec):
         return
     raise AttributeError(
         f"Flow level attributes and Parameters are not modifiable: '{name}' is defined in the class of flow "

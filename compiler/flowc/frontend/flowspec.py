@@ -7,6 +7,7 @@ step and no default function is ever run here.
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -244,7 +245,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
             check_misplaced(method, faults)
     faults += check_gangs(graph)
     faults += check_duplicates(methods)
-    parameters = read_parameters(members, set(graph.steps), sources, faults)
+    parameters = read_parameters(members, sources, faults)
     faults += check_artifacts(graph.steps, members, added)
     faults += _check_init(cls, where)
     if tree is not None:
