@@ -1,5 +1,5 @@
-# The image that a flow's pods run in: Python, flowc's runtime and authoring API, cloudpickle, the S3 client. No compiler,
-# no Hera, no Kubernetes client, no pip. Everything of flowc's is in the virtual environment /opt/flowc.
+# The image that a flow's pods run in: Python, flowc's runtime and authoring API, what `runtime_image/dependencies` lists.
+# No compiler, no Hera, no Kubernetes client, no pip. Everything of flowc's is in the virtual environment /opt/flowc.
 #
 #   docker build -t flowc-runtime .
 #   docker build -t flowc-runtime:ml --build-arg EXTRA_PIP="numpy==2.4.6 scikit-learn==1.9.1" .

@@ -280,7 +280,7 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"))
+            say(error.get("traceback", error["message"] + "\n"), out=True)  # no error any more: what the task printed
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure

@@ -212,7 +212,8 @@ def flow_main(cls: type) -> None:
 
         refuse_unguarded(cls)
     if cls.__module__ == "__main__":
-        loader.adopt_main()
+        names = loader.find_main()
+        names["__name__"] = loader.adopt_main().__name__
     text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
     from flowc.cli.configs import describe_configs
 

@@ -208,10 +208,19 @@ def require_runnable(flow: Flow) -> None:
 
 
 def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
-    """Print faults on stderr, in color on a terminal."""
+    """Print faults and warnings on stderr, in color on a terminal."""
     from flowc.diagnostics import render
 
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
+
+
+def warn(found: Checked) -> int:
+    """Print warnings about a flow without faults, on stderr; return how many there are."""
+    from flowc.passes.check_schedule import check_schedule
+
+    if warnings := check_schedule(found.flow):
+        report(warnings, found.package.root)
+    return len(warnings)
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:
