@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from flowc_runtime import projects
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -71,6 +69,8 @@ extra: dict[str, Any] = {}
 @contextmanager
 def starts(flow: Flow) -> Iterator[None]:
     """Say of which flow functions are called before there is a run."""
+    from flowc_runtime import projects
+
     global starting
     before, starting = starting, Starting(flow.name, projects.values(flow))
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import open_store
+from flowc.cli.common import find_run, open_store
 from flowc.cli.dump import Choice, Dumped, Value, attempt_of, dump_options, dumped, print_json, stored, write_pickle
 from flowc.cli.flow_file import find_task, flow_name, inner_path, tell
 from flowc_runtime.index import ROOT, task_id
@@ -68,10 +68,23 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
         if not run.exists() or step not in run.steps():
             tell(f"{run.id}/{step} has no tasks")
             return run.id, []
-    found = find_task(ctx, path)
-    given = dict(_given(found.run))
-    tasks = dumped(found, tell, may_be_none=True)
-    return found.run.id, [task._replace(values=given | dict(task.values)) for task in tasks]
+    run = find_run(store, f"{flow}/{run_id}/{step}", least=3).run
+    tasks = [one for one in _controls(run, step) if task in ([], [one.path], [task_id(step, one.path)])]
+    if not (task and tasks):
+        tasks = [*dumped(find_task(ctx, path), tell, may_be_none=True), *tasks]
+    given = dict(_given(run))
+    return run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
+
+
+def _controls(run: RunStore, step: str) -> Iterator[Dumped]:
+    """The control tasks of unbounded foreach among a step's tasks, of those that are done."""
+    from flowc_runtime.control import ControlTasks
+    from flowc_runtime.index import Graph
+
+    controls = ControlTasks(run, Graph(run.executes()))
+    for path in controls.paths(step, run.paths(step)):
+        if (record := controls.record(step, path)) is not None:
+            yield Dumped(step, path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
 
 
 def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
