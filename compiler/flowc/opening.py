@@ -82,7 +82,7 @@ def open_flow(
         OpeningError: the words name nothing that can be run.
         DeploymentError: the deployment does not fit the flow.
     """
-    words = _with_class(Words(text, text, root=root) if root else parse(text), class_name)
+    words = with_class(Words(text, text, root=root) if root else parse(text), class_name)
     ask = (lambda _: asked) if isinstance(asked, Asked) else asked
     return next(kind for kind in KINDS if kind.takes(words)).open(words._replace(otherwise=otherwise), ask)
 
@@ -123,7 +123,8 @@ def _is_dotted(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def _with_class(words: Words, class_name: str | None) -> Words:
+def with_class(words: Words, class_name: str | None) -> Words:
+    """Return the words with the class that `--flow` names. Raises OpeningError if they name another one."""
     if class_name is None:
         return words
     if words.class_name not in (None, class_name):

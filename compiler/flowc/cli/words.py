@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import click
 
 from flowc.cli.options import BEFORE_COMMAND, PREFIX, RUN_OPTIONS, TOP_OPTIONS, split_top
-from flowc.opening import OpeningError, parse
+from flowc.opening import parse, with_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -149,14 +149,9 @@ class Words:
 
     def check_class(self, names: Names) -> None:
         """Raise OpeningError where FLOW, or `--flow` before it, names one class and `--flow` behind it another."""
-        behind = self.class_behind(names)
-        if behind is None or self.line.file is None:
-            return
-        named = parse(self.line.file).class_name or self.class_before()
-        if named not in (None, behind):
-            raise OpeningError(
-                f"{named} and --flow {behind} name two classes", f"write --flow {behind} alone, or leave it out"
-            )
+        behind, file = self.class_behind(names), self.line.file
+        if behind is not None and file is not None:
+            with_class(with_class(parse(file), self.class_before()), behind)
 
     def _of(self, words: Sequence[str], option: str, names: Names) -> list[str]:
         """The words of one option."""
