@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from flowc.cli import flow_group
 from flowc.cli.options import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
@@ -16,8 +17,12 @@ from flowc.cli.resume import RETRY, resume_command
 from flowc.cli.run import run_command
 from flowc.cli.spin import spin_command
 from flowc.cli.words import name_of
+from flowc.cluster.submission import accepted, arguments_of
 from flowc.frontend.names import METAFLOW_OPTIONS
+from flowc.ir.schema import loads
 from flowc_runtime.store import Store
+from metaflow.runner._signature import FlowParameter
+from metaflow.runner.argo_flow import pairs
 
 if TYPE_CHECKING:
     from project import Project
@@ -177,10 +182,13 @@ def test_a_program_gives_them_by_their_names(project: Project, named: list[str])
             assert running.status == "successful", running.stderr
             assert running.run.data.given == {{name: f"v-{{name}}" for name in names}}, running.run.data.given
             print(*running.run.user_tags)
+        with Runner("flow.py", show_output=False, store_url="there").resume(step_to_rerun="start", store="s") as running:
+            print(running.run.data.given["store"], running.run.data.given["flow"])
+            print(running.runner.spin("start", flow="w").task.data.given["flow"])
         """,
     )
     done = project.python("drive.py")
-    assert (done.code, done.out) == (0, "t\n"), done.err
+    assert (done.code, done.out) == (0, "t\ns v-flow\nw\n"), done.err
     assert (project.root / "there").is_dir()
 
 
@@ -209,3 +217,157 @@ def test_every_option_of_ours_may_stand_before_the_command() -> None:
         option for param in (*RUN_OPTIONS, *TOP_OPTIONS, *RETRY.params) for option in param.opts if option[:2] == "--"
     }
     assert {name_of(option) for option in options - group} <= {*METAFLOW_OPTIONS, "origin_run_id"}
+
+
+def test_a_flag_of_the_flow_hides_no_option_behind_it(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import FlowSpec, Parameter, current, step
+
+        class Flags(FlowSpec):
+            dry = Parameter("dry", is_flag=True)
+            cache = Parameter("cache", is_flag=True)
+
+            @step
+            def start(self):
+                self.seen = self.dry, self.cache, current.retry_count
+                assert current.retry_count
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Flags()
+        """,
+    )
+    for words in (("-m", "flowc", "run", "flow.py"), ("flow.py", "run")):
+        done = project.python(*words, "--dry", "--with", "retry:times=1,minutes_between_retries=0", "--cache")
+        assert done.code == 0, done.err
+        assert project.artifacts(project.latest(), "end")["seen"] == (True, True, 1)
+
+
+def test_parameters_that_a_mutator_adds_count_too(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import FlowMutator, FlowSpec, Parameter, current, step
+
+        class add(FlowMutator):
+            def pre_mutate(self, mutable_flow):
+                for number, name in enumerate(("start", "with_", "cache", "store", "config")):
+                    mutable_flow.add_parameter(f"p{number}", Parameter(name, default="d"))
+
+        @add
+        class Added(FlowSpec):
+            @step
+            def start(self):
+                self.seen = [getattr(self, f"p{number}") for number in range(5)]
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Added()
+        """,
+    )
+    for words in (("-m", "flowc", "run", "--cache", "flow.py"), ("flow.py", "--cache", "run")):
+        options = ("--start", "c", "--store=s", "--tag", "t", "--cache", "yes")
+        done = project.python(*words, *options, METAFLOW_RUN_CONFIG="b")
+        assert done.code == 0, done.err
+        assert project.artifacts(project.latest(), "end")["seen"] == ["c", "d", "yes", "s", "b"]
+        assert project.latest().user_tags() == {"t"}
+
+
+SEVERAL = """
+from metaflow import FlowSpec, Parameter, step
+
+class Base(FlowSpec):
+    @step
+    def start(self):
+        self.seen = getattr(self, "flow", "none")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+class With(Base):
+    flow = Parameter("flow", default="d")
+
+class Without(Base):
+    pass
+"""
+
+
+def test_the_class_of_several(project: Project) -> None:
+    project.write("flow.py", SEVERAL)
+    for words, seen in {
+        ("--flow", "With", "flow.py"): ("With", "d"),
+        ("--flow", "With", "flow.py", "--flow", "x"): ("With", "x"),
+        ("flow.py:With", "--flow", "Without"): ("With", "Without"),
+        ("flow.py", "--flow", "Without"): ("Without", "none"),
+    }.items():
+        done = project.flowc("run", *words)
+        assert done.code == 0, done.err
+        run = project.store.run(seen[0], project.store.runs(seen[0])[-1])
+        assert project.artifacts(run, "end")["seen"] == seen[1]
+    done = project.flowc("run", "flow.py:Without", "--flow", "With")
+    assert done.code == 2
+    assert "name two classes" in done.err
+    project.write("flow.py", SEVERAL + '\nif __name__ == "__main__":\n    With()\n')
+    assert project.flowc("run", "flow.py", "--flow", "Without").code == 0
+    run = project.store.run("With", project.store.runs("With")[-1])
+    assert project.artifacts(run, "end")["seen"] == "Without"
+
+
+def test_an_extension_s_option_comes_before_ours(project: Project) -> None:
+    project.write(
+        "metaflow_extensions/acme/plugins/__init__.py", 'FLOW_DECORATORS_DESC = [("aimed", ".aimed.Aimed")]\n'
+    )
+    project.write(
+        "metaflow_extensions/acme/plugins/aimed.py",
+        """
+        from metaflow.decorators import FlowDecorator
+
+        class Aimed(FlowDecorator):
+            name = "aimed"
+            defaults = {}
+            options = {"target": {"default": "nothing", "help": "What to aim at."}}
+
+            def flow_init(self, flow, graph, environment, flow_datastore, metadata, logger, echo, options):
+                print("aims at", options["target"])
+        """,
+    )
+    project.write("flow.py", SEVERAL.replace("class With(", "@aimed\nclass With(").replace("step\n", "aimed, step\n", 1)
+                  + '\nif __name__ == "__main__":\n    With()\n')  # fmt: skip
+    done = project.python("flow.py", "--target", "the moon", "run", "--flow", "x")
+    assert done.code == 0, done.err
+    assert "aims at the moon" in done.out + done.err
+
+
+def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, named: list[str]) -> None:
+    compiled = project.flowc("compile", "flow.py")
+    assert compiled.code == 0, compiled.err
+    manifests = list(yaml.safe_load_all(compiled.out))
+    template = next(each for each in manifests if each["kind"] == "WorkflowTemplate")
+    definition = project.flowc("ir", "flow.py").out
+    project.write("ir.json", definition)
+    parameters = accepted(template, loads(definition))
+    assert [parameter.name for parameter in parameters] == named
+    known = [FlowParameter.of(parameter) for parameter in loads(definition).parameters]
+    given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # DeployedFlow.trigger(…)
+    assert given == [(name, f"v-{name}") for name in named]  # flowc trigger --param NAME=VALUE
+    done = project.python(
+        *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
+        FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),
+        FLOWC_CODE=str(project.root), FLOWC_OUT=str(project.root / "out"),
+        FLOWC_PARAMETERS=json.dumps(arguments_of(parameters, given)),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    values = project.artifacts(project.store.run("Named", "named-x7"), "start")["given"]
+    assert values == {name: f"v-{name}" for name in named}

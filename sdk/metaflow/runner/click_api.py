@@ -143,7 +143,7 @@ class MetaflowAPI:
         def method(*arguments: Any, **options: Any) -> Any:
             known = extract_all_params(command)
             if len(arguments) > len(known[1]):
-                raise TypeError(f"{name} takes {len(known[1])} positional arguments, not {len(arguments)}")
+                raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
             given = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
             # A parameter of the flow may be called as an option is; only what Metaflow has too is the option for sure.
