@@ -144,6 +144,14 @@ def test_before_the_flow_every_name_is_the_option_s(project: Project, named: lis
     assert not project.store.flows()
 
 
+def test_settings_have_variables_of_their_own(project: Project, named: list[str]) -> None:
+    settings = {"FLOWC_STORE": "elsewhere", "FLOWC_LOG_FORMAT": "json", "FLOWC_START": "fresh"}
+    done = project.python("flow.py", "run", "--store", "x", "--log-format=y", "--start", "z", **settings)
+    assert done.code == 0, done.err
+    assert json.loads(done.out.splitlines()[0])
+    assert Store.open(str(project.root / "elsewhere")).flows() == ["Named"]
+
+
 def test_resume_and_spin_take_them_as_run_does(project: Project, named: list[str]) -> None:
     project.run("flow.py", "--target", "first", "--force", "yes")
     first = project.latest().id
