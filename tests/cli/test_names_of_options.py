@@ -283,12 +283,13 @@ def test_parameters_that_a_mutator_adds_count_too(project: Project) -> None:
             Added()
         """,
     )
-    for words in (("-m", "flowc", "run", "--cache", "flow.py"), ("flow.py", "--cache", "run")):
+    for words in (("-m", "flowc", "run", "--cache", "flow.py"), ("flow.py", "--cache", "run"), ("flow.py", "run")):
         options = ("--start", "c", "--store=s", "--tag", "t", "--cache", "yes")
         done = project.python(*words, *options, METAFLOW_RUN_CONFIG="b")
         assert done.code == 0, done.err
         assert project.artifacts(project.latest(), "end")["seen"] == ["c", "d", "yes", "s", "b"]
         assert project.latest().user_tags() == {"t"}
+        assert (project.latest().executes().by_id()["start"].cache is not None) == ("--cache" in words)
 
 
 SEVERAL = """
