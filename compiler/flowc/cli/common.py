@@ -150,6 +150,7 @@ def load_flow(
     `otherwise` is that of `open_flow`.
     """
     from flowc.frontend.project import DeploymentError
+    from flowc.frontend.with_decorators import WithError
 
     def ask(cls: type) -> Asked:
         if read is not None:
@@ -162,7 +163,7 @@ def load_flow(
                 return _of_class(cls, ask(cls))
             assert file is not None
             return opened(file, ask, class_name=class_name, otherwise=otherwise, root=ctx.meta.get(ROOT))
-        except DeploymentError as error:
+        except (WithError, DeploymentError) as error:
             raise click.UsageError(str(error), ctx) from None
 
 
@@ -170,15 +171,12 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
     """What the command line and the environment say of the flow."""
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
-    from flowc.frontend.with_decorators import WithError, parse_with
+    from flowc.frontend.with_decorators import parse_with
     from flowc.opening import Asked
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options, before)
-    try:
-        return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before))
-    except WithError as error:
-        raise click.UsageError(str(error), ctx) from None
+    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before))
 
 
 def _of_class(cls: type, asked: Asked) -> Checked:
