@@ -494,14 +494,19 @@ def test_command_lines_are_made_from_arguments(project: Project) -> None:
             api().rnu()
         except AttributeError as error:
             print(error)
+        try:
+            api().resume("start", "end")
+        except TypeError as error:
+            print(error)
         """,
     )
-    line, ran, unknown, ill, missing = project.python("lines.py").out.splitlines()
+    line, ran, unknown, ill, missing, several = project.python("lines.py").out.splitlines()
     assert line == "['flow.py', 'run', '--alpha', '0.5', '--max-workers', '2']"
     assert ran.endswith("ran 0.5")
     assert unknown.startswith("Unknown argument: 'beta', possible args are: alpha, ")
     assert ill.startswith("Invalid type for 'max_workers' (<class 'str'>), expected: 'int | None'")
     assert missing.startswith("there is no command 'rnu'; there are run, ")
+    assert several == "resume takes at most 1 positional arguments, not 2"
 
 
 def test_parameters_of_commands() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from flowc.backends.argo import Settings, compile_flow
@@ -114,7 +115,9 @@ def test_run_refuses_it_and_makes_no_run(
 
     found, flow, program = loaded()
     monkeypatch.chdir(tmp_path)
-    made = command._command(Checked(running(flow, action), program, found.package), Seeds(), command.RUN, own=False)
+    words = command.words_of(click.Context(command.run_command), ["flow.py"], command.RUN)
+    checked = Checked(running(flow, action), program, found.package)
+    made = command._command(checked, Seeds(), command.RUN, words, own=False)
     with pytest.raises(SystemExit) as ended:
         made.main(["flow.py"])
     assert ended.value.code == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 _HEAD: Final = 8192  # bytes in which a binary file shows a null byte
+
+
+Ask: TypeAlias = "Callable[[type], Asked]"
+Choose: TypeAlias = "Callable[[type | None], str | None]"
 
 
 class OpeningError(Exception):
@@ -41,6 +45,7 @@ class Words(NamedTuple):
     name: str
     class_name: str | None = None
     root: Path | None = None
+    otherwise: Choose | None = None
 
 
 class Asked(NamedTuple):
@@ -57,18 +62,29 @@ class Kind(NamedTuple):
     name: str
     form: str
     takes: Callable[[Words], bool]
-    open: Callable[[Words, Asked], Loaded]
+    open: Callable[[Words, Ask], Loaded]
 
 
-def open_flow(text: str, asked: Asked, *, class_name: str | None = None, root: Path | None = None) -> Loaded:
+def open_flow(
+    text: str,
+    asked: Asked | Ask,
+    *,
+    class_name: str | None = None,
+    otherwise: Choose | None = None,
+    root: Path | None = None,
+) -> Loaded:
     """Load the flow that the words name; `class_name` is that of `--flow`.
+
+    Without it, and where the words name no class, `otherwise` may choose: it is called with the class that there would
+    be, or None, and gives the name of another one, or None. `asked` may be a function that is called with the class.
 
     Raises:
         OpeningError: the words name nothing that can be run.
         DeploymentError: the deployment does not fit the flow.
     """
-    words = _with_class(Words(text, text, root=root) if root else parse(text), class_name)
-    return next(kind for kind in KINDS if kind.takes(words)).open(words, asked)
+    words = with_class(Words(text, text, root=root) if root else parse(text), class_name)
+    ask = (lambda _: asked) if isinstance(asked, Asked) else asked
+    return next(kind for kind in KINDS if kind.takes(words)).open(words._replace(otherwise=otherwise), ask)
 
 
 def parse(text: str) -> Words:
@@ -107,7 +123,8 @@ def _is_dotted(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def _with_class(words: Words, class_name: str | None) -> Words:
+def with_class(words: Words, class_name: str | None) -> Words:
+    """Return the words with the class that `--flow` names. Raises OpeningError if they name another one."""
     if class_name is None:
         return words
     if words.class_name not in (None, class_name):
@@ -121,10 +138,10 @@ def _with_class(words: Words, class_name: str | None) -> Words:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def _open_file(words: Words, asked: Asked) -> Loaded:
+def _open_file(words: Words, ask: Ask) -> Loaded:
     path = Path(words.name) if words.root is None else words.root / words.name
     _check_file(words.name, path)
-    return _load(path, words, asked)
+    return _load(path, words, ask)
 
 
 def _check_file(name: str, path: Path) -> None:
@@ -200,7 +217,7 @@ def _is_refused(words: Words) -> bool:
     return words.name.endswith(tuple(_REFUSED))
 
 
-def _refuse(words: Words, asked: Asked) -> Loaded:
+def _refuse(words: Words, ask: Ask) -> Loaded:
     what, hint = next(said for end, said in _REFUSED.items() if words.name.endswith(end))
     raise OpeningError(f"{words.name!r} is {what}, which cannot be opened as a flow", hint)
 
@@ -215,7 +232,7 @@ def _is_module(words: Words) -> bool:
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
 
 
-def _open_module(words: Words, asked: Asked) -> Loaded:
+def _open_module(words: Words, ask: Ask) -> Loaded:
     from flowc.modules import ModuleError, find_module
 
     try:
@@ -226,21 +243,18 @@ def _open_module(words: Words, asked: Asked) -> Loaded:
         raise OpeningError(error.message, hint) from None
     path = Path(root, file)
     _check_file(str(path), path)
-    return _load(path, Words(words.text, words.name, words.class_name, Path(root)), asked)
+    return _load(path, words._replace(root=Path(root)), ask)
 
 
-def _load(path: Path, words: Words, asked: Asked) -> Loaded:
+def _load(path: Path, words: Words, ask: Ask) -> Loaded:
     from flowc.frontend.flowspec import load
-    from flowc.frontend.project import Deployment
 
     return load(
         path,
         root=words.root if path.parent != words.root else None,  # a file beside no package is the same by any name
         name=words.name,
-        class_name=words.class_name,
-        with_decorators=asked.with_decorators,
-        deployment=asked.deployment or Deployment(),
-        configs=asked.configs,
+        class_name=words.class_name or words.otherwise,
+        ask=ask,
     )
 
 

@@ -209,6 +209,33 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
     assert good["start"].task["n"].size == len(pickle.dumps(3, protocol=5))
 
 
+def test_the_step_of_the_parameters(letters: Project) -> None:
+    """It is in the run and not listed; its task, done with the run's beginning, has what all tasks have."""
+    good, failed = runs()
+    for run, n in ((good, 3), (failed, 4)):
+        step = run["_parameters"]
+        assert "_parameters" in run
+        assert "_parameters" not in [each.id for each in run]
+        assert step == Step(f"{run.pathspec}/_parameters")
+        (task,) = step
+        assert task == step.task == Task(f"{run.pathspec}/_parameters/0") == step["_parameters-0"]
+        assert [artifact.id for artifact in task] == ["n", "name"]
+        assert (task.data.n, task["name"].data, task.successful, task.finished) == (n, "Letters", True, True)
+        assert task.created_at == task.finished_at == step.finished_at == step.created_at == run.created_at
+        assert (task.index, task.exception, task.stdout, task.stderr, task.current_attempt) == (None, None, "", "", 0)
+        assert [*task.loglines("stdout")] == [*task.parent_tasks] == [*task.child_tasks] == [*step.child_steps] == []
+        assert [*run["start"].parent_steps] == [*run["start"].task.parent_tasks] == []
+        assert {"attempt-done": "0", "user": "ann"}.items() <= task.metadata_dict.items()
+        assert "<td>n</td>" in task._repr_html_()
+        assert "_parameters-0" in step._repr_html_()
+        assert (task.environment_info, task.code, task.origin_pathspec) == (None, None, None)
+        for parent, missing in ((step, "1"), (task, "letter"), (run, "_nothing")):
+            with pytest.raises(KeyError):
+                parent[missing]
+        with pytest.raises(MetaflowNotFound):
+            Task(task.pathspec, attempt=1)
+
+
 CONSTANTS = """
     import threading
     from metaflow import FlowSpec, step

@@ -112,13 +112,20 @@ def test_spin(project: Project) -> None:
 
             async def main():
                 running = await runner.async_spin("each")
-                print(running.task.path_components[2:])  # it is there as soon as one is told of it
+                print(running.task.path_components[2:])
                 print((await running.wait()).status, running.task.data.value)
+                try:
+                    await Runner("sums.py", show_output=False, env={{"FAIL": "1"}}, **given).async_spin("join")
+                except RuntimeError as error:
+                    print("as it was told to" in str(error))
 
             asyncio.run(main())
         print(os.path.exists(place), os.path.exists(".flowc_spin"))
-        failed = Runner("sums.py", show_output=False, env={{"FAIL": "1"}}, **given).spin("join")
-        print(failed.status, failed.task.exception.exception)
+        for more in {{}}, {{"persist": True}}:
+            try:
+                Runner("sums.py", show_output=False, env={{"FAIL": "1"}}, **given).spin("join", **more)
+            except RuntimeError as error:
+                print(str(error).startswith("Error executing: '"), "as it was told to" in str(error))
         """,
     ) == [
         "ExecutingTask successful 1 each-0.0 3",
@@ -126,6 +133,8 @@ def test_spin(project: Project) -> None:
         "True",
         "['each', 'each-0.1']",
         "successful 20",
+        "True",
         "False True",
-        "failed as it was told to",
+        "True True",
+        "True True",
     ]

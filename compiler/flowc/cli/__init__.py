@@ -230,8 +230,11 @@ def _add_options(group: click.Group, cls: type) -> None:
     if not _extensions.decorators:
         return
     from flowc.cli.common import fail
+    from flowc.cli.options import BEFORE_OPTIONS
     from metaflow._legacy.options import options_of
 
+    own = {name for option in options_of(cls) for name in option.opts}
+    group.params = [param for param in group.params if param not in BEFORE_OPTIONS or not own.intersection(param.opts)]
     taken = {option for param in group.params for option in param.opts}
     for option in options_of(cls):
         if both := taken.intersection(option.opts):
@@ -242,7 +245,7 @@ def _add_options(group: click.Group, cls: type) -> None:
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
     """The commands of a flow's own file; which flow it is, is the context's object."""
     from flowc.cli.flow_file import begin
-    from flowc.cli.options import TOP_OPTIONS
+    from flowc.cli.options import BEFORE_OPTIONS, TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
     def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
@@ -257,6 +260,6 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
         return refused_command(command)
 
     return _group(
-        name, FLOW_COMMANDS, text, refused=unlisted, params=TOP_OPTIONS, callback=begin,
+        name, FLOW_COMMANDS, text, refused=unlisted, params=[*TOP_OPTIONS, *BEFORE_OPTIONS], callback=begin,
         invoke_without_command=True,
     )  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc.frontend.project import Deployment
     from flowc.ir import Code, Flow
     from flowc.ir.diagnostic import Diagnostic
-    from flowc.opening import Asked
+    from flowc.opening import Asked, Choose
     from flowc.package import Package
     from flowc_runtime.store import RunStore, Store
     from metaflow._program import FlowProgram
@@ -140,47 +140,69 @@ def load_flow(
     options: FlowOptions | None = None,
     *,
     data: bool = False,
+    read: Callable[[type], object] | None = None,
+    otherwise: Choose | None = None,
 ) -> Checked:
     """The flow of a file or module, or the one whose own command line this is. Its faults end the program, printed.
 
-    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr.
+    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr. `read` is
+    called with the flow's class before anything of it is looked at, where the words depend on what it declares;
+    `otherwise` is that of `open_flow`.
     """
+    from flowc.frontend.project import DeploymentError
+    from flowc.frontend.with_decorators import WithError
+
+    def ask(cls: type) -> Asked:
+        if read is not None:
+            read(cls)
+        return _asked(ctx, options or FlowOptions())
+
     with redirect_stdout(sys.stderr) if data else nullcontext():
-        return _load_flow(ctx, file, class_name, options)
+        cls = ctx.find_object(type)
+        try:
+            if cls is not None:
+                return _of_class(cls, ask(cls))
+            assert file is not None
+            return opened(file, ask, class_name=class_name, otherwise=otherwise, root=ctx.meta.get(ROOT))
+        except WithError as error:
+            if cls is not None:
+                fail(str(error))  # Metaflow's exit code
+            raise click.UsageError(str(error), ctx) from None
+        except DeploymentError as error:
+            raise click.UsageError(str(error), ctx) from None
 
 
-def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, options: FlowOptions | None) -> Checked:
+def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
+    """What the command line and the environment say of the flow."""
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
-    from flowc.frontend.flowspec import load_class
-    from flowc.frontend.project import DeploymentError
-    from flowc.frontend.with_decorators import WithError, parse_with
+    from flowc.frontend.with_decorators import parse_with
     from flowc.opening import Asked
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
-    options = _with_top(options or FlowOptions(), before)
-    cls, configs = ctx.find_object(type), config_sources(ctx, before)
-    try:
-        added, deployment = parse_with(options.added()), options.deployment()
-        if cls is not None:
-            return checked(load_class(cls, with_decorators=added, deployment=deployment, configs=configs))
-        assert file is not None
-        asked = Asked(with_decorators=added, deployment=deployment, configs=configs)
-        return opened(file, asked, class_name=class_name, root=ctx.meta.get(ROOT))
-    except WithError as error:
-        if cls is not None:
-            fail(str(error))  # Metaflow's exit code
-        raise click.UsageError(str(error), ctx) from None
-    except DeploymentError as error:
-        raise click.UsageError(str(error), ctx) from None
+    options = _with_top(options, before)
+    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before))
 
 
-def opened(words: str, asked: Asked, *, class_name: str | None = None, root: Path | None = None) -> Checked:
+def _of_class(cls: type, asked: Asked) -> Checked:
+    from flowc.frontend.flowspec import load_class
+
+    return checked(load_class(cls, ask=lambda _: asked))
+
+
+def opened(
+    words: str,
+    asked: Asked | Callable[[type], Asked],
+    *,
+    class_name: str | None = None,
+    otherwise: Choose | None = None,
+    root: Path | None = None,
+) -> Checked:
     """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
     from flowc.opening import OpeningError, open_flow
 
     try:
-        return checked(open_flow(words, asked, class_name=class_name, root=root))
+        return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root))
     except OpeningError as error:
         fail(error.message, error.hint, code=USAGE)
 

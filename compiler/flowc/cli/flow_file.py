@@ -9,19 +9,23 @@ import click
 
 from flowc import __version__
 from flowc.cli.common import TOP, fail, find_run, open_store, top
-from flowc.cli.options import split_top
+from flowc.cli.options import BEFORE_COMMAND, split_top, take_before
 from flowc_runtime import configuration
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
     from flowc.cli.common import Pathspec
 
+RUN_LIKE = ("run", "resume", "spin")  # commands whose options may stand before them
 _SILENT = ("run", "resume", "spin", "help")  # commands whose first line says the same, or that say nothing
 
 
 @click.pass_context
 def begin(ctx: click.Context, /, **values: Any) -> None:
     """Keep the options; say what runs. Without a command, check the flow."""
+    ctx.meta[BEFORE_COMMAND] = before = take_before(ctx, values)
+    if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):
+        raise click.UsageError(f"{before[0]} before the command is for {', '.join(RUN_LIKE)}", ctx)
     _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
     if ctx.invoked_subcommand not in _SILENT:

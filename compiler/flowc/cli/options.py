@@ -1,23 +1,25 @@
-"""Options with Metaflow's names: those before the command of a flow's file, and those of `run`.
+"""Options with Metaflow's names: those before the command of a flow's file, and those of `run`; and those of ours.
 
 `python flow.py --quiet run` and `flowc run --quiet flow.py` mean the same: what stands before the command is kept with
-the context (`common.top`), and what stands behind `run` is added to it.
+the context (`common.top`), and what stands behind `run` is added to it. `flowc.cli.words` finds them among the words.
 """
 
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from flowc.cli.common import TOP, Top, top
 from flowc.cli.configured import ConfiguredOption
+from flowc.frontend.names import METAFLOW_OPTIONS
 from flowc_runtime import settings
 from flowc_runtime.contract import STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 PREFIX = "METAFLOW"  # METAFLOW_RUN_MAX_WORKERS is --max-workers of `run`
 
@@ -102,16 +104,44 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
                      help="Lines for people, or JSON lines on stdout."),
-    click.Option(["--flow", "class_name"], metavar="CLASS", help="The flow's class, if the file has several."),
+    click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
+                 help="The flow's class, if the file has several."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
                  help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
 )  # fmt: skip
 
-# Those of them that Metaflow has behind `run`.
-_RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
+# Those of `resume` that Metaflow has not.
+RESUME_OPTIONS: Sequence[click.Option] = (
+    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
+                 help="On this machine, or on a cluster."),
+    click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="With --target argo: write the manifests there instead of submitting them."),
+    click.Option(["--force"], is_flag=True, help="Also a run of which nobody here can tell whether it has ended."),
+)  # fmt: skip
 
-# What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("decospecs", "branch", "production", "config", "config_value", "class_name", "cache")
+# Options that a flow's own file has in the help of `run`, though they may stand before the command.
+RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
+
+BEFORE_COMMAND = "flowc.before"  # in a context's `meta`: the words of BEFORE_OPTIONS that were found, for the command
+
+
+def _before_command(option: click.Option) -> click.Option:
+    changed = hidden(option)
+    changed.default, changed.allow_from_autoenv = None, False
+    return changed
+
+
+def take_before(ctx: click.Context, values: dict[str, Any]) -> list[str]:
+    """Take the values of BEFORE_OPTIONS out of the others: as words again, for the command that knows the flow."""
+    words: list[str] = []
+    for option in BEFORE_OPTIONS:
+        if not any(option is param for param in ctx.command.params):  # an extension has an option of that name
+            continue
+        value = values.pop(str(option.name))
+        if ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+            for one in value if option.multiple else [value]:
+                words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(one)]
+    return words
 
 
 def split_top(values: dict[str, Any]) -> Top:
@@ -142,79 +172,16 @@ def top_of_environment() -> Top:
         return split_top(dict(ctx.params))
 
 
-# -- finding the flow among the words ----------------------------------------------------------------------------------
-
-
-class Early(NamedTuple):
-    """What is known of a command line of `run` before the flow is."""
-
-    file: str | None
-    class_name: str | None
-    start: str
-    top: Top
-    more: dict[str, Any]  # the store, and the values of the options that `scan` was given besides
-
-
-def scan(ctx: click.Context, words: Sequence[str], *, own: bool, more: Sequence[click.Option] = ()) -> Early:
-    """Read what the flow is loaded with from the words of `run`.
-
-    The flow's file is the first word that is neither an option nor an option's value: every option that is not known,
-    a parameter's, takes one value.
-    """
-    known = {
-        name: option
-        for option in (*more, *RUN_OPTIONS, *TOP_OPTIONS)
-        for name in (*option.opts, *option.secondary_opts)
-    }
-    if own and (cls := ctx.find_object(type)) is not None:  # whose parameters hide options
-        hidden = {f"--{name}" for name in _parameter_names(cls)}
-        known = {name: option for name, option in known.items() if name not in hidden}
-    wanted = {*_EARLY, "store_url", "start", *(option.name for option in more)}
-    early: list[str] = []
-    file = None
-    at = 0
-    while at < len(words):
-        name, equals, _ = words[at].partition("=")
-        length = 1
-        if words[at] == "--":
-            break
-        if words[at].startswith("-"):
-            option = known.get(name)
-            if option is None:
-                length += not equals and name != "--help"
-            elif not option.is_flag:
-                length += option.nargs - (1 if equals else 0)
-            if option is not None and option.name in wanted:
-                early += words[at : at + length]
-        elif file is None and not own:
-            file = words[at]
-        at += length
-    command = click.Command("run", params=[option for option in dict.fromkeys(known.values()) if option.name in wanted])
-    with command.make_context(ctx.info_name, early, parent=ctx.parent, auto_envvar_prefix=f"{PREFIX}_RUN") as inner:
-        values = dict(inner.params)
-    class_name, start = values.pop("class_name"), values.pop("start", "auto")
-    others = {name: values.pop(name) for name in ("store_url", *(str(option.name) for option in more))}
-    return Early(file, class_name, start, split_top(values), others)
-
-
-def _parameter_names(cls: type) -> list[str]:
-    from metaflow.parameters import Parameter
-
-    declared = (value for base in cls.__mro__ for value in vars(base).values())
-    return [str(value.name) for value in declared if isinstance(value, Parameter)]
-
-
-def beside(taken: Collection[str], *, own: bool) -> list[click.Option]:
-    """The options of `run` for a flow whose parameters are `taken`: a parameter hides an option of TOP_OPTIONS.
-
-    The help of a flow's own `run` leaves out those that the help of its file has.
-    """
-    names = {name.replace("-", "_") for name in taken}
-    shown = [option for option in TOP_OPTIONS if not {opt[2:].replace("-", "_") for opt in option.opts} & names]
-    return [*RUN_OPTIONS, *(_hidden(option) if own and option.name not in _RUN_S else option for option in shown)]
-
-
-def _hidden(option: click.Option) -> click.Option:
+def hidden(option: click.Option) -> click.Option:
+    """The same option, left out of the help."""
     changed = copy(option)
     changed.hidden = True
     return changed
+
+
+# The options of ours of `run` and its like: in a flow's own file they may stand before the command too.
+BEFORE_OPTIONS: Sequence[click.Option] = tuple(
+    _before_command(option)
+    for option in (*RUN_OPTIONS, *RESUME_OPTIONS)
+    if str(option.opts[-1])[2:].replace("-", "_") not in METAFLOW_OPTIONS
+)

@@ -15,7 +15,7 @@ from flowc.cli.common import FAULTY, report
 from flowc.cli.params_files import read_params_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from flowc.cli.common import Checked
     from flowc.ir.model import Flow, Parameter
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
 
 
-def parameter_options(found: Checked, *, without: Sequence[str] = ()) -> list[click.Option]:
-    """An option for each parameter; `given_texts` takes their values."""
+def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
+    """An option for each parameter, but those called as in `without`; `given_texts` takes their values."""
     from metaflow.parameters import Parameter as Declared
 
     silent = {d.name for c in found.cls.__mro__ for d in vars(c).values()
               if isinstance(d, Declared) and d.show_default is False}  # fmt: skip
     options = []
     for number, parameter in enumerate(found.flow.parameters):
-        if parameter.name in without:
+        if parameter.name.replace("-", "_") in without:
             continue
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import ROOT, fail, open_store, root_of
-from flowc.cli.options import scan
-from flowc.cli.run import Kind, Resumption, run_like, start
+from flowc.cli.options import RESUME_OPTIONS
+from flowc.cli.run import Kind, Resumption, run_like, start, words_of
+from flowc.cli.words import NO_NAMES
 from flowc.opening import names_code
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
@@ -29,11 +30,7 @@ if TYPE_CHECKING:
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
     click.Option(["--origin-run-id"], metavar="RUN", help="The run to resume [default: your newest of the flow]."),
-    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
-                 help="On this machine, or on a cluster."),
-    click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help="With --target argo: write the manifests there instead of submitting them."),
-    click.Option(["--force"], is_flag=True, help="Also a run of which nobody here can tell whether it has ended."),
+    *RESUME_OPTIONS,
 )  # fmt: skip
 
 
@@ -126,7 +123,13 @@ def reading(url: str | None) -> Iterator[Store]:
 
 def _kind(name: str, about: str, chosen: Newest) -> Kind:
     return Kind(
-        name, about, OPTIONS, partial(_find, chosen), partial(_configs, chosen), elsewhere=partial(_elsewhere, chosen)
+        name,
+        about,
+        OPTIONS,
+        partial(_find, chosen),
+        partial(_configs, chosen),
+        elsewhere=partial(_elsewhere, chosen),
+        keeps=frozenset({"origin_run_id"}),
     )
 
 
@@ -190,14 +193,12 @@ RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_fa
 )
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
-    early = scan(ctx, words, own=False, more=[param for param in OPTIONS if isinstance(param, click.Option)])
-    if "--help" in words or names_code(early.file or ""):
+    given = words_of(ctx, words, RETRY)
+    line = given.line
+    if "--help" in words or names_code(line.file or ""):
         start(ctx, words, RETRY)
         return
-    rest = list(words)
-    if early.file is not None:
-        rest.remove(early.file)
-    with reading(early.more["store_url"]) as store:
-        run = _newest_failed(store, early.file)
+    with reading(given.early(NO_NAMES).more["store_url"]) as store:
+        run = _newest_failed(store, line.file)
         ctx.meta[ROOT], code = _code_of(store, run)
-    start(ctx, [code.file, "--flow", code.name, "--origin-run-id", run.id, *rest], KIND)
+    start(ctx, [*line.before, "--flow", code.name, "--origin-run-id", run.id, code.file, *line.behind], KIND)

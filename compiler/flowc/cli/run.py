@@ -14,18 +14,27 @@ from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, to
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
-from flowc.cli.options import PREFIX, add_top, beside, scan, split_top, top_of_environment
+from flowc.cli.options import (
+    PREFIX,
+    RUN_OPTIONS,
+    RUN_S,
+    TOP_OPTIONS,
+    add_top,
+    hidden,
+    split_top,
+    top_of_environment,
+)
 from flowc.cli.parameters import given_texts, parameter_options
 from flowc.cli.starting import ORIGIN, STATE, foresee
+from flowc.cli.words import NO_NAMES, Early, Names, Words, name_of
+from flowc.frontend.names import METAFLOW_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from flowc.cli.common import Top
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
-
-CONFIG_OPTIONS = ("config", "config-value")
-"""Of `flowc run` these are always the configs'; a flow's own file has those before the command."""
 
 
 class Resumption(NamedTuple):
@@ -50,6 +59,7 @@ class Kind(NamedTuple):
 
     `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
     do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
+    `keeps` are names that Metaflow's own command has for its options, whatever parameters there are.
     """
 
     name: str
@@ -60,6 +70,7 @@ class Kind(NamedTuple):
     execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
     without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
+    keeps: frozenset[str] = frozenset()
 
 
 RUN = Kind("run", "Run FLOW on this machine.")
@@ -74,7 +85,14 @@ class RunCommand(click.Command):
         """The options that there are for every flow."""
         from flowc_emulator.seeds import Seeds
 
-        return _command(None, Seeds(), self.kind, own=True).params
+        words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
+        return _command(None, Seeds(), self.kind, words, own=True).params
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Names of arguments that are options whatever parameters the flow has."""
+        of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
+        return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
 
 
 def run_like(
@@ -105,6 +123,16 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     start(ctx, words, RUN)
 
 
+def words_of(ctx: click.Context, words: Sequence[str], kind: Kind) -> Words:
+    """Return the words of a command line of this kind."""
+    return Words(ctx, words, _options(kind), own=ctx.find_object(type) is not None, command=kind.name)
+
+
+def _options(kind: Kind) -> list[click.Option]:
+    own = [param for param in kind.params if isinstance(param, click.Option)]
+    return [option for option in (*own, *RUN_OPTIONS, *TOP_OPTIONS) if option.name not in kind.without]
+
+
 def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.process_state import State
@@ -112,33 +140,65 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     from flowc_runtime.origin import Origin
 
     own = ctx.find_object(type) is not None
-    early = scan(ctx, words, own=own, more=[param for param in kind.params if isinstance(param, click.Option)])
-    if not own and early.file is None:
+    given = words_of(ctx, words, kind)
+    file = given.line.file
+    if not own and file is None:
         if "--help" in words or not words:
-            click.echo(_command(None, Seeds(), kind, own=False).get_help(ctx))
+            click.echo(_command(None, Seeds(), kind, given, own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
-    ctx.meta[TOP] = before
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
-    foresee(ctx, _file_of(ctx, early.file), early.start)
+    foresee(ctx, _file_of(ctx, file), given.foreseen_start())
     _keep_from_obstore()
     with seeds.watch():
-        given = add_top(ctx, early.top)
+        found, names = _load(ctx, given, kind, before)
+    ctx.meta[TOP] = before
+    command = _command(found, seeds, kind, given, own=own, names=names)
+    prefix = f"{PREFIX}_{kind.name.upper()}"
+    with command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
+        command.invoke(inner)
+
+
+def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Checked, Names]:
+    """Load the flow with what the words say of it; and the names that its parameters take from the options."""
+    from flowc.frontend.parameters import declared_parameters
+
+    added: frozenset[str] = frozenset()  # by mutators, whose parameters are known only when the flow is
+    early: Early | None = None
+
+    def names(parameters: Iterable[tuple[str, bool]]) -> Names:
+        found = {name_of(name): flag for name, flag in parameters}
+        return Names(frozenset(found) - kind.keeps | added, frozenset(name for name, flag in found.items() if flag))
+
+    def declared(cls: type) -> Names:
+        return names((each.name, bool(each.is_flag)) for each in declared_parameters(cls) if isinstance(each.name, str))
+
+    def read(cls: type) -> None:
+        nonlocal early
+        early = given.early(declared(cls))
+        given.check_class(declared(cls))
+        ctx.meta[TOP] = before
+        asked = add_top(ctx, early.top)
         if kind.configs is not None:
-            if given.config or given.config_value:
+            if asked.config or asked.config_value:
                 fail(
                     "a resumed run has the configs of the run that it resumes", "give them to `run`, which begins anew"
                 )
             ctx.meta[EARLIER] = partial(kind.configs, early.more)
-        found = load_flow(ctx, early.file, early.class_name)
-    ctx.meta[TOP] = before
-    command = _command(found, seeds, kind, own=own)
-    prefix = f"{PREFIX}_{kind.name.upper()}"
-    with command.make_context(ctx.info_name, list(words), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
-        command.invoke(inner)
+
+    def otherwise(cls: type | None) -> str | None:
+        return given.class_behind(NO_NAMES if cls is None else declared(cls))
+
+    while True:
+        found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
+        taken = names((each.name, each.flag) for each in found.flow.parameters)
+        assert early is not None
+        if not early.behind & taken.taken:
+            return found, taken
+        added |= early.behind & taken.taken
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
@@ -163,17 +223,16 @@ def _keep_from_obstore() -> None:
     remote.asked_of = ask
 
 
-def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> click.Command:
+def _command(
+    found: Checked | None, seeds: Any, kind: Kind, words: Words, *, own: bool, names: Names = NO_NAMES
+) -> click.Command:
     """The command with the options of the flow's parameters."""
-    taken = [parameter.name for parameter in found.flow.parameters] if found else []
-    if not own:
-        taken = [name for name in taken if name not in CONFIG_OPTIONS]
-    params: list[click.Parameter] = [*kind.params]
-    params += [option for option in beside(taken, own=own) if option.name not in kind.without]
+    params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
+    params += words.yielding(_shown(_options(kind), own=own), names)
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
-    hiding = {*(() if own else CONFIG_OPTIONS), *(name[2:] for param in kind.params for name in param.opts)}
-    params += parameter_options(found, without=tuple(hiding)) if found else ()
+    params += words.help_option(names)
+    params += parameter_options(found, without=kind.keeps) if found else ()
 
     def callback(**options: Any) -> None:
         assert found is not None
@@ -187,3 +246,9 @@ def _command(found: Checked | None, seeds: Any, kind: Kind, *, own: bool) -> cli
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
     return click.Command(kind.name, params=params, callback=callback, help=about)
+
+
+def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
+    """The help of a flow's own `run` leaves out the options that the help of its file has."""
+    elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
+    return [hidden(option) if option in elsewhere else option for option in options]

@@ -24,10 +24,14 @@ def signature_command(
 ) -> None:
     """Check the flow, and write what it takes."""
     from flowc.cli.resume import KIND
+    from flowc.cli.run import words_of
+    from flowc.cli.words import NO_NAMES
     from metaflow.runner._signature import FlowParameter
 
     if resume:
         assert KIND.configs is not None
+        before = words_of(ctx, [], KIND).early(NO_NAMES).more
+        store_url = store_url or before["store_url"]
         ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
     flow = load_flow(ctx, None).flow
     parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]

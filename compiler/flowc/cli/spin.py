@@ -39,7 +39,7 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
     click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
-    click.Option(["--scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
+    click.Option(["--flowc.scratch", "scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
                  help="Without --persist: where the task is kept until whoever named the directory removes it."),
 )  # fmt: skip
 
@@ -183,6 +183,7 @@ KIND = Kind(
     OPTIONS,
     execute=_spin,
     without=("local", "max_workers", "max_num_splits"),
+    keeps=frozenset({"skip_decorators", "no_skip_decorators", "artifacts_module", "persist", "no_persist"}),
 )
 
 

@@ -45,12 +45,13 @@ from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from flowc.frontend.graph import Graph
     from flowc.ir import Packages
+    from flowc.opening import Asked, Choose
     from metaflow.decorators import Applied
 
 
@@ -75,15 +76,18 @@ def load(
     *,
     root: Path | None = None,
     name: str | None = None,
-    class_name: str | None = None,
+    class_name: str | Choose | None = None,
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    ask: Callable[[type], Asked] | None = None,
 ) -> Loaded:
     """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
     `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
-    the file was called by who asks. `with_decorators` are added to steps that have none of that name.
+    the file was called by who asks. `class_name` may be a function: it is called with the class that there would be
+    without it, or None. `with_decorators` are added to steps that have none of that name; `ask` says all of that when
+    the class is known.
 
     Raises:
         OSError: the file cannot be read.
@@ -106,10 +110,13 @@ def load(
         module = load_module(package.root, place.file)
     except (Exception, SystemExit) as error:
         return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
+    if callable(class_name):
+        natural = _choose(module, source, None, name or place.file)
+        class_name = class_name(None if isinstance(natural, Diagnostic) else natural[1])
     chosen = _choose(module, source, class_name, name or place.file)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
-    asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    asked = _Asked.of(chosen[1], ask) if ask else _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
     return _lower(*chosen, source, sources, package, asked)
 
 
@@ -119,6 +126,7 @@ def load_class(
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    ask: Callable[[type], Asked] | None = None,
     alone: bool = False,
 ) -> Loaded:
     """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
@@ -136,7 +144,7 @@ def load_class(
     # It was imported, but may use what can be imported and no more.
     if "metaflow._unsupported" in sys.modules and (faults := check_imports(source)):
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
-    asked = _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    asked = _Asked.of(cls, ask) if ask else _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
@@ -219,6 +227,12 @@ class _Asked:
     with_decorators: tuple[Applied, ...]
     deployment: Deployment
     configs: ConfigSources
+
+    @classmethod
+    def of(cls, flow: type, ask: Callable[[type], Asked]) -> _Asked:
+        """Return what is said once the flow's class is known."""
+        said = ask(flow)
+        return cls(tuple(said.with_decorators), said.deployment or Deployment(), said.configs or ConfigSources())
 
 
 def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:

@@ -90,7 +90,7 @@ def code_of(reader: RunReader) -> MetaflowCode | None:
 
 def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
     """The packages of the environment of a step's own."""
-    packages: Any = getattr(reader.graph.node(step), "packages", None)
+    packages: Any = getattr(reader.graph.nodes.get(step), "packages", None)
     if packages is None or packages.disabled:
         return None
     return {"python": packages.python, "pypi": dict(packages.pypi), "conda": dict(packages.conda)}

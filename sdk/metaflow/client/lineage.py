@@ -37,17 +37,21 @@ def in_order(flow: Flow) -> list[str]:
 def steps_before(reader: RunReader, step: str) -> list[str]:
     """The steps that lead to one, of those that have begun."""
     begun = set(reader.store.steps())
-    return [node.id for node in reader.graph.predecessors[step] if node.id in begun]
+    return [node.id for node in reader.graph.predecessors.get(step, ()) if node.id in begun]
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
     """The steps that one leads to, of those that have begun."""
+    if reader.is_beside(step):
+        return []
     begun = set(reader.store.steps())
     return [name for name in targets(reader.graph.nodes[step].next) if name in begun]
 
 
 def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
     """The tasks (step, path) that a task follows, in the order in which a join sees them."""
+    if reader.is_beside(step):
+        return
     number = reader.last(step, path)
     record = reader.attempt(step, path, number) if number else None
     told = record["parents"] if record is not None else []
@@ -101,7 +105,7 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
     """The tasks (step, path) that a task has led to and that have begun."""
     graph, record = reader.graph, reader.done(step, path)
-    if record is None:
+    if record is None or reader.is_beside(step):
         return
     leaving = graph.node(step).next
     names = [record["choice"]] if isinstance(leaving, Switch) and "choice" in record else targets(leaving)
@@ -122,7 +126,9 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
     """Which item of which foreach a task is about, as Metaflow writes it: `outer:0,inner:3`."""
     graph, numbers = reader.graph, parts(path)
-    found = []
+    found: list[str] = []
+    if reader.is_beside(step):
+        return ""
     for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside of its items
         if isinstance(scope, Items):
             (body,) = targets(graph.nodes[scope.split].next)
@@ -132,4 +138,4 @@ def execution_path(reader: RunReader, step: str, path: str) -> str:
 
 def is_gang(reader: RunReader, step: str) -> bool:
     """Whether the tasks of a step are the members of a gang."""
-    return any(isinstance(node.next, Gang) for node in reader.graph.predecessors[step])
+    return any(isinstance(node.next, Gang) for node in reader.graph.predecessors.get(step, ()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowc.ir import End
 from flowc_runtime.control import ATTEMPT, ControlTasks
 from flowc_runtime.errors import NotFound, ProtocolError
-from flowc_runtime.index import Graph, path_of, path_order
+from flowc_runtime.index import ROOT, Graph, path_of, path_order
 from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.version import API_VERSION
 
@@ -25,6 +25,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS = 16  # requests to a bucket at once
+PARAMETERS = "_parameters"
+"""The step of which every run has one task, though it is not in the graph: its artifacts are what all tasks have."""
 
 
 class RunReader:
@@ -83,6 +85,14 @@ class RunReader:
 
     # -- tasks
 
+    def has_step(self, step: str) -> bool:
+        """Whether a step has begun; that of the parameters has, with the run."""
+        return step in self.store.steps() or self.is_beside(step)
+
+    def is_beside(self, step: str) -> bool:
+        """Whether a step is that of the parameters, which is in no graph."""
+        return step == PARAMETERS and step not in self.graph.nodes
+
     @cached_property
     def controls(self) -> ControlTasks:
         """The control tasks of its unbounded foreach."""
@@ -97,6 +107,8 @@ class RunReader:
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
         """The record of a task that is done."""
+        if self.is_beside(step):
+            return self._of_parameters() if path == ROOT else None
         try:
             return self._read(step, path)
         except NotFound:
@@ -113,6 +125,25 @@ class RunReader:
         if (step, path) not in self._done:
             self._done[step, path] = self.store.task(step, path)
         return self._done[step, path]
+
+    def _of_parameters(self) -> AttemptRecord:
+        record = self.record
+        return {
+            "version": record["version"],
+            "flow": record["flow"],
+            "run": record["run"],
+            "step": PARAMETERS,
+            "path": ROOT,
+            "attempt": 1,
+            "outcome": "ok",
+            "began": record["created"],
+            "ended": record["created"],
+            "parents": [],
+            "artifacts": {},
+            "exit": {},
+            "process": record["process"],
+            "code": self.flow.code.digest,
+        }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
         """The record of an attempt that has ended. The first attempt is number 1."""
@@ -148,6 +179,8 @@ class RunReader:
 
     def paths(self, step: str) -> list[str]:
         """The index paths of the tasks of a step that have begun, in their order."""
+        if self.is_beside(step):
+            return [ROOT]
         begun = self.store.paths(step)
         controls = self.controls.paths(step, begun)
         return sorted([*controls, *begun], key=path_order) if controls else begun

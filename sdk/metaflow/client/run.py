@@ -24,7 +24,8 @@ __all__ = ["Run"]
 
 
 class Run(MetaflowObject):
-    """One run of a flow. Its children are the steps that have begun, newest first.
+    """One run of a flow. Its children are the steps that have begun, newest first; `run["_parameters"]` is a step too,
+    though not among them, whose only task has as artifacts what all tasks have.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -39,6 +40,8 @@ class Run(MetaflowObject):
     (4, 0)
     >>> run.code, run.trigger  # it ran on this machine, and no event has started it
     (None, None)
+    >>> run["_parameters"].task.data.n, "_parameters" in run
+    (3, True)
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID"
@@ -217,7 +220,7 @@ class Run(MetaflowObject):
         return (self._step(name) for name in reversed(in_order(self._reader.flow)) if name in begun)
 
     def _child(self, id: str) -> Step:
-        if id not in self._reader.store.steps():
+        if not self._reader.has_step(id):
             raise KeyError(id)
         return self._step(id)
 

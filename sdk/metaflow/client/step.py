@@ -104,7 +104,7 @@ class Step(MetaflowObject):
         return origin.rpartition("/")[0] if origin else None
 
     def _exists(self) -> bool:
-        return self._reader.exists() and self.id in self._reader.store.steps()
+        return self._reader.exists() and self._reader.has_step(self.id)
 
     def _children(self) -> Iterator[Task]:
         paths = self._reader.paths(self.id)[::-1]

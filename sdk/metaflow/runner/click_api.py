@@ -142,9 +142,13 @@ class MetaflowAPI:
     def _method(self, name: str, command: click.Command) -> Callable[..., Any]:
         def method(*arguments: Any, **options: Any) -> Any:
             known = extract_all_params(command)
+            if len(arguments) > len(known[1]):
+                raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
             given = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
-            if name in _WITH_PARAMETERS and any(key not in known[0] and key not in ALIASES for key in given):
+            # A parameter of the flow may be called as an option is; only what Metaflow has too is the option for sure.
+            reserved = {*getattr(command, "reserved", ()), *known[1], "runner_attribute_file"}
+            if name in _WITH_PARAMETERS and not reserved.issuperset(given):
                 resumed = resumption(given) if name == "resume" else ()
                 parameters = self._signatures.parameters(self._top, resumed)
             words = [*self._chain, name, *_words(command, given, parameters)]
@@ -184,7 +188,7 @@ def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequenc
         key = ALIASES.get(name, name) if name not in options else name
         if value is None or key in arguments:
             continue
-        if name in own:
+        if name in own and name not in getattr(command, "reserved", ()):
             words += parameter_words(own[name], value)
         elif key in options:
             words += _option(options[key], value, annotations[key], defaults[key])

@@ -28,9 +28,10 @@ class Runner(Launcher):
     >>> with Runner("train.py", show_output=False).run(alpha=0.5, tags=["try"]) as running:
     ...     print(running.status, running.run.data.score)
 
-    `run`, `resume` and `spin` wait for the end; their `async_` forms come back once the run has begun, so that many
-    can run at once. A flow that fails raises nothing: look at `status`. What cannot begin raises: RuntimeError with
-    what the flow's command line said, ValueError and TypeError for arguments that the flow does not have.
+    `run`, `resume` and `spin` wait for the end; `async_run` and `async_resume` come back once the run has begun, so
+    that many can run at once. A flow that fails raises nothing: look at `status`; a step that fails in `spin` raises
+    RuntimeError. What cannot begin raises: RuntimeError with what the flow's command line said, ValueError and
+    TypeError for arguments that the flow does not have. From then on the client looks in the store of the run.
 
     Args:
         flow_file: The flow's file.
@@ -96,18 +97,19 @@ class Runner(Launcher):
         """Run one step on the inputs of an earlier run: `pathspec` is a step's name, or that of a task.
 
         Without `persist=True` the task is there until `cleanup`.
-        """
-        command, attributes = self._to_end(self._begin("spin", (pathspec,), self._scratch(kwargs)))
-        return ExecutingTask(self, command, _task(attributes))
 
-    def _scratch(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a spin whose task is kept nowhere else in a directory of ours."""
-        if kwargs.get("persist"):
-            return kwargs
+        Raises:
+            RuntimeError: the step has failed; with what it printed.
+        """
+        command, attributes = self._to_end(self._begin("spin", (pathspec,), kwargs))
+        return _succeeded(ExecutingTask(self, command, _task(attributes)))
+
+    def _scratch(self) -> list[str]:
+        """The words that keep the task of a spin, which is kept nowhere else, in a directory of ours."""
         directory = tempfile.mkdtemp(prefix="flowc-spin-")
         self._directories.append(directory)
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        return kwargs | {"scratch": directory}
+        return ["--flowc.scratch", directory]
 
     def _run(self, started: Started) -> ExecutingRun:
         command, attributes = self._to_end(started)
@@ -137,9 +139,15 @@ class Runner(Launcher):
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """As `spin`; comes back once the task has begun."""
-        command, attributes = await self._begun("spin", (pathspec,), self._scratch(kwargs))
-        return ExecutingTask(self, command, _task(attributes))
+        """As `spin`; comes back once the task has ended, while others go on."""
+        command, attributes = await self._begun("spin", (pathspec,), kwargs)
+        spun = ExecutingTask(self, command, _task(attributes))
+        try:
+            await spun.wait()
+        except BaseException:
+            command.kill()
+            raise
+        return _succeeded(spun)
 
     async def _begun(
         self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
@@ -168,12 +176,24 @@ class Runner(Launcher):
         from metaflow.runner.click_api import MetaflowAPI
 
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
-        return Line(getattr(api, name)(*arguments, **kwargs), api if name == "run" else None, kwargs)
+        words = getattr(api, name)(*arguments, **kwargs)
+        if name == "spin" and not kwargs.get("persist"):
+            words += self._scratch()
+        return Line(words, api if name == "run" else None, kwargs)
+
+
+def _succeeded(spun: ExecutingTask) -> ExecutingTask:
+    if spun.status != "successful":
+        said = f"Stdout:\n{spun.stdout}\nStderr:\n{spun.stderr}\n"
+        raise RuntimeError(f"Error executing: '{spun.command_obj}':\n\n{said}")
+    return spun
 
 
 def _run(attributes: Mapping[str, Any]) -> Run:
-    from metaflow.client import Run
+    """The run that has begun; from now on the client looks in its store, wherever the Runner's directory is."""
+    from metaflow.client import Run, metadata
 
+    metadata(attributes["metadata"])
     return Run(
         f"{attributes['flow_name']}/{attributes['run_id']}",
         _namespace_check=False,

@@ -81,7 +81,22 @@ assert good.code is None or hasattr(good.code, "flowspec")
 assert each.environment_info is None or isinstance(each.environment_info, dict)
 assert good.trigger is None
 
+assert "_parameters" in good and "_parameters" not in [s.id for s in good.steps()]
+of_parameters = good["_parameters"].task
+assert [t.pathspec for t in Step(f"{good.pathspec}/_parameters")] == [of_parameters.pathspec]
+assert Task(of_parameters.pathspec).successful and of_parameters.finished and of_parameters.exception is None
+assert of_parameters.data.alpha == 3 and of_parameters["fail"].data is False and of_parameters.data.name == "ClientFlow"
+assert {"alpha", "fail", "name"} == {a.id for a in of_parameters} and "letters" not in of_parameters
+assert (of_parameters.index, of_parameters.current_attempt) == (
+    None,
+    0,
+) and of_parameters.finished_at <= good.finished_at
+assert of_parameters.metadata_dict["attempt-done"] == "0" and "user:me" in of_parameters.tags
+assert list(good["_parameters"].parent_steps) == list(good["_parameters"].control_tasks()) == []
+assert good["_parameters"].control_task is None and good["_parameters"].environment_info is None
+
 raises(MetaflowNotFound, lambda: Flow("NoSuchFlow"))
+raises(KeyError, lambda: good["_parameters"]["nothing"])
 raises(MetaflowNotFound, lambda: Run("ClientFlow/nothing"))
 raises(KeyError, lambda: good["nothing"])
 raises(MetaflowNotFound, lambda: Task(f"{each.pathspec}/99999"))

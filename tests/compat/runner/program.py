@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import os
+import shutil
+import tempfile
 
 from metaflow import Flow, Run, Runner, Task
 
@@ -118,13 +120,35 @@ with quiet() as runner:
     assert (spun.status, spun.returncode, isinstance(spun.task, Task)) == ("successful", 0, True)
     assert spun.task.data.value == 3
     raises(ValueError, lambda: runner.spin(two.pathspec, beta=1))
+    said = raises(RuntimeError, lambda: quiet(env={"FAIL_EACH": "1"}).spin(two.pathspec))
+    assert said.startswith("Error executing: '")
 
 
 async def spun_without_waiting():
     spun = await quiet().async_spin(two.pathspec, persist=True)
     await spun.wait()
     assert spun.status == "successful" and spun.task.data.value == 3
+    try:
+        await quiet(env={"FAIL_EACH": "1"}).async_spin(two.pathspec)
+    except RuntimeError as error:
+        assert str(error).startswith("Error executing: '")
+    else:
+        raise AssertionError
 
 
 asyncio.run(spun_without_waiting())
+
+# -- the directory of a Runner
+
+elsewhere, here = tempfile.mkdtemp(), os.getcwd()
+shutil.copy("train.py", elsewhere)
+os.chdir(tempfile.mkdtemp())
+with Runner(os.path.join(elsewhere, "train.py"), cwd=elsewhere, show_output=False).run(alpha=9.0) as done:
+    assert Run(done.run.pathspec).data.given[0] == Flow("Train").latest_run.data.given[0] == 9.0
+    assert done.run["end"].task.parent.parent.successful
+assert Run(done.run.pathspec).successful
+os.chdir(here)
+with quiet().run() as done:
+    assert Flow("Train").latest_run.pathspec == done.run.pathspec and len(list(Flow("Train"))) > 1
+
 print("RUNNER OK")

@@ -24,6 +24,7 @@ class Train(FlowSpec):
 
     @step
     def each(self):
+        assert "FAIL_EACH" not in os.environ, "each as well"
         self.value = self.input * self.alpha
         self.next(self.join)
 
