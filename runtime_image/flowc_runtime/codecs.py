@@ -13,6 +13,7 @@ import itertools
 import pickle
 import reprlib
 import struct
+import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 from flowc_runtime.errors import ArtifactError
@@ -59,16 +60,17 @@ class ArtifactRef(TypedDict):
 class Encoded:
     """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
 
-    __slots__ = ("_digest", "_pickler", "buffers", "codec", "parts", "pickled")
+    __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled")
 
-    def __init__(self, value: Any) -> None:
-        """Pickle the value.
+    def __init__(self, value: Any, *, in_band: bool = False) -> None:
+        """Pickle the value; `in_band`: without buffers.
 
         Raises:
             ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes of a buffer that goes out of band
         self.pickled, self._pickler = self._pickle(value)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
@@ -96,7 +98,7 @@ class Encoded:
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
-        if raw.nbytes < OUT_OF_BAND:
+        if raw.nbytes < self._least:
             return True  # true means: in band
         self.buffers.append(raw)
         return False

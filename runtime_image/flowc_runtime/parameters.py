@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowc_runtime.exact import from_exact
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -67,8 +69,15 @@ def default_of(parameter: Parameter) -> Value:
 
 
 def config_values(configs: Sequence[Config]) -> dict[str, Any]:
-    """The values of a flow's configs by name, as `Program.prepare` takes them."""
-    return {config.name: None if config.value is None else from_text(config.value) for config in configs}
+    """The values of a flow's configs by name, as `Program.prepare` takes them; the flow has been imported."""
+    return {config.name: config_value(config) for config in configs}
+
+
+def config_value(config: Config) -> Any:
+    """The value of a config; None: it has none."""
+    if config.exact:
+        return from_exact(config.exact)
+    return None if config.value is None else from_text(config.value)
 
 
 def own_decorators(flow: Flow) -> list[tuple[str, Any]]:

@@ -86,7 +86,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     from metaflow.decorators import Applied
 
     then = run.executes()
-    code, values = then.code, {config.name: config.value for config in then.configs}
+    code, values = then.code, {config.name: config for config in then.configs}
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in own_decorators(then)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.common import Checked
-    from flowc.ir import Code
+    from flowc.ir import Code, Config
     from flowc_runtime.store import RunStore, Store
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
@@ -98,11 +98,11 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
-def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
+def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, Config]:
     """The configs of the run that is meant."""
     with reading(options["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
-        return {config.name: config.value for config in run.executes().configs}
+        return {config.name: config for config in run.executes().configs}
 
 
 @contextmanager

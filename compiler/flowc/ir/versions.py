@@ -112,6 +112,7 @@ IR = Format(
                 "Function.name: str",
                 "Notebook.file: str",
                 "Shell.command: str",
+                "Config.exact: str",
             ),
         ),
     ),
