@@ -21,6 +21,7 @@ from flowc.cli.starting import ORIGIN, STATE, foresee
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from flowc.ir import Config
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
@@ -56,7 +57,7 @@ class Kind(NamedTuple):
     about: str
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
-    configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
     execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
     without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
