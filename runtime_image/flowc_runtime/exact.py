@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import pickle
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from flowc_runtime.codecs import Finder
 
 _ATOMS: Final = (type(None), bool, int, float, str)
 _GROUPS: Final[dict[type, str]] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
@@ -28,9 +30,9 @@ def to_exact(value: Any) -> str:
     return json.dumps(_tagged(value), ensure_ascii=False)
 
 
-def from_exact(text: str) -> Any:
-    """What `to_exact` was given. Raises whatever unpickling an object in it raises."""
-    return _untagged(json.loads(text))
+def from_exact(text: str, find: Finder | None = None) -> Any:
+    """What `to_exact` was given. Raises what `codecs.unpickle` raises of an object in it."""
+    return _untagged(json.loads(text), find)
 
 
 def exact_type(text: str) -> str:
@@ -93,20 +95,22 @@ def _looks_tagged(value: dict[str, Any]) -> bool:
     return len(value) == 1 and next(iter(value)).startswith("$")
 
 
-def _untagged(value: Any) -> Any:
+def _untagged(value: Any, find: Finder | None) -> Any:
     if isinstance(value, list):
-        return [_untagged(inner) for inner in value]
+        return [_untagged(inner, find) for inner in value]
     if not isinstance(value, dict):
         return value
     if not _looks_tagged(value):
-        return {key: _untagged(inner) for key, inner in value.items()}
+        return {key: _untagged(inner, find) for key, inner in value.items()}
     ((tag, inner),) = value.items()
     match tag:
         case "$dict":
-            return {_untagged(key): _untagged(one) for key, one in inner}
+            return {_untagged(key, find): _untagged(one, find) for key, one in inner}
         case "$bytes":
             return base64.b64decode(inner)
         case "$pickle":
-            return pickle.loads(base64.b64decode(inner[1]))
+            from flowc_runtime.codecs import unpickle
+
+            return unpickle(base64.b64decode(inner[1]), find=find)
         case _:
-            return _MAKE[tag](_untagged(inner))
+            return _MAKE[tag](_untagged(inner, find))

@@ -49,8 +49,12 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
     from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
     from flowc_runtime.runs import new_run_record
+    from flowc_runtime.sources import packed
 
     tags, definition = tags_given(), dumps(found.flow)
+    sources = packed(found.package.files)
+    left = {"digest": store.objects.create_blob([sources]), "size": len(sources)}
+    more = {**more, "sources": left}
     more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
     while True:
         created = time.time()

@@ -127,6 +127,7 @@ RECORDS = Format(
             number=2,
             adds=(
                 "AttemptRecord.note: str",
+                "RunRecord.sources: PackageRecord",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
