@@ -204,3 +204,13 @@ def test_files_in_other_encodings(project: Project) -> None:
         (project.root / name).unlink()
     read = project.python(str(project.write("read.py", READ)))
     assert "text='größe'" in read.out, read.err
+
+
+def test_a_flow_with_secrets_leaves_no_files(project: Project) -> None:
+    project.write("flow.py", FLOW.replace("    @step\n    def end", "    @secrets(sources=['env.TOKEN'])\n    @step\n    def end").replace("Config, FlowSpec", "Config, FlowSpec, secrets"))  # fmt: skip
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", TOKEN="hidden").code == 0
+    assert "sources" not in project.latest().record()
+    (project.root / "flow.py").unlink()
+    read = project.python(str(project.write("read.py", READ)))
+    assert "No module named 'flow'; nor is it in the code that its run left" in read.err
