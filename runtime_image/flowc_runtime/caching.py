@@ -89,7 +89,7 @@ class Situation:
     def _identity(self) -> list[Any]:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
-        configs = [[config.name, config.value] for config in flow.configs]
+        configs = [[config.name, config.text] for config in flow.configs]
         parts = (node.environment, node.packages, node.next, node.catch, node.plugins, flow.with_decorators)
         about = [part_to_json(part) for part in parts]
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]

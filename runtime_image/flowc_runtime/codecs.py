@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import copyreg
+import io
 import itertools
 import pickle
 import reprlib
 import struct
+import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 from flowc_runtime.errors import ArtifactError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
 
     _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+    Finder: TypeAlias = Callable[[str, str], Any]
     _Picklers: TypeAlias = Callable[[Any, _Callback], pickle.Pickler]
 
 Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
@@ -59,16 +62,17 @@ class ArtifactRef(TypedDict):
 class Encoded:
     """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
 
-    __slots__ = ("_digest", "_pickler", "buffers", "codec", "parts", "pickled")
+    __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled")
 
-    def __init__(self, value: Any) -> None:
-        """Pickle the value.
+    def __init__(self, value: Any, *, in_band: bool = False) -> None:
+        """Pickle the value; `in_band`: without buffers.
 
         Raises:
             ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes of a buffer that goes out of band
         self.pickled, self._pickler = self._pickle(value)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
@@ -96,7 +100,7 @@ class Encoded:
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
-        if raw.nbytes < OUT_OF_BAND:
+        if raw.nbytes < self._least:
             return True  # true means: in band
         self.buffers.append(raw)
         return False
@@ -176,8 +180,17 @@ class Decoded(NamedTuple):
     views: list[memoryview]
 
 
-def decode(objects: Objects, ref: ArtifactRef) -> Decoded:
-    """Read an artifact. Raises ArtifactError if it cannot be restored, NotFound if its blob is gone."""
+finder: Finder | None = None
+"""In a task: what finds classes that cannot be imported (`classes.Classes.find`)."""
+
+
+def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Decoded:
+    """Read an artifact. `find` gives classes that cannot be imported, by their module and name, or `finder` does.
+
+    Raises:
+        ArtifactError: it cannot be restored.
+        NotFound: its blob is gone.
+    """
     views: list[memoryview] = []
     if ref["codec"] not in CODECS:
         raise ArtifactError(
@@ -191,15 +204,44 @@ def decode(objects: Objects, ref: ArtifactRef) -> Decoded:
     else:
         stream = memoryview(objects.get(blob_key(ref["digest"])))
     try:
-        value = pickle.loads(stream, buffers=views)
+        value = unpickle(stream, views, find)
+    except ArtifactError as error:
+        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {error}") from error
     except Exception as error:
         raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {_one_line(error)}") from error
     return Decoded(value, stream if views else memoryview(b""), views)
 
 
-def load_value(objects: Objects, ref: ArtifactRef) -> Any:
-    """The value of an artifact. Raises ArtifactError, NotFound."""
-    return decode(objects, ref).value
+def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Any:
+    """The value of an artifact; otherwise as `decode`."""
+    return decode(objects, ref, find).value
+
+
+def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> Any:
+    """The value of a pickle. Raises whatever its classes raise, ArtifactError if one of them is nowhere."""
+    try:
+        return pickle.loads(stream, buffers=views)
+    except (ImportError, AttributeError) as error:
+        if (find := find or finder) is None:
+            raise
+        try:
+            return _Unpickler(io.BytesIO(stream), views, find).load()
+        except ArtifactError as nowhere:
+            raise ArtifactError(f"{_one_line(error)}; {nowhere}") from error
+
+
+class _Unpickler(pickle.Unpickler):
+    """Asks for what cannot be imported."""
+
+    def __init__(self, file: io.BytesIO, views: Sequence[memoryview], find: Finder) -> None:
+        super().__init__(file, buffers=views)
+        self._find = find
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError):
+            return self._find(module, name)
 
 
 class _Chunks(list[bytes]):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.ir.model import Flow, Parameter
+    from flowc_runtime.codecs import Finder
     from flowc_runtime.objects import Objects
 
 MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
@@ -112,8 +113,13 @@ def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mappi
     return stored
 
 
-def seen_values(objects: Objects, flow: Flow, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's parameters and configs by what its steps call them, from its IR and record; without parsers of files."""
+def seen_values(
+    objects: Objects, flow: Flow, recorded: Mapping[str, Any], find: Finder | None = None
+) -> dict[str, Any]:
+    """A run's parameters and configs by what its steps call them, from its IR and record; without parsers of files.
+
+    `find` as in `codecs.unpickle`.
+    """
     found: dict[str, Any] = {}
     for parameter in flow.parameters:
         value = recorded.get(parameter.name)
@@ -122,7 +128,7 @@ def seen_values(objects: Objects, flow: Flow, recorded: Mapping[str, Any]) -> di
         elif parameter.multiple and value is not None:
             value = tuple(value)
         found[parameter.attribute or parameter.name] = value
-    values = config_values(flow.configs)
+    values = config_values(flow.configs, find)
     return found | {config.attribute or config.name: values[config.name] for config in flow.configs}
 
 

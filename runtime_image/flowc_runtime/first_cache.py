@@ -18,7 +18,7 @@ _VERSION = 2
 
 def identity(flow: Flow, node: Node) -> list[Any]:
     """Return what had to be the same for a task to take over what another had left, besides what it looked at."""
-    configs = [[config.name, config.value] for config in flow.configs]
+    configs = [[config.name, config.text] for config in flow.configs]
     about = [
         repr(node.environment),
         _object("Packages", node.packages, "python", "pypi", "conda", "disabled") if node.packages else "None",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowc_runtime.exact import from_exact
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.ir.model import Config, Flow, Parameter, ParameterType
+    from flowc_runtime.codecs import Finder
 
 Value: TypeAlias = Any
 """A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
@@ -66,9 +69,16 @@ def default_of(parameter: Parameter) -> Value:
     return [] if parameter.multiple else None
 
 
-def config_values(configs: Sequence[Config]) -> dict[str, Any]:
-    """The values of a flow's configs by name, as `Program.prepare` takes them."""
-    return {config.name: None if config.value is None else from_text(config.value) for config in configs}
+def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, Any]:
+    """The values of a flow's configs by name, as `Program.prepare` takes them; the flow has been imported."""
+    return {config.name: config_value(config, find) for config in configs}
+
+
+def config_value(config: Config, find: Finder | None = None) -> Any:
+    """The value of a config; None: it has none. `find` as in `codecs.unpickle`."""
+    if config.exact:
+        return from_exact(config.exact, find)
+    return None if config.value is None else from_text(config.value)
 
 
 def attribute_names(flow: Flow) -> tuple[str, ...]:

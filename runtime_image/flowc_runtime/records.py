@@ -39,7 +39,7 @@ class _Run(TypedDict):
 
 
 class PackageRecord(TypedDict):
-    """A code package in the store: the digest of a tar.gz, and its bytes."""
+    """Files in the store: the digest of a blob, and its bytes."""
 
     digest: str
     size: int
@@ -59,9 +59,10 @@ class RunRecord(_Run, total=False):
 
     `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
     `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `package` is the code, for runs on a cluster. `origin` is the id of the run that this one resumes, `resumed_from`
-    the step that it was asked to begin with. `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has.
-    `trigger` are the events that have started it.
+    `package` is the code, a tar.gz, for runs on a cluster, `sources` the Python files of others (`sources.py`).
+    `origin` is the id of the run that this one resumes, `resumed_from` the step that it was asked to begin with.
+    `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has. `trigger` are the events that have started
+    it.
     """
 
     project: dict[str, Any]
@@ -69,6 +70,7 @@ class RunRecord(_Run, total=False):
     tags: list[str]
     namespace: str | None
     package: PackageRecord
+    sources: PackageRecord
     origin: str | None
     resumed_from: str
     spun_from: str

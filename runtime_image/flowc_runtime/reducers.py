@@ -17,13 +17,10 @@ OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
 _NUMERIC = ("BooleanArray", "FloatingArray", "IntegerArray")
 _TIMES = ("DatetimeArray", "PeriodArray", "TimedeltaArray")
 _SPARSE = ("bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix")
-_GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
-_VIEWS = ("adj", "degree", "edges", "in_degree", "in_edges", "nodes", "out_degree", "out_edges", "pred", "succ")
 # Of classes of a module, the attributes in which objects keep what they have computed from the rest, and pickle it too.
 _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("pandas.arrays", (*_NUMERIC, *_TIMES), ("_cache",)),
     ("scipy.sparse", _SPARSE, ("_has_canonical_format", "_has_sorted_indices")),
-    ("networkx", _GRAPHS, _VIEWS),
 )
 
 

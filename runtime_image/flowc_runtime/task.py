@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import Switch
-from flowc_runtime import codecs, context, ending, failures, projects
+from flowc_runtime import classes, codecs, context, ending, failures, projects
 from flowc_runtime.attempts import Result, begin_ending, begin_record, new_record, refuse, report, say
 from flowc_runtime.caching import EVERY, Situation
 from flowc_runtime.calling import call_code
@@ -132,6 +132,7 @@ class Attempt:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
+        codecs.finder = classes.in_task(job.run).find
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)

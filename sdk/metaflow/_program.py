@@ -10,7 +10,7 @@ from flowc_runtime.loader import code_root
 from flowc_runtime.program import method_name
 from flowc_runtime.state import PARAMETERS, STATE
 from metaflow._hidden import bring_forward
-from metaflow.decorators import USER_ATTRIBUTE, Applied
+from metaflow.decorators import COMMAND_LINE, USER_ATTRIBUTE, Applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,7 +68,8 @@ class FlowProgram:
         if mutates:
             from metaflow.user_decorators._mutate import mutate
 
-            mutate(self.cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
+            added = [Applied(name, (), dict(given), COMMAND_LINE, 0) for name, given in with_decorators]
+            mutate(self.cls, added)
 
     def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
         """Make the decorators of extensions that the flow has, and call what they do before a run.

@@ -26,6 +26,7 @@ _Class = TypeVar("_Class", bound=type)
 ATTRIBUTE = "__flowc_decorators__"
 USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
 ADDED = "__flowc_added__"
+COMMAND_LINE = "--with"  # in place of the file of a decorator that the command line adds
 
 
 @final

@@ -41,7 +41,7 @@ def test_files_and_configs(letters: Project) -> None:
     assert run is not None
     data = run.data
     assert data is not None
-    assert data.seen == (data.text, data.raw, data.settings.model.depth, data.j, data.none)
+    assert data.seen == (data.text, data.raw, data.settings["model"]["depth"], data.j, data.none)
     assert data.dashed == ("d",)
     assert data.seen == ("größe\n", b"\xff\x00" * 500, 3, {"a": [1]}, None)
     task = run["end"].task

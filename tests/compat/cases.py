@@ -58,6 +58,8 @@ _WITH_ARGUMENTS = (
     Case(flow="parameters_given", arguments=("--whole", "1", "--flag", "perhaps"), code=2, says="--flag"),
     Case(flow="parameters_given", arguments=("--whole", "1", "--data", "{not JSON"), code=2, says="--data"),
     Case(flow="parameters_given", arguments=("--whole", "1", "--unknown", "2"), code=2, says="--unknown"),
+    Case(flow="decorator_specs", code=1, says="once"),
+    Case(flow="decorator_specs", arguments=("--with", "retry:times=2"), code=1, says="once"),
     Case(flow="include_file", arguments=("--nothing", "nowhere"), code=2, says="could not open file 'nowhere'"),
     Case(flow="parameters_named_like_options", says="seen: f 1 0.5 h from c v p xml t True o m"),
     Case(
@@ -136,7 +138,14 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
 # These are listed above as they are run.
-_NEED_ARGUMENTS = {"current_values", "inheritance", "parameters_given", "task_ids", "with_decorators"}
+_NEED_ARGUMENTS = {
+    "current_values",
+    "decorator_specs",
+    "inheritance",
+    "parameters_given",
+    "task_ids",
+    "with_decorators",
+}
 
 CASES = (
     *(Case(flow=path.stem) for path in sorted(FLOWS.glob("*.py")) if path.stem not in _NEED_ARGUMENTS),

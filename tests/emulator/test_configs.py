@@ -266,6 +266,98 @@ def test_what_has_no_value_yet_says_so() -> None:
     assert repr(config_expr("config.a + 1").upper()["x"]) == "config.a + 1.upper()['x']"
 
 
+# -- what JSON does not keep ---------------------------------------------------------------------------------------------
+
+EXACT = """
+import datetime
+import json
+from collections import OrderedDict
+from metaflow import Config, FlowSpec, step
+
+class Box:
+    def __init__(self, size):
+        self.size = size
+
+def to_box(text):
+    return Box(len(json.loads(text)))
+
+def to_all(text):
+    found = set(json.loads(text))
+    return {"set": found, "frozen": frozenset(found), "bytes": b"x", "tags": {"$tuple": [1]}, (1, 2): OrderedDict(a=1)}
+
+def to_dates(text):
+    return OrderedDict(day=datetime.date(2024, 1, 2), inner=OrderedDict(n=(True, 1)))
+
+class Exact(FlowSpec):
+    box = Config("box", default_value="[1, 2]", parser=to_box, plain=True)
+    every = Config("every", default_value="[1, 2]", parser=to_all, plain=True)
+    dates = Config("dates", default_value="[]", parser=to_dates)
+
+    @step
+    def start(self):
+        self.seen = [type(self.box), self.box.size, self.every, type(self.every[1, 2]), type(self.dates.inner)]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert self.every == self.seen[2]
+        print(self.box.size, self.dates.day, self.dates.inner.n, type(self.dates.inner).__name__)
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_steps_get_what_a_parser_gave(project: Project, start: str) -> None:
+    project.write("flow.py", EXACT)
+    done = project.flowc("run", "flow.py", "--start", start)
+    assert "2 2024-01-02 (True, 1) ConfigValue" in done.out, done.err
+    program = """
+        import flow, metaflow
+        data = metaflow.Flow("Exact").latest_run.data
+        assert type(data.box) is flow.Box and data.box.size == 2
+        assert data.seen[:2] == [flow.Box, 2]
+        assert data.every == data.seen[2] and list(data.every) == ["set", "frozen", "bytes", "tags", (1, 2)]
+        assert type(data.every["set"]) is set and type(data.every[1, 2]).__name__ == "OrderedDict"
+        assert type(data.dates) is dict and type(data.dates["inner"]) is dict
+        task = metaflow.Flow("Exact").latest_run["end"].task
+        print([task[name].type for name in ("box", "every", "dates")])
+    """
+    read = project.python(str(project.write("read.py", program)))
+    assert read.out == "['flow.Box', 'dict', 'dict']\n", read.err
+
+
+def test_the_same_values_are_resumed_spun_and_taken_from_the_cache(project: Project) -> None:
+    text = EXACT.replace("    @step\n    def end", "    @cache\n    @step\n    def end").replace(
+        "class Exact", "from flowc.steps import cache\n\nclass Exact"
+    )
+    project.write("flow.py", text)
+    assert project.flowc("run", "flow.py").code == 0
+    again = project.flowc("run", "flow.py")
+    assert "cached end" in again.err + again.out
+    other = project.flowc("run", "flow.py", "--config-value", "box", "[1, 2, 3]")
+    assert "cached" not in other.err
+    assert "3 2024-01-02" in other.out
+    resumed = project.flowc("resume", "flow.py", "end", "--no-cache")
+    assert "3 2024-01-02" in resumed.out, resumed.err
+    spun = project.flowc("spin", "flow.py", "end")
+    assert "2 2024-01-02" in spun.out, spun.err
+
+
+def test_the_ir_keeps_them(project: Project) -> None:
+    project.write("flow.py", EXACT)
+    first, second = (project.flowc("ir", "flow.py", PYTHONHASHSEED=seed) for seed in "12")
+    assert first == second
+    configs = {config["name"]: config for config in json.loads(first.out)["configs"]}
+    assert json.loads(configs["every"]["exact"])["$dict"][0] == ["set", {"$set": [1, 2]}]
+    assert json.loads(configs["dates"]["value"])["inner"] == {"n": [True, 1]}
+
+
+def test_what_cannot_be_pickled_is_no_config(project: Project) -> None:
+    project.write("flow.py", EXACT.replace("return Box(", "import threading\n    return threading.Lock() or Box("))
+    done = project.flowc("check", "flow.py")
+    assert done.code == 2
+    assert "config 'box' cannot be kept: a value of type _thread.lock cannot be pickled" in done.err
+
+
 # -- ConfigValue -------------------------------------------------------------------------------------------------------
 
 DATA: dict[str, Any] = {"a": 1, "inner": {"b": {"c": "text"}}, "list": [1, {"d": 2}], "key-with-dash": None, "items": 3}

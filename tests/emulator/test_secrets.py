@@ -22,7 +22,7 @@ FLOW = """
         @step
         def start(self):
             self.names = sorted(name for name in os.environ if name.startswith("DB_"))
-            assert all(os.environ[name] == "hunter2-hunter2" for name in self.names)
+            assert all(os.environ[name] == "hunter2" + "-hunter2" for name in self.names)
             self.next(self.end)
 
         @step

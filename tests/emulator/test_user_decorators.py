@@ -390,13 +390,13 @@ def test_mutators_read_decorators_with_their_defaults_and_remove_them(tools: Pro
         "pre_mutate",
         "[print('>', *spec) for spec in it.decorator_specs]",
         "print('>', it.has_decorator('retry'), it.has_decorator('tools.noted'), it.has_decorator('catch'))",
-        "print('>', it.remove_decorator('retry', [], {'times': 1, 'minutes_between_retries': 2}))",
+        "print('>', it.remove_decorator('retry', [], {'times': 1, 'minutes_between_retries': '2'}))",
         "print('>', it.remove_decorator('noted', deco_kwargs={'tag': 'b'}), it.remove_decorator('catch'))",
         "print('>', *it.get_decorator_specs('noted'))",
     )
     small(tools, "@noted(tag='a')\n        @change\n        @retry(times=1)\n        @noted(tag='b')", more=more)
     assert told(tools) == [
-        "> retry metaflow.plugins.retry_decorator.RetryDecorator [] {'times': 1, 'minutes_between_retries': 2}",
+        "> retry metaflow.plugins.retry_decorator.RetryDecorator [] {'times': 1, 'minutes_between_retries': '2'}",
         "> noted tools.noted [] {'tag': 'b'}",
         "> noted tools.noted [] {'tag': 'a'}",
         "> change tools.change [] {}",

@@ -133,3 +133,45 @@ def test_outside_of_a_notebook(project: Project) -> None:
         "NBRunnerInitializationError: 'NBRunner' requires an interactive Python environment (such as Jupyter); "
         "Runner takes the flow's file"
     )
+
+
+RESULTS = """
+    import dataclasses
+    from metaflow import Flow, FlowSpec, NBRunner, step
+
+    @dataclasses.dataclass
+    class Result:
+        a: int
+
+    class Results(FlowSpec):
+        @step
+        def start(self):
+            self.result = Result(3)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+READ = """
+    from metaflow import Flow
+    value = Flow("Results").latest_run.data.result
+    print(value, type(value) is globals().get("Result"))
+    """
+
+
+def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
+    """The notebook itself gets its own class; another one, or a program, the one that the run had."""
+    run = "run = NBRunner(Results, show_output=False).nbrun()"
+    assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
+    assert executed(notebook, READ)[0] == "Result(a=3) False\n"
+    program = notebook.write("read.py", READ)
+    assert notebook.python(str(program)).out == "Result(a=3) False\n"
+
+
+def test_values_of_a_script_s_classes_in_a_notebook(notebook: Project) -> None:
+    guard = 'if __name__ == "__main__":\n    Results()\n'
+    notebook.write("script.py", textwrap.dedent(RESULTS) + guard)
+    assert notebook.python("script.py", "run").code == 0
+    (notebook.root / "script.py").rename(notebook.root / "renamed.py")
+    assert executed(notebook, READ)[0] == "Result(a=3) False\n"

@@ -593,7 +593,7 @@ def test_configs_and_parameters_of_all_kinds(project: Project) -> None:
     assert printed[:3] == [
         "[1, {}, [1, 2], ['a', 'b'], 'text']",
         "[2, {'a': [1]}, [], ['c', 'd'], None]",
-        "[1, {'b': None}, [], ['x'], None] ConfigValue",
+        "[1, {'b': None}, [], ['x'], None] dict",
     ]
     assert [line.partition("(")[0] for line in printed[3:]] == [
         "Invalid type for 'sizes' ",

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import pandas as pd
 import pytest
-import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,15 +52,19 @@ class Once:
 
 
 WHOLE = np.arange(60_000.0).reshape(300, 200)
-TIMES = pd.date_range("2024", periods=6)
-FRAME = pd.DataFrame(
-    {"a": [1, 2, None, 4, 5, 6], "b": list("xyzxyz"), "n": pd.array([1, 2, None, 4, 5, 6], dtype="Int64"), "t": TIMES},
-    index=TIMES,
-)
 
 
-def wide(number: int) -> pd.DataFrame:
-    frame = pd.DataFrame({"key": [f"k{index % 90}" for index in range(number)]})
+def times() -> Any:
+    """A DataFrame with arrays that remember what was asked of them."""
+    pandas = pytest.importorskip("pandas")
+    index = pandas.date_range("2024", periods=6)
+    numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
+    return pandas.DataFrame({"a": [1, 2, None, 4, 5, 6], "b": list("xyzxyz"), "n": numbers, "t": index}, index=index)
+
+
+def wide(number: int) -> Any:
+    """Rows of two columns that were put together one after the other."""
+    frame = pytest.importorskip("pandas").DataFrame({"key": [f"k{index % 90}" for index in range(number)]})
     frame["value"] = np.arange(number)
     return frame
 
@@ -80,7 +82,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[An
     "set of identities": (lambda: {Node(f"n{index}") for index in range(60)}, len, lambda nodes: nodes.pop()),
     "equal texts": (Holder, lambda holder: holder.rows["column"], lambda holder: holder.rows["column"].append(1)),
     "frame": (
-        lambda: FRAME,
+        times,
         lambda frame: (repr(frame), frame.loc[frame.index[0]], frame.resample("D").size(), frame.values),
         lambda frame: frame.__setitem__("more", 1),
     ),
@@ -95,7 +97,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[An
         lambda frame: frame.__setitem__("value", 0),
     ),
     "sparse": (
-        lambda: scipy.sparse.random(20, 20, 0.3, format="csr", rng=1),
+        lambda: pytest.importorskip("scipy.sparse").random(20, 20, 0.3, format="csr", rng=1),
         lambda matrix: (matrix.sum(), matrix.max(), matrix.has_canonical_format),
         lambda matrix: matrix.data.__setitem__(0, 9.0),
     ),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
 from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.store import Store
+    from flowc_runtime.store import RunStore, Store
     from flowc_runtime.versions import Version
 
 SHOWN = 12  # characters of a digest
@@ -60,7 +61,7 @@ def artifact_command(
     store = open_store(store_url)
     found = _find(store, flow, artifact, digest, run, step, limit)
     if output:
-        _write(store, found[0], Path(output))
+        _write(store.run(flow, found[0].run), found[0], Path(output))
     elif as_json:
         click.echo(json.dumps([_row(flow, version) for version in found], indent=2))
     else:
@@ -115,24 +116,23 @@ def _row(flow: str, version: Version) -> dict[str, Any]:
     return row | ({"external": ref["external"]} if "external" in ref else {})
 
 
-def _write(store: Store, version: Version, file: Path) -> None:
+def _write(run: RunStore, version: Version, file: Path) -> None:
     import sys
 
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
     with writing(file):
-        what = _write_value(store, version.ref, file)
+        what = _write_value(run, version.ref, file)
     place = task_pathspec(version.run, version.step, path=version.path)
     click.echo(f"{file}: {what} of {place}, {file.stat().st_size:,} bytes")
 
 
-def _write_value(store: Store, ref: ArtifactRef, file: Path) -> str:
-    import pickle
+def _write_value(run: RunStore, ref: ArtifactRef, file: Path) -> str:
     import shutil
 
-    from flowc_runtime.codecs import load_value
+    from flowc_runtime.codecs import Encoded, load_value
     from flowc_runtime.external import ExternalFile
 
-    value = load_value(store.objects, ref)
+    value = load_value(run.objects, ref, class_finder(run))
     if isinstance(value, ExternalFile):
         with value.open() as source, file.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
@@ -143,6 +143,5 @@ def _write_value(store: Store, ref: ArtifactRef, file: Path) -> str:
     if isinstance(value, str):
         file.write_text(value, encoding="utf-8", newline="")
         return "the text"
-    with file.open("wb") as target:
-        pickle.dump(value, target, protocol=5)
+    file.write_bytes(Encoded(value, in_band=True).stream)
     return f"a pickle of the {ref['type']}"

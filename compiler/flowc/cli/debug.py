@@ -83,13 +83,13 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     from flowc.frontend.configs import ConfigSources
     from flowc.opening import Asked
     from flowc_runtime.parameters import own_decorators
-    from metaflow.decorators import Applied
+    from metaflow.decorators import COMMAND_LINE, Applied
 
     then = run.executes()
-    code, values = then.code, {config.name: config.value for config in then.configs}
+    code, values = then.code, {config.name: config for config in then.configs}
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
-    added = [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in own_decorators(then)]
+    added = [Applied(name, (), dict(arguments), COMMAND_LINE, 0) for name, arguments in own_decorators(then)]
     asked = Asked(with_decorators=added, configs=configs)
     root = _root_in(given, code.file) if given else root_of(store, code, f"--file path/to/{code.file}")
     found = opened(given if given and root is None else code.file, asked, class_name=code.name, root=root)

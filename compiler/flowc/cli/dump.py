@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, find_run, open_store, store_option, writing
 from flowc_runtime.index import task_id, task_pathspec
 
@@ -133,7 +134,7 @@ def stored(run: RunStore, ref: Any) -> Value:
     """What a record says of an artifact."""
     from flowc_runtime.codecs import load_value
 
-    return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref), ref["repr"], ref)
+    return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref)
 
 
 # -- in which form -----------------------------------------------------------------------------------------------------
@@ -189,7 +190,18 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice
             except ArtifactError as error:
                 fail(f"artifact '{name}': {error}")
     with writing(file), open(file, "wb") as out:
-        pickle.dump(values, out, protocol=4)
+        out.write(_pickled(values))
+
+
+def _pickled(values: Any) -> bytes:
+    """The oldest protocol that Metaflow's files have; classes that cannot be imported go with the values."""
+    try:
+        return pickle.dumps(values, protocol=4)
+    except Exception:
+        import cloudpickle
+
+        found: bytes = cloudpickle.dumps(values, protocol=4)
+        return found
 
 
 # -- flowc dump --------------------------------------------------------------------------------------------------------

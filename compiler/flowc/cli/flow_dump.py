@@ -5,11 +5,11 @@ Results go to stdout; which task they are of, to stderr.
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.cli.classes import class_finder
 from flowc.cli.common import find_run, open_store
 from flowc.cli.dump import Choice, Dumped, Value, attempt_of, dump_options, dumped, print_json, stored, write_pickle
 from flowc.cli.flow_file import find_task, flow_name, inner_path, tell
@@ -95,12 +95,14 @@ def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
     if (first := attempt_of(run, flow.start, ROOT, 1)) is not None:
         for name, ref in first.get("constants", {}).items():
             yield name, stored(run, ref)
-    for name, value in seen_values(run.objects, flow, run.record()["parameters"]).items():
+    for name, value in seen_values(run.objects, flow, run.record()["parameters"], class_finder(run)).items():
         yield name, _parameter(value)
 
 
 def _parameter(value: Any) -> Value:
-    size, kind, text = len(pickle.dumps(value, 5)), type(value).__qualname__, repr(value)
+    from flowc_runtime.codecs import Encoded
+
+    size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
     return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc.cli.common import Checked
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import RunResult
-    from flowc_runtime.records import RunRecord
+    from flowc_runtime.records import PackageRecord, RunRecord
     from flowc_runtime.store import RunStore, Store
 
 
@@ -51,6 +51,7 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
     from flowc_runtime.runs import new_run_record
 
     tags, definition = tags_given(), dumps(found.flow)
+    more = {**more, **_sources(store, found)}
     more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
     while True:
         created = time.time()
@@ -71,6 +72,16 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
             if origin := record.get("origin"):
                 run.hold(origin)
             return run
+
+
+def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
+    """The Python files, which the run leaves in the store; none of a flow with @secrets, whose files may hold them."""
+    from flowc_runtime.sources import packed
+
+    if any(node.secrets for node in found.flow.nodes):
+        return {}
+    data = packed(found.package.files)
+    return {"sources": {"digest": store.objects.create_blob([data]), "size": len(data)}}
 
 
 def cannot_begin(run: RunStore, message: str) -> NoReturn:

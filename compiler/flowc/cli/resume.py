@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.cli.classes import class_finder
 from flowc.cli.common import ROOT, fail, open_store, root_of
 from flowc.cli.options import RESUME_OPTIONS
 from flowc.cli.run import Kind, Resumption, run_like, start, words_of
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.common import Checked
-    from flowc.ir import Code
+    from flowc.ir import Code, Config
     from flowc_runtime.store import RunStore, Store
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
@@ -95,11 +97,23 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
-def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, str | None]:
+def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, Config]:
     """The configs of the run that is meant."""
     with reading(options["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
-        return {config.name: config.value for config in run.executes().configs}
+        return {config.name: _as_named_now(config, run) for config in run.executes().configs}
+
+
+def _as_named_now(config: Config, run: RunStore) -> Config:
+    """A config whose objects are of the classes that the flow has now: its file may have been renamed since."""
+    if "$pickle" not in config.exact:
+        return config
+    from flowc_runtime.exact import from_exact, to_exact
+
+    try:
+        return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
+    except Exception as error:  # of the user's classes
+        fail(f"config '{config.name}' of run {run.flow}/{run.id} cannot be restored: {error}")
 
 
 @contextmanager

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from flowc.cli.common import Top
+    from flowc.ir import Config
     from flowc_runtime.objects import Objects
     from flowc_runtime.store import RunStore, Store
 
@@ -66,7 +67,7 @@ class Kind(NamedTuple):
     about: str
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
-    configs: Callable[[Mapping[str, Any], str], Mapping[str, str | None]] | None = None
+    configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
     execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
     without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None

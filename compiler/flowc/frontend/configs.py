@@ -17,6 +17,8 @@ from flowc.frontend.decorators import shown
 from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
 from flowc.ir import Config as IrConfig
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.errors import ArtifactError
+from flowc_runtime.exact import is_json, readable, to_exact, without_subclasses
 from flowc_runtime.files import find_file
 from flowc_runtime.parameters import from_text, to_text
 from flowc_runtime.settings import user_name
@@ -39,7 +41,7 @@ class ConfigSources:
     """What configs are given: files, and texts or values, by name. `environment` is looked at after the flow's file was
     imported.
 
-    `earlier` gives the configs, as canonical JSON, of the earlier run that a run of the flow of this name resumes: for
+    `earlier` gives the configs of the earlier run that a run of the flow of this name resumes: for
     those that it had, nothing else counts. Without a `user_name` it is who runs.
     """
 
@@ -47,7 +49,7 @@ class ConfigSources:
     values: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user_name: str | None = None
-    earlier: Callable[[str], Mapping[str, str | None]] | None = None
+    earlier: Callable[[str], Mapping[str, IrConfig]] | None = None
 
 
 def read_configs(
@@ -160,16 +162,16 @@ class _Reader:
         where = self.span(config)
         attribute = config.attribute if config.attribute != config.name else ""
         if config.name in self.earlier:
-            return IrConfig(name=config.name, where=where, value=self.earlier[config.name], attribute=attribute)
+            return replace(self.earlier[config.name], where=where, attribute=attribute)
         try:
-            value = self._value(config)
+            value, exact = self._value(config) or (None, "")
         except _FailedError as error:
             self.fault(codes.CONFIG_VALUE, str(error), where, error.hint, error.note)
-            value = None
-        return IrConfig(name=config.name, where=where, value=value, attribute=attribute)
+            value, exact = None, ""
+        return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
-    def _value(self, config: Declared) -> str | None:
-        """The value as canonical JSON. Raises _FailedError."""
+    def _value(self, config: Declared) -> tuple[str, str] | None:
+        """The value as canonical JSON, and exactly where that is not the same. Raises _FailedError."""
         name, environment = config.name, self.from_environment
         if name in self.given.files:
             return self._parsed(config, self._file(config, self.given.files[name]))
@@ -217,16 +219,22 @@ class _Reader:
             message = f"{which} '{path}' could not be read for '{config.name}': {why}"
             raise _FailedError(message, f"{hint}, then beside the flow" if default else hint) from None
 
-    def _parsed(self, config: Declared, text: Any) -> str:
+    def _parsed(self, config: Declared, text: Any) -> tuple[str, str]:
         value = self._parse(config, text) if isinstance(text, str) else text
         if not isinstance(value, dict) and not config.plain:
             what = f"the parser of config '{config.name}' gave" if config.parser else f"config '{config.name}' is"
             raise _FailedError(f"{what} {shown(value)}, but a config is a dict", "with plain=True it may be anything")
         try:
-            return to_text(from_text(to_text(value)))
-        except (TypeError, ValueError, RecursionError) as error:
-            hint = "let its parser give dicts, lists, texts, numbers, bools and None"
-            raise _FailedError(f"config '{config.name}' cannot be written as JSON: {error}", hint) from None
+            if config.parser is None or not isinstance(text, str):
+                return to_text(from_text(to_text(value))), ""
+            value = value if config.plain else without_subclasses(value)
+            if is_json(value):
+                return to_text(value), ""
+            exact = to_exact(value)
+            return to_text(readable(value)), exact
+        except (TypeError, ValueError, RecursionError, ArtifactError) as error:
+            hint = "let its parser give what can be pickled: dicts, lists, texts, numbers and objects of classes"
+            raise _FailedError(f"config '{config.name}' cannot be kept: {error}", hint) from None
 
     def _parse(self, config: Declared, text: str) -> Any:
         if config.parser is None:

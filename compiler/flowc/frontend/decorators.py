@@ -20,6 +20,7 @@ from flowc.frontend.secrets import SECRETS, read_secrets
 from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
 from flowc.ir.policies import ELSEWHERE
 from flowc_runtime.parameters import to_text
+from metaflow.decorators import COMMAND_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,10 +128,12 @@ def policies(
 
 
 def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
-    """The decorators of a step that decorate steps, as written, from the top; each once."""
-    own = {applied.name for applied in method.applied}
+    """The decorators of a step that decorate steps, from the top, each once; then those of the command line."""
+    own = {applied.name for applied in method.applied} - SEVERAL
+    written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
+    attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]
     seen: set[str] = set()
-    for applied in (*reversed(method.applied), *(extra for extra in added if extra.name not in own)):
+    for applied in (*written, *attached, *(extra for extra in added if extra.name not in own)):
         name = applied.name
         if name in ENVIRONMENTS:
             continue

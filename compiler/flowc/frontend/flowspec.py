@@ -33,7 +33,7 @@ from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
-from flowc.frontend.with_decorators import WithError
+from flowc.frontend.with_decorators import WithError, seen_by_mutators
 from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
@@ -243,10 +243,12 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
     own = [one for one in asked.with_decorators if one not in added]
     setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
+    attached = seen_by_mutators(cls, asked.with_decorators, own)
+    added = [one for one in added if one not in attached]
     where, tree, home = written_at(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
     if not faults:
-        faults += _prepare(program, config_values(configs), own, sources)
+        faults += _prepare(program, config_values(configs), attached, sources)
     if faults:  # what depends on a config cannot be read
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
@@ -280,7 +282,9 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
         nodes=nodes,
         parameters=parameters,
         configs=configs,
-        with_decorators=tuple((applied.name, canonical(applied.kwargs)) for applied in own),
+        with_decorators=tuple(
+            (applied.name, canonical(applied.kwargs)) for applied in attached if applied.name != "secrets"
+        ),
         **fields,
         doc=clean_doc(cls.__dict__.get("__doc__")),
     )

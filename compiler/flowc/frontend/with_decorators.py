@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.frontend.decorators import SEVERAL, STEP_DECORATORS
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import shown
-from metaflow.decorators import Applied
+from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,23 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     return tuple(found)
 
 
+def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
+    """Of the decorators that were `asked` for, those to put on the class itself, where its mutators can change them.
+
+    Without a mutator these are the user's `own` alone: a step's node has the others.
+    """
+    if "metaflow.user_decorators.common" not in sys.modules:  # then there is no mutator
+        return list(own)
+    from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
+    from metaflow.user_decorators._builtin import supported
+    from metaflow.user_decorators._mutate import has_mutators
+
+    if not own and not has_mutators(cls):
+        return []
+    known = supported(KNOWN)
+    return [one for one in asked if one in own or one.name in known]
+
+
 def _parse(spec: str) -> Applied:
     name, _, written = spec.partition(":")
     table = STEP_DECORATORS.get(name)
@@ -59,7 +77,7 @@ def _parse(spec: str) -> Applied:
             hint = f" ({kind.hint})" if kind.hint else ""
             raise WithError(f"--with {spec}: {argument} is {kind.words}, not {shown(value)}{hint}")
         arguments[argument] = value
-    return Applied(name, (), arguments, "--with", 0)
+    return Applied(name, (), arguments, COMMAND_LINE, 0)
 
 
 def _arguments(spec: str, written: str) -> Iterator[tuple[str, str]]:

@@ -289,12 +289,21 @@ class Parameter:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None."""
+    """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None.
+
+    Where JSON does not keep what a parser gave, such as a tuple, `exact` does (`flowc_runtime.exact`).
+    """
 
     name: str
     where: Span
     value: str | None = None
     attribute: str = ""
+    exact: str = ""
+
+    @property
+    def text(self) -> str | None:
+        """All that tells one value from another."""
+        return self.exact or self.value
 
 
 @final

@@ -234,7 +234,7 @@ _FLOW: Mapping[str, _Read] = {
     "start": _STR,
     "nodes": _many(_one(Node, _NODE)),
     "parameters": _many(_one(Parameter, _PARAMETER)),
-    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR, "attribute": _STR})),
+    "configs": _many(_one(Config, {"name": _STR, "where": _span, "value": _STR, "attribute": _STR, "exact": _STR})),
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
     "with_decorators": _pairs,

@@ -115,6 +115,7 @@ IR = Format(
                 "Function.name: str",
                 "Notebook.file: str",
                 "Shell.command: str",
+                "Config.exact: str",
             ),
         ),
     ),
@@ -129,6 +130,7 @@ RECORDS = Format(
             number=2,
             adds=(
                 "AttemptRecord.note: str",
+                "RunRecord.sources: PackageRecord",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",

@@ -68,7 +68,7 @@ class DataArtifact(MetaflowObject):
         try:
             if isinstance(ref, Constant):
                 return ref.load()
-            return codecs.load_value(self._store.objects, ref)
+            return codecs.load_value(self._store.objects, ref, self._reader.find_class)
         except NotFound as error:
             raise MetaflowDataMissing(f"the data of {self} is gone: {error}") from error
 

@@ -83,6 +83,13 @@ class RunReader:
         """The step that ends the run."""
         return next(node.id for node in self.flow.nodes if isinstance(node.next, End))
 
+    def find_class(self, module: str, name: str) -> Any:
+        """A class of the run's values that cannot be imported here. Raises ArtifactError."""
+        from flowc_runtime.classes import Classes
+        from metaflow.client.loaded import module_of
+
+        return Classes(self.store, module_of).find(module, name)
+
     # -- tasks
 
     def has_step(self, step: str) -> bool:

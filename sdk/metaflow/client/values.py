@@ -8,11 +8,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime.codecs import short_repr, type_name
+from flowc_runtime.exact import exact_type, from_exact
+from flowc_runtime.parameters import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc.ir import Parameter
+    from flowc.ir import Config, Parameter
     from flowc_runtime.codecs import ArtifactRef
     from metaflow.client.reader import RunReader
 
@@ -34,7 +36,7 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
     if reader.constants is None:
         found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
         for config in reader.flow.configs:
-            found[config.attribute or config.name] = _config(config.value)
+            found[config.attribute or config.name] = _config(reader, config)
         values = reader.record["parameters"]
         for parameter in reader.flow.parameters:
             if parameter.name in values:
@@ -71,12 +73,18 @@ def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
     return Constant(load, kind, f"<file {value['file']}>", value["size"], value["digest"])
 
 
-def _config(text: str | None) -> Constant:
-    from flowc_runtime.parameters import from_text
-    from metaflow.user_configs.config_value import ConfigValue
-
-    value = from_text(text) if text is not None else None
-    return value_of(ConfigValue(value) if isinstance(value, dict) else value)
+def _config(reader: RunReader, config: Config) -> Constant:
+    """Objects in it need the modules of their classes, so they are made when somebody asks for them."""
+    if not config.exact:
+        return value_of(None if config.value is None else from_text(config.value))
+    data, kind = config.exact.encode(), exact_type(config.exact)
+    return Constant(
+        lambda: from_exact(config.exact, reader.find_class),
+        kind,
+        config.value or "",
+        len(data),
+        sha256(data).hexdigest(),
+    )
 
 
 def _graph(reader: RunReader) -> Constant:

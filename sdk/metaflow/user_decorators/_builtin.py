@@ -29,28 +29,38 @@ def _plugin(module: str, cls: str, several: bool = False, **defaults: Any) -> Bu
 
 _PACKAGES: Final[Mapping[str, Any]] = {"packages": {}, "python": None, "disabled": None}
 _CONDA: Final[Mapping[str, Any]] = {"packages": {}, "libraries": {}, "python": None, "disabled": None}
+_KUBERNETES: Final[Mapping[str, Any]] = {
+    "cpu": "1", "memory": "4096", "disk": "10240", "image": None, "image_pull_policy": None,
+    "image_pull_secrets": None, "service_account": None, "secrets": None, "node_selector": None, "namespace": None,
+    "gpu": None, "gpu_vendor": None, "tolerations": None, "labels": None, "annotations": None, "use_tmpfs": None,
+    "tmpfs_tempdir": True, "tmpfs_size": None, "tmpfs_path": "/metaflow_temp", "persistent_volume_claims": None,
+    "shared_memory": None, "port": None, "compute_pool": None, "executable": None, "hostname_resolution_timeout": 600,
+    "qos": "burstable", "extended_resources": {}, "security_context": None,
+}  # fmt: skip
 
 STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
-    "retry": _plugin("retry_decorator", "RetryDecorator", times=3, minutes_between_retries=2),
+    "retry": _plugin("retry_decorator", "RetryDecorator", times="3", minutes_between_retries="2"),
     "catch": _plugin("catch_decorator", "CatchDecorator", var=None, print_exception=True),
     "timeout": _plugin("timeout_decorator", "TimeoutDecorator", seconds=0, minutes=0, hours=0),
     "resources": _plugin(
-        "resources_decorator", "ResourcesDecorator", cpu=None, gpu=None, disk=None, memory=None, shared_memory=None
+        "resources_decorator", "ResourcesDecorator", cpu="1", gpu=None, disk=None, memory="4096", shared_memory=None
     ),
     "environment": _plugin("environment_decorator", "EnvironmentDecorator", vars={}),
-    "kubernetes": _plugin("kubernetes.kubernetes_decorator", "KubernetesDecorator"),
+    "kubernetes": _plugin("kubernetes.kubernetes_decorator", "KubernetesDecorator", **_KUBERNETES),
     "batch": _plugin("aws.batch.batch_decorator", "BatchDecorator"),
-    "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[]),
-    "card": _plugin("cards.card_decorator", "CardDecorator", several=True),
+    "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[], role=None,
+                       allow_override=False),
+    "card": _plugin("cards.card_decorator", "CardDecorator", several=True, type="default", options={}, scope="task",
+                    rank=None, timeout=45, id=None, save_errors=True, customize=False, refresh_interval=5),
     "parallel": _plugin("parallel_decorator", "ParallelDecorator"),
     "conda": _plugin("pypi.conda_decorator", "CondaStepDecorator", **_CONDA),
     "pypi": _plugin("pypi.pypi_decorator", "PyPIStepDecorator", **_PACKAGES),
-}
+}  # fmt: skip
 
 FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
-    "project": _plugin("project_decorator", "ProjectDecorator", name=None, branch=None, production=False),
+    "project": _plugin("project_decorator", "ProjectDecorator", name=None, production=False, branch=None),
     "schedule": _plugin(
-        "airflow.schedule_decorator", "ScheduleDecorator", cron=None, weekly=False, daily=True, hourly=False,
+        "aws.step_functions.schedule_decorator", "ScheduleDecorator", cron=None, weekly=False, daily=True, hourly=False,
         timezone=None,
     ),
     "trigger": _plugin("events_decorator", "TriggerDecorator", event=None, events=[], options={}),
@@ -89,6 +99,18 @@ def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name), "defaults", {})
     return {**defaults, **applied.kwargs}
+
+
+def asked_for(name: str, given: Mapping[str, Any], table: Mapping[str, Builtin]) -> dict[str, Any]:
+    """The arguments without those that only repeat a default, if all of them are given.
+
+    So a mutator can read a decorator's `decorator_specs`, change one value and put it back: nothing else is asked for.
+    """
+    defaults = table[name].defaults if name in table else {}
+    if not defaults or not given.keys() >= defaults.keys():
+        return dict(given)
+    same = {key for key, value in defaults.items() if type(given[key]) is type(value) and given[key] == value}
+    return {key: value for key, value in given.items() if key not in same}
 
 
 def full_name(name: str, table: Mapping[str, Builtin]) -> str:

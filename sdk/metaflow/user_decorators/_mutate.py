@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
-from metaflow.user_decorators._builtin import STEP_DECORATORS, supported
+from metaflow.user_decorators._builtin import STEP_DECORATORS, several, supported
 from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 from metaflow.user_decorators._spec import find_user_decorator
 from metaflow.user_decorators.common import USER, add, is_step, user_decorators
@@ -164,6 +164,14 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
                 mutator.mutate(preparation.as_step(name, mutator, early=False))
 
 
+def has_mutators(flow: type[FlowSpec]) -> bool:
+    """Whether a mutator will change the class."""
+    if flow_mutators(flow):
+        return True
+    members = [value for owner in flow.__mro__ for value in vars(owner).values() if is_step(value)]
+    return any(isinstance(one, StepMutator) for member in members for one in user_decorators(member))
+
+
 def _of_steps(preparation: Preparation) -> Iterator[tuple[str, Any]]:
     for name in preparation.step_names():
         for decorator in user_decorators(preparation.members()[name]):
@@ -209,7 +217,7 @@ def _attach(preparation: Preparation, asked: Applied) -> None:
     for step in preparation.step_names():
         function = preparation.own_step(step)
         if cls is None:
-            if STEP_DECORATORS[asked.name].several or all(one.name != asked.name for one in applied_to(function)):
+            if several(asked.name, STEP_DECORATORS) or all(one.name != asked.name for one in applied_to(function)):
                 setattr(function, ATTRIBUTE, (*applied_to(function), asked))
         elif not any(type(user) is cls for user in user_decorators(function)):
             made = cls.make(asked.args, asked.kwargs, (asked.file, asked.line))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
 from metaflow.parameters import Parameter
-from metaflow.user_decorators._builtin import FLOW_DECORATORS, attributes, full_name, several, supported
+from metaflow.user_decorators._builtin import FLOW_DECORATORS, asked_for, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators.common import add, known_classes, matching, short_name
@@ -136,7 +136,7 @@ class MutableFlow(Mutable):
             if not self._replaces(name, duplicates):
                 return None
             self._drop(present)
-        applied = Applied(name, (), kwargs, *caller(2), by=self._by)
+        applied = Applied(name, (), asked_for(name, kwargs, FLOW_DECORATORS), *caller(2), by=self._by)
         setattr(flow, ATTRIBUTE, (*applied_to(flow), applied))
         return applied
 

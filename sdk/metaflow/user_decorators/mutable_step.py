@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
-from metaflow.user_decorators._builtin import STEP_DECORATORS, attributes, full_name, several, supported
+from metaflow.user_decorators._builtin import STEP_DECORATORS, asked_for, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateStepDecoratorException, UnknownStepDecoratorException
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators._spec import find_user_decorator
@@ -92,7 +92,7 @@ class MutableStep(Mutable):
             if not self._replaces(name, duplicates):
                 return None
             setattr(function, ATTRIBUTE, tuple(one for one in applied_to(function) if one.name != name))
-        applied = Applied(name, (), kwargs, *caller(2), by=self._by)
+        applied = Applied(name, (), asked_for(name, kwargs, STEP_DECORATORS), *caller(2), by=self._by)
         setattr(function, ATTRIBUTE, (*applied_to(function), applied))
         return applied
 

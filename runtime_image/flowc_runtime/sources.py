@@ -1,0 +1,45 @@
+"""The Python files of a run, kept in the store for classes that cannot be imported: see `classes`."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+from flowc_runtime.objects import blob_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc_runtime.objects import Objects
+    from flowc_runtime.records import RunRecord
+
+
+def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
+    """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
+    if sources := record.get("sources"):
+        return dict(json.loads(objects.get(blob_key(sources["digest"]))))
+    if package := record.get("package"):
+        import tarfile
+
+        with tarfile.open(fileobj=io.BytesIO(objects.get(blob_key(package["digest"])))) as archive:
+            members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
+            return {path: _text(file.read()) for path, file in members.items() if file is not None}
+    return None
+
+
+def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """The files as `read_sources` reads them."""
+    return json.dumps([[path, _text(content)] for path, content in files]).encode()
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        from importlib.util import decode_source  # by what its first lines say
+
+        try:
+            return decode_source(content)
+        except (SyntaxError, UnicodeDecodeError):
+            return content.decode("utf-8", "replace")

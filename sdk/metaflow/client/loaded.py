@@ -1,0 +1,24 @@
+"""The flows that this process has loaded: a notebook, or a script that imports one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from metaflow.flowspec import FlowSpec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from flowc.ir import Flow
+
+
+def module_of(flow: Flow) -> ModuleType | None:
+    """The module with the flow's class, whatever it is called; `__main__` in the notebook that defines it."""
+    found, ahead = None, list(FlowSpec.__subclasses__())
+    for cls in ahead:  # which grows
+        ahead += cls.__subclasses__()
+        module = sys.modules.get(cls.__module__)
+        if cls.__name__ == flow.code.name and getattr(module, cls.__name__, None) is cls:
+            found = module
+    return found

@@ -1,0 +1,216 @@
+"""Values of classes whose module cannot be imported any more: the flow's file was renamed, or was a notebook's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+FLOW = """
+import sys
+from dataclasses import dataclass
+from enum import Enum
+import helper
+from metaflow import Config, FlowSpec, step
+from flowc.steps import cache
+
+class Color(Enum):
+    RED = 1
+
+@dataclass(frozen=True)
+class Res:
+    a: int
+    version: int = 1
+
+    @dataclass
+    class Inner:
+        b: object
+
+def box(text):
+    return Res(len(text))
+
+class Keeps(FlowSpec):
+    config = Config("config", default_value="ab", parser=box, plain=True)
+
+    @step
+    def start(self):
+        self.x = Res(3)
+        self.more = {"inner": Res.Inner(helper.Thing(4)), "color": Color.RED, "set": {Res(1), Res(2)}}
+        self.items = [Res(5), Res(6)]
+        self.next(self.work, foreach="items")
+
+    @step
+    def work(self):
+        assert type(self.input) is Res and self.input.a in (5, 6)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.merge_artifacts(inputs)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert type(self.x) is Res
+        print("end", self.x, self.more["inner"].b.size, self.more["color"], sorted(one.a for one in self.more["set"]))
+
+if __name__ == "__main__":
+    Keeps()
+"""
+HELPER = """
+class Thing:
+    def __init__(self, size):
+        self.size = size
+"""
+READ = """
+from metaflow import Flow
+data = Flow("Keeps").latest_run.data
+more = data.more
+print(data.x, more["inner"].b.size, more["color"].name, sorted(one.a for one in more["set"]), data.config.a)
+print(type(data.x) is type(data.items[0]), type(data.x) is type(Flow("Keeps").latest_run["start"].task.data.x))
+print([name for name in sys.modules if name in ("flow", "helper")] if (sys := __import__("sys")) else "")
+"""
+SEEN = "end Res(a=3, version=1) 4 Color.RED [1, 2]"
+
+
+@pytest.fixture
+def renamed(project: Project) -> Project:
+    """A flow that has run, whose file has another name since."""
+    project.write("flow.py", FLOW)
+    project.write("helper.py", HELPER)
+    done = project.python("flow.py", "run")
+    assert SEEN in done.out, done.err
+    (project.root / "flow.py").rename(project.root / "other.py")
+    return project
+
+
+def test_a_program_reads_what_the_flow_left(renamed: Project) -> None:
+    read = renamed.python(str(renamed.write("read.py", READ)))
+    assert read.out == "Res(a=3, version=1) 4 RED [1, 2] 2\nTrue True\n['helper']\n", read.err
+
+
+def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither module is there; what is imported for it stays out of `sys.modules`."""
+    program: Path = tmp_path_factory.mktemp("elsewhere") / "read.py"
+    program.write_text(READ)
+    (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
+    read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
+    assert read.code == 1
+    assert "RuntimeError: another helper" in read.err  # what can be imported is imported, as by any pickle
+    (program.parent / "helper.py").unlink()
+    read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
+    assert read.out == "Res(a=3, version=1) 4 RED [1, 2] 2\nTrue True\n[]\n", read.err
+
+
+def test_a_program_that_has_the_flow_gets_its_classes(renamed: Project) -> None:
+    program = """
+    import metaflow, other
+    data = metaflow.Flow("Keeps").latest_run.data
+    assert type(data.x) is other.Res and data.x == other.Res(3) and type(data.config) is other.Res
+    assert type(data.more["inner"]) is other.Res.Inner
+    """
+    read = renamed.python(str(renamed.write("read.py", program)))
+    assert read.code == 0, read.err
+
+
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_a_run_is_resumed_and_a_step_is_tried_under_the_new_name(renamed: Project, start: str) -> None:
+    done = renamed.python("other.py", "resume", "end", "--start", start)
+    assert SEEN in done.out, done.err
+    read = renamed.python(str(renamed.write("read.py", READ)))
+    assert read.out.startswith("Res(a=3, version=1) 4 RED [1, 2] 2"), read.err
+    spun = renamed.python("other.py", "spin", "work", "--start", start)
+    assert spun.code == 0, spun.err
+
+
+def test_commands_read_it(renamed: Project) -> None:
+    run = renamed.latest().id
+    dumped = renamed.python("other.py", "dump", f"{run}/end")
+    assert "= Res(a=3, version=1)" in dumped.out, dumped.err
+    dumped = renamed.flowc("dump", f"Keeps/{run}/end")
+    assert "Res(a=3, version=1)" in dumped.out, dumped.err
+    digest = renamed.latest().task("end", "0")["artifacts"]["x"]["digest"]
+    written = renamed.flowc("artifact", f"Keeps/x@{digest[:12]}", "--output", "x.pickle")
+    assert written.code == 0, written.err
+    opened = renamed.python("-c", "import pickle; print(pickle.load(open('x.pickle', 'rb')))")
+    assert opened.out == "Res(a=3, version=1)\n", opened.err
+    assert renamed.flowc("dump", f"Keeps/{run}/end", "--file", "all.pickle").code == 0
+    opened = renamed.python("-c", "import pickle; print(list(pickle.load(open('all.pickle', 'rb')).values())[0]['x'])")
+    assert opened.out == "Res(a=3, version=1)\n", opened.err
+
+
+def test_two_runs_with_two_versions_of_a_class(renamed: Project) -> None:
+    first = renamed.latest().id
+    renamed.write("flow.py", FLOW.replace("version: int = 1", "version: int = 2\n    also: str = 'new'"))
+    assert renamed.python("flow.py", "run").code == 0
+    (renamed.root / "flow.py").unlink()
+    program = f"""
+    from metaflow import Flow, Run
+    new, old = Flow("Keeps").latest_run.data.x, Run("Keeps/{first}").data.x
+    print(new, old, type(new) is type(old))
+    """
+    read = renamed.python(str(renamed.write("read.py", program)))
+    assert read.out == "Res(a=3, version=2, also='new') Res(a=3, version=1) False\n", read.err
+
+
+def test_a_step_takes_from_the_cache_what_the_flow_left_under_its_old_name(project: Project) -> None:
+    text = FLOW.replace("    @step\n    def start", "    @cache\n    @step\n    def start")
+    project.write("flow.py", text)
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run").code == 0
+    (project.root / "flow.py").rename(project.root / "other.py")
+    done = project.python("other.py", "run")
+    assert done.code == 0, done.err
+    assert SEEN in done.out
+
+
+def test_code_that_cannot_be_imported_here_is_said_to_be_the_reason(project: Project) -> None:
+    project.write("gone.py", "")
+    project.write("flow.py", "import gone\n" + FLOW)
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", PYTHONPATH=project.environment["PYTHONPATH"]).code == 0
+    text = (project.root / "flow.py").read_text().replace("import gone", "import os\nos.environ['NEEDED']")
+    (project.root / "flow.py").write_text(text)
+    assert project.python("flow.py", "run", NEEDED="1").code == 0
+    (project.root / "flow.py").unlink()
+    read = project.python(str(project.write("read.py", READ)))
+    assert "ModuleNotFoundError: No module named 'flow'; the code that run Keeps/" in read.err
+    assert "left raises KeyError: 'NEEDED'" in read.err
+
+
+def test_a_file_whose_flow_starts_when_it_is_imported_does_not_start(project: Project) -> None:
+    project.write("flow.py", FLOW.replace('if __name__ == "__main__":\n    Keeps()', "Keeps()"))
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", "--start", "fork").code == 0
+    (project.root / "flow.py").unlink()
+    read = project.python(str(project.write("read.py", READ)))
+    assert read.code == 1
+    assert "No module named 'flow'; the code that run" in read.err
+
+
+def test_files_in_other_encodings(project: Project) -> None:
+    text = FLOW.replace("class Color", 'TEXT = "größe"\n\nclass Color').replace(
+        "a: int\n", "a: int\n    text: str = TEXT\n"
+    )
+    (project.root / "flow.py").write_bytes(("# -*- coding: latin-1 -*-\n" + text).encode("latin-1"))
+    (project.root / "helper.py").write_bytes(b"\xef\xbb\xbf" + HELPER.replace("\n", "\r\n").encode())
+    assert project.python("flow.py", "run").code == 0
+    for name in ("flow.py", "helper.py"):
+        (project.root / name).unlink()
+    read = project.python(str(project.write("read.py", READ)))
+    assert "text='größe'" in read.out, read.err
+
+
+def test_a_flow_with_secrets_leaves_no_files(project: Project) -> None:
+    project.write("flow.py", FLOW.replace("    @step\n    def end", "    @secrets(sources=['env.TOKEN'])\n    @step\n    def end").replace("Config, FlowSpec", "Config, FlowSpec, secrets"))  # fmt: skip
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", TOKEN="hidden").code == 0
+    assert "sources" not in project.latest().record()
+    (project.root / "flow.py").unlink()
+    read = project.python(str(project.write("read.py", READ)))
+    assert "No module named 'flow'; nor is it in the code that its run left" in read.err
