@@ -5,7 +5,6 @@ On a terminal there is a progress line; elsewhere a plain line for each event; o
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ import tempfile
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from flowc.ir import json_text
 from flowc_runtime.failures import short_type, signal_name, told
 from flowc_runtime.index import task_id
 
@@ -346,7 +346,9 @@ class JsonConsole:
         task: dict[str, Any] = {}
         if job is not None:
             task = {"step": job.step, "task": task_id(job.step, job.path), "path": job.path, "attempt": job.attempt}
-        self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")
+        self._out.write(
+            json_text.shown({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n"
+        )
 
 
 def _count(number: int, noun: str) -> str:

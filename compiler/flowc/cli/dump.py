@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option, writing
+from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
         }
         for task in tasks
     ]
-    click.echo(json.dumps(rows, indent=2))
+    click.echo(json_text.shown(rows, indent=2))
 
 
 def _row(value: Value, limit: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from flowc.cli.common import find_run, open_store, store_option, table
 from flowc.cli.read import attempts_of, json_option
+from flowc.ir import json_text
 from flowc_runtime import failures
 from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
@@ -36,7 +36,7 @@ def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
     else:
         told, rows = _task(run, step, path), "attempts"
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
         return
     _print({name: value for name, value in told.items() if name != rows})
     _print_rows(rows, told[rows])
@@ -148,7 +148,7 @@ def _print(told: dict[str, Any]) -> None:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json_text.shown(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
