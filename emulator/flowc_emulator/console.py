@@ -17,13 +17,14 @@ from flowc_runtime.failures import short_type, signal_name, told
 from flowc_runtime.index import task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_runtime.logs import Stream
     from flowc_runtime.records import ErrorRecord
 
 _PIECE = 1 << 16  # bytes of a line without an end that are held back before they are shown
+_NOT_SHOWN = "note: stdout cannot be written: {}; the run goes on, and its logs are in the store"
 _NAMED = 8  # steps that are named, where there are more
 
 
@@ -58,10 +59,14 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class _Sink:
-    """A stream that may go away: a run does not end because nobody reads what it prints."""
+    """A stream that may go away: a run does not end because nobody reads what it prints, or a disk is full.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    `lost` is told why it cannot be written, unless a reader has closed it.
+    """
+
+    def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
         self._file: IO[bytes] | None = file
+        self._lost = lost
         self._held: IO[bytes] | None = None
 
     def hold(self) -> None:
@@ -86,6 +91,10 @@ class _Sink:
                 self._file.flush()
             except BrokenPipeError:
                 self._drop()
+            except OSError as error:
+                self._drop()
+                if self._lost is not None:
+                    self._lost(error.strerror or str(error))
 
     def _drop(self) -> None:
         assert self._file is not None
@@ -124,7 +133,7 @@ class TextConsole:
     """For people. `terminal` gives the progress line, `color` the colors."""
 
     def __init__(self, out: IO[bytes], err: IO[bytes], *, terminal: bool, color: bool) -> None:
-        self._out, self._err = _Sink(out), _Sink(err)
+        self._out, self._err = _Sink(out, lambda why: self._say(_NOT_SHOWN.format(why))), _Sink(err)
         self._color = color
         self._lines = _Lines()
         self._progress = _ProgressLine(self._err, color=color) if terminal else None
@@ -292,7 +301,7 @@ class JsonConsole:
     live = False
 
     def __init__(self, out: IO[bytes]) -> None:
-        self._out = _Sink(out)
+        self._out = _Sink(out, lambda why: _Sink(sys.stderr.buffer).write(f"{_NOT_SHOWN.format(why)}\n".encode()))
         self._lines = _Lines()
 
     def run_began(self, pathspec: str, workers: int, store: str) -> None:
