@@ -114,6 +114,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
             "ended": None,
             "type": None,
             "message": None,
+            "note": None,
         }
     return {
         "attempt": number,
@@ -122,6 +123,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
         "ended": record["ended"],
         "type": record["error"]["type"] if "error" in record else None,
         "message": failures.told(record["error"]) if "error" in record else None,
+        "note": record.get("note"),
     }
 
 
@@ -164,9 +166,9 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _why(row: dict[str, Any]) -> str:
-    if row["type"] is None:
-        return ""
-    return f"{row['type'].rpartition('.')[2]}: {row['message']}".partition("\n")[0]
+    """Why an attempt failed, and what else is to be told of it."""
+    error = "" if row["type"] is None else f"{row['type'].rpartition('.')[2]}: {row['message']}"
+    return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: dict[str, Any]) -> str:
