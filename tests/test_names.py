@@ -9,12 +9,14 @@ import pickle
 import sys
 import tarfile
 from importlib import import_module
+from types import new_class
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
 from metaflow import exception, util
+from metaflow._unsupported import IMPORTABLE as UNUSABLE
 from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ IMPORTABLE = [
     ("metaflow.multicore_utils", "MulticoreException parallel_imap_unordered parallel_map"),
     ("metaflow.parameters", "JSONType Parameter ParameterContext"),
     ("metaflow.plugins.frameworks", "pytorch"),
-    ("metaflow.plugins.frameworks.pytorch", "setup_torch_distributed"),
+    ("metaflow.plugins.frameworks.pytorch", "PytorchParallelDecorator setup_torch_distributed"),
     ("metaflow.runner.click_api", "MetaflowAPI click_to_python_types extract_all_params"),
     ("metaflow.tagging_util", "MAX_TAG_SIZE validate_tag validate_tags"),
     ("metaflow.util", " ".join(util.__all__)),
@@ -71,6 +73,11 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
     metaflow = import_module("metaflow")
     if name in metaflow.__all__:
         pytest.skip("it is supported")
+    if name in UNUSABLE:
+        for use in (lambda it: it("x"), lambda it: it.attribute, lambda it: new_class("Derived", (it,))):
+            with pytest.raises(exception.MetaflowException, match=f"'{name}' of Metaflow is not supported by flowc; "):
+                use(getattr(metaflow, name))
+        return
     with pytest.raises(ImportError, match="is not supported by flowc; "):
         getattr(metaflow, name)
 

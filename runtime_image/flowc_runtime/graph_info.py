@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import targets
@@ -55,7 +56,7 @@ def step_info(graph: Graph, node: Node) -> dict[str, Any]:
             for name, attributes in decorators(node)
         ],
         "next": list(targets(node.next)),
-        "node_info": {},
+        "node_info": json.loads(node.info) if node.info else {},
     }
     if (over := getattr(node.next, "over", None)) is not None:
         info["foreach_artifact"] = over

@@ -19,6 +19,7 @@ from metaflow.decorators import (
     kubernetes,
     parallel,
     project,
+    pytorch_parallel,
     resources,
     retry,
     schedule,
@@ -36,6 +37,7 @@ from metaflow.parameters import JSONType, Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflow.backends import airflow_external_task_sensor, airflow_s3_key_sensor, batch
     from metaflow.client import (
         DataArtifact,
         Flow,
@@ -104,6 +106,9 @@ __all__ = [
     "StepMutator",
     "Task",
     "UserStepDecorator",
+    "airflow_external_task_sensor",
+    "airflow_s3_key_sensor",
+    "batch",
     "card",
     "catch",
     "conda",
@@ -130,6 +135,7 @@ __all__ = [
     "pypi",
     "pypi_base",
     "pyproject_toml_parser",
+    "pytorch_parallel",
     "requirements_txt_parser",
     "resources",
     "retry",
@@ -146,6 +152,9 @@ __all__ = [
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
+    "airflow_external_task_sensor": "metaflow.backends",
+    "airflow_s3_key_sensor": "metaflow.backends",
+    "batch": "metaflow.backends",
     "conda": "metaflow.environments",
     "conda_base": "metaflow.environments",
     "conda_environment_yml_parser": "metaflow.plugins.pypi.parsers",
@@ -211,13 +220,16 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
             return value
         from importlib.util import find_spec
 
-        from metaflow._unsupported import UNSUPPORTED, hint_for_absent
+        from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
+
+        if name in IMPORTABLE:
+            return Unsupported(name)  # and is no name of this module: a check of what there is does not find it
 
         if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
             import_module(f"metaflow.{name}")  # sets the attribute, as `import metaflow` does in Metaflow
             return globals()[name]
         if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
-            raise ImportError(f"'{name}' of Metaflow is not supported by flowc; {hint}")
+            raise ImportError(refusal(name, hint))
         raise AttributeError(f"module 'metaflow' has no attribute '{name}'")
 
 

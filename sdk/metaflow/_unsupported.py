@@ -5,7 +5,7 @@ A name that flowc has (in `metaflow.__all__`, or a module beside this file) is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,6 @@ _IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
 _ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
 _CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show what runs have left"
 _GANG = "start the framework in the step's own code, or use a framework that needs one machine"
-_TORCH = "write `@parallel`, and call metaflow.plugins.frameworks.pytorch.setup_torch_distributed() in the step"
 _FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
 _INTERNAL = "it is Metaflow's own, put on steps where it compiles them; leave it out"
@@ -24,12 +23,9 @@ _EXTENSION = "it belongs to an extension of Metaflow's; "
 
 UNSUPPORTED: Mapping[str, str] = {
     "airflow": _ARGO,
-    "airflow_external_task_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
-    "airflow_s3_key_sensor": f"Airflow's sensors have no place outside of Airflow; {_ARGO}",
     "airflow_internal": _INTERNAL,
     "app_deploy": _EXTENSION + _SERVE,
     "argo_workflows_internal": _INTERNAL,
-    "batch": "flowc runs on Kubernetes: write `@kubernetes` or `@resources` instead",
     "checkpoint": _EXTENSION + _FILES,
     "deepspeed": _EXTENSION + _GANG,
     "EXT_PKG": "write 'metaflow_extensions'",
@@ -45,7 +41,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "nvidia": _EXTENSION + "ask for a GPU with `@resources(gpu=1)`",
     "package_sources": "put the code beside the flow: all Python below its directory travels with it",
     "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
-    "pytorch_parallel": _TORCH,
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "step_functions": _ARGO,
     "step_functions_internal": _INTERNAL,
@@ -54,6 +49,46 @@ UNSUPPORTED: Mapping[str, str] = {
     "uv": _EXTENSION + _IMAGE,
 }
 """Name of `metaflow`: what to do instead."""
+
+# What Metaflow has without any extension, or names a back end: a program may import it and not use it.
+IMPORTABLE = frozenset({
+    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
+    "step_functions", "step_functions_internal",
+})  # fmt: skip
+
+
+@final
+class Unsupported:
+    """One of those, as it is imported: using it in any way says what to do instead."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __repr__(self) -> str:
+        return f"<'{self.__name__}' of Metaflow, not supported by flowc>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise MetaflowException."""
+        self._refuse()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # what copying and inspecting ask of any object
+            raise AttributeError(name)
+        self._refuse()
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        from metaflow.exception import MetaflowException
+
+        raise MetaflowException(refusal(self.__name__, UNSUPPORTED[self.__name__]))
+
+
+def refusal(name: str, hint: str) -> str:
+    """What is said of a name that flowc has not."""
+    return f"'{name}' of Metaflow is not supported by flowc; {hint}"
+
 
 UNSUPPORTED_MODULES: Mapping[str, str] = {
     "R": "flowc runs flows in Python; call R from a step with subprocess",
@@ -86,7 +121,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "plugins.azure": "flowc's store in Azure is `--store az://…`; call Azure with its own library",
     "plugins.datastores": "the store's layout is flowc's own: `flowc dump` reads it",
     "plugins.datatools": "read and write objects with a client of your own, such as boto3 or obstore",
-    "plugins.frameworks.pytorch.PytorchParallelDecorator": _TORCH,
     "plugins.gcp": "flowc's store in Google Cloud is `--store gs://…`; call Google Cloud with its own library",
     "plugins.kubernetes": "write `@resources`; `flowc deploy` talks to the cluster",
     "plugins.metadata_providers": _CLIENT,

@@ -117,11 +117,12 @@ def _record(target: Any, applied: Applied) -> Any:
 @overload
 def step(function: _Function, /) -> _Function: ...
 @overload
-def step(*, start: bool = False, end: bool = False) -> Callable[[_Function], _Function]: ...
+def step(*, start: bool = False, end: bool = False, node_info: Any = None) -> Callable[[_Function], _Function]: ...
 def step(*args: Any, **kwargs: Any) -> Any:
     """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
 
     A flow begins with the step `start` and ends with `end`, or with those that say `start=True` and `end=True`.
+    `node_info`, which JSON can hold, is for programs that read the flow: `self._graph["train"].node_info`.
     """
     return _decorate("step", args, kwargs)
 
@@ -133,6 +134,23 @@ def parallel() -> Callable[[_Function], _Function]: ...
 def parallel(*args: Any, **kwargs: Any) -> Any:
     """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`."""
     return _decorate("parallel", args, kwargs)
+
+
+@overload
+def pytorch_parallel(function: _Function, /) -> _Function: ...
+@overload
+def pytorch_parallel(*, master_port: int | str | None = None) -> Callable[[_Function], _Function]: ...
+def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
+    """Mark a step as `@parallel` does, and let its tasks find each other as `torch.distributed` wants them to.
+
+    They have what `metaflow.plugins.frameworks.pytorch.setup_torch_distributed(master_port)` sets. The class of the
+    decorator is made like one of an extension, which may replace it.
+    """
+    from metaflow import _extensions
+
+    place = "metaflow.plugins.frameworks.pytorch.PytorchParallelDecorator"
+    _extensions.decorators.setdefault("pytorch_parallel", ("STEP_DECORATORS_DESC", place))
+    return _decorate("pytorch_parallel", args, kwargs)
 
 
 @overload
@@ -360,6 +378,7 @@ _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
     "StepDecorator": "metaflow._legacy.base",
+    "_attach_decorators_to_step": "metaflow._legacy.attaching",
     "InvalidDecoratorAttribute": "metaflow.exception",
     "MetaflowException": "metaflow.exception",
 }

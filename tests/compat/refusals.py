@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from project import Finished, Project
 
 DOCUMENT = ROOT / "docs" / "metaflow.md"
-_OF_FLOWS = ("@schedule", "@trigger", "@trigger_on_finish", "@project", "@exit_hook")
+_OF_FLOWS = (
+    "@schedule", "@trigger", "@trigger_on_finish", "@project", "@exit_hook", "@airflow", "@package_sources",
+)  # fmt: skip
 _ON_ARGO = "argo: "
 
 

@@ -5,22 +5,22 @@ The packages come from a directory of wheels that the tests make, by the setting
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
+import platform
+import re
 import shutil
 import signal
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flowc.ir import Packages
-from flowc_emulator.environments import BuildError, build, interpreters
+from flowc_emulator.environments import BuildError, build, interpreters, pythons
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
 from project import has_ended, wait_until
+from tools.wheels import write_wheel
 
 if TYPE_CHECKING:
     from project import Project
@@ -46,23 +46,11 @@ FLOW = """
 
 
 def make_wheel(directory: Path, name: str, version: str) -> None:
-    """A wheel of one module with a version and a program: what a registry would have."""
+    """A wheel of one module with a version and a program."""
     module = name.replace("-", "_")
-    info = f"{module}-{version}.dist-info"
-    files = {
-        f"{module}.py": f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {module}:main\n",
-    }
-    digest = {
-        file: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        for file, text in files.items()
-    }
-    record = "".join(f"{file},sha256={digest[file]},{len(text)}\n" for file, text in files.items())
-    with zipfile.ZipFile(directory / f"{module}-{version}-py3-none-any.whl", "w") as wheel:
-        for file, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
-            wheel.writestr(file, text)
+    program = f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n"
+    points = f"[console_scripts]\n{name} = {module}:main\n"
+    write_wheel(directory, name, version, {f"{module}.py": program}, entry_points=points)
 
 
 @pytest.fixture(scope="session")
@@ -532,6 +520,8 @@ def test_how_conda_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ray[tune,air]", "2.9", "ray[tune,air]==2.9"),
         ("git+https://example.org/a.git", "@main", "git+https://example.org/a.git@main"),
         ("hello", "@ https://example.org/hello.zip", "hello @ https://example.org/hello.zip"),
+        ("Hel_lo@https://example.org/Hel_lo.zip", "", "hel-lo @ https://example.org/Hel_lo.zip"),
+        ("six", "*", "six"),
     ],
 )
 def test_requirements(name: str, version: str, expected: str) -> None:
@@ -539,7 +529,72 @@ def test_requirements(name: str, version: str, expected: str) -> None:
 
 
 def test_match_specs() -> None:
-    assert [match_spec("zlib", v) for v in ("1.3", ">=1.2", "")] == ["zlib=1.3", "zlib>=1.2", "zlib"]
+    versions = ("1.3", ">=1.2", "", "*", "1.3=h0", "1|2")
+    assert [match_spec("zlib", version) for version in versions] == [
+        "zlib=1.3", "zlib>=1.2", "zlib", "zlib=*", "zlib=1.3=h0", "zlib=1|2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "yes", "no"),
+    [
+        ("3.11", "3.11.0 3.11.7", "3.1.1 3.12.0 3.10.11"),
+        ("3.11.*", "3.11.0 3.11.7", "3.12.0"),
+        ("3.11.7", "3.11.7", "3.11.0 3.11.70"),
+        ("3", "3.9.0 3.13.1", "2.7.18"),
+        ("3.*", "3.9.0", "2.7.18"),
+        (">=3.10,<3.13", "3.10.0 3.12.9", "3.9.9 3.13.0"),
+        (" >= 3.10 , < 3.13 ", "3.10.0", "3.13.0"),
+        ("==3.11.*", "3.11.2", "3.10.1"),
+        ("~=3.11", "3.11.0 3.14.1", "3.10.9 4.0.0"),
+        ("~=3.11.2", "3.11.2 3.11.9", "3.11.1 3.12.0"),
+        ("!=3.11.*,>3.9", "3.10.1 3.9.1", "3.11.4 3.9.0"),
+        ("<=3.12", "3.12.0", "3.12.1"),
+    ],
+)
+def test_which_python_fits(asked: str, yes: str, no: str) -> None:
+    assert [pythons.fits(version, asked) for version in yes.split()] == [True] * len(yes.split())
+    assert [pythons.fits(version, asked) for version in no.split()] == [False] * len(no.split())
+
+
+@pytest.mark.parametrize("asked", ["2.7", "3.9", "3.9.*", "3.9.18", "<3.10", ">=3.7,<3.10", "==3.8.*", "~=3.9.1"])
+def test_a_python_that_flowc_does_not_run_on_is_told_where_it_is_built(asked: str) -> None:
+    with pytest.raises(BuildError, match=re.escape(f"flowc runs on Python 3.10 and later, not {asked}")):
+        make_spec(Packages(python=asked))
+    with pytest.raises(BuildError, match=re.escape("3.10 and later")):
+        make_spec(Packages(python=asked, conda=(("zlib", ""),)))
+
+
+def test_a_range_takes_this_python_where_it_fits() -> None:
+    major, minor, *_ = platform.python_version_tuple()
+    for asked in (f"{major}.{minor}.*", f">={major}.{minor}", ">=3.7", f"~={major}.{minor}"):
+        assert make_spec(Packages(python=asked)).interpreter.path == sys.executable
+    spec = make_spec(Packages(python=">=3.9,<3.13", conda=(("zlib", ""),)))
+    assert pythons.for_conda(spec.python) == "python>=3.9,<3.13"
+    assert (pythons.for_conda("3.11.*"), pythons.for_uv("3.11.*"), pythons.for_uv("< 3.13")) == (
+        "python=3.11", "3.11", "<3.13,>=3.10",
+    )  # fmt: skip
+
+
+def test_a_wildcard_is_built(wheels: Project) -> None:
+    this = ".".join(platform.python_version_tuple()[:2])
+    wheels.write("flow.py", FLOW.replace('"1.0"}', f'"1.*"}}, python="{this}.*"'))
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 0, done.err
+
+
+def test_older_versions_count_only_where_they_are_built(wheels: Project) -> None:
+    wheels.write("flow.py", FLOW.replace('"1.0"}', '"1.0"}, python="3.9.*"'))
+    assert wheels.flowc("check", "flow.py").code == 0
+    assert wheels.python("flow.py", "show").code == 0
+    compiled = wheels.flowc(
+        "compile", "--target", "argo", "flow.py", "--image", "i", "--store", "s3://b/p", "--environment=local"
+    )
+    assert compiled.code == 0, compiled.err
+    done = wheels.flowc("run", "flow.py", "--environment=pypi")
+    assert done.code == 1
+    assert "error: step 'start': flowc runs on Python 3.10 and later, not 3.9.*" in done.err
+    assert wheels.store.flows() == []
 
 
 def test_equal_specs_share_an_environment() -> None:

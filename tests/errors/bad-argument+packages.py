@@ -2,7 +2,7 @@ from metaflow import FlowSpec, conda, conda_base, pypi, pypi_base, step
 
 
 @pypi
-@conda_base(python="3.9.13")
+@conda_base(python="3.nine")
 @pypi_base(packages={"pandas": 2})
 @pypi_base(packages=["six"])
 class Bad(FlowSpec):

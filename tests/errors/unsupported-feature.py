@@ -1,5 +1,5 @@
 import metaflow
-from metaflow import FlowSpec, Parameter, batch, step
+from metaflow import FlowSpec, Parameter, R, package_sources, step, step_functions
 from metaflow.plugins.aws.batch import batch_decorator
 from metaflow.plugins.airflow.sensors import S3KeySensor
 
@@ -11,9 +11,9 @@ except ImportError:
 
 @metaflow.app_deploy(name="demo")
 class Demo(FlowSpec):
-    @batch
     @step
     def start(self):
+        self.client = step_functions("s3")
         self.next(self.end)
 
     @step

@@ -8,6 +8,7 @@ import click
 
 from flowc.cli.common import FlowOptions, load_flow, warn, with_flow_options
 from flowc.cli.configs import takes_configs
+from flowc.cli.environment import note_elsewhere
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -24,6 +25,7 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
     from flowc.diagnostics import count
 
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
+    note_elsewhere(found.flow)
     warnings = warn(found)
     told = f", {count(warnings, 'warning')}" if warnings else ""
     click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{told}")

@@ -167,7 +167,11 @@ def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, opt
         assert file is not None
         asked = Asked(with_decorators=added, deployment=deployment, configs=configs)
         return opened(file, asked, class_name=class_name, root=ctx.meta.get(ROOT))
-    except (WithError, DeploymentError) as error:
+    except WithError as error:
+        if cls is not None:
+            fail(str(error))  # Metaflow's exit code
+        raise click.UsageError(str(error), ctx) from None
+    except DeploymentError as error:
         raise click.UsageError(str(error), ctx) from None
 
 

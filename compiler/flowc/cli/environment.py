@@ -41,6 +41,7 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
     end the program.
     """
     flow = found.flow
+    note_elsewhere(flow)
     if choice not in ("pypi", "conda"):
         refuse_or_note(flow, choice)
         return None
@@ -61,6 +62,17 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
         if said:
             click.echo(f"environment of step '{node.id}': ready after {time.monotonic() - began:.1f} s", err=True)
     return Isolation.over(interpreters, found.package.root)
+
+
+def note_elsewhere(flow: Flow) -> None:
+    """Say which decorators are for back ends that flowc has not: they have no effect on this machine."""
+    from flowc.ir.policies import ELSEWHERE
+
+    asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
+    for name, (service, hint) in ELSEWHERE.items():
+        if asking[name] or name in flow.elsewhere:
+            whose = f" of {_steps(asking[name])}" if asking[name] else ""
+            click.echo(f"note: @{name}{whose} is for {service} and has no effect on this machine; {hint}", err=True)
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:

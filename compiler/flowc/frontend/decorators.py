@@ -13,10 +13,13 @@ from flowc.frontend.reader import BOOL as _BOOL
 from flowc.frontend.reader import CORES as _CORES
 from flowc.frontend.reader import COUNT as _COUNT
 from flowc.frontend.reader import DURATION as _DURATION
+from flowc.frontend.reader import JSON as _JSON
 from flowc.frontend.reader import MIB as _MIB
 from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
 from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
+from flowc.ir.policies import ELSEWHERE
+from flowc_runtime.parameters import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,8 +43,16 @@ def _is_environment(value: object) -> bool:
     )
 
 
+# Nothing here reads them: only their names are checked, as Metaflow does.
+_ANY: Final = Kind("anything", lambda value: True)
+_OF_BATCH: Final = (
+    "cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap", "swappiness",
+    "inferentia", "trainium", "efa", "host_volumes", "efs_volumes", "use_tmpfs", "aws_batch_tags", "tmpfs_tempdir",
+    "tmpfs_size", "tmpfs_path", "ephemeral_storage", "log_driver", "log_options", "executable", "privileged",
+)  # fmt: skip
+
 STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
-    "step": {"start": _BOOL, "end": _BOOL},
+    "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
     "parallel": {},
     "unbounded_test_foreach_internal": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
@@ -62,6 +73,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "secrets": SECRETS,
     "card": CARD,
     "cache": {},
+    "batch": dict.fromkeys(_OF_BATCH, _ANY),
 }
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
@@ -104,6 +116,9 @@ def policies(
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     found["plugins"] = tuple(plugins)
+    found["elsewhere"] = tuple(name for name in given if name in ELSEWHERE)
+    if info := next((step["node_info"] for step in given.get("step", ()) if step.get("node_info")), None):
+        found["info"] = to_text(info)
     if cards := given.get("card"):
         found["cards"] = tuple(card["card"] for card in cards)
     if pod := given.get("kubernetes"):

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
-LEAST_PYTHON: Final = (3, 10)  # what flowc's runtime needs
-_PYTHON: Final = re.compile(r"(\d+)\.(\d+)(\.\d+)?", re.ASCII)
+# A version, or a range of several conditions as packages have it. Whether flowc runs on it counts where one is built.
+_CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
+_PYTHON: Final = re.compile(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
 # Names and versions become arguments of an installer: nothing that it could take for an option of its own.
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?|(git\+|https?://|[a-z-]+::)\S+")
-_VERSION: Final = re.compile(r"|[0-9][\w.*+!-]*|[<>=!~@][^\n\r]*")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+")
+_VERSION: Final = re.compile(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
 
 
 def _is_packages(value: object) -> bool:
@@ -47,7 +48,7 @@ _PYPI: Final[Mapping[str, Kind]] = {
     "python": Kind(
         "a version as text",
         lambda value: value is None or (isinstance(value, str) and _PYTHON.fullmatch(value) is not None),
-        'such as python="3.12" or python="3.12.4"',
+        'such as python="3.12", python="3.12.4", python="3.12.*" or python=">=3.11,<3.14"',
     ),
     "disabled": Kind("True or False", lambda value: value is None or isinstance(value, bool)),
 }
@@ -115,15 +116,9 @@ def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
         if arguments is not None:
             given[kind] = arguments
     pythons = {kind: arguments["python"] for kind, arguments in given.items() if arguments.get("python")}
-    if len(set(pythons.values())) > 1:
+    if len({python.removesuffix(".*") for python in pythons.values()}) > 1:
         reader.fault(codes.BAD_ARGUMENT, f"@pypi says python {pythons['pypi']} and @conda {pythons['conda']}",
                      reader.span(found["conda"], "python"), "a step has one Python: say it once")  # fmt: skip
-    for kind, python in pythons.items():
-        if tuple(map(int, python.split(".")[:2])) < LEAST_PYTHON:
-            least = ".".join(map(str, LEAST_PYTHON))
-            message = f"@{found[kind].name}: flowc runs on Python {least} and later, not {python}"
-            reader.fault(codes.BAD_ARGUMENT, message,
-                         reader.span(found[kind], "python"), f'write python="{least}" or a later one')  # fmt: skip
     if not found or len(given) < len(found):
         return None
     conda = given.get("conda", {})

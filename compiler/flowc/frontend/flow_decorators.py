@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from flowc.ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
-FLOW_DECORATORS: Final = ("schedule", "project", "trigger", "trigger_on_finish", "exit_hook")
-_SEVERAL: Final = frozenset({"exit_hook"})
+_SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")
+FLOW_DECORATORS: Final = ("schedule", "project", "trigger", "trigger_on_finish", "exit_hook", *_SENSORS)
+_SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 
 
 @final
@@ -77,6 +78,7 @@ def read_flow(
     fields["exit_hooks"] = tuple(
         hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls)
     )
+    fields["elsewhere"] = tuple(name for name in found if name in _SENSORS)
     plugins = [
         read_flow_plugin(one.reader, one.applied, cls)
         for name, several in found.items()

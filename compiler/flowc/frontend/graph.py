@@ -90,7 +90,7 @@ class _Steps:
             self._resolve(name)
 
     def _leaving(self, method: Method) -> Leaving:
-        return leaving(method, is_end=method.name == self.end)
+        return leaving(method, self.candidates.members, is_end=method.name == self.end)
 
     def _add(self, method: Method, left: Leaving) -> None:
         self.found[method.name] = method

@@ -51,7 +51,8 @@ def _check_body(source: Source, node: ast.AST, aliases: set[str]) -> Iterator[Di
                 missing = [*_check_module(module, source.span(child))]
                 yield from missing
                 for alias in names if not missing else ():
-                    yield from _check_name(module, alias.name, source.span(alias))
+                    if not (module == "metaflow" and _is_unused(source, alias)):
+                        yield from _check_name(module, alias.name, source.span(alias))
             case ast.Import(names=names):
                 for alias in names:
                     if alias.name == "metaflow":
@@ -64,6 +65,16 @@ def _check_body(source: Source, node: ast.AST, aliases: set[str]) -> Iterator[Di
                 continue
             case _:
                 yield from _check_body(source, child, aliases)
+
+
+def _is_unused(source: Source, alias: ast.alias) -> bool:
+    """Whether it can be imported, and the file does no more with it."""
+    from metaflow._unsupported import IMPORTABLE
+
+    called = alias.asname or alias.name
+    return alias.name in IMPORTABLE and not any(
+        isinstance(node, ast.Name) and node.id == called for node in ast.walk(source.tree)
+    )
 
 
 def _is_ours(module: str) -> bool:

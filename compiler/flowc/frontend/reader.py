@@ -64,6 +64,14 @@ def is_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
 
 
+def is_json(value: object) -> bool:
+    """A value that JSON gives back as it was: with lists, no tuples, and texts for keys."""
+    try:
+        return bool(json_text.loads(json_text.dumps(value)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
 def is_json_object(value: object) -> bool:
     """A dict that JSON can hold."""
     try:
@@ -84,6 +92,7 @@ MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(val
 CORES = Kind("a number of cores", lambda value: value is None or _is_cores(value))
 BOOL = Kind("True or False", lambda value: isinstance(value, bool))
 TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
+JSON = Kind("a value that JSON can hold", is_json, "such as a dict of texts and numbers: with lists for tuples")
 OPTIONS = Kind("a dict that JSON can hold", lambda value: value is None or is_json_object(value))
 
 

@@ -35,7 +35,7 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
-    """The schedule, unless it has a fault."""
+    """The schedule; None if it has a fault, or is off: `daily=False` and nothing else."""
     given = reader.arguments(applied, _SCHEDULE)
     if given is None:
         return None
@@ -45,7 +45,9 @@ def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     if timezone is not None:
         _check_timezone(applied, timezone, reader)
     where = reader.span(applied)
-    return Schedule(crons=crons, timezone=timezone, where=where) if len(reader.faults) == before else None
+    if len(reader.faults) > before or not crons:
+        return None
+    return Schedule(crons=crons, timezone=timezone, where=where)
 
 
 def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str, ...]:
@@ -56,33 +58,40 @@ def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str
                      'say one of them; for several times give a list: cron=["…", "…"]')  # fmt: skip
         return ()
     if not chosen:
-        if given.get("daily", True):
-            return (_CRONS["daily"],)
-        reader.fault(codes.BAD_SCHEDULE, "@schedule says no time", reader.span(applied),
-                     "give it hourly=True, daily=True, weekly=True or cron=")  # fmt: skip
-        return ()
+        return (_CRONS["daily"],) if given.get("daily", True) else ()
     if cron is None:
         return (_CRONS[chosen[0]],)
     several = (cron,) if isinstance(cron, str) else tuple(cron)
-    for index, one in enumerate(several):
-        _check_cron(one, reader.span(applied, "cron", index), reader)
-    return several
+    return tuple(_read_cron(one, reader.span(applied, "cron", index), reader) for index, one in enumerate(several))
 
 
-def _check_cron(cron: str, span: Span, reader: Reader) -> None:
+def _read_cron(written: str, span: Span, reader: Reader) -> str:
+    """The five fields that Argo reads, checked; faults name what is written."""
+    fields = written.split()
+    # AWS has six: minute first, a year at the end, and one of the two days is `?`. With seconds first, as elsewhere, a
+    # `?` stands at another place.
+    of_aws = len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
+    if of_aws and fields[5] == "*" and not any(map(str.isdigit, fields[4])):
+        five = " ".join(fields[:5]).replace("?", "*")
+        _check_cron(five, written, span, reader)
+        return five
+    if of_aws and (fields[5] == "*" or fields[5][:2] == "20"):
+        what = "a year" if fields[5] != "*" else "days of the week by numbers, which AWS counts from 1 and Argo from 0"
+        hint = ("leave the year out, and take the schedule away when it is over" if fields[5] != "*" else
+                "name the days, such as MON-FRI, or write Argo's five fields")  # fmt: skip
+        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is an AWS schedule with {what}", span, hint)
+        return written
+    _check_cron(written, written, span, reader)
+    return written
+
+
+def _check_cron(cron: str, written: str, span: Span, reader: Reader) -> None:
     from flowc.cron import check
 
-    fields = cron.split()
-    if len(fields) == 6 and "?" in (fields[2], fields[4]) and (fields[5] == "*" or fields[5][:2] == "20"):
-        # Metaflow's examples for Step Functions are of this kind: minute first, and a year at the end.
-        five = " ".join(field.replace("?", "*") for field in fields[:5])
-        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is an AWS schedule of six fields, and Argo reads five", span,
-                     f"leave out the year: {five!r}, with days of the week from 0 for Sunday")  # fmt: skip
-        return
     fault = check(cron)
     if fault is not None:
         what, _, hint = fault.partition(": ")
-        reader.fault(codes.BAD_SCHEDULE, f"{cron!r} is not a schedule: {what}", span, hint or _FIELDS)
+        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is not a schedule: {what}", span, hint or _FIELDS)
 
 
 def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:

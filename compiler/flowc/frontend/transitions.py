@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
+from flowc.frontend.constants import text_of
 from flowc.frontend.leaving import Leaving, diagnostic_of, fault_of, step_named
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.switches import read_switch
@@ -13,27 +14,27 @@ from flowc.ir import Branch, End, Foreach, Gang, Goto
 from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
-    from flowc.frontend.steps import Method
+    from flowc.frontend.steps import Members, Method
     from flowc.ir import Span
 
 _EXAMPLE = "self.next(self.train)"
 
 
-def leaving(method: Method, *, is_end: bool) -> Leaving:
-    """The transition of a step, or the one fault that hides it."""
+def leaving(method: Method, members: Members, *, is_end: bool) -> Leaving:
+    """The transition of a step, or the one fault that hides it. `members` are those of the flow's class."""
     calls = _next_calls(method)
     if is_end:
         return _leaving_end(method, calls)
     last = method.tree.body[-1]
     match last:
-        case ast.Expr(value=ast.Call() as call) if _is_next(call, method.self_name):
+        case ast.Expr(value=ast.Call() as call) if _is_next(method, call):
             if len(calls) > 1:
                 extra = next(found for found in calls if found is not call)
                 message = f"step '{method.name}' calls self.next more than once"
                 return fault_of(
                     method, codes.SEVERAL_NEXTS, message, extra, "call it once, as the step's last statement"
                 )
-            return _read(method, call)
+            return _read(method, members, call)
     if calls:
         return _not_last(method, calls)
     return fault_of(
@@ -54,16 +55,12 @@ def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
 
 
 def _next_calls(method: Method) -> list[ast.Call]:
-    walked = ast.walk(method.tree)
-    calls = [node for node in walked if isinstance(node, ast.Call) and _is_next(node, method.self_name)]
+    calls = [node for node in ast.walk(method.tree) if isinstance(node, ast.Call) and _is_next(method, node)]
     return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
-def _is_next(node: ast.AST, self_name: str) -> bool:
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="next")):
-            return owner == self_name
-    return False
+def _is_next(method: Method, call: ast.Call) -> bool:
+    return method.attribute(call.func) == "next"
 
 
 def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
@@ -89,7 +86,7 @@ def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
 _ARGUMENTS = ("foreach", "num_parallel", "condition")
 
 
-def _read(method: Method, call: ast.Call) -> Leaving:
+def _read(method: Method, members: Members, call: ast.Call) -> Leaving:
     keywords = {keyword.arg: keyword for keyword in call.keywords}
     for name, keyword in keywords.items():
         if name not in _ARGUMENTS:
@@ -117,7 +114,7 @@ def _read(method: Method, call: ast.Call) -> Leaving:
         return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' calls self.next without a step", call,
                       f"name what comes next, as in `{_EXAMPLE}`")  # fmt: skip
     if keywords:
-        return _read_fan_out(method, call, call.keywords[0], tuple(mentions))
+        return _read_fan_out(method, members, call, tuple(mentions))
     return _read_steps(method, call, tuple(mentions))
 
 
@@ -137,9 +134,8 @@ def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
     return fault_of(method, codes.NEXT_ARGUMENT, message, argument, hint)
 
 
-def _read_fan_out(
-    method: Method, call: ast.Call, keyword: ast.keyword, mentions: tuple[tuple[str, Span], ...]
-) -> Leaving:
+def _read_fan_out(method: Method, members: Members, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
+    keyword = call.keywords[0]
     body, *others = [name for name, _ in mentions]
     if others:
         what = "foreach" if keyword.arg == "foreach" else "gang"
@@ -147,16 +143,17 @@ def _read_fan_out(
                       call.args[1], f"lead the {what} to one step, and branch from there")  # fmt: skip
     if keyword.arg == "num_parallel":
         return Leaving(Gang(body=body), mentions)
+    over = text_of(method, members, keyword.value)
+    if over is not None and over.isidentifier():
+        return Leaving(Foreach(over=over, body=body), mentions)
     match keyword.value:
-        case ast.Constant(value=str(over)) if over.isidentifier():
-            return Leaving(Foreach(over=over, body=body), mentions)
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
+        case ast.Attribute(attr=name) if method.attribute(keyword.value):
             hint = f'write `foreach="{name}"`'
         case ast.Name(id=name):
             hint = f'assign the list to self.{name} and write `foreach="{name}"`'
         case _:
             hint = 'assign the list to an artifact and name it, as in `self.items = …` and `foreach="items"`'
-    message = "foreach takes the name of an artifact, written as a string"
+    message = "foreach takes the name of an artifact, as a string or a constant of the module or the class"
     return fault_of(method, codes.FOREACH_NAME, message, keyword.value, hint)
 
 

@@ -159,8 +159,8 @@ class Resources:
 class Packages:
     """What a task's own interpreter has, where tasks get one: name to version, as written ("" for any version).
 
-    `python` is a version such as "3.11", None for that of the interpreter which starts the run; `disabled` says that
-    the task runs in that one.
+    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None for that of the interpreter which
+    starts the run; `disabled` says that the task runs in that one.
     """
 
     python: str | None = None
@@ -224,6 +224,8 @@ class Node:
 
     `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
     `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
+    `info` is what its author notes about it, canonical JSON: flowc only hands it on. `elsewhere` are decorators that
+    are for other back ends than flowc's (`flowc.ir.policies.ELSEWHERE`), by their names.
     """
 
     id: NodeId
@@ -243,6 +245,8 @@ class Node:
     packages: Packages | None = None
     cache: str | None = None
     plugins: tuple[Plugin, ...] = ()
+    info: str | None = None
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def cards_seconds(self) -> int:
@@ -322,7 +326,7 @@ class Flow:
     """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins.
 
     `with_decorators` are decorators of the user's own that the command line puts on every step: name and arguments as
-    canonical JSON text.
+    canonical JSON text. `elsewhere` is as a node's.
     """
 
     name: str
@@ -339,6 +343,7 @@ class Flow:
     exit_hooks: tuple[ExitHook, ...] = ()
     with_decorators: tuple[tuple[str, str], ...] = ()
     plugins: tuple[Plugin, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
         """The nodes by their id (a new dict each time)."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.ir.model import Span
 
 Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -16,6 +18,13 @@ Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
 
 HOSTNAME_TIMEOUT = 600
 TMPFS_PATH = "/metaflow_temp"
+
+ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "batch": ("AWS Batch", "flowc runs on Kubernetes: write @kubernetes or @resources instead"),
+    "airflow_external_task_sensor": ("Airflow", "start the run where the other one ends: `flowc trigger`"),
+    "airflow_s3_key_sensor": ("Airflow", "wait for the object in the first step, or start the run when it is there"),
+}
+"""Decorators for back ends that flowc has not: which, and what to do instead."""
 
 
 # -- of a step ---------------------------------------------------------------------------------------------------------

@@ -200,6 +200,8 @@ _NODE: Mapping[str, _Read] = {
     "next": _transition,
     "joins": _STR,
     "doc": _STR,
+    "info": _STR,
+    "elsewhere": _many(_STR),
     "retry": _one(Retry, {"times": _INT, "wait_seconds": _INT}),
     "catch": _one(Catch, {"var": _STR, "print_exception": _BOOL}),
     "timeout": _one(Timeout, {"seconds": _INT}),
@@ -237,5 +239,6 @@ _FLOW: Mapping[str, _Read] = {
     "schedule": _one(Schedule, {"crons": _many(_STR), "where": _span, "timezone": _STR}),
     "doc": _STR,
     "with_decorators": _pairs,
+    "elsewhere": _many(_STR),
     **FLOW_POLICIES,
 }

@@ -56,6 +56,8 @@ def _lines(flow: Flow) -> Iterator[str]:
     for name, arguments in flow.with_decorators:
         yield f"  with {name} {arguments}"
     yield from (f"  {_plugin(plugin)}" for plugin in flow.plugins)
+    if flow.elsewhere:
+        yield f"  elsewhere {', '.join(flow.elsewhere)}"
     for node in flow.nodes:
         joins = f" joins {node.joins}" if node.joins is not None else ""
         yield f"  {node.id}{joins} -> {_transition(node.next)}"
@@ -147,6 +149,10 @@ def _policies(node: Node) -> Iterator[str]:
     if node.packages:
         yield f"packages {_packages(node.packages)}"
     yield from (_plugin(plugin) for plugin in node.plugins)
+    if node.elsewhere:
+        yield f"elsewhere {', '.join(node.elsewhere)}"
+    if node.info:
+        yield f"info {node.info}"
 
 
 def _plugin(plugin: Plugin) -> str:

@@ -108,6 +108,9 @@ IR = Format(
             number=2,
             adds=(
                 "Node.run: Function | Method | Notebook | Shell | Stub",
+                "Node.info: null | str",
+                "Node.elsewhere: list[str]",
+                "Flow.elsewhere: list[str]",
                 "Function.module: str",
                 "Function.name: str",
                 "Notebook.file: str",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc.ir import json_text
-from flowc_emulator.environments import interpreters
+from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
             )
         channels = (os.environ.get("CONDA_CHANNELS") or "conda-forge").split(",")
         chosen = [part for channel in channels for part in ("-c", channel.strip())]
-        python = f"python={spec.python}"
+        python = pythons.for_conda(spec.python)
         yield (conda, "create", "--yes", "--quiet", "--prefix", str(home), *chosen, python, "pip", *spec.conda)
     elif uv:
         yield (*uv, "venv", "--quiet", "--no-project", "--python", path or spec.python, str(home))

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
+from flowc_emulator.environments import pythons
 from flowc_runtime.errors import FlowcError
 
 if TYPE_CHECKING:
@@ -40,43 +41,52 @@ def this_version() -> str:
 
 
 def find(asked: str | None) -> Interpreter:
-    """An interpreter of a version such as `3.12` or `3.12.4`, the running one if it will do.
+    """An interpreter of a version such as `3.12` or `3.12.4`, or of a range, the running one if it will do.
 
     Raises:
-        BuildError: there is none, and no uv that could fetch it.
+        BuildError: there is none, and no uv that could fetch it; or flowc's runtime does not run on it.
     """
-    if asked is None or _is(this_version(), asked):
+    if asked is None or pythons.fits(this_version(), asked):
         return Interpreter(sys.executable, this_version())
+    check_python(asked)
     for path in _candidates(asked):
         said = _version(path)
-        if said is not None and _is(said, asked):
+        if said is not None and pythons.fits(said, asked) and pythons.can_run(said):
             return Interpreter(path, said)
     if uv():
-        return Interpreter(None, asked)
+        return Interpreter(None, pythons.for_uv(asked))
     raise BuildError(
         f"no interpreter of Python {asked} was found on PATH or under pyenv, and this one is {this_version()}; "
         "install it, or install uv, which fetches interpreters"
     )
 
 
-def _is(version: str, asked: str) -> bool:
-    return version == asked or version.startswith(f"{asked}.")
+def check_python(asked: str | None) -> None:
+    """Refuse a Python that flowc's runtime does not run on. Raises BuildError."""
+    if asked is not None and pythons.is_too_old(asked):
+        least = ".".join(map(str, pythons.LEAST))
+        raise BuildError(
+            f'flowc runs on Python {least} and later, not {asked}; write python="{least}" or a later one, '
+            "or --environment=local to run with what is installed here"
+        )
 
 
 def _candidates(asked: str) -> Iterator[str]:
-    short = ".".join(asked.split(".")[:2])
-    for directory in os.get_exec_path():
-        path = os.path.join(directory, f"python{short}")
-        if os.access(path, os.X_OK):
-            yield path
+    for short in pythons.shorts(asked):
+        for directory in os.get_exec_path():
+            path = os.path.join(directory, f"python{short}")
+            if os.access(path, os.X_OK):
+                yield path
     versions = os.path.join(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "versions")
     if os.path.isdir(versions):
         for name in sorted(os.listdir(versions), reverse=True):
             path = os.path.join(versions, name, "bin", "python")
-            if _is(name, asked) and os.access(path, os.X_OK):
+            if name[:1].isdigit() and pythons.fits(name, asked) and os.access(path, os.X_OK):
                 yield path
     if command := uv():
-        found = subprocess.run([*command, "python", "find", asked], capture_output=True, text=True, env=environment())
+        found = subprocess.run(
+            [*command, "python", "find", pythons.for_uv(asked)], capture_output=True, text=True, env=environment()
+        )
         if found.returncode == 0:
             yield found.stdout.strip()
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, final
 
 from flowc.ir import json_text
-from flowc_emulator.environments.interpreters import Interpreter, find, this_version
+from flowc_emulator.environments.interpreters import Interpreter, check_python, find, this_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +45,7 @@ def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
     `extra` are packages of PyPI that flowc itself needs there; a version that the step asks for comes first.
 
     Raises:
-        BuildError: there is no interpreter of that version.
+        BuildError: there is no interpreter of that version, or flowc does not run on it.
     """
     asked = packages.python if packages else None
     pypi = [*packages.pypi] if packages else []
@@ -53,6 +53,8 @@ def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
     named = {_normal(name) for name, _ in pypi}
     pypi += [(name, "") for name in extra if _normal(name) not in named]
     # With packages of conda, Python is one of them.
+    if conda:
+        check_python(asked)
     interpreter = Interpreter(None, asked or this_version()) if conda else find(asked)
     return Spec(
         python=interpreter.version,
@@ -64,18 +66,23 @@ def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
 
 def requirement(name: str, version: str) -> str:
     """`("six", "1.16.0")` -> `six==1.16.0`; ranges and addresses stay as they are."""
+    name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
+    if at:  # of a requirement that says where it is: `six@https://…`
+        version = f"@{address}"
     if name.startswith(("git+", "http://", "https://")):
         return f"{name}@{version.removeprefix('@').strip()}" if version else name
     base, bracket, extras = name.partition("[")
     name = _normal(base) + bracket + extras
     if version.startswith("@"):
         return f"{name} @ {version[1:].strip()}"
+    if version == "*":
+        return name
     return f"{name}=={version}" if version[:1].isdigit() else f"{name}{version}"
 
 
 def match_spec(name: str, version: str) -> str:
     """`("zlib", "1.2")` -> `zlib=1.2`, as conda reads it."""
-    return f"{name}={version}" if version[:1].isdigit() else f"{name}{version}"
+    return f"{name}={version}" if version[:1].isdigit() or version[:1] == "*" else f"{name}{version}"
 
 
 def _normal(name: str) -> str:

@@ -39,6 +39,7 @@ STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
     ),
     "environment": _plugin("environment_decorator", "EnvironmentDecorator", vars={}),
     "kubernetes": _plugin("kubernetes.kubernetes_decorator", "KubernetesDecorator"),
+    "batch": _plugin("aws.batch.batch_decorator", "BatchDecorator"),
     "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[]),
     "card": _plugin("cards.card_decorator", "CardDecorator", several=True),
     "parallel": _plugin("parallel_decorator", "ParallelDecorator"),

@@ -70,9 +70,9 @@ def _after(
             return None, None
         case Exception():
             return said, None
-        case (None | Exception() as failure, None | Mapping() as given):
-            return failure, given
+        case (None | False | Exception() as raised, None | bool() | Mapping() as given):
+            return raised or None, given if isinstance(given, Mapping) else None
     raise MetaflowException(
         f"@{type(wrapper).__name__} returned {said!r} after the step; it can return None, an exception, or a tuple "
-        "of one of these and a dictionary for self.next"
+        "of one of these and a dictionary for self.next, or True or False"
     )

@@ -60,9 +60,10 @@ class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
 
     def post_step(
         self, step_name: str, flow: FlowSpec, exception: Exception | None = None
-    ) -> Exception | tuple[Exception | None, Mapping[str, Any] | None] | None:
+    ) -> Exception | tuple[Exception | None, Mapping[str, Any] | bool | None] | None:
         """Run after what it wraps, which may have raised `exception`: None means that all is well now, an exception
-        is raised. Beside it in a tuple, a dictionary is what `self.next` is given, if nothing has called it.
+        is raised. Beside it in a tuple, a dictionary is what `self.next` is given, if nothing has called it; True and
+        False say nothing more.
         """
         return exception
 

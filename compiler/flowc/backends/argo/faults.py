@@ -29,6 +29,7 @@ POD_OPTION = "argo-pod-option"
 LOCAL_SECRET = "argo-local-secret"
 TRIGGER = "argo-trigger"
 PACKAGES = "argo-packages"
+ELSEWHERE = "argo-other-back-end"
 NAME_CLASH = "argo-name-clash"
 DEFAULT_NOT_COMPUTED = "argo-default-not-computed"
 NO_SCHEDULE = "no-schedule"
@@ -47,6 +48,7 @@ CODES = (
     LOCAL_SECRET,
     TRIGGER,
     PACKAGES,
+    ELSEWHERE,
     NAME_CLASH,
     DEFAULT_NOT_COMPUTED,
     NO_SCHEDULE,

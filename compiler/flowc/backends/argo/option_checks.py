@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults
 from flowc.backends.argo.faults import fault
 from flowc.ir.model import Gang
-from flowc.ir.policies import HOSTNAME_TIMEOUT
+from flowc.ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
 from flowc_runtime import contract
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _OURS = (contract.CODE_ROOT, contract.TMP, "/dev/shm")
 
 def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
     """Everything that can be said before lowering."""
+    for name in flow.elsewhere:
+        service, hint = ELSEWHERE[name]
+        yield fault(faults.ELSEWHERE, f"flow '{flow.name}' has @{name}, which is for {service}", flow.where, hint)
     for trigger in flow.triggers:
         what = "the event" if trigger.kind == "event" else "the end of"
         yield fault(
@@ -37,6 +40,9 @@ def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
             "remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
         )
     for node in flow.nodes:
+        for name in node.elsewhere:
+            service, hint = ELSEWHERE[name]
+            yield fault(faults.ELSEWHERE, f"step '{node.id}' has @{name}, which is for {service}", node.where, hint)
         if node.kubernetes is not None:
             in_gang = any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes)
             for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):

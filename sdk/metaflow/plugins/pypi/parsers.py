@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["ParserValueError", "conda_environment_yml_parser", "pyproject_toml_parser", "requirements_txt_parser"]
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_VERSION = r"(?:~=|===|==|!=|<=|>=|<|>)\s*[^\s,;()]+"
-_VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*"
+_VERSION = r"(?:===\s*[^\s,;()]+|(?:~=|==|!=|<=|>=|<|>)\s*[A-Za-z0-9_.*+!-]+)"
+_VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*(?:\s*,)?"
 _REQUIREMENT = re.compile(
-    rf"(?P<name>{_NAME})\s*(?P<extras>\[[^\]]*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
+    rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
 )
-_CONDA = re.compile(rf"(?P<name>{_NAME})\s*(?P<versions>(?:=|<|>|!|~)[^\s,]*(?:\s*,\s*(?:=|<|>|!|~)\S+)*)?")
+_ITSELF = re.compile(r"-e\s+file:\.")  # as a tool writes it that exports a project's requirements
+_CONDA = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
 
 
 class ParserValueError(MetaflowException):
@@ -37,12 +38,13 @@ def requirements_txt_parser(content: str) -> dict[str, Any]:
     """The packages of a requirements.txt: `{"packages": {name: version}, "python": version or None}`.
 
     `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
+    `-e file:.`, the project itself, is left out: its code travels with the flow.
 
     Raises:
         ParserValueError: a line is an option, such as `-r`, is no requirement, or has an environment marker.
     """
     lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in content.splitlines())
-    return _collect(filter(None, lines))
+    return _collect(line for line in lines if line and not _ITSELF.fullmatch(line))
 
 
 def pyproject_toml_parser(content: str) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def pyproject_toml_parser(content: str) -> dict[str, Any]:
         raise RuntimeError("pyproject_toml_parser needs tomli on Python 3.10: pip install tomli") from error
     project = toml.loads(content).get("project", {})
     found = _collect(project.get("dependencies", ()))
-    if asked := project.get("requires-python"):
+    if (asked := project.get("requires-python")) is not None:
         if found["python"] is not None:
             raise ParserValueError("there are several versions of Python: in requires-python and in dependencies")
         found["python"] = _without_equals(asked)
@@ -110,15 +112,16 @@ def _collect(lines: Iterable[str]) -> dict[str, Any]:
             )
         if match is None or match.end() != len(line):
             raise ParserValueError(f"Not a valid PEP 508 requirement: '{line}'")
-        parts = sorted(re.sub(r"\s", "", part) for part in (match["versions"] or "").split(","))
+        parts = sorted(filter(None, re.sub(r"\s", "", match["versions"] or "").split(",")))
         version = _without_equals(",".join(parts))
         if match["name"].lower() == "python":
             if python is not None:
                 raise ParserValueError(f"there are several versions of Python: '{line}' is one too many")
-            python = version
+            python = version or None
         else:
             url = f"@{match['url']}" if match["url"] else ""
-            packages[f"{match['name']}{match['extras'] or ''}{url}"] = version
+            extras = re.sub(r"\s", "", match["extras"] or "")
+            packages[f"{match['name']}{extras}{url}"] = version
     return {"packages": packages, "python": python}
 
 

@@ -1,7 +1,7 @@
 from metaflow import FlowSpec, schedule, step
 
 
-@schedule(daily=False)
+@schedule(cron="0 10 ? * 2-6 *")
 class Demo(FlowSpec):
     @step
     def start(self):
