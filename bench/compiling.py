@@ -29,8 +29,8 @@ def main(path: Path) -> None:
     loaded = load(path)
     assert loaded.flow is not None, loaded.diagnostics
     front_end = time.perf_counter()
-    import hera.workflows.models  # noqa: TID251 - to leave its import out of the figure
-    import yaml  # noqa: F401, TID251
+    import hera.workflows.models
+    import yaml  # noqa: F401
 
     assert hera
     imported = time.perf_counter()

@@ -175,6 +175,11 @@ FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} 
 """By a decorator's name, or what else it shows: the files of the flow's directory."""
 
 REFUSED: dict[str, str] = {
+    "batch": _flow("batch", "@batch(cpu=1)"),
+    "airflow_external_task_sensor": _flow(
+        "airflow_external_task_sensor", cls="@airflow_external_task_sensor(external_dag_id='d')"
+    ),
+    "airflow_s3_key_sensor": _flow("airflow_s3_key_sensor", cls="@airflow_s3_key_sensor(bucket_key='s3://b/k')"),
     "trigger": _flow("trigger", cls="@trigger(event='e')"),
     "trigger_on_finish": _flow("trigger_on_finish", cls="@trigger_on_finish(flow='Other')"),
 }

@@ -5,7 +5,6 @@ On a terminal there is a progress line; elsewhere a plain line for each event; o
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -13,17 +12,20 @@ import tempfile
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from flowc.ir import json_text
 from flowc_runtime.failures import short_type, signal_name, told
 from flowc_runtime.index import task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_runtime.logs import Stream
     from flowc_runtime.records import ErrorRecord
 
 _PIECE = 1 << 16  # bytes of a line without an end that are held back before they are shown
+_NOT_SHOWN = "note: stdout cannot be written: {}; the run goes on, and its logs are in the store"
+_BAR_SECONDS = 10.0  # between two lines about a task's progress bar, where there is no terminal
 _NAMED = 8  # steps that are named, where there are more
 
 
@@ -58,10 +60,14 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class _Sink:
-    """A stream that may go away: a run does not end because nobody reads what it prints."""
+    """A stream that may go away: a run does not end because nobody reads what it prints, or a disk is full.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    `lost` is told why it cannot be written, unless a reader has closed it.
+    """
+
+    def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
         self._file: IO[bytes] | None = file
+        self._lost = lost
         self._held: IO[bytes] | None = None
 
     def hold(self) -> None:
@@ -86,6 +92,10 @@ class _Sink:
                 self._file.flush()
             except BrokenPipeError:
                 self._drop()
+            except OSError as error:
+                self._drop()
+                if self._lost is not None:
+                    self._lost(error.strerror or str(error))
 
     def _drop(self) -> None:
         assert self._file is not None
@@ -97,19 +107,34 @@ class _Sink:
 
 
 class _Lines:
-    """Cuts the output of each task into lines; bytes stay as they are."""
+    """Cuts the output of each task into lines; bytes stay as they are.
 
-    def __init__(self) -> None:
+    Of the streams `shortened`, only that part of a line stays that a terminal shows after all: a progress bar writes
+    its states over each other.
+    """
+
+    def __init__(self, *shortened: Stream) -> None:
+        self._shortened = shortened
         self._rest: dict[tuple[Job, Stream], bytes] = {}
 
     def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
         data = self._rest.pop((job, stream), b"") + data
         *whole, rest = data.split(b"\n")
+        if stream in self._shortened:
+            whole, rest = list(map(_shown, whole)), _shown(rest, more=True)
         if len(rest) > _PIECE:
             whole, rest = [*whole, rest], b""
         if rest:
             self._rest[job, stream] = rest
         return whole
+
+    def bar(self, job: Job, stream: Stream) -> str:
+        """The state of a progress bar, where the line that has not ended is one; of a stream that is shortened."""
+        rest = self._rest.get((job, stream), b"")
+        if b"\r" not in rest or stream not in self._shortened:
+            return ""
+        text = _shown(rest).strip(b"\r").decode(errors="replace")
+        return "".join(char for char in text if char.isprintable())
 
     def cut(self, job: Job, stream: Stream) -> bytes:
         """What there is of a line that has not ended."""
@@ -120,14 +145,21 @@ class _Lines:
         return [(stream, rest) for stream in streams if (rest := self._rest.pop((job, stream), None)) is not None]
 
 
+def _shown(line: bytes, *, more: bool = False) -> bytes:
+    """What follows the last carriage return that something follows; with it, if there is `more` to come."""
+    at = line.rstrip(b"\r").rfind(b"\r")
+    return line[at:] if more and at >= 0 else line[at + 1 :]
+
+
 class TextConsole:
     """For people. `terminal` gives the progress line, `color` the colors."""
 
     def __init__(self, out: IO[bytes], err: IO[bytes], *, terminal: bool, color: bool) -> None:
-        self._out, self._err = _Sink(out), _Sink(err)
+        self._out, self._err = _Sink(out, lambda why: self._say(_NOT_SHOWN.format(why))), _Sink(err)
         self._color = color
-        self._lines = _Lines()
+        self._lines = _Lines("stdout", "stderr") if terminal else _Lines("stderr")
         self._progress = _ProgressLine(self._err, color=color) if terminal else None
+        self._bar_shown: dict[Job, float] = {}  # when a line told the state of a task's progress bar
         self.live = terminal
         self._held = False
         self._debugged: Job | None = None
@@ -149,9 +181,22 @@ class TextConsole:
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
+        bar = self._lines.bar(job, stream)
+        if self._progress is not None:
+            self._progress.bars[job] = bar
+        elif bar and time.monotonic() - self._bar_shown.get(job, -_BAR_SECONDS) >= _BAR_SECONDS:
+            self._bar_shown[job] = time.monotonic()
+            self._show([(stream, bar.encode())], job)
+
+    def _end(self, job: Job) -> None:
+        """Show what is left of a task's last lines."""
+        self._bar_shown.pop(job, None)
+        if self._progress is not None:
+            self._progress.bars.pop(job, None)
+        self._show(self._lines.end(job), job)
 
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
-        self._show(self._lines.end(job), job)
+        self._end(job)
         if caught:
             self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
         elif cached:
@@ -160,7 +205,7 @@ class TextConsole:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None) -> None:
-        self._show(self._lines.end(job), job)
+        self._end(job)
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         word = self._paint("failed", 33 if follow else 31)
         first = (told(error).splitlines() or [""])[0]
@@ -232,7 +277,7 @@ class QuietConsole(TextConsole):
         return
 
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
-        self._show(self._lines.end(job), job)
+        self._end(job)
 
     def note(self, text: str) -> None:
         return
@@ -255,6 +300,8 @@ class _ProgressLine:
         self._began = time.monotonic()
         self._drawn = 0.0
         self._shown = False
+        self.bars: dict[Job, str] = {}
+        """The states of tasks' own progress bars, empty where a task shows none."""
 
     def draw(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
         now = time.monotonic()
@@ -263,6 +310,7 @@ class _ProgressLine:
         self._drawn = now
         self._rich.width = shutil.get_terminal_size().columns
         names = ", ".join(job.task for job in running[:3]) + (" …" if len(running) > 3 else "")
+        names += "".join(f"  [{job.task}] {self.bars[job]}" for job in running if self.bars.get(job))
         line = self._table.grid(padding=(0, 1))
         line.add_column(width=20)
         line.add_column(no_wrap=True)
@@ -293,7 +341,7 @@ class JsonConsole:
     live = False
 
     def __init__(self, out: IO[bytes]) -> None:
-        self._out = _Sink(out)
+        self._out = _Sink(out, lambda why: _Sink(sys.stderr.buffer).write(f"{_NOT_SHOWN.format(why)}\n".encode()))
         self._lines = _Lines()
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -347,7 +395,9 @@ class JsonConsole:
         task: dict[str, Any] = {}
         if job is not None:
             task = {"step": job.step, "task": task_id(job.step, job.path), "path": job.path, "attempt": job.attempt}
-        self._out.write(json.dumps({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n")
+        self._out.write(
+            json_text.shown({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n"
+        )
 
 
 def _count(number: int, noun: str) -> str:

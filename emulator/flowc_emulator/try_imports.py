@@ -5,7 +5,6 @@ Each module is imported in a process of its own, so that one does not hide what 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
+from flowc.ir import json_text
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
 
@@ -24,14 +24,14 @@ def main() -> int:
         pid = os.fork()
         if pid == 0:
             try:
-                print(json.dumps(_try(name)), flush=True)
+                print(json_text.dumps(_try(name)), flush=True)
                 os._exit(0)
             finally:
                 os._exit(1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if code:  # nothing was printed
             error = f"the process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
-            print(json.dumps(_found(name) | {"error": error}), flush=True)
+            print(json_text.dumps(_found(name) | {"error": error}), flush=True)
     return 0
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc_runtime.contract import PARAMETERS
 from flowc_runtime.parameters import among, parse_texts, parse_value
 
@@ -31,8 +33,11 @@ def encode(kind: Kind, value: object) -> str:
     """The text of a value, None included; it has no `{{` and only printable characters."""
     if isinstance(value, str) and kind == "str" and _is_safe(value):
         return value
-    marked = kind == "str" or (value is None and kind != "json")
-    return f"{MARKER if marked else ''}{_json(value)}"
+    if kind == "float" and isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # as a person types it
+    text = _json(value)
+    marked = not json_text.is_plain(text) if kind == "json" else kind == "str" or value is None
+    return f"{MARKER if marked else ''}{text}"
 
 
 def decode(kind: Kind, text: str) -> Any:
@@ -42,7 +47,7 @@ def decode(kind: Kind, text: str) -> Any:
         ValueError: the text is no value of this kind.
     """
     if text.startswith(MARKER):
-        return _of_kind(kind, json.loads(text[len(MARKER) :]))
+        return _of_kind(kind, json_text.loads(text[len(MARKER) :]))
     return parse_value(kind, text)
 
 
@@ -70,7 +75,7 @@ def decode_parameter(parameter: Parameter, text: str) -> Any:
         return None if value is None else among(parameter, value)
     if not text.startswith(MARKER):
         return parse_texts(parameter, [text])
-    values = json.loads(text[len(MARKER) :])
+    values = json_text.loads(text[len(MARKER) :])
     if not isinstance(values, (list, type(None))):
         raise ValueError(f"{text} is not a list")
     if values is None:
@@ -94,7 +99,7 @@ def argument_name(name: str) -> str:
 
 def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
     """The bytes of the environment variable that passes Argo's parameters to the first pod, as JSON in base64."""
-    text = json.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
+    text = json_text.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
     escaped = sum(map(text.count, "<>&"))  # Go writes `\\u003c` for what has a meaning in HTML
     size = len(text.encode()) + 5 * escaped
     return len(f"{PARAMETERS}=\0") + (size + 2) // 3 * 4
@@ -132,7 +137,7 @@ def _is_safe(text: str) -> bool:
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
     # In compact JSON these can only stand inside strings, where every character has an escape. Beyond the BMP all are
     # escaped: whether Go prints one depends on its Unicode version, and only there it would write invalid JSON.
     return "".join(
@@ -141,7 +146,7 @@ def _json(value: object) -> str:
 
 
 def _escape(char: str) -> str:
-    return f"\\u{ord(char):04x}" if char <= "\uffff" else json.dumps(char)[1:-1]  # a pair of surrogates
+    return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]  # a pair of surrogates
 
 
 def _of_kind(kind: Kind, value: Any) -> Any:
@@ -150,4 +155,4 @@ def _of_kind(kind: Kind, value: Any) -> Any:
             return value
         case (("int" | "float"), int()) if not isinstance(value, bool):
             return value if kind == "int" else float(value)
-    raise ValueError(f"{json.dumps(value)} is not of type {kind}")
+    raise ValueError(f"{json_text.dumps(value)} is not of type {kind}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from flowc.ir import json_text
 from flowc_runtime import ending, failures
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
 from flowc_runtime.errors import FlowcError, StoreError
@@ -53,7 +53,7 @@ def report(control: int, result: Result) -> None:
     message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
     if result.cached:
         message["cached"] = result.cached
-    data = memoryview(json.dumps(message).encode())
+    data = memoryview(json_text.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
 
@@ -69,7 +69,7 @@ def begin_ending(control: int) -> None:
 def read_report(report: bytes) -> Result | None:
     """What a child reported; None if it died before it could."""
     try:
-        message = json.loads(report)
+        message = json_text.loads(report)
     except ValueError:
         return None
     return Result(**message)

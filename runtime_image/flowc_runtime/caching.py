@@ -11,11 +11,11 @@ is. It does not have the version of the entries either, so that what an older fl
 
 from __future__ import annotations
 
-import json
 import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypedDict, cast, final
 
+from flowc.ir import json_text
 from flowc.ir.schema import part_to_json
 from flowc.ir.versions import CACHE
 from flowc_runtime import codecs, first_cache, foreign
@@ -130,14 +130,14 @@ class Situation:
             if len(known) >= MOST_SETS:
                 reads = _union([reads, *known])
             entry = ReadsEntry(version=CACHE.current, **reads)
-            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json.dumps(entry).encode())
+            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json_text.dumps(entry).encode())
         left: dict[str, Any] = {"assigned": dict(assigned)}
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
         left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
-        self._objects.put(f"{self._prefix}/{self._values(reads)}", json.dumps(left).encode())
+        self._objects.put(f"{self._prefix}/{self._values(reads)}", json_text.dumps(left).encode())
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
         """All artifacts of a task that takes over an entry: what it did not look at is handed on as it is now."""
@@ -206,4 +206,4 @@ def _blobs(value: Any) -> list[str]:
 
 
 def _digest(value: Any) -> str:
-    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256(json_text.dumps(value, sort_keys=True).encode()).hexdigest()

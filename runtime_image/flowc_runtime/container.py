@@ -91,9 +91,7 @@ class ContainerTask:
                 match event:
                     case Output(_, stream, data):
                         self.run.objects.append(key, logs.frame(time.time(), stream, data))
-                        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
-                        out.write(data)
-                        out.flush()
+                        _pass_on(1 if stream == "stdout" else 2, data)
                     case Ended():
                         return event
                     case _:
@@ -194,6 +192,14 @@ class ContainerTask:
         )
         breakpoints.install(None)
         return perform_and_report(assignment, control)
+
+
+def _pass_on(descriptor: int, data: bytes) -> None:
+    """Write to the pod's own log. Where that cannot be, because a disk is full, the log in the store has to do."""
+    left = memoryview(data)  # nothing of it in a buffer, which Python would write when it exits
+    with contextlib.suppress(OSError):
+        while left:
+            left = left[os.write(descriptor, left) :]
 
 
 def _write_output(name: str, value: str) -> None:

@@ -6,13 +6,13 @@ What reads it later gets that very content or an error: a file that has changed 
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
 import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, TypedDict, final
 
+from flowc.ir import json_text
 from flowc_runtime.contract import POD
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.mounts import volume_fault
@@ -130,7 +130,7 @@ def digest_of(path: str) -> str:
     """The sha256 of a file's content, remembered by its path, size, time of change and inode. Raises ArtifactError."""
     status = _status(path)
     identity = [path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev]
-    note = _notes() / hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+    note = _notes() / hashlib.sha256(json_text.dumps(identity).encode()).hexdigest()
     with suppress(OSError):
         return note.read_text()
     digest = _read_through(path)

@@ -7,12 +7,12 @@ The run that a task was tried on has an object that says where: a collection of 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound
@@ -85,7 +85,7 @@ def need(run: RunStore, root: str) -> None:
     name = objects.sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
-        run.objects.put(key, json.dumps(needs).encode())
+        run.objects.put(key, json_text.dumps(needs).encode())
         sweeps.wait(run.objects)
     if not run.exists():
         run.objects.delete(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowc.ir import json_text
 from flowc_runtime.exact import from_exact
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def attribute_names(flow: Flow) -> tuple[str, ...]:
 
 def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
     """The decorators of the user's own that the command line added, with their arguments."""
-    return [(name, json.loads(arguments)) for name, arguments in flow.with_decorators]
+    return [(name, json_text.loads(arguments)) for name, arguments in flow.with_decorators]
 
 
 def among(parameter: Parameter, value: Value) -> Value:
@@ -98,9 +99,9 @@ def among(parameter: Parameter, value: Value) -> Value:
     if parameter.choices and value not in parameter.choices:
         raise ParameterError(f"{_short(value)} is not one of {', '.join(parameter.choices)}")
     if parameter.minimum is not None and not value >= from_text(parameter.minimum):
-        raise ParameterError(f"{_short(value)} is less than {parameter.minimum}")
+        raise ParameterError(f"{_short(value)} is less than {json_text.typed(from_text(parameter.minimum))}")
     if parameter.maximum is not None and not value <= from_text(parameter.maximum):
-        raise ParameterError(f"{_short(value)} is more than {parameter.maximum}")
+        raise ParameterError(f"{_short(value)} is more than {json_text.typed(from_text(parameter.maximum))}")
     return value
 
 
@@ -154,13 +155,13 @@ def check_value(kind: ParameterType, value: object) -> Value:
 
 
 def to_text(value: Value) -> str:
-    """A checked value as canonical JSON: no spaces, keys in their own order, `NaN` as Python writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """A checked value as canonical JSON: no spaces, keys in their own order, `NaN` as `json_text` has it."""
+    return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def from_text(text: str) -> Value:
     """The value of a canonical JSON text."""
-    return json.loads(text)
+    return json_text.loads(text)
 
 
 def _check_json(value: object) -> Value:
@@ -170,10 +171,20 @@ def _check_json(value: object) -> Value:
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{_short(value)} is not JSON: {error}") from None
     # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
-    if back != value and value == value:
+    if not _same(back, value):
         raise ParameterError(f"{_short(value)} is not JSON: it would be read back as {_short(back)}")
     _check_unicode(text)
     return back
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are equal, where NaN is equal to NaN."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        case list(), list():
+            return len(one) == len(other) and all(map(_same, one, other))
+    return one == other or (one != one and other != other)
 
 
 def _check_unicode(text: str) -> None:

@@ -6,11 +6,10 @@ copied: it gets a record that points at the same artifacts and says where it com
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import Branch, Foreach, Gang, Switch, targets
+from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.attempts import Result
 from flowc_runtime.errors import NotFound
 from flowc_runtime.files import FileRecord
@@ -39,7 +38,7 @@ class Order:
     @property
     def text(self) -> str:
         """The order in an environment variable, in which neither Argo nor the kubelet finds anything to replace."""
-        text = json.dumps({"origin": self.origin, "step": self.step, "given": self.given})
+        text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
     @classmethod
@@ -47,7 +46,7 @@ class Order:
         """The order that a text stands for; None if there is none."""
         if not text:
             return None
-        told = json.loads(text)
+        told = json_text.loads(text)
         return cls(told["origin"], told["step"], tuple(told["given"]))
 
 
@@ -204,4 +203,4 @@ def _told(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return json_text.dumps(value, sort_keys=True, ensure_ascii=False)

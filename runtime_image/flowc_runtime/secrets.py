@@ -6,13 +6,13 @@ A provider gives variables for the id of a secret. Besides those here, a user's 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc_runtime.contract import POD
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     found: dict[str, str] = {}
     for source in sources:
         told = f"'{source.id}' ({source.type})"
-        options = next(given, {}) if source.type == "inline" else json.loads(source.options)
+        options = next(given, {}) if source.type == "inline" else json_text.loads(source.options)
         for name, value in _values(source, options, told).items():
             _check(name, value, told)
             if name in set_by:

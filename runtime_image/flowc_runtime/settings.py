@@ -12,6 +12,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc_runtime.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _read(path: str, needed: bool) -> Mapping[str, str]:
         raise SettingsError(f"cannot read the settings in {path}: {error}") from error
     if not isinstance(found, dict):
         raise SettingsError(f"{path} is not a JSON object of settings such as METAFLOW_DEFAULT_DATASTORE")
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()
+    return {name: value if isinstance(value, str) else json_text.shown(value) for name, value in found.items()
             if value is not None}  # fmt: skip
 
 

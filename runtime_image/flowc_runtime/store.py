@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
+from flowc.ir import json_text
 from flowc.ir.schema import loads
 from flowc.ir.versions import RECORDS, NewerError, SchemaError
 from flowc_runtime import sweeps
@@ -366,4 +366,4 @@ def _tag_at(objects: Objects, key: str, name: str) -> str | None:
 
 
 def _dump(record: object) -> bytes:
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return json_text.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

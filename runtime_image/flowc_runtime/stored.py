@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc.ir.versions import NewerError
 from flowc_runtime.errors import FormatError, StoreError
 
@@ -22,7 +22,7 @@ def parse(format: Format, kind: str, data: bytes, *, place: str, subject: str) -
         StoreError: it is damaged.
     """
     try:
-        return format.read(kind, json.loads(data))
+        return format.read(kind, json_text.loads(data))
     except NewerError as error:
         raise FormatError(f"{subject} was {error}") from error
     except ValueError as error:

@@ -7,11 +7,11 @@ deleted. Either the collection sees the young blob, or the writer sees the lease
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from typing import TYPE_CHECKING, final
 
+from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime.errors import NotFound
 from flowc_runtime.process import is_alive, this_process
@@ -71,7 +71,7 @@ class Sweep:
             "until": time.time() + LEASE,
             "process": this_process(),
         }
-        self._objects.put(self._key, json.dumps(lease).encode())
+        self._objects.put(self._key, json_text.dumps(lease).encode())
 
     def _forget_others(self) -> None:
         """A collection that was killed has left its lease."""

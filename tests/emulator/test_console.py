@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from terminal import Terminal
+
 if TYPE_CHECKING:
     from project import Project
 
@@ -143,3 +145,68 @@ def test_a_dumb_terminal_gets_plain_lines(shows: Project) -> None:
     seen = in_terminal(shows, TERM="dumb")
     assert "\x1b" not in seen
     assert "done work/0.1" in seen
+
+
+# -- progress bars of tasks --------------------------------------------------------------------------------------------
+
+BAR = """
+    import os, sys, time
+    from metaflow import FlowSpec, step
+
+    class Bars(FlowSpec):
+        @step
+        def start(self):
+            for state in (" 10%|#", " 20%|##"):
+                sys.{stream}.write("\\r" + state)
+                sys.{stream}.flush()
+            for _ in range(1000):
+                if not os.path.exists("go"):
+                    time.sleep(0.02)
+            sys.{stream}.write("\\r100%|##########\\n")
+            print("windows\\r")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+
+
+def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project) -> None:
+    project.write("flow.py", BAR.format(stream="stderr"))
+    with project.start("-m", "flowc", "run", "flow.py") as process:
+        assert process.stderr is not None
+        told = ""
+        while "[start]  " not in told:
+            line = process.stderr.readline()
+            assert line, told
+            told += line
+        (project.root / "go").touch()
+        out, err = process.communicate(timeout=60)
+    assert re.findall(r"\[start\] +\d+%", told + err) in (
+        ["[start]  10%", "[start] 100%"],
+        ["[start]  20%", "[start] 100%"],
+    )
+    assert out == "[start] windows\n"  # read as text, which has one kind of line end
+    assert project.flowc("logs", "Bars/latest/start", "--stderr").err.count("%|#") == 3
+
+
+def test_what_a_program_reads_of_stdout_stays_as_it_is(project: Project) -> None:
+    project.write("flow.py", BAR.format(stream="stdout"))
+    (project.root / "go").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "flowc", "run", "flow.py"], cwd=project.root, env=project.environment, capture_output=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout == b"[start] \r 10%|#\r 20%|##\r100%|##########\n[start] windows\r\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_progress_bar_stands_in_the_progress_line_of_a_terminal(project: Project, stream: str) -> None:
+    project.write("flow.py", BAR.format(stream=stream))
+    with Terminal(project, "-m", "flowc", "run", "flow.py", TERM="xterm", NO_COLOR="1") as terminal:
+        assert "tasks" in terminal.until("20%|##")
+        (project.root / "go").touch()
+        terminal.until("[start] 100%|##########")
+        terminal.until("succeeded")
+    assert "\n[start]  10%" not in terminal.seen

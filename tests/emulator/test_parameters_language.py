@@ -184,6 +184,99 @@ def test_a_wrong_file_is_refused(project: Project, name: str, text: str, message
     assert message in refused(project, "--params-file", name)
 
 
+YAML_PARAMETERS = (
+    'version = Parameter("version", default="1")',
+    'names = Parameter("names", type=str, multiple=True)',
+    'mode = Parameter("mode", type=int, default=1)',
+    'rate = Parameter("rate", default=0.1)',
+    'dry = Parameter("dry", default=False)',
+    'model = Parameter("model", type=JSONType, default="{}")',
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        # what is no text without quotes
+        (
+            "version: 1.10",
+            '1.1 is not a text; YAML reads 1.10 as a number: write "1.10" for the text (run.yaml, line 1)',
+        ),
+        ("# two\n\nversion: no", 'YAML reads no as true or false: write "no" for the text (run.yaml, line 3)'),
+        ("version: 2026-11-29", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the text'),
+        ("version: 007", 'YAML reads 007 as a number: write "007" for the text'),
+        ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the text'),
+        ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the text'),
+        # what is another number than it seems
+        (
+            "mode: 0755",
+            'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the text',
+        ),
+        ("model: {mode: [1, 0755]}", "0755 is octal in YAML, 493: write 755"),
+        ("mode: 12:30:00", 'line 1: 12:30:00 is a number to the base of 60 in YAML: write "12:30:00" for the text'),
+        ("rate: 1:30.5", "1:30.5 is a number to the base of 60"),
+        ("mode: 0o755", "'0o755' is not an int"),
+        ("model: {mode: 0o755}", "0o755 is a text in YAML 1.1, and a number in 1.2"),
+        (
+            "model:\n  mode: 089",
+            'line 2: 089 is a text in YAML 1.1, and a number in 1.2: write "089" for the text, or 89',
+        ),
+        ("model: {rate: 1e-3}", '1e-3 is a text in YAML 1.1, and a number in 1.2: write "1e-3" for the text, or 0.001'),
+        ("model: [1.5e3]", "or 1500.0"),
+        ("model: {country: no}", 'no is false in YAML: write that, or "no" for the text'),
+        # keys
+        ("rate: 1\nmode: 2\nrate: 3", "line 3: the key 'rate' is in line 1 too: keep one of them"),
+        ("model: {a: 1, b: {c: 2, c: 3}}", "line 1: the key 'c' is in line 1 too"),
+        ("model: [{a: 1}, {b: 1,\n b: 1}]", "line 2: the key 'b' is in line 1 too"),
+        ("no: 1", 'line 1: the key no is true or false in YAML: write "no"'),
+        ("model: {1: a}", 'line 1: the key 1 is a number in YAML: write "1"'),
+        ("? [a]\n: 1", "line 1: a key is no text"),
+        ("model: &a {b: *a}", "is not JSON"),
+        ("a: 1\n---\nb: 2", "cannot read run.yaml"),
+        ("- a", "values by the parameters' names are needed, not list"),
+    ],
+)
+def test_yaml_that_means_something_else_than_it_seems_is_refused(project: Project, text: str, message: str) -> None:
+    write(project, *YAML_PARAMETERS)
+    project.write("run.yaml", text)
+    assert message in " ".join(refused(project, "--params-file", "run.yaml").split())
+
+
+def test_yaml_that_means_what_it_seems_is_read(project: Project) -> None:
+    write(project, *YAML_PARAMETERS)
+    project.write(
+        "run.yaml",
+        """
+        version: "1.10"
+        names: ["no", a b, 'on']
+        mode: 1_000
+        rate: 1e-3
+        dry: yes
+        model:
+          first: &first {a: 1, deep: [true, 0.5, -3, 0, 00, 1.0e-3, 0x1F, "0755", "12:30", 12:x, "no", ~]}
+          second: {<<: *first, a: 2}
+        """,
+    )
+    deep = [True, 0.5, -3, 0, 0, 0.001, 31, "0755", "12:30", "12:x", "no", None]
+    assert seen(project, "--params-file", "run.yaml") == {
+        "version": "1.10", "names": ("no", "a b", "on"), "mode": 1000, "rate": 0.001, "dry": True,
+        "model": {"first": {"a": 1, "deep": deep}, "second": {"a": 2, "deep": deep}},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
+def test_yaml_without_anything_gives_nothing(project: Project, text: str) -> None:
+    write(project, 'rate = Parameter("rate", default=0.1)')
+    project.write("run.yaml", text)
+    assert seen(project, "--params-file", "run.yaml") == {"rate": 0.1}
+
+
+def test_a_key_that_is_doubled_in_json_is_refused(project: Project) -> None:
+    write(project, *YAML_PARAMETERS)
+    project.write("run.json", '{"model": {"a": 1, "b": 2, "a": 3}}')
+    assert "cannot read run.json: the key 'a' is there twice" in refused(project, "--params-file", "run.json")
+
+
 def test_a_missing_file_is_refused(project: Project) -> None:
     write(project, 'rate = Parameter("rate", default=0.1)')
     assert "cannot read no.json: No such file or directory" in refused(project, "--params-file", "no.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,6 +147,33 @@ def test_a_step_that_goes_on_after_its_timeout_is_told_of(project: Project, case
     assert note.startswith("step 'start' ran for 1.")
     assert note.endswith(f" s, although its timeout is 1 s: {why}")
     assert f"{note}\n" in project.flowc("logs", f"Out/{run.id}/start", "--stderr").err
+
+
+@pytest.mark.parametrize("alarm", ["signal.alarm(1)", "os.kill(os.getpid(), signal.SIGALRM)"])
+def test_an_alarm_that_comes_early_is_not_the_timeout(project: Project, alarm: str) -> None:
+    """The handler is the timeout's, and the timer is set again to when the timeout is."""
+    write(project, f"{alarm}; time.sleep(60)", "@catch(var='why')\n        @timeout(seconds=2)")
+    assert project.flowc("run", "--local", "flow.py").code == 0
+    record = project.latest().attempt("start", "0", 1)
+    assert record is not None
+    assert record.get("error", {})["message"] == "step 'start' took longer than its timeout of 2 s"
+    assert record["ended"] - record["began"] >= 2
+    write(project, f"{alarm}; time.sleep(1.2)", "@timeout(seconds=2)")
+    assert project.flowc("run", "--local", "flow.py").code == 0
+    record = project.latest().attempt("start", "0", 1)
+    assert record is not None
+    assert (record["outcome"], record.get("note")) == ("ok", None)
+
+
+def test_show_has_the_note(project: Project) -> None:
+    write(project, OVERRUNS["swallow"][0], "@timeout(seconds=1)")
+    assert project.flowc("run", "--local", "flow.py").code == 0
+    for path in ("Out/latest/start", "Out/latest/start/start-0"):
+        assert SWALLOWED in project.flowc("show", path).out
+    (attempt,) = json.loads(project.flowc("show", "Out/latest/start/start-0", "--json").out)["attempts"]
+    assert (attempt["type"], attempt["note"].endswith(SWALLOWED)) == (None, True)
+    (task,) = json.loads(project.flowc("show", "Out/latest/end", "--json").out)["tasks"]
+    assert task["note"] is None
 
 
 def test_a_pod_tells_it_too(project: Project) -> None:

@@ -181,32 +181,26 @@ def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str, **attr
     return LazyGroup(commands, name=name, help=text, params=params, context_settings=context, **attributes)
 
 
-def _open_streams() -> None:
-    """Standard streams that were closed lead nowhere: else a pipe of ours would take their numbers."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            while os.open(os.devnull, os.O_RDWR) < number:
-                continue
-            os.set_inheritable(number, True)  # as a standard stream is: the programs that are started need it too
-            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
-
-
 def main() -> None:
     """The program `flowc`."""
-    _open_streams()
+    from flowc.cli.streams import open_closed, told_if_full
+
+    open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.shells import register
 
         register()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
-    _group("flowc", COMMANDS, text).main(prog_name="flowc")
+    with told_if_full():
+        _group("flowc", COMMANDS, text).main(prog_name="flowc")
 
 
 def flow_main(cls: type) -> None:
     """The command line of a flow's own file: `python flow.py run`."""
+    from flowc.cli.streams import open_closed, told_if_full
     from flowc_runtime import loader
 
-    _open_streams()
+    open_closed()
     if loader.executing is not None:
         from flowc.cli.common import refuse_unguarded
 
@@ -220,7 +214,8 @@ def flow_main(cls: type) -> None:
     group = flow_group(sys.argv[0], text)
     describe_configs(group.params, cls)
     _add_options(group, cls)
-    group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
+    with told_if_full():
+        group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
 
 
 def _add_options(group: click.Group, cls: type) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from itertools import islice
@@ -14,6 +13,7 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
+from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def artifact_command(
     if output:
         _write(store.run(flow, found[0].run), found[0], Path(output))
     elif as_json:
-        click.echo(json.dumps([_row(flow, version) for version in found], indent=2))
+        click.echo(json_text.shown([_row(flow, version) for version in found], indent=2))
     else:
         table([_line(version) for version in found])
 

@@ -5,13 +5,13 @@ A card is code of others. It is shown in a frame that has not the page's origin:
 
 from __future__ import annotations
 
-import json
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from flowc.ir import json_text
 from flowc_runtime.errors import FlowcError, NotFound
 from flowc_runtime.index import task_id
 
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             if path == "/":
                 self._answer(HTTPStatus.OK, "text/html", _page(self.served))
             elif path == "/cards.json":
-                self._answer(HTTPStatus.OK, "application/json", json.dumps(self.served.cards()))
+                self._answer(HTTPStatus.OK, "application/json", json_text.page(self.served.cards()))
             elif path.startswith(("/card/", "/data/")):
                 self._card(path[1:5], path[6:])
             else:
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.served.has(key):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
         elif what == "data":
-            self._answer(HTTPStatus.OK, "application/json", json.dumps(read_data(objects, key)))
+            self._answer(HTTPStatus.OK, "application/json", json_text.page(read_data(objects, key)))
         else:
             self._answer(HTTPStatus.OK, "text/html", read(objects, key) + _LISTENER, sandbox=True)
 

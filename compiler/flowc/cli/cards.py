@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from flowc.cli.common import FAULTY, fail, table, writing
+from flowc.ir import json_text
 from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None)
     """All that were found; as JSON an object, or a list of objects where there are several tasks."""
     told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in found.items()]
     if as_json:
-        text = json.dumps(told[0] if len(told) == 1 else told, indent=4)
+        text = json_text.shown(told[0] if len(told) == 1 else told, indent=4)
     elif file is None:
         rows = [["task", "type", "id", "hash"]]
         rows += [[task, card.type, card.id or "", card.hash] for task, cards in found.items() for card in cards]

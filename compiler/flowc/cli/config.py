@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from difflib import get_close_matches
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from flowc.cli.common import FAULTY, table, tell_error
+from flowc.ir import json_text
 from flowc_runtime import configuration
 from flowc_runtime.config_file import meant
 from flowc_runtime.config_keys import BY_KEY, SETTINGS
@@ -41,7 +41,7 @@ def config_command(key: str | None, as_json: bool) -> None:
     if as_json:
         said: Any = {name: {"value": one.value, "from": one.place} for name, one in found.items()}
         all_of_it = {"file": file.path if file else None, "settings": said}
-        click.echo(json.dumps(said[key] if key else all_of_it, indent=2))
+        click.echo(json_text.shown(said[key] if key else all_of_it, indent=2))
         return
     if key:
         if found[key].value is not None:

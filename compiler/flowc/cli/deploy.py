@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from flowc.cli.cluster import connected, context_option, kubeconfig_option
 from flowc.cli.common import FAULTY, FlowOptions, load_flow, warn
 from flowc.cli.compile import argo_options, compile_argo
+from flowc.ir import json_text
 from flowc_runtime import configuration
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def deploy_command(
         if deployer_attribute_file:
             attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1]["spec"])}
             place = {"kubeconfig": kubeconfig, "context": context, "namespace": cluster.namespace}
-            Path(deployer_attribute_file).write_text(json.dumps(attributes | place), encoding="utf-8")
+            Path(deployer_attribute_file).write_text(json_text.shown(attributes | place), encoding="utf-8")
 
 
 def own_deploy_command() -> click.Command:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -14,6 +13,7 @@ import click
 
 from flowc import __version__, distributions, installation
 from flowc.cli.common import FAULTY, fail
+from flowc.ir import json_text
 from flowc_runtime import configuration
 from flowc_runtime.errors import ConfigurationError
 
@@ -75,7 +75,7 @@ def doctor_command(
     if file is not None:
         findings += _flow(ctx, file, class_name)
     if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+        click.echo(json_text.shown([finding._asdict() for finding in findings], indent=2))
     else:
         for finding in findings:
             click.echo(f"{finding.mark:>7}  {finding.text}")

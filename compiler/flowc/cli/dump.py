@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 import sys
@@ -12,6 +11,7 @@ import click
 
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, find_run, open_store, store_option, writing
+from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
         }
         for task in tasks
     ]
-    click.echo(json.dumps(rows, indent=2))
+    click.echo(json_text.shown(rows, indent=2))
 
 
 def _row(value: Value, limit: int) -> dict[str, Any]:

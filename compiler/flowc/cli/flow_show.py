@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import click
 from flowc import __version__
 from flowc.cli.common import load_flow
 from flowc.cli.flow_file import tell
-from flowc.ir import targets
+from flowc.ir import json_text, targets
 from flowc_runtime.graph_info import decorators, graph_info, in_order, step_info, step_type
 from flowc_runtime.index import Graph
 
@@ -36,7 +35,7 @@ def show_command(ctx: click.Context, as_json: bool) -> None:
              "next": list(targets(node.next))}
             for node in in_order(graph)
         ]  # fmt: skip
-        click.echo(json.dumps({"flow": graph.flow.name, "doc": graph.flow.doc, "steps": steps}, indent=2))
+        click.echo(json_text.shown({"flow": graph.flow.name, "doc": graph.flow.doc, "steps": steps}, indent=2))
         return
     if graph.flow.doc:
         tell(f"\n{graph.flow.doc}\n")
@@ -107,7 +106,7 @@ def output_raw_command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         info = graph_info(graph.flow)
         shown = {"graph": info["steps"], "graph_structure": info["graph_structure"]}
-        click.echo(json.dumps(shown, indent=4, ensure_ascii=False, default=str))
+        click.echo(json_text.shown(shown, indent=4, ensure_ascii=False, default=str))
         return
     for node in in_order(graph):
         _raw(graph, node)

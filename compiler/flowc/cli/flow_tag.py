@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -11,6 +10,7 @@ import click
 from flowc.cli.common import fail, find_run, open_store, top
 from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
+from flowc.ir import json_text
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def list_command(
     runs = [_tagged(_run(ctx, one))] if one else _runs(ctx, every or bool(wanted))
     chosen = [tagged for tagged in runs if wanted <= tagged.user | tagged.system]
     if as_json:
-        click.echo(json.dumps(_as_json(chosen, hide_system=hide_system_tags), indent=2, ensure_ascii=False))
+        click.echo(json_text.shown(_as_json(chosen, hide_system=hide_system_tags), indent=2, ensure_ascii=False))
     elif flat:
         for tag in _all_tags(chosen, hide_system=hide_system_tags):
             click.echo(tag, err=True)

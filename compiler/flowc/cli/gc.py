@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.read import json_option
+from flowc.ir import json_text
 
 if TYPE_CHECKING:
     from flowc_runtime.collect import Chosen, Garbage, Selection
@@ -68,7 +68,7 @@ def gc_command(
         swept = sweep(store, chosen, garbage)
         found |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json_text.shown(found, indent=2))
     else:
         _say(store, chosen, found)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
+from flowc.ir import json_text
 from flowc_runtime.index import task_id
 from flowc_runtime.logs import Chunk, Lines
 
@@ -126,4 +126,4 @@ def _json(task: Task, line: Chunk, *, more: bool) -> bytes:
         "stream": line.stream,
         "text": line.data.removesuffix(b"\n").decode("utf-8", "surrogateescape"),
     }
-    return json.dumps(record | ({"continues": True} if more else {})).encode() + b"\n"
+    return json_text.shown(record | ({"continues": True} if more else {})).encode() + b"\n"

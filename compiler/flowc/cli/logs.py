@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from typing import TYPE_CHECKING, Any, final
 
 import click
@@ -12,6 +11,7 @@ from flowc.cli.common import fail, find_run, open_store, store_option, table
 from flowc.cli.log_printer import LONGEST, Form, Printer
 from flowc.cli.read import attempts_of
 from flowc.cli.scrub import scrub_command
+from flowc.ir import json_text
 from flowc_runtime.index import task_id
 from flowc_runtime.logs import chunks, lines
 
@@ -138,7 +138,7 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
 def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, as_json: bool) -> None:
     rows = [_sizes(run, task, only) for task in tasks]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text.shown(rows, indent=2))
         return
     streams = [name for name in ("stdout", "stderr") if only in (None, name)]
     cells = [

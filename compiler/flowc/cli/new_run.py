@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flowc.cli.common import fail, top, writing
+from flowc.ir import json_text
 from flowc_runtime import settings
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.tags import check_tags
@@ -93,7 +93,7 @@ def cannot_begin(run: RunStore, message: str) -> NoReturn:
 def tell_of(run: RunStore, records: RunStore, options: Mapping[str, Any], **more: str) -> None:
     """Write the files that the command line asks for: the run's id, and what a Runner wants to know, with `more`."""
     attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
-    texts = {"run_id_file": run.id, "runner_attribute_file": json.dumps(attributes)}
+    texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
     for option, text in texts.items():
         if not options[option]:
             continue

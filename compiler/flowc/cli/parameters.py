@@ -49,6 +49,7 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
 
 def _shown_default(parameter: Parameter) -> str | None:
     """A default as it would be given on the command line."""
+    from flowc.ir import json_text
     from flowc_runtime.parameters import from_text
 
     if parameter.computed:
@@ -60,7 +61,9 @@ def _shown_default(parameter: Parameter) -> str | None:
         return parameter.separator.join(value)
     if parameter.multiple and parameter.type != "json":
         return ", ".join(map(str, value))
-    return value if isinstance(value, str) and parameter.type != "json" else parameter.default
+    if isinstance(value, str) and parameter.type != "json":
+        return value
+    return json_text.typed(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _key(number: int) -> str:

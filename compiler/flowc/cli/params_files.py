@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.cli.yaml_params import Entry, YamlError
+from flowc.cli.yaml_params import read as read_yaml
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -28,11 +31,31 @@ def read_params_files(flow: Flow | None, files: Sequence[str]) -> dict[str, Any]
     known = {parameter.name: parameter for parameter in flow.parameters}
     found: dict[str, Any] = {}
     for file in files:
-        for name, value in _read(file).items():
+        for name, given in _read(file).items():
             if name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
-            found[name] = value
+            found[name] = _value(known[name], given, file)
     return found
+
+
+def _value(parameter: Parameter, given: Any, file: str) -> Any:
+    """A value of a file, if it is one of the parameter."""
+    from flowc_runtime.parameters import ParameterError, check_parameter
+
+    entry = given if isinstance(given, Entry) else None
+    value = entry.value if entry is not None else given
+    place = f"{file}, line {entry.line}" if entry is not None else file
+    try:
+        if entry is not None:
+            entry.check(parameter)
+        if value is not None:
+            check_parameter(parameter, value, texts=True)
+    except YamlError as error:
+        raise click.UsageError(f"{file}, {error}") from None
+    except ParameterError as error:
+        hint = entry.quotes() if entry is not None else ""
+        raise click.BadParameter(f"{error}{hint} ({place})", param_hint=f"'--{parameter.name}'") from None
+    return value
 
 
 def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
@@ -44,8 +67,9 @@ def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
 
 
 def _read(file: str) -> dict[Any, Any]:
+    """What a file holds; of YAML by entries."""
     path = Path(file)
-    parsers: dict[str, Callable[[str], Any]] = {".json": json.loads, ".toml": _toml, ".yaml": _yaml, ".yml": _yaml}
+    parsers: dict[str, Callable[[str], Any]] = {".json": _json, ".toml": _toml, ".yaml": read_yaml, ".yml": read_yaml}
     parse = parsers.get(path.suffix.lower())
     if parse is None:
         raise click.UsageError(f"{file}: a file of parameters ends with .yaml, .yml, .json or .toml")
@@ -60,16 +84,18 @@ def _read(file: str) -> dict[Any, Any]:
     return values
 
 
+def _json(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which must not have a key twice: only one would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' is there twice")
+    return found
+
+
 def _toml(text: str) -> Any:
     return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
-
-
-def _yaml(text: str) -> Any:
-    try:
-        import yaml  # noqa: TID251  # only here, where a user has such a file
-    except ModuleNotFoundError:
-        raise ValueError("YAML is read with PyYAML: pip install 'flowc[yaml]'") from None
-    try:
-        return yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).replace("\n", " ")) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.run_filters import filter_options, selected
+from flowc.ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def runs_command(
     found = selected(store, [flow] if flow else store.flows(), filters)
     rows = [_run_row(run) for run in islice(found, limit)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text.shown(rows, indent=2))
     elif not rows:
         which = "no such runs" if any(filters.values()) else "no runs"
         click.echo(f"{which} in {store.objects.url}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from flowc.cli.common import find_run, open_store, store_option, table
 from flowc.cli.read import attempts_of, json_option
+from flowc.ir import json_text
 from flowc_runtime import failures
 from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
@@ -36,7 +36,7 @@ def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
     else:
         told, rows = _task(run, step, path), "attempts"
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
         return
     _print({name: value for name, value in told.items() if name != rows})
     _print_rows(rows, told[rows])
@@ -114,6 +114,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
             "ended": None,
             "type": None,
             "message": None,
+            "note": None,
         }
     return {
         "attempt": number,
@@ -122,6 +123,7 @@ def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]
         "ended": record["ended"],
         "type": record["error"]["type"] if "error" in record else None,
         "message": failures.told(record["error"]) if "error" in record else None,
+        "note": record.get("note"),
     }
 
 
@@ -148,7 +150,7 @@ def _print(told: dict[str, Any]) -> None:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json_text.shown(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
@@ -164,9 +166,9 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _why(row: dict[str, Any]) -> str:
-    if row["type"] is None:
-        return ""
-    return f"{row['type'].rpartition('.')[2]}: {row['message']}".partition("\n")[0]
+    """Why an attempt failed, and what else is to be told of it."""
+    error = "" if row["type"] is None else f"{row['type'].rpartition('.')[2]}: {row['message']}"
+    return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from flowc.cli.common import load_flow
 from flowc.cli.configs import EARLIER
+from flowc.ir import json_text
 
 
 @click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")
@@ -35,4 +35,4 @@ def signature_command(
         ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
     flow = load_flow(ctx, None).flow
     parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]
-    Path(file).write_text(json.dumps({"flow": flow.name, "parameters": parameters}), encoding="utf-8")
+    Path(file).write_text(json_text.shown({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

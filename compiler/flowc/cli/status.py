@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, table
+from flowc.ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,9 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
     seen, store, flow = view(run.workflow), store_of(run.workflow), flow_of(cluster, run.workflow)
     pathspec = f"{flow.name}/{run.name}" if flow else None
     if as_json:
-        click.echo(json.dumps({**asdict(seen), "store": store, "pathspec": pathspec}, indent=2, ensure_ascii=False))
+        click.echo(
+            json_text.shown({**asdict(seen), "store": store, "pathspec": pathspec}, indent=2, ensure_ascii=False)
+        )
         return
     rows = [
         ["run", seen.name],
@@ -102,7 +104,7 @@ def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
     label = flow_label(flow)
     runs = views(cluster, runs_of(cluster, label)[:5]) if label else []
     if as_json:
-        click.echo(json.dumps({**row, "runs": [asdict(run) for run in runs]}, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown({**row, "runs": [asdict(run) for run in runs]}, indent=2, ensure_ascii=False))
         return
     rows = [
         ["flow", row["name"]],
@@ -155,7 +157,7 @@ def _all(cluster: Cluster, as_json: bool) -> None:
         rows.append((_flow_row(Deployed(name, templates.get(name), crons.get(name))), last[0] if last else None))
     if as_json:
         listed = [{**row, "newest_run": asdict(run) if run else None} for row, run in rows]
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown(listed, indent=2, ensure_ascii=False))
     elif not rows:
         click.echo(f"no flows in namespace {cluster.namespace}; flowc deploy puts one there", err=True)
     else:
@@ -181,7 +183,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
             fail(f"no run of a flow '{flow}' in namespace {cluster.namespace}", hint)
     rows = views(cluster, items[:limit])
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(json_text.shown([asdict(row) for row in rows], indent=2, ensure_ascii=False))
     elif not rows:
         click.echo(f"no runs in namespace {cluster.namespace}", err=True)
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option
+from flowc.ir import json_text
 from flowc_runtime.errors import FlowcError
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str
     found = _run(run, store_url)
     user, system = sorted(found.user_tags()), sorted(found.system_tags())
     if as_json:
-        click.echo(json.dumps({"tags": user} if hide_system_tags else {"tags": user, "system_tags": system}, indent=2))
+        click.echo(
+            json_text.shown({"tags": user} if hide_system_tags else {"tags": user, "system_tags": system}, indent=2)
+        )
         return
     for tag in user if hide_system_tags else sorted({*user, *system}):
         click.echo(tag)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc import diagnostics as codes
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.reader import Kind, canonical
-from flowc.ir import Plugin, Retry
+from flowc.ir import Plugin, Retry, json_text
 from metaflow import _extensions
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def plugin_class(name: str, kind: str) -> Any:
 def is_json(value: object) -> bool:
     """Whether JSON can hold it."""
     try:
-        json.dumps(value, allow_nan=False)
+        json_text.dumps(value)
     except (TypeError, ValueError):
         return False
     return True
@@ -100,7 +99,7 @@ def begin_plugins(
             )
         nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)
         plugins = tuple(
-            replace(plugin, options=canonical({**json.loads(plugin.options), **options})) if options else plugin
+            replace(plugin, options=canonical({**json_text.loads(plugin.options), **options})) if options else plugin
             for plugin, options in zip(flow.plugins, hooks.task_options(), strict=True)
         )
         changed = replace(flow, nodes=nodes, plugins=plugins)

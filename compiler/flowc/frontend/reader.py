@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import math
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
+from flowc.ir import json_text
 from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def is_texts(value: object) -> bool:
 def is_json(value: object) -> bool:
     """A value that JSON gives back as it was: with lists, no tuples, and texts for keys."""
     try:
-        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+        return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
         return False
 
@@ -75,7 +75,7 @@ def is_json(value: object) -> bool:
 def is_json_object(value: object) -> bool:
     """A dict that JSON can hold."""
     try:
-        json.dumps(value, allow_nan=False)
+        json_text.dumps(value)
     except (TypeError, ValueError):
         return False
     return isinstance(value, dict)
@@ -98,7 +98,7 @@ OPTIONS = Kind("a dict that JSON can hold", lambda value: value is None or is_js
 
 def canonical(value: object) -> str:
     """Free-form options as the IR keeps them."""
-    return json.dumps(value or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return json_text.dumps(value or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def decimal_text(value: float | str) -> str:

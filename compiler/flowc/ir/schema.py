@@ -60,7 +60,8 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 def dumps(flow: Flow, *, indent: int | None = None) -> str:
     """The flow as JSON text; the same flow gives the same bytes."""
     separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(to_json(flow), indent=indent, separators=separators, ensure_ascii=False)
+    options: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
+    return json.dumps(to_json(flow), indent=indent, separators=separators, **options)  # noqa: TID251  # no NaN is in it
 
 
 def loads(text: str | bytes) -> Flow:

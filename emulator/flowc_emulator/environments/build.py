@@ -8,7 +8,6 @@ it starts again. The kernel takes the lock from a process that is killed.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowc.ir import json_text
 from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
 
@@ -87,7 +87,9 @@ def _build(spec: Spec, home: Path) -> None:
         for command in commands(spec, home):
             _call(command, spec)
         mark = home / f"{_MARK}.new"
-        mark.write_text(json.dumps({"python": spec.python, "pypi": spec.pypi, "conda": spec.conda}), encoding="utf-8")
+        mark.write_text(
+            json_text.dumps({"python": spec.python, "pypi": spec.pypi, "conda": spec.conda}), encoding="utf-8"
+        )
         mark.rename(home / _MARK)
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
+from flowc.ir import json_text
 from flowc_emulator.environments.build import cache_home
 from flowc_emulator.threads import CHOSEN
 
@@ -64,7 +64,7 @@ class Isolation:
         environment["PATH"] = os.pathsep.join(filter(None, (directory, environment.get("PATH"))))
         if tasks > 1 and not any(name in environment for name in CHOSEN):
             environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // tasks))
-        os.execve(python, [python, "-c", _BOOT, self.bridge, json.dumps(order)], environment)
+        os.execve(python, [python, "-c", _BOOT, self.bridge, json_text.dumps(order)], environment)
 
 
 def _make_bridge() -> str:
@@ -74,7 +74,7 @@ def _make_bridge() -> str:
         spec = find_spec(name)
         if spec is not None and spec.origin is not None:
             homes[name] = os.path.dirname(spec.origin)
-    digest = sha256(json.dumps(homes).encode()).hexdigest()[:16]
+    digest = sha256(json_text.dumps(homes).encode()).hexdigest()[:16]
     bridge = cache_home() / "bridges" / digest
     bridge.mkdir(parents=True, exist_ok=True)
     for name, home in homes.items():

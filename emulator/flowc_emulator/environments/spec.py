@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import sysconfig
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, final
 
+from flowc.ir import json_text
 from flowc_emulator.environments.interpreters import Interpreter, check_python, find, this_version
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Spec:
     def digest(self) -> str:
         """The environment's name: of its packages, its Python and the platform, not of where anything is installed."""
         platform = [sys.implementation.name, sysconfig.get_platform()]
-        return sha256(json.dumps([self.python, self.pypi, self.conda, platform]).encode()).hexdigest()[:16]
+        return sha256(json_text.dumps([self.python, self.pypi, self.conda, platform]).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         named = ", ".join([*self.conda, *self.pypi]) or "no packages"

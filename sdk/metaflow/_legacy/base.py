@@ -53,10 +53,12 @@ class Decorator:
 
     def make_decorator_spec(self) -> str:
         """As `--with` has it: `name:attribute=value`; attributes that are None are left out."""
-        import json
+        from flowc.ir import json_text
 
         given = {name: value for name, value in self.attributes.items() if value is not None}
-        written = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
+        written = [
+            f"{name}={value if isinstance(value, str) else json_text.typed(value)}" for name, value in given.items()
+        ]
         return f"{self.name}:{','.join(written)}" if written else self.name
 
     def __str__(self) -> str:

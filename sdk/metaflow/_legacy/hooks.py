@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
+from flowc.ir import json_text
 from flowc_runtime.program import method_name
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
@@ -76,7 +76,7 @@ class FlowHooks:
             cls: Any = _extensions.decorator_class(plugin.name)
             if not issubclass(cls, base):
                 raise MetaflowException(f"it does not derive from {base.__name__}")
-            return cls(attributes=json.loads(plugin.attributes), statically_defined=plugin.written)
+            return cls(attributes=json_text.loads(plugin.attributes), statically_defined=plugin.written)
 
     def begin(self) -> None:
         """Call `init`, `flow_init` and `step_init` of all. Raises PreparationError where one fails."""
@@ -88,7 +88,7 @@ class FlowHooks:
         for decorator, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
             with self.told(plugin.name, "init", self.ir.where):
                 decorator.external_init()
-            options = json.loads(plugin.options)
+            options = json_text.loads(plugin.options)
             with self.told(plugin.name, "flow_init", self.ir.where):
                 decorator.flow_init(
                     self.flow, self.graph, environment, store, metadata, stand_ins.logger, stand_ins.echo, options

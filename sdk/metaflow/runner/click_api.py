@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import inspect
-import json
 import uuid
 from collections import OrderedDict
 from types import GenericAlias
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
 
@@ -229,7 +229,7 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
     kind: Any = str if parameter.separator is not None else _KINDS[parameter.type]
-    default = None if parameter.default is None else json.loads(parameter.default)
+    default = None if parameter.default is None else json_text.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"
     annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
     if parameter.flag:
@@ -268,5 +268,5 @@ def _invalid(name: str | None, value: Any, annotation: Any, default: Any) -> str
 def _text(value: Any) -> str:
     """A value as a word: JSON where it is more than a word."""
     if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value)
+        return json_text.typed(value)
     return str(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
+from flowc.ir import json_text
 from flowc_runtime import arguments
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def check_tasks(flow: Flow, templates: Mapping[str, Any]) -> list[Diagnostic]:
 
 def check_size(flow: Flow, manifest: Mapping[str, Any]) -> list[Diagnostic]:
     """A manifest must leave room in the 1 MiB of a run's Workflow."""
-    size = len(json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
+    size = len(json_text.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
     if size <= faults.MAX_TEMPLATE_BYTES:
         return []
-    largest = max(manifest["spec"]["templates"], key=lambda template: len(json.dumps(template)))
+    largest = max(manifest["spec"]["templates"], key=lambda template: len(json_text.dumps(template)))
     return [
         fault(
             faults.TOO_LARGE,
@@ -125,7 +125,7 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
     total = [
         {
             "name": arguments.argument_name(p.name),
-            "value": arguments.encode_parameter(p, json.loads(p.default)),
+            "value": arguments.encode_parameter(p, json_text.loads(p.default)),
             "description": p.help,
         }
         for p in flow.parameters

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from flowc.backends.argo.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
-from flowc.ir import schema
+from flowc.ir import json_text, schema
 from flowc_runtime import contract
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
             binary[key] = base64.b64encode(content).decode("ascii")
     data[contract.IR_KEY] = ir_text(flow)
     paths.append((contract.IR_KEY, contract.IR_FILE))
-    content_digest = hashlib.sha256(json.dumps([data, binary, paths]).encode()).hexdigest()
+    content_digest = hashlib.sha256(json_text.dumps([data, binary, paths]).encode()).hexdigest()
     manifest: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -88,7 +87,7 @@ def ir_text(flow: Flow) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _check_names(flow: Flow, package: Package) -> Iterator[Diagnostic]:

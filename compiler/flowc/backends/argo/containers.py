@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
@@ -12,6 +11,7 @@ from hera.workflows import models as m
 from flowc.backends.argo import pod_options
 from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
+from flowc.ir import json_text
 from flowc.ir.model import Resources
 from flowc_runtime import contract
 
@@ -105,7 +105,7 @@ def argo_containers() -> str:
         "initContainers": [{"name": "init", "securityContext": least}],
         "containers": [{"name": "wait", "securityContext": least}],
     }
-    return json.dumps(patch, separators=(",", ":"))
+    return json_text.dumps(patch, separators=(",", ":"))
 
 
 def pod_security() -> m.PodSecurityContext:
@@ -181,7 +181,7 @@ def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
     """The tags of the run that the first task makes, as JSON that neither Argo nor the kubelet expands."""
     if not spec.tags:
         return []
-    text = json.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
+    text = json_text.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
     return [make(m.EnvVar, name=contract.TAGS, value=text)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc_runtime.errors import StepTimeout
 from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
@@ -80,14 +80,14 @@ class CardComponents:
     def message(self) -> str:
         """All that the card is made of, as JSON."""
         self._refreshes += 1
-        rendered = [f"{json.dumps(name)}: {_rendered(component)}" for name, component in self._components.items()]
+        rendered = [f"{json_text.dumps(name)}: {_rendered(component)}" for name, component in self._components.items()]
         more = {
             "component_update_ts": self._changed,
             "render_seq": self._refreshes,
             "user": _json(self._data),
             "mode": "runtime",
         }
-        return f'{{"components": {{{", ".join(rendered)}}}, {json.dumps(more)[1:]}'
+        return f'{{"components": {{{", ".join(rendered)}}}, {json_text.dumps(more)[1:]}'
 
     def __len__(self) -> int:
         return len(self._components)
@@ -191,7 +191,7 @@ def _rendered(component: MetaflowCardComponent) -> str:
     """What the component gives, as JSON; if that is nothing for a card, a failure, which is told in the log as well."""
     try:
         value = component.render()
-        text = json.dumps(value)
+        text = json_text.dumps(value)
     except StepTimeout:  # it comes at any time, and is the step's
         raise
     except (Exception, SystemExit) as error:
@@ -199,13 +199,13 @@ def _rendered(component: MetaflowCardComponent) -> str:
         text = ""
     if isinstance(value, dict) and value.get("failed"):
         warn(f"{value['title']}: {value['failed']}")
-        text = json.dumps(value | {"id": component.component_id})
+        text = json_text.dumps(value | {"id": component.component_id})
     return text
 
 
 def _json(value: Any) -> Any:
     try:
-        json.dumps(value)
+        json_text.dumps(value)
     except (TypeError, ValueError):
         warn("what current.card.refresh was given is nothing that JSON can hold: its texts are shown instead")
         return plain(value, deep=True)

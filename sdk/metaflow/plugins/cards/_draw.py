@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from metaflow.plugins.cards._markdown import to_html
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def draw(component: Any) -> str:
         return f'<div class="html">{component}</div>'
     kind = component.get("type") if isinstance(component, dict) else None
     if kind not in _DRAWN:
-        text = json.dumps(component, indent=2, ensure_ascii=False, default=str)
+        text = json_text.shown(component, indent=2, ensure_ascii=False, default=str)
         return f"<pre>{escape(text)}</pre>"
     name = component.get("id")
     mark = f' data-component="{escape(str(name))}"' if name else ""
@@ -48,7 +48,7 @@ def needs_vega(html: str) -> bool:
 
 def script_data(value: Any) -> str:
     """JSON that can stand inside of <script>."""
-    return json.dumps(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    return json_text.page(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 
 def _text(value: Any) -> str:

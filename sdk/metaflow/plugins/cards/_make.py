@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+from flowc.ir import json_text
 from flowc_runtime import remote
 from flowc_runtime.records import RECORD_VERSION, CardRecord
 from metaflow import client
@@ -42,7 +42,7 @@ class Maker:
 
     def make(self, message: str, *, final: bool) -> None:
         """Make and store the page, and what it is told at a refresh."""
-        data: dict[str, Any] = json.loads(message) | {"mode": "final" if final else "runtime"}
+        data: dict[str, Any] = json_text.loads(message) | {"mode": "final" if final else "runtime"}
         made = self._card(data)
         task = self._task()
         if final:
@@ -60,7 +60,7 @@ class Maker:
     def _card(self, data: dict[str, Any]) -> MetaflowCard:
         cls = find_card(self.card.type, warn)
         given: dict[str, Any] = {
-            "options": json.loads(self.card.options),
+            "options": json_text.loads(self.card.options),
             "components": list(data["components"].values()) if cls.ALLOW_USER_COMPONENTS else [],
             "graph": self._graph(),
             "flow": self.cls,
@@ -99,7 +99,7 @@ class Maker:
 
     def _put_data(self, told: Any, token: str) -> None:
         record = CardRecord(version=RECORD_VERSION, reload_token=token, data=told, created_on=time.time())
-        self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json.dumps(record).encode())
+        self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
 
 
 def _taken(cls: type, given: dict[str, Any]) -> dict[str, Any]:

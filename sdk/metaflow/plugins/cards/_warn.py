@@ -7,6 +7,8 @@ import sys
 import traceback
 from typing import NamedTuple
 
+from flowc.ir import json_text
+
 told: set[str] = set()
 
 
@@ -36,7 +38,7 @@ class Failure(NamedTuple):
 
     def packed(self) -> bytes:
         """As bytes, to cross a socket."""
-        return json.dumps(self).encode()
+        return json_text.dumps(self).encode()
 
     @classmethod
     def unpacked(cls, data: bytes) -> Failure:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 import string
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc.ir import json_text
 from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
 
@@ -199,7 +199,7 @@ def _page(task: Task, data: Any) -> str:
     return (
         f'<html><script>var METAFLOW_RELOAD_TOKEN = "{MetaflowCard.RELOAD_POLICY_TOKEN}"; '
         f"window.metaflow_card_update = (data) => {{ {update} }}</script>"
-        f"<h1>{task.pathspec}</h1><h2>{json.dumps(data)}</h2></html>"
+        f"<h1>{task.pathspec}</h1><h2>{json_text.page(data)}</h2></html>"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from flowc.ir import json_text
 from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
 from metaflow.plugins.cards.card_modules.values import plain
@@ -55,7 +56,7 @@ class JSONViewer(_Viewer):
     _KEY = "json_string"
 
     def _text(self) -> str:
-        return json.dumps(_parsed(self._data), indent=2, ensure_ascii=False)
+        return json_text.shown(_parsed(self._data), indent=2, ensure_ascii=False)
 
 
 class YAMLViewer(_Viewer):
@@ -111,5 +112,5 @@ def _scalar(value: Any) -> str:
         bare = value.replace(" ", "").replace("_", "").replace("/", "").replace(".", "").replace("-", "")
         if bare.isalnum() and value == value.strip() and value[0].isalpha() and value.lower() not in _WORDS:
             return value
-        return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value)
+        return json_text.shown(value, ensure_ascii=False)
+    return json_text.shown(value)

@@ -7,7 +7,6 @@ A process that has used obstore must not fork: its children would hang. But flow
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import pickle
 import struct
@@ -16,6 +15,7 @@ import sys
 import threading
 from typing import IO, Any, Final
 
+from flowc.ir import json_text
 from metaflow.plugins.datatools.s3.errors import MetaflowS3Exception
 
 HEAD: Final = struct.Struct("<Q")
@@ -79,7 +79,7 @@ def _running() -> subprocess.Popen[bytes]:
     if _process is not None and _process[1].poll() is not None:
         _stop()
     if _process is None:
-        command = [sys.executable, "-c", _BOOT, json.dumps(sys.path)]
+        command = [sys.executable, "-c", _BOOT, json_text.dumps(sys.path)]
         _process = os.getpid(), subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     return _process[1]
 

@@ -6,7 +6,6 @@ An answer is an object's facts, or {"error": kind, "message": text} with a kind 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from flowc.ir import json_text
 from metaflow.plugins.datatools.s3.channel import receive, send
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _facts(answer: Any) -> dict[str, Any]:
     attributes: dict[str, str] = dict(answer.attributes)
     metadata: dict[str, Any] = {name: value for name, value in attributes.items() if name not in _RESERVED}
     if METADATA in attributes:
-        metadata = json.loads(attributes[METADATA])
+        metadata = json_text.loads(attributes[METADATA])
     return {
         "size": answer.meta["size"],
         "last_modified": answer.meta["last_modified"].timestamp(),
@@ -140,7 +140,7 @@ def _put(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:
     if item.get("content_type"):
         attributes["Content-Type"] = item["content_type"]
     if item.get("metadata"):
-        attributes[METADATA] = json.dumps(item["metadata"])
+        attributes[METADATA] = json_text.dumps(item["metadata"])
     if not item["overwrite"] and _exists(store, key):  # spares sending what is there; the condition below decides
         return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])

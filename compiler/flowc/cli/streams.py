@@ -1,0 +1,57 @@
+"""The standard streams of a command: closed ones, and those that cannot be written because a disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def open_closed() -> None:
+    """Standard streams that were closed lead nowhere: else a pipe of ours would take their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                continue
+            os.set_inheritable(number, True)  # as a standard stream is: the programs that are started need it too
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+@contextmanager
+def told_if_full() -> Iterator[None]:
+    """Around a command line, which ends by SystemExit: output that cannot be written is told in a line, exit code 1.
+
+    What nobody reads any more, in a pipe that was closed, ends it without a word.
+    """
+    ended = SystemExit(0)
+    try:
+        try:
+            yield
+        except SystemExit as found:
+            ended = found
+        sys.stdout.flush()  # here, since Python would only print that an exception was ignored
+    except BrokenPipeError:
+        _end(sys.stdout, ended)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise  # of something else than a stream
+        with suppress(OSError):  # it may be stderr that is full
+            print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
+        _end(sys.stdout, ended)
+    raise ended
+
+
+def _end(stream: IO[str], ended: SystemExit) -> None:
+    """Let Python flush into nothing when it exits, and end with an exit code that is no success."""
+    with suppress(OSError, ValueError):  # it is no file, or closed
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    raise SystemExit(ended.code or 1) from None

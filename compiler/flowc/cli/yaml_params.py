@@ -1,0 +1,162 @@
+"""A YAML file of parameters, read so that nothing in it silently means something else than it seems to.
+
+PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a text; other programs
+read YAML 1.2. What the two read differently is refused, unless the parameter's type says what is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaml import Node  # noqa: TID251  # for type checkers only
+
+    from flowc.ir.model import Parameter
+
+_TAG: Final = "tag:yaml.org,2002:"
+_OCTAL: Final = re.compile(r"[-+]?0[0-9_]+")
+_UNREAD: Final = re.compile(
+    r"[-+]?(0o[0-7_]+|0[0-9_]*[89][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[0-9]+[eE][-+][0-9]+)"
+)
+_NOUNS: Final = {
+    "int": "a number", "float": "a number", "bool": "true or false", "null": "nothing", "timestamp": "a date",
+}  # fmt: skip
+
+
+class YamlError(ValueError):
+    """What is wrong with the file, with its line."""
+
+
+class Entry(NamedTuple):
+    """The value of a parameter, and where it comes from."""
+
+    value: Any
+    node: Node
+
+    @property
+    def line(self) -> int:
+        """The line of the value in the file."""
+        return _line(self.node)
+
+    def quotes(self) -> str:
+        """What to write if something in the value is meant as text, or nothing."""
+        found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
+        if found is None or not found.value:
+            return ""
+        return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the text'
+
+    def check(self, parameter: Parameter) -> None:
+        """Check that the value means what it seems to, as one of the parameter. Raises YamlError."""
+        for node in _scalars(self.node):
+            if surprise := _surprise(node, self.value if node is self.node else None, parameter):
+                raise YamlError(f"line {_line(node)}: {surprise}")
+
+
+def read(text: str) -> dict[str, Entry]:
+    """Return the entries of the file by the names of parameters.
+
+    Raises:
+        YamlError: it is no YAML, has a key twice, or one that is no text.
+    """
+    try:
+        import yaml  # noqa: TID251  # only here, where a user has such a file
+    except ModuleNotFoundError:
+        raise YamlError("YAML is read with PyYAML: pip install 'flowc[yaml]'") from None
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None or _kind(root) == "null":
+            return {}
+        _check_keys(root, set())
+        values = loader.construct_document(root)
+        if not isinstance(values, dict):
+            raise YamlError(f"values by the parameters' names are needed, not {type(values).__name__}")
+        # As it was flattened: with what `<<` brings, which a key of the mapping's own replaces.
+        return {key.value: Entry(values[key.value], node) for key, node in root.value}
+    except yaml.YAMLError as error:
+        raise YamlError(str(error).replace("\n", " ")) from None
+    finally:
+        loader.dispose()
+
+
+def _check_keys(node: Node, seen: set[int]) -> None:
+    """Raise YamlError where a mapping has a key twice, or one that is no text. Aliases may lead in a circle."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    lines: dict[str, int] = {}
+    for part in _parts(node):
+        if isinstance(part, tuple):
+            key, value = part
+            _check_key(key, lines)
+            _check_keys(value, seen)
+        else:
+            _check_keys(part, seen)
+
+
+def _check_key(key: Node, lines: dict[str, int]) -> None:
+    kind, line = _kind(key), _line(key)
+    if kind == "merge":
+        return
+    if kind != "str":
+        what = f'the key {key.value} is {_NOUNS.get(kind)} in YAML: write "{key.value}"'
+        raise YamlError(f"line {line}: {what if kind in _NOUNS else 'a key is no text'}")
+    if key.value in lines:
+        raise YamlError(f"line {line}: the key '{key.value}' is in line {lines[key.value]} too: keep one of them")
+    lines[key.value] = line
+
+
+def _parts(node: Node) -> list[Any]:
+    """What a sequence holds, and a mapping as pairs of nodes; nothing of a scalar."""
+    return node.value if isinstance(node.value, list) else []
+
+
+def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
+    """The scalars without quotes that are values in a node."""
+    if id(node) in seen:
+        return
+    if not isinstance(node.value, list):
+        if getattr(node, "style", None) is None:
+            yield node
+        return
+    for part in _parts(node):
+        yield from _scalars(part[1] if isinstance(part, tuple) else part, seen | {id(node)})
+
+
+def _surprise(node: Node, value: Any, parameter: Parameter) -> str | None:
+    """Why a scalar does not mean what it seems to, and what to write."""
+    text, kind = node.value, _kind(node)
+    if kind in ("int", "float") and ":" in text:
+        return f'{text} is a number to the base of 60 in YAML: write "{text}" for the text'
+    if kind == "int" and _OCTAL.fullmatch(text):
+        octal, plain = int(text.replace("_", ""), 8), text.lstrip("+").replace("_", "")
+        if octal != int(plain):
+            numbers = f"{int(plain)} or {octal} for a number"
+            return f'{text} is octal in YAML, {octal}: write {numbers}, "{text}" for the text'
+    if parameter.type != "json":
+        return None  # its type says what is meant, or refuses it
+    if kind == "bool" and text.lower() not in ("true", "false"):
+        return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the text'
+    if kind == "str" and _UNREAD.fullmatch(text):
+        return f'{text} is a text in YAML 1.1, and a number in 1.2: write "{text}" for the text, or {_number(text)}'
+    return None
+
+
+def _number(text: str) -> str:
+    plain = text.replace("_", "").lower()
+    if "o" in plain:
+        return str(int(plain, 8))
+    return repr(float(plain)) if "e" in plain else str(int(plain))
+
+
+def _kind(node: Node) -> str:
+    tag: str = node.tag
+    return tag.removeprefix(_TAG)
+
+
+def _line(node: Node) -> int:
+    mark = node.start_mark
+    return mark.line + 1 if mark is not None else 0

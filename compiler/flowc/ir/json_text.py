@@ -1,0 +1,114 @@
+"""JSON that every reader takes: NaN and the infinities, for which JSON has no numbers, are written in another way.
+
+`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. What flowc writes or prints comes from here
+instead, in one of these forms:
+
+    dumps({"x": nan})    '{"x": {"$float": "NaN"}}'   for what flowc reads again, by `loads`
+    shown({"x": nan})    '{"x": "NaN"}'               for other programs
+    page({"x": nan})     '{"x": null}'                for JavaScript, whose JSON has null there, and for charts
+    typed({"x": nan})    '{"x": NaN}'                 for command lines, which are no JSON documents
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KEY: Final = "$float"
+_NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def dumps(value: object, **options: Any) -> str:
+    """Return JSON that `loads` turns back into the same value. `options` are those of `json.dumps`.
+
+    Raises:
+        TypeError: something in it is nothing that JSON has.
+        ValueError: it contains itself.
+    """
+    text = _write(value, lambda number: {_KEY: _name(number)}, options)
+    # A dict of the user's that looks like a number of ours is put into another one of that look.
+    return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
+
+
+def loads(text: str | bytes) -> Any:
+    """Return the value of JSON from `dumps`, or from `json.dumps`. Raises ValueError."""
+    value = json.loads(text)
+    return value if is_plain(text) else _unescaped(value)
+
+
+def is_plain(text: str | bytes) -> bool:
+    """Return whether JSON from `dumps` means the same to `json.loads`."""
+    return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
+
+
+def shown(value: object, **options: Any) -> str:
+    """Return JSON in which a number that JSON does not have is its name as text; as `dumps`."""
+    return _write(value, _name, options)
+
+
+def page(value: object, **options: Any) -> str:
+    """Return JSON in which a number that JSON does not have is null; as `dumps`."""
+    return _write(value, lambda _: None, options)
+
+
+def typed(value: object, **options: Any) -> str:
+    """Return what a person types for a parameter or a decorator's argument, which Python reads: with the word NaN."""
+    return json.dumps(value, **options)
+
+
+def _name(number: float) -> str:
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _write(value: object, convert: Callable[[float], object], options: dict[str, Any]) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError as error:
+        if "Circular" in str(error):
+            raise
+    try:
+        return json.dumps(_converted(value, convert), allow_nan=False, **options)
+    except RecursionError:
+        raise ValueError("it contains itself, or is nested too deeply") from None
+
+
+def _converted(value: object, convert: Callable[[float], object]) -> object:
+    match value:
+        case float() if not math.isfinite(value):
+            return convert(value)
+        case dict():
+            return {_key(key): _converted(item, convert) for key, item in value.items()}
+        case list() | tuple():
+            return [_converted(item, convert) for item in value]
+    return value
+
+
+def _key(key: object) -> object:
+    return _name(key) if isinstance(key, float) and not math.isfinite(key) else key
+
+
+def _escaped(value: object) -> object:
+    match value:
+        case dict():
+            items = {_key(key): _escaped(item) for key, item in value.items()}
+            return {_KEY: items} if set(items) == {_KEY} else items
+        case list() | tuple():
+            return [_escaped(item) for item in value]
+    return value
+
+
+def _unescaped(value: Any) -> Any:
+    match value:
+        case {"$float": str(name)} if len(value) == 1 and name in _NUMBERS:
+            return _NUMBERS[name]
+        case {"$float": dict(inner)} if len(value) == 1:
+            return {key: _unescaped(item) for key, item in inner.items()}
+        case dict():
+            return {key: _unescaped(item) for key, item in value.items()}
+        case list():
+            return [_unescaped(item) for item in value]
+    return value
