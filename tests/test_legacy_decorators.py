@@ -114,7 +114,7 @@ DECORATORS = """
         name = "curious"
 
         def task_pre_step(self, step_name, task_datastore, metadata, *others):
-            metadata.register_metadata(1, 2, 3, [])
+            metadata.list_tasks(1, 2, 3, [])
 """
 
 POINTS = """
@@ -404,7 +404,7 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
 def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
     write(project, "@curious")
     done = project.flowc("run", "flow.py")
-    assert "flowc has no metadata.register_metadata" in done.err
+    assert "flowc has no metadata.list_tasks" in done.err
 
 
 # -- in pods -----------------------------------------------------------------------------------------------------------

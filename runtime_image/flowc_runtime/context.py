@@ -53,6 +53,9 @@ task: TaskContext | None = None
 # What decorators have put there for `current` besides (`current._update_env`).
 extra: dict[str, Any] = {}
 
+# What decorators have said of the task, for its record: `name`, `value` and `type` of each.
+metadata: list[dict[str, str]] = []
+
 
 def enter(context: TaskContext) -> None:
     """Say which task the process runs from now on."""

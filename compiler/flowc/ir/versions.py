@@ -126,6 +126,7 @@ RECORDS = Format(
             number=2,
             adds=(
                 "AttemptRecord.note: str",
+                "AttemptRecord.metadata: list[dict[str, str]]",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",

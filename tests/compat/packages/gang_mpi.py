@@ -1,0 +1,28 @@
+"""metaflow-mpi"""
+
+from metaflow import FlowSpec, current, mpi, step
+
+
+class Gang(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.train, num_parallel=2)
+
+    @mpi
+    @step
+    def train(self):
+        self.node = current.parallel.node_index
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.nodes = sorted(one.node for one in inputs)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        self.seen = self.nodes
+
+
+if __name__ == "__main__":
+    Gang()
