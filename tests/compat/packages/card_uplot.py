@@ -1,4 +1,4 @@
-"""metaflow-card-uplot pandas"""
+"""metaflow-card-uplot pandas numpy python-dateutil six pytz tzdata"""
 
 from support import pages
 

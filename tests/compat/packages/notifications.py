@@ -1,4 +1,4 @@
-"""metaflow-notifications"""
+"""metaflow-notifications apprise requests requests-oauthlib oauthlib markdown click PyYAML certifi urllib3 idna charset-normalizer tzdata"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""metaflow-profiler"""
+"""metaflow-profiler psutil"""
 
 from support import pages
 

@@ -1,4 +1,4 @@
-"""metaflow-pyspy"""
+"""metaflow-pyspy py-spy"""
 
 import time
 

@@ -1,4 +1,4 @@
-"""metaflow-slack-notifier"""
+"""metaflow-slack-notifier requests"""
 
 from metaflow import FlowSpec, catch, slack, step
 
