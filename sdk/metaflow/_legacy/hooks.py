@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from flowc.ir.policies import Plugin
     from metaflow.decorators import Applied
 
+PACKAGING = ("package_init", "add_to_package")
+"""Hooks that are called where a code package is made, which a run on this machine does without."""
+
 UNSUPPORTED = {
-    "package_init": "files of the flow's directory and of extensions travel with it",
-    "add_to_package": "files of the flow's directory and of extensions travel with it",
     "runtime_step_cli": "a task is a process of flowc's own: set os.environ in task_pre_step",
     "runtime_task_created": "task_pre_step is called in each task",
 }
