@@ -1,4 +1,4 @@
-"""Packages made for Metaflow, installed for a flow that uses them, without what they require.
+"""Packages made for Metaflow, installed for a flow that uses them; with what they require if the last word is `+`.
 
 They are kept in the user's cache and are on the path of both programs, each of which has its own `metaflow`.
 """
@@ -26,14 +26,15 @@ def with_packages(program: Program, case: Case) -> Program:
 
 
 def _installed(packages: list[str]) -> Path:
-    """The directory that has them, for the running Python."""
+    """The directory that has them, for the running Python. Metaflow itself must not be among what they require."""
     words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *packages]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-packages"
     place = cache / hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
     if not place.exists():
         made = place.with_name(f"{place.name}.{os.getpid()}")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-        subprocess.run([*command, "--target", str(made), *packages], check=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        words = packages[:-1] if packages[-1] == "+" else ["--no-deps", *packages]
+        subprocess.run([*command, "--target", str(made), *words], check=True)
         try:
             made.rename(place)
         except OSError:  # another process was as fast
