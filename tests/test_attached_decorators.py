@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from metaflow._legacy.stand_ins import FlowDatastore
+from metaflow.exception import MetaflowException
+from metaflow.plugins.datastores.local_storage import LocalStorage
 from project import PACKAGES, ROOT
 
 if TYPE_CHECKING:
@@ -19,11 +23,14 @@ if TYPE_CHECKING:
 HOME = "metaflow_extensions/acme/plugins"
 POINTS = """
     STEP_DECORATORS_DESC = [("adds", ".hooks.Adds"), ("counted", ".hooks.Counted"), ("sees", ".hooks.Sees"),
-                            ("framework", ".hooks.Framework")]
-    FLOW_DECORATORS_DESC = [("everywhere", ".hooks.Everywhere")]
+                            ("framework", ".hooks.Framework"), ("both", ".hooks.BothStep"), ("keeps", ".hooks.Keeps")]
+    FLOW_DECORATORS_DESC = [("everywhere", ".hooks.Everywhere"), ("both", ".hooks.BothFlow")]
 """
 HOOKS = """
-    import os
+    import io, os
+    from metaflow.flowspec import INTERNAL_ARTIFACTS_SET
+    from metaflow.metadata_provider import MetaDatum
+    from metaflow.plugins.datastores.local_storage import LocalStorage
     from metaflow.decorators import FlowDecorator, StepDecorator, _attach_decorators_to_step
     from metaflow.plugins.cards.card_decorator import CardDecorator
     from metaflow.plugins.parallel_decorator import ParallelDecorator, _local_multinode_control_task_step_func
@@ -83,6 +90,40 @@ HOOKS = """
         def task_pre_step(self, step_name, task_datastore, metadata, run_id, task_id, flow, *others):
             flow.seen = self.seen
 
+    class BothStep(StepDecorator):
+        name = "both"
+        defaults = {"times": 1}
+
+        def task_pre_step(self, step_name, task_datastore, metadata, run_id, task_id, flow, *others):
+            flow.both = self.attributes["times"], [d.attributes["times"] for d in flow._flow_decorators.get("both", ())]
+
+    class BothFlow(FlowDecorator):
+        name = "both"
+        defaults = {"times": 2}
+
+        def flow_init(self, flow, graph, *others):
+            graph["end"].decorators.append(BothStep(attributes={"times": self.attributes["times"] + 1}))
+
+    class Keeps(StepDecorator):
+        name = "keeps"
+        defaults = {"of": None}
+
+        def step_init(self, flow, graph, step_name, decorators, environment, flow_datastore, logger):
+            INTERNAL_ARTIFACTS_SET.add("_own")
+            self.store = flow_datastore
+
+        def task_pre_step(self, step_name, task_datastore, metadata, run_id, task_id, flow, *others):
+            flow._own = object
+            metadata.register_metadata(run_id, step_name, self.attributes["of"] or task_id, [MetaDatum("early", 1, "number", [])])
+            where = LocalStorage.path_join(task_datastore._path, "file")
+            task_datastore._storage_impl.save_bytes([(where, (io.BytesIO(b"kept"), {"a": 1}))])
+            with self.store._storage_impl.load_bytes([where, "nowhere"]) as loaded:
+                flow.loaded = [(path == where, file and open(file).read(), meta) for path, file, meta in loaded]
+            flow.root = self.store._storage_impl.datastore_root
+
+        def task_finished(self, step_name, flow, graph, is_task_ok, retry_count, max_user_code_retries):
+            flow._metadata = None
+
     class Framework(ParallelDecorator):
         name = "framework"
         defaults = {"port": 1, "own": False}
@@ -109,7 +150,7 @@ def write(project: Project, work: str, code: str = "pass", above: str = "") -> N
     project.write(f"{HOME}/hooks.py", HOOKS)
     names = work.replace("\n", "\n            ")
     project.write("flow.py", f"""
-        from metaflow import FlowSpec, adds, card, counted, everywhere, framework, retry, sees, step
+        from metaflow import FlowSpec, adds, both, card, counted, everywhere, framework, keeps, retry, sees, step
 
         {above}
         class Work(FlowSpec):
@@ -259,6 +300,60 @@ def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
     assert done.out == "[('counted', {'label': '-'}), ('retry', {'times': 1, 'minutes_between_retries': 2})]\n", (
         done.err
     )
+
+
+def test_one_name_for_steps_and_for_flows(project: Project) -> None:
+    """A hook of the flow's adds the step's to another step; on the command line it is the step's."""
+    write(project, "@both(times=7)", above="@both")
+    run = project.run("flow.py")
+    assert project.artifacts(run, "work")["both"] == (7, [2])
+    assert project.artifacts(run, "end")["both"] == (3, [2])
+    assert project.artifacts(project.run("flow.py", "--with", "both:times=9"), "start")["both"] == (9, [2])
+
+
+# -- keeping -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_decorators_say_and_keep(project: Project) -> None:
+    """Metadata of the task, files in the store, and attributes that are no artifacts."""
+    write(project, "@keeps")
+    found = project.artifacts(project.run("flow.py"), "work")
+    assert found["loaded"] == [(True, "kept", {"a": 1}), (False, None, None)]
+    assert found["root"] == str(project.root / ".flowc")
+    assert "_own" not in found
+    code = (
+        "from metaflow import Flow, namespace; namespace(None); run = Flow('Work').latest_run; "
+        "print([(m.value, m.type) for m in run['work'].task.metadata if m.name == 'early'], 'early' in run['end'].task.metadata_dict)"
+    )
+    assert project.python("-c", code).out == "[('1', 'number')] False\n"
+
+
+def test_metadata_of_other_tasks_is_refused(project: Project) -> None:
+    write(project, '@keeps(of="end-0")')
+    done = project.flowc("run", "flow.py")
+    assert "/work/end-0 itself can register metadata of it" in done.err
+
+
+def test_files_of_extensions_need_a_directory(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWC_STORE", "s3://bucket/prefix")
+    with pytest.raises(
+        MetaflowException, match="keep files in a store that is a directory only, and here it is of type s3"
+    ):
+        _ = FlowDatastore("Work")._storage_impl
+
+
+def test_a_storage_of_files(tmp_path: Path) -> None:
+    storage = LocalStorage(str(tmp_path))
+    storage.save_bytes([("a/b", io.BytesIO(b"x")), ("a/c/d", io.BytesIO(b"yy"))])
+    storage.save_bytes([("a/b", io.BytesIO(b"new"))])
+    assert (tmp_path / "a" / "b").read_bytes() == b"x"
+    storage.save_bytes([("a/b", io.BytesIO(b"new"))], overwrite=True)
+    assert (tmp_path / "a" / "b").read_bytes() == b"new"
+    assert storage.is_file(["a/b", "a", "z"]) == [True, False, False]
+    assert (storage.size_file("a/c/d"), storage.size_file("z"), storage.info_file("a/b")) == (2, None, (True, None))
+    assert storage.list_content(["a", "z"]) == [("a/b", True), ("a/c", False)]
+    assert (storage.basename("a/b"), storage.dirname("a/b"), storage.path_split("a/b")) == ("b", "a", ["a", "b"])
+    assert storage.full_uri("a/b") == f"{tmp_path}/a/b"
 
 
 # -- decorators of gangs -----------------------------------------------------------------------------------------------

@@ -110,17 +110,23 @@ DECORATORS = """
         def add_to_package(self):
             return []
 
+    class Backend(StepDecorator):
+        name = "backend"
+
+        def runtime_step_cli(self, cli_args, retry_count, max_user_code_retries, ubf_context):
+            pass
+
     class Curious(StepDecorator):
         name = "curious"
 
         def task_pre_step(self, step_name, task_datastore, metadata, *others):
-            metadata.register_metadata(1, 2, 3, [])
+            metadata.list_tasks(1, 2, 3, [])
 """
 
 POINTS = """
     STEP_DECORATORS_DESC = [
         ("traced", ".hooks.Traced"), ("around_run", ".hooks.Around"), ("skipping", ".hooks.Skipping"),
-        ("packing", ".hooks.Packing"), ("curious", ".hooks.Curious"),
+        ("packing", ".hooks.Packing"), ("backend", ".hooks.Backend"), ("curious", ".hooks.Curious"),
     ]
     FLOW_DECORATORS_DESC = [("team", ".hooks.Team")]
 """
@@ -133,7 +139,7 @@ def write(project: Project, work: str, body: str = "pass", above: str = "") -> N
     lines = "\n".join(f"    {line}" for line in work.split())
     project.write("flow.py", f"""
 import os
-from metaflow import FlowSpec, around_run, catch, current, packing, curious, retry, skipping, step, team, traced, user_step_decorator
+from metaflow import FlowSpec, around_run, backend, catch, current, packing, curious, retry, skipping, step, team, traced, user_step_decorator
 
 @user_step_decorator
 def own(step_name, flow, inputs=None, attributes=None):
@@ -386,7 +392,7 @@ def test_options_are_in_the_help_and_are_checked(project: Project) -> None:
         ("@traced @traced", "", "error[duplicate-decorator]: step 'work' has @traced twice"),
         ("@team", "", "error[misplaced-decorator]: @team decorates a flow's class"),
         ("@own", "@traced", "error[misplaced-decorator]: @traced decorates a step"),
-        ("@packing", "", "error[unsupported-feature]: @packing has the hook add_to_package"),
+        ("@backend", "", "error[unsupported-feature]: @backend has the hook runtime_step_cli"),
         (
             '@traced(raises="step_init")',
             "",
@@ -401,10 +407,19 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
     assert expected in done.err
 
 
+def test_what_is_to_be_packed_stays_here(project: Project) -> None:
+    """A run on this machine needs no package; one for a cluster would lack the files."""
+    write(project, "@packing")
+    project.run("flow.py")
+    done = project.flowc("compile", "flow.py")
+    assert done.code == 1
+    assert "@packing has the hook add_to_package, whose files do not travel with the flow" in done.err
+
+
 def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
     write(project, "@curious")
     done = project.flowc("run", "flow.py")
-    assert "flowc has no metadata.register_metadata" in done.err
+    assert "flowc has no metadata.list_tasks" in done.err
 
 
 # -- in pods -----------------------------------------------------------------------------------------------------------

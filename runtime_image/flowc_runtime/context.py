@@ -65,6 +65,9 @@ starting: Starting | None = None
 # What decorators have put there for `current` besides (`current._update_env`).
 extra: dict[str, Any] = {}
 
+# What decorators have said of the task, for its record: `name`, `value` and `type` of each.
+metadata: list[dict[str, str]] = []
+
 
 @contextmanager
 def starts(flow: Flow) -> Iterator[None]:

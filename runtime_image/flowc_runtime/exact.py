@@ -7,8 +7,9 @@ key is no text or looks like a tag; `{"$pickle": [type, base64]}` for every othe
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any, Final
+
+from flowc.ir import json_text
 
 if TYPE_CHECKING:
     from flowc_runtime.codecs import Finder
@@ -27,17 +28,17 @@ def is_json(value: Any) -> bool:
 
 def to_exact(value: Any) -> str:
     """The value as JSON with tags. Raises ArtifactError where it holds what cannot be pickled, RecursionError."""
-    return json.dumps(_tagged(value), ensure_ascii=False)
+    return json_text.dumps(_tagged(value), ensure_ascii=False)
 
 
 def from_exact(text: str, find: Finder | None = None) -> Any:
     """What `to_exact` was given. Raises what `codecs.unpickle` raises of an object in it."""
-    return _untagged(json.loads(text), find)
+    return _untagged(json_text.loads(text), find)
 
 
 def exact_type(text: str) -> str:
     """The name of the type of what `to_exact` was given."""
-    value = json.loads(text)
+    value = json_text.loads(text)
     if not isinstance(value, dict) or not _looks_tagged(value):
         return type(value).__name__
     ((tag, inner),) = value.items()
@@ -83,7 +84,7 @@ def _tagged(value: Any) -> Any:
         return {"$bytes": base64.b64encode(value).decode("ascii")}
     if cls in _GROUPS:
         inner = [_tagged(one) for one in value]
-        return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json.dumps)}
+        return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
     from flowc_runtime.codecs import Encoded, type_name
 
     # No buffers: they are for large arrays in blobs.

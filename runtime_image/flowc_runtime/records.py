@@ -207,6 +207,7 @@ class AttemptRecord(_Attempt, total=False):
     `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
     `constants` are those of the flow's class, in the record of the run's first task.
     `note` tells people what the outcome does not: that the step went on after its timeout.
+    `metadata` is what decorators have said of the task: `name`, `value` and `type` of each.
     """
 
     error: ErrorRecord
@@ -218,6 +219,7 @@ class AttemptRecord(_Attempt, total=False):
     superseded: bool
     constants: dict[str, ArtifactRef]
     note: str
+    metadata: list[dict[str, str]]
 
 
 class SpinRecord(TypedDict):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING
 
+from flowc.ir import json_text
 from flowc_runtime.objects import blob_key
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
     """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
     if sources := record.get("sources"):
-        return dict(json.loads(objects.get(blob_key(sources["digest"]))))
+        return dict(json_text.loads(objects.get(blob_key(sources["digest"]))))
     if package := record.get("package"):
         import tarfile
 
@@ -30,7 +30,7 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
 
 def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
     """The files as `read_sources` reads them."""
-    return json.dumps([[path, _text(content)] for path, content in files]).encode()
+    return json_text.dumps([[path, _text(content)] for path, content in files]).encode()
 
 
 def _text(content: bytes) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
+NO_ARTIFACTS: set[str] = set()
+"""Names that are no artifacts in this process: decorators of extensions add those that they use for themselves."""
 
 T = TypeVar("T")
 
@@ -125,7 +127,7 @@ class TaskState:
         refs = dict(self.inherited)
         origins = self._values_read()
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
-            if name.startswith(OURS):
+            if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
             try:

@@ -314,6 +314,8 @@ class Attempt:
         record["reads"] = self._looked()
         if self.note:
             record["note"] = self.note
+        if context.metadata:
+            record["metadata"] = [*context.metadata]
         return record
 
     def _looked(self) -> ReadsRecord:

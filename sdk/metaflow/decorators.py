@@ -150,7 +150,7 @@ def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
     from metaflow import _extensions
 
     place = "metaflow.plugins.frameworks.pytorch.PytorchParallelDecorator"
-    _extensions.decorators.setdefault("pytorch_parallel", ("STEP_DECORATORS_DESC", place))
+    _extensions.decorators.setdefault("pytorch_parallel", {"step": place})
     return _decorate("pytorch_parallel", args, kwargs)
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime import origin
-from flowc_runtime.state import OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from flowc_runtime.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
+INTERNAL_ARTIFACTS_SET = NO_ARTIFACTS
 GRAPH = f"{OURS}graph"
 """In a flow's object, or in its class while its decorators of extensions begin: its graph."""
 
@@ -153,6 +154,13 @@ class FlowSpec:
         from metaflow.graph import outline
 
         return outline(type(self))
+
+    @property
+    def _flow_decorators(self) -> Mapping[str, Sequence[Any]]:
+        """The decorators of the flow's class by their names, as hooks of others see them."""
+        from metaflow._legacy.stand_ins import flow_decorators_of
+
+        return flow_decorators_of(type(self))
 
     def __iter__(self) -> Iterator[DAGNode]:
         """The flow's steps, each with its `name`, in the order of the names."""

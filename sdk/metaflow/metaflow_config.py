@@ -122,7 +122,8 @@ def _settings() -> dict[str, Any]:
     values = {name: from_conf(name, default) for name, default in DEFAULTS.items()}
     given = _extensions.config()
     options = [*values["DEBUG_OPTIONS"], *given.get("DEBUG_OPTIONS", ())]
-    return values | given | {"DEBUG_OPTIONS": options}
+    debugs = {f"DEBUG_{option.upper()}": from_conf(f"DEBUG_{option.upper()}", False) for option in options}
+    return values | debugs | given | {"DEBUG_OPTIONS": options}
 
 
 globals().update(_settings())

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from bench.peers import METAFLOW, make_environment
 
-from compat.cases import CASES
+from compat.cases import CASES, PACKAGE_CASES
+from compat.packages import with_packages
 from compat.runs import Program, differences, dump, faults, run_case
 from compat.transcripts import read, run_flows, wrong
 from metaflow.metaflow_version import API_VERSION
@@ -32,7 +33,7 @@ def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
     """What is not the same in a case's two runs, or not as the case says."""
     found: list[str] = []
     dumps = []
-    for program in (FLOWC, metaflow):
+    for program in (with_packages(FLOWC, case), with_packages(metaflow, case)):
         place = directory / program.name
         found += [f"{program.name}: {fault}" for fault in faults(case, run_case(program, case, place))]
         if case.leaves_the_same:
@@ -59,7 +60,11 @@ def main() -> int:
     parser.add_argument("--python", help="a Python that has Metaflow [default: one made for it, and kept]")
     arguments = parser.parse_args()
     metaflow = Program("Metaflow", arguments.python or make_environment(*METAFLOW))
-    cases = [case for case in CASES if not arguments.words or any(word in str(case) for word in arguments.words)]
+    cases = [
+        case
+        for case in (*CASES, *PACKAGE_CASES)
+        if not arguments.words or any(word in str(case) for word in arguments.words)
+    ]
     different = 0
     if not arguments.words:
         different += print_answers(metaflow)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 FLOWS = HERE / "flows"
+PACKAGES = HERE / "packages"
 USER = "me"
 
 
@@ -27,6 +28,16 @@ class Case:
     """What its output has to hold, stdout and stderr together."""
     leaves_the_same: bool = True
     """Whether the artifacts are compared at all."""
+    home: Path = FLOWS
+    """Where the flow is, with the files beside it."""
+    seen: bool = False
+    """Whether only `seen` of the last step is compared: the others hold times and pages."""
+
+    @property
+    def packages(self) -> list[str]:
+        """What of an index the flow needs: its docstring."""
+        first = (self.home / f"{self.flow}.py").read_text(encoding="utf-8").partition("\n")[0]
+        return first.strip('"').split() if self.home == PACKAGES else []
 
     def __str__(self) -> str:
         words = (*self.environment.values(), *self.before, *self.arguments)
@@ -152,3 +163,13 @@ CASES = (
     *_WITH_ARGUMENTS,
 )
 """Every flow of `flows/` as it is, and with arguments."""
+
+# Metaflow 2.19 shows an error card in the place of a card whose class takes no further arguments.
+_CARDS_LOST_THERE = {"card_corise", "card_hello", "traincard"}
+
+PACKAGE_CASES = tuple(
+    Case(flow=path.stem, home=PACKAGES, leaves_the_same=path.stem not in _CARDS_LOST_THERE, seen=True)
+    for path in sorted(PACKAGES.glob("*.py"))
+    if path.stem != "support"
+)
+"""A flow for each package made for Metaflow that runs without an account somewhere; they are installed for it."""

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from compat.cases import FLOWS, HERE, USER
+from compat.cases import HERE, USER
 
 if TYPE_CHECKING:
     from compat.cases import Case
@@ -66,7 +66,7 @@ def make_project(directory: Path) -> None:
 def run_case(program: Program, case: Case, directory: Path) -> Finished:
     """Run the flow in a directory of its own, where the files beside it are too."""
     make_project(directory)
-    shutil.copytree(FLOWS, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(case.home, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     arguments = (f"{case.flow}.py", *case.before, "run", "--run-id-file", "run-id", *case.arguments)
     return program.call(directory, *arguments, **case.environment)
 
@@ -78,7 +78,8 @@ def dump(program: Program, directory: Path, case: Case) -> Any:
         return None
     done = program.call(directory, str(HERE / "dump.py"), f"{case.flow}.py", run.read_text())
     assert done.code == 0, done.err
-    return {step: sorted(tasks, key=json.dumps) for step, tasks in json.loads(done.out).items()}
+    found = {step: sorted(tasks, key=json.dumps) for step, tasks in json.loads(done.out).items()}
+    return [task.get("seen") for task in found.get("end", ())] if case.seen else found
 
 
 def faults(case: Case, finished: Finished) -> list[str]:

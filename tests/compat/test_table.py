@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from compat.cases import CASES, HERE
+from compat.cases import CASES, HERE, PACKAGE_CASES
 from compat.refusals import DOCUMENT, Refusal, refusals, refuse
 from project import ROOT
 
@@ -36,15 +36,15 @@ def test_every_public_name_is_told_of(name: str) -> None:
 
 
 def test_every_row_says_how_it_is_and_where_that_is_shown() -> None:
-    flows = {case.flow for case in CASES}
+    flows = {f"flows/{case.flow}" for case in CASES} | {f"packages/{case.flow}" for case in PACKAGE_CASES}
     for what, how, shown in rows():
         assert what, how
         if how.startswith("refused") or how == "refused":
             continue
         assert shown, f"{what}: no test"
         for test in re.findall(r"`([^`]+)`", shown):
-            if test.startswith("flows/"):
-                assert test.removeprefix("flows/") in flows, test
+            if test.startswith(("flows/", "packages/")):
+                assert test in flows, test
                 continue
             file, _, function = test.partition("::")
             path = ROOT / "tests" / file

@@ -100,12 +100,12 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
-    from flowc.frontend.foreign import foreign_decorators
+    from flowc.frontend.foreign import foreign_decorators, packing_decorators
     from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     require_runnable(found.flow)
-    if foreign := foreign_decorators(found.cls, found.flow, found.package):
+    if foreign := [*foreign_decorators(found.cls, found.flow, found.package), *packing_decorators(found.flow)]:
         report(foreign, found.package.root)
         raise SystemExit(FAULTY)
     try:

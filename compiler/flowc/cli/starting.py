@@ -206,6 +206,9 @@ def _file(name: str) -> str | None:
     # Not getattr(module, …): some modules import what they are asked for.
     names: dict[str, Any] = getattr(sys.modules.get(name), "__dict__", {})
     file = names.get("__file__")
-    if file is None and (places := list(names.get("__path__", ()))):
-        file = places[0]
+    if file is None:
+        try:
+            file = next(iter(names.get("__path__", ())), None)
+        except KeyError:  # a namespace package that has lost its parent, whose import failed
+            return None
     return file if isinstance(file, str) else None

@@ -95,14 +95,15 @@ def _of_class(cls: type, reader: Reader) -> list[_Found]:
     seen: set[str] = set()
     for applied in reversed(applied_to(cls)):
         name = applied.name
-        if name in STEP_DECORATORS or plugin_class(name, "step") is not None:
+        of_flow = name in FLOW_DECORATORS or plugin_class(name, "flow") is not None
+        if not of_flow and (name in STEP_DECORATORS or plugin_class(name, "step") is not None):
             reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a step, not the flow's class",
                          reader.span(applied), "put it above a step's `def`")  # fmt: skip
         elif name in seen and name not in _SEVERAL:
             hint = 'for several times give one @schedule a list: cron=["…", "…"]' if name == "schedule" else None
             reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{name} twice", reader.span(applied),
                          hint or "keep one of them")  # fmt: skip
-        elif name in FLOW_DECORATORS or plugin_class(name, "flow") is not None:
+        elif of_flow:
             seen.add(name)
             found.append(_Found(applied, reader))
     return found

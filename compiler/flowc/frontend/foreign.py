@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc import diagnostics as codes
+from flowc.frontend.plugins import plugin_class
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime.program import method_name
 
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
 
     from flowc.ir import Flow, Span
     from flowc.package import Package
+
+
+def packing_decorators(flow: Flow) -> Iterator[Diagnostic]:
+    """A fault for each decorator of an extension that has files of its own to put into the code package."""
+    from metaflow._legacy.hooks import PACKAGING
+
+    places = [("flow", flow.where, flow.plugins), *(("step", node.where, node.plugins) for node in flow.nodes)]
+    for kind, where, plugins in places:
+        for plugin in plugins:
+            hooks = [hook for hook in PACKAGING if hasattr(plugin_class(plugin.name, kind), hook)]
+            if hooks:
+                yield Diagnostic(
+                    code=codes.UNSUPPORTED_FEATURE,
+                    message=f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
+                    span=where,
+                    hint="put what it needs into the image; files of the flow's directory and of extensions travel",
+                )
 
 
 def foreign_decorators(cls: type, flow: Flow, package: Package) -> list[Diagnostic]:

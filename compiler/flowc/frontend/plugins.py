@@ -31,8 +31,7 @@ def plugin_class(name: str, kind: str) -> Any:
         return None
     from metaflow._legacy.hooks import legacy
 
-    found = legacy(name)
-    return found if found is not None and found._flowc_kind == kind else None
+    return legacy(name, kind)
 
 
 def is_json(value: object) -> bool:

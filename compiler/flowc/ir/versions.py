@@ -131,6 +131,7 @@ RECORDS = Format(
             adds=(
                 "AttemptRecord.note: str",
                 "RunRecord.sources: PackageRecord",
+                "AttemptRecord.metadata: list[dict[str, str]]",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",

@@ -33,8 +33,8 @@ _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
 _finder: AliasFinder | None = None
 _told: set[str] = set()
-decorators: dict[str, tuple[str, str]] = {}
-"""The decorators of extensions: name → (`STEP_DECORATORS_DESC` or `FLOW_DECORATORS_DESC`, the class's dotted path)."""
+decorators: dict[str, dict[str, str]] = {}
+"""The decorators of extensions: name → the class's dotted path for a `step`, for a `flow`, or for both."""
 
 
 def begin() -> None:
@@ -160,7 +160,8 @@ def _read_plugins(module: ModuleType) -> None:
     for name, value in vars(module).items():
         for decorator, path in value or () if name in _KINDS else ():
             package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-            decorators[decorator] = name, f"{package}{path}" if path.startswith(".") else path
+            where = f"{package}{path}" if path.startswith(".") else path
+            decorators.setdefault(decorator, {})[_KINDS[name]] = where
 
 
 def without_effect() -> Iterator[tuple[str, str]]:
@@ -174,15 +175,15 @@ def without_effect() -> Iterator[tuple[str, str]]:
                 yield extension.org, name
 
 
-def decorator_class(name: str) -> type:
-    """The class of an extension's decorator.
+def decorator_class(name: str, kind: str) -> type:
+    """The class of an extension's decorator of a `step` or a `flow`.
 
     Raises:
         ExtensionError: it is not where the extension says.
     """
     from metaflow._extensions.discover import ExtensionError
 
-    _, path = decorators[name]
+    path = decorators[name][kind]
     module, _, attribute = path.rpartition(".")
     try:
         found: type = getattr(importlib.import_module(module), attribute)
@@ -192,24 +193,25 @@ def decorator_class(name: str) -> type:
 
 
 def make_decorator(name: str) -> Any:
-    """The decorator `@name` of an extension: its class.
+    """The decorator `@name` of an extension: its class, or what writes down that it was applied.
 
     Raises:
-        ExtensionError: the class is none that flowc can decorate with.
+        ExtensionError: a class is none that flowc can decorate with.
     """
     from metaflow._extensions.discover import ExtensionError
 
-    found = decorator_class(name)
-    if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
-        return found  # which decorates when it is called
-    if getattr(found, "_flowc_kind", None) == _KINDS[decorators[name][0]]:
-        from metaflow.decorators import apply
+    for kind, path in decorators[name].items():
+        found = decorator_class(name, kind)
+        if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
+            return found  # which decorates when it is called
+        if getattr(found, "_flowc_kind", None) != kind:
+            raise ExtensionError(
+                f"the decorator '{name}' of an extension, {path}, cannot be used: flowc takes classes that derive from "
+                "UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
+            )
+    from metaflow.decorators import apply
 
-        return apply(name)
-    raise ExtensionError(
-        f"the decorator '{name}' of an extension, {decorators[name][1]}, cannot be used: flowc takes classes that "
-        "derive from UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
-    )
+    return apply(name)
 
 
 # -- modules

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from flowc.ir.policies import Plugin
     from metaflow.decorators import Applied
 
+PACKAGING = ("package_init", "add_to_package")
+"""Hooks that are called where a code package is made, which a run on this machine does without."""
+
 UNSUPPORTED = {
-    "package_init": "files of the flow's directory and of extensions travel with it",
-    "add_to_package": "files of the flow's directory and of extensions travel with it",
     "runtime_step_cli": "a task is a process of flowc's own: set os.environ in task_pre_step",
     "runtime_task_created": "task_pre_step is called in each task",
 }
@@ -73,18 +74,20 @@ class FlowHooks:
 
     def _make(self, plugin: Plugin, where: Span, base: type) -> Any:
         with self.told(plugin.name, "making", where):
-            cls: Any = _extensions.decorator_class(plugin.name)
+            cls: Any = _extensions.decorator_class(plugin.name, "flow" if base is FlowDecorator else "step")
             if not issubclass(cls, base):
                 raise MetaflowException(f"it does not derive from {base.__name__}")
             return cls(attributes=json_text.loads(plugin.attributes), statically_defined=plugin.written)
 
     def begin(self) -> None:
         """Call `init`, `flow_init` and `step_init` of all. Raises PreparationError where one fails."""
+        _latest[type(self.flow)] = self
         with beginning(self):
             self._begin()
 
     def _begin(self) -> None:
-        environment, store, metadata = stand_ins.Environment(), stand_ins.FlowDatastore(), stand_ins.Metadata()
+        environment, metadata = stand_ins.Environment(), stand_ins.Metadata()
+        store = stand_ins.FlowDatastore(self.ir.name)
         for decorator, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
             with self.told(plugin.name, "init", self.ir.where):
                 decorator.external_init()
@@ -115,7 +118,7 @@ class FlowHooks:
                 self._known[name].append(decorator)
                 if self.parse is None:
                     continue
-                plugin = legacy(decorator.name) is not None
+                plugin = legacy(decorator.name, "step") is not None
                 self.added.setdefault(name, []).append(Added(decorator.name, dict(decorator.attributes), plugin))
                 if plugin:
                     self.of_step.setdefault(name, []).append(decorator)
@@ -175,7 +178,7 @@ class FlowHooks:
         own = iter(self.of_step.get(name, ()))
         found: list[Any] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
-            if legacy(applied.name) is not None:
+            if legacy(applied.name, "step") is not None:
                 found += [one for one in [next(own, None)] if one is not None]
             elif applied.name != "step":
                 found.append(stand_ins.make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
@@ -183,6 +186,13 @@ class FlowHooks:
 
 
 _beginning: list[FlowHooks] = []
+_latest: dict[type, FlowHooks] = {}
+
+
+def begun(cls: type) -> list[Any]:
+    """The decorators of extensions of a flow's class, as they have begun in this process."""
+    hooks = _latest.get(cls)
+    return hooks.of_flow if hooks is not None else []
 
 
 @contextmanager
@@ -215,19 +225,19 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
     except ValueError as error:
         raise MetaflowException(str(error)) from error
     for applied in given:
-        cls = legacy(applied.name)
+        cls = legacy(applied.name, "step")
         several = cls.allow_multiple if cls is not None else applied.name == "card"
         if several or all(other.name != applied.name for other in node.decorators):
             made = cls(attributes=applied.kwargs) if cls else None
             node.decorators.append(made or stand_ins.make_builtin(applied.name, applied.kwargs, written=False))
 
 
-def legacy(name: str) -> type[Any] | None:
-    """The class of a decorator of an extension, if it is of the older form."""
-    if name not in _extensions.decorators:
+def legacy(name: str, kind: str) -> type[Any] | None:
+    """The class of a decorator of an extension, of a `step` or a `flow`, if it is of the older form."""
+    if kind not in _extensions.decorators.get(name, ()):
         return None
-    found = _extensions.decorator_class(name)
-    return found if issubclass(found, (StepDecorator, FlowDecorator)) else None
+    found = _extensions.decorator_class(name, kind)
+    return found if issubclass(found, StepDecorator if kind == "step" else FlowDecorator) else None
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:

@@ -51,7 +51,7 @@ def _decorators(flow: type) -> Iterator[type[FlowDecorator]]:
     seen: set[str] = set()
     for owner in flow.__mro__:
         for applied in applied_to(owner):
-            found = legacy(applied.name)
-            if found is not None and issubclass(found, FlowDecorator) and applied.name not in seen:
+            found = legacy(applied.name, "flow")
+            if found is not None and applied.name not in seen:
                 seen.add(applied.name)
                 yield found

@@ -13,13 +13,16 @@ from flowc_runtime import context
 from flowc_runtime.program import method_name
 from flowc_runtime.settings import datastore_of
 from flowc_runtime.state import STATE
+from metaflow import _extensions
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.ir import Node
+    from metaflow.datastore.datastore_storage import DataStoreStorage
+    from metaflow.metadata_provider import MetaDatum
 
 
 class _StandIn:
@@ -61,6 +64,30 @@ class FlowDatastore(_StandIn):
         url = (context.task.store if context.task is not None else None) or default_url()
         return url.removeprefix("file://")
 
+    @property
+    def _storage_impl(self) -> DataStoreStorage:
+        """What extensions keep files with. Raises MetaflowException where the store is a bucket."""
+        return _storage(self.TYPE)
+
+    @property
+    def flow_name(self) -> str:
+        """The flow's name."""
+        return self._flow_name
+
+    def __init__(self, flow_name: str) -> None:
+        self._flow_name = flow_name
+
+
+def _storage(kind: str) -> DataStoreStorage:
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    if kind != LocalStorage.TYPE:
+        raise MetaflowException(
+            f"decorators of extensions keep files in a store that is a directory only, and here it is of type {kind}: "
+            "write artifacts in `flow`, or use metaflow.S3"
+        )
+    return LocalStorage(LocalStorage.get_datastore_root_from_config(echo))
+
 
 class Metadata(_StandIn):
     """Where runs are recorded: in the store."""
@@ -68,6 +95,19 @@ class Metadata(_StandIn):
     _what = "metadata"
     _instead = "flowc has no metadata service; write an artifact in `flow`, or tag the run"
     TYPE = "local"
+
+    def register_metadata(self, run_id: str, step_name: str, task_id: str, metadata: Sequence[MetaDatum]) -> None:
+        """Say something of this task, which the client has when the attempt has ended: `Task.metadata_dict`.
+
+        Raises:
+            MetaflowException: it is another task, or the code runs in none.
+        """
+        task = context.task
+        if task is None or (task.run, task.step, task.task_id) != (run_id, step_name, task_id):
+            raise MetaflowException(f"only task {run_id}/{step_name}/{task_id} itself can register metadata of it")
+        context.metadata += [
+            {"name": str(one.field), "value": str(one.value), "type": str(one.type)} for one in metadata
+        ]
 
 
 class Package(_StandIn):
@@ -94,6 +134,17 @@ class TaskDatastore(_StandIn):
     def pathspec(self) -> str:
         """RUN/STEP/TASK."""
         return f"{self.run_id}/{self.step_name}/{self.task_id}"
+
+    @property
+    def _storage_impl(self) -> DataStoreStorage:
+        """What extensions keep files with. Raises MetaflowException where the store is a bucket."""
+        assert context.task is not None
+        return _storage(datastore_of(context.task.store or ""))
+
+    @property
+    def _path(self) -> str:
+        """Where extensions keep files of this task."""
+        return f"extensions/{type(self._flow).__name__}/{self.pathspec}"
 
     def __contains__(self, name: str) -> bool:
         return name in self._names()
@@ -146,11 +197,25 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 
     found = []
     for applied in applied_to(getattr(cls, method_name(node), None)):
-        extension = legacy(applied.name)
+        extension = legacy(applied.name, "step")
         if extension is not None:
             found.append(extension(attributes=applied.kwargs, statically_defined=applied.line > 0))
         elif applied.name != "step":
             found.append(make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
+    return found
+
+
+def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
+    """Those of a flow's class and its bases by their names: the objects that have begun, if any have."""
+    from metaflow._legacy.hooks import begun
+
+    found: dict[str, list[Any]] = {}
+    for decorator in begun(cls):
+        found.setdefault(decorator.name, []).append(decorator)
+    for applied in (one for owner in cls.__mro__ for one in applied_to(owner)):
+        if applied.name not in _extensions.decorators:
+            written = applied.line > 0
+            found.setdefault(applied.name, []).append(BuiltinDecorator(applied.name, applied.kwargs, written=written))
     return found
 
 

@@ -39,6 +39,8 @@ def metadata_of(task: Task, reader: RunReader) -> list[Metadata]:
             Metadata(name, value, int(1000 * (ended if late else began)), name, task)
             for name, value, late in _items(task, reader, attempt)
         ]
+        said = record.get("metadata", ()) if record is not None else ()
+        found += [Metadata(one["name"], one["value"], int(1000 * ended), one["type"], task) for one in said]
     return found
 
 

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from metaflow.unbounded_foreach import InternalTestUnboundedForeachInput
 
-__all__ = ["InternalTestUnboundedForeachInput"]
+if TYPE_CHECKING:
+    from metaflow.datastore.datastore_storage import DataStoreStorage
+
+    DATASTORES: list[type[DataStoreStorage]]
+
+__all__ = ["DATASTORES", "InternalTestUnboundedForeachInput"]
+
+
+if not TYPE_CHECKING:  # imported when it is asked for
+
+    def __getattr__(name: str) -> Any:
+        if name == "DATASTORES":  # where extensions keep files: in a directory
+            from metaflow.plugins.datastores.local_storage import LocalStorage
+
+            return [LocalStorage]
+        raise AttributeError(f"module 'metaflow.plugins' has no attribute '{name}'")

@@ -10,7 +10,7 @@ from metaflow._legacy.base import StepDecorator
 from metaflow.unbounded_foreach import CONTROL_TASK_TAG, UBF_CONTROL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["CONTROL_TASK_TAG", "UBF_CONTROL", "Parallel", "ParallelDecorator"]
 
@@ -20,6 +20,19 @@ class ParallelDecorator(StepDecorator):
 
     name = "parallel"
     IS_PARALLEL: ClassVar[bool] = True
+
+    def step_init(
+        self,
+        flow: Any,
+        graph: Any,
+        step_name: str,
+        decorators: Sequence[Any],
+        environment: Any,
+        flow_datastore: Any,
+        logger: Callable[..., None],
+    ) -> None:
+        """Keep the environment, which subclasses ask for."""
+        self.environment = environment
 
     def setup_distributed_env(self, flow: Any) -> None:
         """Called in each task of the gang, before the step's code."""

@@ -76,28 +76,27 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
     """Those of them that this version has, and those of extensions that are like them."""
     import metaflow
 
-    point = "FLOW_DECORATORS_DESC" if table is FLOW_DECORATORS else "STEP_DECORATORS_DESC"
-    added = [name for name, (where, _) in _extensions.decorators.items() if where == point and _legacy(name)]
+    added = [name for name in _extensions.decorators if _legacy(name, table)]
     return [*(name for name in table if name in metaflow.__all__), *added]
 
 
-def _legacy(name: str) -> type[Any] | None:
+def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:
     if name not in _extensions.decorators:
         return None
     from metaflow._legacy.hooks import legacy
 
-    return legacy(name)
+    return legacy(name, "flow" if table is FLOW_DECORATORS else "step")
 
 
 def several(name: str, table: Mapping[str, Builtin]) -> bool:
     """Whether a step or a flow can have more than one decorator of that name."""
-    return table[name].several if name in table else bool(getattr(_legacy(name), "allow_multiple", False))
+    return table[name].several if name in table else bool(getattr(_legacy(name, table), "allow_multiple", False))
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
     """All arguments of an application: those given, else the defaults."""
     known = table.get(applied.name)
-    defaults = known.defaults if known else getattr(_legacy(applied.name), "defaults", {})
+    defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}
 
 

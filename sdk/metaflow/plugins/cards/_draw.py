@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
+from metaflow.plugins.cards._dag import dag_svg
 from metaflow.plugins.cards._markdown import to_html
 
 if TYPE_CHECKING:
@@ -59,21 +60,51 @@ def _text(value: Any) -> str:
 
 
 def _markdown(component: Mapping[str, Any]) -> str:
-    return to_html(str(component.get("source", "")))
+    return to_html(str(component.get("source") or ""))
 
 
 def _html(component: Mapping[str, Any]) -> str:
-    return str(component.get("html", ""))
+    return str(component.get("html") or component.get("data") or "")
 
 
 def _artifacts(component: Mapping[str, Any]) -> str:
-    drawn = ""
-    for item in component.get("data", ()):
+    drawn, data = "", component.get("data") or ()
+    if isinstance(data, dict):
+        data = [{"name": name, "data": value} for name, value in data.items()]
+    for item in data:
         name = f"<b>{_text(item['name'])}</b> " if item.get("name") else ""
         note = " <small>shortened</small>" if item.get("large_object") else ""
         head = f'<figcaption>{name}<span class="type">{_text(item.get("type", ""))}</span>{note}</figcaption>'
         drawn += f'<figure>{head}<pre tabindex="0">{_text(item.get("data", ""))}</pre></figure>'
     return drawn
+
+
+def _headed(component: Mapping[str, Any], body: str) -> str:
+    title, below = component.get("title"), component.get("subtitle")
+    head = f"<h2>{_text(title)}</h2>" if title else ""
+    return f"{head}{f'<p>{_text(below)}</p>' if below else ''}{body}"
+
+
+def _section(component: Mapping[str, Any]) -> str:
+    columns = component.get("columns")
+    style = f' style="columns: {columns}"' if isinstance(columns, int) else ""
+    body = f"<div{style}>{draw_all(component.get('contents', ()))}</div>"
+    return f"<section>{_headed(component, body)}</section>"
+
+
+def _page(component: Mapping[str, Any]) -> str:
+    return _headed(component, draw_all(component.get("contents", ())))
+
+
+def _dag(component: Mapping[str, Any]) -> str:
+    steps = component.get("data") or {}
+    drawn = dag_svg(steps.get("steps", steps), "") if steps else ""
+    return _headed(component, f'<div class="scroll" tabindex="0" role="region" aria-label="Steps">{drawn}</div>')
+
+
+def _plain(component: Mapping[str, Any]) -> str:
+    tag = {"title": "h2", "subtitle": "h3"}.get(str(component["type"]), "p")
+    return f"<{tag}>{_text('' if component.get('text') is None else component['text'])}</{tag}>"
 
 
 def _table(component: Mapping[str, Any]) -> str:
@@ -204,15 +235,21 @@ def _event(event: Mapping[str, Any]) -> str:
 
 _DRAWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "artifacts": _artifacts,
+    "dag": _dag,
     "eventsTimeline": _timeline,
     "html": _html,
     "image": _image,
     "jsonViewer": _viewer,
     "log": _log,
     "markdown": _markdown,
+    "page": _page,
     "progressBar": _progress,
     "pythonCode": _code,
+    "section": _section,
+    "subtitle": _plain,
     "table": _table,
+    "text": _plain,
+    "title": _plain,
     "valueBox": _value_box,
     "vegaChart": _chart,
     "yamlViewer": _viewer,

@@ -9,26 +9,58 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from metaflow.plugins.cards._dag import dag_svg
 from metaflow.plugins.cards._draw import draw, draw_all, needs_vega
 from metaflow.plugins.cards._page import page
-from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
+from metaflow.plugins.cards.card_modules.card import MetaflowCard
+from metaflow.plugins.cards.card_modules.layout import (
+    ArtifactsComponent,
+    DagComponent,
+    DefaultComponent,
+    ErrorComponent,
+    HTMLComponent,
+    ImageComponent,
+    LogComponent,
+    MarkdownComponent,
+    PageComponent,
+    PythonCodeComponent,
+    SectionComponent,
+    SubTitleComponent,
+    TableComponent,
+    TextComponent,
+    TitleComponent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from metaflow.client.core import Task
 
-__all__ = ["BlankCard", "DefaultCard", "ErrorCard", "PageComponent", "TaskSpecCard"]
+__all__ = [
+    "ArtifactsComponent",
+    "BlankCard",
+    "DagComponent",
+    "DefaultCard",
+    "DefaultComponent",
+    "ErrorCard",
+    "ErrorComponent",
+    "HTMLComponent",
+    "ImageComponent",
+    "LogComponent",
+    "MarkdownComponent",
+    "PageComponent",
+    "PythonCodeComponent",
+    "SectionComponent",
+    "SubTitleComponent",
+    "TableComponent",
+    "TaskSpecCard",
+    "TextComponent",
+    "TitleComponent",
+    "read_file",
+]
 
 
-class PageComponent(MetaflowCardComponent):
-    """Components with a heading, for cards of one's own: `page` of the cards here is made of such."""
-
-    def __init__(self, title: str | None = None, contents: Sequence[Any] = ()) -> None:
-        self._title, self._contents = title, contents
-
-    def render(self) -> str:
-        """As HTML."""
-        shown = [each.render() if isinstance(each, MetaflowCardComponent) else each for each in self._contents]
-        return _section(self._title, draw_all(shown))
+def read_file(path: str) -> str:
+    """Return the text of a file, such as a template beside a card's module."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 class BlankCard(MetaflowCard):

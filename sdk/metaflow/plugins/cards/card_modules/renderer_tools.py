@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_runtime.errors import StepTimeout
 from metaflow.plugins.cards._warn import Failure
+from metaflow.plugins.cards.card_modules.values import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Render = TypeVar("_Render", bound=Callable[..., Any])
 
-__all__ = ["render_safely"]
+__all__ = ["TaskToDict", "render_safely", "with_default_component_id"]
 
 
 class NotShownError(Exception):
@@ -33,6 +34,24 @@ def render_safely(render: _Render) -> _Render:
             return failure(self, error)
 
     return safe  # type: ignore[return-value]
+
+
+def with_default_component_id(render: _Render) -> _Render:
+    """Decorate `render` of a component that is to have an id: here each has one."""
+    return render
+
+
+class TaskToDict:
+    """Values as an ArtifactsComponent has them; `only_repr` or not, they are printed."""
+
+    def __init__(
+        self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
+    ) -> None: ...
+
+    def infer_object(self, artifact_object: Any) -> dict[str, Any]:
+        """Return a value's type and text."""
+        text, shortened = brief(artifact_object)
+        return {"type": type(artifact_object).__name__, "data": text, "large_object": shortened}
 
 
 def render_part(component: Any) -> Any:

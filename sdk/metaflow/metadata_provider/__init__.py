@@ -1,0 +1,5 @@
+"""What decorators say of tasks: `metadata.register_metadata(run_id, step_name, task_id, [MetaDatum(…)])` in a hook."""
+
+from metaflow.metadata_provider.metadata import MetadataProvider, MetaDatum
+
+__all__ = ["MetaDatum", "MetadataProvider"]

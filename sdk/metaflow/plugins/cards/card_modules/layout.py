@@ -1,0 +1,249 @@
+"""Components that cards of packages put together: pages, sections, headings, plain texts and what stands in them.
+
+Each becomes a dict of Metaflow's form, which the cards here draw, and so does the script of a card that brings its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ArtifactsComponent",
+    "DagComponent",
+    "DefaultComponent",
+    "ErrorComponent",
+    "HTMLComponent",
+    "ImageComponent",
+    "LogComponent",
+    "MarkdownComponent",
+    "PageComponent",
+    "PythonCodeComponent",
+    "SectionComponent",
+    "SubTitleComponent",
+    "TableComponent",
+    "TextComponent",
+    "TitleComponent",
+]
+
+
+class DefaultComponent(MetaflowCardComponent):
+    """A component with a heading; subclasses say of which `type` it is."""
+
+    type: ClassVar[str | None] = None
+
+    def __init__(self, title: str | None = None, subtitle: str | None = None) -> None:
+        self._title, self._subtitle = title, subtitle
+
+    def render(self) -> dict[str, Any]:
+        """As a dict, without the headings and the id that it has not."""
+        head = {"title": self._title, "subtitle": self._subtitle, "id": self._id}
+        return {"type": self.type, **{name: text for name, text in head.items() if text is not None}}
+
+
+class _Holder(DefaultComponent):
+    """Holds others: components, their dicts, or HTML."""
+
+    def __init__(self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[Any] = ()) -> None:
+        super().__init__(title, subtitle)
+        self._contents = contents
+
+    def render(self) -> dict[str, Any]:
+        """As a dict with those of what it holds."""
+        return super().render() | {"contents": self.render_subcomponents(self._contents)}
+
+    @staticmethod
+    def render_subcomponents(
+        component_array: Sequence[Any],
+        additional_allowed_types: Sequence[type] = (str, dict),
+        allow_unknowns: bool = False,
+    ) -> list[Any]:
+        """Return the components' dicts, and what else is of an allowed type; others are left out, or named."""
+        found = []
+        for each in component_array:
+            if isinstance(each, MetaflowCardComponent):
+                found.append(each.render())
+            elif isinstance(each, tuple(additional_allowed_types)):
+                found.append(each)
+            elif allow_unknowns:
+                found.append("<object>")
+        return found
+
+
+class PageComponent(_Holder):
+    """A page: its heading and its sections."""
+
+    type = "page"
+
+    def __init__(self, title: str | None = None, subtitle: str | None = None, contents: Sequence[Any] = ()) -> None:
+        super().__init__(title, subtitle, contents=contents)
+
+
+class SectionComponent(_Holder):
+    """A section of a page; its contents stand in so many `columns`."""
+
+    type = "section"
+
+    def __init__(
+        self,
+        title: str | None = None,
+        subtitle: str | None = None,
+        columns: int | None = None,
+        contents: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(title, subtitle, contents=contents)
+        self._columns = columns
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return super().render() | ({} if self._columns is None else {"columns": self._columns})
+
+
+class TableComponent(DefaultComponent):
+    """A table of texts, numbers and components' dicts; `vertical` puts the headers in front of the rows."""
+
+    type = "table"
+
+    def __init__(
+        self,
+        title: str | None = None,
+        subtitle: str | None = None,
+        headers: Sequence[str] = (),
+        data: Sequence[Sequence[Any]] = ((),),
+        vertical: bool = False,
+    ) -> None:
+        super().__init__(title, subtitle)
+        self._headers, self._data, self._vertical = headers, data, vertical
+
+    @classmethod
+    def validate(cls, headers: Any, data: Any) -> tuple[bool, bool]:
+        """Whether the headers are a list, and whether the data are rows."""
+        return isinstance(headers, list), bool(data) and all(isinstance(row, list) for row in data)
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        data = [list(row) for row in self._data]
+        return super().render() | {"columns": list(self._headers), "data": data, "vertical": self._vertical}
+
+
+class ImageComponent(DefaultComponent):
+    """A picture by its `data:` URI."""
+
+    type = "image"
+
+    def __init__(
+        self,
+        src: str | None = None,
+        label: str | None = None,
+        title: str | None = None,
+        subtitle: str | None = None,
+    ) -> None:
+        super().__init__(title, subtitle)
+        self._src, self._label = src, label
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return super().render() | {"src": self._src, "label": self._label}
+
+
+class _Data(DefaultComponent):
+    """Has data in the form that its type is drawn from."""
+
+    def __init__(
+        self,
+        title: str | None = None,
+        subtitle: str | None = None,
+        data: Any = None,
+    ) -> None:
+        super().__init__(title, subtitle)
+        self._data: Any = {} if data is None else data
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return super().render() | {"data": self._data}
+
+
+class ArtifactsComponent(_Data):
+    """Values by their names."""
+
+    type = "artifacts"
+
+
+class DagComponent(_Data):
+    """The steps of a flow, as `graph` of a card has them."""
+
+    type = "dag"
+
+
+class _Text(MetaflowCardComponent):
+    type: ClassVar[str] = "text"
+    _key: ClassVar[str] = "text"
+
+    def __init__(self, text: str | None = None) -> None:
+        self._text = text
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return {"type": self.type, self._key: self._text}
+
+
+class TextComponent(_Text):
+    """Text as it is."""
+
+
+class TitleComponent(_Text):
+    """A heading."""
+
+    type = "title"
+
+
+class SubTitleComponent(_Text):
+    """A lesser heading."""
+
+    type = "subtitle"
+
+
+class MarkdownComponent(_Text):
+    """Text in Markdown."""
+
+    type, _key = "markdown", "source"
+
+
+class _Source(_Text):
+    _key = "data"
+
+    def __init__(self, data: str | None = None) -> None:
+        super().__init__(data)
+
+
+class HTMLComponent(_Source):
+    """HTML as it is."""
+
+    type = "html"
+
+
+class LogComponent(_Source):
+    """Lines of a log."""
+
+    type = "log"
+
+    def render(self) -> dict[str, Any]:
+        """As a dict."""
+        return super().render() | {"id": self.component_id}
+
+
+class PythonCodeComponent(_Source):
+    """Python."""
+
+    type = "pythonCode"
+
+
+class ErrorComponent(LogComponent):
+    """What went wrong, and how."""
+
+    def __init__(self, headline: str, error_message: str | None) -> None:
+        super().__init__(f"{headline}\n\n{error_message}")

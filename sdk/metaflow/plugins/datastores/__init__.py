@@ -1,0 +1,1 @@
+"""Storages of files, for extensions: `metaflow.datastore.datastore_storage` has what they have in common."""

@@ -1,0 +1,5 @@
+"""Names that extensions import from Metaflow's storage in Google Cloud; flowc keeps their files in directories only."""
+
+from metaflow.plugins.storage_executor import as_completed, handle_executor_exceptions
+
+__all__ = ["as_completed", "handle_executor_exceptions"]

@@ -1,0 +1,90 @@
+"""Files of extensions in a store that is a directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import json_text
+from metaflow.datastore.datastore_storage import CloseAfterUse, DataStoreStorage, ListContentResult, sorted_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from metaflow.datastore.datastore_storage import Content
+
+__all__ = ["LocalStorage"]
+
+_META = "_meta"
+
+
+class LocalStorage(DataStoreStorage):
+    """A directory. What is kept with a file is JSON beside it."""
+
+    TYPE = "local"
+    METADATA_DIR = _META
+
+    @classmethod
+    def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
+        """Return the store, if it is a directory."""
+        from flowc_runtime import context
+        from flowc_runtime.whereabouts import default_url
+
+        url = (context.task.store if context.task is not None else None) or default_url()
+        return url.removeprefix("file://") if "://" not in url or url.startswith("file://") else None
+
+    @staticmethod
+    def _makedirs(path: str) -> None:
+        os.makedirs(path, exist_ok=True)
+
+    def is_file(self, paths: Iterable[str]) -> list[bool]:
+        """Whether each is there."""
+        return [os.path.isfile(self.full_uri(path)) for path in paths]
+
+    def info_file(self, path: str) -> tuple[bool, Any]:
+        """Whether it is there, and what was kept with it."""
+        if not os.path.isfile(self.full_uri(path)):
+            return False, None
+        try:
+            with open(f"{self.full_uri(path)}{_META}", encoding="utf-8") as file:
+                return True, json_text.loads(file.read())
+        except FileNotFoundError:
+            return True, None
+
+    def size_file(self, path: str) -> int | None:
+        """Return its bytes, None if it is not there."""
+        try:
+            return os.path.getsize(self.full_uri(path))
+        except OSError:
+            return None
+
+    def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
+        """Return what is directly below these directories."""
+        return [entry for path in paths for entry in sorted_entries(str(self.datastore_root), path)]
+
+    def save_bytes(
+        self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
+    ) -> None:
+        """Keep contents, each a file or a file with a dict to keep with it; what is there stays without `overwrite`."""
+        for path, content in path_and_bytes_iter:
+            whole = self.full_uri(path)
+            if os.path.exists(whole) and not overwrite:
+                continue
+            stream, meta = content if isinstance(content, tuple) else (content, None)
+            self._makedirs(os.path.dirname(whole))
+            if meta:
+                with open(f"{whole}{_META}", "w", encoding="utf-8") as file:
+                    file.write(json_text.dumps(meta))
+            with tempfile.NamedTemporaryFile(dir=os.path.dirname(whole), delete=False) as part:
+                shutil.copyfileobj(stream, part)
+            os.replace(part.name, whole)  # a reader sees it whole or not at all
+
+    def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
+        """In a `with` statement: (path, local file, what was kept with it) of each; None twice of what is not there."""
+        found = []
+        for path in keys:
+            there, meta = self.info_file(path)
+            found.append((path, self.full_uri(path) if there else None, meta))
+        return CloseAfterUse(iter(found))

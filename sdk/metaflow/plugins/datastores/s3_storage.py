@@ -1,0 +1,7 @@
+"""Names that extensions import from Metaflow's storage in S3; flowc keeps their files in directories only."""
+
+from metaflow.datastore.datastore_storage import CloseAfterUse
+from metaflow.metaflow_config import TEMPDIR as ARTIFACT_LOCALROOT
+from metaflow.plugins.datatools.s3 import S3
+
+__all__ = ["ARTIFACT_LOCALROOT", "S3", "CloseAfterUse"]

@@ -1,0 +1,42 @@
+"""Packages made for Metaflow, installed for a flow that uses them; with what they require if the last word is `+`.
+
+They are kept in the user's cache and are on the path of both programs, each of which has its own `metaflow`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compat.cases import Case
+    from compat.runs import Program
+
+
+def with_packages(program: Program, case: Case) -> Program:
+    """The program with the case's packages on its path."""
+    if not case.packages:
+        return program
+    return program._replace(path=(*program.path, str(_installed(case.packages))))
+
+
+def _installed(packages: list[str]) -> Path:
+    """The directory that has them, for the running Python. Metaflow itself must not be among what they require."""
+    words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *packages]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-packages"
+    place = cache / hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
+    if not place.exists():
+        made = place.with_name(f"{place.name}.{os.getpid()}")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        words = packages[:-1] if packages[-1] == "+" else ["--no-deps", *packages]
+        subprocess.run([*command, "--target", str(made), *words], check=True)
+        try:
+            made.rename(place)
+        except OSError:  # another process was as fast
+            shutil.rmtree(made)
+    return place
