@@ -50,6 +50,8 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
             return among(parameter, parse_value(parameter.type, item))
         return among(parameter, check_value(parameter.type, item))
 
+    if parameter.type == "str" and isinstance(value, (int, float, list)) and parameter.default == to_text(value):
+        return value  # a number for a text: only as the default that the author wrote
     if parameter.separator is not None and isinstance(value, str):
         return parse_texts(parameter, [value])
     if parameter.multiple or parameter.separator is not None:

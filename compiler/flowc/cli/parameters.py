@@ -125,10 +125,24 @@ def run_values(
             if parameter.type == "file" and value is not None:
                 value = find_file(value, beside)
                 check_file(value, parameter.encoding)
+            if parameter.converted:
+                check_converted(found.cls, parameter, value)
         except ParameterError as error:
             raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
         values[name] = value
     return values
+
+
+def check_converted(cls: type, parameter: Parameter, value: Any) -> None:
+    """Let the class make of a value what steps will see. Raises ParameterError."""
+    from flowc.passes.resolve_defaults import declared_parameters
+    from flowc_runtime.parameters import ParameterError
+    from metaflow._conversions import ConversionError, seen
+
+    try:
+        seen(declared_parameters(cls)[parameter.name], value)
+    except ConversionError as error:
+        raise ParameterError(str(error)) from None
 
 
 def _kept(parameter: Parameter, value: Any) -> Any:
@@ -141,7 +155,7 @@ def _kept(parameter: Parameter, value: Any) -> Any:
         if parameter.type == "file":
             if not (isinstance(value, dict) and "digest" in value):
                 raise ParameterError(f"{value!r:.80} is no file")
-        elif parameter.type != "json":  # which any value can be
+        elif parameter.type != "json" and not (parameter.type == "str" and isinstance(value, (int, float))):
             check_parameter(parameter, value)
     except ParameterError as error:
         raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None
