@@ -15,6 +15,7 @@ import pytest
 from flowc import diagnostics
 from flowc.backends.argo import faults
 from flowc.frontend.flowspec import load
+from flowc.frontend.travel import package_fault
 from flowc.ir import schema
 from flowc.ir.verify import verify
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
@@ -38,6 +39,8 @@ def check(case: Path) -> Sequence[Diagnostic]:
     loaded = load(case)
     if loaded.flow is None or loaded.cls is None:
         return loaded.diagnostics
+    if (excess := package_fault(loaded.package, loaded.flow)) is not None:
+        return [excess]
     with pytest.raises(DefaultError) as caught:
         resolve_defaults(loaded.flow, loaded.cls, user_name="someone")
     return caught.value.diagnostics

@@ -49,6 +49,7 @@ class Asked(NamedTuple):
     with_decorators: Sequence[Applied] = ()
     deployment: Deployment | None = None
     configs: ConfigSources | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 class Kind(NamedTuple):
@@ -241,6 +242,7 @@ def _load(path: Path, words: Words, asked: Asked) -> Loaded:
         with_decorators=asked.with_decorators,
         deployment=asked.deployment or Deployment(),
         configs=asked.configs,
+        suffixes=asked.suffixes,
     )
 
 

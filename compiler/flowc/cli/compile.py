@@ -98,13 +98,19 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
     from flowc.frontend.foreign import foreign_decorators
+    from flowc.frontend.travel import left_behind, package_fault
     from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     require_runnable(found.flow)
+    if (excess := package_fault(found.package, found.flow)) is not None:
+        report([excess], found.package.root)
+        raise SystemExit(FAULTY)
     if foreign := foreign_decorators(found.cls, found.flow, found.package):
         report(foreign, found.package.root)
         raise SystemExit(FAULTY)
+    for line in left_behind(found.package):
+        click.echo(f"note: {line}", err=True)
     try:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))

@@ -39,14 +39,14 @@ from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
-from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
+from flowc.package import Package, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module, package_place
 from flowc_runtime.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from types import ModuleType
 
     from flowc.frontend.graph import Graph
@@ -79,18 +79,20 @@ def load(
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
 ) -> Loaded:
     """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
     `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
-    the file was called by who asks. `with_decorators` are added to steps that have none of that name.
+    the file was called by who asks. `with_decorators` are added to steps that have none of that name. Files that end in
+    one of the `suffixes` travel as well as Python's.
 
     Raises:
         OSError: the file cannot be read.
         DeploymentError: `deployment` does not fit the flow.
     """
     place = _Place.of(path, root)
-    package, fault = _collect(place)
+    package, fault = _collect(place, suffixes)
     if fault is not None:
         return Loaded(package=package, diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
@@ -119,6 +121,7 @@ def load_class(
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
     alone: bool = False,
 ) -> Loaded:
     """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
@@ -129,7 +132,7 @@ def load_class(
     if file is None:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
     place = _place_of_class(cls, file)
-    package, fault = (_pack_alone(place), None) if alone else _collect(place)
+    package, fault = (_pack_alone(place), None) if alone else _collect(place, suffixes)
     if fault is not None:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
     sources = Sources(package.root, dict(package.files))
@@ -175,12 +178,9 @@ def _place_of_class(cls: type, file: str) -> _Place:
     return _Place.of(Path(*place), Path(place[0]))
 
 
-def _collect(place: _Place) -> tuple[Package, Diagnostic | None]:
+def _collect(place: _Place, suffixes: Collection[str]) -> tuple[Package, Diagnostic | None]:
     try:
-        return collect(place.path, place.root if place.packaged else None), None
-    except PackageTooLargeError as error:
-        alone, span = _pack_alone(place), Span(place.file, 1, 1)
-        return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+        return collect(place.path, place.root if place.packaged else None, suffixes), None
     except UnreadableFileError as error:
         message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
         hint = "make it readable, or move it out of the flow's directory"
