@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from flowc.backends.argo import Bundle, Settings
     from flowc.cli.common import Checked
+    from flowc.ir import Flow
+    from flowc.package import Package
+    from flowc.passes.pack_files import Room
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -115,12 +119,15 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))
         settings = _settings(given)
+        named = given.get("store") is not None or configuration.lookup("cluster-store").source != "default"
         ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         beside = (found.package.root / flow.code.file).parent
-        flow = pack_files(without_packages(flow, environment), beside)
-        return compile_flow(flow, found.package, settings)
+        room = _room(found.package, flow, settings.store if named else None)
+        flow = pack_files(without_packages(flow, environment), beside, room)
+        files = tuple(sorted([*found.package.files, *room.packed.items()]))
+        return compile_flow(flow, replace(found.package, files=files), settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
@@ -128,6 +135,19 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         if error.name not in ("hera", "yaml"):
             raise
         fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
+
+
+def _room(package: Package, flow: Flow, store: str | None) -> Room:
+    """Where the files that are defaults go: what a ConfigMap holds beside the code and the IR, and the store."""
+    from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
+    from flowc.cli.sending import sender
+    from flowc.ir.schema import dumps
+    from flowc.passes.pack_files import Room
+    from flowc_runtime.files import MAX_PACKED
+
+    code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
+    left = MAX_CONFIG_MAP_BYTES - code - 2 * MAX_PACKED  # which small files take in the IR, encoded
+    return Room(left, sender(store, left))
 
 
 def _settings(given: Mapping[str, str | None]) -> Settings:
