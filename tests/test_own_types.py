@@ -53,6 +53,10 @@ FLOW = """
     if __name__ == "__main__":
         Own()
     """
+DATES = """def to_date(value):
+        return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value)
+
+    class Color"""
 AS_WRITTEN = {
     "path": "a", "pathy": "b", "day": None, "color": "red", "some": None, "dims": None, "number": 1, "paths": ["x"],
 }  # fmt: skip
@@ -135,6 +139,33 @@ def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], e
     assert project.store.flows() == []
 
 
+def test_values_of_parameter_files(project: Project) -> None:
+    """A date of TOML's is none of JSON's: the text that gives it is recorded. None is what steps see the default for."""
+    project.write("own.py", FLOW.replace("datetime.date.fromisoformat", "to_date").replace("class Color", DATES))
+    project.write("given.toml", 'day = 2024-05-06\npath = "c"\npaths = ["d"]\n')
+    done = project.python("own.py", "run", "--params-file", "given.toml")
+    assert done.code == 0, done.err
+    assert "seen [PosixPath('c'), PosixPath('b'), datetime.date(2024, 5, 6)," in done.out
+    assert project.latest().record()["parameters"]["day"] == "2024-05-06"
+
+
+def test_a_runner_gives_them_too(project: Project) -> None:
+    project.write("own.py", FLOW)
+    project.write(
+        "drive.py",
+        """
+        from pathlib import Path
+        from metaflow import Runner
+
+        with Runner("own.py", show_output=False).run(path=Path("q"), color="red", paths=[Path("r"), Path("s")]) as ran:
+            print(ran.run["end"].task.data.path, ran.run["end"].task.data.paths)
+        """,
+    )
+    done = project.python("drive.py")
+    assert done.code == 0, done.err
+    assert done.out == "q (PosixPath('r'), PosixPath('s'))\n"
+
+
 def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
     """A directory of the cluster's, which the machine that compiles has not."""
     written = FLOW.replace('type=Path, default="a"', 'type=click.Path(exists=True), default="/nowhere/at/all"')
@@ -160,6 +191,11 @@ def test_a_unit_test_gives_what_steps_see(flow: tuple[Flow, Any]) -> None:
         ("type=click.Tuple([str, int])", "a parameter cannot be of click's type Tuple"),
         ("type=click.File()", "a parameter cannot be of click's type File"),
         ("type=Path, separator=','", "a separator is for texts only, not for one of the author's own"),
+        (
+            "type=datetime.date.fromisoformat, default=datetime.date(2024, 1, 2)",
+            "the default of parameter 'path': datetime.date(2024, 1, 2) is not taken by fromisoformat: "
+            "fromisoformat: argument must be str",
+        ),
         ("type=Path, choices=['a']", "choices are of texts"),
         ("type=bool, default=2", "the default of parameter 'path': 2 is not a bool"),
     ],

@@ -10,6 +10,7 @@ import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.parameters import shortened
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ def written(parameter: Parameter[Any], value: Any) -> Any:
     A text stands for itself: whether the type takes it is seen where it is used, which may be another machine.
 
     Raises:
-        ConversionError: it is not a list, where there are several.
+        ConversionError: the type does not take it, or it is not a list, where there are several.
     """
     convert = converter(parameter)
     if convert is None:
         return as_json(value)
     if parameter.multiple:
         if not isinstance(value, (list, tuple)):
-            raise ConversionError(f"{value!r:.80} is not a list")
+            raise ConversionError(f"{shortened(value)} is not a list")
         items = [_written(convert, item) for item in value]
         return None if None in items else items
     return _written(convert, value)
@@ -108,10 +109,7 @@ def as_json(value: Any) -> Any:
 def _written(convert: Callable[[Any], Any], value: Any) -> Any:
     if type(value) is str:
         return value
-    try:
-        made = convert(value)
-    except Exception:  # said where it is used
-        return None
+    made = _converted(convert, value)
     for stand_in in (as_json(value), value.value if isinstance(value, Enum) else None, str(value)):
         if stand_in is None or type(stand_in) not in (str, int, float, bool, list):
             continue
@@ -131,4 +129,4 @@ def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
         name = getattr(convert, "__name__", "") or type(convert).__name__
         what = getattr(error, "message", "") or str(error) or type(error).__name__
         by = "" if name == "<lambda>" else f" by {name}"
-        raise ConversionError(f"{value!r:.80} is not taken{by}: {what}") from error
+        raise ConversionError(f"{shortened(value)} is not taken{by}: {what}") from error

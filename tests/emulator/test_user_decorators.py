@@ -531,7 +531,7 @@ def test_one_class_can_wrap_and_mutate(tools: Project) -> None:
     [
         ("mutate", "it.add_decorator('rerty')", "there is no step decorator 'rerty'; did you mean 'retry'?"),
         ("mutate", "it.add_decorator('nowhere.thing')", "cannot import the decorator nowhere.thing: ModuleNotFound"),
-        ("mutate", "it.add_decorator('os.path')", "there is no step decorator 'os.path'; there are card"),
+        ("mutate", "it.add_decorator('os.path')", "there is no step decorator 'os.path'; there are batch, card"),
         ("mutate", "it.add_decorator(print)", "takes a decorator, or its name, not <built-in function print>"),
         ("mutate", "it.add_decorator('retry', duplicates=it.ERROR)", "step 'start' already has a decorator 'retry'"),
         ("mutate", "it.add_decorator('retry:times=1', deco_kwargs={'times': 2})", "in the text and beside it"),

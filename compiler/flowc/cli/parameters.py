@@ -92,7 +92,8 @@ def run_values(
 
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+    from flowc.frontend.defaults import recorded
+    from flowc.passes.resolve_defaults import DefaultError, declared_parameters, resolve_defaults
     from flowc_runtime.files import check_file, find_file
     from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
 
@@ -112,6 +113,8 @@ def run_values(
                 value = parse_texts(parameter, given[name])
             elif name in in_files:
                 value = in_files[name]
+                if parameter.converted and value is not None and not isinstance(value, str):  # such as a date of YAML's
+                    value = recorded(declared_parameters(found.cls)[name], parameter, value)
                 value = value if value is None else check_parameter(parameter, value, texts=True)
             elif name in before:
                 values[name] = _kept(parameter, before[name])
