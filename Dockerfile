@@ -1,5 +1,5 @@
-# The image that a flow's pods run in: Python, flowc's runtime and authoring API, cloudpickle, the S3 client. No compiler,
-# no Hera, no Kubernetes client, no pip. Everything of flowc's is in the virtual environment /opt/flowc.
+# The image that a flow's pods run in: Python, flowc's runtime and authoring API, what `runtime_image/dependencies` lists.
+# No compiler, no Hera, no Kubernetes client, no pip. Everything of flowc's is in the virtual environment /opt/flowc.
 #
 #   docker build -t flowc-runtime .
 #   docker build -t flowc-runtime:ml --build-arg EXTRA_PIP="numpy==2.4.6 scikit-learn==1.9.1" .
@@ -13,6 +13,9 @@ ARG EXTRA_PIP=""
 RUN python3 -m venv --without-pip /opt/flowc && rm /opt/flowc/bin/[Aa]ctivate*
 # Bytecode is made here, since nothing can be written where it runs; unchecked, since nothing can change there either.
 RUN echo 'exec /opt/flowc/bin/python -m compileall -q -f --invalidation-mode unchecked-hash "$@"' > /compile
+# What says that `metaflow` is there: packages that require it, named by EXTRA_PIP, must not bring Metaflow's own.
+COPY sdk/distribution /distribution
+RUN cp -r /distribution/* /opt/flowc/lib/python3*/site-packages
 COPY runtime_image/dependencies /dependencies
 RUN ${PIP} install --no-cache-dir --no-compile --only-binary :all: --find-links /dependencies ${PIP_OPTIONS} \
       --requirement /dependencies/requirements.txt ${EXTRA_PIP} \

@@ -81,7 +81,7 @@ def test_for_a_cluster_they_are_refused(project: Project, parts: dict[str, str],
     assert done.out == ""
 
 
-@pytest.mark.parametrize("name", ["R", "step_functions", "package_sources", "pytorch_parallel", "batch"])
+@pytest.mark.parametrize("name", ["R", "step_functions", "package_sources", "batch"])
 def test_what_is_imported_and_not_used(project: Project, name: str) -> None:
     write(project, names=f"FlowSpec, {name}, step")
     done = project.python("flow.py", "run")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import argo, description, docker_daemon, images, runtime_image
+import image
+from cluster import argo, description, docker_daemon, images
 from cluster.shell import CommandFailed
-from project import ROOT
 from tools import versions
 
 TESTS = Path(__file__).parent
@@ -105,5 +105,5 @@ def test_the_capabilities_are_those_of_the_kernel() -> None:
 
 
 def test_what_is_installed_is_pinned() -> None:
-    lines = (ROOT / runtime_image.REQUIREMENTS).read_text().splitlines()
+    lines = image.REQUIREMENTS.read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))

@@ -186,7 +186,7 @@ def test_same_as_the_go_library(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     cases = [(text, zone, _moment(choose, zone)) for text in texts for zone in [choose.choice(list(ZONES))]]
 
     go_cron = gobuild.or_skip(lambda: gobuild.build(gobuild.CRON))
-    _share_zone_data(monkeypatch)
+    share_zone_data(monkeypatch)
     lines = "".join(json.dumps({"cron": t, "zone": z, "after": a, "count": count}) + "\n" for t, z, a in cases)
     output = subprocess.run([go_cron], input=lines, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     answers = [json.loads(line) for line in output.splitlines()]
@@ -215,7 +215,7 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
     return times
 
 
-def _share_zone_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def share_zone_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Go and Python must read the same edition of the zones, or they differ where a law changed."""
     for directory in map(Path, zoneinfo.TZPATH):
         if (directory / "Europe/Paris").exists():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from flowc.frontend.flowspec import load
 from flowc.frontend.travel import package_fault
 from flowc.ir import schema
 from flowc.ir.verify import verify
+from flowc.passes.check_schedule import check_schedule
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def check(case: Path) -> Sequence[Diagnostic]:
         return loaded.diagnostics
     if (excess := package_fault(loaded.package, loaded.flow)) is not None:
         return [excess]
+    if code_of(case) in diagnostics.WARNINGS:
+        return check_schedule(loaded.flow, now=datetime(2026, 4, 1, tzinfo=timezone.utc))
     with pytest.raises(DefaultError) as caught:
         resolve_defaults(loaded.flow, loaded.cls, user_name="someone")
     return caught.value.diagnostics

@@ -106,6 +106,99 @@ def test_a_module_that_is_replaced_stays_importable(project: Project) -> None:
     assert old.endswith("sdk/metaflow/plugins/frameworks/__init__.py")
 
 
+GANG = """
+    import os
+    from metaflow import FlowSpec, acme_parallel, current, pytorch_parallel, step
+
+    class Gang(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.train, num_parallel=2)
+
+        @acme_parallel(master_port=1234)
+        @step
+        def train(self):
+            self.seen = [os.environ.get(name) for name in ("MASTER_PORT", "NODE_RANK", "WORLD_SIZE", "ACME")]
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.seen = [each.seen for each in inputs]
+            self.next(self.split)
+
+        @step
+        def split(self):
+            self.next(self.other, num_parallel=2)
+
+        @pytorch_parallel
+        @step
+        def other(self):
+            self.rank = os.environ["NODE_RANK"], os.environ.get("ACME")
+            self.next(self.meet)
+
+        @step
+        def meet(self, inputs):
+            self.ranks = [each.rank for each in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Gang()
+    """
+
+
+def test_a_decorator_of_a_framework_is_extended_through_orig(project: Project) -> None:
+    home = "metaflow_extensions/acme/plugins"
+    project.write(
+        f"{home}/mfextinit_acme.py",
+        """
+        __mf_promote_submodules__ = ["frameworks"]
+        STEP_DECORATORS_DESC = [("acme_parallel", ".frameworks.pytorch.AcmeParallel")]
+        """,
+    )
+    project.write(f"{home}/frameworks/__init__.py", "")
+    project.write(
+        f"{home}/frameworks/pytorch.py",
+        """
+        import os
+        from metaflow.plugins.frameworks._orig.pytorch import PytorchParallelDecorator, setup_torch_distributed
+        from metaflow.plugins.parallel_decorator import ParallelDecorator
+
+        assert issubclass(PytorchParallelDecorator, ParallelDecorator) and callable(setup_torch_distributed)
+
+        class AcmeParallel(PytorchParallelDecorator):
+            name = "acme_parallel"
+
+            def setup_distributed_env(self, flow):
+                super().setup_distributed_env(flow)
+                os.environ["ACME"] = flow.name
+        """,
+    )
+    project.write("flow.py", GANG)
+    run = project.run("flow.py")
+    seen = project.artifacts(run, "join")["seen"]
+    assert seen == [["1234", "0", "2", "Gang"], ["1234", "1", "2", "Gang"]]
+    assert project.artifacts(run, "meet")["ranks"] == [("0", None), ("1", None)]
+
+
+@pytest.mark.parametrize("decorator", ["pytorch_parallel", "acme_parallel"])
+def test_a_decorator_of_a_gang_stands_on_the_step_of_one(project: Project, decorator: str) -> None:
+    project.write(
+        "metaflow_extensions/acme/plugins/__init__.py",
+        """
+        STEP_DECORATORS_DESC = [("acme_parallel", "metaflow.plugins.frameworks.pytorch.PytorchParallelDecorator")]
+        """,
+    )
+    text = GANG.replace("acme_parallel", "pytorch_parallel", 1).replace(", num_parallel=2", "", 1)
+    text = text.replace("@acme_parallel(master_port=1234)", f"@{decorator}(master_port=1234)")
+    project.write("flow.py", text.replace("import FlowSpec", f"import {decorator}, FlowSpec"))
+    done = project.flowc("check", "flow.py")
+    assert "step 'train' has @parallel, but step 'start' does not lead to it with num_parallel" in done.err
+
+
 def test_a_flow_uses_an_extension(project: Project) -> None:
     path = acme(project)
     project.write("flow.py", FLOW)
@@ -231,48 +324,105 @@ def test_a_decorator_that_cannot_be_used_says_why(project: Project, body: str, w
 # -- what is wrong with extensions
 
 
-@pytest.mark.parametrize("point", ["toplevel/api", "exceptions/mfextinit_acme", "plugins/mfextinit_acme"])
-def test_a_broken_extension_is_named(project: Project, point: str) -> None:
+POINTS = [
+    "toplevel/api",
+    "toplevel/early",
+    "exceptions/mfextinit_acme",
+    "plugins/mfextinit_acme",
+    "config/mfextinit_acme",
+]
+PLAIN = """
+    from metaflow import FlowSpec, step
+    from metaflow.metaflow_config import DEFAULT_DATASTORE
+
+    class Plain(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Plain()
+"""
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
+    """It is named, and stops no flow that does not use it; what it has elsewhere is there."""
     acme(project, where=".")
     project.write(f"metaflow_extensions/acme/{point}.py", "1 / 0\n")
-    project.write("flow.py", FLOW)
-    done = project.flowc("check", "flow.py")
-    assert done.code != 0
+    project.write("plain.py", PLAIN)
     module = f"metaflow_extensions.acme.{point.replace('/', '.')}"
     message = (
-        f"the extension 'acme' of metaflow is broken: importing {module} failed: ZeroDivisionError: division by zero"
+        f"warning: the extension 'acme' is left out: importing {module} failed: ZeroDivisionError: division by zero;"
     )
-    assert message in done.out + done.err
-    assert "Traceback" not in done.err
+    for done in (project.flowc("run", "plain.py"), project.python("plain.py", "run")):
+        assert done.code == 0, done.err
+        assert done.err.count(message) == 1
+    project.write("flow.py", FLOW)
+    used = project.flowc("check", "flow.py")
+    if point.startswith("config"):  # which this flow does not read
+        assert (used.code, used.err) == (0, "")
+    else:
+        assert used.code == 1
+        assert used.err.startswith(message)
+    assert "Traceback" not in used.err
 
 
-def test_a_plain_package_is_refused(project: Project) -> None:
+@pytest.mark.parametrize("text", ["import nowhere_at_all\n", "1 / 0\n"])
+def test_what_makes_the_package_cannot_be_imported(project: Project, text: str) -> None:
+    project.write("metaflow_extensions/__init__.py", text)
+    project.write("plain.py", PLAIN)
+    done = project.flowc("run", "plain.py")
+    assert done.code == 0, done.err
+    assert "warning: no extension of metaflow is available: importing metaflow_extensions failed: " in done.err
+
+
+def test_a_plain_package_is_told(project: Project) -> None:
     path = acme(project)
     project.write("lib/metaflow_extensions/__init__.py", "")
     done = project.python(
-        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
-    )
+        "-c", "import metaflow; print(metaflow.shout('a'))",
+        PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]),
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "A\n")
     assert "makes metaflow_extensions a plain package, which hides all others: remove that file" in done.err
 
 
-def test_two_files_for_one_point_are_refused(project: Project) -> None:
+def test_two_files_for_one_point_are_told(project: Project) -> None:
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/config/__init__.py", "")
     done = project.python(
-        "-c", "import metaflow", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path])
-    )
-    assert "has several files that configure it" in done.err
+        "-c", "import metaflow; print(metaflow.shout('a'))",
+        PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]),
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "A\n")
+    assert "config is left out, as it has several files that configure it" in done.err
 
 
-def test_plugins_that_flowc_has_no_place_for_are_told(project: Project) -> None:
+def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
+    path = acme(project)
+    (project.root / path / "metaflow_extensions/acme/tools.py").unlink()
+    done = project.python(
+        "-c", "import metaflow; print(metaflow.shout('a'))",
+        PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]),
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "A\n")
+    assert "promotes the module 'metaflow_extensions.acme.tools', which is not there: it is left out" in done.err
+
+
+def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
+    """A flow that does not ask for them hears nothing of them."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
-    done = project.python(
-        "-W", "default", "-c", "import metaflow",
-        PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]), PYTHONWARNINGS="",
-    )  # fmt: skip
-    assert done.code == 0
-    assert "the extension 'acme' has CLIS_DESC: flowc takes decorators, settings, exceptions and names" in done.err
+    paths = os.pathsep.join([project.environment["PYTHONPATH"], path])
+    assert project.python("-c", "import metaflow", PYTHONPATH=paths) == (0, "", "")
+    done = project.flowc("doctor", PYTHONPATH=paths)
+    assert "ok  extensions of metaflow 2.19.39: acme\n" in done.out
+    assert "note  the extension 'acme' has CLIS_DESC: flowc takes decorators, cards, settings, exceptions" in done.out
 
 
 def test_without_an_extension_nothing_is_loaded_for_them(project: Project) -> None:

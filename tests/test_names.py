@@ -53,7 +53,7 @@ IMPORTABLE = [
     ("metaflow.multicore_utils", "MulticoreException parallel_imap_unordered parallel_map"),
     ("metaflow.parameters", "JSONType Parameter ParameterContext"),
     ("metaflow.plugins.frameworks", "pytorch"),
-    ("metaflow.plugins.frameworks.pytorch", "setup_torch_distributed"),
+    ("metaflow.plugins.frameworks.pytorch", "PytorchParallelDecorator setup_torch_distributed"),
     ("metaflow.runner.click_api", "MetaflowAPI click_to_python_types extract_all_params"),
     ("metaflow.tagging_util", "MAX_TAG_SIZE validate_tag validate_tags"),
     ("metaflow.util", " ".join(util.__all__)),

@@ -77,7 +77,12 @@ ASSIGNED_PARAMETER: Final = "assigned-parameter"
 BAD_CONFIG: Final = "bad-config"
 CONFIG_VALUE: Final = "config-value"
 CONFIG_EXPRESSION: Final = "config-expression"
+# warnings: the flow is as it may be, but perhaps not as its author means it
+SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
+SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
+SCHEDULE_INTERVAL: Final = "schedule-interval"
 
+WARNINGS: frozenset[str] = frozenset((SCHEDULE_NEVER_FIRES, SCHEDULE_CLOCK_CHANGE, SCHEDULE_INTERVAL))
 CODES: frozenset[str] = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )
@@ -116,7 +121,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = None, color: bool = False) -> str:
-    """All diagnostics as text that ends with a count and a newline.
+    """All diagnostics, faults and warnings, as text that ends with their numbers and a newline.
 
     `root` is what the spans' files are relative to. With `cwd`, files below it are named relative to it, so that a
     terminal can open them.
@@ -124,8 +129,16 @@ def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = 
     ordered = in_order(diagnostics)
     sources = _Sources(root)
     shown = [_render_one(diagnostic, sources, cwd, _Paint(color)) for diagnostic in ordered]
-    count = "1 error" if len(ordered) == 1 else f"{len(ordered)} errors"
-    return "\n".join([*shown, f"{count}\n"])
+    warnings = sum(diagnostic.code in WARNINGS for diagnostic in ordered)
+    counts = [
+        count(number, what) for number, what in ((len(ordered) - warnings, "error"), (warnings, "warning")) if number
+    ]
+    return "\n".join([*shown, f"{', '.join(counts)}\n"])
+
+
+def count(number: int, what: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 class _Paint:
@@ -136,15 +149,16 @@ class _Paint:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
 
 
-_RED, _BLUE, _BOLD, _CYAN = "1;31", "34", "1", "36"
+_RED, _YELLOW, _BLUE, _BOLD, _CYAN = "1;31", "1;33", "34", "1", "36"
 
 
 def _render_one(diagnostic: Diagnostic, sources: _Sources, cwd: Path | None, paint: _Paint) -> str:
     span = diagnostic.span
+    word, color = ("warning", _YELLOW) if diagnostic.code in WARNINGS else ("error", _RED)
     lines = [
-        f"{paint(_RED, f'error[{diagnostic.code}]')}{paint(_BOLD, f': {diagnostic.message}')}",
+        f"{paint(color, f'{word}[{diagnostic.code}]')}{paint(_BOLD, f': {diagnostic.message}')}",
         f"{paint(_BLUE, '  -->')} {_place(span, sources.root, cwd)}",
-        *_excerpt(span, sources.line(span), paint),
+        *_excerpt(span, sources.line(span), paint, color),
     ]
     if diagnostic.hint is not None:
         lines.append(f"{paint(_CYAN, 'hint:')} {diagnostic.hint}")
@@ -167,7 +181,7 @@ _TAB = "    "
 _LONGEST = 160
 
 
-def _excerpt(span: Span, line: str | None, paint: _Paint) -> Iterator[str]:
+def _excerpt(span: Span, line: str | None, paint: _Paint, color: str) -> Iterator[str]:
     if line is None:
         return
     start = min(span.column - 1, len(line))
@@ -181,7 +195,7 @@ def _excerpt(span: Span, line: str | None, paint: _Paint) -> Iterator[str]:
     cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     carets = "^" * max(min(_columns(marked), room), 1)
     yield f"{paint(_BLUE, number + ' |')} {cut}"
-    yield f"{paint(_BLUE, ' ' * len(number) + ' |')} {' ' * _columns(before)}{paint(_RED, carets)}"
+    yield f"{paint(_BLUE, ' ' * len(number) + ' |')} {' ' * _columns(before)}{paint(color, carets)}"
 
 
 def _shown(text: str) -> str:

@@ -32,7 +32,7 @@ class Console(Protocol):
 
     live: bool
 
-    def run_began(self, pathspec: str, workers: int, store: str) -> None: ...
+    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None: ...
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None: ...
     def task_began(self, job: Job, pid: int) -> None: ...
     def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
@@ -132,8 +132,9 @@ class TextConsole:
         self._held = False
         self._debugged: Job | None = None
 
-    def run_began(self, pathspec: str, workers: int, store: str) -> None:
-        self._say(f"{self._paint(pathspec, 1)} runs with {_count(workers, 'worker')}, store {store}")
+    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
+        most = _count(workers, "worker") if exact else f"up to {_count(workers, 'worker')}"
+        self._say(f"{self._paint(pathspec, 1)} runs with {most}, store {store}")
 
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
         self._say(f"reused {_count(tasks, 'task')} of {origin}")
@@ -224,7 +225,7 @@ class TextConsole:
 class QuietConsole(TextConsole):
     """Only what the tasks print, and what goes wrong."""
 
-    def run_began(self, pathspec: str, workers: int, store: str) -> None:
+    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
         return
 
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
@@ -295,7 +296,7 @@ class JsonConsole:
         self._out = _Sink(out)
         self._lines = _Lines()
 
-    def run_began(self, pathspec: str, workers: int, store: str) -> None:
+    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)
 
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_emulator import hangs
 from flowc_emulator.engine import Engine, Fork
 from flowc_emulator.orphans import end_marked
+from flowc_emulator.places import Places
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.threads import Threads
@@ -64,7 +65,9 @@ class Plan:
     """All that a run is made of.
 
     `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
-    it: through `agent`, where the store is remote. `max_splits` is how many tasks a foreach may make, None: any number.
+    it: through `agent`, where the store is remote. `max_workers` tasks run at once, of which `processors` compute: the
+    others wait for something (None: whatever they do). `max_splits` is how many tasks a foreach may make, None: any
+    number.
     `isolation` has the steps with interpreters of their own.
     `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all. `starts` says which
     steps' tasks begin as a fork of this process, which has imported the flow, and starts the processes of the others.
@@ -78,6 +81,7 @@ class Plan:
     user: str
     max_workers: int
     seeds: Seeds
+    processors: int | None = None
     agent: Agent | None = None
     tags: tuple[str, ...] = ()
     namespace: str | None = None
@@ -125,6 +129,7 @@ class Supervisor:
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._threads = Threads()
+        self._places = Places(plan.max_workers, plan.processors)
         self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
         agent = plan.agent
         self._engine: Engine[Job] = Engine(
@@ -170,13 +175,26 @@ class Supervisor:
             if not len(self._engine):
                 return
             self._console.progress(self._scheduler, self._engine.jobs)
-            for finished in self._engine.poll(REFRESH if self._console.live else None):
+            for finished in self._engine.poll(self._patience()):
                 self._ended(finished)
 
+    def _patience(self) -> float | None:
+        """Seconds to wait for an event, None: for ever."""
+        waits = [REFRESH] if self._console.live else []
+        if not self._stops and self._scheduler.ready(1) and (seconds := self._places.wait()) is not None:
+            waits.append(seconds)
+        return min(waits, default=None)
+
+    @property
+    def _stops(self) -> bool:
+        """Whether no further task starts."""
+        return bool(self._failures) or self._engine.signal is not None
+
     def _fill(self) -> None:
-        places = self._plan.max_workers
-        while not self._failures and self._engine.signal is None:
-            count = self._scheduler.startable(places - len(self._engine), places)
+        if self._scheduler.ready(1):
+            self._places.look()
+        while not self._stops:
+            count = self._scheduler.startable(self._places.count - len(self._engine), self._places.computing)
             if not count:
                 return
             for _ in range(count):
@@ -197,6 +215,7 @@ class Supervisor:
         except OSError as error:
             why = f"{error.strerror}; --max-workers says how many run at once"
             raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
+        self._places.began(pid, job.step)
         self._console.task_began(job, pid)
 
     def _assignment(self, job: Job) -> Assignment:
@@ -248,6 +267,7 @@ class Supervisor:
     def _ended(self, finished: Finished[Job]) -> None:
         job, event = finished.job, finished.ended
         self._hung.pop(job, None)
+        self._places.ended(event.child.pid)
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)

@@ -141,9 +141,9 @@ def record_death(
     return error
 
 
-def say(text: str) -> None:
-    """Write to the task's stderr, if it still has one."""
+def say(text: str, *, out: bool = False) -> None:
+    """Write to the task's stderr, or `out` to its stdout, if it still has one."""
     try:
-        sys.stderr.write(text)
+        (sys.stdout if out else sys.stderr).write(text)
     except (AttributeError, ValueError, OSError):  # the step closed it or took it away; the record has the text
         return

@@ -179,9 +179,9 @@ class Situation:
     def _of_inputs(self, names: Sequence[str]) -> list[Any]:
         """Of each input; which step it comes from can be seen without looking at an artifact."""
         assert self._inputs is not None
-        if not names and not self._inputs.steps:
+        if not names and not self._inputs._flowc_differ():
             return [len(self._inputs)]
-        states = [self._inputs.state(number) for number in range(len(self._inputs))]
+        states = [self._inputs._flowc_state(number) for number in range(len(self._inputs))]
         return [[state.step, _values_of(state.inherited, names)] for state in states]
 
 

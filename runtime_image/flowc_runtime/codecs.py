@@ -8,29 +8,34 @@ map the blob and hand out arrays that lie in it.
 from __future__ import annotations
 
 import base64
+import copyreg
 import itertools
 import pickle
 import reprlib
 import struct
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.objects import blob_key, sha256
+from flowc_runtime.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import NotRequired
 
     from flowc_runtime.external import ExternalRecord
     from flowc_runtime.objects import Objects
 
+    _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+    _Picklers: TypeAlias = Callable[[Any, _Callback], pickle.Pickler]
+
 Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
 CODECS: tuple[Codec, ...] = get_args(Codec)  # all that any flowc has written; a name never gets another meaning
 INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
-OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
+_PIECE = 1 << 20  # bytes that are compared at once
 PAGE = 4096
 MAGIC = b"flowcbuf"
 EXTERNAL = "flowc_runtime.external.ExternalFile"
@@ -54,7 +59,7 @@ class ArtifactRef(TypedDict):
 class Encoded:
     """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
 
-    __slots__ = ("buffers", "codec", "parts", "pickled")
+    __slots__ = ("_digest", "_pickler", "buffers", "codec", "parts", "pickled")
 
     def __init__(self, value: Any) -> None:
         """Pickle the value.
@@ -63,9 +68,31 @@ class Encoded:
             ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
         """
         self.buffers: list[memoryview] = []
-        self.pickled = _pickle(value, self._out_of_band)
+        self._digest = ""
+        self.pickled, self._pickler = self._pickle(value)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
+
+    def _pickle(self, value: Any) -> tuple[list[bytes], _Picklers]:
+        file = _Chunks()
+        try:
+            _plain_pickler(file, self._out_of_band).dump(value)
+        except RecursionError:
+            raise ArtifactError(
+                f"a value of type {type_name(type(value))} is nested too deeply to be pickled"
+            ) from None
+        except Exception as plain:
+            # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
+            file = _Chunks()
+            self.buffers.clear()
+            try:
+                _cloud_pickler(file, self._out_of_band).dump(value)
+            except Exception as error:
+                raise ArtifactError(
+                    f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
+                ) from plain
+            return file, _cloud_pickler
+        return file, _plain_pickler
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
@@ -100,10 +127,30 @@ class Encoded:
         """The blob's size in bytes."""
         return sum(memoryview(part).nbytes for part in self.parts)
 
+    @property
+    def digest(self) -> str:
+        """The sha256 of the blob, hex."""
+        if not self._digest:
+            self._digest = sha256(self.parts)
+        return self._digest
 
-def store_value(objects: Objects, value: Any) -> ArtifactRef:
-    """Store a value and name it; the same bytes are stored once. Raises ArtifactError."""
-    encoded = Encoded(value)
+    def encodes(self, value: Any) -> bool:
+        """Whether `value` has this very encoding: found without keeping another one, until the first difference."""
+        expected = _Expected(self.pickled, self.buffers)
+        try:
+            self._pickler(expected, expected.buffer).dump(value)
+        except Exception:  # a difference, or a value that cannot be pickled in this way
+            return False
+        return expected.complete
+
+
+def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) -> ArtifactRef:
+    """Store a value and name it; the same bytes are stored once. `encoded`: it is encoded already.
+
+    Raises:
+        ArtifactError: it cannot be pickled.
+    """
+    encoded = encoded or Encoded(value)
     ref = ArtifactRef(
         digest="",
         size=encoded.size,
@@ -114,45 +161,22 @@ def store_value(objects: Objects, value: Any) -> ArtifactRef:
     if ref["type"] == EXTERNAL:
         ref["repr"], ref["external"] = repr(value), value.record()
     if ref["size"] <= INLINE_LIMIT:
-        ref["digest"] = sha256(encoded.parts)
+        ref["digest"] = encoded.digest
         ref["data"] = base64.b64encode(encoded.stream).decode("ascii")
     else:
         ref["digest"] = objects.create_blob(encoded.parts)
     return ref
 
 
-class Origin:
-    """Where a value in a task came from, to tell cheaply whether the step changed it."""
+class Decoded(NamedTuple):
+    """A value that was read: with large buffers, `views` are those, in the mapped blob, and `stream` is the pickle."""
 
-    __slots__ = ("ref", "stream", "value", "views")
-
-    def __init__(self, ref: ArtifactRef, value: Any, stream: memoryview, views: list[memoryview]) -> None:
-        self.ref = ref
-        self.value = value
-        self.stream = stream
-        self.views = views
-
-    def unchanged(self, value: Any) -> bool:
-        """Whether `value` certainly still is what was read; where it is not certain, the caller compares digests.
-
-        Large buffers were mapped privately: a page that the step wrote to is anonymous memory now, and the kernel
-        counts those, so a gigabyte that was only read is neither read nor hashed again.
-        """
-        if value is not self.value:
-            return False
-        if type(value) in _IMMUTABLE:
-            return True
-        if not self.views or not _is_clean(self.views[0]):
-            return False
-        encoded = Encoded(value)
-        return (
-            encoded.stream == self.stream
-            and len(encoded.buffers) == len(self.views)
-            and all(map(_same_memory, encoded.buffers, self.views))
-        )
+    value: Any
+    stream: memoryview
+    views: list[memoryview]
 
 
-def restore(objects: Objects, ref: ArtifactRef) -> Origin:
+def decode(objects: Objects, ref: ArtifactRef) -> Decoded:
     """Read an artifact. Raises ArtifactError if it cannot be restored, NotFound if its blob is gone."""
     views: list[memoryview] = []
     if ref["codec"] not in CODECS:
@@ -170,12 +194,12 @@ def restore(objects: Objects, ref: ArtifactRef) -> Origin:
         value = pickle.loads(stream, buffers=views)
     except Exception as error:
         raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {_one_line(error)}") from error
-    return Origin(ref, value, stream if views else memoryview(b""), views)
+    return Decoded(value, stream if views else memoryview(b""), views)
 
 
 def load_value(objects: Objects, ref: ArtifactRef) -> Any:
     """The value of an artifact. Raises ArtifactError, NotFound."""
-    return restore(objects, ref).value
+    return decode(objects, ref).value
 
 
 class _Chunks(list[bytes]):
@@ -184,24 +208,55 @@ class _Chunks(list[bytes]):
     write = list.append
 
 
-def _pickle(value: Any, buffer_callback: Any) -> list[bytes]:
-    file = _Chunks()
-    try:
-        pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
-    except RecursionError:
-        raise ArtifactError(f"a value of type {type_name(type(value))} is nested too deeply to be pickled") from None
-    except Exception as plain:
-        # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
-        import cloudpickle
+class _Expected:
+    """What a pickler writes to: it raises at the first chunk or buffer that is not the one expected."""
 
-        file = _Chunks()
-        try:
-            cloudpickle.Pickler(file, protocol=5, buffer_callback=buffer_callback).dump(value)
-        except Exception as error:
-            raise ArtifactError(
-                f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
-            ) from plain
-    return file
+    __slots__ = ("_buffers", "_chunks")
+
+    def __init__(self, chunks: Sequence[bytes], buffers: Sequence[memoryview]) -> None:
+        self._chunks = iter(chunks)  # of the same pickler, so they are cut in the same places
+        self._buffers = iter(buffers)
+
+    def write(self, chunk: bytes) -> None:
+        if chunk != next(self._chunks, None):
+            raise ValueError
+
+    def buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND:
+            return True
+        if not _same_bytes(raw, next(self._buffers, memoryview(b""))):
+            raise ValueError
+        return False
+
+    @property
+    def complete(self) -> bool:
+        return next(self._chunks, None) is None and next(self._buffers, None) is None
+
+
+def _same_bytes(one: memoryview, other: memoryview) -> bool:
+    """In pieces: memoryviews compare item by item, and a copy of a whole would be large."""
+    if one.nbytes != other.nbytes:
+        return False
+    return all(bytes(one[at : at + _PIECE]) == bytes(other[at : at + _PIECE]) for at in range(0, one.nbytes, _PIECE))
+
+
+def _plain_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
+    pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
+    return _with_reducers(pickler, copyreg.dispatch_table)
+
+
+def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
+    import cloudpickle
+
+    pickler = cloudpickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
+    return _with_reducers(pickler, pickler.dispatch_table)
+
+
+def _with_reducers(pickler: pickle.Pickler, table: Mapping[type, Any]) -> pickle.Pickler:
+    if (extended := with_reducers(table)) is not None:
+        pickler.dispatch_table = extended
+    return pickler
 
 
 def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryview]]:
@@ -214,39 +269,6 @@ def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryv
         raise ArtifactError(f"the blob {ref['digest']} is damaged: it does not end with the table of its buffers")
     parts = [blob[start : start + length] for start, length in zip(table[::2], table[1::2], strict=True)]
     return parts[-1], parts[:-1]
-
-
-# -- has a mapped page been written to? --------------------------------------------------------------------------------
-
-
-def _address(view: memoryview) -> int:
-    import ctypes
-
-    return ctypes.addressof(ctypes.c_char.from_buffer(view))
-
-
-def _same_memory(now: memoryview, then: memoryview) -> bool:
-    return not now.readonly and now.nbytes == then.nbytes and _address(now) == _address(then)
-
-
-def _is_clean(view: memoryview) -> bool:
-    """Whether no page of the private mapping that `view` lies in was written to (Linux: /proc/self/smaps)."""
-    address = _address(view)
-    try:
-        with open("/proc/self/smaps", encoding="ascii", errors="replace") as smaps:
-            inside = False
-            for line in smaps:
-                first = line.split(" ", 1)[0]
-                if not first.endswith(":"):  # the head of a mapping: `start-end perms …`
-                    start, _, end = first.partition("-")
-                    inside = int(start, 16) <= address < int(end, 16)
-                elif inside and first in ("Anonymous:", "Swap:") and line.split()[1] != "0":
-                    return False
-                elif inside and first == "Swap:":
-                    return True
-    except OSError:
-        return False
-    return False
 
 
 # -- how a value is described ------------------------------------------------------------------------------------------
@@ -268,8 +290,8 @@ class _Short(reprlib.Repr):
 _SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
-_IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
-_BUILTIN = _IMMUTABLE | {list, tuple, dict, set, frozenset}
+IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
+_BUILTIN = IMMUTABLE | {list, tuple, dict, set, frozenset}
 # Their attributes are known to be cheap and without side effects.
 _SHAPED = frozenset({"numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "jaxlib", "xarray"})
 
@@ -294,7 +316,7 @@ def _all_builtin(value: Any, levels: int) -> bool:
     """Whether repr of a container stays among builtin types, as deep and wide as the short repr goes."""
     if type(value) not in _BUILTIN:
         return False
-    if type(value) in _IMMUTABLE or not levels:
+    if type(value) in IMMUTABLE or not levels:
         return True
     items: Iterator[Any] = itertools.islice(value, 8)
     if isinstance(value, dict):

@@ -58,7 +58,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_MAX_WORKERS",
         option="`--max-workers` of `run`, `resume`",
         help="How many tasks run at once on this machine.",
-        without="the number of CPUs",
+        without="as many as CPUs, and up to 16 where tasks wait",
         metaflow=("METAFLOW_RUN_MAX_WORKERS",),
     ),
     Setting(

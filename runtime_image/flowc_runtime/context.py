@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from flowc.ir import Flow
 
@@ -50,8 +51,32 @@ class TaskContext:
 
 task: TaskContext | None = None
 
+
+class Starting(NamedTuple):
+    """A flow of which a run or a deployment is about to be made. `project` is as in `TaskContext`."""
+
+    flow: str
+    project: Mapping[str, Any]
+
+
+starting: Starting | None = None
+"""The flow whose functions of defaults are being called: no task runs yet."""
+
 # What decorators have put there for `current` besides (`current._update_env`).
 extra: dict[str, Any] = {}
+
+
+@contextmanager
+def starts(flow: Flow) -> Iterator[None]:
+    """Say of which flow functions are called before there is a run."""
+    from flowc_runtime import projects
+
+    global starting
+    before, starting = starting, Starting(flow.name, projects.values(flow))
+    try:
+        yield
+    finally:
+        starting = before
 
 
 def enter(context: TaskContext) -> None:

@@ -149,6 +149,8 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     """The last line of the step that assigns `self.<name>`."""
     import ast
 
+    from flowc_runtime.own_names import own_names
+
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     except SyntaxError:
@@ -159,8 +161,12 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
         if isinstance(function, ast.FunctionDef)
         and function.name == code.co_name
         and function.lineno <= code.co_firstlineno + len(function.decorator_list) + 50
+        for own in [own_names(function)]
         for target in ast.walk(function)
-        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store) and target.attr == name
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.ctx, ast.Store)
+        and target.attr == name
+        and target.value in own
     ]
     if not lines:
         return None

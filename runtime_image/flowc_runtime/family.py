@@ -50,6 +50,7 @@ class Family:
         job = self.job
         ends = job.graph.ends(job.node)
         steps: list[str] = []
+        last: list[str] = []
         if isinstance(job.graph.nodes[split].next, Branch):
             arms = [parents.ended(arm, None) for arm in ends]
             length, steps = len(arms), [node.id for node, _, _ in arms]
@@ -61,7 +62,7 @@ class Family:
         else:
             fanout = self._record(split, job.path).get("fanout")
             assert fanout is not None
-            length = fanout["count"]
+            length, last = fanout["count"], [node.id for node in ends[0]]
             records = [{"step": node.id, "path": job.path, "count": length} for node in ends[0]]
 
             def find(number: int) -> tuple[Node, str, AttemptRecord]:
@@ -75,7 +76,7 @@ class Family:
             job.program.start(made)
             return made
 
-        return records, Inputs(length, make, steps)
+        return records, Inputs(length, make, steps, last)
 
     def state(
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False

@@ -13,7 +13,8 @@ from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path, PurePosixPath
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
 
 # Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
 # what happens to be loaded or installed: the laptop and the pod have to come to the same name.
@@ -182,6 +183,27 @@ def put_first_on_path(directory: str) -> None:
     """Make a directory the first entry of `sys.path`, once."""
     if not sys.path or sys.path[0] != directory:
         sys.path.insert(0, directory)
+
+
+def find_main() -> dict[str, Any]:
+    """Return the names of the program that calls this, and make it `__main__` where another program runs it.
+
+    `python -m cProfile flow.py` runs the file's code with names of its own, and stays `__main__` itself.
+    """
+    names = program_names()
+    if "__file__" in names and names is not vars(sys.modules["__main__"]):
+        main = ModuleType("__main__")
+        vars(main).update(names)
+        sys.modules["__main__"] = main
+    return names
+
+
+def program_names() -> dict[str, Any]:
+    """Return the names of the innermost program that is running: of `__main__`, or of what a profiler runs as that."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "__main__":
+        frame = frame.f_back
+    return frame.f_globals if frame is not None else vars(sys.modules["__main__"])
 
 
 def adopt_main(name: str | None = None) -> ModuleType:

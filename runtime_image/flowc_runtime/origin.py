@@ -10,6 +10,8 @@ import os
 import sys
 from typing import NamedTuple
 
+from flowc_runtime.loader import program_names
+
 
 class Origin(NamedTuple):
     """The environment variables and the working directory of a process, None if that is gone."""
@@ -39,7 +41,8 @@ def _main() -> object:
     return getattr(sys.modules.get("__main__"), "__file__", None)
 
 
-_began, _program = Origin.now(), _main()  # a flow's file imports the authoring API before it defines the flow
+_began = Origin.now()  # a flow's file imports the authoring API before it defines the flow
+_program = program_names().get("__file__")
 _defined: Origin | None = None
 
 

@@ -73,6 +73,13 @@ def config_values(configs: Sequence[Config]) -> dict[str, Any]:
     return {config.name: None if config.value is None else from_text(config.value) for config in configs}
 
 
+def attribute_names(flow: Flow) -> tuple[str, ...]:
+    """What steps call the flow's parameters and configs, sorted; without those whose names begin with `_`."""
+    names = [parameter.attribute or parameter.name for parameter in flow.parameters]
+    names += [config.attribute or config.name for config in flow.configs]
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
 def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
     """The decorators of the user's own that the command line added, with their arguments."""
     return [(name, json.loads(arguments)) for name, arguments in flow.with_decorators]

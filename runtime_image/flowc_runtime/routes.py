@@ -21,18 +21,25 @@ if TYPE_CHECKING:
     from flowc_runtime.state import Said, TaskState
 
 
-def check_transition(program: Program, flow: Any, node: Node, state: TaskState) -> None:
+def check_transition(job: Assignment, flow: Any, state: TaskState) -> None:
     """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
-    said = state.transition
+    said, node = state.transition, job.node
     if isinstance(node.next, End):
         return
     if said is None and state.implied is not None:
-        _imply(program, flow, node, state.implied)
+        _imply(job.program, flow, node, state.implied)
+        return
+    if said is None and _in_gang(job):  # whose tasks have but one way to go: to their join
         return
     if said is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
     if not _agree(said, node.next):
         raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
+
+
+def _in_gang(job: Assignment) -> bool:
+    split = job.graph.foreach_of(job.node)
+    return split is not None and isinstance(split.next, Gang)
 
 
 def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) -> None:

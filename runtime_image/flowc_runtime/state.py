@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from flowc_runtime import codecs
 from flowc_runtime.errors import ArtifactError, FlowcError, NotFound
+from flowc_runtime.unchanged import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import SupportsIndex
 
-    from flowc_runtime.codecs import ArtifactRef, Origin
+    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.fanouts import Frame
     from flowc_runtime.objects import Objects
     from flowc_runtime.records import ParentsRecord
@@ -79,7 +82,7 @@ class TaskState:
         if ref is None:
             return False
         try:
-            origin = codecs.restore(self.objects, ref)
+            origin = Origin(self.objects, ref, changes=not self.read_only)
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
@@ -88,6 +91,12 @@ class TaskState:
         self._origins[name] = origin
         flow.__dict__[name] = origin.value
         return True
+
+    def assign(self, name: str, value: Any) -> None:
+        """The name gets a value: what it was before no longer counts, unless it is that."""
+        origin = self._origins.get(name)
+        if origin is None or origin.value is not value:
+            self.forget(name)
 
     def forget(self, name: str) -> None:
         """The name was assigned or deleted: what it was before no longer counts."""
@@ -114,57 +123,102 @@ class TaskState:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and why.
         """
         refs = dict(self.inherited)
+        origins = self._values_read()
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS):
                 continue
-            origin = self._origins.get(name)
-            if origin is not None and origin.unchanged(value):
-                refs[name] = origin.ref
-                continue
+            origin = self._origins.get(name) or origins.get(id(value))
             try:
-                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value)
+                encoded = codecs.Encoded(value) if origin is None else origin.changed(value)
+                if encoded is not None:
+                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
+                    continue
+                assert origin is not None
+                refs[name] = origin.ref
+                if name not in self._origins:
+                    self.assigned[name] = origin.ref
             except ArtifactError as error:
                 if not whatever:
                     raise ArtifactError(name, str(error)) from error
         return {name: refs[name] for name in sorted(refs)}
 
+    def _values_read(self) -> dict[int, Origin]:
+        """Every value that was read, here and from the inputs of a join, by its id: one may get another name."""
+        states = [self, *(self.inputs._flowc_states_made() if self.inputs is not None else ())]
+        return {id(origin.value): origin for state in states for origin in state._origins.values()}
 
-class Inputs(Generic[T]):
-    """What a join gets: the tasks before it, in order; `inputs[0]`, `for inp in inputs`, after a branch `inputs.step`.
 
-    Each is a read-only flow object, made when it is first asked for: a join of thousands may look at one.
+class Inputs(Sequence[T]):
+    """What a join gets: the tasks before it, in order, as a sequence that cannot be changed; a slice is a list.
+
+    Each is a read-only flow object, made when it is first asked for: a join of thousands may look at one. `inputs.step`
+    is the input that comes from that step, the last one of several.
     """
 
-    def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str]) -> None:
-        self._made: list[T | None] = [None] * length
-        self._make = make
-        self._steps = steps  # the last steps of the branches that ran, none after a foreach
+    # Names of steps are attributes, whatever they are: nothing here has a name that a step could have but those of
+    # sequences, which yield to it.
+
+    def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
+        """`steps` are the last steps of the branches that ran; `last`, after a foreach, where an item may end."""
+        self._flowc_made: list[T | None] = [None] * length
+        self._flowc_make = make
+        self._flowc_steps = tuple(steps)
+        self._flowc_last = tuple(last)
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._flowc_made)
 
-    @property
-    def steps(self) -> Sequence[str]:
-        """The last steps of the branches that ran, none after a foreach."""
-        return self._steps
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        made = self._flowc_made[index]
+        if made is None:
+            made = self._flowc_made[index] = self._flowc_make(range(len(self))[index])
+        return made
 
-    def state(self, number: int) -> TaskState:
+    def __iter__(self) -> Iterator[T]:
+        return (self[number] for number in range(len(self)))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _SEQUENCES and (found := self._flowc_named(name)) is not None:
+            return found
+        return super().__getattribute__(name)
+
+    def __getattr__(self, name: str) -> T:
+        if name.startswith(("__", OURS)):  # an object that is being copied has none of ours yet
+            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
+        if (found := self._flowc_named(name)) is not None:
+            return found
+        came_from = ", ".join(self._flowc_steps or self._flowc_last)
+        raise AttributeError(f"no input is named '{name}'; the inputs are {came_from}")
+
+    def _flowc_named(self, step: str) -> T | None:
+        if step in self._flowc_steps:
+            return self[self._flowc_steps.index(step)]
+        if step not in self._flowc_last:
+            return None
+        numbers = reversed(range(len(self)))
+        return next((self[number] for number in numbers if self._flowc_state(number).step == step), None)
+
+    # -- for the runtime
+
+    def _flowc_state(self, number: int) -> TaskState:
         """What an input knows of the store."""
         state = self[number].__dict__[STATE]
         assert isinstance(state, TaskState)
         return state
 
-    def __getitem__(self, index: int) -> T:
-        made = self._made[index]
-        if made is None:
-            made = self._made[index] = self._make(range(len(self._made))[index])
-        return made
+    def _flowc_states_made(self) -> list[TaskState]:
+        """The same of those that somebody has asked for."""
+        return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
-    def __iter__(self) -> Iterator[T]:
-        return (self[index] for index in range(len(self._made)))
+    def _flowc_differ(self) -> bool:
+        """Whether it can be seen which steps the inputs come from, without a look at an artifact."""
+        return bool(self._flowc_steps) or len(self._flowc_last) > 1
 
-    def __getattr__(self, name: str) -> T:
-        if name in self._steps:
-            return self[self._steps.index(name)]
-        came_from = ", ".join(self._steps) or "the items of a foreach: use inputs[0] or a loop"
-        raise AttributeError(f"no input is named '{name}'; the inputs are {came_from}")
+
+_SEQUENCES = ("count", "index")

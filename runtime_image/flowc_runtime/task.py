@@ -28,6 +28,7 @@ from flowc_runtime.errors import (
 )
 from flowc_runtime.family import Family, parallel_of
 from flowc_runtime.index import ROOT, task_id, task_pathspec
+from flowc_runtime.parameters import attribute_names
 from flowc_runtime.process import peak_rss
 from flowc_runtime.reads import Reads
 from flowc_runtime.routes import check_splits, check_transition, fan_out
@@ -148,7 +149,7 @@ class Attempt:
                 task_id=task_id(job.step, job.path),
                 attempt=job.attempt,
                 user=job.user,
-                parameter_names=tuple(parameter.name for parameter in job.graph.flow.parameters),
+                parameter_names=attribute_names(job.graph.flow),
                 project=projects.values(job.graph.flow),
                 namespace=job.namespace,
                 origin_run=job.origin,
@@ -203,7 +204,7 @@ class Attempt:
         self._starting = False
         self._hooked = True
         call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
-        check_transition(self.job.program, self.flow, self.job.node, self.state)
+        check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
@@ -280,7 +281,7 @@ class Attempt:
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"))
+            say(error.get("traceback", error["message"] + "\n"), out=True)  # no error any more: what the task printed
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from metaflow._hidden import bring_forward
 from metaflow.exception import (
     MetaflowException,
     MissingInMergeArtifactsException,
@@ -45,3 +46,4 @@ def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[
             conflicts,
         )
     state.inherited.update({name: next(iter(values.values())) for name, values in merging.items()})
+    bring_forward(flow)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_runtime.loader import code_root
 from flowc_runtime.program import method_name
 from flowc_runtime.state import PARAMETERS, STATE
+from metaflow._hidden import bring_forward
 from metaflow.decorators import USER_ATTRIBUTE, Applied
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.errors import StepTimeout
     from flowc_runtime.state import TaskState
     from flowc_runtime.store import RunStore
-    from metaflow._legacy.hooks import FlowHooks
+    from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow.client import Run
     from metaflow.flowspec import FlowSpec
     from metaflow.plugins.cards._task import TaskCards
@@ -70,18 +71,18 @@ class FlowProgram:
 
             mutate(self.cls, [Applied(name, (), dict(arguments), "--with", 0) for name, arguments in with_decorators])
 
-    def begin(self, flow: Flow, root: str) -> FlowHooks | None:
+    def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
         """Make the decorators of extensions that the flow has, and call what they do before a run.
 
         Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
-        directory of the flow's code.
+        directory of the flow's code; with `parse` the flow is being lowered (`FlowHooks`).
         """
         self._hooks = None
         if not flow.plugins and not any(node.plugins for node in flow.nodes):
             return None
         from metaflow._legacy.hooks import FlowHooks
 
-        hooks = FlowHooks(self.cls, flow, root)
+        hooks = FlowHooks(self.cls, flow, root, parse)
         hooks.begin()
         self._hooks = hooks
         return hooks
@@ -109,14 +110,14 @@ class FlowProgram:
 
     def start(self, task: FlowSpec) -> None:
         """Call the class's own `__init__`: what it sets comes before the artifacts of the tasks before this one."""
-        if not has_own_init(self.cls):
-            return
-        state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
-        try:
-            own: Any = inspect.getattr_static(self.cls, "__init__")
-            own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
-        finally:
-            task.__dict__[STATE] = state
+        if has_own_init(self.cls):
+            state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
+            try:
+                own: Any = inspect.getattr_static(self.cls, "__init__")
+                own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
+            finally:
+                task.__dict__[STATE] = state
+        bring_forward(task)
 
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
         """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""

@@ -15,7 +15,6 @@ _IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
 _ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
 _CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show what runs have left"
 _GANG = "start the framework in the step's own code, or use a framework that needs one machine"
-_TORCH = "write `@parallel`, and call metaflow.plugins.frameworks.pytorch.setup_torch_distributed() in the step"
 _FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
 _INTERNAL = "it is Metaflow's own, put on steps where it compiles them; leave it out"
@@ -42,7 +41,6 @@ UNSUPPORTED: Mapping[str, str] = {
     "nvidia": _EXTENSION + "ask for a GPU with `@resources(gpu=1)`",
     "package_sources": "put the code beside the flow: all Python below its directory travels with it",
     "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
-    "pytorch_parallel": _TORCH,
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "step_functions": _ARGO,
     "step_functions_internal": _INTERNAL,
@@ -54,7 +52,7 @@ UNSUPPORTED: Mapping[str, str] = {
 
 # What Metaflow has without any extension, or names a back end: a program may import it and not use it.
 IMPORTABLE = frozenset({
-    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "pytorch_parallel", "R",
+    "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",
 })  # fmt: skip
 
@@ -123,7 +121,6 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "plugins.azure": "flowc's store in Azure is `--store az://…`; call Azure with its own library",
     "plugins.datastores": "the store's layout is flowc's own: `flowc dump` reads it",
     "plugins.datatools": "read and write objects with a client of your own, such as boto3 or obstore",
-    "plugins.frameworks.pytorch.PytorchParallelDecorator": _TORCH,
     "plugins.gcp": "flowc's store in Google Cloud is `--store gs://…`; call Google Cloud with its own library",
     "plugins.kubernetes": "write `@resources`; `flowc deploy` talks to the cluster",
     "plugins.metadata_providers": _CLIENT,

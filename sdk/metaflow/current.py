@@ -19,7 +19,8 @@ class Current:
     """The running task.
 
     Outside of a run the names of the run and the task are None, as programs expect that ask `if current.run_id`;
-    everything else raises AttributeError there, which `get` turns into its default.
+    everything else raises AttributeError there, which `get` turns into its default. Functions that give parameters
+    their defaults see the names of the flow and of its project.
     """
 
     # -- the run and the task
@@ -32,7 +33,8 @@ class Current:
     @property
     def flow_name(self) -> str:
         """The flow's name."""
-        return self._name("flow")
+        starting = context.starting
+        return starting.flow if context.task is None and starting is not None else self._name("flow")
 
     @property
     def run_id(self) -> str:
@@ -84,7 +86,7 @@ class Current:
 
     @property
     def parameter_names(self) -> list[str]:
-        """The names of the flow's parameters."""
+        """What steps call the flow's parameters and configs, sorted: `getattr(self, name)` is the value."""
         return list(self._task("parameter_names").parameter_names)
 
     @property
@@ -211,7 +213,9 @@ class Current:
         return cast("str", self._told(name))
 
     def _project(self, name: str) -> Any:
-        project = self._task(name).project
+        starting = context.starting
+        of = starting if context.task is None and starting is not None else self._task(name)
+        project = of.project
         if name not in project:
             raise AttributeError(f"current.{name} has a value only in a flow with @project")
         return project[name]

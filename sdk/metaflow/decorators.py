@@ -137,6 +137,23 @@ def parallel(*args: Any, **kwargs: Any) -> Any:
 
 
 @overload
+def pytorch_parallel(function: _Function, /) -> _Function: ...
+@overload
+def pytorch_parallel(*, master_port: int | str | None = None) -> Callable[[_Function], _Function]: ...
+def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
+    """Mark a step as `@parallel` does, and let its tasks find each other as `torch.distributed` wants them to.
+
+    They have what `metaflow.plugins.frameworks.pytorch.setup_torch_distributed(master_port)` sets. The class of the
+    decorator is made like one of an extension, which may replace it.
+    """
+    from metaflow import _extensions
+
+    place = "metaflow.plugins.frameworks.pytorch.PytorchParallelDecorator"
+    _extensions.decorators.setdefault("pytorch_parallel", ("STEP_DECORATORS_DESC", place))
+    return _decorate("pytorch_parallel", args, kwargs)
+
+
+@overload
 def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
 @overload
 def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
@@ -361,6 +378,7 @@ _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
     "StepDecorator": "metaflow._legacy.base",
+    "_attach_decorators_to_step": "metaflow._legacy.attaching",
     "InvalidDecoratorAttribute": "metaflow.exception",
     "MetaflowException": "metaflow.exception",
 }

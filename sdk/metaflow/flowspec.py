@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime import origin
 from flowc_runtime.state import OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
-from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size, step_name
+from metaflow.transitions import InvalidNextException, check_foreach, choose, gang_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from metaflow.graph import DAGNode, FlowGraph
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
+
+GRAPH = f"{OURS}graph"
+"""In a flow's object, or in its class while its decorators of extensions begin: its graph."""
 
 
 class _FlowState:
@@ -93,12 +97,13 @@ class FlowSpec:
         if state.transition is not None:
             raise InvalidNextException("self.next was called twice in this step; call it once, last")
         cases = dsts[0] if len(dsts) == 1 and isinstance(dsts[0], dict) else {}
-        steps = tuple(dict.fromkeys(step_name(dst) for dst in (cases.values() if cases else dsts)))
+        names = step_names(self, [*cases.values()] if cases else dsts)
+        steps = tuple(dict.fromkeys(names))
         choice, gang = "", None
         if foreach is not None:
             check_foreach(self, foreach)
         if condition is not None:
-            choice = choose(self, condition, cases)
+            choice = choose(self, condition, dict(zip(cases, names, strict=False)))
         if num_parallel is not None:
             gang = gang_size(num_parallel)
         state.transition = Said(steps, foreach, condition, choice, gang)
@@ -135,19 +140,19 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph; outside of a run, read from its source."""
+        """The flow's graph; outside of a run, read from its source, which needs no value of a config."""
         from flowc_runtime import context
         from metaflow.graph import FlowGraph
 
+        for place in (self.__dict__, vars(type(self))):
+            if (known := place.get(GRAPH)) is not None:
+                assert isinstance(known, FlowGraph)
+                return known
         if context.task is not None and context.task.ir is not None:
-            return FlowGraph(context.task.ir)
-        from flowc.frontend.flowspec import load_class  # upward, as in __init__
+            return FlowGraph(context.task.ir, type(self))
+        from metaflow.graph import outline
 
-        loaded = load_class(type(self))
-        if loaded.flow is None:
-            first = loaded.diagnostics[0]
-            raise MetaflowException(f"{first.span}: {first.message}")
-        return FlowGraph(loaded.flow)
+        return outline(type(self))
 
     def __iter__(self) -> Iterator[DAGNode]:
         """The flow's steps, each with its `name`, in the order of the names."""
@@ -196,7 +201,7 @@ class FlowSpec:
                 raise AttributeError(f"inputs are read only: cannot set '{name}' on one; set it on self")
             if hasattr(type(self), name) and not name.startswith("__"):
                 _refuse_class_attribute(type(self), name)
-            state.forget(name)
+            state.assign(name, value)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -227,6 +232,8 @@ def _refuse_class_attribute(cls: type, name: str) -> None:
     """A parameter or a constant of the class is the same in every task: assigning it would be lost in the next."""
     attribute = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
     if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
+        return
+    if is_hideable(attribute) and name not in vars(FlowSpec):
         return
     raise AttributeError(
         f"Flow level attributes and Parameters are not modifiable: '{name}' is defined in the class of flow "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from flowc.ir.scopes import Items, places
+from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +42,24 @@ class DAGNode:
     source_file: str = ""
     func_lineno: int = 0
     node_info: Any = field(default_factory=dict)
+    decorators: list[Any] = field(default_factory=list, compare=False)
+    """What decorates the step, from the inside out, each with its `name` and `attributes`. For hooks, of which those
+    before a run may add to it, and in a flow's own graph."""
+
+    @property
+    def __name__(self) -> str:
+        """The step's name: who goes over a flow finds functions in Metaflow."""
+        return self.name
 
 
 class FlowGraph:
-    """The steps of a flow by name, iterated in the order of their names."""
+    """The steps of a flow by name, iterated in the order of their names.
 
-    def __init__(self, flow: Flow) -> None:
+    `cls` is the class that it was read from, if it was read from one; with it, the steps know their decorators.
+    """
+
+    def __init__(self, flow: Flow, cls: type | None = None) -> None:
+        self._flowc_class = cls
         self.name = flow.name
         self.doc = flow.doc
         self.start_step = flow.start
@@ -61,6 +74,11 @@ class FlowGraph:
         made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
         self.nodes = {name: made[name] for name in sorted(made)}
         self.sorted_nodes = list(where)
+        if cls is not None:
+            from metaflow._legacy.stand_ins import decorators_of
+
+            for node in flow.nodes:
+                made[node.id].decorators.extend(decorators_of(cls, node))
 
     def __getitem__(self, name: str) -> DAGNode:
         return self.nodes[name]
@@ -70,6 +88,20 @@ class FlowGraph:
 
     def __iter__(self) -> Iterator[DAGNode]:
         return iter(self.nodes.values())
+
+
+def outline(cls: type) -> FlowGraph:
+    """Return the graph of a flow's class, read from its source: no config needs a value.
+
+    Raises:
+        MetaflowException: the steps make no valid graph; it tells the first fault.
+    """
+    from flowc.frontend import outline as front_end  # upward and late, as `FlowSpec()` does
+
+    found = front_end.outline(cls)
+    if isinstance(found, tuple):
+        raise MetaflowException(f"{found[0].span}: {found[0].message}")
+    return FlowGraph(found, cls)
 
 
 def _node(node: Node, place: Place, before: list[str], joins: dict[str, str], gangs: set[str]) -> DAGNode:

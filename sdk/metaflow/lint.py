@@ -5,6 +5,7 @@ linter.run_checks(MyFlow(use_cli=False)._graph)
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow.exception import MetaflowException
@@ -46,6 +47,8 @@ class FlowLinter:
     def run_checks(self, graph: Any, **options: Any) -> None:
         """Check a flow: its `_graph`, its class, or an object of it.
 
+        Of a flow with configs that have no value, only the steps and how they are linked.
+
         The options are Metaflow's `require_…`, to which this linter has one answer: everything is required, but that
         no foreach is in another.
 
@@ -58,14 +61,24 @@ class FlowLinter:
                 raise TypeError(f"{name}={value!r}: flowc's checks are always all of flowc's checks")
         flow = _class_of(graph)
         if flow is not None:
-            # Upward, and late, as FlowSpec() does: the checks are the front end's.
-            from flowc.frontend.flowspec import load_class
-
-            loaded = load_class(flow)
-            if loaded.diagnostics:
-                raise warning(loaded)
+            _check(flow)
         for check in self._checks:
             check(graph)
+
+
+def _check(flow: type) -> None:
+    # Upward, and late, as FlowSpec() does: the checks are the front end's.
+    from flowc.diagnostics import CONFIG_VALUE
+    from flowc.frontend.configs import ConfigSources
+    from flowc.frontend.flowspec import Loaded, load_class
+    from flowc.frontend.outline import outline
+
+    loaded = load_class(flow, configs=ConfigSources(environment=os.environ))
+    if {fault.code for fault in loaded.diagnostics} == {CONFIG_VALUE}:  # nothing else of the flow was read
+        found = outline(flow)
+        loaded = Loaded(package=loaded.package, diagnostics=found if isinstance(found, tuple) else ())
+    if loaded.diagnostics:
+        raise warning(loaded)
 
 
 def warning(loaded: Loaded) -> LintWarn:
@@ -78,14 +91,15 @@ def warning(loaded: Loaded) -> LintWarn:
 
 
 def _class_of(graph: Any) -> type | None:
-    """The class to check; None for a graph, which only a flow without faults has."""
+    """The class to check; None for the graph of a run, which only a flow without faults has."""
     from metaflow.flowspec import FlowSpec
+    from metaflow.graph import FlowGraph
 
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow
-    if flow.__module__ == "metaflow.graph":
-        return None
+    if isinstance(graph, FlowGraph):
+        return graph._flowc_class
     raise TypeError(f"a flow, or its _graph, can be checked, not {graph!r}")
 
 

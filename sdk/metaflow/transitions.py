@@ -31,11 +31,11 @@ def check_foreach(flow: object, name: str) -> None:
         setattr(flow, name, list(items))
 
 
-def choose(flow: object, name: str, cases: Mapping[Any, Any]) -> str:
-    """The step that a switch leads to."""
+def choose(flow: object, name: str, cases: Mapping[Any, str]) -> str:
+    """The step that a switch leads to; `cases` are the names of steps by their choices."""
     value = _artifact(flow, "condition", name)
     try:
-        return step_name(cases[value])
+        return cases[value]
     except (KeyError, TypeError):  # TypeError: what has no hash is no key either
         known = ", ".join(map(repr, cases))
         raise InvalidNextException(
@@ -50,11 +50,6 @@ def _artifact(flow: object, argument: str, name: str) -> Any:
         raise InvalidNextException(
             f"{argument}={name!r}, but self.{name} does not exist: set it in this step or before it"
         ) from None
-
-
-def step_name(step: Any) -> str:
-    """The name of a step given as its method."""
-    return getattr(step, "__name__", None) or repr(step)
 
 
 def gang_size(value: Any) -> int:
@@ -82,7 +77,7 @@ def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Sai
             check_foreach(flow, over)
             return Said((body,), over)
         case Switch(condition=condition, arms=arms):
-            cases = {choice: getattr(type(flow), target) for choice, target in arms}
+            cases = dict(arms)
             return Said(targets(transition), None, condition, choose(flow, condition, cases))
         case Gang():
             raise InvalidNextException("a step with num_parallel cannot be skipped: its code says how many")

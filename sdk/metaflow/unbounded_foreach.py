@@ -1,7 +1,8 @@
 """Inputs of a foreach whose length nobody asks before it begins.
 
 flowc lists any iterable when the split ends, so such an input is gone over like every other; what remains of it being
-unbounded is that `self.foreach_stack()` names no number of items.
+unbounded is that `self.foreach_stack()` names no number of items, and that readers of the run find a control task
+(`flowc_runtime.control`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -303,6 +304,67 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
     assert flow.cards() == {}
 
 
+def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
+    """By a card, by a refresh of it, and by a component."""
+    flow(
+        """
+        @card(type="wordy", id="a")
+        @card(id="b")
+        @step
+        def end(self):
+            class Broken(MetaflowCardComponent):
+                def render(self):
+                    raise RuntimeError("a component\\n  of two lines")
+
+            current.card["b"].append(Broken())
+            current.card["a"].refresh(force=True)
+            current.card["a"].refresh(force=True)
+        """,
+        before="""
+        class Wordy(MetaflowCard):
+            type = "wordy"
+            RUNTIME_UPDATABLE = True
+            RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ALWAYS
+
+            def render_runtime(self, task, data):
+                raise ValueError("while it runs\\nit fails")
+
+            def render(self, task):
+                raise ValueError("what failed:\\n  the rows\\n\\n  the columns")
+        """,
+    )
+    assert "could not be shown: RuntimeError: a component\n[end]   of two lines\n" in flow.err
+    assert "a refresh of the card 'wordy' failed: ValueError: while it runs\n[end] it fails\n" in flow.err
+    last = "does no harm to the step: ValueError: what failed:\n[end]   the rows\n[end] \n[end]   the columns\n"
+    assert last in flow.err
+    assert "Traceback" in flow.cards()["wordy:a"]
+
+
+def test_templates_of_cards(flow: Flow) -> None:
+    """In the language Mustache, as the cards of packages have them."""
+    flow(
+        """
+        @card(type="stencil")
+        @step
+        def end(self):
+            self.rows = ["<a>", "b"]
+        """,
+        before="""
+        from metaflow.plugins.cards.card_modules.chevron import render
+
+        class Stencil(MetaflowCard):
+            type = "stencil"
+
+            def render(self, task):
+                data = {"rows": task["rows"].data, "html": "<b>"}
+                template = "{{#rows}}<p>{{.}}</p>{{/rows}}{{{html}}}{{missing}}"
+                assert render(template, data) == self._get_mustache().render(template, data)
+                return self._get_mustache().render(template, data)
+        """,
+    )
+    assert flow.cards() == {"stencil:": "<p>&lt;a&gt;</p><p>b</p><b>"}
+
+
 def test_a_component_that_fails_is_shown_in_its_place(flow: Flow) -> None:
     flow("""
         @card(type="blank")
@@ -377,6 +439,64 @@ def test_cards_of_extensions(flow: Flow, file: str) -> None:
     assert flow.cards()["mine:"].startswith("the artifact")
     assert "acme.plugins.cards.broken are passed over" in flow.err
     assert "5 in CARDS is no class" in flow.err
+
+
+BROKEN = {
+    "a missing library": "import a_library_that_there_is_not",
+    "an error": "raise RuntimeError('no license')",
+    "no Python": "class",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> None:
+    """It is told with the flow, and where its page would be; the step may use it as one that takes components."""
+    flow.project.write("metaflow_extensions/acme/plugins/cards/broken/__init__.py", f"{text}\n\nCARDS = []\n")
+    run = flow("""
+        @card(type="theirs", id="t")
+        @card
+        @step
+        def end(self):
+            current.card.append(Markdown("seen by who looks"))
+            current.card["t"].append(Markdown("nobody sees this"))
+            self.x = 1
+    """)
+    assert flow.project.artifacts(run, "end")["x"] == 1
+    told = re.search(
+        r"@card WARNING\] flow.py:\d+:11: there is no card of type 'theirs', which is left out: (.*)", flow.err
+    )
+    assert told
+    assert "acme.plugins.cards.broken are passed over" in told[1]
+    assert "there is no card of type" in flow.cards()["theirs:t"]
+    assert "seen by who looks" in flow.cards()["default:"]
+
+
+def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> None:
+    flow("""
+        @card(type="notebook")
+        @step
+        def end(self):
+            self.x = 1
+    """)
+    assert "there is no card of type 'notebook', which is left out: `pip install metaflow-card-notebook`" in flow.err
+    assert "`pip install metaflow-card-notebook` brings it" in flow.cards()["notebook:"]
+
+
+def test_a_type_of_a_package_that_is_installed_is_not_told(flow: Flow) -> None:
+    flow.project.write(
+        "metaflow_extensions/card_notebook/plugins/cards/notebook/__init__.py",
+        "from metaflow.cards import MetaflowCard\n"
+        + textwrap.dedent(OWN).replace("mine", "notebook")
+        + "CARDS = [Mine]\n",
+    )
+    flow("""
+        @card(type="notebook")
+        @step
+        def end(self):
+            self.x = "theirs"
+    """)
+    assert flow.cards()["notebook:"].startswith("theirs")
+    assert "left out" not in flow.err
 
 
 # -- while the step runs

@@ -88,9 +88,15 @@ def test_get(shown: Project, run_id: str) -> None:
     ("arguments", "told"),
     [
         (["get", "join"], "Card not found for pathspec ShowFlow/{run}/join"),
-        (["get", "start", "--type", "nope"], "Card not found for pathspec ShowFlow/{run}/start with type 'nope'"),
-        (["list", "{run}/start", "--id", "x"], "Card not found for pathspec ShowFlow/{run}/start with id 'x'"),
-        (["get", "start", "--hash", "0123"], "Card not found for pathspec ShowFlow/{run}/start with hash '0123'"),
+        (
+            ["get", "start", "--type", "nope"],
+            "Card with type 'nope' not found for pathspec ShowFlow/{run}/start/start-0",
+        ),
+        (["list", "{run}/start", "--id", "x"], "Card with id 'x' not found for pathspec ShowFlow/{run}/start/start-0"),
+        (
+            ["get", "start", "--hash", "0123"],
+            "Card with hash '0123' not found for pathspec ShowFlow/{run}/start/start-0",
+        ),
         (["get", "each"], "2 tasks have such cards"),
         (["list", "none"], "no tasks of a step 'none'"),
         (["list", "a/b/c/d/e"], "not a path"),

@@ -145,7 +145,60 @@ def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:
     ours = project.environment["PYTHONPATH"]
     done = project.flowc("doctor", PYTHONPATH=f"{ours}{os.pathsep}{tmp_path}/other")
     assert done.code == 1
-    assert "BAD  the distribution 'metaflow' installs a `metaflow` as well: pip uninstall metaflow" in done.out
+    assert "BAD  the distribution 'metaflow' installs a `metaflow` as well: run `flowc doctor --repair`" in done.out
     done = project.flowc("doctor", PYTHONPATH=f"{tmp_path}/other{os.pathsep}{ours}")
     assert done.code == 1
-    assert "BAD  `import metaflow` finds another one" in done.out
+    assert "BAD  the package 'metaflow' is not flowc's: it is in" in done.out
+
+
+# -- schedules that do not do what they seem to ------------------------------------------------------------------------
+
+NEW_YORK = 'cron="30 2 * * *", timezone="America/New_York"'
+ASKED = 'cron="0 6 * * MON-FRI", timezone="Europe/Berlin"'
+
+
+def with_schedule(project: Project, words: str) -> None:
+    project.write("flow.py", FLOW.replace(ASKED, words) + '\n    if __name__ == "__main__":\n        Made()\n')
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "flowc", "check", "flow.py"],
+        ["-m", "flowc", "compile", "flow.py", "-o", "made.yaml"],
+        ["-m", "flowc", "compile", "flow.py", "--kind", "cron", "-o", "made.yaml"],
+        ["-m", "flowc", "deploy", "flow.py"],
+        ["flow.py", "check"],
+        ["flow.py", "deploy"],
+        ["flow.py"],
+    ],
+    ids=" ".join,
+)
+def test_a_schedule_that_clock_changes_skip_is_a_warning(project: Project, command: list[str]) -> None:
+    with_schedule(project, NEW_YORK)
+    done = project.python(*command)
+    assert done.code == (1 if "deploy" in command else 0), done.err  # there is no cluster
+    assert "warning[schedule-clock-change]: '30 2 * * *' is skipped on 20" in done.err
+    assert "\n  --> flow.py:3:2\n" in done.err
+    assert "\nhint: choose a time outside 02:00-03:00, or timezone='UTC'\n\n1 warning\n" in done.err
+    if "check" in command:
+        assert done.out == "Made: 2 steps, no faults, 1 warning\n"
+
+
+def test_a_schedule_that_never_fires_is_a_warning(project: Project) -> None:
+    with_schedule(project, 'cron=["0 0 30 2 *", "0 0 31 4,6 *", "0 6 * * *"]')
+    done = project.flowc("check", "flow.py")
+    assert (done.code, done.out) == (0, "Made: 2 steps, no faults, 2 warnings\n")
+    assert done.err.count("warning[schedule-never-fires]") == 2
+    assert "\nwarning[" in project.flowc("compile", "flow.py", "-o", "made.yaml").err
+
+
+@pytest.mark.parametrize("command", [["run", "--local"], ["compile", "--kind", "workflow", "-o", "m.yaml"], ["ir"]])
+def test_what_no_schedule_starts_has_no_warning(project: Project, command: list[str]) -> None:
+    with_schedule(project, NEW_YORK)
+    done = project.flowc(*command, "flow.py")
+    assert (done.code, "warning" in done.err) == (0, False), done.err
+
+
+def test_a_schedule_that_fires_as_it_says_has_no_warning(made: Project) -> None:
+    assert made.flowc("check", "flow.py") == (0, "Made: 2 steps, no faults\n", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,12 +112,31 @@ MISSING = [
     "card server Read/7",
 ]  # fmt: skip
 MISSING_OF_FLOW = [
-    "dump 7/start", "dump latest/strat", "dump latest/start/7", "dump latest/start --include itmes", "logs latest/strat",
-    "dump latest/start --file no/where", "logs latest/start/7", "logs latest/start --attempt 7", "logs 7/start",
+    "dump latest/start/7", "dump latest", "dump latest//7", "logs latest/strat", "tag add x", "tag remove x",
+    "dump latest/start --file no/where", "logs latest/start/7", "logs 7/start", "logs latest/strat --attempt 0",
     "logs scrub latest/start/7", "tag list --run-id 7", "tag add x --run-id 7", "tag remove x --run-id 7",
     "card list latest/strat", "card get latest/end", "card view 7/start", "spin strat", "resume --origin-run-id 7",
     "card server --run-id 7",
 ]  # fmt: skip
+
+
+LEFT_OUT_OF_FLOW = [
+    "dump 7/start", "dump latest/strat", "dump latest/start --include itmes", "dump latest/start --include _hidden",
+    "logs latest/start --attempt 7", "logs latest/start/start-0 --attempt 7",
+]  # fmt: skip
+
+
+def test_what_commands_of_a_flow_s_file_leave_out(ran: Project) -> None:
+    """Exit code 0 and nothing on stdout, as under Metaflow; stderr says what there is not."""
+    for words in LEFT_OUT_OF_FLOW:
+        quiet, loud = (ran.python("flow.py", *option, *words.split()) for option in (["--quiet"], []))
+        assert quiet == (0, "", ""), words
+        assert (loud.code, loud.out) == (0, ""), words
+        assert re.search(r"has no tasks|no task has an artifact|it has no attempt 7", loud.err), words
+    done = ran.python("flow.py", "--quiet", "dump", "latest/start", "--include", "items,itmes", "--max-value-size", "0")
+    assert (done.code, done.out[:6], done.out.count("\n"), done.err) == (0, "items ", 1, ""), done
+    done = ran.python("flow.py", "dump", "latest/strat", "--file", "nothing.pickle")
+    assert (done.code, pickle.loads((ran.root / "nothing.pickle").read_bytes())) == (0, {})
 
 
 def test_what_there_is_not(ran: Project) -> None:

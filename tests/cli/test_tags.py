@@ -157,7 +157,7 @@ def test_lists_of_several_runs(tagged: Project) -> None:
     ("arguments", "code", "message"),
     [
         (["add", "--run-id", "7", "x"], 1, "flow 'Tagged' has no run '7'"),
-        (["add", "x"], 2, "Missing option '--run-id'"),
+        (["add", "x"], 1, "it is not said which run is meant"),
         (["add", "--run-id", "latest"], 2, "Missing argument 'TAGS...'"),
         (["add", "--run-id", "latest", "--namespace", "user:bob", "x"], 1, "is not in namespace 'user:bob'"),
         (["remove", "--run-id", "latest", "user:ann"], 1, "system tags cannot be removed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def test_adding_removing_and_replacing(good: Run) -> None:
     good.add_tag(["b", "c"])
     good.add_tags({"d", "user:ann"})
     good.add_tags("one")
-    good.remove_tags("one")
+    good.remove_tag("one")
     assert good.user_tags == {"good", "a", "b", "c", "d"}
     good.remove_tag("a")
     good.remove_tag("never was")
@@ -72,6 +73,43 @@ def test_what_is_no_tag(good: Run, tags: Any, message: str) -> None:
     with pytest.raises(MetaflowTaggingError, match=message):
         good.add_tags(tags)
     assert good.user_tags == {"good"}
+
+
+@pytest.mark.parametrize("none", [[], (), set(), iter([])])
+def test_a_change_of_nothing_is_an_error(good: Run, none: Any) -> None:
+    message = "no tag to add or to remove"
+    for change in (good.add_tag, good.add_tags, good.remove_tag, good.remove_tags):
+        with pytest.raises(MetaflowTaggingError, match=message):
+            change(none)
+    for both in (good.replace_tag, good.replace_tags):
+        with pytest.raises(MetaflowTaggingError, match=message):
+            both(none, [])
+    good.replace_tags([], ["x"])
+    good.replace_tags(["x"], [])
+    assert good.user_tags == {"good"}
+
+
+def test_the_letters_of_a_text_are_no_tags(good: Run) -> None:
+    for change in (
+        lambda: good.remove_tags("good"),
+        lambda: good.replace_tags("good", ["x"]),
+        lambda: good.replace_tags(["good"], "x"),
+    ):
+        with pytest.raises(MetaflowTaggingError, match="is a list of tags, not a text"):
+            change()
+    assert good.user_tags == {"good"}
+
+
+def test_an_object_shows_what_its_own_last_change_left(good: Run) -> None:
+    other = Run(good.pathspec)
+    good.add_tag("mine")
+    assert (good.user_tags, other.user_tags) == ({"good", "mine"}, {"good", "mine"})
+    other.replace_tag("mine", "yours")
+    assert good.user_tags == good.tags - good.system_tags == {"good", "mine"}
+    assert other.user_tags == good["end"].user_tags == good["end"].parent.user_tags == {"good", "yours"}
+    assert Run(good.pathspec).user_tags == pickle.loads(pickle.dumps(good)).user_tags == {"good", "yours"}
+    good.remove_tag("never was")
+    assert good.user_tags == {"good", "yours"}
 
 
 def test_system_tags_stay(good: Run) -> None:

@@ -14,13 +14,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import image as contents
 from cluster import debian
 from cluster.engine import Engine
 from cluster.shell import root, run, scratch, timed
 from tools import gobuild
 
-SOURCE = Path(__file__).parents[2]
-REQUIREMENTS = "runtime_image/dependencies/requirements.txt"
 ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
 PYTHON = "3.11"  # of the Debian that `debian.SUITE` names
 
@@ -39,9 +38,7 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
     """Build the Dockerfile; `offline` means without anything from a registry or an index."""
     with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="context.") as work:
         context = Path(work)
-        for part in ("Dockerfile", *_context()):
-            (context / part).parent.mkdir(parents=True, exist_ok=True)
-            _copy(SOURCE / part, context / part)
+        contents.lay_out(context, ["Dockerfile", *contents.context()])
         arguments = {"EXTRA_PIP": image.extra}
         options: list[str] = []
         if offline:
@@ -55,11 +52,6 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
         options += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         verb = "bud" if engine.program == "buildah" else "build"
         engine.run(verb, *options, "--tag", image.name, context)
-
-
-def _context() -> list[str]:
-    """What the Dockerfile may copy: .dockerignore shows nothing else to an engine."""
-    return [line[1:] for line in (SOURCE / ".dockerignore").read_text().split() if line.startswith("!")]
 
 
 def file_system() -> Path:
@@ -80,7 +72,7 @@ def _base(engine: Engine) -> str:
 
 def _wheels(extra: str) -> Path:
     """The wheels that the build installs, and pip's own, for the base's Python."""
-    wanted = ["pip", *extra.split(), *_requirements()]
+    wanted = ["pip", *extra.split(), *(f"{name}=={version}" for name, version in contents.requirements().items())]
     digest = hashlib.sha256(" ".join([PYTHON, platform.machine(), *wanted]).encode()).hexdigest()[:12]
     machine = platform.machine()
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in (36, 28, 27, 24, 17)] + [f"manylinux2014_{machine}"]
@@ -92,15 +84,3 @@ def _wheels(extra: str) -> Path:
         run(*command, *wanted)
 
     return gobuild.cached(root() / f"wheels-{digest}", make)
-
-
-def _requirements() -> list[str]:
-    lines = (SOURCE / REQUIREMENTS).read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    else:
-        shutil.copy(source, target)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from argo import flows
+from argo.controller import play
 from cluster import docker_daemon, engine, measure, runtime_image
 from cluster.engine import Engine
 from cluster.support import FIGURES, Cluster
 from flowc.backends.argo import Settings, compile_flow
+from image_flows import FLOWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from argo.controller import Pod
 
 PROGRAM = """
 import importlib.util as util, json, os, sys
-wanted = ["flowc_runtime", "flowc.ir", "metaflow", "cloudpickle", "obstore"]
+wanted = ["flowc_runtime", "flowc.ir", "flowc.steps", "metaflow", "click", "cloudpickle", "markdown_it", "obstore"]
 refused = ["pip", "hera", "yaml", "kubernetes", "flowc.frontend", "flowc.backends", "flowc.cli", "flowc_emulator", "rich"]
 def there(name):
     try:
@@ -48,3 +60,36 @@ def test_what_it_costs(host: Engine) -> None:
     FIGURES.append(f"cold start: the user's first line {first - bare:.3f} s after a bare Python's end ({bare:.3f} s)")
     text = compile_flow(flows.chain(100), flows.CODE, Settings()).to_yaml()
     FIGURES.append(f"YAML: {len(text.encode()) / 100:.0f} bytes a step, for 100 steps")
+
+
+@pytest.fixture(scope="module")
+def pods(
+    host: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Callable[[Pod], tuple[int, str]]]]:
+    """A directory, and what runs pods below it one after the other: in one container, which is quicker than many."""
+    work = tmp_path_factory.mktemp("pods")
+    options = ["--rm", "--detach", "--user", "0", "--network", "none", "--volume", f"{work}:{work}"]
+    container = host.run("run", *options, runtime_image.PLAIN.name, "sleep", "infinity").strip()
+
+    def run(pod: Pod) -> tuple[int, str]:
+        given = [f"--env={name}={value}" for name, value in pod.env.items() if name not in ("PATH", "PYTHONPATH")]
+        command = [host.program, "exec", *given, container, "python", *pod.command[1:]]
+        done = subprocess.run(command, env=host.environment(), capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    yield work, run
+    host.run("kill", container)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_of_each_decorator_runs(pods: tuple[Path, Callable[[Pod], tuple[int, str]]], name: str) -> None:
+    """As `tests/test_image.py` has it for an environment with the same packages."""
+    work = pods[0] / name.replace(" ", "-")
+    (work / "code").mkdir(parents=True)
+    for file, text in FLOWS[name].items():
+        (work / "code" / file).write_text(text)
+    command = [sys.executable, "-m", "flowc", "compile", str(work / "code/flow.py"), "--environment", "local"]
+    manifests = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = play(yaml.safe_load_all(manifests), f"file://{work}/store", work / "played", run=pods[1])
+    assert done.phase == "Succeeded", done.logs()
+    assert "ran in the image" in done.logs()

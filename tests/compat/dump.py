@@ -46,7 +46,7 @@ def flow_of(file):
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     names = runpy.run_path(file, run_name="flow")
     vars(__main__).update((name, value) for name, value in names.items() if not name.startswith("__"))
-    found = re.search(r"__main__.:\s+(\w+)\(\)", Path(file).read_text(encoding="utf-8"))
+    found = re.search(r"__main__.:\n(?:    .*\n)*?    (\w+)\(\)$", Path(file).read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     return found[1]
 

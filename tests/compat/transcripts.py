@@ -58,6 +58,8 @@ COMMANDS = (
     Command(words="run --alpha x", code=2, err=("--alpha",)),
     Command(words="run --unknown 1", code=2, err=("--unknown", "o such option")),
     Command(words="run --alpha", code=2, err=("--alpha",)),
+    Command(words="run --with nowhere", code=1, err=("nowhere",)),
+    Command(words="--with retry:tims=1 run", code=1, err=("tims",)),
     Command(words="unknown", code=2, err=("No such command",)),
     Command(words="--unknown run", code=2, err=("--unknown",)),
     Command(words="--metadata nowhere run", code=2, err=("--metadata",)),
@@ -66,10 +68,19 @@ COMMANDS = (
     Command(words="dump RUN/start --include items", out=("items",)),
     Command(words="dump RUN/start --max-value-size 0", out=("items",)),
     Command(words="dump RUN/each", out=("letter", "A", "B", "C")),
+    Command(words="dump RUN/start --include items,nowhere", out=("items",)),
+    Command(words="dump RUN/start --include nowhere", out=()),
+    Command(words="dump RUN/nowhere"),
+    Command(words="dump 0/start"),
+    Command(words="dump RUN/start/9999", code=1),
+    Command(words="dump RUN", code=1),
     Command(words="dump", code=2),
     Command(words="--quiet logs RUN/start --stdout", out=("hello out",)),
     Command(words="--quiet logs RUN/start --stderr", out=("hello err",)),
     Command(words="--quiet logs RUN/each --stdout", out=("attempt 1", "attempt 0")),
+    Command(words="logs RUN/start --stdout --attempt 7"),
+    Command(words="logs RUN/nowhere", code=1),
+    Command(words="logs RUN/start/9999", code=1),
     Command(words="logs", code=2),
     Command(words="tag list --run-id RUN --flat", err=("given", "user:me")),
     Command(words="tag add --run-id RUN more"),
@@ -77,6 +88,8 @@ COMMANDS = (
     Command(words="tag remove --run-id RUN more"),
     Command(words="tag replace --run-id RUN --remove given --add other"),
     Command(words="tag add --run-id RUN", code=2, err=("Missing argument",)),
+    Command(words="tag add more", code=1),
+    Command(words="tag add --run-id 0 more", code=1),
     Command(words="tag remove --run-id RUN user:me", code=1),
     Command(words="card --help", out=("get", "list", "server", "view")),
     Command(words="card get --help", out=("--hash", "--type", "--id", "--follow-resumed", "--no-follow-resumed")),
@@ -89,7 +102,15 @@ COMMANDS = (
     Command(words="--quiet card list RUN/start --type default --as-json", out=('"type": "default"',)),
     Command(words="--quiet card get RUN/start --id page", out=("<html", "</html>")),
     Command(words="card get RUN/start --id page page.html"),
-    Command(words="card get RUN/start --id nowhere", code=1),
+    Command(
+        words="card get RUN/start --id nowhere",
+        code=1,
+        err=("Card not found in datastore:", "Card with id 'nowhere' not found for pathspec ClientFlow/RUN/start/"),
+    ),
+    Command(words="card get RUN/end", code=1, err=("Card not found for pathspec ClientFlow/RUN/end/",)),
+    Command(words="card view RUN/end", code=1, err=("Card not found in datastore:",)),
+    Command(words="card list RUN/end --as-json", code=1, err=("Card not found for pathspec ClientFlow/RUN/end/",)),
+    Command(words="card list RUN/start --type blank", code=1, err=("Card with type 'blank' not found for pathspec",)),
     Command(words="card list RUN/nowhere", code=1),
     Command(words="card get", code=2),
     Command(words="resume --origin-run-id RUN"),
@@ -112,7 +133,7 @@ def wrong(program: Program, directory: Path) -> Iterator[str]:
         for phrase in command.out:
             if phrase not in done.out:
                 yield f"{command.words}: '{phrase}' is not on stdout:{os.linesep}{done.out}{done.err}"[:1500]
-        for phrase in command.err:
+        for phrase in (words.replace("RUN", run) for words in command.err):
             if phrase not in done.err:
                 yield f"{command.words}: '{phrase}' is not on stderr:{os.linesep}{done.out}{done.err}"[:1500]
             if phrase in done.out:

@@ -236,6 +236,49 @@ def test_joins_of_branches_and_merged_artifacts(project: Project) -> None:
     assert project.artifacts(project.latest(), "end")["merged"] == 2
 
 
+def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: Project) -> None:
+    write(
+        project,
+        """
+        class Named(FlowSpec):
+            limit = Parameter("limit", default=1)
+
+            @step
+            def start(self):
+                self.numbers = [0, 1]
+                self.next(self.each, foreach="numbers")
+
+            @step
+            def each(self):
+                self.way = "high" if self.input >= self.limit else "low"
+                self.next({"high": self.high, "low": self.low}, condition="way")
+
+            @step
+            def high(self):
+                self.next(self.join)
+
+            @step
+            def low(self):
+                self.next(self.join)
+
+            @cache
+            @step
+            def join(self, inputs):
+                note("join")
+                self.some_are_high = hasattr(inputs, "high")
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """,
+    )
+    assert ran_in(project) == ["join"]
+    assert ran_in(project, "--limit", "1") == []
+    assert ran_in(project, "--limit", "5") == ["join"]
+    assert project.artifacts(project.latest(), "end")["some_are_high"] is False
+
+
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
     """An artifact that is assigned without being read, one that is deleted, one that is asked for in vain."""
     write(

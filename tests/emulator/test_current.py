@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from project import Project
@@ -127,6 +130,54 @@ self.seen = {name: why(name) for name in ("project_name", "is_production", "card
 def test_decorators_can_add_to_it(project: Project) -> None:
     body = 'current._update_env({"project_name": "p", "mine": 7})\nself.seen = [current.project_name, current.mine]'
     assert run(project, body) == ["p", 7]
+
+
+SEEN = """
+    from metaflow import FlowSpec, JSONType, Parameter, current, project, step
+
+    def seen(*_):
+        names = ("flow_name", "project_name", "branch_name", "project_flow_name", "is_production", "is_user_branch",
+                 "run_id", "step_name", "is_running_flow")
+        return [str(current.get(name, "no value")) for name in names]
+
+    {decorator}
+    class Seen(FlowSpec):
+        seen = Parameter("seen", type=JSONType, default=seen)
+
+        @step
+        def start(self):
+            self.after = seen()
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print(self.seen, self.after)
+    """
+
+
+@pytest.mark.parametrize(
+    ("decorator", "options", "expected"),
+    [
+        ("@project(name='p')", [], ["p", "user.ann", "p.user.ann.Seen", "False", "True"]),
+        ("@project(name='p')", ["--production"], ["p", "prod", "p.prod.Seen", "True", "False"]),
+        ("@project(name='p')", ["--branch", "b"], ["p", "test.b", "p.test.b.Seen", "False", "False"]),
+        ("", [], ["no value"] * 5),
+    ],
+)
+def test_functions_of_defaults_see_the_project(
+    project: Project, decorator: str, options: list[str], expected: list[str]
+) -> None:
+    project.write("flow.py", SEEN.format(decorator=decorator))
+    project.environment["METAFLOW_USER"] = "ann"
+    done = project.flowc("run", "--local", "flow.py", *options)
+    assert done.code == 0, done.err
+    left = project.artifacts(project.latest(), "start")["after"]
+    (parameter,) = project.latest().record()["parameters"].values()
+    assert parameter == ["Seen", *expected, "None", "None", "False"]
+    assert left[:6] == parameter[:6]
+    compiled = project.flowc("compile", "--target", "argo", "--image", "example.org/x:1", "flow.py", *options)
+    assert compiled.code == 0, compiled.err
+    assert json.dumps(["Seen", *expected], separators=(",", ":"))[1:-1] in compiled.out.replace("\\", "")
 
 
 def test_outside_of_a_run(project: Project) -> None:

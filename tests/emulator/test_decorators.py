@@ -334,6 +334,8 @@ def test_with_refuses(project: Project, spec: str, message: str) -> None:
     done = project.flowc("run", "flow.py", "--with", spec)
     assert done.code == 2
     assert message in done.err and "--with" in done.err
+    own = project.python("flow.py", "run", "--with", spec)
+    assert (own.code, own.err) == (1, f"error: {done.err.partition('Error: ')[2]}")  # as under Metaflow
     assert not project.store.flows()
 
 

@@ -5,15 +5,12 @@ The packages come from a directory of wheels that the tests make, by the setting
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import platform
 import re
 import shutil
 import signal
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +20,7 @@ from flowc.ir import Packages
 from flowc_emulator.environments import BuildError, build, interpreters, pythons
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
 from project import has_ended, wait_until
+from tools.wheels import write_wheel
 
 if TYPE_CHECKING:
     from project import Project
@@ -48,23 +46,11 @@ FLOW = """
 
 
 def make_wheel(directory: Path, name: str, version: str) -> None:
-    """A wheel of one module with a version and a program: what a registry would have."""
+    """A wheel of one module with a version and a program."""
     module = name.replace("-", "_")
-    info = f"{module}-{version}.dist-info"
-    files = {
-        f"{module}.py": f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {module}:main\n",
-    }
-    digest = {
-        file: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        for file, text in files.items()
-    }
-    record = "".join(f"{file},sha256={digest[file]},{len(text)}\n" for file, text in files.items())
-    with zipfile.ZipFile(directory / f"{module}-{version}-py3-none-any.whl", "w") as wheel:
-        for file, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
-            wheel.writestr(file, text)
+    program = f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n"
+    points = f"[console_scripts]\n{name} = {module}:main\n"
+    write_wheel(directory, name, version, {f"{module}.py": program}, entry_points=points)
 
 
 @pytest.fixture(scope="session")

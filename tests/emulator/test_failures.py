@@ -85,6 +85,17 @@ def test_any_failure_can_be_caught(project: Project, code: str, message: str, en
         assert left["during"] == 1  # what the last attempt had set is kept
 
 
+def test_the_line_that_set_it_is_the_flow_s_own(project: Project) -> None:
+    code = """self.lock = threading.Lock()
+            class Other:
+                def __init__(self):
+                    self.lock = 1"""
+    write(project, code)
+    done = project.flowc("run", "flow.py")
+    assert "| self.lock = threading.Lock()\n" in done.err, done.err
+    assert "self.lock = 1" not in done.err
+
+
 def test_a_retry_that_succeeds(project: Project) -> None:
     write(project, "assert current.retry_count == 2", "@retry(times=2)")
     run = project.run("flow.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import textwrap
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_emulator.forkserver.wire import Reply
+    from project import Project
 
 SETUP = Setup(
     store="file:///s", flow="F", run="1", ir="{}", root="/r", parameters={"text": "x" * 3_000_000}, path=(), argv=(), coverage=None
@@ -152,3 +154,21 @@ def test_a_number_that_is_used_again_is_another_child() -> None:
         other.queued = True
         (ended,) = [event for event in watcher.poll(1) if isinstance(event, Ended)]
         assert (ended.child, ended.code) == (second, 0)
+
+
+def test_a_server_whose_client_has_gone_ends_without_a_word(project: Project) -> None:
+    """The end of a child is reported to nobody: the client may close its socket at any moment."""
+    program = """
+        import os, socket
+        from flowc_emulator.forkserver.server import _Server
+
+        ours, theirs = socket.socketpair()
+        server = _Server(theirs, None, None)
+        if not (pid := os.fork()):
+            os._exit(0)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        ours.close()
+        server._reap()
+        os._exit(3)
+        """
+    assert project.python("-c", textwrap.dedent(program)) == (0, "", "")

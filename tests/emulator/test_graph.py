@@ -285,6 +285,33 @@ def test_one_of_a_gang_is_tried_again_while_the_others_wait(project: Project) ->
     assert project.artifacts(run, "end")["got"] == [2, 0, 1]
 
 
+@pytest.mark.parametrize("stays", ["> 0", "== 0", ">= 0"])
+def test_tasks_of_a_gang_may_return_before_their_next(project: Project, stays: str) -> None:
+    text = steps(
+        start="self.next(self.gang, num_parallel=3)",
+        gang=f"self.rank = current.parallel.node_index\nif self.rank {stays}:\n    return\nself.next(self.the_join)",
+        the_join="self.ranks = [each.rank for each in inputs]\nself.next(self.end)",
+        end="pass",
+    )
+    project.write("flow.py", text)
+    run = project.run("flow.py")
+    assert project.artifacts(run, "the_join")["ranks"] == [0, 1, 2]
+    done = project.python("flow.py", "resume", "the_join")
+    assert done.code == 0, done.err
+
+
+def test_a_lone_task_of_a_flow_with_gangs_says_what_follows(project: Project) -> None:
+    text = steps(
+        start="if current.parallel.num_nodes == 1:\n    return\nself.next(self.gang, num_parallel=3)",
+        gang="self.next(self.the_join)",
+        the_join="self.next(self.end)",
+        end="pass",
+    )
+    project.write("flow.py", text)
+    done = project.flowc("run", "flow.py")
+    assert (done.code, "step 'start' returned before its self.next" in done.err) == (1, True)
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "'2'", "2.0", "True"])
 def test_a_gang_has_a_whole_number_of_members(project: Project, size: str) -> None:
     text = steps(
@@ -458,6 +485,57 @@ def test_a_flow_knows_its_graph(project: Project) -> None:
         "['b'] ['many_join'] True ['split', 'b'] None",
         "both_join Where it begins. None None",
     ], done.err  # fmt: skip
+
+
+def test_a_graph_is_read_without_the_values_of_configs(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        from metaflow import Config, FlowMutator, FlowSpec, IncludeFile, Parameter, config_expr, environment, project, step
+
+        class Adds(FlowMutator):
+            def pre_mutate(self, flow):
+                raise RuntimeError(flow.configs)
+
+        @Adds
+        @project(name=config_expr("needed.project"))
+        class Read(FlowSpec):
+            '''Doc of the flow.'''
+            needed = Config("needed", required=True)
+            file = Config("file", default="nowhere.json", parser="nowhere.parse")
+            rate = Parameter("rate", default=config_expr("file.rate"))
+            text = IncludeFile("text", default="nowhere.txt")
+
+            @environment(vars={"RATE": config_expr("str(file.rate)")})
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    project.write(
+        "ask.py",
+        """
+        from flow import Read
+        from metaflow.lint import linter
+
+        flow = Read(use_cli=False)
+        print([step.name for step in flow], flow._graph["start"].out_funcs, flow._graph.doc)
+        linter.run_checks(flow._graph)
+        """,
+    )
+    done = project.python("ask.py")
+    assert done.out == "['end', 'start'] ['end'] Doc of the flow.\n", done.err
+    assert done.code == 0, done.err
+
+
+def test_a_graph_with_a_fault_says_which(project: Project) -> None:
+    project.write("flow.py", steps(start="self.next(self.edn)", end="pass"))
+    done = project.python("-c", "from flow import F; F(use_cli=False)._graph")
+    assert "there is no step 'edn'" in done.err
 
 
 def test_artifacts_may_be_called_name(project: Project) -> None:

@@ -133,6 +133,67 @@ def test_branches_meet_in_the_order_of_the_split(project: Project) -> None:
     ]
 
 
+def test_inputs_are_a_sequence(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import copy
+        import random
+        from collections.abc import Sequence
+        from metaflow import FlowSpec, step
+
+        class Inputs(FlowSpec):
+            @step
+            def start(self):
+                self.items = ["x", "y", "z"]
+                self.next(self.each, foreach="items")
+
+            @step
+            def each(self):
+                self.way = "high" if self.input == "z" else "low"
+                self.next({"high": self.high, "low": self.low}, condition="way")
+
+            @step
+            def high(self):
+                self.next(self.join)
+
+            @step
+            def low(self):
+                self.mine = self.input
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                assert isinstance(inputs, Sequence)
+                self.reversed = [i.way for i in reversed(inputs)]
+                self.found = inputs.index(inputs[2]), inputs.count(inputs[1]), inputs.count(3)
+                self.lowest, self.named = inputs.low.mine, [i.way for i in (inputs.low, inputs.high)]
+                assert random.choice(inputs) in inputs
+                assert copy.copy(inputs)[1] is inputs[1]
+                try:
+                    inputs.nope
+                except AttributeError as error:
+                    self.message = str(error)
+                self.merge_artifacts(reversed(inputs[:2]), exclude=["mine"])
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = project.run("flow.py")
+    assert project.artifacts(run, "end") == {
+        "reversed": ["high", "low", "low"],
+        "found": (2, 1, 0),
+        "lowest": "y",
+        "named": ["low", "high"],
+        "message": "no input is named 'nope'; the inputs are high, low",
+        "way": "low",
+        "items": ["x", "y", "z"],
+    }
+
+
 NESTED = """
     from metaflow import FlowSpec, step, Parameter, current
 
@@ -342,7 +403,7 @@ def test_environment_and_what_self_refuses(project: Project) -> None:
             def start(self):
                 self.mode = os.environ["MODE"]
                 self.errors = []
-                for name in ("CONSTANT", "p", "start", "input"):
+                for name in ("CONSTANT", "p", "next", "input"):
                     try:
                         setattr(self, name, 2)
                     except AttributeError as error:
@@ -361,7 +422,7 @@ def test_environment_and_what_self_refuses(project: Project) -> None:
     )
     got = project.artifacts(project.run("flow.py"), "end")
     assert got["mode"] == "a b$c"
-    assert got["errors"] == ["CONSTANT", "p", "start", "input", "flow 'Self' has no attribute 'misspelt'"]
+    assert got["errors"] == ["CONSTANT", "p", "next", "input", "flow 'Self' has no attribute 'misspelt'"]
 
 
 def test_classes_of_the_flows_own_file_are_the_same_however_it_is_run(project: Project) -> None:

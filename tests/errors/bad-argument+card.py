@@ -22,7 +22,7 @@ class CardsFlow(FlowSpec):
     def middle(self):
         self.next(self.end)
 
-    @card(id="report", type="notebook")
+    @card(id="report", type="ledgers")
     @step
     def end(self):
         pass

@@ -6,9 +6,9 @@ class Demo(FlowSpec):
     again = Parameter("alpha", default=0.2)
     upper = Parameter("ALPHA", default=0.3)
     train = Parameter("train")
-    other = Parameter("end")
-    limit = 10
-    bound = Parameter("limit")
+    other = Parameter("end")  # names of options are no names of attributes
+    dashed = Parameter("a-b")
+    underscored = Parameter("a_b")
 
     @step
     def start(self):

@@ -9,7 +9,7 @@ class Demo(FlowSpec):
 
     @step
     def index(self):
-        self.end = True
+        self.end = True  # a step, which it may hide
         self.limit = 2
         self.next(self.end)
 

@@ -31,7 +31,7 @@ class Annotated(Base):
 
     @step
     def join(self, inputs: Inputs[Annotated]) -> None:
-        self.total: float = sum(i.score for i in inputs)
+        self.total: float = sum(i.score for i in inputs) + sum(i.score for i in inputs[:1]) + inputs[-1].score
         self.next(self.end)
 
     @step

@@ -134,6 +134,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
+            _check_installation()
             from flowc_runtime.configuration import current_file
 
             current_file()  # a fault in it is told whatever the command is
@@ -143,6 +144,20 @@ class LazyGroup(click.Group):
             if close := _closest(args[0], self._lazy):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
+
+
+def _check_installation() -> None:
+    """End the program if `metaflow` is another one's, which every command would trip over; say if it is mixed up."""
+    from flowc.installation import REPAIR, find_fault
+
+    fault = find_fault()
+    if fault is None:
+        return
+    if fault.fatal:
+        from flowc.cli.common import fail
+
+        fail(fault.message, REPAIR)
+    click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
 
 
 def _closest(name: str, names: Mapping[str, object]) -> str | None:
@@ -197,7 +212,8 @@ def flow_main(cls: type) -> None:
 
         refuse_unguarded(cls)
     if cls.__module__ == "__main__":
-        loader.adopt_main()
+        names = loader.find_main()
+        names["__name__"] = loader.adopt_main().__name__
     text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
     from flowc.cli.configs import describe_configs
 

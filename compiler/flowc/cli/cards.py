@@ -28,10 +28,10 @@ class Wanted(NamedTuple):
     id: str | None
     follow: bool
 
-    def told(self) -> str:
-        """For messages: ` with type 'x'`."""
+    def missing(self) -> str:
+        """For messages, in Metaflow's words: `Card with type 'x' not found`."""
         given = [f"{name} '{value}'" for name, value in zip(self._fields, self, strict=True) if isinstance(value, str)]
-        return f" with {' and '.join(given)}" if given else ""
+        return f"Card with {' and '.join(given)} not found" if given else "Card not found"
 
 
 _WANTED = (
@@ -136,7 +136,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
         if chosen := [card for card in cards if _has_hash(card, wanted.hash)]:
             found[pathspec] = chosen
     if not found:
-        fail(f"Card not found for pathspec {_pathspec(place)}{wanted.told()}", _advice(place, wanted))
+        fail(f"Card not found in datastore: {wanted.missing()} for pathspec {_pathspec(place)}", _advice(place, wanted))
     return found
 
 
@@ -156,7 +156,11 @@ def _advice(place: Pathspec, wanted: Wanted) -> str:
 
     steps = steps_with_cards(place.run)
     if place.step in steps:
-        command, what = ("card list", "lists its cards") if wanted.told() else ("logs", "has what was said of them")
+        command, what = (
+            ("card list", "lists its cards")
+            if any((wanted.hash, wanted.type, wanted.id))
+            else ("logs", "has what was said of them")
+        )
         return f"flowc {command} {_pathspec(place)} {what}"
     others = f"; steps with cards: {', '.join(steps)}" if steps else ""
     return f"write @card above {'the' if place.step else 'a'} step{others}"
@@ -164,6 +168,8 @@ def _advice(place: Pathspec, wanted: Wanted) -> str:
 
 def _pathspec(place: Pathspec) -> str:
     run, step, path = place
+    if step is not None and path is None and len(paths := run.paths(step)) == 1:
+        (path,) = paths
     if step is not None and path is not None:
         return task_pathspec(run.flow, run.id, step, path=path)
     return "/".join(part for part in (run.flow, run.id, step) if part)

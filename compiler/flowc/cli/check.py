@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flowc.cli.common import FlowOptions, load_flow, with_flow_options
+from flowc.cli.common import FlowOptions, load_flow, warn, with_flow_options
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import note_elsewhere
 
@@ -22,9 +22,13 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
-    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options)).flow
-    note_elsewhere(flow)
-    click.echo(f"{flow.name}: {len(flow.nodes)} steps, no faults")
+    from flowc.diagnostics import count
+
+    found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
+    note_elsewhere(found.flow)
+    warnings = warn(found)
+    told = f", {count(warnings, 'warning')}" if warnings else ""
+    click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{told}")
 
 
 @click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")

@@ -184,7 +184,11 @@ def _load_flow(ctx: click.Context, file: str | None, class_name: str | None, opt
         assert file is not None
         asked = Asked(with_decorators=added, deployment=deployment, configs=configs, suffixes=suffixes)
         return opened(file, asked, class_name=class_name, root=ctx.meta.get(ROOT))
-    except (WithError, DeploymentError) as error:
+    except WithError as error:
+        if cls is not None:
+            fail(str(error))  # Metaflow's exit code
+        raise click.UsageError(str(error), ctx) from None
+    except DeploymentError as error:
         raise click.UsageError(str(error), ctx) from None
 
 
@@ -221,10 +225,19 @@ def require_runnable(flow: Flow) -> None:
 
 
 def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
-    """Print faults on stderr, in color on a terminal."""
+    """Print faults and warnings on stderr, in color on a terminal."""
     from flowc.diagnostics import render
 
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
+
+
+def warn(found: Checked) -> int:
+    """Print warnings about a flow without faults, on stderr; return how many there are."""
+    from flowc.passes.check_schedule import check_schedule
+
+    if warnings := check_schedule(found.flow):
+        report(warnings, found.package.root)
+    return len(warnings)
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:

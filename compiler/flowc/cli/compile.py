@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, require_runnable, writing
+from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, require_runnable, warn, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
 from flowc_runtime import configuration
@@ -86,7 +86,10 @@ def compile_command(
     ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: Any
 ) -> None:
     """Compile a flow."""
-    text = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).to_yaml()
+    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
+    text = compile_argo(found, given).to_yaml()
+    if given["kind"] != "workflow":  # which no schedule starts
+        warn(found)
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return

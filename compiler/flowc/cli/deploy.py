@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.cluster import connected, context_option, kubeconfig_option
-from flowc.cli.common import FAULTY, FlowOptions, load_flow
+from flowc.cli.common import FAULTY, FlowOptions, load_flow, warn
 from flowc.cli.compile import argo_options, compile_argo
 from flowc_runtime import configuration
 
@@ -59,6 +59,7 @@ def deploy_command(
 
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     manifests = compile_argo(found, given).manifests
+    warn(found)
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
         plan(cluster, manifests, force=force_conflicts)

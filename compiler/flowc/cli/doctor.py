@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
 import sys
 from importlib import metadata, util
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from flowc import __version__
-from flowc.cli.common import FAULTY
+from flowc import __version__, distributions, installation
+from flowc.cli.common import FAULTY, fail
 from flowc_runtime import configuration
 from flowc_runtime.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # what: (the module that is imported, what needs it, how to get it)
 OPTIONAL = {
@@ -42,15 +46,28 @@ class Finding(NamedTuple):
 )
 @click.argument("file", metavar="[FLOW]", required=False)
 @click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+@click.option(
+    "--repair", is_flag=True, help="Uninstall what has overwritten flowc's package `metaflow`, and install flowc anew."
+)
+@click.option("--from", "source", metavar="SOURCE", help="With --repair: a wheel of flowc, or its source directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def doctor_command(ctx: click.Context, file: str | None, class_name: str | None, as_json: bool) -> None:
-    """Examine the installation, and perhaps a flow."""
+def doctor_command(
+    ctx: click.Context, file: str | None, class_name: str | None, repair: bool, source: str | None, as_json: bool
+) -> None:
+    """Examine the installation, and perhaps a flow; or mend the installation."""
+    if repair:
+        if file or as_json:
+            raise click.UsageError("--repair goes with --from and nothing else", ctx)
+        _repair(source)
+    if source:
+        raise click.UsageError("--from goes with --repair", ctx)
     findings = [
         Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
         _metaflow(),
         *_distributions(),
         *(_optional(name) for name in OPTIONAL),
+        *_extensions(),
         *_configuration(),
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
@@ -79,20 +96,59 @@ def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding
 
 def _metaflow() -> Finding:
     """Whose `metaflow` an import finds."""
-    spec = util.find_spec("metaflow")
-    place = Path(spec.origin).parent if spec is not None and spec.origin else None
-    if place is not None and (place / "_unsupported.py").is_file():
-        return Finding("ok", f"metaflow is flowc's, in {place}")
-    return Finding("BAD", f"`import metaflow` finds another one, in {place}: flows would not be flowc's", bad=True)
+    fault = installation.find_fault()
+    if fault is not None:
+        return Finding("BAD", f"{fault.message}: {installation.REPAIR}", bad=True)
+    return Finding("ok", f"metaflow is flowc's, in {installation.directory()}")
 
 
-def _distributions() -> list[Finding]:
-    """Another distribution that installs a `metaflow` overwrites our files or is overwritten, whoever came last."""
-    others = [name for name in metadata.packages_distributions().get("metaflow", []) if name != "flowc"]
-    return [
-        Finding("BAD", f"the distribution '{name}' installs a `metaflow` as well: pip uninstall {name}", bad=True)
-        for name in sorted(set(others))
-    ]
+def _distributions() -> Iterator[Finding]:
+    """What else installs a `metaflow`, and what pip takes for the distribution of that name."""
+    for name in distributions.others():
+        text = f"the distribution '{name}' installs a `metaflow` as well: {installation.REPAIR}"
+        yield Finding("BAD", text, bad=True)
+    if missing := distributions.damaged():
+        some = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        text = f"{len(missing)} files of flowc's `metaflow` are missing or overwritten ({some}): {installation.REPAIR}"
+        yield Finding("BAD", text, bad=True)
+    if version := distributions.stands_in():
+        yield Finding("ok", f"packages that require metaflow find {version}, which is flowc's")
+    else:
+        yield Finding("note", "a package that requires metaflow would overwrite flowc's: install flowc with pip or uv")
+
+
+def _extensions() -> Iterator[Finding]:
+    """Which extensions of `metaflow` there are, and what of them has no effect."""
+    if (fault := installation.find_fault()) is not None and fault.fatal:
+        return
+    import metaflow
+    from metaflow import _extensions
+
+    names, unused = _extensions.organizations(), sorted(_extensions.without_effect())
+    if names:
+        yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
+    for organization in sorted({organization for organization, _ in unused}):
+        kinds = ", ".join(kind for it, kind in unused if it == organization)
+        yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "
+                      "exceptions and names from extensions, and these have no effect")  # fmt: skip
+
+
+def _repair(source: str | None) -> NoReturn:
+    """Leave flowc's `metaflow` and no other. What is needed afterwards is imported before: flowc is uninstalled too."""
+    try:
+        commands = distributions.repair_commands(source)
+    except distributions.RepairError as error:
+        fail(str(error))
+    if installation.find_fault() is None and not distributions.others() and not distributions.damaged() and not source:
+        click.echo("nothing to repair: metaflow is flowc's, and whole")
+        raise SystemExit(0)
+    for number, command in enumerate(commands):
+        click.echo(f"$ {shlex.join(command)}")
+        if subprocess.run(command, check=False).returncode:
+            left = " && ".join(map(shlex.join, commands[number:]))
+            click.echo(f"error: that failed; when what it says is mended, run\n  {left}", err=True)
+            raise SystemExit(FAULTY)
+    raise SystemExit(subprocess.run([sys.executable, "-m", "flowc", "doctor"], check=False).returncode)
 
 
 def _configuration() -> list[Finding]:

@@ -64,18 +64,19 @@ class Choice(NamedTuple):
             if (self.private or not name.startswith("_")) and (self.include is None or name in self.include)
         }
 
-    def check(self, tasks: Iterable[Dumped]) -> None:
-        """End the program if a name is asked for that none of the tasks has."""
+    def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
+        """Which names are asked for that none of the tasks has: nothing, or a message and perhaps a hint."""
         found = {name for task in tasks for name in self.among(task.values)}
-        if missing := sorted((self.include or frozenset()) - found):
-            private = any(name.startswith("_") for name in missing) and not self.private
-            fail(f"no task has an artifact {', '.join(missing)}", "--private prints those that begin with an underscore"
-                 if private else None)  # fmt: skip
+        if not (missing := sorted((self.include or frozenset()) - found)):
+            return "", None
+        private = any(name.startswith("_") for name in missing) and not self.private
+        hint = "--private prints those that begin with an underscore" if private else None
+        return f"no task has an artifact {', '.join(missing)}", hint
 
 
 _OPTIONS = (
     click.option("--private/--no-private", help="Also those that begin with an underscore."),
-    click.option("--include", metavar="A,B", help="Only these; exit code 1 if none of the tasks has one of them."),
+    click.option("--include", metavar="A,B", help="Only these."),
     click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
                  help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}."),
     click.option("--json", "as_json", is_flag=True,
@@ -91,10 +92,11 @@ def dump_options(function: Command) -> Command:
     return function
 
 
-def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
+def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
     """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
 
-    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program.
+    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program, unless it
+    is a step's and there `may_be_none`.
     """
     run, step = found.run, found.step
     assert step is not None
@@ -106,7 +108,7 @@ def dumped(found: Pathspec, say: Callable[[str], None]) -> Iterator[Dumped]:
         record = attempt_of(run, step, path, last)
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
-            if path == paths[-1] and not any_finished:
+            if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
                 fail(unfinished, f"flowc logs {task_pathspec(run.flow, run.id, step, path=path)}")
             say(unfinished)
             continue
@@ -174,13 +176,13 @@ def _is_plain(value: object) -> bool:
     return value is None or type(value) in (str, int, bool)
 
 
-def write_pickle(file: str, found: Pathspec, tasks: Iterable[Dumped], choice: Choice) -> None:
+def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice) -> None:
     """Write the values to a file."""
     from flowc_runtime.errors import ArtifactError
 
     values: dict[str, dict[str, Any]] = {}
     for task in tasks:
-        loaded = values[task_pathspec(found.run.id, task.step, path=task.path)] = {}
+        loaded = values[task_pathspec(run_id, task.step, path=task.path)] = {}
         for name, value in choice.among(task.values).items():
             try:
                 loaded[name] = value.load()
@@ -213,9 +215,11 @@ def dump_command(
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
     choice = Choice.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
-    choice.check(tasks)
+    message, hint = choice.missing(tasks)
+    if message:
+        fail(message, hint)
     if file is not None:
-        write_pickle(file, found, tasks, choice)
+        write_pickle(file, found.run.id, tasks, choice)
     elif as_json:
         print_json(tasks, choice, max_value_size)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: Kind) -> int:
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
     from flowc_emulator.console import make_console
+    from flowc_emulator.places import default_places
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
@@ -56,8 +56,8 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
         run = store.run(records.flow, records.id)
         new_run.tell_of(run, records, options)
-        workers = options["max_workers"] or os.cpu_count() or 1
-        console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url)
+        workers, processors = (options["max_workers"], None) if options["max_workers"] else default_places()
+        console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
         new_run.note_unused(console)
         if starts is not None:
             starts.begin(run, dumps(found.flow), parameters)
@@ -72,6 +72,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             parameters=parameters,
             user=user,
             max_workers=workers,
+            processors=processors,
             seeds=seeds,
             tags=tags,
             namespace=new_run.namespace_for(user),

@@ -62,8 +62,12 @@ def flow_name(ctx: click.Context) -> str:
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
     """The run, step and perhaps task of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
-    name = flow_name(ctx)
-    inner = path.strip("/").removeprefix(f"{name}/")
-    if inner.count("/") not in (1, 2):
+    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3)
+
+
+def inner_path(ctx: click.Context, path: str) -> str:
+    """`RUN/STEP` or `RUN/STEP/TASK` of a path that the flow's name may begin; anything else ends the program."""
+    inner = path.strip("/").removeprefix(f"{flow_name(ctx)}/")
+    if inner.count("/") not in (1, 2) or not all(inner.split("/")):
         fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")
-    return find_run(open_store(None), f"{name}/{inner}", least=3)
+    return inner

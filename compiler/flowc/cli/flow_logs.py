@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.common import fail
 from flowc.cli.flow_file import find_task, tell
 from flowc.cli.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.logs import LogsGroup, pieces
@@ -55,18 +54,17 @@ def show_command(
     assert found.step is not None
     streams = chosen_streams(ctx, stdout, stderr, both)
     printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
-    shown = 0
     for task, numbers in found.run.attempts(found.step).items():
         number = numbers[-1] if attempt is None else attempt + 1
-        if (found.path is None or task == found.path) and number in numbers:
-            shown += 1
-            tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
-            if printer is not None:
-                _print_json(printer, found.run, (found.step, task, number))
-            else:
-                _print(found.run, (found.step, task, number), streams, timestamps)
-    if not shown:
-        fail(f"{path} has no attempt {attempt}")
+        if found.path is not None and task != found.path:
+            continue
+        tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
+        if number not in numbers:  # no error under Metaflow: programs ask for one attempt after the other
+            tell(f"it has no attempt {attempt}")
+        elif printer is not None:
+            _print_json(printer, found.run, (found.step, task, number))
+        else:
+            _print(found.run, (found.step, task, number), streams, timestamps)
 
 
 def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:

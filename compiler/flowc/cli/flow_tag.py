@@ -32,8 +32,16 @@ class _Tagged(NamedTuple):
         return sorted(self.user if hide_system else self.user | self.system)
 
 
+def _required(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None and not ctx.resilient_parsing:  # no fault of the command line under Metaflow: exit code 1
+        fail("it is not said which run is meant", "--run-id RUN, or --run-id latest")
+    return value
+
+
 def _run_options(function: Command) -> Command:
-    run_id = click.option("--run-id", required=True, metavar="RUN", help="The run; `latest` is the newest.")
+    run_id = click.option(
+        "--run-id", metavar="RUN", callback=_required, help="The run; `latest` is the newest.  [required]"
+    )
     namespace = click.option("--namespace", metavar="TAG", help="Refuse a run without this tag, such as user:NAME.")
     return run_id(namespace(function))
 

@@ -83,7 +83,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
 RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--local"], is_flag=True, help="On this machine, a process per attempt: what happens anyway."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
-                     help="Tasks at once [default: CPUs]."),
+                     help="Tasks at once [default: as many as CPUs, and up to 16 where tasks wait]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
                      help="A foreach over more items fails [default: no limit]."),
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,

@@ -7,11 +7,11 @@ on those days is worse than none. `tests/test_cron.py` compares with the Go libr
 
     check("0 6 * * 7")      'day of week 7 is not between 0 and 6: write 0 (or SUN) for Sunday'
     parse("0 6 * * MON-FRI").next(datetime.now(ZoneInfo("Europe/Paris")))
-    warnings("30 2 * * *", "America/New_York")
+    warnings("30 2 * * *", "America/New_York")[0].kind      'skipped'
 """
 
-from flowc.cron.advice import check_timezone, warnings
+from flowc.cron.advice import Advice, Kind, check_timezone, warnings
 from flowc.cron.parser import CronError, check, parse
 from flowc.cron.schedule import Every, Fields, Schedule
 
-__all__ = ["CronError", "Every", "Fields", "Schedule", "check", "check_timezone", "parse", "warnings"]
+__all__ = ["Advice", "CronError", "Every", "Fields", "Kind", "Schedule", "check", "check_timezone", "parse", "warnings"]

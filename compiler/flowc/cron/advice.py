@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from itertools import product
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from flowc.cron.parser import parse
-from flowc.cron.schedule import EPOCH, SECOND, YEARS, Clock, Every, Fields
+from flowc.cron.schedule import EPOCH, SECOND, UTC, YEARS, Clock, Every, Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DAY = 24 * 3600  # seconds
+
+Kind: TypeAlias = Literal["never", "interval", "skipped", "doubled"]
+
+
+class Advice(NamedTuple):
+    """One sentence about a schedule, without its end, and what to write instead."""
+
+    kind: Kind
+    message: str
+    hint: str
 
 
 def check_timezone(name: str) -> str | None:
@@ -23,43 +39,144 @@ def check_timezone(name: str) -> str | None:
     return f"time zone {name!r} is not known{hint}"
 
 
-def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[str]:
-    """What a valid schedule does that its author may not expect, within the next five years; one sentence each."""
+def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[Advice]:
+    """What a valid schedule does that its author may not expect, within the next five years.
+
+    Of clock changes the first that skips a run is told, and the first that doubles one. `timezone` is UTC if None.
+
+    Raises:
+        CronError: Argo would refuse the schedule.
+        ZoneInfoNotFoundError: this machine does not have the zone.
+    """
     schedule = parse(cron)
-    zone = zoneinfo.ZoneInfo(timezone or "UTC")
+    zone: tzinfo = zoneinfo.ZoneInfo(timezone) if timezone else UTC
     now = now.astimezone(zone) if now else datetime.now(zone)
     if isinstance(schedule, Every):
-        return [f"{cron!r} counts from when the controller starts or the schedule changes, not from a time of day"]
-    if schedule.next(now) is None:
-        return [f"{cron!r} never fires: no day of the next {YEARS} years matches"]
+        return [
+            Advice(
+                "interval",
+                f"{cron!r} counts from when the controller starts or the schedule changes, not from a time of day",
+                "for times of day write five fields, such as '0 */6 * * *'",
+            )
+        ]
     assert isinstance(schedule, Fields)
-    if len(schedule.hours) == 24:
-        return []  # every hour that passes has its run; clocks changing takes nothing away
-    found: dict[bool, str] = {}  # the first change of each direction says it all
-    for forward, start, end in _clock_changes(Clock(zone), now):
-        minutes = (start + timedelta(minutes=m) for m in range((end - start) // timedelta(minutes=1)))
-        hit = next(filter(schedule.matches, minutes), None)
-        if hit and forward not in found:
-            what, way, times = (
-                ("is skipped", "forward", "does not exist") if forward else ("fires twice", "back", "comes twice")
-            )
-            found[forward] = (
-                f"{cron!r} {what} on {hit:%Y-%m-%d}: clocks in {timezone} go {way} and {hit:%H:%M} {times}; "
-                f"choose a time outside {start:%H:%M}-{end:%H:%M}, or UTC"
-            )
+    if empty := schedule.empty():
+        return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
+    if schedule.is_continuous:
+        return []  # every hour that passes has its runs; clocks changing takes nothing away
+    if schedule.next(now) is None:
+        message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
+        return [Advice("never", message, "choose a day that its months have")]
+    found: dict[str, Advice] = {}
+    for change in _clock_changes(Clock(zone), now):
+        for surprise in _surprises(schedule, change, (now - EPOCH) // SECOND):
+            kind: Kind = "doubled" if surprise.doubled else "skipped"
+            found.setdefault(kind, Advice(kind, *_words(cron, schedule, change, surprise)))
+        if len(found) == 2:
+            break
     return list(found.values())
 
 
-def _clock_changes(clock: Clock, now: datetime) -> Iterator[tuple[bool, datetime, datetime]]:
-    """(forward?, start, end) of the local times that do not exist, or come twice, in the years after `now`."""
-    day = 24 * 3600
+class _Change(NamedTuple):
+    """A change of a clock: `at` is the first second with the offset `after`."""
+
+    clock: Clock
+    at: int
+    before: int
+    after: int
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """The local times that do not exist, or come twice: from, and up to."""
+        first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
+        return first, last
+
+    @property
+    def forward(self) -> bool:
+        return self.after > self.before
+
+
+class _Surprise(NamedTuple):
+    """A local time that a schedule has and that does not fire once; whether it `exists` at all."""
+
+    local: datetime
+    exists: bool
+    doubled: bool
+
+
+def _surprises(schedule: Fields, change: _Change, now: int) -> Iterator[_Surprise]:
+    """Compare what fires on the days around a change with the times that the schedule names."""
+    first = change.bounds[0].replace(hour=0, minute=0) - timedelta(days=1)
+    days = [first + timedelta(days=number) for number in range(4)]
+    times = [time for day in days if schedule.matches_day(day) for time in _times(schedule, day)]
+    if not times:
+        return
+    fired = set(_fires(schedule, change.clock, _before(schedule, change.clock, first, now), change.clock.at(days[-1])))
+    hourly = len(schedule.hours) == 24  # counts hours that pass, and no times of day: those are not missed
+    for time in times:
+        instants = change.clock.instants(time)
+        if time >= days[-1] or any(at <= now for at in instants or [change.at]):
+            continue
+        fires = len(fired.intersection(instants))
+        if hourly:
+            if fires < len(instants):
+                yield _Surprise(time, exists=True, doubled=False)
+        elif fires != 1:
+            yield _Surprise(time, exists=bool(instants), doubled=fires > 1)
+
+
+def _times(schedule: Fields, day: datetime) -> Iterator[datetime]:
+    for hour, minute in product(sorted(schedule.hours), sorted(schedule.minutes)):
+        yield day.replace(hour=hour, minute=minute)
+
+
+def _before(schedule: Fields, clock: Clock, day: datetime, now: int) -> int:
+    """The instant of the last time before `day` that the schedule names, but not before `now`.
+
+    From there the search for the next begins, and where it begins can decide what it finds.
+    """
+    start = clock.local(now)
+    while (day := day - timedelta(days=1)) > start:
+        if schedule.matches_day(day):
+            return max(now, clock.at(day.replace(hour=max(schedule.hours), minute=max(schedule.minutes))))
+    return now
+
+
+def _fires(schedule: Fields, clock: Clock, after: int, end: int) -> Iterator[int]:
+    at = clock.time(after)
+    while (following := schedule.next(at)) is not None:
+        at = following
+        if (instant := (at - EPOCH) // SECOND) >= end:
+            return
+        yield instant
+
+
+def _words(cron: str, schedule: Fields, change: _Change, surprise: _Surprise) -> tuple[str, str]:
+    """The message and the hint."""
+    local, (start, end) = surprise.local, change.bounds
+    clocks = f"clocks in {change.clock.zone} go {'forward' if change.forward else 'back'}"
+    if surprise.exists and not surprise.doubled:
+        message = (
+            f"{cron!r} is skipped on {local:%Y-%m-%d} at {local:%H:%M}: {clocks} on {start:%Y-%m-%d}, "
+            "and Argo's search for the next time steps over it"
+        )
+        return (
+            message,
+            f"use timezone='UTC'{'' if schedule.is_daily else ', or fire daily and check the day in the flow'}",
+        )
+    what, why = ("fires twice", "comes twice") if surprise.doubled else ("is skipped", "does not exist")
+    message = f"{cron!r} {what} on {local:%Y-%m-%d}: {clocks} and {local:%H:%M} {why}"
+    return message, f"choose a time outside {start:%H:%M}-{end:%H:%M}, or timezone='UTC'"
+
+
+def _clock_changes(clock: Clock, now: datetime) -> Iterator[_Change]:
+    """The clock changes in the years after `now`."""
     first = (now - EPOCH) // SECOND
-    for start in range(first, first + YEARS * 366 * day, day):
-        low, high = start, start + day
+    for start in range(first, first + YEARS * 366 * _DAY, _DAY):
+        low, high = start, start + _DAY
         if (before := clock.offset(low)) == (after := clock.offset(high)):
             continue
         while high - low > 1:  # the last second with the old offset, and the first with the new
             middle = (low + high) // 2
             low, high = (middle, high) if clock.offset(middle) == before else (low, middle)
-        bounds = sorted(EPOCH.replace(tzinfo=None) + (high + offset) * SECOND for offset in (before, after))
-        yield after > before, bounds[0], bounds[1]
+        yield _Change(clock, high, before, after)

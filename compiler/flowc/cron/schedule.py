@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import final
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+UTC = timezone.utc
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+_WIDEST = 15 * 3600  # seconds: no zone is further from UTC
 YEARS = 5  # beyond this the library stops looking, and so do we
 
 
@@ -51,13 +53,39 @@ class Fields(Schedule):
             and self._day_matches(local)
         )
 
+    def matches_day(self, local: datetime) -> bool:
+        """Whether the schedule names a time of this day."""
+        return local.month in self.months and self._day_matches(local)
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it names a time of every day."""
+        return len(self.months) == 12 and (len(self.days) == 31 or self.either_day) and len(self.weekdays) == 7
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether it names a time of every hour."""
+        return len(self.hours) == 24 and self.is_daily
+
+    def empty(self) -> str | None:
+        """The first field that matches nothing, such as `,`; of the two for days, only where none matches."""
+        if not self.minutes:
+            return "minute"
+        if not self.hours:
+            return "hour"
+        if not self.days and not (self.either_day and self.weekdays):
+            return "day of month"
+        if not self.months:
+            return "month"
+        return None if self.weekdays or (self.either_day and self.days) else "day of week"
+
     def _day_matches(self, local: datetime) -> bool:
         day, weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
         return day or weekday if self.either_day else day and weekday
 
     def next(self, after: datetime) -> datetime | None:
-        if not (self.minutes and self.hours and self.months):
-            return None  # a field like ',' matches nothing: do not walk five years of minutes to find out
+        if self.empty():
+            return None  # do not walk five years of minutes to find out
         clock = Clock.of(after)
         at = (after - EPOCH) // SECOND + 1
         last_year = clock.local(at).year + YEARS
@@ -89,9 +117,15 @@ class Clock:
     def offset(self, at: int) -> int:
         return (self.time(at).utcoffset() or timedelta()) // SECOND
 
+    def instants(self, local: datetime) -> list[int]:
+        """When the clock shows a local time: once, twice or never."""
+        as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
+        offsets = {self.offset(as_utc - _WIDEST), self.offset(as_utc + _WIDEST)}
+        return sorted(as_utc - by for by in offsets if self.offset(as_utc - by) == by)
+
     def at(self, local: datetime) -> int:
         """The instant of a local time; where the clock shows it twice or never, the one that Go takes."""
-        as_utc = (local.replace(tzinfo=timezone.utc) - EPOCH) // SECOND
+        as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         return as_utc - self.offset(as_utc - self.offset(as_utc))
 
 

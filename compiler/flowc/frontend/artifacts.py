@@ -1,4 +1,4 @@
-"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, must not hide a part of the flow."""
+"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide a method and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.decorators import Reader
 from flowc.frontend.names import FLOW_API
 from flowc.ir.diagnostic import Diagnostic
+from metaflow._hidden import is_hideable
 from metaflow.parameters import Parameter
 from metaflow.user_configs.config_parameters import Config
 
@@ -38,9 +39,7 @@ def check_artifacts(
 def _named(method: Method) -> Iterator[tuple[str, Span]]:
     for node in _unguarded(method.tree):
         match node:
-            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store() | ast.Del()) if (
-                owner == method.self_name
-            ):
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
                 yield name, method.source.span(node)
     reader = Reader(method.source, method.tree, [])
     for applied in method.applied:
@@ -50,14 +49,19 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer."""
+    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer.
+
+    `self.x: int` without a value assigns nothing.
+    """
     yield tree
-    expecting: list[ast.stmt] = []
+    expecting: list[ast.AST] = []
     match tree:
+        case ast.AnnAssign(target=target, value=None):
+            expecting = [target]
         case ast.Try(body=body, handlers=handlers) if handlers:
-            expecting = body
+            expecting = [*body]
         case ast.With(items=items, body=body) if any("AttributeError" in ast.unparse(item) for item in items):
-            expecting = body
+            expecting = [*body]
     for child in ast.iter_child_nodes(tree):
         if child not in expecting:
             yield from _unguarded(child)
@@ -73,8 +77,8 @@ def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members)
                           span=span, hint="keep the changed value under another name")  # fmt: skip
     if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"
-    elif name in steps:
-        reason = "a step has that name"
+    elif name in steps or is_hideable(value):  # a method, which an artifact may hide
+        return None
     elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
         reason = "the class defines it, for every task alike"
     else:

@@ -49,7 +49,8 @@ _BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be
 def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """Types of cards that there are not: neither built in, nor in the flow's files, nor in a package that is installed.
 
-    A step with packages or an image of its own may have some that nobody knows of here.
+    A step with packages or an image of its own may have some that nobody knows of here. A type that may well be one, of
+    a package that is not installed or cannot be imported, is no fault: it is told, here and on the task's page.
     """
     if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
         return
@@ -61,17 +62,24 @@ def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[st
 
 
 def _check_type(reader: Reader, applied: Applied, kind: str) -> Iterator[Diagnostic]:
-    from metaflow.plugins.cards._types import known_cards, told
+    from metaflow.plugins.cards._types import PACKAGES, known_cards, told
+    from metaflow.plugins.cards._warn import warn
 
     passed_over: list[str] = []
     known = known_cards(passed_over.append)
     if kind in known:
         return
     close = did_you_mean(kind, known)
-    yield Diagnostic(
-        code=codes.BAD_ARGUMENT,
-        message=f"@card: there is no card of type '{kind}'; there are {told(known)}",
-        span=reader.span(applied, "type"),
-        hint=f"did you mean '{close}'?" if close else "import its class into the flow's file, or install its package",
-        note="; ".join(passed_over) or None,
-    )
+    hint = f"did you mean '{close}'?" if close else "import its class into the flow's file, or install its package"
+    message, span = f"there is no card of type '{kind}'", reader.span(applied, "type")
+    if kind in PACKAGES:
+        warn(f"{span}: {message}, which is left out: `pip install {PACKAGES[kind]}` brings it")
+    elif passed_over:
+        warn(f"{span}: {message}, which is left out: {'; '.join(passed_over)} ({hint})")
+    else:
+        yield Diagnostic(
+            code=codes.BAD_ARGUMENT,
+            message=f"@card: {message}; there are {told(known)}",
+            span=span,
+            hint=hint,
+        )

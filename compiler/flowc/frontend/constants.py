@@ -27,7 +27,7 @@ def _value(method: Method, members: Members, node: ast.expr) -> Any:
             return text
         case ast.Name(id=name):
             return _variable(method, name)
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
+        case ast.Attribute(attr=name) if method.attribute(node):
             return _of_class(members, name)
         case ast.Attribute(value=inner, attr=name):
             holder = _value(method, members, inner)

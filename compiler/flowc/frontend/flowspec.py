@@ -7,10 +7,8 @@ step and no default function is ever run here.
 from __future__ import annotations
 
 import ast
-import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
@@ -29,6 +27,7 @@ from flowc.frontend.imports import check_extensions, check_imports, import_fault
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.parameters import read_parameters
+from flowc.frontend.places import Place, place_of_class, written_at
 from flowc.frontend.plugins import begin_plugins, plugin_class
 from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
@@ -40,13 +39,14 @@ from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, UnreadableFileError, collect, pack
-from flowc_runtime.loader import load_module, package_place
+from flowc_runtime.loader import load_module
 from flowc_runtime.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
     from types import ModuleType
 
     from flowc.frontend.graph import Graph
@@ -91,7 +91,7 @@ def load(
         OSError: the file cannot be read.
         DeploymentError: `deployment` does not fit the flow.
     """
-    place = _Place.of(path, root)
+    place = Place.of(path, root)
     package, fault = _collect(place, suffixes)
     if fault is not None:
         return Loaded(package=package, diagnostics=(fault,))
@@ -128,10 +128,7 @@ def load_class(
 
     `alone` leaves the other files beside it out of the package.
     """
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if file is None:
-        raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
-    place = _place_of_class(cls, file)
+    place = place_of_class(cls)
     package, fault = (_pack_alone(place), None) if alone else _collect(place, suffixes)
     if fault is not None:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
@@ -146,39 +143,7 @@ def load_class(
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a flow's file is: the root of its code, and its path below that."""
-
-    root: Path
-    file: str
-    packaged: bool
-
-    @classmethod
-    def of(cls, path: Path, root: Path | None) -> _Place:
-        """Return the place of a file: in a package that `root` holds, or by itself in its directory."""
-        if root is None:
-            path = path.resolve()
-            return cls(path.parent, path.name, packaged=False)
-        return cls(root.resolve(), path.relative_to(root).as_posix(), packaged=True)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.root / self.file
-
-
-def _place_of_class(cls: type, file: str) -> _Place:
-    """Return the place of a class that exists: under `python -m pkg.module`, where its package is imported from."""
-    module = sys.modules[cls.__module__]
-    place = package_place(cls.__module__, os.path.abspath(file)) if module is sys.modules.get("__main__") else None
-    if place is None:
-        return _Place.of(Path(file), None)
-    return _Place.of(Path(*place), Path(place[0]))
-
-
-def _collect(place: _Place, suffixes: Collection[str]) -> tuple[Package, Diagnostic | None]:
+def _collect(place: Place, suffixes: Collection[str]) -> tuple[Package, Diagnostic | None]:
     try:
         return collect(place.path, place.root if place.packaged else None, suffixes), None
     except UnreadableFileError as error:
@@ -188,7 +153,7 @@ def _collect(place: _Place, suffixes: Collection[str]) -> tuple[Package, Diagnos
         return pack(place.root, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
 
 
-def _pack_alone(place: _Place) -> Package:
+def _pack_alone(place: Place) -> Package:
     return pack(place.root, [(place.file, place.path.read_bytes())])
 
 
@@ -264,7 +229,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
     own = [one for one in asked.with_decorators if one not in added]
     setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
-    where, tree, home = _place_of(cls, source, sources)
+    where, tree, home = written_at(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
     if not faults:
         faults += _prepare(program, config_values(configs), own, sources)
@@ -280,14 +245,14 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
             check_misplaced(method, faults)
     faults += check_gangs(graph)
     faults += check_duplicates(methods)
-    parameters = read_parameters(members, set(graph.steps), sources, faults)
+    parameters = read_parameters(members, sources, faults)
     faults += check_artifacts(graph.steps, members, added)
     faults += _check_init(cls, where)
     if tree is not None:
         faults += check_shadowed(tree, home)
 
     def place(owner: type) -> tuple[Source, ast.ClassDef] | None:
-        _, written, file = _place_of(owner, source, sources)
+        _, written, file = written_at(owner, source, sources)
         return (file, written) if written else None
 
     fields = read_flow(cls, place, asked.deployment, faults)
@@ -308,7 +273,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
-    flow = begin_plugins(program, flow, sources, faults)
+    flow = begin_plugins(program, flow, graph.steps, sources, faults)
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     return Loaded(package=package, program=program, flow=flow)
@@ -348,14 +313,6 @@ def _prepare(
         yield mutator_fault(error, sources)
     except UnknownStepDecoratorException as error:
         raise WithError(f"--with: {error}") from error
-
-
-def _place_of(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
-    """Where the class is written; a class made by a call has no tree, and is placed at the file's top."""
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    home = (sources.of(file) if file else None) or source
-    tree = home.classes.get(cls.__qualname__)
-    return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home
 
 
 def _nodes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
+from flowc.frontend.plugins import plugin_class
 from flowc.ir import Gang, Goto, targets
 from flowc.ir.diagnostic import Diagnostic
 
@@ -56,8 +57,9 @@ def _check_body(split: str, body: Method, graph: Graph) -> Iterator[Diagnostic]:
 
 
 def is_parallel(method: Method) -> bool:
-    """Whether the step has @parallel."""
-    return any(applied.name == "parallel" for applied in method.applied)
+    """Whether the step has @parallel, or a decorator like it: @pytorch_parallel, or one of an extension."""
+    names = [applied.name for applied in method.applied]
+    return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 
 
 def _fault(message: str, at: Method, hint: str) -> Diagnostic:

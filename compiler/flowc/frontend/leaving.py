@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
+    import ast
+
     from flowc.frontend.steps import Method
     from flowc.ir import Span, Transition
 
@@ -25,10 +26,8 @@ class Leaving:
 
 def step_named(method: Method, node: ast.expr) -> tuple[str, Span] | None:
     """The step that an expression `self.step` names, and its place."""
-    match node:
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
-            return name, method.source.span(node)
-    return None
+    name = method.attribute(node)
+    return (name, method.source.span(node)) if name is not None else None
 
 
 def fault_of(method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None) -> Leaving:

@@ -12,10 +12,11 @@ FLOW_API = frozenset({
     "foreach_stack", "index", "input", "merge_artifacts", "name", "next", "script_name",
 })  # fmt: skip
 
-# Options that stand beside a flow's parameters, in `flowc run` and in a flow's own `run`; `-` and `_` are the same.
-OPTIONS = frozenset({
-    "decospecs", "flow", "help", "local", "log_format", "max_log_size", "max_num_splits", "max_workers", "namespace",
-    "params", "params_file", "run_id_file", "runner_attribute_file", "start", "store", "tag", "with",
+# Options of Metaflow's own `run`: it refuses parameters of these names too. `-` and `_` are the same. Every other
+# option yields to a parameter of its name (`flowc.cli.whose`), so that a new one takes no name from anybody.
+METAFLOW_OPTIONS = frozenset({
+    "decospecs", "max_log_size", "max_num_splits", "max_workers", "namespace", "run_id_file", "runner_attribute_file",
+    "tag", "with",
 })  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
 from flowc.frontend.defaults import recorded
 from flowc.frontend.kinds import KindError, kind_of
-from flowc.frontend.names import FLOW_API, OPTIONS, did_you_mean, is_private
+from flowc.frontend.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_private
 from flowc.ir import Parameter as IrParameter
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
@@ -37,9 +37,12 @@ _ELSEWHERE: Final = {
 _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
-def read_parameters(
-    members: Members, steps: set[str], sources: Sources, faults: list[Diagnostic]
-) -> tuple[IrParameter, ...]:
+def declared_parameters(cls: type) -> list[Parameter[object]]:
+    """The parameters that the class and its bases declare; those that a mutator adds are not among them."""
+    return [value for base in cls.__mro__ for value in vars(base).values() if isinstance(value, Parameter)]
+
+
+def read_parameters(members: Members, sources: Sources, faults: list[Diagnostic]) -> tuple[IrParameter, ...]:
     """The parameters among the class's attributes; faults of each, and clashes between them."""
     read: list[IrParameter] = []
     seen: dict[str, str] = {}
@@ -51,7 +54,7 @@ def read_parameters(
         if parameter is None:
             continue
         read.append(parameter)
-        reader.check_clash(seen, steps, members)
+        reader.check_clash(seen)
     return tuple(read)
 
 
@@ -145,17 +148,16 @@ class _Reader:
             self.fault("a parameter needs a name as text", f'write `{self.attribute} = Parameter("{self.attribute}")`',
                        "name")  # fmt: skip
             return False
-        if not (name.isascii() and name.replace("-", "_").isidentifier()):
+        if name.startswith("-") or not name.replace("-", "_").isidentifier():
             self.fault(f"{name!r} cannot be an option of the command line",
                        "use letters, digits, `_` and `-`, and begin with a letter", "name")  # fmt: skip
             return False
-        if _option(name) in OPTIONS:
-            self.fault(f"a parameter cannot be called '{name}': the command line has that option",
+        if name.replace("-", "_") in METAFLOW_OPTIONS:
+            self.fault(f"a parameter cannot be called '{name}': Metaflow's `run` has that option",
                        "give the parameter another name", "name", codes.RESERVED_NAME)  # fmt: skip
-        for called in dict.fromkeys((name, self.attribute)):
-            if (called in FLOW_API and called == self.attribute) or is_private(called):
-                self.fault(f"a parameter cannot be called '{called}': flows use that name",
-                           "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
+        if self.attribute in FLOW_API or is_private(self.attribute):
+            self.fault(f"a parameter cannot be called '{self.attribute}': flows use that name",
+                       "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
         return True
 
     def _default(self, parameter: IrParameter) -> str | None:
@@ -168,21 +170,16 @@ class _Reader:
             self.fault(f"the default of parameter '{parameter.name}': {error}", None, "default")
             return None
 
-    def check_clash(self, seen: dict[str, str], steps: set[str], members: Members) -> None:
+    def check_clash(self, seen: dict[str, str]) -> None:
         """Names are compared as options are: without regard to case, and `-` is `_`."""
-        name, rename = self.parameter.name, "give one of them another name"
+        name = self.parameter.name
         other = seen.get(_option(name))
         seen[_option(name)] = name
         if other is not None:
             message = f"parameters '{other}' and '{name}' are the same option of the command line"
             if other == name:
                 message = f"parameter '{name}' is defined twice"
-            self.fault(message, rename, None, codes.PARAMETER_CLASH)
-        elif name in steps:
-            self.fault(f"'{name}' is both a parameter and a step", rename, None, codes.PARAMETER_CLASH)
-        elif name != self.attribute and name in members:
-            self.fault(f"parameter '{name}' has the name of another attribute of the class", rename, None,
-                       codes.PARAMETER_CLASH)  # fmt: skip
+            self.fault(message, "give one of them another name", None, codes.PARAMETER_CLASH)
 
 
 def _option(name: str) -> str:

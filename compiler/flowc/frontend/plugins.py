@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.frontend.reader import Reader
     from flowc.frontend.source import Sources
+    from flowc.frontend.steps import Method
     from flowc.ir import Flow, Node
     from flowc.ir.diagnostic import Diagnostic
     from metaflow._program import FlowProgram
@@ -35,7 +36,8 @@ def plugin_class(name: str, kind: str) -> Any:
     return found if found is not None and found._flowc_kind == kind else None
 
 
-def _is_json(value: object) -> bool:
+def is_json(value: object) -> bool:
+    """Whether JSON can hold it."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -47,7 +49,7 @@ def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
     """One application; None where it has a fault."""
     from metaflow._legacy.hooks import unsupported_hooks
 
-    kind = Kind("a value that JSON can hold", _is_json, "it travels to every pod; name what is meant by a text")
+    kind = Kind("a value that JSON can hold", is_json, "it travels to every pod; name what is meant by a text")
     table: Mapping[str, Kind] = dict.fromkeys(cls.defaults, kind)
     given = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
@@ -69,21 +71,33 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
 
     found = values(cls, owner)
     for name, value in found.items():
-        if not _is_json(value):
+        if not is_json(value):
             reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
                          reader.span(applied), "it travels to every pod: make it a text or a number")  # fmt: skip
             return None
     return replace(plugin, options=canonical(found))
 
 
-def begin_plugins(program: FlowProgram, flow: Flow, sources: Sources, faults: list[Diagnostic]) -> Flow:
-    """Let the decorators begin; the flow with what they say of retries and of options in the tasks."""
+def begin_plugins(
+    program: FlowProgram, flow: Flow, methods: Mapping[str, Method], sources: Sources, faults: list[Diagnostic]
+) -> Flow:
+    """Let the decorators begin; the flow with what they say of retries, of options in the tasks and of its steps."""
+    from flowc.frontend.with_decorators import parse_with
     from metaflow.user_decorators._errors import PreparationError
 
     try:
-        hooks = program.begin(flow, str(sources.root))
+        hooks = program.begin(flow, str(sources.root), parse_with)
         if hooks is None:
             return flow
+        if hooks.added:
+            from flowc.frontend.attached import attach
+
+            flow = replace(
+                flow,
+                nodes=tuple(
+                    attach(node, methods[node.id], hooks.added.get(node.id, ()), faults) for node in flow.nodes
+                ),
+            )
         nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)
         plugins = tuple(
             replace(plugin, options=canonical({**json.loads(plugin.options), **options})) if options else plugin

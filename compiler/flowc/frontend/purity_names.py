@@ -57,9 +57,10 @@ CALLS = frozenset({
     "flowc.steps.cache", "metaflow.Config", "metaflow.FlowSpec", "metaflow.IncludeFile", "metaflow.JSONType",
     "metaflow.Parameter", "metaflow.card", "metaflow.cards.*", "metaflow.catch", "metaflow.conda",
     "metaflow.conda_base", "metaflow.config_expr", "metaflow.environment", "metaflow.exit_hook", "metaflow.kubernetes",
-    "metaflow.parallel", "metaflow.project", "metaflow.pypi", "metaflow.pypi_base", "metaflow.resources",
-    "metaflow.retry", "metaflow.schedule", "metaflow.secrets", "metaflow.step", "metaflow.timeout", "metaflow.trigger",
-    "metaflow.trigger_on_finish", "metaflow.unbounded_test_foreach_internal", "metaflow.parameters.*",
+    "metaflow.parallel", "metaflow.project", "metaflow.pypi", "metaflow.pypi_base", "metaflow.pytorch_parallel",
+    "metaflow.resources", "metaflow.retry", "metaflow.schedule", "metaflow.secrets", "metaflow.step",
+    "metaflow.timeout", "metaflow.trigger", "metaflow.trigger_on_finish", "metaflow.unbounded_test_foreach_internal",
+    "metaflow.parameters.*",
     "metaflow.decorators.*", "metaflow.includefile.*", "metaflow.user_configs.*",
     # Well-known packages: values, declarations and settings
     "attr.*", "attrs.*", "click.Choice", "click.IntRange", "click.FloatRange", "click.Path", "matplotlib.pyplot.rc",

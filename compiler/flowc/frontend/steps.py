@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -11,6 +12,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.names import FLOW_API, is_private
 from flowc.frontend.source import Function
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `in
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Method:
     """A method with its source. `is_step` is whether `@step` is among what is `applied` to it."""
 
@@ -54,8 +56,19 @@ class Method:
     @property
     def self_name(self) -> str:
         """What the method calls the flow: by custom `self`."""
-        arguments = [*self.tree.args.posonlyargs, *self.tree.args.args]
-        return arguments[0].arg if arguments else "self"
+        return first_argument(self.tree)
+
+    @cached_property
+    def own_names(self) -> frozenset[ast.Name]:
+        """The names in its tree that are the flow, and no `self` of a function or a class inside it."""
+        return own_names(self.tree)
+
+    def attribute(self, node: ast.AST | None) -> str | None:
+        """The name of an attribute of the flow, where the node is `self.name`."""
+        match node:
+            case ast.Attribute(value=ast.Name() as owner, attr=name) if owner in self.own_names:
+                return name
+        return None
 
     @property
     def takes_inputs(self) -> bool:

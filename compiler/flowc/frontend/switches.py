@@ -24,7 +24,7 @@ def read_switch(method: Method, call: ast.Call, cases: ast.Dict, condition: ast.
     match condition.value:
         case ast.Constant(value=str(name)) if name.isidentifier():
             pass
-        case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner == method.self_name:
+        case ast.Attribute(attr=attribute) if method.attribute(condition.value):
             return _bad_condition(method, condition, f'write `condition="{attribute}"`')
         case _:
             return _bad_condition(method, condition, 'assign it to self.choice and write `condition="choice"`')
@@ -75,7 +75,7 @@ def _choice(method: Method, key: ast.expr | None) -> Any:
 
 def _from_class(method: Method, key: ast.expr) -> Any:
     match key:
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
+        case ast.Attribute(attr=name) if method.attribute(key):
             return getattr(method.owner, name, _NOTHING)
         case ast.Attribute(value=inner, attr=name):
             return getattr(_from_class(method, inner), name, _NOTHING)

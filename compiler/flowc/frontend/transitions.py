@@ -27,7 +27,7 @@ def leaving(method: Method, members: Members, *, is_end: bool) -> Leaving:
         return _leaving_end(method, calls)
     last = method.tree.body[-1]
     match last:
-        case ast.Expr(value=ast.Call() as call) if _is_next(call, method.self_name):
+        case ast.Expr(value=ast.Call() as call) if _is_next(method, call):
             if len(calls) > 1:
                 extra = next(found for found in calls if found is not call)
                 message = f"step '{method.name}' calls self.next more than once"
@@ -55,16 +55,12 @@ def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
 
 
 def _next_calls(method: Method) -> list[ast.Call]:
-    walked = ast.walk(method.tree)
-    calls = [node for node in walked if isinstance(node, ast.Call) and _is_next(node, method.self_name)]
+    calls = [node for node in ast.walk(method.tree) if isinstance(node, ast.Call) and _is_next(method, node)]
     return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
-def _is_next(node: ast.AST, self_name: str) -> bool:
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="next")):
-            return owner == self_name
-    return False
+def _is_next(method: Method, call: ast.Call) -> bool:
+    return method.attribute(call.func) == "next"
 
 
 def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
@@ -151,7 +147,7 @@ def _read_fan_out(method: Method, members: Members, call: ast.Call, mentions: tu
     if over is not None and over.isidentifier():
         return Leaving(Foreach(over=over, body=body), mentions)
     match keyword.value:
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == method.self_name:
+        case ast.Attribute(attr=name) if method.attribute(keyword.value):
             hint = f'write `foreach="{name}"`'
         case ast.Name(id=name):
             hint = f'assign the list to self.{name} and write `foreach="{name}"`'

@@ -13,6 +13,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.defaults import recorded
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime import settings
+from flowc_runtime.context import starts
 from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
 from metaflow.parameters import Parameter, ParameterContext, log
 
@@ -37,7 +38,7 @@ def resolve_defaults(
 ) -> Flow:
     """The flow with every computed default filled in, except of the parameters that are `given` values anyway.
 
-    The functions are told `user_name`, or who runs.
+    The functions are told `user_name`, or who runs; `current` has the names of the flow and its project.
 
     Raises:
         DefaultError: a function raised, or returned a value of another type.
@@ -51,7 +52,8 @@ def resolve_defaults(
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
             context = ParameterContext(flow.name, user, parameter.name, log, ds_type, configs)
-            parameter = _resolve(parameter, declared[parameter.name], context, faults)
+            with starts(flow):
+                parameter = _resolve(parameter, declared[parameter.name], context, faults)
         resolved.append(parameter)
     if faults:
         raise DefaultError(tuple(faults))

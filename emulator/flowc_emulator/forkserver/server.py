@@ -48,6 +48,7 @@ from flowc_runtime.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from flowc_emulator.forkserver.wire import Reply
     from flowc_runtime.store import RunStore
 
 
@@ -122,6 +123,13 @@ class _Server:
             case _:
                 raise AssertionError(f"not a request: {request!r}")
 
+    def _reply(self, message: Reply) -> None:
+        """Send a reply; end where the client has gone, who may go while a child of this process ends."""
+        try:
+            reply(self._link, message)
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(0)
+
     def _reap(self) -> None:
         while True:
             try:
@@ -130,7 +138,7 @@ class _Server:
                 return
             if pid == 0:
                 return
-            reply(self._link, Exited(pid, status, peak_rss(usage)))
+            self._reply(Exited(pid, status, peak_rss(usage)))
 
     # -- a branch
 
@@ -166,7 +174,7 @@ class _Server:
             import pdb  # noqa: F401  # each task that is debugged would import it
         unsafe = preload(request.modules)
         if unsafe is not None:
-            reply(self._link, Unsafe(unsafe.package, unsafe.why, unsafe.seconds))
+            self._reply(Unsafe(unsafe.package, unsafe.why, unsafe.seconds))
             os._exit(0)
         precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
         if "numpy" in sys.modules:
@@ -174,7 +182,7 @@ class _Server:
         ending.settle()
         gc.collect()
         gc.freeze()
-        reply(self._link, Ready())
+        self._reply(Ready())
 
     # -- a process
 
@@ -183,9 +191,9 @@ class _Server:
         try:
             pid = fork(body, Writers(*descriptors[:3]), prctl=self._prctl, close=close)
         except OSError as error:
-            reply(self._link, NotStarted(error.errno or 0))
+            self._reply(NotStarted(error.errno or 0))
         else:
-            reply(self._link, Started(pid))
+            self._reply(Started(pid))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -5,10 +5,12 @@
 | `toplevel` | names two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
 | `config` | settings of `metaflow.metaflow_config` |
 | `exceptions` | exceptions of `metaflow.exception` |
-| `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; others are told of |
+| `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
 `__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that `metaflow` then has too, in the
 place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
+
+A module that cannot be imported is left out with a warning: flows that use nothing of it run.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
 _finder: AliasFinder | None = None
+_told: set[str] = set()
 decorators: dict[str, tuple[str, str]] = {}
 """The decorators of extensions: name → (`STEP_DECORATORS_DESC` or `FLOW_DECORATORS_DESC`, the class's dotted path)."""
 
@@ -41,19 +44,20 @@ def begin() -> None:
         package = importlib.import_module(_PACKAGE)
     except ModuleNotFoundError as error:
         if error.name != _PACKAGE:
-            raise
+            warn(f"no extension of metaflow is available: importing {_PACKAGE} failed: {error}")
+        return
+    except Exception as error:
+        warn(f"no extension of metaflow is available: importing {_PACKAGE} failed: {type(error).__name__}: {error}")
         return
     from metaflow._extensions import discover
 
-    if getattr(package, "__file__", None):
-        raise discover.ExtensionError(
-            f"{package.__file__} makes {_PACKAGE} a plain package, which hides all others: remove that file"
-        )
     roots = tuple(package.__path__)
     if roots == _known:
         return
+    if getattr(package, "__file__", None):
+        warn(f"{package.__file__} makes {_PACKAGE} a plain package, which hides all others: remove that file")
     _known = roots
-    _found = discover.find(roots)
+    _found = discover.find(roots, warn)
     for extension in _of("toplevel"):
         if name := getattr(_load(extension.module, extension), "module_overrides", None):
             _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
@@ -67,14 +71,16 @@ def complete(api: ModuleType) -> None:
     for extension in _of("exceptions"):
         vars(exceptions).update(_names(_load(extension.module, extension)))
     for extension in _of("plugins"):
-        module = _load(extension.module, extension)
-        _read_plugins(module, extension)
-        _promote(module, "plugins.", extension)
+        if module := _load(extension.module, extension):
+            _read_plugins(module)
+            _promote(module, "plugins.", extension)
     for extension in _of("toplevel"):
-        name = getattr(_load(extension.module, extension), "toplevel", None)
-        if name is None:
-            continue
-        module = _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
+        if name := getattr(_load(extension.module, extension), "toplevel", None):
+            _complete_toplevel(api, f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
+
+
+def _complete_toplevel(api: ModuleType, name: str, extension: Extension) -> None:
+    if module := _load(name, extension):
         _promote(module, "", extension)
         vars(api).update(_names(module))
         _hoist(module)
@@ -105,6 +111,11 @@ def roots() -> tuple[str, ...]:
     return _known
 
 
+def organizations() -> list[str]:
+    """The extensions that there are, by name, also those that are left out."""
+    return sorted({extension.org for extension in _found})
+
+
 def order() -> list[str]:
     """The modules of extensions in the order in which they count, where there are several."""
     return [extension.module for extension in _found] if len(_found) > 1 else []
@@ -114,23 +125,30 @@ def _of(point: str) -> Iterator[Extension]:
     return (extension for extension in _found if extension.point == point)
 
 
-def _load(module: str, extension: Extension) -> ModuleType:
+def _load(name: str, extension: Extension) -> ModuleType | None:
+    """Import a module of an extension; None where that fails, which is told."""
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(name)
     except Exception as error:
-        from metaflow._extensions.discover import ExtensionError
+        warn(
+            f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
+            "mend it or uninstall it, as nothing that it adds to `metaflow` there is available"
+        )
+        return None
 
-        raise ExtensionError(
-            f"the extension '{extension.org}' of metaflow is broken: importing {module} failed: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+
+def warn(text: str) -> None:
+    """Say on stderr what is wrong with an extension, once."""
+    if text not in _told:
+        _told.add(text)
+        print(f"warning: {text}", file=sys.stderr)
 
 
-def _names(module: ModuleType) -> dict[str, Any]:
+def _names(module: ModuleType | None) -> dict[str, Any]:
     """What a module gives away: neither modules nor names with two underscores."""
     return {
         name: value
-        for name, value in vars(module).items()
+        for name, value in (vars(module).items() if module else ())
         if not name.startswith("__") and not isinstance(value, ModuleType)
     }
 
@@ -138,22 +156,22 @@ def _names(module: ModuleType) -> dict[str, Any]:
 # -- plugins
 
 
-def _read_plugins(module: ModuleType, extension: Extension) -> None:
+def _read_plugins(module: ModuleType) -> None:
     for name, value in vars(module).items():
-        if not name.endswith("_DESC") or not value:
-            continue
-        if name not in _KINDS:
-            import warnings
-
-            warnings.warn(
-                f"the extension '{extension.org}' has {name}: flowc takes decorators, settings, exceptions and names "
-                "from extensions; these plugins have no effect",
-                stacklevel=2,
-            )
-            continue
-        for decorator, path in value:
+        for decorator, path in value or () if name in _KINDS else ():
             package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
             decorators[decorator] = name, f"{package}{path}" if path.startswith(".") else path
+
+
+def without_effect() -> Iterator[tuple[str, str]]:
+    """Give the organization and the name of each list of plugins that flowc has no place for.
+
+    Each such plugin is chosen by its name, on the command line or in a setting, and refused there.
+    """
+    for extension in _of("plugins"):
+        for name, value in vars(sys.modules.get(extension.module, sys)).items():
+            if name.endswith("_DESC") and value and name not in _KINDS:
+                yield extension.org, name
 
 
 def decorator_class(name: str) -> type:
@@ -200,7 +218,9 @@ def make_decorator(name: str) -> Any:
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
     """`__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
     for name in getattr(module, "__mf_promote_submodules__", ()):
-        _aliases().add(f"metaflow.{below}{name}", f"{_PACKAGE}.{extension.org}.{below}{name}")
+        real = f"{_PACKAGE}.{extension.org}.{below}{name}"
+        if not _aliases().add(f"metaflow.{below}{name}", real):
+            warn(f"the extension '{extension.org}' promotes the module '{real}', which is not there: it is left out")
 
 
 def _hoist(module: ModuleType) -> None:

@@ -11,8 +11,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING
 
-from metaflow._extensions.discover import ExtensionError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
@@ -37,12 +35,13 @@ class AliasFinder:
             return _spec(fullname, _original(replaced))
         return None
 
-    def add(self, alias: str, real: str) -> None:
-        """Let `alias` be the module `real` of an extension from now on."""
+    def add(self, alias: str, real: str) -> bool:
+        """Let `alias` be the module `real` of an extension from now on; False if there is no such module."""
         if locate(real) is None:
-            raise ExtensionError(f"an extension promotes the module '{real}', which is not there")
+            return False
         self.aliases[alias] = real
         sys.modules.pop(alias, None)
+        return True
 
 
 def locate(module: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flowc_runtime.errors import FlowcError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
@@ -24,7 +24,7 @@ POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
 class ExtensionError(ImportError, FlowcError):
-    """An extension that cannot be loaded; the message names it."""
+    """What an extension has and a flow wants cannot be loaded; the message names it."""
 
 
 class Extension(NamedTuple):
@@ -35,13 +35,16 @@ class Extension(NamedTuple):
     module: str
 
 
-def find(roots: Sequence[str]) -> list[Extension]:
-    """All modules that configure a point, in the order in which they count; `roots` are the namespace's directories."""
+def find(roots: Sequence[str], warn: Callable[[str], None]) -> list[Extension]:
+    """All modules that configure a point, in the order in which they count; `roots` are the namespace's directories.
+
+    A directory that says two things is told by `warn` and passed over.
+    """
     found: dict[str, Extension] = {}
     for root in _ordered(roots):
         for org in sorted(_directories(root)):
             for point in POINTS:
-                for module in _modules(os.path.join(root, org, point), f"{PACKAGE}.{org}.{point}"):
+                for module in _modules(os.path.join(root, org, point), f"{PACKAGE}.{org}.{point}", warn):
                     found.setdefault(module, Extension(org, point, module))
     extensions = list(found.values())
     if len({extension.org for extension in extensions}) < 2:
@@ -60,7 +63,7 @@ def _directories(root: str) -> Iterator[str]:
             yield name
 
 
-def _modules(directory: str, package: str) -> list[str]:
+def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
     """The one module that configures a point here, or none."""
     try:
         files = sorted(os.listdir(directory))
@@ -69,7 +72,8 @@ def _modules(directory: str, package: str) -> list[str]:
     named = [name.removesuffix(".py") for name in files if name.startswith("mfextinit_") and name.endswith(".py")]
     inits = [f"{package}.{name}" for name in named] + ([package] if "__init__.py" in files else [])
     if len(inits) > 1:
-        raise ExtensionError(f"{directory} has several files that configure it: {', '.join(inits)}; keep one")
+        warn(f"{directory} is left out, as it has several files that configure it: {', '.join(inits)}; keep one")
+        return []
     return inits
 
 

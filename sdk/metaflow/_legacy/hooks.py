@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 from flowc_runtime.program import method_name
 from metaflow import _extensions
@@ -12,14 +12,16 @@ from metaflow._legacy import stand_ins
 from metaflow._legacy.base import FlowDecorator, StepDecorator
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
+from metaflow.flowspec import GRAPH
 from metaflow.graph import FlowGraph
 from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.ir import Flow, Node, Span
     from flowc.ir.policies import Plugin
+    from metaflow.decorators import Applied
 
 UNSUPPORTED = {
     "package_init": "files of the flow's directory and of extensions travel with it",
@@ -30,15 +32,33 @@ UNSUPPORTED = {
 """Hooks that are not called: a decorator that has one is refused, with what to do instead."""
 
 
+Parse: TypeAlias = "Callable[[Sequence[str]], Sequence[Applied]]"
+"""Reads decorators as `--with` has them."""
+
+
+class Added(NamedTuple):
+    """A decorator that a hook has put on a step: of an extension (`plugin`), or one of Metaflow's own."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    plugin: bool
+
+
 @final
 class FlowHooks:
-    """The decorators of extensions that a flow has. `root` is where its code is, for the places of faults."""
+    """The decorators of extensions that a flow has. `root` is where its code is, for the places of faults.
 
-    def __init__(self, cls: type[Any], ir: Flow, root: str) -> None:
+    With `parse` the flow is being lowered: what hooks add to the decorators of steps becomes part of it. In a pod it
+    already is.
+    """
+
+    def __init__(self, cls: type[Any], ir: Flow, root: str, parse: Parse | None) -> None:
         self.ir = ir
         self.root = root
-        self.flow: Any = object.__new__(cls)
+        self.parse = parse
         self.graph = FlowGraph(ir)
+        self.flow: Any = object.__new__(cls)
+        self.flow.__dict__[GRAPH] = self.graph
         self.nodes = ir.by_id()
         self.of_flow = [self._make(plugin, ir.where, FlowDecorator) for plugin in ir.plugins]
         self.of_step: dict[str, list[Any]] = {
@@ -46,6 +66,10 @@ class FlowHooks:
             for name in self.graph.nodes
             if self.nodes[name].plugins
         }
+        for name, node in self.graph.nodes.items():
+            node.decorators[:] = self._decorators(name)
+        self._known = {name: list(node.decorators) for name, node in self.graph.nodes.items()}
+        self.added: dict[str, list[Added]] = {}
 
     def _make(self, plugin: Plugin, where: Span, base: type) -> Any:
         with self.told(plugin.name, "making", where):
@@ -56,6 +80,10 @@ class FlowHooks:
 
     def begin(self) -> None:
         """Call `init`, `flow_init` and `step_init` of all. Raises PreparationError where one fails."""
+        with beginning(self):
+            self._begin()
+
+    def _begin(self) -> None:
         environment, store, metadata = stand_ins.Environment(), stand_ins.FlowDatastore(), stand_ins.Metadata()
         for decorator, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
             with self.told(plugin.name, "init", self.ir.where):
@@ -65,13 +93,34 @@ class FlowHooks:
                 decorator.flow_init(
                     self.flow, self.graph, environment, store, metadata, stand_ins.logger, stand_ins.echo, options
                 )
-        for name, decorator in self._all():
-            with self.told(decorator.name, "init", self.nodes[name].where):
-                decorator.external_init()
-        for name, decorator in self._all():
-            beside = self._decorators(name)
-            with self.told(decorator.name, "step_init", self.nodes[name].where):
-                decorator.step_init(self.flow, self.graph, name, beside, environment, store, stand_ins.logger)
+        self._take_added()
+        waiting = list(self._all())
+        while waiting:  # those that one of them adds begin after it
+            for name, decorator in waiting:
+                with self.told(decorator.name, "init", self.nodes[name].where):
+                    decorator.external_init()
+            for name, decorator in waiting:
+                beside = self.graph[name].decorators
+                with self.told(decorator.name, "step_init", self.nodes[name].where):
+                    decorator.step_init(self.flow, self.graph, name, beside, environment, store, stand_ins.logger)
+            waiting = self._take_added()
+
+    def _take_added(self) -> list[tuple[str, Any]]:
+        """Note what hooks have added to the decorators of steps; those of them that have hooks."""
+        begun: list[tuple[str, Any]] = []
+        for name, node in self.graph.nodes.items():
+            for decorator in node.decorators:
+                if any(decorator is other for other in self._known[name]):
+                    continue
+                self._known[name].append(decorator)
+                if self.parse is None:
+                    continue
+                plugin = legacy(decorator.name) is not None
+                self.added.setdefault(name, []).append(Added(decorator.name, dict(decorator.attributes), plugin))
+                if plugin:
+                    self.of_step.setdefault(name, []).append(decorator)
+                    begun.append((name, decorator))
+        return begun
 
     def task_options(self) -> list[dict[str, Any]]:
         """What each decorator of the flow says of its options in the tasks."""
@@ -123,14 +172,54 @@ class FlowHooks:
 
     def _decorators(self, name: str) -> list[Any]:
         """All decorators of a step, from the inside out, Metaflow's own among them."""
-        own = iter(self.of_step[name])
+        own = iter(self.of_step.get(name, ()))
         found: list[Any] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
             if legacy(applied.name) is not None:
                 found += [one for one in [next(own, None)] if one is not None]
             elif applied.name != "step":
-                found.append(stand_ins.BuiltinDecorator(applied.name, applied.kwargs))
+                found.append(stand_ins.make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
         return [*found, *own]
+
+
+_beginning: list[FlowHooks] = []
+
+
+@contextmanager
+def beginning(hooks: FlowHooks) -> Iterator[None]:
+    """Let these hooks be those that are called before a run; a flow that asks for its graph gets theirs."""
+    cls = type(hooks.flow)
+    _beginning.append(hooks)
+    setattr(cls, GRAPH, hooks.graph)
+    try:
+        yield
+    finally:
+        delattr(cls, GRAPH)
+        _beginning.pop()
+
+
+def attach_decorators(step: Any, specs: Sequence[str]) -> None:
+    """Put decorators on a step, each as `--with` has it; one that the step has is left as it is.
+
+    Raises:
+        MetaflowException: not in a hook that comes before a run, or there is no such decorator.
+    """
+    if not _beginning:
+        raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")
+    hooks = _beginning[-1]
+    if hooks.parse is None:  # in a pod: the flow was compiled with them
+        return
+    node = hooks.graph[step.__name__]
+    try:
+        given = hooks.parse(specs)
+    except ValueError as error:
+        raise MetaflowException(str(error)) from error
+    for applied in given:
+        cls = legacy(applied.name)
+        several = cls.allow_multiple if cls is not None else applied.name == "card"
+        if several or all(other.name != applied.name for other in node.decorators):
+            made = cls(attributes=applied.kwargs) if cls else None
+            node.decorators.append(made or stand_ins.make_builtin(applied.name, applied.kwargs, written=False))
 
 
 def legacy(name: str) -> type[Any] | None:

@@ -10,12 +10,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import context
+from flowc_runtime.program import method_name
 from flowc_runtime.settings import datastore_of
 from flowc_runtime.state import STATE
+from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from flowc.ir import Node
 
 
 class _StandIn:
@@ -112,15 +116,53 @@ class TaskDatastore(_StandIn):
 
 
 class BuiltinDecorator(_StandIn):
-    """One of Metaflow's own among the decorators that `step_init` is given: to change it would have no effect."""
+    """One of Metaflow's own among the decorators of a step: to change it would have no effect."""
 
     _what = "decorator"
     _instead = "it is one of Metaflow's own, of which flowc knows `name` and `attributes`"
-    statically_defined = True
 
-    def __init__(self, name: str, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, Any], *, written: bool) -> None:
         self.name = name
         self.attributes = MappingProxyType(dict(attributes))
+        self.statically_defined = written
+
+
+def make_builtin(name: str, given: Mapping[str, Any], *, written: bool) -> Any:
+    """One of Metaflow's own, with the arguments that it was given and the defaults of the others."""
+    if name in ("card", "parallel"):
+        cls: Any = _builtin_class(name)
+        made = cls(attributes=given, statically_defined=written)
+        made.attributes = MappingProxyType(made.attributes)
+        return made
+    from metaflow.user_decorators._builtin import STEP_DECORATORS
+
+    known = STEP_DECORATORS.get(name)
+    return BuiltinDecorator(name, {**(known.defaults if known else {}), **given}, written=written)
+
+
+def decorators_of(cls: type, node: Node) -> list[Any]:
+    """Those of a step, from the inside out, for who only reads them."""
+    from metaflow._legacy.hooks import legacy
+
+    found = []
+    for applied in applied_to(getattr(cls, method_name(node), None)):
+        extension = legacy(applied.name)
+        if extension is not None:
+            found.append(extension(attributes=applied.kwargs, statically_defined=applied.line > 0))
+        elif applied.name != "step":
+            found.append(make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
+    return found
+
+
+def _builtin_class(name: str) -> type:
+    """Those of which others ask whether a decorator is one."""
+    if name == "card":
+        from metaflow.plugins.cards.card_decorator import CardDecorator
+
+        return CardDecorator
+    from metaflow.plugins.parallel_decorator import ParallelDecorator
+
+    return ParallelDecorator
 
 
 def logger(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import context
@@ -86,7 +87,7 @@ def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
 
 def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
     """The step's method in what `task_decorate` gives, and a list that has an item once the method has returned."""
-    method = getattr(flow, step)
+    method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide it
     done: list[bool] = []
 
     @wraps(method)

@@ -60,7 +60,7 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     yield "origin-run-id", str(reader.record.get("origin")), False
     if items := execution_path(reader, step, path):
         yield "foreach-execution-path", items, False
-    if is_gang(reader, step) and task.index == 0:
+    if (is_gang(reader, step) and task.index == 0) or reader.is_control(step, path):
         yield "internal_task_type", "control_task", False
     begun = reader.began(step, path, attempt + 1)
     known: Any = record or begun or {}

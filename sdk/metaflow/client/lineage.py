@@ -72,6 +72,10 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
+    split = graph.node(step).joins
+    for body in targets(graph.nodes[split].next) if split is not None else ():
+        if reader.is_control(body, path):
+            yield body, path
 
 
 def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
@@ -111,13 +115,15 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
             at = graph.following(step, path, name, item)
             if at in begun:
                 yield name, at
+        if reader.is_control(name, path):
+            yield name, path
 
 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
     """Which item of which foreach a task is about, as Metaflow writes it: `outer:0,inner:3`."""
     graph, numbers = reader.graph, parts(path)
     found = []
-    for part, scope in zip(numbers, graph.scopes(step), strict=True):
+    for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside of its items
         if isinstance(scope, Items):
             (body,) = targets(graph.nodes[scope.split].next)
             found.append(f"{body}:{part[1:]}")

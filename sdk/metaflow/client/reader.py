@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc.ir import End
+from flowc_runtime.control import ATTEMPT, ControlTasks
 from flowc_runtime.errors import NotFound, ProtocolError
-from flowc_runtime.index import Graph, path_of
+from flowc_runtime.index import Graph, path_of, path_order
 from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.version import API_VERSION
 
@@ -82,13 +83,35 @@ class RunReader:
 
     # -- tasks
 
+    @cached_property
+    def controls(self) -> ControlTasks:
+        """The control tasks of its unbounded foreach."""
+        return ControlTasks(self.store, self.graph, self._read)
+
+    def is_control(self, step: str, path: str) -> bool:
+        """Whether a task is the control task of an unbounded foreach."""
+        try:
+            return self.controls.opened(step, path) is not None
+        except NotFound:
+            return False
+
     def done(self, step: str, path: str) -> AttemptRecord | None:
         """The record of a task that is done."""
+        try:
+            return self._read(step, path)
+        except NotFound:
+            pass
+        try:
+            record = self.controls.record(step, path)
+        except NotFound:
+            return None
+        if record is not None:
+            self._done[step, path] = record
+        return record
+
+    def _read(self, step: str, path: str) -> AttemptRecord:
         if (step, path) not in self._done:
-            try:
-                self._done[step, path] = self.store.task(step, path)
-            except NotFound:
-                return None
+            self._done[step, path] = self.store.task(step, path)
         return self._done[step, path]
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
@@ -100,7 +123,12 @@ class RunReader:
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
         """The record of an attempt's beginning."""
-        return self.store.beginning(step, path, number)
+        begun = self.store.beginning(step, path, number)
+        if begun is None and number == ATTEMPT and self.is_control(step, path):
+            split = self.controls.opened(step, path)
+            assert split is not None
+            return {"version": split["version"], "began": split["ended"], "process": split["process"]}
+        return begun
 
     def last(self, step: str, task: str) -> int:
         """The number of the attempt that is the task's: that which is done, else the latest; 0 if there is none.
@@ -116,11 +144,13 @@ class RunReader:
         number = 0
         while self.store.has_begun(step, path, number + 1):
             number += 1
-        return number
+        return ATTEMPT if not number and self.is_control(step, path) else number
 
     def paths(self, step: str) -> list[str]:
         """The index paths of the tasks of a step that have begun, in their order."""
-        return self.store.paths(step)
+        begun = self.store.paths(step)
+        controls = self.controls.paths(step, begun)
+        return sorted([*controls, *begun], key=path_order) if controls else begun
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
         """The paths, with their records read some ahead where each is a request."""

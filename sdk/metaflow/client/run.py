@@ -44,6 +44,7 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
+    _left: frozenset[str] | None = None  # the tags that the last change made here has left
 
     if TYPE_CHECKING:
 
@@ -135,6 +136,14 @@ class Run(MetaflowObject):
 
     # -- its tags
 
+    @property
+    def user_tags(self) -> frozenset[str]:
+        """The tags that the run has been given: as of now, or as this object's last change of them left them.
+
+        Other objects of the run show what others have changed since.
+        """
+        return super().user_tags if self._left is None else self._left
+
     def add_tag(self, tag: str | Iterable[str]) -> None:
         """Tag it. What it has as a system tag already is left at that.
 
@@ -146,12 +155,12 @@ class Run(MetaflowObject):
         self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Tag it with several, or with one. Raises MetaflowTaggingError for what is no tag."""
-        self.replace_tags((), tags)
+        """Tag it with several, or with one. Raises MetaflowTaggingError for what is no tag, and for none at all."""
+        self.replace_tags((), _one_or_several(tags))
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
         """Take a tag off it; one that it does not have is no error."""
-        self.remove_tags(tag)
+        self.remove_tags(_one_or_several(tag))
 
     def remove_tags(self, tags: Iterable[str]) -> None:
         """Take several tags off it. Raises MetaflowTaggingError for system tags: they stay."""
@@ -159,7 +168,7 @@ class Run(MetaflowObject):
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
         """Take a tag off it and add another one."""
-        self.replace_tags(tag_to_remove, tag_to_add)
+        self.replace_tags(_one_or_several(tag_to_remove), _one_or_several(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Take tags off it and add others; one that is in both is there afterwards.
@@ -176,17 +185,23 @@ class Run(MetaflowObject):
         []
 
         Raises:
-            MetaflowTaggingError: a system tag is to be removed, or something is no tag. Nothing is changed then.
+            MetaflowTaggingError: a system tag is to be removed, something is no tag, or nothing is to be changed at
+                all. Nothing is changed then.
         """
         from flowc_runtime.tags import check_tags
 
         remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
         try:
             add, remove = check_tags(add), check_tags(remove)
+            if not add and not remove:
+                raise TagError("there is no tag to add or to remove: give one at least")
             if fixed := sorted(set(remove) & self.system_tags):
                 raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
             self._reader.store.add_tags(add)
-            self._reader.store.remove_tags(set(remove) - set(add))
+            gone = set(remove) - set(add)
+            self._reader.store.remove_tags(gone)
+            # Somebody else may have changed the same tags since: this object shows its own change.
+            self._left = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
 
@@ -210,9 +225,13 @@ class Run(MetaflowObject):
         return Step._make(self, (*self._parts, name), self._reader)
 
 
+def _one_or_several(tags: str | Iterable[str]) -> Iterable[str]:
+    return [tags] if isinstance(tags, str) else tags
+
+
 def _several(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, str):  # as there
-        return [tags]
+    if isinstance(tags, str):  # whose letters would be tags
+        raise MetaflowTaggingError(f"{name} is a list of tags, not a text")
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]
     except TypeError:

@@ -52,14 +52,18 @@ class Step(MetaflowObject):
 
     @property
     def control_task(self) -> Task | None:
-        """The first member of a gang, which the others can reach; None in other steps."""
+        """The first member of a gang, which the others can reach; of an unbounded foreach, a task without code that
+        stands for the others. None in other steps.
+        """
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """The first members of the gangs; none if the run lacks one of the tags."""
+        """Those of all its gangs and unbounded foreach; none if the run lacks one of the tags."""
         from metaflow.client.lineage import is_gang
 
-        return (task for task in self.tasks(*tags) if task.index == 0 and is_gang(self._reader, self.id))
+        reader, gang = self._reader, is_gang(self._reader, self.id)
+        tasks = ((task, task._place[1]) for task in self.tasks(*tags))
+        return (task for task, path in tasks if (gang and task.index == 0) or reader.is_control(self.id, path))
 
     @property
     def parent_steps(self) -> Iterator[Step]:

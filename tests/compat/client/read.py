@@ -4,7 +4,7 @@ import pickle
 
 import metaflow
 from metaflow import DataArtifact, Flow, Metaflow, Run, Step, Task, get_namespace, metadata, namespace
-from metaflow.exception import MetaflowNamespaceMismatch, MetaflowNotFound
+from metaflow.exception import MetaflowNamespaceMismatch, MetaflowNotFound, MetaflowTaggingError
 
 
 def raises(kind, function):
@@ -101,6 +101,13 @@ good.remove_tag("four")
 good.replace_tag("five", "six")
 good.replace_tags(["six"], ["seven", "eight"])
 assert {"three", "seven", "eight"} <= good.user_tags and not {"four", "five", "six"} & good.user_tags
+for change in (lambda: good.replace_tags([], []), lambda: good.add_tags([]), lambda: good.remove_tags("seven")):
+    raises(MetaflowTaggingError, change)
+Run(good.pathspec).replace_tag("seven", "nine")  # another object: this one shows what its own change has left
+assert "seven" in good.user_tags and "nine" not in good.user_tags
+assert "seven" not in good["start"].user_tags and "nine" in Run(good.pathspec).user_tags
+good.remove_tag("three")
+assert "seven" not in good.user_tags and "nine" in good.user_tags
 again = pickle.loads(pickle.dumps(b))
 assert again.pathspec == b.pathspec and again.data.letter == "B"
 assert metadata("local@" + __import__("os").getcwd()).startswith("local@")

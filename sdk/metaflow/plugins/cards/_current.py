@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.errors import StepTimeout
-from metaflow.plugins.cards._warn import last_line, warn
+from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import failure
 from metaflow.plugins.cards.card_modules.values import plain
@@ -198,7 +198,7 @@ def _rendered(component: MetaflowCardComponent) -> str:
         value = failure(component, error)
         text = ""
     if isinstance(value, dict) and value.get("failed"):
-        warn(f"{value['title']}: {last_line(value['data'])}")
+        warn(f"{value['title']}: {value['failed']}")
         text = json.dumps(value | {"id": component.component_id})
     return text
 

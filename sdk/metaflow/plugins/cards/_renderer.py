@@ -13,10 +13,9 @@ import socket
 import struct
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
-from metaflow.plugins.cards._warn import last_line, warn
+from metaflow.plugins.cards._warn import Failure, warn
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
@@ -76,13 +75,13 @@ class Renderer:
                 if answer is None:
                     return False
                 if answer != _DONE:
-                    warn(f"a refresh of the card '{self.card.type}' failed: {last_line(answer.decode())}")
+                    warn(f"a refresh of the card '{self.card.type}' failed: {Failure.unpacked(answer).short}")
             self._send(_REFRESH, message())
         except (OSError, EOFError):  # it has died: the end of the attempt says so
             return False
         return True
 
-    def begin_final(self, message: str, deadline: float) -> str | None:
+    def begin_final(self, message: str, deadline: float) -> Failure | None:
         """Start to make the page for good; why that cannot be, or None."""
         try:
             if self._torn:
@@ -91,28 +90,28 @@ class Renderer:
                 return self._late()
             self._send(_FINAL, message)
         except (OSError, EOFError):
-            return self._end()
+            return Failure.told(self._end())
         return None
 
-    def finish(self, deadline: float) -> str | None:
+    def finish(self, deadline: float) -> Failure | None:
         """Wait until the page is made, or until `deadline` (monotonic); why it could not be made, or None."""
         try:
             answer = self._answer(deadline)
         except (OSError, EOFError):
-            return self._end()
+            return Failure.told(self._end())
         if answer is None:
             return self._late()
         self._end()
-        return None if answer == _DONE else answer.decode(errors="replace")
+        return None if answer == _DONE else Failure.unpacked(answer)
 
     def leave(self) -> None:
         """End the process, of which no card is wanted."""
         if self.socket is not None:
             self._end()
 
-    def _late(self) -> str:
+    def _late(self) -> Failure:
         self._end()
-        return f"it took longer than its timeout of {self.card.timeout} s"
+        return Failure.told(f"it took longer than its timeout of {self.card.timeout} s")
 
     def _end(self) -> str:
         """End the process, which has done what it can; how it ended."""
@@ -183,9 +182,9 @@ def _serve(maker: Maker, source: socket.socket) -> None:
                 entered = True
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
-            answer = str(error).encode()
-        except BaseException:  # whatever a card does, sys.exit too: it has failed, and this says how
-            answer = traceback.format_exc().encode("utf-8", "replace")
+            answer = Failure.told(str(error)).packed()
+        except BaseException as error:  # whatever a card does, sys.exit too: it has failed, and this says how
+            answer = Failure.of(error).packed()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         try:

@@ -13,7 +13,7 @@ from metaflow.plugins.cards._make import Maker
 from metaflow.plugins.cards._renderer import Renderer
 from metaflow.plugins.cards._store import card_key, cards_of
 from metaflow.plugins.cards._types import find_card
-from metaflow.plugins.cards._warn import last_line, warn
+from metaflow.plugins.cards._warn import Failure, warn
 from metaflow.plugins.cards.card_modules.basic import ErrorCard
 from metaflow.plugins.cards.exception import CardClassFoundException
 
@@ -71,13 +71,13 @@ class TaskCards:
             renderer.leave()
         return True
 
-    def _failed(self, renderer: Renderer, why: str) -> None:
+    def _failed(self, renderer: Renderer, why: Failure) -> None:
         card = renderer.card
         name = f"'{card.type}'" + (f" with id '{card.id}'" if card.id else "")
         print(
-            f"[@card WARNING] the card {name} could not be made, which does no harm to the step: {last_line(why)}",
+            f"[@card WARNING] the card {name} could not be made, which does no harm to the step: {why.short}",
             file=sys.stderr,
         )
         if card.save_errors:
-            page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why)
+            page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why.whole)
             self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))

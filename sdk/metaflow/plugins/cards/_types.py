@@ -20,6 +20,19 @@ _BUILT_IN = {given.type: given for given in _CARDS if given.type is not None}
 _OURS = "metaflow.plugins.cards."
 _EXTENSION = "metaflow_extensions"
 
+PACKAGES: Mapping[str, str] = {
+    "corise": "metaflow-card-corise",
+    "helloworld": "metaflow-card",
+    "html": "metaflow-card-html",
+    "huggingface_dataset": "metaflow-card-hf-dataset",
+    "notebook": "metaflow-card-notebook",
+    "profile_card": "metaflow-profiler",
+    "scatter3d": "metaflow-card-scatter3d",
+    "traincard": "metaflow-traincard",
+    "uplot": "metaflow-card-uplot",
+}
+"""Types of cards that packages on PyPI have: type → the package."""
+
 
 def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
     """The classes by their types. A broken extension is told and passed over."""
@@ -38,7 +51,8 @@ def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
         return _BUILT_IN[wanted]
     known = known_cards(warn)
     if wanted not in known:
-        raise CardClassFoundException(f"there is no card of type '{wanted}'; there are {told(known)}")
+        advice = f"; `pip install {PACKAGES[wanted]}` brings it" if wanted in PACKAGES else ""
+        raise CardClassFoundException(f"there is no card of type '{wanted}'; there are {told(known)}{advice}")
     return known[wanted]
 
 

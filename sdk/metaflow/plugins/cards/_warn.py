@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import traceback
+from typing import NamedTuple
 
 told: set[str] = set()
 
@@ -14,6 +17,28 @@ def warn(text: str) -> None:
         print(f"[@card WARNING] {text}", file=sys.stderr)
 
 
-def last_line(text: str) -> str:
-    """The line of a traceback that says what went wrong."""
-    return text.strip().rpartition("\n")[2]
+class Failure(NamedTuple):
+    """Why something could not be made: in short, and with the place where it was raised."""
+
+    short: str
+    whole: str
+
+    @classmethod
+    def told(cls, text: str) -> Failure:
+        """Of a text that says all."""
+        return cls(text, text)
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Of what was raised; its message may have several lines, and notes."""
+        short = "".join(traceback.format_exception_only(type(error), error)).strip()
+        return cls(short, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+    def packed(self) -> bytes:
+        """As bytes, to cross a socket."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Failure:
+        """Of its bytes."""
+        return cls(*json.loads(data))

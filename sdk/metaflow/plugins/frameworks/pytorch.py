@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
 from metaflow.current import current
 from metaflow.exception import MetaflowException
+from metaflow.plugins.parallel_decorator import ParallelDecorator
 
-__all__ = ["setup_torch_distributed"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PytorchParallelDecorator", "setup_torch_distributed"]
+
+
+class PytorchParallelDecorator(ParallelDecorator):
+    """`@pytorch_parallel`: `@parallel`, and `setup_torch_distributed(master_port)` before the step's code."""
+
+    name = "pytorch_parallel"
+    defaults: ClassVar[Mapping[str, Any]] = {"master_port": None}
+
+    def setup_distributed_env(self, flow: Any) -> None:
+        """Set the variables that PyTorch reads."""
+        setup_torch_distributed(self.attributes["master_port"])
 
 
 def setup_torch_distributed(master_port: int | str | None = None) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
     from metaflow.client.core import Task
 
@@ -47,6 +48,12 @@ class MetaflowCard:
         flow: Any = None,
     ) -> None:
         """Keep what the card may want to know."""
+
+    def _get_mustache(self) -> ModuleType:
+        """The engine of templates: `render(template, {"name": …})` of the language Mustache."""
+        from importlib import import_module
+
+        return import_module("chevron")
 
     def render(self, task: Task) -> str:
         """The HTML of the card of a task that has ended."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_runtime.errors import StepTimeout
+from metaflow.plugins.cards._warn import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +47,7 @@ def _render(component: Any) -> Any:
 
 
 def failure(component: Any, error: BaseException) -> dict[str, Any]:
-    """What is shown in the place of a component that has failed."""
-    if isinstance(error, NotShownError):
-        text = str(error)
-    else:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    """What is shown in the place of a component that has failed; `failed` is why, in short."""
+    why = Failure.told(str(error)) if isinstance(error, NotShownError) else Failure.of(error)
     title = f"{type(component).__name__} could not be shown"
-    return {"type": "log", "title": title, "data": text, "error": True, "failed": True}
+    return {"type": "log", "title": title, "data": why.whole, "error": True, "failed": why.short}

@@ -1,0 +1,127 @@
+"""The installed distributions that bring a package `metaflow`, and how to leave only flowc's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from base64 import urlsafe_b64encode
+from importlib import metadata, util
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PACKAGE = "metaflow/__init__.py"
+SUFFIX = "+flowc"
+"""The end of the version of the distribution `metaflow` that flowc's own wheel brings."""
+
+
+class RepairError(Exception):
+    """The installation cannot be repaired; the message says why."""
+
+
+def others() -> list[str]:
+    """Return the names of the installed distributions, besides flowc, that bring a package `metaflow`."""
+    found = {
+        distribution.name
+        for distribution in metadata.distributions()
+        if distribution.name != "flowc"
+        and any(str(file) == "metaflow/__init__.py" for file in distribution.files or ())
+    }
+    return sorted(found)
+
+
+def damaged() -> list[str]:
+    """Return the files of flowc's `metaflow` that are missing or are not as they were installed.
+
+    An editable installation has none: its files are elsewhere.
+    """
+    found = []
+    for file in _files():
+        if file.parts[0] != "metaflow" or file.hash is None:
+            continue
+        try:
+            content = file.read_binary()
+        except OSError:
+            content = b""
+        digest = urlsafe_b64encode(hashlib.new(file.hash.mode, content).digest()).rstrip(b"=").decode()
+        if digest != file.hash.value:
+            found.append(str(file))
+    return found
+
+
+def stands_in() -> str | None:
+    """Return the version that packages which require `metaflow` find; None where pip would install Metaflow itself."""
+    versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
+    return next(iter(versions), None)
+
+
+def repair_commands(source: str | None = None) -> list[list[str]]:
+    """Return the commands that leave flowc's `metaflow` and nothing else in this environment.
+
+    flowc goes first, with its second distribution: `metaflow` then names only the other one. `source` is what flowc is
+    to be installed from, else what it was installed from.
+
+    Raises:
+        RepairError: there is no installer, or what flowc was installed from is gone.
+    """
+    installer = _installer()
+    words = _source(source)  # before anything is uninstalled
+    commands = [[*installer("uninstall"), "flowc"]] if words else []
+    commands += [[*installer("uninstall"), name] for name in others()]
+    if words:
+        commands.append([*installer("install"), "--no-deps", *words])
+    return commands
+
+
+def _installer() -> _Installer:
+    if util.find_spec("pip") is not None:
+        return _Installer([sys.executable, "-m", "pip"], [], yes=True)
+    if uv := shutil.which("uv"):
+        return _Installer([uv, "pip"], ["--python", sys.executable], yes=False)
+    raise RepairError("this environment has no pip, and there is no uv: install one of them")
+
+
+class _Installer(NamedTuple):
+    program: Sequence[str]
+    options: Sequence[str]
+    yes: bool
+
+    def __call__(self, verb: str) -> list[str]:
+        return [*self.program, verb, *self.options, *(["-y"] if self.yes and verb == "uninstall" else [])]
+
+
+def _source(given: str | None) -> list[str] | None:
+    """What pip and uv install flowc from; None if it is not installed, but only on the path."""
+    try:
+        distribution = metadata.distribution("flowc")
+    except metadata.PackageNotFoundError:
+        return [given] if given else None
+    if given:
+        return [given]
+    written = distribution.read_text("direct_url.json")
+    if written is None:  # it came from an index
+        return [f"flowc=={distribution.version}"]
+    origin = json.loads(written)
+    url = str(origin["url"])
+    if "vcs_info" in origin:
+        return [f"flowc @ {origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"]
+    if not url.startswith("file:"):
+        return [f"flowc @ {url}"]
+    path = unquote(urlsplit(url).path)
+    if not os.path.exists(path):
+        raise RepairError(
+            f"flowc was installed from {path}, which is gone: add --from with a wheel of flowc, or its source directory"
+        )
+    return ["--editable", path] if origin.get("dir_info", {}).get("editable") else [path]
+
+
+def _files() -> list[metadata.PackagePath]:
+    try:
+        return metadata.distribution("flowc").files or []
+    except metadata.PackageNotFoundError:
+        return []

@@ -1,0 +1,45 @@
+"""What a flow's schedule does that its author may not expect.
+
+@schedule(cron="0 0 * * *", timezone="Africa/Cairo")
+
+warning[schedule-clock-change]: '0 0 * * *' is skipped on 2026-04-24: clocks in Africa/Cairo go forward and …
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flowc import diagnostics as codes
+from flowc.ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from flowc.cron import Kind
+    from flowc.ir import Flow
+
+_CODES: Final[Mapping[Kind, str]] = {
+    "never": codes.SCHEDULE_NEVER_FIRES,
+    "interval": codes.SCHEDULE_INTERVAL,
+    "skipped": codes.SCHEDULE_CLOCK_CHANGE,
+    "doubled": codes.SCHEDULE_CLOCK_CHANGE,
+}
+
+
+def check_schedule(flow: Flow, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
+    """Return warnings about the five years after `now`, an aware time; none where this machine lacks the time zone."""
+    if flow.schedule is None:
+        return ()
+    from zoneinfo import ZoneInfoNotFoundError
+
+    from flowc.cron import warnings
+
+    schedule = flow.schedule
+    try:
+        found = [each for cron in schedule.crons for each in warnings(cron, schedule.timezone, now=now)]
+    except ZoneInfoNotFoundError:
+        return ()
+    return tuple(
+        Diagnostic(code=_CODES[each.kind], message=each.message, span=schedule.where, hint=each.hint) for each in found
+    )

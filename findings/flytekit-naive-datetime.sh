@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# flytekit 1.16.31: a task that is given a datetime without a time zone gets one with UTC, and one that returns such a datetime
+# gives UTC to the next, whatever TZ says: 09:00 of a laptop in New York becomes 09:00 UTC, four hours earlier. The task then
+# cannot compare it with `datetime.now()` (a TypeError), which the same function can when it is called alone.
+# Guessed before the first run: the datetime arrives as it was given, without a time zone.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet flytekit==1.16.31
+cat > "$folder/same.py" << 'PYTHON'
+from datetime import datetime
+
+from flytekit import task
+
+
+@task
+def same(when: datetime) -> datetime:
+    print("in the task:", repr(when))
+    return when
+
+
+given = datetime(2026, 7, 1, 9)
+print("returned:", repr(same(when=given)), "the same instant:", same(when=given).timestamp() == given.timestamp())
+PYTHON
+TZ=America/New_York "$folder/venv/bin/python" "$folder/same.py" | tee "$folder/seen"
+diff - "$folder/seen" << 'EXPECTED'
+in the task: datetime.datetime(2026, 7, 1, 9, 0, tzinfo=datetime.timezone.utc)
+in the task: datetime.datetime(2026, 7, 1, 9, 0, tzinfo=datetime.timezone.utc)
+returned: datetime.datetime(2026, 7, 1, 9, 0, tzinfo=datetime.timezone.utc) the same instant: False
+EXPECTED

@@ -1,0 +1,131 @@
+"""Which names in a method's source are the object that the method is called on, by Python's rules of scopes.
+
+`self` is a name like any other: functions, lambdas, comprehensions and methods of classes inside a method may have
+one of their own. Whoever reads `self.x` in a source asks here.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def own_names(method: Function) -> frozenset[ast.Name]:
+    """Return the names that mean the method's first argument; none where its code gives that name to something else.
+
+    In a method that lacks the argument it is `self`, by custom: the lack is a fault of its own.
+    """
+    name = first_argument(method)
+    if name in _arguments(method) - _positional(method) or _is_bound(method.body, name):
+        return frozenset()
+    found: set[ast.Name] = set()
+    waiting: list[ast.AST] = [*method.body]
+    while waiting:  # no recursion: an expression may be thousands of terms deep
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and node.id == name:
+            found.add(node)
+        waiting += _seeing(node, name)
+    return frozenset(found)
+
+
+def first_argument(method: Function) -> str:
+    """Return what a method calls its object."""
+    return next((argument.arg for argument in (*method.args.posonlyargs, *method.args.args)), "self")
+
+
+def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
+    """The children of a node in which a name means what it means around the node."""
+    yield from _same_scope(node)
+    if isinstance(node, _FUNCTIONS):
+        body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
+        if name not in _arguments(node) and not _is_bound(body, name):
+            yield from body
+    elif isinstance(node, ast.ClassDef):
+        if not _is_bound(node.body, name):
+            yield from node.body
+    elif isinstance(node, _COMPREHENSIONS):
+        targets = [loop.target for loop in node.generators]
+        if not _is_bound(targets, name):
+            yield from targets
+            yield from _inside(node)
+
+
+def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """The children of a node that are in the scope that it stands in itself."""
+    if isinstance(node, _FUNCTIONS):
+        yield from (default for default in (*node.args.defaults, *node.args.kw_defaults) if default is not None)
+        if not isinstance(node, ast.Lambda):
+            yield from node.decorator_list
+            yield from (child for child in (*_annotations(node.args), node.returns) if child is not None)
+    elif isinstance(node, ast.ClassDef):
+        yield from (*node.decorator_list, *node.bases, *node.keywords)
+    elif isinstance(node, _COMPREHENSIONS):
+        yield node.generators[0].iter
+    else:
+        yield from ast.iter_child_nodes(node)
+
+
+def _inside(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
+    """What a comprehension evaluates in its own scope, besides the targets."""
+    yield from (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+    for number, loop in enumerate(node.generators):
+        yield from loop.ifs
+        if number:
+            yield loop.iter
+
+
+def _arguments(function: Function | ast.Lambda) -> set[str]:
+    return {argument.arg for argument in _all_arguments(function.args)}
+
+
+def _positional(function: Function) -> set[str]:
+    return {argument.arg for argument in (*function.args.posonlyargs, *function.args.args)}
+
+
+def _annotations(arguments: ast.arguments) -> Iterator[ast.expr | None]:
+    return (argument.annotation for argument in _all_arguments(arguments))
+
+
+def _all_arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from (argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None)
+
+
+def _is_bound(scope: Iterable[ast.AST], name: str) -> bool:
+    """Whether the code of a scope gives the name a value, or takes it from a scope further out."""
+    waiting = [*scope]
+    while waiting:
+        node = waiting.pop()
+        if name in _bound_by(node):
+            return True
+        waiting += _same_scope(node)
+        if isinstance(node, _COMPREHENSIONS):  # `:=` inside of it binds outside of it
+            waiting += _inside(node)
+        elif isinstance(node, _FUNCTIONS) and not isinstance(node, ast.Lambda):
+            waiting += (inner for inner in ast.walk(node) if isinstance(inner, ast.Nonlocal))
+    return False
+
+
+def _bound_by(node: ast.AST) -> Iterable[str]:
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return (name,)
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return (name,)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return (name,)
+        case ast.MatchMapping(rest=str(name)):
+            return (name,)
+        case ast.alias(name=name, asname=given):
+            return (given or name.partition(".")[0],)
+        case ast.Global(names=names) | ast.Nonlocal(names=names):
+            return names
+    return ()

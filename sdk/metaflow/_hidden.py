@@ -1,0 +1,54 @@
+"""Artifacts named like a step: `self.name` is the artifact, in later tasks too, and `self.next(self.name)` leads on.
+
+Other methods of the class are found before artifacts of earlier tasks, as any attribute of a class is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime import context
+from flowc_runtime.state import STATE
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def is_hideable(attribute: object) -> bool:
+    """Whether an artifact may have the name of this attribute of a flow's class: it is a method, and no value."""
+    return isinstance(attribute, classmethod) or (callable(attribute) and not isinstance(attribute, type))
+
+
+def bring_forward(flow: Any) -> None:
+    """Read the inherited artifacts that the flow's steps would hide: Python finds a class's attributes by itself."""
+    state = flow.__dict__[STATE]
+    for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
+        state.load(flow, name)
+
+
+def _is_step(flow: object, name: str) -> bool:
+    return any(applied.name == "step" for applied in applied_to(getattr(type(flow), name, None)))
+
+
+def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
+    """Return the names of steps given as methods; one that an artifact hides is the one that the source names there."""
+    names = [getattr(step, "__name__", None) or repr(step) for step in steps]
+    if all(getattr(step, "__self__", None) is flow for step in steps):
+        return names
+    expected = _expected(flow)
+    if len(expected) != len(names):
+        return names
+    hidden = flow.__dict__
+    return [there if there in hidden and hidden[there] is step else name
+            for name, step, there in zip(names, steps, expected, strict=True)]  # fmt: skip
+
+
+def _expected(flow: Any) -> Sequence[str]:
+    """What the step's own `self.next` names, in its order."""
+    from flowc.ir import Switch, targets
+
+    if context.task is None or context.task.ir is None:
+        return ()
+    leads = context.task.ir.by_id()[flow.__dict__[STATE].step].next
+    return [target for _, target in leads.arms] if isinstance(leads, Switch) else targets(leads)

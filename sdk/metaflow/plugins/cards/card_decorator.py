@@ -1,0 +1,30 @@
+"""`@card` as hooks of other decorators see it, and as they make one to put beside their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow._legacy.base import StepDecorator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CardDecorator"]
+
+
+class CardDecorator(StepDecorator):
+    """A card of a step. It has no hooks: flowc makes the card that its attributes ask for."""
+
+    name = "card"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "type": "default",
+        "options": {},
+        "scope": "task",
+        "rank": None,
+        "timeout": 45,
+        "id": None,
+        "save_errors": True,
+        "customize": False,
+        "refresh_interval": 5,
+    }
+    allow_multiple = True

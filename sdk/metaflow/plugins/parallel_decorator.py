@@ -1,0 +1,50 @@
+"""`@parallel` as a base: decorators of extensions that set up a framework in the tasks of a gang derive from it."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowc_runtime.context import Parallel
+from metaflow._legacy.base import StepDecorator
+from metaflow.unbounded_foreach import CONTROL_TASK_TAG, UBF_CONTROL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CONTROL_TASK_TAG", "UBF_CONTROL", "Parallel", "ParallelDecorator"]
+
+
+class ParallelDecorator(StepDecorator):
+    """Marks the step of a gang, as `@parallel` does. Subclasses have their own `setup_distributed_env`."""
+
+    name = "parallel"
+    IS_PARALLEL: ClassVar[bool] = True
+
+    def setup_distributed_env(self, flow: Any) -> None:
+        """Called in each task of the gang, before the step's code."""
+
+    def task_decorate(
+        self,
+        step_func: Callable[..., Any],
+        flow: Any,
+        graph: Any,
+        retry_count: int,
+        max_user_code_retries: int,
+        ubf_context: str | None,
+    ) -> Callable[..., Any]:
+        """Call `setup_distributed_env` and then the step's code."""
+
+        @wraps(step_func)
+        def set_up(*inputs: Any) -> Any:
+            self.setup_distributed_env(flow)
+            return step_func(*inputs)
+
+        return set_up
+
+
+def _local_multinode_control_task_step_func(
+    flow: Any, env_to_use: Any, step_func: Callable[..., Any], retry_count: int, input_paths: Any = None
+) -> None:
+    """Run the code of the gang's first task. The others are tasks that flowc has started itself."""
+    step_func()

@@ -1,0 +1,263 @@
+"""How many tasks run at once where nobody says it: those that compute a processor each, those that wait beside them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc_emulator.places import INTERVAL, Activity, Places, activity_of, default_places
+from project import wait_until
+
+if TYPE_CHECKING:
+    from project import Project
+
+COMPUTES, WAITS = 10, 0  # ticks in an interval
+
+
+class Machine:
+    """Processes that do what is said here, and a clock."""
+
+    def __init__(self, most: int = 16, processors: int | None = 2) -> None:
+        self.now = 100.0
+        self.does: dict[int, int] = {}
+        self.ticks: dict[int, int] = {}
+        self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
+
+    def activity(self, pid: int) -> Activity | None:
+        return Activity(self.ticks[pid], self.does[pid] == COMPUTES) if pid in self.does else None
+
+    def begin(self, does: int, *, kind: str = "work") -> None:
+        pid = len(self.ticks)
+        self.does[pid], self.ticks[pid] = does, 0
+        self.places.began(pid, kind)
+
+    def end(self, pid: int) -> None:
+        del self.does[pid]
+        self.places.ended(pid)
+
+    def fill(self, does: int, *, kind: str = "work") -> int:
+        """Start as many as may run; how many run now."""
+        while len(self.does) < self.places.count:
+            self.begin(does, kind=kind)
+        return len(self.does)
+
+    def pass_time(self) -> None:
+        self.now += INTERVAL
+        for pid, does in self.does.items():
+            self.ticks[pid] += does
+        self.places.look()
+
+
+def test_tasks_that_compute_have_a_processor_each() -> None:
+    machine = Machine()
+    for _ in range(20):
+        assert machine.fill(COMPUTES) == 2
+        machine.pass_time()
+
+
+def test_beside_tasks_that_wait_others_start_up_to_the_most() -> None:
+    machine = Machine()
+    seen = []
+    for _ in range(6):
+        seen.append(machine.fill(WAITS))
+        machine.pass_time()
+    assert seen == [2, 4, 6, 8, 10, 12]
+    for _ in range(6):
+        machine.fill(WAITS)
+        machine.pass_time()
+    assert len(machine.does) == 16
+    assert machine.places.wait() is None
+
+
+def test_what_follows_a_task_that_waited_starts_at_once_and_after_one_that_computed_it_does_not() -> None:
+    machine = Machine()
+    for _ in range(12):
+        machine.fill(WAITS)
+        machine.pass_time()
+    for pid in list(machine.does):
+        machine.end(pid)
+    assert machine.fill(WAITS) == 16
+    machine.pass_time()
+    for pid in list(machine.does):
+        machine.does[pid] = COMPUTES
+    machine.pass_time()
+    assert machine.places.count == 2
+    for pid in list(machine.does):
+        machine.end(pid)
+    assert machine.fill(COMPUTES) == 2
+
+
+def test_another_step_is_not_expected_to_wait() -> None:
+    machine = Machine()
+    for _ in range(12):
+        machine.fill(WAITS)
+        machine.pass_time()
+    for pid in list(machine.does):
+        machine.end(pid)
+    assert machine.fill(COMPUTES, kind="train") == 2
+
+
+def test_a_number_that_was_asked_for_is_exact() -> None:
+    machine = Machine(5, None)
+    assert machine.fill(COMPUTES) == 5
+    assert machine.places.wait() is None
+    machine.pass_time()
+    assert machine.places.count == 5
+
+
+def test_it_is_not_looked_more_often_than_it_tells_something() -> None:
+    machine = Machine()
+    machine.fill(WAITS)
+    machine.places.look()
+    assert machine.places.wait() == pytest.approx(INTERVAL)
+    machine.now += INTERVAL / 2
+    machine.places.look()
+    assert machine.places.count == 2
+    assert machine.places.wait() == pytest.approx(INTERVAL / 2)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+def test_a_child_that_computes_and_a_process_that_waits() -> None:
+    """A process that waits for one that it has started does what that does."""
+    command = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    with subprocess.Popen([sys.executable, "-c", command], start_new_session=True) as process:
+        try:
+
+            def computes() -> bool:
+                found = activity_of(process.pid)
+                return found is not None and found.wants and found.ticks > 20
+
+            wait_until(computes, "the child does not compute")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        try:
+            wait_until(lambda: activity_of(process.pid) == Activity(0, wants=False), "it does not wait")
+        finally:
+            process.kill()
+    assert activity_of(process.pid) is None
+
+
+MEET = """
+import os
+import time
+from metaflow import FlowSpec, Parameter, step
+
+class Meet(FlowSpec):
+    tasks = Parameter("tasks", default=16)
+
+    @step
+    def start(self):
+        os.mkdir("place")
+        self.items = list(range(self.tasks))
+        self.next(self.wait, foreach="items")
+
+    @step
+    def wait(self):
+        open(f"place/{self.input}", "w").close()
+        until = time.monotonic() + 50
+        while len(os.listdir("place")) < self.tasks:
+            assert time.monotonic() < until, "the others never came"
+            time.sleep(0.01)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("all met")
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_tasks_that_wait_for_each_other_meet(project: Project, start: str) -> None:
+    project.write("flow.py", MEET)
+    done = project.flowc("run", "flow.py", "--start", start)
+    assert "all met" in done.out, done.err
+    most, _ = default_places()
+    assert f"runs with up to {most} workers" in done.err
+
+
+def test_a_number_of_workers_is_kept_though_tasks_wait(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import os
+        import time
+        from metaflow import FlowSpec, step
+
+        class Wait(FlowSpec):
+            @step
+            def start(self):
+                os.mkdir("place")
+                self.items = list(range(6))
+                self.next(self.wait, foreach="items")
+
+            @step
+            def wait(self):
+                name = f"place/{self.input}"
+                open(name, "w").close()
+                time.sleep(0.4)  # longer than it takes to see that a task waits
+                self.seen = len(os.listdir("place"))
+                os.remove(name)
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.most = max(one.seen for one in inputs)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print("at most", self.most)
+        """,
+    )
+    assert "at most 2" in project.flowc("run", "flow.py", "--max-workers", "2").out
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+def test_tasks_that_compute_do_not_crowd(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import os
+        import time
+        from metaflow import FlowSpec, step
+
+        class Compute(FlowSpec):
+            @step
+            def start(self):
+                os.mkdir("place")
+                self.items = list(range(3 * len(os.sched_getaffinity(0))))
+                self.next(self.work, foreach="items")
+
+            @step
+            def work(self):
+                name = f"place/{self.input}"
+                open(name, "w").close()
+                until = time.process_time() + 0.4  # seconds of a processor
+                while time.process_time() < until:
+                    pass
+                self.seen = len(os.listdir("place"))
+                os.remove(name)
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.most = max(one.seen for one in inputs)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print("at most", self.most)
+        """,
+    )
+    processors = len(os.sched_getaffinity(0))
+    assert f"at most {processors}\n" in project.flowc("run", "flow.py").out

@@ -1,0 +1,306 @@
+"""What hooks of extensions see of a flow's steps and decorators, and what they add to them before a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from project import PACKAGES, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Project
+
+HOME = "metaflow_extensions/acme/plugins"
+POINTS = """
+    STEP_DECORATORS_DESC = [("adds", ".hooks.Adds"), ("counted", ".hooks.Counted"), ("sees", ".hooks.Sees"),
+                            ("framework", ".hooks.Framework")]
+    FLOW_DECORATORS_DESC = [("everywhere", ".hooks.Everywhere")]
+"""
+HOOKS = """
+    import os
+    from metaflow.decorators import FlowDecorator, StepDecorator, _attach_decorators_to_step
+    from metaflow.plugins.cards.card_decorator import CardDecorator
+    from metaflow.plugins.parallel_decorator import ParallelDecorator, _local_multinode_control_task_step_func
+
+    class Adds(StepDecorator):
+        name = "adds"
+        defaults = {"specs": [], "cards": 0}
+
+        def step_init(self, flow, graph, step_name, decorators, environment, flow_datastore, logger):
+            for step in flow:
+                if step.name == step_name:
+                    _attach_decorators_to_step(step, self.attributes["specs"])
+            for number in range(self.attributes["cards"]):
+                decorators.append(CardDecorator(attributes={"type": "blank", "id": f"card{number}"}))
+
+    class Counted(StepDecorator):
+        name = "counted"
+        defaults = {"label": "-"}
+
+        def init(self):
+            self.begun = ["init"]
+
+        def step_init(self, flow, graph, step_name, decorators, environment, flow_datastore, logger):
+            self.begun.append(step_name)
+
+        def task_pre_step(self, step_name, task_datastore, metadata, run_id, task_id, flow, *others):
+            flow.counted = [*getattr(flow, "counted", []), [self.attributes["label"], self.begun, self.statically_defined]]
+
+    class Everywhere(FlowDecorator):
+        name = "everywhere"
+
+        def flow_init(self, flow, graph, *others):
+            for node in graph:
+                if "counted" not in {one.name for one in node.decorators}:
+                    node.decorators.append(Counted(attributes={"label": f"of {node.name}"}))
+
+    class Sees(StepDecorator):
+        name = "sees"
+
+        def step_init(self, flow, graph, step_name, decorators, environment, flow_datastore, logger):
+            assert decorators is graph[step_name].decorators
+            self.seen = {
+                "steps": [step.__name__ for step in flow],
+                "again": [step.name for step in type(flow)(use_cli=False)],
+                "here": [one.name for one in flow._graph[step_name].decorators],
+                "cards": [dict(one.attributes) for one in decorators if isinstance(one, CardDecorator)],
+                "parallel": [node.name for node in graph if any(isinstance(d, ParallelDecorator) for d in node.decorators)],
+                "times": [one.attributes["times"] for one in decorators if one.name == "retry"],
+            }
+            for one in decorators:
+                if one.name == "card":
+                    try:
+                        one.attributes["id"] = "late"
+                    except TypeError:
+                        self.seen["fixed"] = True
+
+        def task_pre_step(self, step_name, task_datastore, metadata, run_id, task_id, flow, *others):
+            flow.seen = self.seen
+
+    class Framework(ParallelDecorator):
+        name = "framework"
+        defaults = {"port": 1, "own": False}
+        IS_PARALLEL = True
+
+        def step_init(self, flow, graph, step, decos, environment, flow_datastore, logger):
+            super().step_init(flow, graph, step, decos, environment, flow_datastore, logger)
+
+        def task_decorate(self, step_func, flow, graph, retry_count, max_user_code_retries, ubf_context):
+            if not self.attributes["own"]:
+                return super().task_decorate(step_func, flow, graph, retry_count, max_user_code_retries, ubf_context)
+            def run():
+                flow.context = ubf_context
+                _local_multinode_control_task_step_func(flow, os.environ, step_func, retry_count, None)
+            return run
+
+        def setup_distributed_env(self, flow):
+            flow.context = f"port {self.attributes['port']}"
+"""
+
+
+def write(project: Project, work: str, code: str = "pass", above: str = "") -> None:
+    project.write(f"{HOME}/__init__.py", POINTS)
+    project.write(f"{HOME}/hooks.py", HOOKS)
+    names = work.replace("\n", "\n            ")
+    project.write("flow.py", f"""
+        from metaflow import FlowSpec, adds, card, counted, everywhere, framework, retry, sees, step
+
+        {above}
+        class Work(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.work)
+
+            {names}
+            @step
+            def work(self):
+                {code}
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Work()
+    """)  # fmt: skip
+
+
+def work_of(project: Project) -> dict[str, Any]:
+    """The node `work` in the IR."""
+    written = project.flowc("ir", "flow.py")
+    assert written.code == 0, written.err
+    return next(node for node in json.loads(written.out)["nodes"] if node["id"] == "work")
+
+
+def cards_of(project: Project) -> list[tuple[str, str]]:
+    listed = project.python("flow.py", "card", "list", "work", "--as-json")
+    assert listed.code == 0, listed.err
+    return sorted((card["type"], card["id"] or "") for card in json.loads(listed.out)["cards"])
+
+
+# -- adding ------------------------------------------------------------------------------------------------------------
+
+
+def test_cards_that_a_hook_has_added_are_made(project: Project) -> None:
+    write(project, '@adds(specs=["card:type=blank,id=mine"], cards=2)\n@card')
+    project.run("flow.py")
+    assert cards_of(project) == [("blank", "card0"), ("blank", "card1"), ("blank", "mine"), ("default", "")]
+
+
+def test_others_are_added_where_there_is_none(project: Project) -> None:
+    specs = '["retry:times=1,minutes_between_retries=0", "timeout:seconds=9", "retry:times=5"]'
+    write(project, f"@adds(specs={specs})\n@retry(times=2)")
+    assert (work_of(project)["retry"]["times"], work_of(project)["timeout"]) == (2, {"seconds": 9})
+    write(project, f"@adds(specs={specs})")
+    assert work_of(project)["retry"] == {"times": 1}
+
+
+def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
+    """By their text, and as the object that a flow's decorator has made, which keeps what it knows."""
+    write(project, '@adds(specs=["counted:label=late"])')
+    found = project.artifacts(project.run("flow.py"), "work")
+    assert found["counted"] == [["late", ["init", "work"], False]]
+    write(project, '@counted(label="own")', above="@everywhere")
+    run = project.run("flow.py")
+    assert project.artifacts(run, "work")["counted"] == [
+        ["of start", ["init", "start"], False],
+        ["own", ["init", "work"], True],
+    ]
+    assert project.artifacts(run, "end")["counted"][2:] == [["of end", ["init", "end"], False]]
+
+
+def test_a_pod_has_them_once(project: Project, tmp_path: Path) -> None:
+    """They are in the IR; the hooks that have added them run there too, and add nothing."""
+    write(project, '@adds(specs=["counted:label=late", "card:type=blank"], cards=1)', above="@everywhere")
+    node = work_of(project)
+    assert [plugin["name"] for plugin in node["plugins"]] == ["adds", "counted"]
+    assert [card.get("id") for card in node["cards"]] == [None, "card0"]
+    code = tmp_path / "code"
+    shutil.copytree(project.root, code, ignore=shutil.ignore_patterns(".flowc"))
+    (tmp_path / "ir.json").write_text(project.flowc("ir", "flow.py").out)
+    environment = {
+        "FLOWC_STORE": str(project.root / ".flowc"), "FLOWC_RUN": "run-1", "FLOWC_IR": str(tmp_path / "ir.json"),
+        "FLOWC_CODE": str(code), "FLOWC_OUT": str(tmp_path / "out"),
+        "PYTHONPATH": os.pathsep.join([*(str(ROOT / part) for part in PACKAGES), str(code)]),
+    }  # fmt: skip
+    for name in ("start", "work"):
+        done = project.python("-m", "flowc_runtime", "task", name, "--path", "0", "--retry", "0", **environment)
+        assert done.code == 0, done.err
+    assert project.artifacts(project.latest(), "work")["counted"] == [
+        ["of start", ["init", "start"], False],
+        ["of work", ["init", "work"], False],
+    ]
+    assert cards_of(project) == [("blank", ""), ("blank", "card0")]
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ('@adds(specs=["retry:tims=1"])', "@retry has no argument 'tims'; did you mean 'times'?"),
+        ('@adds(specs=["card:type=nowhere"])', "@card: there is no card of type 'nowhere'"),
+        (
+            '@adds(specs=["parallel"])',
+            "a hook has put @parallel on step 'work': flowc cannot put it on a step any more",
+        ),
+        (
+            '@adds(specs=["nonesuch"])',
+            "a hook has put @nonesuch on step 'work': flowc cannot put it on a step any more",
+        ),
+    ],
+)
+def test_faults(project: Project, work: str, expected: str) -> None:
+    write(project, work)
+    done = project.flowc("check", "flow.py")
+    assert done.code == 1
+    assert expected in done.err
+
+
+def test_attributes_have_to_travel(project: Project) -> None:
+    write(project, "", above="@everywhere")
+    source = project.root / HOME / "hooks.py"
+    source.write_text(source.read_text().replace('f"of {node.name}"', "print"))
+    done = project.flowc("check", "flow.py")
+    assert "a hook has put @counted on step 'work': JSON cannot hold its attributes" in done.err
+
+
+def test_a_task_is_too_late(project: Project) -> None:
+    code = "__import__('metaflow').decorators._attach_decorators_to_step(self._graph['work'], ['card'])"
+    write(project, "@adds", code)
+    done = project.flowc("run", "flow.py")
+    assert "decorators can be attached to a step in flow_init and step_init only" in done.err
+
+
+# -- seeing ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_hook_sees(project: Project) -> None:
+    write(project, '@sees\n@card(type="blank")\n@retry')
+    seen = project.artifacts(project.run("flow.py"), "work")["seen"]
+    assert seen["steps"] == seen["again"] == ["end", "start", "work"]
+    assert sorted(seen["here"]) == ["card", "retry", "sees"]
+    (card,) = seen["cards"]
+    assert (card["type"], card["id"], card["timeout"], card["options"]) == ("blank", None, 45, {})
+    assert (seen["fixed"], seen["times"], seen["parallel"]) == (True, [3], [])
+
+
+def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
+    """In a step, and outside of a run."""
+    write(project, "@retry(times=1)\n@counted", "self.names = [d.name for d in self._graph['work'].decorators]")
+    assert project.artifacts(project.run("flow.py"), "work")["names"] == ["counted", "retry"]
+    code = "from flow import Work; print([(d.name, dict(d.attributes)) for d in Work(use_cli=False)._graph['work'].decorators])"
+    done = project.python("-c", code)
+    assert done.out == "[('counted', {'label': '-'}), ('retry', {'times': 1, 'minutes_between_retries': 2})]\n", (
+        done.err
+    )
+
+
+# -- decorators of gangs -----------------------------------------------------------------------------------------------
+
+
+GANG = """
+    from metaflow import FlowSpec, current, framework, step
+
+    class Gang(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.work, num_parallel=2)
+
+        @framework({arguments})
+        @step
+        def work(self):
+            self.node = current.parallel.node_index
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.all = sorted([one.node, one.context] for one in inputs)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [("port=7", [[0, "port 7"], [1, "port 7"]]), ("own=True", [[0, "ubf_control"], [1, "ubf_task"]])],
+)
+def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[list[Any]]) -> None:
+    """One that derives from ParallelDecorator marks the gang's step; each task of the gang is set up by it."""
+    write(project, "")
+    project.write("gang.py", GANG.replace("{arguments}", arguments))
+    assert project.artifacts(project.run("gang.py"), "join")["all"] == expected
+
+
+def test_a_gang_s_step_needs_one(project: Project) -> None:
+    write(project, "")
+    project.write("gang.py", GANG.replace("@framework({arguments})", ""))
+    assert "leads to 'work' with num_parallel, but that has no @parallel" in project.flowc("check", "gang.py").err

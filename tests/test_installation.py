@@ -1,0 +1,291 @@
+"""flowc's wheel in an environment, beside packages that require `metaflow`, and what becomes of it after an accident."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from flowc import __version__, distributions
+from metaflow import __version__ as api_version
+from project import ROOT, Project
+from tools.wheels import copy_distributions, flowc_wheel, make_environment, write_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from project import Finished
+
+FLOW = """
+    from metaflow import FlowSpec, step
+
+    class Hello(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print("hello")
+
+    if __name__ == "__main__":
+        Hello()
+    """
+SHADE = f"metaflow-{api_version}+flowc"
+
+
+class Site(NamedTuple):
+    """An environment with flowc's wheel, and wheels of others that pip finds."""
+
+    project: Project
+    python: Path
+    wheel: Path
+
+    def run(self, *words: str, **environment: str) -> Finished:
+        """Run Python with these words."""
+        return self.project.python(*words, timeout=120, **environment)
+
+    def pip(self, *words: str) -> Finished:
+        """Run pip, which finds the wheels of the test and nothing else in the world."""
+        return self.run("-m", "pip", "--disable-pip-version-check", *words)
+
+    def flowc(self, *words: str) -> Finished:
+        """Run flowc."""
+        return self.run("-m", "flowc", *words)
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """flowc's wheel, and those of others: two versions of Metaflow, as far as they matter here, and an extension."""
+    directory = tmp_path_factory.mktemp("wheels")
+    flowc_wheel(directory)
+    for version in (api_version, "2.99.0"):
+        files = dict.fromkeys(("task", "runtime", "graph", "decorators"), "from .exception import MetaflowException\n")
+        files |= {"__init__": "from .decorators import nothing\n", "exception": "", "plugins/__init__": ""}
+        write_wheel(directory, "metaflow", version, {f"metaflow/{name}.py": text for name, text in files.items()})
+    plugin = {"metaflow_extensions/loud/plugins/__init__.py": "", "metaflow_extensions/loud/plugins/x.html": "<b>"}
+    write_wheel(directory, "metaflow-loud", "1.0", plugin, requires="metaflow>=2.11")
+    write_wheel(directory, "metaflow-later", "1.0", {"later.py": ""}, requires="metaflow>=2.99")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with flowc's wheel, to be copied: what one test does to it is no matter of the others."""
+    place = tmp_path_factory.mktemp("environment")
+    python = make_environment(place)
+    (wheel,) = wheels.glob("flowc-*.whl")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def site(wheels: Path, environment: Path, project: Project) -> Site:
+    """An environment with flowc's wheel."""
+    shutil.copytree(environment, project.root / "environment", symlinks=True)
+    python = project.root / "environment" / "bin" / "python"
+    project.write("flow.py", FLOW)
+    del project.environment["PYTHONPATH"], project.environment["PYTHONWARNINGS"]
+    project.environment |= {
+        "PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull,
+    }  # fmt: skip
+    (wheel,) = wheels.glob("flowc-*.whl")
+    return Site(Installed(project, python), python, wheel)
+
+
+class Installed(Project):
+    """The directory of a user's, whose Python is that of an environment."""
+
+    def __init__(self, project: Project, python: Path) -> None:
+        super().__init__(project.root)
+        self.environment = project.environment
+        self._python = str(python)
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start the environment's Python with these arguments."""
+        return subprocess.Popen(
+            [self._python, *command],
+            cwd=self.root,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def is_whole(site: Site) -> bool:
+    """Whether flows run with flowc's `metaflow`, and doctor finds nothing."""
+    run = site.run("flow.py", "run")
+    assert run.code == 0, run.err
+    assert "hello" in run.out
+    doctor = site.flowc("doctor")
+    return doctor.code == 0 and "BAD" not in doctor.out
+
+
+# -- the second distribution -------------------------------------------------------------------------------------------
+
+
+def test_its_files_say_the_same(wheels: Path) -> None:
+    """Two places have the version of the API, and two the version of flowc."""
+    info = ROOT / "sdk" / "distribution" / f"{SHADE}.dist-info"
+    assert f"\nName: metaflow\nVersion: {api_version}{distributions.SUFFIX}\n" in (info / "METADATA").read_text()
+    assert sorted(file.name for file in info.iterdir()) == [
+        "INSTALLER",
+        "METADATA",
+        "WHEEL",
+    ]  # a RECORD would let it go
+    assert f'"sdk/distribution" = "flowc-{__version__}.data/purelib"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_package_that_requires_metaflow_is_content(site: Site) -> None:
+    done = site.pip("install", "metaflow-loud")
+    assert done.code == 0, done.err
+    assert "Requirement already satisfied: metaflow>=2.11" in done.out
+    assert site.pip("check").out == "No broken requirements found.\n"
+    assert re.search(rf"^metaflow +{re.escape(api_version)}\+flowc$", site.pip("list").out, re.M)
+    code = "import metaflow, importlib.metadata as m; print(metaflow.__version__, m.version('metaflow'))"
+    assert site.run("-c", code).out == f"{api_version} {api_version}+flowc\n"
+    assert is_whole(site)
+
+
+def test_pip_does_not_replace_it(site: Site) -> None:
+    for what in ("metaflow==2.99.0", "metaflow-later", "--force-reinstall metaflow"):
+        done = site.pip("install", *what.split())
+        assert done.code == 1
+        assert f"Cannot uninstall metaflow {api_version}+flowc" in done.err
+        assert "installed by flowc" in done.err
+    assert is_whole(site)
+
+
+def test_it_comes_and_goes_with_flowc(site: Site) -> None:
+    assert site.pip("uninstall", "-y", "metaflow").code == 1
+    assert site.pip("install", "--force-reinstall", "--no-deps", str(site.wheel)).code == 0
+    assert is_whole(site)
+    assert site.pip("uninstall", "-y", "flowc").code == 0
+    (packages,) = (site.python.parents[1] / "lib").glob("python3*/site-packages")
+    assert not [name for name in os.listdir(packages) if name.startswith(("metaflow", "flowc"))]
+
+
+def test_an_editable_installation_has_it_too(site: Site) -> None:
+    assert site.pip("uninstall", "-y", "flowc").code == 0
+    build = "hatchling", "editables", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers"
+    copy_distributions(site.python.parents[1], *build)
+    done = site.pip("install", "--no-build-isolation", "--no-deps", "--editable", str(ROOT))
+    assert done.code == 0, done.err
+    assert site.pip("install", "metaflow-loud").code == 0
+    assert site.pip("install", "metaflow==2.99.0").code == 1
+    assert is_whole(site)
+
+
+# -- the accident ------------------------------------------------------------------------------------------------------
+
+
+def overwrite(site: Site) -> None:
+    """Install Metaflow over flowc, as pip does where both are asked for at once."""
+    done = site.pip("install", "--ignore-installed", "--no-deps", f"metaflow=={api_version}")
+    assert done.code == 0, done.err
+
+
+def repaired(site: Site) -> Finished:
+    """Do what doctor says, to the letter."""
+    doctor = site.flowc("doctor")
+    assert doctor.code == 1
+    commands = set(re.findall(r"run `flowc (.*?)`", doctor.out))
+    assert len(commands) == 1
+    (command,) = commands
+    return site.flowc(*command.split())
+
+
+def test_overwritten(site: Site) -> None:
+    overwrite(site)
+    for words in (("run", "flow.py"), ("runs",)):
+        done = site.flowc(*words)
+        assert (done.code, done.err) == (
+            1,
+            "error: the distribution 'metaflow' has overwritten flowc's package 'metaflow'\n"
+            "hint: run `flowc doctor --repair`, which uninstalls what is in the way and installs flowc anew\n",
+        )
+    assert "files of flowc's `metaflow` are missing or overwritten (metaflow/__init__.py" in site.flowc("doctor").out
+    done = repaired(site)
+    assert done.code == 0, done.err
+    assert f"-m pip install --no-deps {site.wheel}" in done.out
+    assert is_whole(site)
+    assert not re.search(r"^metaflow +[0-9.]+$", site.pip("list").out, re.M)
+
+
+def test_overwritten_and_gone(site: Site) -> None:
+    """What a `pip uninstall metaflow` leaves, when both had been there."""
+    site.pip("uninstall", "-y", "flowc")
+    site.pip("install", f"metaflow=={api_version}")
+    site.pip("install", "--no-deps", str(site.wheel))
+    for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info/*"):
+        info.unlink()
+    site.pip("uninstall", "-y", "metaflow")
+    done = site.flowc("check", "flow.py")
+    assert (done.code, done.err.count("\n")) == (1, 2)
+    assert "the package 'metaflow' is not flowc's: there is none, or what another one that was uninstalled" in done.err
+    done = repaired(site)
+    assert done.code == 0, done.err
+    assert is_whole(site)
+
+
+def test_below_flowc(site: Site) -> None:
+    """Metaflow was there first: flows run, and each command says what is wrong."""
+    site.pip("uninstall", "-y", "flowc")
+    site.pip("install", f"metaflow=={api_version}")
+    site.pip("install", "--no-deps", str(site.wheel))
+    said = "warning: the distribution 'metaflow' has files among those of flowc's package 'metaflow'\n"
+    for done in (site.flowc("run", "flow.py"), site.run("flow.py", "run")):
+        assert done.code == 0, done.err
+        assert done.err.startswith(said)
+    assert repaired(site).code == 0
+    assert is_whole(site)
+    assert "warning" not in site.flowc("run", "flow.py").err
+    assert "nothing to repair" in site.flowc("doctor", "--repair").out
+
+
+def test_what_flowc_came_from_is_gone(site: Site, tmp_path: Path) -> None:
+    copy = tmp_path / site.wheel.name
+    copy.write_bytes(site.wheel.read_bytes())
+    site.pip("install", "--force-reinstall", "--no-deps", str(copy))
+    copy.unlink()
+    overwrite(site)
+    done = repaired(site)
+    assert (done.code, done.out) == (1, "")  # nothing was uninstalled
+    assert f"error: flowc was installed from {copy}, which is gone: add --from with a wheel" in done.err
+    assert site.flowc("doctor", "--repair", "--from", str(site.wheel)).code == 0
+    assert is_whole(site)
+
+
+def test_a_repair_that_fails_says_how_to_go_on(site: Site, tmp_path: Path) -> None:
+    overwrite(site)
+    broken = tmp_path / site.wheel.name
+    broken.write_bytes(b"no wheel")
+    done = site.flowc("doctor", "--repair", "--from", str(broken))
+    assert done.code == 1
+    (left,) = re.findall(r"^  (.* install --no-deps .*)$", done.err, re.M)
+    broken.write_bytes(site.wheel.read_bytes())
+    subprocess.run(left, shell=True, check=True, env=site.project.environment, capture_output=True)
+    assert is_whole(site)
+
+
+def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
+    """A program in uv's place: what it is asked to do."""
+    overwrite(site)
+    site.pip("uninstall", "-y", "pip")
+    assert "this environment has no pip, and there is no uv" in site.flowc("doctor", "--repair").err
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(f'#!{sys.executable}\nimport sys; print("uv", *sys.argv[1:], file=sys.stderr)\n')
+    uv.chmod(0o755)
+    done = site.run("-m", "flowc", "doctor", "--repair", PATH=f"{uv.parent}{os.pathsep}{os.environ['PATH']}")
+    on = f"--python {site.python}"
+    assert done.err.splitlines()[:3] == [
+        f"uv pip uninstall {on} flowc", f"uv pip uninstall {on} metaflow", f"uv pip install {on} --no-deps {site.wheel}",
+    ]  # fmt: skip

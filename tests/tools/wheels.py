@@ -1,0 +1,75 @@
+"""Wheels that tests make, and environments to install them into, without a package index."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+CORE = ("chevron", "click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "pygments", "tomli")
+"""What flowc's own wheel requires, and what that does."""
+
+
+def write_wheel(
+    directory: Path, name: str, version: str, files: Mapping[str, str], requires: str = "", entry_points: str = ""
+) -> Path:
+    """Write a wheel with these files by their paths: what a registry would have."""
+    module = name.replace("-", "_")
+    info = f"{module}-{version}.dist-info"
+    requirement = f"Requires-Dist: {requires}\n" if requires else ""
+    contents = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requirement}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if entry_points:
+        contents[f"{info}/entry_points.txt"] = entry_points
+    record = "".join(f"{file},sha256={_digest(text)},{len(text)}\n" for file, text in contents.items())
+    path = directory / f"{module}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in {**contents, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            wheel.writestr(file, text)
+    return path
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def flowc_wheel(directory: Path) -> Path:
+    """Build flowc's own wheel."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(ROOT)]
+    subprocess.run([*command, "--wheel-dir", str(directory)], check=True)
+    (wheel,) = directory.glob("flowc-*.whl")
+    return wheel
+
+
+def make_environment(directory: Path) -> Path:
+    """Make a virtual environment with pip and what flowc requires, copied from this one. Its Python."""
+    venv.create(directory, symlinks=True)
+    copy_distributions(directory, "pip", *CORE)
+    return directory / "bin" / "python"
+
+
+def copy_distributions(environment: Path, *names: str) -> None:
+    """Copy what is installed here into an environment of the same Python."""
+    (site,) = environment.glob("lib/python3*/site-packages")
+    for name in names:
+        try:
+            files = metadata.files(name) or []
+        except metadata.PackageNotFoundError:  # tomli, on newer Pythons
+            continue
+        for file in files:
+            if ".." not in file.parts and file.suffix != ".pyc":  # programs: not needed
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                (site / file).write_bytes(file.read_binary())
