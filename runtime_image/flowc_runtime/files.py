@@ -94,13 +94,16 @@ def pack(path: str) -> dict[str, str]:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
-def send_file(objects: Objects, path: str) -> dict[str, Any]:
-    """Send a file ahead to the store of a cluster's runs, once. Raises StoreError, OSError."""
+def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
+    """Send a file ahead to the store of a cluster's runs, once; without a store only say how it would be named.
+
+    Raises StoreError, OSError.
+    """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
             digest = sha256([content])
-            if not objects.exists(_sent_key(digest)):
+            if objects is not None and not objects.exists(_sent_key(digest)):
                 objects.create(_sent_key(digest), [content])
     return {"file": path, "sent": digest, "size": size}
 

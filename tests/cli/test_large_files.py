@@ -122,7 +122,7 @@ def test_a_huge_file_needs_a_store(project: Project) -> None:
 def test_a_huge_file_is_sent_to_the_store_that_is_named(project: Project, shared: Path) -> None:
     content = write(project, 2_000_000)
     options = ("--store", f"file://{shared}", "--store-claim", "claim")
-    done = project.flowc(*COMPILE, *options, FLOWC_STORE_CLAIM="claim")
+    done = project.flowc(*COMPILE, *options)
     assert done.code == 0, done.err
     assert f"big.csv (1,999,998 bytes) is sent to file://{shared}\n" in done.err
     template, files, flow = compiled(done.out)
@@ -164,6 +164,9 @@ def test_a_trigger_sends_what_is_too_large_for_an_argument(
     with pytest.raises(BadParameter, match="has 199,998 bytes, and there is room for 65,536: the store file:///x"):
         arguments_of(accepted, given, send=sender("file:///x", MAX_PACKED))
     monkeypatch.setenv("FLOWC_STORE_CLAIM", "claim")
+    named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # as for `flowc diff`
+    assert named["sent"] == hashlib.sha256(content).hexdigest()
+    assert list(shared.iterdir()) == []
     (argument,) = arguments_of(accepted, given, send=sender(f"file://{shared}", MAX_PACKED))
     store = Store.open(f"file://{shared}")
     values = store_files(store.objects, [declared], read(json.dumps([argument]), [declared]))

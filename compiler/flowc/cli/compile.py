@@ -100,8 +100,11 @@ def compile_command(
     click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
 
 
-def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
-    """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
+def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool = True) -> Bundle:
+    """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program.
+
+    `sends` is whether files that have no room in them go to the store.
+    """
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
     from flowc.frontend.foreign import foreign_decorators
@@ -127,7 +130,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         beside = (found.package.root / flow.code.file).parent
-        room = _room(found.package, flow, settings.store if named else None)
+        room = _room(found.package, flow, settings if named else None, sends=sends)
         flow = pack_files(without_packages(flow, environment), beside, room)
         files = tuple(sorted([*found.package.files, *room.packed.items()]))
         return compile_flow(flow, replace(found.package, files=files), settings)
@@ -140,8 +143,8 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
 
 
-def _room(package: Package, flow: Flow, store: str | None) -> Room:
-    """Where the files that are defaults go: what a ConfigMap holds beside the code and the IR, and the store."""
+def _room(package: Package, flow: Flow, named: Settings | None, *, sends: bool) -> Room:
+    """Where files that are defaults go: what a ConfigMap holds beside code and IR, and the store, if it is named."""
     from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
     from flowc.cli.sending import sender
     from flowc.ir.schema import dumps
@@ -150,7 +153,8 @@ def _room(package: Package, flow: Flow, store: str | None) -> Room:
 
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = MAX_CONFIG_MAP_BYTES - code - 2 * MAX_PACKED  # which small files take in the IR, encoded
-    return Room(left, sender(store, left))
+    store, claim = (named.store, named.store_claim) if named is not None else (None, None)
+    return Room(left, sender(store, left, claim=claim, only_name=not sends))
 
 
 def _settings(given: Mapping[str, str | None]) -> Settings:

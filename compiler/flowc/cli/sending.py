@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def sender(url: str | None, limit: int) -> Callable[[str], dict[str, Any]]:
+def sender(
+    url: str | None, limit: int, *, claim: str | None = None, only_name: bool = False
+) -> Callable[[str], dict[str, Any]]:
     """What sends a file of more than `limit` bytes to a store, and says so; without a store it refuses.
+
+    A directory is taken for the volume of the `claim`, if it is here too. With `only_name` nothing is sent: it says how
+    the file would be named.
 
     Raises, when it is called:
         ParameterError: no store is named, or it cannot be reached from here.
@@ -32,11 +37,12 @@ def sender(url: str | None, limit: int) -> Callable[[str], dict[str, Any]]:
             raise ParameterError(
                 f"{large}: name the store of the cluster's runs, --store URL or $FLOWC_CLUSTER_STORE, to send it there"
             )
-        directory = url.removeprefix("file://")
-        if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
+        directory, volume = url.removeprefix("file://"), claim or configuration.text("store-claim")
+        if "://" not in directory and not (volume and os.path.isdir(directory)):
             raise ParameterError(f"{large}: the store {url} is a volume of the cluster, which is not reached from here")
-        sent = send_file(open_objects(url), path)
-        click.echo(f"note: {path} ({size:,} bytes) is sent to {url}", err=True)
+        sent = send_file(None if only_name else open_objects(url), path)
+        if not only_name:
+            click.echo(f"note: {path} ({size:,} bytes) is sent to {url}", err=True)
         return sent
 
     return send
