@@ -16,6 +16,7 @@ import pytest
 from flowc import diagnostics
 from flowc.backends.argo import faults
 from flowc.frontend.flowspec import load
+from flowc.frontend.travel import package_fault
 from flowc.ir import schema
 from flowc.ir.verify import verify
 from flowc.passes.check_schedule import check_schedule
@@ -40,6 +41,8 @@ def check(case: Path) -> Sequence[Diagnostic]:
     loaded = load(case)
     if loaded.flow is None or loaded.cls is None:
         return loaded.diagnostics
+    if (excess := package_fault(loaded.package, loaded.flow)) is not None:
+        return [excess]
     if code_of(case) in diagnostics.WARNINGS:
         return check_schedule(loaded.flow, now=datetime(2026, 4, 1, tzinfo=timezone.utc))
     with pytest.raises(DefaultError) as caught:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowc import package
-from flowc.package import PackageTooLargeError, collect, pack
+from flowc.package import collect, pack
 
 
 def write(root: Path, *files: str) -> Path:
@@ -82,15 +82,28 @@ def test_a_name_that_is_not_unicode_survives(tmp_path: Path) -> None:
 def test_too_many_files_name_the_largest_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "MAX_FILES", 5)
     flow = write(tmp_path, "flow.py", *[f"big/f{n}.py" for n in range(4)], *[f"small/f{n}.py" for n in range(2)])
-    with pytest.raises(PackageTooLargeError) as caught:
-        collect(flow)
-    assert "7 files" in caught.value.message
-    assert "big/ (4 files, 0.0 MB), small/ (2 files, 0.0 MB), ./ (1 files, 0.0 MB)" in caught.value.hint
+    excess = collect(flow).excess
+    assert excess is not None
+    assert "7 files" in excess.message
+    assert "big/ (4 files, 0.0 MB), small/ (2 files, 0.0 MB), ./ (1 files, 0.0 MB)" in excess.hint
 
 
 def test_too_many_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "MAX_BYTES", 100)
     flow = write(tmp_path, "flow.py", "lib/a.py", "lib/b.py")
     (tmp_path / "lib" / "a.py").write_text("#" * 101)
-    with pytest.raises(PackageTooLargeError, match="3 files"):
-        collect(flow)
+    found = collect(flow)
+    assert found.excess is not None
+    assert "3 files" in found.excess.message
+    assert [name for name, _ in found.files] == ["flow.py"]
+    assert found.every is not None
+    assert [name for name, _ in found.every().files] == ["flow.py", "lib/a.py", "lib/b.py"]
+
+
+def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
+    flow = write(
+        tmp_path, "flow.py", "q.sql", "sub/a.csv", "sub/b.txt", ".hidden/c.sql", ".d.sql", "env/pyvenv.cfg", "env/e.sql"
+    )
+    assert [name for name, _ in collect(flow, suffixes=(".sql", ".csv")).files] == ["flow.py", "q.sql", "sub/a.csv"]
+    assert collect(flow).digest != collect(flow, suffixes=(".sql",)).digest
+    assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest

@@ -54,6 +54,7 @@ class Asked(NamedTuple):
     with_decorators: Sequence[Applied] = ()
     deployment: Deployment | None = None
     configs: ConfigSources | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 class Kind(NamedTuple):

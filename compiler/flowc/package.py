@@ -1,12 +1,15 @@
 """The code package: the files that travel with a flow to wherever its tasks run.
 
+A run on this machine needs none: its tasks have the directory itself. So a directory that is too large for a package is
+no fault before the flow is to travel.
+
 Extensions of the API travel with it, as `metaflow_extensions/…`: a flow that has one here has it in every pod.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, final
 from flowc.extensions import extension_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 MAX_BYTES = 10 * 1000 * 1000
 MAX_FILES = 2_000
@@ -26,15 +29,20 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 @final
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both."""
+    """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both.
+
+    `excess` says that there is more than may travel: then `files` has the flow's own file only, and `every` reads all.
+    """
 
     root: Path
     files: tuple[tuple[str, bytes], ...]
     digest: str
+    excess: PackageTooLargeError | None = field(default=None, compare=False)
+    every: Callable[[], Package] | None = field(default=None, compare=False, repr=False)
 
 
 class PackageTooLargeError(Exception):
-    """The flow's directory holds more Python than a code package may; the message names where it is."""
+    """The flow's directory holds more than a code package may; the message names where it is."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -51,8 +59,8 @@ class UnreadableFileError(Exception):
         self.why = why
 
 
-def collect(flow_file: Path, root: Path | None = None) -> Package:
-    """The flow's file, every `*.py` under its directory, and the extensions of the API.
+def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Package:
+    """The flow's file, every `*.py` under its directory and what else ends in `suffixes`, and the API's extensions.
 
     With `root`, the directory that the flow's package is in, every `*.py` under that instead; where that holds what is
     installed, `site-packages`, only the flow's own package.
@@ -61,7 +69,6 @@ def collect(flow_file: Path, root: Path | None = None) -> Package:
     `site-packages` and `*.egg-info`.
 
     Raises:
-        PackageTooLargeError: more than 10 MB or 2,000 files.
         UnreadableFileError: one of them cannot be read.
         OSError: the flow's file is not there.
     """
@@ -70,16 +77,22 @@ def collect(flow_file: Path, root: Path | None = None) -> Package:
         root = flow_file.parent
     file = flow_file.relative_to(root)
     found = {file.as_posix(): flow_file.stat().st_size}
+    scan = _Scan((".py", *suffixes))
     if root.name not in _INSTALLED:
-        found.update(_scan(str(root), "", frozenset()))
+        found.update(scan.below(str(root), "", frozenset()))
     elif len(file.parts) > 1:
-        found.update(_scan(str(root / file.parts[0]), f"{file.parts[0]}/", frozenset()))
+        found.update(scan.below(str(root / file.parts[0]), f"{file.parts[0]}/", frozenset()))
     extensions = extension_files()
     found.update((name, len(content)) for name, content in extensions.items())
-    if len(found) > MAX_FILES or sum(found.values()) > MAX_BYTES:
-        raise _too_large(root, found)
-    mine = ((name, _read(root, name)) for name in found if name not in extensions)
-    return pack(root, [*mine, *extensions.items()])
+
+    def every() -> Package:
+        mine = ((name, _read(root, name)) for name in found if name not in extensions)
+        return pack(root, [*mine, *extensions.items()])
+
+    if len(found) <= MAX_FILES and sum(found.values()) <= MAX_BYTES:
+        return every()
+    name = file.as_posix()
+    return replace(pack(root, [(name, _read(root, name))]), excess=_too_large(root, found), every=every)
 
 
 def _read(root: Path, name: str) -> bytes:
@@ -100,30 +113,37 @@ def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
     return Package(root, ordered, f"sha256:{digest.hexdigest()}")
 
 
-def _scan(directory: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int]]:
-    """(relative path, size) of each Python file below; `above` are the links followed so far, against cycles."""
-    with os.scandir(directory) as entries:
-        listed = list(entries)
-    if prefix and any(entry.name == "pyvenv.cfg" for entry in listed):
-        return
-    for entry in listed:
-        name = entry.name
-        if name.startswith("."):
-            continue
-        if entry.is_dir():
-            if name in _SKIPPED or name.endswith(".egg-info"):
+@final
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A look for files that end in one of the `suffixes`."""
+
+    suffixes: tuple[str, ...]
+
+    def below(self, directory: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int]]:
+        """(relative path, size) of each file below; `above` are the links followed so far, against cycles."""
+        with os.scandir(directory) as entries:
+            listed = list(entries)
+        if prefix and any(entry.name == "pyvenv.cfg" for entry in listed):
+            return
+        for entry in listed:
+            name = entry.name
+            if name.startswith("."):
                 continue
-            inside = above
-            if entry.is_symlink():
-                status = entry.stat()
-                identity = (status.st_dev, status.st_ino)
-                if identity in above or f"{directory}/".startswith(f"{os.path.realpath(entry.path)}/"):
+            if entry.is_dir():
+                if name in _SKIPPED or name.endswith(".egg-info"):
                     continue
-                inside = above | {identity}
-            if os.access(entry.path, os.R_OK | os.X_OK):
-                yield from _scan(entry.path, f"{prefix}{name}/", inside)
-        elif name.endswith(".py") and entry.is_file():
-            yield f"{prefix}{name}", entry.stat().st_size
+                inside = above
+                if entry.is_symlink():
+                    status = entry.stat()
+                    identity = (status.st_dev, status.st_ino)
+                    if identity in above or f"{directory}/".startswith(f"{os.path.realpath(entry.path)}/"):
+                        continue
+                    inside = above | {identity}
+                if os.access(entry.path, os.R_OK | os.X_OK):
+                    yield from self.below(entry.path, f"{prefix}{name}/", inside)
+            elif name.endswith(self.suffixes) and entry.is_file():
+                yield f"{prefix}{name}", entry.stat().st_size
 
 
 def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
 from flowc_runtime.contract import PARAMETERS
-from flowc_runtime.parameters import among, parse_texts, parse_value
+from flowc_runtime.parameters import among, from_text, parse_texts, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +70,8 @@ def decode_parameter(parameter: Parameter, text: str) -> Any:
     """
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
+    if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
+        return from_text(parameter.default)  # also where it is a number for a text
     if not parameter.multiple and parameter.separator is None:
         value = decode(parameter.type, text)
         return None if value is None else among(parameter, value)

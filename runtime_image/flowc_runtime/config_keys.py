@@ -108,6 +108,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default=f"flowc-runtime:{__version__}",
     ),
     Setting(
+        key="package-suffixes",
+        type="text",
+        variable="FLOWC_PACKAGE_SUFFIXES",
+        option="`--package-suffixes`, which adds to it",
+        help="Endings of the files that travel with a flow besides Python's, such as `.sql,.csv`.",
+        without="none",
+        metaflow=("METAFLOW_DEFAULT_PACKAGE_SUFFIXES",),
+    ),
+    Setting(
         key="cluster-store",
         type="text",
         variable="FLOWC_CLUSTER_STORE",

@@ -2,6 +2,9 @@
 
 A run's record has, for such a parameter, the file's name, its digest and its size; the content is a blob as it is,
 however large: it is mapped, never copied.
+
+To a cluster the content goes with the name (`content`, in base64), in the code package (`packed`, the digest) or ahead
+to the store (`sent`, the digest), as `files/DIGEST`: no run has it yet, so it is no blob that may be collected.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from flowc_runtime.objects import blob_key
+from flowc_runtime.errors import NotFound
+from flowc_runtime.objects import blob_key, sha256
 from flowc_runtime.parameters import ParameterError, config_values
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
 
 MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
+PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no package of the user's has it
 _CHUNK = 1 << 20
 
 
@@ -84,21 +89,37 @@ def pack(path: str) -> dict[str, str]:
     """A file as it is passed to a cluster, among the arguments of a run: its name and content.
 
     Raises:
-        ParameterError: it is too large for that.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_PACKED:
-            raise ParameterError(
-                f"file '{path}' has {size:,} bytes, but a file given to a run on a cluster may have {MAX_PACKED:,}: "
-                "put it into a bucket and let the first step read it from there"
-            )
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
-def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's values with every file, given by its path or packed, stored and named by its record."""
+def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
+    """Send a file ahead to the store of a cluster's runs, once; without a store only say how it would be named.
+
+    Raises StoreError, OSError.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
+            digest = sha256([content])
+            if objects is not None and not objects.exists(_sent_key(digest)):
+                objects.create(_sent_key(digest), [content])
+    return {"file": path, "sent": digest, "size": size}
+
+
+def _sent_key(digest: str) -> str:
+    return f"files/{digest}"
+
+
+def store_files(
+    objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any], code: str | None = None
+) -> dict[str, Any]:
+    """A run's values with every file, given by its path or as it was sent, stored and named by its record.
+
+    `code` is the directory of the code package, where there is one. Raises StoreError, OSError.
+    """
     stored = dict(values)
     for parameter in parameters:
         value = stored.get(parameter.name)
@@ -106,11 +127,26 @@ def store_files(objects: Objects, parameters: Sequence[Parameter], values: Mappi
             continue
         if isinstance(value, str):
             stored[parameter.name] = store_file(objects, value)
+        elif "packed" in value:
+            record = store_file(objects, f"{code}/{PACKED_DIRECTORY}/{value['packed']}")
+            stored[parameter.name] = {**record, "file": value["file"]}
         elif "digest" not in value:  # else it is stored already, by the run that is resumed
-            content = base64.b64decode(value["content"])
+            content = _content(objects, value)
             digest = objects.create_blob([content])
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
     return stored
+
+
+def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
+    if "sent" not in value:
+        return base64.b64decode(value["content"])
+    try:
+        return objects.map(_sent_key(value["sent"]))
+    except NotFound as error:
+        message = (
+            f"file '{value['file']}', which was sent to the store ahead of the run, is gone: deploy the flow again"
+        )
+        raise NotFound(f"{message} ({error})") from error
 
 
 def seen_values(

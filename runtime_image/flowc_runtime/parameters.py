@@ -54,11 +54,13 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
             return among(parameter, parse_value(parameter.type, item))
         return among(parameter, check_value(parameter.type, item))
 
+    if parameter.type == "str" and isinstance(value, (int, float, list)) and parameter.default == to_text(value):
+        return value  # a number for a text: only as the default that the author wrote
     if parameter.separator is not None and isinstance(value, str):
         return parse_texts(parameter, [value])
     if parameter.multiple or parameter.separator is not None:
         if not isinstance(value, (list, tuple)):
-            raise ParameterError(f"{_short(value)} is not a list")
+            raise ParameterError(f"{shortened(value)} is not a list")
         return [one(item) for item in value]
     return one(value)
 
@@ -97,11 +99,11 @@ def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
 def among(parameter: Parameter, value: Value) -> Value:
     """The value, if it is one of the choices and in the range that the parameter has."""
     if parameter.choices and value not in parameter.choices:
-        raise ParameterError(f"{_short(value)} is not one of {', '.join(parameter.choices)}")
+        raise ParameterError(f"{shortened(value)} is not one of {', '.join(parameter.choices)}")
     if parameter.minimum is not None and not value >= from_text(parameter.minimum):
-        raise ParameterError(f"{_short(value)} is less than {json_text.typed(from_text(parameter.minimum))}")
+        raise ParameterError(f"{shortened(value)} is less than {json_text.typed(from_text(parameter.minimum))}")
     if parameter.maximum is not None and not value <= from_text(parameter.maximum):
-        raise ParameterError(f"{_short(value)} is more than {json_text.typed(from_text(parameter.maximum))}")
+        raise ParameterError(f"{shortened(value)} is more than {json_text.typed(from_text(parameter.maximum))}")
     return value
 
 
@@ -126,7 +128,7 @@ def parse_value(kind: ParameterType, text: str) -> Value:
                 return json.loads(text)
     except (ValueError, KeyError, RecursionError) as error:
         hint = {"bool": ": write true or false", "json": f": {error}"}.get(kind, "")
-        raise ParameterError(f"{_short(text)} is not {_NOUNS[kind]}{hint}") from None
+        raise ParameterError(f"{shortened(text)} is not {_NOUNS[kind]}{hint}") from None
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
@@ -151,7 +153,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
             return int(value)
         case "float", int() | float():
             return float(value)
-    raise ParameterError(f"{_short(value)} is not {_NOUNS[kind]}")
+    raise ParameterError(f"{shortened(value)} is not {_NOUNS[kind]}")
 
 
 def to_text(value: Value) -> str:
@@ -169,10 +171,10 @@ def _check_json(value: object) -> Value:
         text = to_text(value)
         back = from_text(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ParameterError(f"{_short(value)} is not JSON: {error}") from None
+        raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
     # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
     if not _same(back, value):
-        raise ParameterError(f"{_short(value)} is not JSON: it would be read back as {_short(back)}")
+        raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)
     return back
 
@@ -191,10 +193,11 @@ def _check_unicode(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ParameterError(f"{_short(text)} is not valid Unicode text") from None
+        raise ParameterError(f"{shortened(text)} is not valid Unicode text") from None
 
 
-def _short(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value for a message, in at most 80 characters; its own repr may fail."""
     try:
         shown = repr(value)
     except Exception:

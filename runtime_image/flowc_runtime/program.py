@@ -127,8 +127,12 @@ class Program(Protocol):
 
     # -- what the code holds
 
-    def constants(self) -> Iterable[tuple[str, Any]]:
-        """Return the constants that readers of a run see as if each task had them, by name."""
+    def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        """Return the constants that readers of a run see as if each task had them, by name.
+
+        What the code makes of the values of the run's `parameters` are such, where the flow says that they are
+        `converted`.
+        """
         ...
 
     def function(self, name: str) -> Callable[..., Any]:

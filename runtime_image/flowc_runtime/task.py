@@ -107,6 +107,7 @@ class Attempt:
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
         self._end = end
+        self._given = job.parameters
         self.reads = Reads(job.parameters)
         self.job = job = replace(job, parameters=self.reads)
         self.began = time.time()
@@ -137,9 +138,9 @@ class Attempt:
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            self.constants = store_constants(
-                self.state.objects, job.program.constants()
-            )  # now: code may change what they hold
+            # Now, since code may change what they hold.
+            values = job.program.constants(job.graph.flow, self._given)
+            self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
         context.enter(
             context.TaskContext(

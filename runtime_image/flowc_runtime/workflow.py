@@ -44,7 +44,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         if order is not None:
             before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
             values |= {name: before[name] for name in values if name in before and name not in order.given}
-        _create(run, graph, store_files(run.objects, parameters, values))
+        _create(run, graph, store_files(run.objects, parameters, values, os.environ.get(contract.CODE)))
         if order is not None:
             run.hold(order.origin)
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime.loader import code_root
@@ -176,8 +177,20 @@ class FlowProgram:
 
     # -- what the code holds
 
-    def constants(self) -> Iterator[tuple[str, Any]]:
-        """The values that the bodies of the class and its bases set."""
+    def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The values that the bodies of the class and its bases set, and what the class makes of parameters."""
+        for parameter in flow.parameters:
+            if parameter.converted:
+                from metaflow._conversions import ConversionError
+
+                attribute = parameter.attribute or parameter.name
+                try:
+                    yield (
+                        attribute,
+                        getattr(self.cls, attribute)._flowc_seen(SimpleNamespace(), parameters[parameter.name]),
+                    )
+                except ConversionError:  # the step that reads it says so
+                    continue
         for name in dir(self.cls):
             value = inspect.getattr_static(self.cls, name)
             is_code = isinstance(value, type) or inspect.ismodule(value) or hasattr(type(value), "__get__")

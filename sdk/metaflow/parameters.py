@@ -15,6 +15,8 @@ _V = TypeVar("_V")
 
 VALUES = "_flowc_parameters"
 """The key of a flow's `__dict__` under which the runtime puts the values, by the parameters' names."""
+_CONVERTED = "_flowc_converted"  # beside it: what steps see of values that have a type of the author's own
+_PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
 def log(message: str) -> None:
@@ -62,7 +64,8 @@ class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
     `name` is the command line's; in a step the value is the attribute that the parameter was assigned to. The type is
-    `type` (str, int, float, bool, JSONType, or one of click's), else that of the default, else str. `default` may be a
+    `type` (str, int, float, bool, JSONType, one of click's, or any function of a text, such as `pathlib.Path`), else
+    that of the default, else str. `default` may be a
     function, called once when a run starts or the flow is compiled. `required` means nothing beside a default, as in
     Metaflow. `multiple` takes the option several times and gives a tuple, `separator` splits a text into a list,
     `choices` are the texts there may be, `is_flag` makes an option without a value; `hidden` and `show_default` are
@@ -240,7 +243,24 @@ class Parameter(Generic[_T]):
 
     def _flowc_seen(self, flow: object, value: Any) -> Any:
         """A value as steps see it; records have it as JSON."""
-        return tuple(value) if self.multiple and value is not None else value
+        if value is None and self.default is None:
+            return None
+        kind = self.type
+        if kind is None and not callable(self.default):
+            kind = type(self.default[0]) if self.multiple and self.default else type(self.default)
+        if value is None or not (kind is None or kind is JSONType or kind in _PLAIN):
+            return self._flowc_converted(flow, value)
+        return tuple(value) if self.multiple else value
+
+    def _flowc_converted(self, flow: object, value: Any) -> Any:
+        """What the type makes of it, once for each object of the flow."""
+        made: dict[str, Any] = flow.__dict__.setdefault(_CONVERTED, {})
+        if self.name not in made:
+            from metaflow._conversions import seen
+
+            found = seen(self, value)
+            made[self.name] = tuple(found) if self.multiple and found is not None else found
+        return made[self.name]
 
     def __set__(self, flow: object, value: Never) -> None:
         raise AttributeError(f"parameter '{self.name}' cannot be assigned to: give an artifact another name")

@@ -274,7 +274,7 @@ def test_the_local_values_are_accepted(flow: Project) -> None:
         (["--environment", "nonsense"], 2, "Invalid value for '--environment'"),
         (["--event-logger", "debugLogger"], 2, "flowc has no event loggers"),
         (["--monitor", "debugMonitor"], 2, "flowc has no monitors"),
-        (["--package-suffixes", ".csv"], 2, "bake other files into the image"),
+        (["--package-suffixes", ".csv,"], 2, "is a list such as .sql,.csv"),
         (["--mode", "spin"], 2, "there are no modes"),
         (["--nonsense"], 2, "No such option"),
         (["--datastore", "s3"], 1, "set METAFLOW_DATASTORE_SYSROOT_S3"),

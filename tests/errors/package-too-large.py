@@ -9,11 +9,3 @@ class Train(FlowSpec):
     @step
     def end(self):
         pass
-
-
-class Predict(Train):
-    pass
-
-
-class Report(Train):
-    pass

@@ -50,6 +50,8 @@ flow_options: tuple[Any, ...] = (
     click.option("--branch", metavar="NAME", help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.option("--production", is_flag=True,
                  help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+    click.option("--package-suffixes", metavar="LIST",
+                 help="Files that travel besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
 )  # fmt: skip
 """What the command line says of a flow, whatever is done with it: `FlowOptions`."""
 
@@ -60,6 +62,7 @@ class FlowOptions(NamedTuple):
     with_decorators: Sequence[str] = ()
     branch: str | None = None
     production: bool = False
+    package_suffixes: str | None = None
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> FlowOptions:
@@ -78,6 +81,16 @@ class FlowOptions(NamedTuple):
             # A variable may be meant for other flows; an option is meant for this one.
             needs_project=self.branch is not None or self.production,
         )
+
+    def suffixes(self) -> tuple[str, ...]:
+        """Endings of files that travel besides Python's: those of the settings, and those given."""
+        from flowc_runtime import configuration
+
+        given = [part.strip() for part in (self.package_suffixes or ".").split(",")]
+        if not all(given):
+            raise click.UsageError(f"--package-suffixes is a list such as .sql,.csv, not {self.package_suffixes!r}")
+        found = [part.strip() for part in (configuration.text("package-suffixes") or "").split(",")]
+        return tuple(part for part in dict.fromkeys([*found, *given]) if part not in ("", "."))
 
     def added(self) -> list[str]:
         """The decorators to add; METAFLOW_DEFAULT_DECOSPECS holds some too, with blanks between."""
@@ -108,6 +121,7 @@ class Top(NamedTuple):
     branch: str | None = None
     production: bool | None = None
     cache: bool | None = None
+    package_suffixes: str | None = None
     triggers: tuple[str, ...] = ()
 
 
@@ -130,6 +144,7 @@ def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
         [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
         options.branch if options.branch is not None else given.branch,
         options.production or bool(given.production),
+        options.package_suffixes if options.package_suffixes is not None else given.package_suffixes,
     )
 
 
@@ -181,7 +196,7 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options, before)
-    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before))
+    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before), options.suffixes())
 
 
 def _of_class(cls: type, asked: Asked) -> Checked:

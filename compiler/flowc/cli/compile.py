@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from flowc.backends.argo import Bundle, Settings
     from flowc.cli.common import Checked
+    from flowc.ir import Flow
+    from flowc.package import Package
+    from flowc.passes.pack_files import Room
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -96,28 +100,40 @@ def compile_command(
     click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
 
 
-def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
-    """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program."""
+def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool = True) -> Bundle:
+    """The manifests of a flow without faults, by `argo_options`; what Argo cannot take ends the program.
+
+    `sends` is whether files that have no room in them go to the store.
+    """
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
     from flowc.frontend.foreign import foreign_decorators, packing_decorators
+    from flowc.frontend.travel import left_behind, package_fault
     from flowc.passes.pack_files import pack_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     require_runnable(found.flow)
+    if (excess := package_fault(found.package, found.flow)) is not None:
+        report([excess], found.package.root)
+        raise SystemExit(FAULTY)
     if foreign := [*foreign_decorators(found.cls, found.flow, found.package), *packing_decorators(found.flow)]:
         report(foreign, found.package.root)
         raise SystemExit(FAULTY)
+    for line in left_behind(found.package):
+        click.echo(f"note: {line}", err=True)
     try:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))
         settings = _settings(given)
+        named = given.get("store") is not None or configuration.lookup("cluster-store").source != "default"
         ds_type = datastore_of(settings.store)
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         beside = (found.package.root / flow.code.file).parent
-        flow = pack_files(without_packages(flow, environment), beside)
-        return compile_flow(flow, found.package, settings)
+        room = _room(found.package, flow, settings if named else None, sends=sends)
+        flow = pack_files(without_packages(flow, environment), beside, room)
+        files = tuple(sorted([*found.package.files, *room.packed.items()]))
+        return compile_flow(flow, replace(found.package, files=files), settings)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
@@ -125,6 +141,20 @@ def compile_argo(found: Checked, given: Mapping[str, str | None]) -> Bundle:
         if error.name not in ("hera", "yaml"):
             raise
         fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
+
+
+def _room(package: Package, flow: Flow, named: Settings | None, *, sends: bool) -> Room:
+    """Where files that are defaults go: what a ConfigMap holds beside code and IR, and the store, if it is named."""
+    from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
+    from flowc.cli.sending import sender
+    from flowc.ir.schema import dumps
+    from flowc.passes.pack_files import Room
+    from flowc_runtime.files import MAX_PACKED
+
+    code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
+    left = MAX_CONFIG_MAP_BYTES - code - 2 * MAX_PACKED  # which small files take in the IR, encoded
+    store, claim = (named.store, named.store_claim) if named is not None else (None, None)
+    return Room(left, sender(store, left, claim=claim, only_name=not sends))
 
 
 def _settings(given: Mapping[str, str | None]) -> Settings:

@@ -140,7 +140,8 @@ def diff_command(
     from flowc.cluster.deployment import plan, show
 
     try:
-        manifests = compile_argo(load_flow(ctx, file, class_name, FlowOptions.take(given), data=True), given).manifests
+        found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
+        manifests = compile_argo(found, given, sends=False).manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]

@@ -92,11 +92,14 @@ def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
     from flowc_runtime.files import seen_values
 
     flow = run.executes()
-    if (first := attempt_of(run, flow.start, ROOT, 1)) is not None:
-        for name, ref in first.get("constants", {}).items():
-            yield name, stored(run, ref)
+    first = attempt_of(run, flow.start, ROOT, 1)
+    kept = first.get("constants", {}) if first is not None else {}
+    for name, ref in kept.items():
+        yield name, stored(run, ref)
+    converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in seen_values(run.objects, flow, run.record()["parameters"], class_finder(run)).items():
-        yield name, _parameter(value)
+        if not (name in converted and name in kept):  # what the class made of it
+            yield name, _parameter(value)
 
 
 def _parameter(value: Any) -> Value:

@@ -51,12 +51,6 @@ def _refused(hint: str) -> Any:
     return callback
 
 
-def _suffixes(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and {part.strip() for part in value.split(",")} - {".py", ".R", ".RDS", ""}:
-        raise click.BadParameter("the code package holds Python files; bake other files into the image", ctx, param)
-    return value
-
-
 # Each with the name that its value has in `Top`, if it has one there.
 TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--quiet/--not-quiet"], default=None, help="Print only what the flow prints, results and errors."),
@@ -64,7 +58,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
     _only("--environment", "DEFAULT_ENVIRONMENT", "What steps run in.", key="environment"),
     _only("--datastore", "DEFAULT_DATASTORE", "Where artifacts are kept."),
     click.Option(["--datastore-root"], metavar="DIR|URL", help="The store of that datastore."),
-    click.Option(["--package-suffixes"], metavar="LIST", callback=_suffixes, help="Files of the code package: .py."),
+    click.Option(["--package-suffixes"], metavar="LIST",
+                 help="Files that travel besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
     click.Option(["--with", "--decospecs", "decospecs"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
                  help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
     click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
@@ -148,7 +143,7 @@ def split_top(values: dict[str, Any]) -> Top:
     """The part of the values that belongs to `Top`; it is taken out of them. What means nothing here is told."""
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
-    for name in ("metadata", "package_suffixes", "event_logger", "monitor", "mode"):
+    for name in ("metadata", "event_logger", "monitor", "mode"):
         values.pop(name, None)  # checked when they were parsed; the one value that there is changes nothing
     values["with_decorators"] = values.pop("decospecs")
     return Top(**{name: values.pop(name) for name in Top._fields if name in values})

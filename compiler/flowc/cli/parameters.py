@@ -95,7 +95,8 @@ def run_values(
 
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+    from flowc.frontend.defaults import recorded
+    from flowc.passes.resolve_defaults import DefaultError, declared_parameters, resolve_defaults
     from flowc_runtime.files import check_file, find_file
     from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
 
@@ -115,6 +116,8 @@ def run_values(
                 value = parse_texts(parameter, given[name])
             elif name in in_files:
                 value = in_files[name]
+                if parameter.converted and value is not None and not isinstance(value, str):  # such as a date of YAML's
+                    value = recorded(declared_parameters(found.cls)[name], parameter, value)
                 value = value if value is None else check_parameter(parameter, value, texts=True)
             elif name in before:
                 values[name] = _kept(parameter, before[name])
@@ -128,10 +131,24 @@ def run_values(
             if parameter.type == "file" and value is not None:
                 value = find_file(value, beside)
                 check_file(value, parameter.encoding)
+            if parameter.converted:
+                check_converted(found.cls, parameter, value)
         except ParameterError as error:
             raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
         values[name] = value
     return values
+
+
+def check_converted(cls: type, parameter: Parameter, value: Any) -> None:
+    """Let the class make of a value what steps will see. Raises ParameterError."""
+    from flowc.passes.resolve_defaults import declared_parameters
+    from flowc_runtime.parameters import ParameterError
+    from metaflow._conversions import ConversionError, seen
+
+    try:
+        seen(declared_parameters(cls)[parameter.name], value)
+    except ConversionError as error:
+        raise ParameterError(str(error)) from None
 
 
 def _kept(parameter: Parameter, value: Any) -> Any:
@@ -144,7 +161,7 @@ def _kept(parameter: Parameter, value: Any) -> Any:
         if parameter.type == "file":
             if not (isinstance(value, dict) and "digest" in value):
                 raise ParameterError(f"{value!r:.80} is no file")
-        elif parameter.type != "json":  # which any value can be
+        elif parameter.type != "json" and not (parameter.type == "str" and isinstance(value, (int, float))):
             check_parameter(parameter, value)
     except ParameterError as error:
         raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None

@@ -60,7 +60,7 @@ def resume_on_argo(
     settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
     bundle = compile_argo(found, settings)
     code, workflow = bundle.manifests[:2]
-    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names))
+    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
     if options["output"]:
         with writing(options["output"]):
             Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
@@ -103,16 +103,22 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
         return name, cluster.namespace
 
 
-def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str]) -> dict[str, str]:
+def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
     """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
+    from flowc.cli.sending import sender
     from flowc_runtime.arguments import argument_name, encode_parameter
-    from flowc_runtime.files import pack
+    from flowc_runtime.files import MAX_PACKED, pack
+    from flowc_runtime.parameters import ParameterError
 
+    send = sender(store, MAX_PACKED)
     texts = {}
     for parameter in found.flow.parameters:
         value = None if parameter.name in kept else values[parameter.name]
         if parameter.type == "file" and value is not None:
-            value = pack(value)
+            try:
+                value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)
+            except ParameterError as error:
+                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
         texts[argument_name(parameter.name)] = encode_parameter(parameter, value)
     return texts
 

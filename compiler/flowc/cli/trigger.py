@@ -50,7 +50,10 @@ def trigger_command(
     namespace: str | None,
 ) -> None:
     """Check the parameters against what the deployed flow declares, then submit."""
+    from flowc.cli.sending import sender
     from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
+    from flowc.cluster.workflows import store_of
+    from flowc_runtime.files import MAX_PACKED
 
     local = load_flow(ctx, flow, None).flow if names_code(flow) else None
     with connected(context, kubeconfig, namespace) as cluster:
@@ -59,7 +62,7 @@ def trigger_command(
         try:
             parameters = accepted(template, deployed or local)
             in_files = read_params_files(deployed or local, params_files) if params_files else {}
-            arguments = arguments_of(parameters, given, in_files)
+            arguments = arguments_of(parameters, given, in_files, sender(store_of(template), MAX_PACKED))
             check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
         except BadParameter as error:
             raise click.UsageError(f"{error}{_stale(local, deployed, str(error))}", ctx) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -11,7 +12,8 @@ from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW,
 from flowc.cluster.workflows import code_of
 from flowc_runtime.arguments import argument_name, encode_parameter, variable_size
 from flowc_runtime.contract import IR_KEY
-from flowc_runtime.files import check_file, pack
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.files import MAX_PACKED, check_file, pack
 from flowc_runtime.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ MAX_NAME = 63
 
 Given: TypeAlias = "Sequence[tuple[str, str]]"
 """Names and texts from the command line, in its order."""
+Send: TypeAlias = "Callable[[str], dict[str, Any]]"
+"""Sends a file ahead of a run and returns what stands for it. Raises ParameterError, FlowcError."""
 
 
 @final
@@ -75,9 +79,11 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 
 
 def arguments_of(
-    parameters: Sequence[Accepted], given: Given, in_files: Mapping[str, Any] | None = None
+    parameters: Sequence[Accepted], given: Given, in_files: Mapping[str, Any] | None = None, send: Send | None = None
 ) -> list[dict[str, str]]:
     """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
+
+    A file of more than 64 KiB is given to `send`.
 
     Raises:
         BadParameter: a name that there is not, twice the same, a value of the wrong type, or one that is missing.
@@ -95,12 +101,12 @@ def arguments_of(
     missing = [name for name, parameter in known.items() if parameter.required and name not in {**texts, **values}]
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
-    found = {name: _text(known[name], texts=several) for name, several in texts.items()}
-    found |= {name: _text(known[name], value=value) for name, value in values.items()}
+    found = {name: _text(known[name], send, texts=several) for name, several in texts.items()}
+    found |= {name: _text(known[name], send, value=value) for name, value in values.items()}
     return [{"name": known[name].argument, "value": text} for name, text in found.items()]
 
 
-def _text(parameter: Accepted, *, texts: Sequence[str] = (), value: Any = None) -> str:
+def _text(parameter: Accepted, send: Send | None, *, texts: Sequence[str] = (), value: Any = None) -> str:
     """A value as Argo's text: of what was typed, or of a value from a file. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
@@ -112,8 +118,8 @@ def _text(parameter: Accepted, *, texts: Sequence[str] = (), value: Any = None) 
             value = check_parameter(declared, value, texts=True)
         if declared.type == "file" and value is not None:
             check_file(value, declared.encoding)
-            value = pack(value)
-    except ParameterError as error:
+            value = send(value) if send is not None and os.stat(value).st_size > MAX_PACKED else pack(value)
+    except (ParameterError, FlowcError) as error:
         raise BadParameter(f"parameter '{parameter.name}': {error}") from None
     return encode_parameter(declared, value)
 

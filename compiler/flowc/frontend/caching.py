@@ -29,6 +29,7 @@ def cached_code(method: Method, graph: Graph, package: Package, faults: list[Dia
         return None
     others = _lines_of_others(method, graph)
     digest = sha256()
+    package = package.every() if package.every is not None else package
     for name, content in package.files:
         if not name.endswith(".py"):
             digest.update(f"{name}\0".encode() + content)

@@ -38,14 +38,14 @@ from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
-from flowc.package import Package, PackageTooLargeError, UnreadableFileError, collect, pack
+from flowc.package import Package, UnreadableFileError, collect, pack
 from flowc_runtime.loader import load_module
 from flowc_runtime.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -80,14 +80,15 @@ def load(
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
 ) -> Loaded:
     """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
 
     `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
     the file was called by who asks. `class_name` may be a function: it is called with the class that there would be
-    without it, or None. `with_decorators` are added to steps that have none of that name; `ask` says all of that when
-    the class is known.
+    without it, or None. `with_decorators` are added to steps that have none of that name. Files that end in one of the
+    `suffixes` travel as well as Python's. `ask` says all of that when the class is known.
 
     Raises:
         OSError: the file cannot be read.
@@ -116,7 +117,11 @@ def load(
     chosen = _choose(module, source, class_name, name or place.file)
     if isinstance(chosen, Diagnostic):
         return Loaded(package=package, diagnostics=(chosen,))
-    asked = _Asked.of(chosen[1], ask) if ask else _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    asked = _Asked.of(chosen[1], ask) if ask else given
+    package, fault = _with_data(place, package, asked)
+    if fault is not None:
+        return Loaded(package=package, diagnostics=(fault,))
     return _lower(*chosen, source, sources, package, asked)
 
 
@@ -126,6 +131,7 @@ def load_class(
     with_decorators: Sequence[Applied] = (),
     deployment: Deployment = Deployment(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
     alone: bool = False,
 ) -> Loaded:
@@ -144,21 +150,27 @@ def load_class(
     # It was imported, but may use what can be imported and no more.
     if "metaflow._unsupported" in sys.modules and (faults := check_imports(source)):
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
-    asked = _Asked.of(cls, ask) if ask else _Asked(tuple(with_decorators), deployment, configs or ConfigSources())
+    given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    asked = _Asked.of(cls, ask) if ask else given
+    package, fault = _with_data(place, package, asked) if not alone else (package, None)
+    if fault is not None:
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
-def _collect(place: Place) -> tuple[Package, Diagnostic | None]:
+def _collect(place: Place, suffixes: Collection[str] = ()) -> tuple[Package, Diagnostic | None]:
     try:
-        return collect(place.path, place.root if place.packaged else None), None
-    except PackageTooLargeError as error:
-        alone, span = _pack_alone(place), Span(place.file, 1, 1)
-        return alone, Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=error.message, span=span, hint=error.hint)
+        return collect(place.path, place.root if place.packaged else None, suffixes), None
     except UnreadableFileError as error:
         message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
         hint = "make it readable, or move it out of the flow's directory"
         span = Span(place.file, 1, 1)
         return pack(place.root, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+
+
+def _with_data(place: Place, package: Package, asked: _Asked) -> tuple[Package, Diagnostic | None]:
+    """The package, with the files besides Python's that are asked for: the class says what its options are."""
+    return _collect(place, asked.suffixes) if asked.suffixes else (package, None)
 
 
 def _pack_alone(place: Place) -> Package:
@@ -227,12 +239,14 @@ class _Asked:
     with_decorators: tuple[Applied, ...]
     deployment: Deployment
     configs: ConfigSources
+    suffixes: Collection[str]
 
     @classmethod
     def of(cls, flow: type, ask: Callable[[type], Asked]) -> _Asked:
         """Return what is said once the flow's class is known."""
         said = ask(flow)
-        return cls(tuple(said.with_decorators), said.deployment or Deployment(), said.configs or ConfigSources())
+        deployment, configs = said.deployment or Deployment(), said.configs or ConfigSources()
+        return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
 
 
 def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowc.frontend.decorators import shown
 from flowc_runtime.parameters import to_text
+from metaflow._conversions import CLICK_KINDS, converter, is_click, is_kept_by_click
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:
@@ -14,17 +15,15 @@ if TYPE_CHECKING:
     from flowc.ir import ParameterType
     from metaflow.parameters import Parameter
 
-TYPES: Final = (
-    "a parameter is of type str, int, float, bool or JSONType, or one of click's Choice, IntRange, FloatRange"
-)
+TYPES: Final = "a parameter is of type str, int, float, bool, JSONType, one of click's, or a function of a text"
 _KINDS: Final[Mapping[object, ParameterType]] = {
     str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
 }  # fmt: skip
-# click's own types, by the names of their classes: the front end does not import click for them.
-_CLICK: Final[Mapping[str, ParameterType]] = {
-    "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
-    "Choice": "str", "IntRange": "int", "FloatRange": "float",
-}  # fmt: skip
+# click's own types are known by the names of their classes: the front end does not import click for them.
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "Tuple": "use multiple=True, or give a list as JSON: type=JSONType",
+    "File": "use IncludeFile",
+}
 
 
 class KindError(Exception):
@@ -40,20 +39,28 @@ def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
     """The fields of the IR that say what a value is. Raises KindError."""
     multiple, separator = bool(parameter.multiple), parameter.separator
     given = parameter.type
-    click = getattr(type(given), "__module__", "").rpartition("click.")[2] == "types"
-    kind = _CLICK.get(type(given).__name__) if click else _plain_kind(parameter)
-    if kind is None:
-        called = getattr(given, "__name__", None) or (type(given).__name__ if click else shown(given))
-        raise KindError(f"a parameter cannot be of type {called}", "type", TYPES)
-    fields: dict[str, Any] = {"type": kind}
-    if click:
+    click = is_click(given)
+    if click and type(given).__name__ in _OTHERWISE:
+        raise KindError(f"a parameter cannot be of click's type {type(given).__name__}", "type",
+                        _OTHERWISE[type(given).__name__])  # fmt: skip
+    kept = click and is_kept_by_click(given)
+    fields: dict[str, Any] = {"type": CLICK_KINDS[type(given).__name__] if kept else _plain_kind(parameter)}
+    if converter(parameter) is not None:
+        fields = {"type": "str", "converted": True}
+    elif fields["type"] is None:
+        hint = _OTHERWISE["Tuple"] if isinstance(given, tuple) else TYPES
+        raise KindError(f"a parameter cannot be of type {shown(given)}", "type", hint)
+    kind: ParameterType = fields["type"]
+    if kept:
         fields |= _limits(given)
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
-    if fields.get("choices") and kind != "str":
+    if fields.get("choices") and (kind != "str" or "converted" in fields):
         raise KindError("choices are of texts", "choices", "check other values in the first step")
     if separator is not None:
-        _check_separator(separator, kind, several=multiple)
+        _check_separator(
+            separator, "one of the author's own" if "converted" in fields else f"type {kind}", several=multiple
+        )
         fields["separator"] = separator
     if multiple:
         fields["multiple"] = True
@@ -73,12 +80,9 @@ def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
             return "bool"
         if parameter.multiple and isinstance(default, (list, tuple)):
             default = next(iter(default), None)
-        if default is None or callable(default):
+        if default is None or callable(default) or parameter.separator is not None:
             return "str"
         given = type(default)
-        if given not in _KINDS:
-            hint = "write multiple=True, or a list" if isinstance(default, tuple) else TYPES
-            raise KindError(f"no type of parameter has the default {shown(default)}", "default", hint)
     try:
         return _KINDS.get(given)
     except TypeError:  # what cannot be a key is no type
@@ -88,13 +92,9 @@ def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
 def _limits(given: Any) -> dict[str, Any]:
     name = type(given).__name__
     if name == "Choice":
-        if not getattr(given, "case_sensitive", True):
-            raise KindError("choices are compared as they are written", "type", "leave out case_sensitive=False")
         return {"choices": _choices(given.choices)}
     if name not in ("IntRange", "FloatRange"):
         return {}
-    if getattr(given, "clamp", False) or getattr(given, "min_open", False) or getattr(given, "max_open", False):
-        raise KindError(f"{name} can have min= and max= only", "type", "leave out clamp=, min_open= and max_open=")
     number: Callable[[Any], Any] = int if name == "IntRange" else float
     limits = {"minimum": given.min, "maximum": given.max}
     return {limit: to_text(number(value)) for limit, value in limits.items() if value is not None}
@@ -106,11 +106,11 @@ def _choices(given: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _check_separator(separator: Any, kind: ParameterType, *, several: bool) -> None:
+def _check_separator(separator: Any, whose: str, *, several: bool) -> None:
     if not isinstance(separator, str) or not separator:
         raise KindError(f"a separator is a text, not {shown(separator)}", "separator", 'write separator=","')
-    if kind != "str":
-        raise KindError(f"a separator is for texts only, not for type {kind}", "separator",
+    if whose != "type str":
+        raise KindError(f"a separator is for texts only, not for {whose}", "separator",
                         "use multiple=True, or type=JSONType")  # fmt: skip
     if several:
         raise KindError("a parameter has multiple=True or a separator, not both", "separator", "leave out one of them")

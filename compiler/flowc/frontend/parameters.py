@@ -14,12 +14,13 @@ from flowc import diagnostics as codes
 from flowc.diagnostics import describe
 from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
+from flowc.frontend.defaults import recorded
 from flowc.frontend.kinds import KindError, kind_of
 from flowc.frontend.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_private
 from flowc.ir import Parameter as IrParameter
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.parameters import ParameterError, check_parameter, to_text
+from flowc_runtime.parameters import ParameterError, to_text
 from metaflow.includefile import IncludeFile, find_parser
 from metaflow.parameters import Parameter
 
@@ -100,7 +101,8 @@ class _Reader:
             **fields,
         )
         default = None if computed else self._default(found)
-        return replace(found, default=default)
+        own = default is None and not computed and self.parameter.default is not None
+        return replace(found, default=default, converted=found.converted or own)
 
     def _check_arguments(self) -> None:
         parameter, called = self.parameter, type(self.parameter).__name__
@@ -162,7 +164,8 @@ class _Reader:
         if self.parameter.default is None:
             return "false" if parameter.flag else None
         try:
-            return to_text(check_parameter(parameter, self.parameter.default))
+            value = recorded(self.parameter, parameter, self.parameter.default)
+            return None if value is None else to_text(value)
         except ParameterError as error:
             self.fault(f"the default of parameter '{parameter.name}': {error}", None, "default")
             return None

@@ -264,7 +264,8 @@ class Parameter:
 
     With `multiple` the value is a list of values of the type, with a `separator` a text that is split at it. `choices`
     are the only texts there may be, `minimum` and `maximum` (canonical JSON) the smallest and the largest number. A
-    `flag` is an option without a value. A `file` is given by its path and kept by its content; `encoding` is what its
+    `flag` is an option without a value. `converted`: the class makes of the value what steps see; None stands for the
+    default that the class has. A `file` is given by its path and kept by its content; `encoding` is what its
     text is in, None where it is bytes. `attribute` is what steps call it, where that is not the name.
     """
 
@@ -284,6 +285,7 @@ class Parameter:
     hidden: bool = False
     encoding: str | None = None
     attribute: str = ""
+    converted: bool = False
 
 
 @final

@@ -226,6 +226,7 @@ _PARAMETER: Mapping[str, _Read] = {
     "flag": _BOOL,
     "hidden": _BOOL,
     "encoding": _STR,
+    "converted": _BOOL,
     "attribute": _STR,
 }
 _FLOW: Mapping[str, _Read] = {

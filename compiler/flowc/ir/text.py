@@ -83,7 +83,8 @@ def _parameter(parameter: Parameter) -> str:
         among = f" in {parameter.minimum or ''}..{parameter.maximum or ''}"
     bytes_ = " of bytes" if parameter.type == "file" and parameter.encoding is None else ""
     required = " (required)" if parameter.required else ""
-    return f"{parameter.name}: {parameter.type}{several}{among}{bytes_}{default}{required}"
+    converted = " converted" if parameter.converted else ""
+    return f"{parameter.name}: {parameter.type}{several}{among}{bytes_}{converted}{default}{required}"
 
 
 def _config(config: Config) -> str:

@@ -111,6 +111,7 @@ IR = Format(
                 "Node.info: null | str",
                 "Node.elsewhere: list[str]",
                 "Flow.elsewhere: list[str]",
+                "Parameter.converted: bool",
                 "Function.module: str",
                 "Function.name: str",
                 "Notebook.file: str",

@@ -1,40 +1,62 @@
-"""Put the content of files that are defaults into the flow, since no cluster can read their paths.
+"""Put the content of files that are defaults where pods can read it, since no cluster can read their paths.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
+parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
+parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
+
+What is small goes with its name, what is large beside the code, and what has no room there to the store.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
 from flowc.passes.resolve_defaults import DefaultError
-from flowc_runtime.files import check_file, find_file, pack
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack
 from flowc_runtime.parameters import ParameterError, from_text, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from flowc.ir import Flow
     from flowc.ir import Parameter as IrParameter
 
 
-def pack_files(flow: Flow, beside: Path) -> Flow:
+@final
+@dataclass(slots=True)
+class Room:
+    """How many bytes go with the names and beside the code; what has no room is given to `send`, which may refuse it.
+
+    `packed` are the files beside the code: paths in the package, and contents.
+    """
+
+    package: int
+    send: Callable[[str], dict[str, Any]]
+    inline: int = MAX_PACKED
+    packed: dict[str, bytes] = field(default_factory=dict)
+
+
+def pack_files(flow: Flow, beside: Path, room: Room) -> Flow:
     """The flow with every file that is a default; a relative path is of the working directory, or of `beside`.
 
     Raises:
-        DefaultError: a file cannot be read, is not text where it has to be, or is too large to be passed to a pod.
+        DefaultError: a file cannot be read, is not text where it has to be, or there is nowhere to put it.
     """
     faults: list[Diagnostic] = []
-    packed = [_packed(parameter, beside, faults) for parameter in flow.parameters]
+    packed = [_packed(parameter, beside, room, faults) for parameter in flow.parameters]
     if faults:
         raise DefaultError(tuple(faults))
     return replace(flow, parameters=tuple(packed))
 
 
-def _packed(parameter: IrParameter, beside: Path, faults: list[Diagnostic]) -> IrParameter:
+def _packed(parameter: IrParameter, beside: Path, room: Room, faults: list[Diagnostic]) -> IrParameter:
     if parameter.type != "file" or parameter.default is None:
         return parameter
     path = from_text(parameter.default)
@@ -42,9 +64,26 @@ def _packed(parameter: IrParameter, beside: Path, faults: list[Diagnostic]) -> I
     try:
         check_file(found, parameter.encoding)
         # The path as it is written: the manifests do not depend on the directory they were compiled in.
-        return replace(parameter, default=to_text(pack(found) | {"file": path}))
-    except ParameterError as error:
+        return replace(parameter, default=to_text(_placed(found, room) | {"file": path}))
+    except (ParameterError, FlowcError, OSError) as error:
         message = f"the default of parameter '{parameter.name}': {error}"
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
                                  hint="its content travels with the compiled flow"))  # fmt: skip
         return parameter
+
+
+def _placed(path: str, room: Room) -> dict[str, Any]:
+    size = os.stat(path).st_size
+    if size <= room.inline:
+        room.inline -= size
+        return pack(path)
+    if size > room.package:
+        return room.send(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    digest = hashlib.sha256(content).hexdigest()
+    name = f"{PACKED_DIRECTORY}/{digest}"
+    if name not in room.packed:
+        room.package -= size
+        room.packed[name] = content
+    return {"packed": digest}

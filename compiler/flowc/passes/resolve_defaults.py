@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
+from flowc.frontend.defaults import recorded
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime import settings
 from flowc_runtime.context import starts
@@ -45,14 +46,14 @@ def resolve_defaults(
     if not any(parameter.computed for parameter in flow.parameters):
         return flow
     configs, user = _configs(flow), user_name or settings.user_name()
-    functions = {value.name: value.default for value in _parameters(cls)}
+    declared = declared_parameters(cls)
     faults: list[Diagnostic] = []
     resolved: list[IrParameter] = []
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
             context = ParameterContext(flow.name, user, parameter.name, log, ds_type, configs)
             with starts(flow):
-                parameter = _resolve(parameter, functions[parameter.name], context, faults)
+                parameter = _resolve(parameter, declared[parameter.name], context, faults)
         resolved.append(parameter)
     if faults:
         raise DefaultError(tuple(faults))
@@ -68,11 +69,16 @@ def _configs(flow: Flow) -> Any:
     return ConfigValue(config_values(flow.configs))
 
 
-def _parameters(cls: type) -> list[Parameter[Any]]:
-    return [value for owner in reversed(cls.__mro__) for value in vars(owner).values() if isinstance(value, Parameter)]
+def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
+    """The parameters of a class and its bases as they are written, by name."""
+    every = (value for owner in reversed(cls.__mro__) for value in vars(owner).values())
+    return {value.name: value for value in every if isinstance(value, Parameter)}
 
 
-def _resolve(parameter: IrParameter, function: Any, context: ParameterContext, faults: list[Diagnostic]) -> IrParameter:
+def _resolve(
+    parameter: IrParameter, declared: Parameter[Any], context: ParameterContext, faults: list[Diagnostic]
+) -> IrParameter:
+    function = declared.default
     try:
         value = function(context) if _takes_context(function) else function()
     except Exception as error:
@@ -84,6 +90,8 @@ def _resolve(parameter: IrParameter, function: Any, context: ParameterContext, f
     if value is None:  # as without a default
         return replace(parameter, computed=False)
     try:
+        if parameter.converted and (stand_in := recorded(declared, parameter, value)) is not None:
+            value = stand_in
         return replace(parameter, computed=False, default=to_text(check_parameter(parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"

@@ -44,10 +44,19 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
             found = given[name] if name in given else default and Path(find_file(default, home))
             values[name] = None if found is None else _packed(parameter, found)
         elif name in given:
-            values[name] = None if given[name] is None else check_parameter(parameter, given[name])
+            values[name] = None if given[name] is None else _value(cls, parameter, given[name])
         else:
             values[name] = default
     return values
+
+
+def _value(cls: type, parameter: Parameter, given: Any) -> Any:
+    if parameter.converted and not isinstance(given, str):
+        from flowc.frontend.defaults import recorded
+        from flowc.passes.resolve_defaults import declared_parameters
+
+        given = recorded(declared_parameters(cls)[parameter.name], parameter, given)
+    return check_parameter(parameter, given)
 
 
 def _packed(parameter: Parameter, given: Any) -> dict[str, str]:

@@ -39,7 +39,7 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
             found[config.attribute or config.name] = _config(reader, config)
         values = reader.record["parameters"]
         for parameter in reader.flow.parameters:
-            if parameter.name in values:
+            if parameter.name in values and not _is_converted(reader, parameter):
                 found[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
         reader.constants = found
     return reader.constants
@@ -51,6 +51,11 @@ def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
 
     first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
+
+
+def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
+    """Whether the first task has left what the class made of the value: then that is the artifact."""
+    return parameter.converted and (parameter.attribute or parameter.name) in class_constants(reader)
 
 
 def value_of(value: Any) -> Constant:

@@ -1,0 +1,44 @@
+"""Values that code gives a parameter, such as a default, as records keep them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.parameters import ParameterError, check_parameter
+from metaflow._conversions import ConversionError, as_json, written
+
+if TYPE_CHECKING:
+    from flowc.ir import Parameter as IrParameter
+    from metaflow.parameters import Parameter
+
+
+def recorded(declared: Parameter[Any], parameter: IrParameter, value: Any) -> Any:
+    """The value as JSON, as a command line gives it where it is text; None if only the class itself can say it.
+
+    A type of the author's own makes of it what it makes of the value. An int may stand for a text and a float for an
+    int, as in Metaflow.
+
+    Raises:
+        ParameterError: it is no value of the parameter.
+    """
+    if parameter.converted:
+        try:
+            return written(declared, value)
+        except ConversionError as error:
+            raise ParameterError(str(error)) from None
+    if parameter.type == "json" and not isinstance(value, str) and as_json(value) is None:
+        return None
+    items = value if parameter.multiple and isinstance(value, (list, tuple)) else [value]
+    if parameter.type == "str" and not parameter.choices and all(isinstance(item, (int, float)) for item in items):
+        return [*items] if parameter.multiple else value
+    found = [_one(parameter, item) for item in items]
+    return check_parameter(parameter, found if items is value else found[0], texts=True)
+
+
+def _one(parameter: IrParameter, value: Any) -> Any:
+    match parameter.type, value:
+        case "int", float() | bool():
+            return int(value)
+        case "float", bool():
+            return float(value)
+    return value

@@ -1,0 +1,174 @@
+"""What does not travel with a flow: told when it is compiled, since on this machine nothing is missing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from flowc import diagnostics as codes
+from flowc.diagnostics import decode
+from flowc.ir import Span
+from flowc.ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.ir import Flow
+    from flowc.package import Package
+
+# Of flowc itself, and of extensions, whose files travel by themselves; and what Python runs before everything else.
+_OURS: Final = frozenset({
+    "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize", "usercustomize",
+})  # fmt: skip
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+_LONGEST: Final = 256
+_TOLD: Final = 5  # names in a line
+# What reads a file before the flow is compiled: its content travels in the IR.
+_READ_HERE: Final = frozenset({"Config", "IncludeFile"})
+
+
+def package_fault(package: Package, flow: Flow) -> Diagnostic | None:
+    """The fault of a package that has more than may travel."""
+    if package.excess is None:
+        return None
+    span = Span(flow.code.file, 1, 1)
+    return Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=package.excess.message, span=span, hint=package.excess.hint)
+
+
+def left_behind(package: Package) -> Iterator[str]:
+    """A line for what the flow imports and a line for what its code names, of what is not in the package."""
+    trees = _imported_trees(package)
+    if modules := foreign_modules(package, trees):
+        named = _listed([f"{name} ({place})" for name, place in modules.items()])
+        what = "a module" if len(modules) == 1 else f"{len(modules)} modules"
+        yield (
+            f"{what} that the flow imports will not travel with it: {named}; "
+            "move such code below the flow's directory, or install it in the image"
+        )
+    if files := named_files(package, trees):
+        endings = ",".join(dict.fromkeys(PurePosixPath(file).suffix for file in files))
+        what = "a file" if len(files) == 1 else f"{len(files)} files"
+        yield (
+            f"{what} that the code names will not travel with it: {_listed(files)}; "
+            f"--package-suffixes {endings} takes such along"
+        )
+
+
+def _imported_trees(package: Package) -> dict[str, ast.Module]:
+    """The trees of the package's files that have been imported, by their paths in it."""
+    imported = {os.path.realpath(file) for module in list(sys.modules.values())
+                if isinstance(file := getattr(module, "__file__", None), str)}  # fmt: skip
+    return {
+        name: ast.parse(decode(content))
+        for name, content in package.files
+        if name.endswith(".py") and os.path.realpath(package.root / name) in imported
+    }
+
+
+def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[str, str]:
+    """The outermost packages of what comes from neither the package nor where libraries are: name → place.
+
+    They are imported already, or will be by a function of the flow's own code.
+    """
+    installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
+                      for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
+    travelling = {str(package.root / name) for name, _ in package.files}
+    found: dict[str, str] = {}
+    for top, file in (*_loaded(), *_later(trees)):
+        real = os.path.realpath(file)
+        known = top in found or top in _OURS or file in travelling or real in travelling
+        if not known and not real.startswith(installed) and not _INSTALLED.intersection(real.split(os.sep)):
+            found[top] = _place(top, file)
+    return dict(sorted(found.items()))
+
+
+def _loaded() -> Iterator[tuple[str, str]]:
+    """The name of its outermost package, and the file, of each module that is imported."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and name != "__main__":
+            yield name.partition(".")[0], file
+
+
+def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """The same of what the code imports and is not imported yet, as far as it is found without importing it."""
+    names: set[str] = set()
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Import(names=several):
+                    names.update(alias.name.partition(".")[0] for alias in several)
+                case ast.ImportFrom(module=str(module), level=0):
+                    names.add(module.partition(".")[0])
+    for name in sorted(names - sys.modules.keys()):
+        try:
+            spec = find_spec(name)
+        except (ImportError, ValueError):  # which the flow will hear of when it runs
+            continue
+        if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
+            yield name, spec.origin
+
+
+def _place(top: str, file: str) -> str:
+    """The directory of a package, or the file of a module that is in none."""
+    parts = PurePosixPath(file).parts
+    return str(PurePosixPath(*parts[: parts.index(top) + 1])) if top in parts else file
+
+
+def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
+    """Files beside the code, not in the package, whose names stand as texts in what is imported of it."""
+    packed = dict(package.files)
+    found: dict[str, None] = {}
+    for name, tree in trees.items():
+        above = os.path.dirname(name)
+        for text in _texts(tree):
+            for place in dict.fromkeys((above, "")):
+                file = os.path.normpath(os.path.join(place, text))
+                inside = not file.startswith((os.pardir, os.sep)) and file not in packed
+                if inside and os.path.isfile(package.root / file):
+                    found[file.replace(os.sep, "/")] = None
+    return list(found)
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    """The texts that may be names of files, also of several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _READ_HERE:
+                continue
+            case ast.Call(func=ast.Attribute(attr="join" | "joinpath"), args=parts):
+                yield from _joined(parts)
+            case ast.BinOp(op=ast.Div()):
+                yield from _joined(_divided(child))
+            case ast.Constant():
+                yield from _joined([child])
+        yield from _texts(child)
+
+
+def _joined(parts: list[ast.expr]) -> Iterator[str]:
+    """The path that the last of these are, as far as they are texts."""
+    texts: list[str] = []
+    for part in reversed(parts):
+        if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):
+            break
+        texts.insert(0, part.value)
+    text = "/".join(texts)
+    if PurePosixPath(text).suffix and len(text) < _LONGEST and text.isprintable():
+        yield text
+
+
+def _divided(node: ast.expr) -> list[ast.expr]:
+    match node:
+        case ast.BinOp(op=ast.Div(), left=left, right=right):
+            return [*_divided(left), right]
+    return [node]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return f"{', '.join(names[:_TOLD])}{more}"

@@ -1,0 +1,132 @@
+"""Parameters of types that are the author's own: any function of a text, `pathlib.Path`, `date.fromisoformat`, an Enum.
+
+A run's record has the text (or another value that JSON holds), which travels; the class, which every task has, makes of
+it what steps see. A default that no such value stands for is recorded as None: steps see that of the class.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import json_text
+from flowc_runtime.parameters import shortened
+from metaflow.parameters import JSONType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metaflow.parameters import Parameter
+
+_PLAIN = frozenset({str, int, float, bool, dict, list})
+# click's types that flowc has kinds for; what else they say is in `kinds` of the front end.
+CLICK_KINDS = {
+    "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
+    "Choice": "str", "IntRange": "int", "FloatRange": "float",
+}  # fmt: skip
+
+
+class ConversionError(ValueError):
+    """The type of a parameter does not take a value; the message says which and why."""
+
+
+def is_click(given: object) -> bool:
+    """Whether it is a type of click's, or derived from one."""
+    return any(cls.__module__.rpartition("click.")[2] == "types" for cls in type(given).__mro__)
+
+
+def is_kept_by_click(given: Any) -> bool:
+    """Whether a type of click's means no more than a kind of value, choices and a range."""
+    closed = not (getattr(given, "clamp", False) or getattr(given, "min_open", False)
+                  or getattr(given, "max_open", False))  # fmt: skip
+    return type(given).__name__ in CLICK_KINDS and closed and getattr(given, "case_sensitive", True)
+
+
+def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
+    """The function that makes what steps see of a value; None where that is the value."""
+    given = parameter.type
+    if given is None:
+        default = parameter.default
+        if parameter.multiple and isinstance(default, (list, tuple)):
+            default = next(iter(default), None)
+        if default is None or callable(default) or parameter.separator is not None:
+            return None
+        given = type(default)
+    if given is JSONType or (isinstance(given, type) and given in _PLAIN):
+        return None
+    if is_click(given):
+        return None if is_kept_by_click(given) else lambda value: given.convert(value, None, None)
+    return given if callable(given) else None
+
+
+def seen(parameter: Parameter[Any], value: Any) -> Any:
+    """What steps see of a recorded value.
+
+    Raises:
+        ConversionError: the type does not take it.
+    """
+    convert = converter(parameter)
+    if value is None:
+        default = parameter.default
+        if default is None or callable(default) or (convert is None and as_json(default) is not None):
+            return None
+        value = default  # no value that a record can hold stands for it
+    if convert is None:
+        return value
+    if parameter.multiple:
+        return tuple(_converted(convert, item) for item in value)
+    return _converted(convert, value)
+
+
+def written(parameter: Parameter[Any], value: Any) -> Any:
+    """A value that JSON holds, of which steps see the same as of this one; None if there is none.
+
+    A text stands for itself: whether the type takes it is seen where it is used, which may be another machine.
+
+    Raises:
+        ConversionError: the type does not take it, or it is not a list, where there are several.
+    """
+    convert = converter(parameter)
+    if convert is None:
+        return as_json(value)
+    if parameter.multiple:
+        if not isinstance(value, (list, tuple)):
+            raise ConversionError(f"{shortened(value)} is not a list")
+        items = [_written(convert, item) for item in value]
+        return None if None in items else items
+    return _written(convert, value)
+
+
+def as_json(value: Any) -> Any:
+    """The value, if JSON gives it back as it is; else None."""
+    try:
+        back = json_text.loads(json_text.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return back if back == value or value != value else None
+
+
+def _written(convert: Callable[[Any], Any], value: Any) -> Any:
+    if type(value) is str:
+        return value
+    made = _converted(convert, value)
+    for stand_in in (as_json(value), value.value if isinstance(value, Enum) else None, str(value)):
+        if stand_in is None or type(stand_in) not in (str, int, float, bool, list):
+            continue
+        try:
+            again = convert(stand_in)
+            if type(again) is type(made) and again == made:
+                return stand_in
+        except Exception:  # noqa: S112  # the type's own answer to what it does not take; the next may do
+            continue
+    return None
+
+
+def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return convert(value)
+    except Exception as error:  # the author's own function
+        name = getattr(convert, "__name__", "") or type(convert).__name__
+        what = getattr(error, "message", "") or str(error) or type(error).__name__
+        by = "" if name == "<lambda>" else f" by {name}"
+        raise ConversionError(f"{shortened(value)} is not taken{by}: {what}") from error
