@@ -13,13 +13,13 @@ import pytest
 
 from flowc import __version__, distributions
 from metaflow import __version__ as api_version
-from project import ROOT, Project
+from project import ROOT
 from tools.wheels import copy_distributions, flowc_wheel, make_environment, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from project import Finished
+    from project import Finished, Project
 
 FLOW = """
     from metaflow import FlowSpec, step
@@ -95,28 +95,8 @@ def site(wheels: Path, environment: Path, project: Project) -> Site:
         "PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull,
     }  # fmt: skip
     (wheel,) = wheels.glob("flowc-*.whl")
-    return Site(Installed(project, python), python, wheel)
-
-
-class Installed(Project):
-    """The directory of a user's, whose Python is that of an environment."""
-
-    def __init__(self, project: Project, python: Path) -> None:
-        super().__init__(project.root)
-        self.environment = project.environment
-        self._python = str(python)
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start the environment's Python with these arguments."""
-        return subprocess.Popen(
-            [self._python, *command],
-            cwd=self.root,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    project.executable = str(python)
+    return Site(project, python, wheel)
 
 
 def is_whole(site: Site) -> bool:
