@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -269,3 +270,29 @@ def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
     assert done.err.splitlines()[:3] == [
         f"uv pip uninstall {on} flowc", f"uv pip uninstall {on} metaflow", f"uv pip install {on} --no-deps {site.wheel}",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        (None, ["flowc==9.9"]),
+        ({"url": "https://host/flowc.whl", "archive_info": {}}, ["flowc @ https://host/flowc.whl"]),
+        (
+            {"url": "https://host/flowc.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            ["flowc @ git+https://host/flowc.git@abc"],
+        ),
+        ({"url": "file:///tmp", "dir_info": {}}, ["/tmp"]),
+        ({"url": "file:///tmp", "dir_info": {"editable": True}}, ["--editable", "/tmp"]),
+    ],
+)
+def test_flowc_is_installed_from_where_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: object, expected: list[str]
+) -> None:
+    info = tmp_path / "flowc-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flowc\nVersion: 9.9\n")
+    if origin is not None:
+        (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    *_, last = distributions.repair_commands()
+    assert last[-len(expected) - 1 :] == ["--no-deps", *expected]
