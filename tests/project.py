@@ -50,6 +50,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.executable = sys.executable
         self.store = Store.open(str(root / ".flowc"))
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -68,7 +69,7 @@ class Project:
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start Python with these arguments."""
         return subprocess.Popen(
-            [sys.executable, *command],
+            [self.executable, *command],
             cwd=self.root,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,

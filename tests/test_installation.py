@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,13 +14,13 @@ import pytest
 
 from flowc import __version__, distributions
 from metaflow import __version__ as api_version
-from project import ROOT, Project
+from project import ROOT
 from tools.wheels import copy_distributions, flowc_wheel, make_environment, write_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from project import Finished
+    from project import Finished, Project
 
 FLOW = """
     from metaflow import FlowSpec, step
@@ -95,28 +96,8 @@ def site(wheels: Path, environment: Path, project: Project) -> Site:
         "PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull,
     }  # fmt: skip
     (wheel,) = wheels.glob("flowc-*.whl")
-    return Site(Installed(project, python), python, wheel)
-
-
-class Installed(Project):
-    """The directory of a user's, whose Python is that of an environment."""
-
-    def __init__(self, project: Project, python: Path) -> None:
-        super().__init__(project.root)
-        self.environment = project.environment
-        self._python = str(python)
-
-    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start the environment's Python with these arguments."""
-        return subprocess.Popen(
-            [self._python, *command],
-            cwd=self.root,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    project.executable = str(python)
+    return Site(project, python, wheel)
 
 
 def is_whole(site: Site) -> bool:
@@ -289,3 +270,29 @@ def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
     assert done.err.splitlines()[:3] == [
         f"uv pip uninstall {on} flowc", f"uv pip uninstall {on} metaflow", f"uv pip install {on} --no-deps {site.wheel}",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        (None, ["flowc==9.9"]),
+        ({"url": "https://host/flowc.whl", "archive_info": {}}, ["flowc @ https://host/flowc.whl"]),
+        (
+            {"url": "https://host/flowc.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            ["flowc @ git+https://host/flowc.git@abc"],
+        ),
+        ({"url": "file:///tmp", "dir_info": {}}, ["/tmp"]),
+        ({"url": "file:///tmp", "dir_info": {"editable": True}}, ["--editable", "/tmp"]),
+    ],
+)
+def test_flowc_is_installed_from_where_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: object, expected: list[str]
+) -> None:
+    info = tmp_path / "flowc-9.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flowc\nVersion: 9.9\n")
+    if origin is not None:
+        (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    *_, last = distributions.repair_commands()
+    assert last[-len(expected) - 1 :] == ["--no-deps", *expected]

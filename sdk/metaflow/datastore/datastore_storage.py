@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
 
 from metaflow.exception import MetaflowException
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     Content = BinaryIO | tuple[BinaryIO, Mapping[str, Any]]
 
 __all__ = ["CloseAfterUse", "DataException", "DataStoreStorage"]
-
-_T = TypeVar("_T")
 
 
 class DataException(MetaflowException):
@@ -34,8 +32,8 @@ class ListContentResult(NamedTuple):
 class CloseAfterUse:
     """`data` in a `with` statement, after which `closer` is closed."""
 
-    def __init__(self, data: _T, closer: Any = None) -> None:
-        self.data: Any = data
+    def __init__(self, data: Any, closer: Any = None) -> None:
+        self.data = data
         self._closer = closer
 
     def __enter__(self) -> Any:
