@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -164,3 +165,19 @@ def test_a_large_directory_is_no_fault_of_a_run_on_this_machine(files: Project) 
     assert done.code == 1
     assert "error[package-too-large]: the code package would have 2,002 files" in done.err
     assert done.out == ""
+
+
+def test_a_cached_step_depends_on_all_files_of_a_large_directory(files: Project) -> None:
+    for number in range(2_001):
+        (files.root / "sql" / f"f{number}.py").touch()
+
+    def digest() -> str:
+        done = files.flowc("ir", "flow.py", "--with", "cache")
+        assert done.code == 0, done.err
+        nodes = {node["id"]: node for node in json.loads(done.out)["nodes"]}
+        return str(nodes["start"]["cache"])
+
+    before = digest()
+    assert digest() == before
+    (files.root / "sql" / "f1.py").write_text("X = 1\n")
+    assert digest() != before
