@@ -173,19 +173,19 @@ def _check_json(value: object) -> Value:
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
     # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
-    if not _same(back, value):
+    if not same(back, value):
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)
     return back
 
 
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether two values are equal, where NaN is equal to NaN."""
     match one, other:
         case dict(), dict():
-            return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+            return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
         case list(), list():
-            return len(one) == len(other) and all(map(_same, one, other))
+            return len(one) == len(other) and all(map(same, one, other))
     return one == other or (one != one and other != other)
 
 

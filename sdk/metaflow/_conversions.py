@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
-from flowc_runtime.parameters import shortened
+from flowc_runtime.parameters import same, shortened
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def as_json(value: Any) -> Any:
         back = json_text.loads(json_text.dumps(value))
     except (TypeError, ValueError, RecursionError):
         return None
-    return back if back == value or value != value else None
+    return back if same(back, value) else None
 
 
 def _written(convert: Callable[[Any], Any], value: Any) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowc.cli.sending import sender
 from flowc.cluster import api, submission
 from flowc.cluster.deployment import Change
 from flowc.cluster.difference import difference, essence
@@ -87,9 +88,12 @@ TYPED = (
 NEEDED = Accepted("needed", "needed", declared("needed", "str"), required=True)
 
 
+SEND = sender(None, MAX_PACKED)  # no store is named
+
+
 def passed(*given: tuple[str, str]) -> dict[str, str]:
     """The arguments by their names."""
-    return {entry["name"]: entry["value"] for entry in arguments_of(TYPED, given)}
+    return {entry["name"]: entry["value"] for entry in arguments_of(TYPED, given, SEND)}
 
 
 def test_values_are_typed_as_the_flow_says() -> None:
@@ -106,7 +110,7 @@ def test_several_values_and_a_text_that_is_split() -> None:
 
 
 def test_what_is_given_counts_before_what_is_in_files() -> None:
-    found = arguments_of(TYPED, [("alpha", "1")], {"alpha": 2, "depths": [3, 4], "text": None, "größe": "5"})
+    found = arguments_of(TYPED, [("alpha", "1")], SEND, {"alpha": 2, "depths": [3, 4], "text": None, "größe": "5"})
     assert {entry["name"]: entry["value"] for entry in found} == {
         "alpha": "1.0", "depths": "json:[3,4]", "text": "json:null", "x-6772c3b6c39f65": "5",
     }  # fmt: skip
@@ -120,7 +124,7 @@ def test_a_file_is_passed_by_its_content(tmp_path: Path) -> None:
     with pytest.raises(BadParameter, match=r"parameter 'data': could not open file"):
         passed(("data", str(tmp_path / "no.txt")))
     file.write_bytes(b"x" * (MAX_PACKED + 1))
-    with pytest.raises(BadParameter, match=r"has 65,537 bytes, but .* may have 65,536"):
+    with pytest.raises(BadParameter, match="has 65,537 bytes, and there is room for 65,536: name the store"):
         passed(("data", str(file)))
 
 
@@ -130,7 +134,7 @@ def test_every_text_arrives(text: str) -> None:
 
 
 def test_a_template_of_somebody_elses_gets_texts_as_they_are() -> None:
-    assert arguments_of([Accepted("x", "x", None, required=False)], [("x", "json:1")]) == [
+    assert arguments_of([Accepted("x", "x", None, required=False)], [("x", "json:1")], SEND) == [
         {"name": "x", "value": "json:1"}
     ]
 
@@ -152,7 +156,7 @@ def test_a_template_of_somebody_elses_gets_texts_as_they_are() -> None:
 )
 def test_what_does_not_fit(given: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(BadParameter) as raised:
-        arguments_of([*TYPED, NEEDED], given)
+        arguments_of([*TYPED, NEEDED], given, SEND)
     assert str(raised.value) == message
 
 

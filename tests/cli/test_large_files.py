@@ -162,14 +162,14 @@ def test_a_trigger_sends_what_is_too_large_for_an_argument(
     accepted = [Accepted("table", "table", declared, required=False)]
     given = [("table", str(project.root / "big.csv"))]
     with pytest.raises(BadParameter, match="has 199,998 bytes, and there is room for 65,536: the store file:///x"):
-        arguments_of(accepted, given, send=sender("file:///x", MAX_PACKED))
+        arguments_of(accepted, given, sender("file:///x", MAX_PACKED))
     monkeypatch.setenv("FLOWC_STORE_CLAIM", "claim")
     named = sender(f"file://{shared}", 0, only_name=True)(given[0][1])  # as for `flowc diff`
     assert named["sent"] == hashlib.sha256(content).hexdigest()
     assert list(shared.iterdir()) == []
-    (argument,) = arguments_of(accepted, given, send=sender(f"file://{shared}", MAX_PACKED))
+    (argument,) = arguments_of(accepted, given, sender(f"file://{shared}", MAX_PACKED))
     store = Store.open(f"file://{shared}")
     values = store_files(store.objects, [declared], read(json.dumps([argument]), [declared]))
     assert read_file(store.objects, values["table"], "utf-8") == content.decode()
-    (small,) = arguments_of(accepted, [("table", str(project.root / "small.csv"))], send=sender(None, MAX_PACKED))
+    (small,) = arguments_of(accepted, [("table", str(project.root / "small.csv"))], sender(None, MAX_PACKED))
     assert "content" in small["value"]

@@ -15,11 +15,13 @@ from flowc.cli import flow_group
 from flowc.cli.options import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
 from flowc.cli.resume import RETRY, resume_command
 from flowc.cli.run import run_command
+from flowc.cli.sending import sender
 from flowc.cli.spin import spin_command
 from flowc.cli.words import name_of
 from flowc.cluster.submission import accepted, arguments_of
 from flowc.frontend.names import METAFLOW_OPTIONS
 from flowc.ir.schema import loads
+from flowc_runtime.files import MAX_PACKED
 from flowc_runtime.store import Store
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_flow import pairs
@@ -375,7 +377,7 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
         *("-m", "flowc_runtime", "task", "start", "--path", "0", "--retry", "0"),
         FLOWC_STORE=project.store.objects.url, FLOWC_RUN="named-x7", FLOWC_IR=str(project.root / "ir.json"),
         FLOWC_CODE=str(project.root), FLOWC_OUT=str(project.root / "out"),
-        FLOWC_PARAMETERS=json.dumps(arguments_of(parameters, given)),
+        FLOWC_PARAMETERS=json.dumps(arguments_of(parameters, given, sender(None, MAX_PACKED))),
     )  # fmt: skip
     assert done.code == 0, done.err
     values = project.artifacts(project.store.run("Named", "named-x7"), "start")["given"]

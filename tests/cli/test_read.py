@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.objects import blob_key
+
 if TYPE_CHECKING:
     from project import Project
 
@@ -108,7 +110,9 @@ def test_dump(left: Project) -> None:
 
 
 def test_a_value_that_cannot_be_restored_here_is_described(left: Project) -> None:
+    """Where not even the files that the run has left are there."""
     (left.root / "flow.py").unlink()
+    left.store.objects.delete(blob_key(left.latest().record()["sources"]["digest"]))
     done = left.flowc("dump", "Left/latest/start/0")
     assert done.code == 0
     assert "<flow.Point> (cannot restore an artifact of type flow.Point: ModuleNotFoundError" in done.out

@@ -213,10 +213,11 @@ def test_what_is_typed_at_submission_is_the_content(project: Project) -> None:
     assert project.artifacts(played(project, "flow.py", data="typed"), "start")["seen"] == "typed"
 
 
-def test_a_file_that_is_too_large_for_a_pod_is_refused(project: Project) -> None:
-    project.write("data.txt", "x" * (1 << 16) + "x")
+def test_a_file_that_has_no_room_beside_the_code_needs_a_store(project: Project) -> None:
+    project.write("data.txt", "x" * (1 << 21))
     project.write("flow.py", FLOW.format(arguments='default="data.txt"'))
     done = project.flowc("compile", "flow.py")
     assert done.code == 1
     assert "error[bad-default]" in done.err
-    assert "has 65,537 bytes, but a file given to a run on a cluster may have 65,536" in done.err
+    assert "file 'data.txt' has 2,097,152 bytes, and there is room for " in done.err
+    assert "name the store of the cluster's runs, --store URL or $FLOWC_CLUSTER_STORE" in done.err

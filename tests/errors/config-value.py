@@ -1,4 +1,4 @@
-import datetime
+import threading
 
 from metaflow import Config, FlowSpec, step
 
@@ -10,7 +10,7 @@ class Demo(FlowSpec):
     d = Config("d", default_value="x", parser=lambda text: 1 / 0)
     e = Config("e", default_value="[1, 2]")
     f = Config("f", default_value="x", parser="no_such_module.parse")
-    g = Config("g", default_value="x", parser=lambda text: {"day": datetime.date(2026, 1, 2)})
+    g = Config("g", default_value="x", parser=lambda text: {"lock": threading.Lock()})
     h = Config("h", default_value=lambda context: {}["no such key"])
 
     @step

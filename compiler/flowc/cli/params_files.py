@@ -48,7 +48,7 @@ def _value(parameter: Parameter, given: Any, file: str) -> Any:
     try:
         if entry is not None:
             entry.check(parameter)
-        if value is not None:
+        if value is not None and not parameter.converted:  # the author's own type, which the flow's class knows
             check_parameter(parameter, value, texts=True)
     except YamlError as error:
         raise click.UsageError(f"{file}, {error}") from None

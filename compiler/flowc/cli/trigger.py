@@ -62,7 +62,7 @@ def trigger_command(
         try:
             parameters = accepted(template, deployed or local)
             in_files = read_params_files(deployed or local, params_files) if params_files else {}
-            arguments = arguments_of(parameters, given, in_files, sender(store_of(template), MAX_PACKED))
+            arguments = arguments_of(parameters, given, sender(store_of(template), MAX_PACKED), in_files)
             check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
         except BadParameter as error:
             raise click.UsageError(f"{error}{_stale(local, deployed, str(error))}", ctx) from None

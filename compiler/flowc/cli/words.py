@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc.cli.common import Top
 
 # What has to be known before the flow is loaded, and so before its parameters are.
-_EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url")
+_EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
 
 
 class Line(NamedTuple):

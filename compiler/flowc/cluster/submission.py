@@ -79,7 +79,7 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 
 
 def arguments_of(
-    parameters: Sequence[Accepted], given: Given, in_files: Mapping[str, Any] | None = None, send: Send | None = None
+    parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, Any] | None = None
 ) -> list[dict[str, str]]:
     """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
 
@@ -106,7 +106,7 @@ def arguments_of(
     return [{"name": known[name].argument, "value": text} for name, text in found.items()]
 
 
-def _text(parameter: Accepted, send: Send | None, *, texts: Sequence[str] = (), value: Any = None) -> str:
+def _text(parameter: Accepted, send: Send, *, texts: Sequence[str] = (), value: Any = None) -> str:
     """A value as Argo's text: of what was typed, or of a value from a file. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
@@ -118,7 +118,7 @@ def _text(parameter: Accepted, send: Send | None, *, texts: Sequence[str] = (), 
             value = check_parameter(declared, value, texts=True)
         if declared.type == "file" and value is not None:
             check_file(value, declared.encoding)
-            value = send(value) if send is not None and os.stat(value).st_size > MAX_PACKED else pack(value)
+            value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)
     except (ParameterError, FlowcError) as error:
         raise BadParameter(f"parameter '{parameter.name}': {error}") from None
     return encode_parameter(declared, value)

@@ -106,7 +106,10 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             TypeError: a value is of another type.
         """
         from flowc.cli.new_run import new_run_id
+        from flowc.cli.sending import sender
         from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
+        from flowc.cluster.workflows import store_of
+        from flowc_runtime.files import MAX_PACKED
 
         with self._place.cluster() as cluster:
             template = self._find(cluster).template
@@ -115,7 +118,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             parameters = accepted(template, flow)
             given = pairs([FlowParameter.of(p) for p in flow.parameters] if flow else [], kwargs)
             try:
-                arguments = arguments_of(parameters, given)
+                arguments = arguments_of(parameters, given, sender(store_of(template), MAX_PACKED))
                 check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
             except BadParameter as error:
                 raise ValueError(str(error)) from None
