@@ -114,3 +114,13 @@ def test_only_a_whole_specification_is_relieved_of_its_defaults() -> None:
     assert asked_for("kubernetes", every | {"cpu": 1}, STEP_DECORATORS) == {"cpu": 1}  # a number, not the text "1"
     assert asked_for("kubernetes", {"qos": "burstable"}, STEP_DECORATORS) == {"qos": "burstable"}
     assert asked_for("parallel", {}, STEP_DECORATORS) == {}
+
+
+def test_a_back_end_that_flowc_has_not_has_metaflow_s_values_too(project: Project) -> None:
+    project.write("flow.py", FLOW.replace('print("has it", mutable_step.has_decorator("retry"), file=sys.stderr)',
+                                          "print(*mutable_step.decorator_specs, file=sys.stderr)"))  # fmt: skip
+    told = project.flowc("check", "flow.py", "--with", "batch:cpu=2").err
+    assert "aws.batch.batch_decorator.BatchDecorator', [], {'cpu': 2, 'gpu': None, 'memory': None, " in told
+    assert "'use_tmpfs': False, " in told
+    assert "'tmpfs_path': '/metaflow_temp', " in told
+    assert STEP_DECORATORS["batch"].defaults["privileged"] is False

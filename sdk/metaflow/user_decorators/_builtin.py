@@ -38,6 +38,14 @@ _KUBERNETES: Final[Mapping[str, Any]] = {
     "qos": "burstable", "extended_resources": {}, "security_context": None,
 }  # fmt: skip
 
+_BATCH: Final[Mapping[str, Any]] = {
+    "cpu": None, "gpu": None, "memory": None, "image": None, "queue": None, "iam_role": None, "execution_role": None,
+    "shared_memory": None, "max_swap": None, "swappiness": None, "inferentia": None, "trainium": None, "efa": None,
+    "host_volumes": None, "efs_volumes": None, "use_tmpfs": False, "aws_batch_tags": None, "tmpfs_tempdir": True,
+    "tmpfs_size": None, "tmpfs_path": "/metaflow_temp", "ephemeral_storage": None, "log_driver": None,
+    "log_options": None, "executable": None, "privileged": False,
+}  # fmt: skip
+
 STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
     "retry": _plugin("retry_decorator", "RetryDecorator", times="3", minutes_between_retries="2"),
     "catch": _plugin("catch_decorator", "CatchDecorator", var=None, print_exception=True),
@@ -47,7 +55,7 @@ STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
     ),
     "environment": _plugin("environment_decorator", "EnvironmentDecorator", vars={}),
     "kubernetes": _plugin("kubernetes.kubernetes_decorator", "KubernetesDecorator", **_KUBERNETES),
-    "batch": _plugin("aws.batch.batch_decorator", "BatchDecorator"),
+    "batch": _plugin("aws.batch.batch_decorator", "BatchDecorator", **_BATCH),
     "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[], role=None,
                        allow_override=False),
     "card": _plugin("cards.card_decorator", "CardDecorator", several=True, type="default", options={}, scope="task",
