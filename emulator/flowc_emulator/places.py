@@ -58,9 +58,8 @@ class Places:
         self._clock = clock
         self._activity = activity or activity_of
         self._tasks: dict[int, _Task] = {}
-        self._left: Counter[Hashable] = (
-            Counter()
-        )  # of each kind, tasks that waited until they ended, and have no successor
+        # Of each kind, tasks that waited until they ended, and have no successor.
+        self._left: Counter[Hashable] = Counter()
         self._next = 0.0
 
     @property

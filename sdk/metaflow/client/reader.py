@@ -119,7 +119,10 @@ class RunReader:
         try:
             return self._read(step, path)
         except NotFound:
-            pass
+            return self._of_control(step, path)
+
+    def _of_control(self, step: str, path: str) -> AttemptRecord | None:
+        """The record of a control task that is done."""
         try:
             record = self.controls.record(step, path)
         except NotFound:
