@@ -77,7 +77,7 @@ ASSIGNED_PARAMETER: Final = "assigned-parameter"
 BAD_CONFIG: Final = "bad-config"
 CONFIG_VALUE: Final = "config-value"
 CONFIG_EXPRESSION: Final = "config-expression"
-# warnings: the flow is as it may be, but perhaps not as its author means it
+# Warnings: the flow is valid, but may not do what its author means.
 SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
 SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
 SCHEDULE_INTERVAL: Final = "schedule-interval"

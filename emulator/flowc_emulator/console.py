@@ -60,7 +60,7 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class _Sink:
-    """A stream that may go away: a run does not end because nobody reads what it prints, or a disk is full.
+    """A stream that may go away. A run goes on when its output has no reader any more, or a disk is full.
 
     `lost` is told why it cannot be written, unless a reader has closed it.
     """

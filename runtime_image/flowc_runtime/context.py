@@ -53,7 +53,7 @@ task: TaskContext | None = None
 
 
 class Starting(NamedTuple):
-    """A flow of which a run or a deployment is about to be made. `project` is as in `TaskContext`."""
+    """A flow that is about to be run or deployed. `project` has the meaning that it has in `TaskContext`."""
 
     flow: str
     project: Mapping[str, Any]
@@ -71,7 +71,7 @@ metadata: list[dict[str, str]] = []
 
 @contextmanager
 def starts(flow: Flow) -> Iterator[None]:
-    """Say of which flow functions are called before there is a run."""
+    """Name the flow for functions that are called before a run begins."""
     from flowc_runtime import projects
 
     global starting

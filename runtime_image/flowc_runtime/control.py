@@ -35,7 +35,7 @@ class ControlTasks:
         self._read = read or run.task
 
     def paths(self, step: str, begun: Iterable[str]) -> list[str]:
-        """The paths of those of a step of which these tasks have begun, in their order.
+        """The paths of a step's control tasks whose items include these tasks, in their order.
 
         Where the first foreach is bounded, the others are.
         """

@@ -100,7 +100,7 @@ def _same_memory(now: memoryview, then: memoryview) -> bool:
 
 
 def _is_written(view: memoryview) -> bool | None:
-    """Whether a page of the private mapping that `view` lies in was written to; None where nobody can tell.
+    """Whether a page of the private mapping that `view` lies in was written to; None where the system does not say.
 
     Linux tells it: /proc/self/smaps.
     """

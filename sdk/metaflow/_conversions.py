@@ -79,7 +79,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def written(parameter: Parameter[Any], value: Any) -> Any:
-    """A value that JSON holds, of which steps see the same as of this one; None if there is none.
+    """A value for JSON from which steps get this value again; None if there is none.
 
     A text stands for itself: whether the type takes it is seen where it is used, which may be another machine.
 

@@ -32,7 +32,7 @@ def _is_step(flow: object, name: str) -> bool:
 
 
 def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
-    """Return the names of steps given as methods; one that an artifact hides is the one that the source names there."""
+    """Return the names of steps given as methods; a step that an artifact hides is named by the source."""
     names = [getattr(step, "__name__", None) or repr(step) for step in steps]
     if all(getattr(step, "__self__", None) is flow for step in steps):
         return names

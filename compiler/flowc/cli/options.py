@@ -111,7 +111,7 @@ RESUME_OPTIONS: Sequence[click.Option] = (
                  help="On this machine, or on a cluster."),
     click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="With --target argo: write the manifests there instead of submitting them."),
-    click.Option(["--force"], is_flag=True, help="Also a run of which nobody here can tell whether it has ended."),
+    click.Option(["--force"], is_flag=True, help="Also a run that may still be going on elsewhere."),
 )  # fmt: skip
 
 # Options that a flow's own file has in the help of `run`, though they may stand before the command.

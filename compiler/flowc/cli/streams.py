@@ -28,7 +28,7 @@ def open_closed() -> None:
 def told_if_full() -> Iterator[None]:
     """Around a command line, which ends by SystemExit: output that cannot be written is told in a line, exit code 1.
 
-    What nobody reads any more, in a pipe that was closed, ends it without a word.
+    A pipe whose reader has closed it ends the program without a message.
     """
     ended = SystemExit(0)
     try:

@@ -1,6 +1,6 @@
 """The words of `run` and its like: where the flow is among them, and whose an option is, flowc's or the flow's.
 
-One rule, for every option of flowc that there is or will be: behind FLOW (in a flow's own file behind the command) a
+One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a
 parameter of the flow has its name, and flowc's option of that name stands before FLOW (before the command). Names are
 the same if they differ in `-` and `_` only. Options that Metaflow has too keep their names: those of `run` no parameter
 may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `Kind.keeps`.

@@ -47,10 +47,10 @@ _BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be
 
 
 def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """Types of cards that there are not: neither built in, nor in the flow's files, nor in a package that is installed.
+    """Find unknown types of cards: neither built in, nor in the flow's files, nor in a package that is installed.
 
-    A step with packages or an image of its own may have some that nobody knows of here. A type that may well be one, of
-    a package that is not installed or cannot be imported, is no fault: it is told, here and on the task's page.
+    A step with packages or an image of its own may have types that are not known here. A type of a package that is not
+    installed or cannot be imported is no fault: a warning names it, here and on the task's page.
     """
     if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
         return

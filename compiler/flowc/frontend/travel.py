@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc.package import Package
 
-# Of flowc itself, and of extensions, whose files travel by themselves; and what Python runs before everything else.
+# Modules of flowc, which the image has, and of extensions, which travel in any case; and what Python runs first.
 _OURS: Final = frozenset({
     "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize", "usercustomize",
 })  # fmt: skip

@@ -124,7 +124,7 @@ class _Server:
                 raise AssertionError(f"not a request: {request!r}")
 
     def _reply(self, message: Reply) -> None:
-        """Send a reply; end where the client has gone, who may go while a child of this process ends."""
+        """Send a reply. End this process if the client has gone, which may happen while a child of it ends."""
         try:
             reply(self._link, message)
         except (BrokenPipeError, ConnectionResetError):

@@ -112,7 +112,7 @@ def roots() -> tuple[str, ...]:
 
 
 def organizations() -> list[str]:
-    """The extensions that there are, by name, also those that are left out."""
+    """All installed extensions by name, with those that are left out."""
     return sorted({extension.org for extension in _found})
 
 

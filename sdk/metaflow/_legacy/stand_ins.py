@@ -220,7 +220,7 @@ def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
 
 
 def _builtin_class(name: str) -> type:
-    """Those of which others ask whether a decorator is one."""
+    """The classes that hooks use with `isinstance`."""
     if name == "card":
         from metaflow.plugins.cards.card_decorator import CardDecorator
 

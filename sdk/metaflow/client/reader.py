@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 THREADS = 16  # requests to a bucket at once
 PARAMETERS = "_parameters"
-"""The step of which every run has one task, though it is not in the graph: its artifacts are what all tasks have."""
+"""The step that has one task in every run, whose artifacts all tasks have. It is not in the graph."""
 
 
 class RunReader:

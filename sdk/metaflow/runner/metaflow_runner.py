@@ -190,7 +190,7 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 
 
 def _run(attributes: Mapping[str, Any]) -> Run:
-    """The run that has begun; from now on the client looks in its store, wherever the Runner's directory is."""
+    """The run that has begun. The client now looks in its store, wherever the Runner's directory is."""
     from metaflow.client import Run, metadata
 
     metadata(attributes["metadata"])

@@ -32,7 +32,7 @@ __all__ = [
 
 
 class DefaultComponent(MetaflowCardComponent):
-    """A component with a heading; subclasses say of which `type` it is."""
+    """A component with a heading; subclasses name its `type`."""
 
     type: ClassVar[str | None] = None
 
@@ -84,7 +84,7 @@ class PageComponent(_Holder):
 
 
 class SectionComponent(_Holder):
-    """A section of a page; its contents stand in so many `columns`."""
+    """A section of a page; its contents stand in `columns` columns."""
 
     type = "section"
 
