@@ -29,8 +29,7 @@ def others() -> list[str]:
     found = {
         distribution.name
         for distribution in metadata.distributions()
-        if distribution.name != "flowc"
-        and any(str(file) == "metaflow/__init__.py" for file in distribution.files or ())
+        if distribution.name != "flowc" and any(str(file) == _PACKAGE for file in distribution.files or ())
     }
     return sorted(found)
 

@@ -1,7 +1,7 @@
 """Whose package `metaflow` an import finds. Every command asks, so this is cheap as long as nothing is wrong.
 
-Two distributions that install `metaflow` write into one directory: the one that came last overwrites the other's files,
-and the one that is uninstalled takes the other's files along.
+Two distributions that install `metaflow` write into one directory. The later installation overwrites files of the
+earlier one, and uninstalling either deletes files of both.
 """
 
 from __future__ import annotations

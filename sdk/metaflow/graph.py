@@ -91,7 +91,7 @@ class FlowGraph:
 
 
 def outline(cls: type) -> FlowGraph:
-    """Return the graph of a flow's class, read from its source: no config needs a value.
+    """Return the graph of a flow's class, read from its source. Configs need no values for that.
 
     Raises:
         MetaflowException: the steps make no valid graph; it tells the first fault.

@@ -337,7 +337,7 @@ class Flow:
     """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins.
 
     `with_decorators` are decorators of the user's own that the command line puts on every step: name and arguments as
-    canonical JSON text. `elsewhere` is as a node's.
+    canonical JSON text. `elsewhere` has the same meaning as in `Node`.
     """
 
     name: str

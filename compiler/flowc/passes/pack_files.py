@@ -4,7 +4,7 @@ parameter data: file = "data.csv"         ->    parameter data: file = {"file":"
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
-What is small goes with its name, what is large beside the code, and what has no room there to the store.
+A small file goes with its name, a large one beside the code, and one that has no room there goes to the store.
 """
 
 from __future__ import annotations
