@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
-from flowc_runtime.errors import ArtifactError
+from flowc_runtime.errors import ArtifactError, StepTimeout
 from flowc_runtime.objects import blob_key, sha256
 from flowc_runtime.reducers import OUT_OF_BAND, with_reducers
 
@@ -85,12 +85,16 @@ class Encoded:
             raise ArtifactError(
                 f"a value of type {type_name(type(value))} is nested too deeply to be pickled"
             ) from None
+        except StepTimeout:
+            raise
         except Exception as plain:
             # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
             file = _Chunks()
             self.buffers.clear()
             try:
                 _cloud_pickler(file, self._out_of_band).dump(value)
+            except StepTimeout:
+                raise
             except Exception as error:
                 raise ArtifactError(
                     f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
@@ -143,6 +147,8 @@ class Encoded:
         expected = _Expected(self.pickled, self.buffers)
         try:
             self._pickler(expected, expected.buffer).dump(value)
+        except StepTimeout:
+            raise
         except Exception:  # a difference, or a value that cannot be pickled in this way
             return False
         return expected.complete

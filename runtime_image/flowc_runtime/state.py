@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from flowc_runtime import codecs
 from flowc_runtime.errors import ArtifactError, FlowcError, NotFound
-from flowc_runtime.unchanged import Origin
+from flowc_runtime.unchanged import Left, Mappings, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,7 +84,7 @@ class TaskState:
         if ref is None:
             return False
         try:
-            origin = Origin(self.objects, ref, changes=not self.read_only)
+            origin = Origin(self.objects, ref)
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
@@ -126,23 +126,37 @@ class TaskState:
         """
         refs = dict(self.inherited)
         origins = self._values_read()
+        mappings = Mappings()
+        undecided: list[tuple[str, Any, Origin, codecs.Encoded]] = []
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
             try:
-                encoded = codecs.Encoded(value) if origin is None else origin.changed(value)
-                if encoded is not None:
-                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
-                    continue
-                assert origin is not None
-                refs[name] = origin.ref
-                if name not in self._origins:
-                    self.assigned[name] = origin.ref
+                left = Left(codecs.Encoded(value), True) if origin is None else origin.left(value, mappings)
+                if left is None:
+                    assert origin is not None
+                    self._keep(refs, name, origin)
+                elif left.certain:
+                    refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, left.encoded)
+                else:
+                    assert origin is not None
+                    undecided.append((name, value, origin, left.encoded))
             except ArtifactError as error:
                 if not whatever:
                     raise ArtifactError(name, str(error)) from error
+        for name, value, origin, encoded in undecided:
+            if origin.reads_as(encoded):
+                self._keep(refs, name, origin)
+            else:
+                refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
         return {name: refs[name] for name in sorted(refs)}
+
+    def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: Origin) -> None:
+        """The name has what was read, perhaps under another name."""
+        refs[name] = origin.ref
+        if name not in self._origins:
+            self.assigned[name] = origin.ref
 
     def _values_read(self) -> dict[int, Origin]:
         """Every value that was read, here and from the inputs of a join, by its id: one may get another name."""

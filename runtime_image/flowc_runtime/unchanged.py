@@ -2,34 +2,42 @@
 
 The same value need not be pickled to the same bytes as before: a set has another order in another process, a view has
 become an array of its own, equal texts that were one object have become two. What can be compared are two encodings of
-*one process*: that of the value as it was read, and that of the value as the step has left it. If these are the same
-bytes, then reading the artifact anew gives what the step has left.
+*one process*: that of the value as the step has left it, and that of the artifact as it is read anew. If these are the
+same bytes, then reading the artifact gives what the step has left.
 
 docs/adr/0016-unchanged.md has the costs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc_runtime.codecs import IMMUTABLE, Encoded, decode
 from flowc_runtime.errors import FlowcError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.objects import Objects
 
-SMALL = 1 << 18  # bytes; up to this an artifact is encoded as soon as it was read: some milliseconds at most
+
+class Left(NamedTuple):
+    """The encoding of a value as the step has left it; `certain` if it is certainly another value than was read."""
+
+    encoded: Encoded
+    certain: bool
 
 
 @final
 class Origin:
     """Where a value in a task came from: `ref`, and the `value` that was read."""
 
-    __slots__ = ("_as_read", "_objects", "_stream", "_views", "ref", "value")
+    __slots__ = ("_objects", "_stream", "_views", "ref", "value")
 
-    def __init__(self, objects: Objects, ref: ArtifactRef, *, changes: bool = True) -> None:
-        """Read an artifact. `changes`: the code may change it, so an encoding is made of one that is small.
+    def __init__(self, objects: Objects, ref: ArtifactRef) -> None:
+        """Read an artifact.
 
         Raises:
             ArtifactError: it cannot be restored.
@@ -38,28 +46,26 @@ class Origin:
         self._objects = objects
         self.ref = ref
         self.value, self._stream, self._views = decode(objects, ref)
-        self._as_read = ""
-        if changes and ref["size"] <= SMALL and type(self.value) not in IMMUTABLE:
-            try:
-                self._as_read = Encoded(self.value).digest
-            except FlowcError:  # what cannot be pickled again is an error where it is stored, if it comes to that
-                return
 
-    def changed(self, value: Any) -> Encoded | None:
-        """The encoding of `value`, which has to be stored; None if it is what was read.
+    def left(self, value: Any, mappings: Mappings) -> Left | None:
+        """Encode `value`; None if it is certainly what was read.
 
         Raises:
             ArtifactError: it cannot be pickled.
         """
         if value is not self.value:
-            return Encoded(value)
+            return Left(Encoded(value), certain=True)
         if type(value) in IMMUTABLE:
             return None
-        written = _is_written(self._views[0]) if self._views else None
+        written = mappings.written(self._views) if self._views else None
         encoded = Encoded(value)
-        if written or (written is False and self._is_mapped(encoded)):
-            return encoded if written else None
-        return None if self._reads_as(encoded) else encoded
+        if written:
+            return Left(encoded, certain=True)
+        if written is False and self._is_mapped(encoded):
+            return None
+        if encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]:
+            return None
+        return Left(encoded, certain=False)
 
     def _is_mapped(self, encoded: Encoded) -> bool:
         """Whether the large buffers still are those of the blob and the rest is the same.
@@ -73,12 +79,12 @@ class Origin:
             and all(map(_same_memory, encoded.buffers, self._views))
         )
 
-    def _reads_as(self, encoded: Encoded) -> bool:
-        """Whether what is read from the artifact has this encoding."""
-        if self._as_read:
-            return encoded.digest == self._as_read
-        if encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]:
-            return True
+    def reads_as(self, encoded: Encoded) -> bool:
+        """Whether what is read from the artifact has this encoding.
+
+        It reads the artifact anew, and that may change objects that a process has only one of: ask it once every value
+        is encoded.
+        """
         try:
             again = decode(self._objects, self.ref).value
         except FlowcError:  # its blob has gone since
@@ -89,6 +95,47 @@ class Origin:
 # -- has a mapped page been written to? --------------------------------------------------------------------------------
 
 
+@final
+class Mappings:
+    """Which mappings of this process's memory were written to, as Linux tells it: /proc/self/smaps, read once."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[tuple[int, bool]] | None = None  # with whether there are pages of the process's own
+
+    def written(self, views: Sequence[memoryview]) -> bool | None:
+        """Return whether a page of the private mapping that the views lie in was written to.
+
+        One file may be mapped in several parts, since a part may have got other rights or advice. None: the system
+        does not tell.
+        """
+        if self._ends is None:
+            self._ends = []
+            self._read(self._ends)
+        places = [_address(view) for view in views]
+        low, high = min(places), max(at + view.nbytes for at, view in zip(places, views, strict=True))
+        first = bisect_right(self._starts, low) - 1
+        if first < 0 or self._ends[first][0] <= low:
+            return None
+        last = bisect_right(self._starts, high - 1)
+        return any(written for _, written in self._ends[first:last])
+
+    def _read(self, ends: list[tuple[int, bool]]) -> None:
+        try:
+            with open("/proc/self/smaps", encoding="ascii", errors="replace") as smaps:
+                for line in smaps:
+                    first = line.split(" ", 1)[0]
+                    if not first.endswith(":"):  # the head of a mapping: `start-end perms …`
+                        start, _, end = first.partition("-")
+                        self._starts.append(int(start, 16))
+                        ends.append((int(end, 16), False))
+                    elif first in ("Anonymous:", "Swap:") and line.split()[1] != "0":
+                        ends[-1] = (ends[-1][0], True)
+        except OSError:
+            self._starts.clear()
+            ends.clear()
+
+
 def _address(view: memoryview) -> int:
     import ctypes
 
@@ -97,26 +144,3 @@ def _address(view: memoryview) -> int:
 
 def _same_memory(now: memoryview, then: memoryview) -> bool:
     return not now.readonly and now.nbytes == then.nbytes and _address(now) == _address(then)
-
-
-def _is_written(view: memoryview) -> bool | None:
-    """Whether a page of the private mapping that `view` lies in was written to; None where the system does not say.
-
-    Linux tells it: /proc/self/smaps.
-    """
-    address = _address(view)
-    try:
-        with open("/proc/self/smaps", encoding="ascii", errors="replace") as smaps:
-            inside = False
-            for line in smaps:
-                first = line.split(" ", 1)[0]
-                if not first.endswith(":"):  # the head of a mapping: `start-end perms …`
-                    start, _, end = first.partition("-")
-                    inside = int(start, 16) <= address < int(end, 16)
-                elif inside and first in ("Anonymous:", "Swap:") and line.split()[1] != "0":
-                    return True
-                elif inside and first == "Swap:":
-                    return False
-    except OSError:
-        return None
-    return None
