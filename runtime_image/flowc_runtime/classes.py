@@ -1,12 +1,13 @@
 """Finds the classes of a run's values which cannot be imported: the flow's file has another name now, or is gone.
 
 A pickle names a class by its module. That of the flow's file is looked for where the flow is now, every other one in
-the code that the run, and those that it has resumed, left in the store.
+the code that the run, those that it has resumed and those that its cached tasks are from left in the store.
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 
@@ -30,11 +31,10 @@ _known: dict[str, Modules] = {}
 class Classes:
     """Where the classes of one run's values are."""
 
-    def __init__(self, run: RunStore, here: Callable[[Flow], ModuleType | None], *, any_module: bool = False) -> None:
-        """`here` gives the module that a flow is in now; `any_module`: classes of any module may be in there."""
+    def __init__(self, run: RunStore, here: Callable[[Flow], ModuleType | None]) -> None:
+        """`here` gives the module that a flow is in now."""
         self._run = run
         self._here = here
-        self._any_module = any_module
 
     def find(self, module: str, name: str) -> Any:
         """What a pickle means by `module` and `name`. Raises ArtifactError, which says where it was looked for."""
@@ -54,24 +54,22 @@ class Classes:
                 continue
             if (found := _in(stored, name)) is not _MISSING:
                 return found
-        if self._any_module and (found := _in(self._here(self._run.executes()), name)) is not _MISSING:
-            return found
         raise ArtifactError("; ".join(failures) or "nor is it in the code that its run left")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord]]:
         """This run, and those whose values it has taken over, as far as they are still there."""
-        run, seen = self._run, set()
-        while run.id not in seen:
-            seen.add(run.id)
-            try:
-                record = run.record()
+        seen: set[str] = set()
+        for run_id in chain([self._run.id], _cached_from(self._run)):
+            before = run_id
+            while before and before not in seen:
+                seen.add(before)
+                run = RunStore(self._run.objects, self._run.flow, before)
+                try:
+                    record = run.record()
+                except FlowcError:
+                    break
                 yield run, record
-            except FlowcError:
-                return
-            before = record.get("origin") or record.get("spun_from", "").partition("/")[0]
-            if not before:
-                return
-            run = RunStore(run.objects, run.flow, before)
+                before = record.get("origin") or record.get("spun_from", "").partition("/")[0]
 
 
 def in_task(run: RunStore) -> Classes:
@@ -85,7 +83,19 @@ def in_task(run: RunStore) -> Classes:
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
         )
 
-    return Classes(run, here, any_module=True)
+    return Classes(run, here)
+
+
+def _cached_from(run: RunStore) -> Iterator[str]:
+    """The ids of the runs that did what cached tasks of this run have taken over."""
+    for step in run.steps():
+        for path in run.paths(step):
+            try:
+                cached = run.task(step, path).get("cached")
+            except FlowcError:  # it is not done
+                continue
+            if cached is not None:
+                yield cached["run"]
 
 
 def _in(module: ModuleType | None, name: str) -> Any:

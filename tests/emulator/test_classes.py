@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.sources import read_sources
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -214,3 +216,51 @@ def test_a_flow_with_secrets_leaves_no_files(project: Project) -> None:
     (project.root / "flow.py").unlink()
     read = project.python(str(project.write("read.py", READ)))
     assert "No module named 'flow'; nor is it in the code that its run left" in read.err
+
+
+def test_of_the_files_beside_a_flow_those_that_may_hold_secrets_stay_out(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.write("helper.py", HELPER)
+    project.write("other.py", "from metaflow import secrets\nVALUE = 'hidden-1'\n")
+    project.write("key.json", '"hidden-2"')
+    assert project.python("flow.py", "--package-suffixes", ".json", "run").code == 0
+    files = read_sources(project.store.objects, project.latest().record())
+    assert files is not None
+    assert sorted(files) == ["flow.py", "helper.py"]
+
+
+ELSEWHERE = """
+    from metaflow import FlowSpec, step
+
+    class Config:
+        kind = "the flow's"
+
+    def score(number):
+        return number
+
+    class Takes(FlowSpec):
+        @step
+        def start(self):
+            import sys
+            sys.path.insert(0, "lib")
+            import extlib
+            self.value = extlib.{value}
+            self.next(self.end)
+
+        @step
+        def end(self):
+            print("got", self.value)
+
+    if __name__ == "__main__":
+        Takes()
+    """
+
+
+@pytest.mark.parametrize("value", ["Config()", "score"])
+def test_a_name_of_another_module_is_not_taken_from_the_flow_s(project: Project, value: str) -> None:
+    project.write("lib/extlib.py", "class Config:\n    pass\n\ndef score(number):\n    return 10 * number\n")
+    project.write("flow.py", ELSEWHERE.format(value=value))
+    done = project.python("flow.py", "--package-suffixes", ".none", "run")
+    assert done.code == 1
+    assert "got" not in done.out
+    assert "No module named 'extlib'" in done.err

@@ -75,12 +75,12 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
 
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
-    """The Python files, which the run leaves in the store; none of a flow with @secrets, whose files may hold them."""
+    """The Python files, which the run leaves in the store, without those that may hold secrets."""
     from flowc_runtime.sources import packed
 
     if any(node.secrets for node in found.flow.nodes):
         return {}
-    data = packed(found.package.files)
+    data = packed((path, text) for path, text in found.package.files if path.endswith(".py") and b"secrets" not in text)
     return {"sources": {"digest": store.objects.create_blob([data]), "size": len(data)}}
 
 
