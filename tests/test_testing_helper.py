@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from flowc.testing import FaultyFlowError, run_step
+from flowc_runtime import codecs, context, reads
 from flowc_runtime.errors import ArtifactError, ProtocolError, StepTimeout
 from flowc_runtime.loader import load_module
 from metaflow import current
@@ -108,6 +109,12 @@ def test_artifacts_parameters_and_environment(flow: Any) -> None:
     assert done.artifacts == {"score": 13.0, "mode": "fast"}  # 2 * 3 + 7, which is the default of `size`
     assert "MODE" not in os.environ
     assert not current.is_running_flow
+
+
+def test_a_step_leaves_nothing_in_the_process(flow: Any) -> None:
+    before = dict(os.environ), list(context.metadata), codecs.finder, reads.watched, context.task
+    run_step(flow, "left", parameters={"alpha": 0.1}, artifacts={"rows": [5]})
+    assert (dict(os.environ), list(context.metadata), codecs.finder, reads.watched, context.task) == before
 
 
 def test_what_a_step_raises_comes_through(flow: Any) -> None:

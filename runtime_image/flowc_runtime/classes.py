@@ -41,8 +41,7 @@ class Classes:
         from flowc_runtime.stored_modules import names_of
 
         failures: list[str] = []
-        for run, record in self._runs():
-            flow = run.executes()
+        for run, record, flow in self._runs():
             names = names_of(flow.code.file)
             if (module in names or module == "__main__") and (found := _in(self._here(flow), name)) is not _MISSING:
                 return found
@@ -56,7 +55,7 @@ class Classes:
                 return found
         raise ArtifactError("; ".join(failures) or "nor is it in the code that its run left")
 
-    def _runs(self) -> Iterator[tuple[RunStore, RunRecord]]:
+    def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
         """This run, and those whose values it has taken over, as far as they are still there."""
         seen: set[str] = set()
         for run_id in chain([self._run.id], _cached_from(self._run)):
@@ -65,10 +64,10 @@ class Classes:
                 seen.add(before)
                 run = RunStore(self._run.objects, self._run.flow, before)
                 try:
-                    record = run.record()
+                    record, flow = run.record(), run.executes()
                 except FlowcError:
                     break
-                yield run, record
+                yield run, record, flow
                 before = record.get("origin") or record.get("spun_from", "").partition("/")[0]
 
 

@@ -35,15 +35,18 @@ class Reads(dict[str, Any]):
 
     def watch_forks(self) -> None:
         """A process that the step forks reads where this one does not see it: from then on all count as read."""
-        global _watched
-        if _watched is None:
+        global watched, _registered
+        if not _registered:
             os.register_at_fork(before=_forking)
-        _watched = self
+            _registered = True
+        watched = self
 
 
-_watched: Reads | None = None  # of the task that this process runs
+watched: Reads | None = None
+"""Those of the task that this process runs."""
+_registered = False  # whether `_forking` is called before a fork
 
 
 def _forking() -> None:
-    if _watched is not None:
-        _watched.see_all()
+    if watched is not None:
+        watched.see_all()

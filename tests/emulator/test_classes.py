@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.classes import in_task
+from flowc_runtime.errors import ArtifactError
 from flowc_runtime.sources import read_sources
 
 if TYPE_CHECKING:
@@ -264,3 +266,11 @@ def test_a_name_of_another_module_is_not_taken_from_the_flow_s(project: Project,
     assert done.code == 1
     assert "got" not in done.out
     assert "No module named 'extlib'" in done.err
+
+
+@pytest.mark.parametrize("lost", ["ir.json", "run.json"])
+def test_a_run_that_has_lost_its_records_has_no_classes(renamed: Project, lost: str) -> None:
+    run = renamed.latest()
+    run.objects.delete(f"flows/{run.flow}/runs/{run.id}/{lost}")
+    with pytest.raises(ArtifactError, match="nor is it in the code that its run left"):
+        in_task(run).find("nowhere", "Thing")

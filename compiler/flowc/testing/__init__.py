@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.testing.given import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
-from flowc_runtime import context
+from flowc_runtime import codecs, context, reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,12 +142,15 @@ def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    """Leave the environment and `current` as they were."""
+    """Leave the environment, `current` and all that a task changes in its process as they were."""
     environment, task, extra = dict(os.environ), context.task, dict(context.extra)
+    metadata, finder, watched = list(context.metadata), codecs.finder, reads.watched
     try:
         yield
     finally:
         context.task = task
+        context.metadata[:] = metadata
+        codecs.finder, reads.watched = finder, watched
         context.extra.clear()
         context.extra.update(extra)
         os.environ.clear()
