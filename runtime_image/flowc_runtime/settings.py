@@ -165,4 +165,8 @@ def unused() -> list[str]:
 
 
 def _is_read(name: str) -> bool:
-    return name in CHOICES or name in READ or name.startswith(READ_PREFIXES)
+    if name in CHOICES or name in READ or name.startswith(READ_PREFIXES):
+        return True
+    from flowc_runtime.config_keys import SETTINGS
+
+    return any(PREFIX + name in setting.metaflow for setting in SETTINGS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_runtime import settings
+from flowc_runtime.config_keys import SETTINGS
 from flowc_runtime.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -136,6 +137,12 @@ def test_what_nothing_reads(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clean.setenv("METAFLOW_RUN_MAX_WORKERS", "1")
     clean.setenv("METAFLOW_USER", "ann")
     assert settings.unused() == ["METAFLOW_KUBERNETES_NAMESPACE", "METAFLOW_SERVICE_URL"]
+
+
+@pytest.mark.parametrize("name", [name for setting in SETTINGS for name in setting.metaflow if "…" not in name])
+def test_what_gives_a_setting_of_flowc_is_read(clean: pytest.MonkeyPatch, name: str) -> None:
+    clean.setenv(name, "value")
+    assert settings.unused() == []
 
 
 # -- in programs -------------------------------------------------------------------------------------------------------

@@ -123,6 +123,19 @@ def test_each_unbounded_foreach_has_one(project: Project) -> None:
     assert run["cell"].control_task.origin_pathspec is None  # type: ignore[union-attr]
 
 
+def test_a_join_does_not_follow_the_control_task_of_a_body_of_two_steps(project: Project) -> None:
+    project.write("flow.py", UNBOUNDED.replace("self.next(self.join_cells)", "self.next(self.more)", 1).replace(
+        "        @step\n        def join_cells", "        @step\n        def more(self):\n            "
+        "self.next(self.join_cells)\n\n        @step\n        def join_cells"
+    ))  # fmt: skip
+    project.run("flow.py")
+    run = newest(project)
+    for join in run["join_cells"]:
+        assert {parent.parent.id for parent in join.parent_tasks} == {"more"}
+    for control in run["cell"].control_tasks():
+        assert list(control.child_tasks) == []
+
+
 def test_a_resumed_run_has_them_too(project: Project) -> None:
     project.run("flow.py")
     first = newest(project)

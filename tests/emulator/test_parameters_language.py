@@ -253,11 +253,11 @@ def test_yaml_that_means_what_it_seems_is_read(project: Project) -> None:
         rate: 1e-3
         dry: yes
         model:
-          first: &first {a: 1, deep: [true, 0.5, -3, 0, 00, 1.0e-3, 0x1F, "0755", "12:30", 12:x, "no", ~]}
+          first: &first {a: 1, deep: [true, 0.5, -3, 0, 00, 1.0e-3, 0x1F, "0755", "12:30", 12:x, 0o_, "no", ~]}
           second: {<<: *first, a: 2}
         """,
     )
-    deep = [True, 0.5, -3, 0, 0, 0.001, 31, "0755", "12:30", "12:x", "no", None]
+    deep = [True, 0.5, -3, 0, 0, 0.001, 31, "0755", "12:30", "12:x", "0o_", "no", None]
     assert seen(project, "--params-file", "run.yaml") == {
         "version": "1.10", "names": ("no", "a b", "on"), "mode": 1000, "rate": 0.001, "dry": True,
         "model": {"first": {"a": 1, "deep": deep}, "second": {"a": 2, "deep": deep}},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TAG: Final = "tag:yaml.org,2002:"
 _OCTAL: Final = re.compile(r"[-+]?0[0-9_]+")
 _UNREAD: Final = re.compile(
-    r"[-+]?(0o[0-7_]+|0[0-9_]*[89][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[0-9]+[eE][-+][0-9]+)"
+    r"[-+]?(0o[0-7][0-7_]*|0[0-9_]*[89][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[0-9]+[eE][-+][0-9]+)"
 )
 _NOUNS: Final = {
     "int": "a number", "float": "a number", "bool": "true or false", "null": "nothing", "timestamp": "a date",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
+from bisect import bisect_right
 from datetime import datetime, timedelta, tzinfo
 from itertools import product
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -95,6 +96,12 @@ class _Change(NamedTuple):
     def forward(self) -> bool:
         return self.after > self.before
 
+    def instants(self, local: datetime) -> list[int]:
+        """When the clock shows a local time of the days around the change: once, twice or never."""
+        as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
+        early, late = as_utc - self.before, as_utc - self.after
+        return [*([early] if early < self.at else []), *([late] if late >= self.at else [])]
+
 
 class _Surprise(NamedTuple):
     """A local time that a schedule has and that does not fire once; whether it `exists` at all."""
@@ -111,10 +118,11 @@ def _surprises(schedule: Fields, change: _Change, now: int) -> Iterator[_Surpris
     times = [time for day in days if schedule.matches_day(day) for time in _times(schedule, day)]
     if not times:
         return
-    fired = set(_fires(schedule, change.clock, _before(schedule, change.clock, first, now), change.clock.at(days[-1])))
+    before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
+    fired = set(_fires(schedule, change, before, end, times))
     hourly = len(schedule.hours) == 24  # counts hours that pass, and no times of day: those are not missed
     for time in times:
-        instants = change.clock.instants(time)
+        instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
             continue
         fires = len(fired.intersection(instants))
@@ -142,13 +150,30 @@ def _before(schedule: Fields, clock: Clock, day: datetime, now: int) -> int:
     return now
 
 
-def _fires(schedule: Fields, clock: Clock, after: int, end: int) -> Iterator[int]:
-    at = clock.time(after)
-    while (following := schedule.next(at)) is not None:
-        at = following
-        if (instant := (at - EPOCH) // SECOND) >= end:
+def _fires(schedule: Fields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
+    """The instants after `after` and before `end` at which Argo fires.
+
+    Before the change and from the day after it on, that is at each of `times`: in order, all that the schedule names
+    around it. Everywhere else Argo's search is followed, which takes fifty times as long: it goes back to the start of
+    the hour or the day, and from a time that the schedule does not name.
+    """
+    clock, at = change.clock, after
+    day_of_change = change.bounds[1].date()
+    while True:
+        local = clock.local(at)
+        number = bisect_right(times, local)
+        named = None
+        if 0 < number < len(times) and times[number - 1] == local:
+            named = at + (times[number] - local) // SECOND
+        if named is not None and (named < change.at or local.date() > day_of_change):
+            at = named
+        elif (following := schedule.next(clock.time(at))) is not None:
+            at = (following - EPOCH) // SECOND
+        else:
             return
-        yield instant
+        if at >= end:
+            return
+        yield at
 
 
 def _words(cron: str, schedule: Fields, change: _Change, surprise: _Surprise) -> tuple[str, str]:

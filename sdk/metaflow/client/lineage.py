@@ -76,10 +76,9 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    split = graph.node(step).joins
-    for body in targets(graph.nodes[split].next) if split is not None else ():
-        if reader.is_control(body, path):
-            yield body, path
+    for end in ends:  # of a body of several steps, the control task has nothing after it
+        if reader.is_control(end["step"], path):
+            yield end["step"], path
 
 
 def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
