@@ -12,9 +12,11 @@ import sys
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path, PurePosixPath
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
 # what happens to be loaded or installed: the laptop and the pod have to come to the same name.
@@ -54,10 +56,10 @@ class _SourceOnly(SourceFileLoader):
 
 def module_name(file: str | Path) -> str:
     """Return the stable name of the module of a flow's file, which depends on the file's path below the root alone."""
-    path = PurePosixPath(file)
-    stem = path.stem
-    if len(path.parts) > 1:
-        return ".".join(path.parent.parts if stem == "__init__" else (*path.parent.parts, stem))
+    *parents, name = (part for part in os.fspath(file).split("/") if part not in ("", "."))
+    stem = os.path.splitext(name)[0]
+    if parents:
+        return ".".join(parents if stem == "__init__" else (*parents, stem))
     if stem.isidentifier() and not is_taken(stem):
         return stem
     return "flow_" + "".join(char if char.isidentifier() or char.isdigit() else "_" for char in stem)
@@ -220,7 +222,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
         path = os.path.abspath(file)
         spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`
         place = package_place(spec.name, path) if spec is not None else None
-        name = module_name(place[1]) if place else _free_name(Path(file).name, path)
+        name = module_name(place[1]) if place else _free_name(os.path.basename(file), path)
     sys.modules[name] = main
     main.__name__ = name
     seen: set[int] = set()
