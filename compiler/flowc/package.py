@@ -31,7 +31,8 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 class Package:
     """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both.
 
-    `excess` says that there is more than may travel: then `files` has the flow's own file only, and `every` reads all.
+    Where there are more files, or more bytes, than may travel, `excess` is the error to raise when they have to, `files`
+    has the flow's own file only, and `every` reads all of them.
     """
 
     root: Path
