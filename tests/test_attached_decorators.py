@@ -356,6 +356,40 @@ def test_a_storage_of_files(tmp_path: Path) -> None:
     assert storage.full_uri("a/b") == f"{tmp_path}/a/b"
 
 
+def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
+    """Who shares the store reads them too."""
+    before = os.umask(0o027)
+    try:
+        LocalStorage(str(tmp_path)).save_bytes([("a/b", (io.BytesIO(b"x"), {"m": 1}))])
+    finally:
+        os.umask(before)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "a").iterdir()} == {
+        "b": "0o640",
+        "b_meta": "0o640",
+    }
+
+
+def test_what_is_kept_with_a_file_is_whole_while_it_is_replaced(tmp_path: Path) -> None:
+    """The file that a reader has opened is not the one that is written."""
+    storage = LocalStorage(str(tmp_path))
+    storage.save_bytes([("a", (io.BytesIO(b"x"), {"m": 1}))])
+    with open(tmp_path / "a_meta", encoding="utf-8") as before:
+        storage.save_bytes([("a", (io.BytesIO(b"y"), {"m": 2}))], overwrite=True)
+        assert before.read() == '{"m": 1}'
+    assert storage.info_file("a") == (True, {"m": 2})
+
+
+class _Broken(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError("gone")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="gone"):
+        LocalStorage(str(tmp_path)).save_bytes([("a/b", _Broken())])
+    assert list((tmp_path / "a").iterdir()) == []
+
+
 # -- decorators of gangs -----------------------------------------------------------------------------------------------
 
 

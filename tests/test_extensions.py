@@ -372,7 +372,78 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
     assert "Traceback" not in used.err
 
 
-@pytest.mark.parametrize("text", ["import nowhere_at_all\n", "1 / 0\n"])
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "GeneratorExit()"])
+def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised: str) -> None:
+    """Also what is no Exception, as test tools raise to skip a module."""
+    acme(project, where=".")
+    for point in ("plugins", "config", "exceptions", "toplevel"):
+        project.write(f"metaflow_extensions/acme/{point}/mfextinit_acme.py", f"raise {raised}\n")
+    project.write("metaflow_extensions/acme/plugins/cards/__init__.py", f"raise {raised}\n")
+    plain = PLAIN.replace("FlowSpec, step", "FlowSpec, card, step")
+    project.write("plain.py", plain.replace("@step\n        def start", "@card(type='loud')\n        @step\n        def start"))
+    done = project.flowc("run", "plain.py")
+    assert done.code == 0, done.err
+    for point in ("plugins", "config", "exceptions", "toplevel"):
+        assert f"importing metaflow_extensions.acme.{point}.mfextinit_acme failed: {raised.split('(')[0]}: " in done.err
+    assert "there is no card of type 'loud'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("point", "text", "entry"),
+    [
+        ("plugins", "STEP_DECORATORS_DESC = 42", "42"),
+        ("plugins", "STEP_DECORATORS_DESC = ['loud']", "'loud'"),
+        ("plugins", "FLOW_DECORATORS_DESC = [('loud', '.loud.Loud', 1)]", "('loud', '.loud.Loud', 1)"),
+        ("plugins", "FLOW_DECORATORS_DESC = [('loud', None)]", "('loud', None)"),
+        ("plugins", "__mf_promote_submodules__ = True", "True"),
+        ("plugins", "__mf_promote_submodules__ = 'loud'", "'loud'"),
+        ("toplevel/api", "__mf_promote_submodules__ = [None]", "None"),
+        ("config", "DEBUG_OPTIONS = [('acme',)]", "('acme',)"),
+        ("config", "DEBUG_OPTIONS = 1", "1"),
+    ],
+)
+def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point: str, text: str, entry: str) -> None:
+    """Only what is malformed: the other entries are there."""
+    acme(project, where=".")
+    name = point if "/" in point else f"{point}/mfextinit_acme"
+    project.write(f"metaflow_extensions/acme/{name}.py", f"{text}\n")
+    project.write("plain.py", PLAIN)
+    done = project.flowc("run", "plain.py")
+    assert done.code == 0, done.err
+    list_name = text.partition(" ")[0]
+    assert f"warning: {list_name} of the extension 'acme' has to be a list, each entry " in done.err
+    assert f": {entry} is left out\n" in done.err
+
+
+def test_of_a_list_of_an_extension_the_entries_that_are_well_formed_count(project: Project) -> None:
+    path = acme(project)
+    project.write(
+        "lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", '__mf_promote_submodules__ = [3, "loud"]\n'
+    )
+    assert python(project, path, "import metaflow.plugins.loud; print(metaflow.plugins.loud.LOUDNESS)") == "3"
+
+
+def test_a_decorator_that_cannot_be_loaded_stops_only_who_uses_it(project: Project) -> None:
+    path = decorating(project, "raise SystemExit(3)\n")
+    paths = os.pathsep.join([project.environment["PYTHONPATH"], path])
+    mutator = """
+    from metaflow import StepMutator, retry
+
+    class Tried(StepMutator):
+        def mutate(self, mutable_step):
+            mutable_step.add_decorator("retry", deco_kwargs={"times": 2})
+    """
+    mutated = PLAIN.replace("@step\n        def start", "@Tried\n        @step\n        def start")
+    project.write("plain.py", mutator + mutated)
+    done = project.flowc("run", "plain.py", PYTHONPATH=paths)
+    assert done.code == 0, done.err
+    assert "warning: the decorator 'loudly' of an extension cannot be loaded from " in done.err
+    used = project.flowc("run", "plain.py", "--with", "loudly", PYTHONPATH=paths)
+    assert used.code != 0
+    assert "Traceback" not in used.err
+
+
+@pytest.mark.parametrize("text", ["import nowhere_at_all\n", "1 / 0\n", "raise SystemExit\n"])
 def test_what_makes_the_package_cannot_be_imported(project: Project, text: str) -> None:
     project.write("metaflow_extensions/__init__.py", text)
     project.write("plain.py", PLAIN)

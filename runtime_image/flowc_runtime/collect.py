@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc.ir import versions
+from flowc_runtime.beside import Beside, delete_beside, find_beside
 from flowc_runtime.errors import FormatError, NotFound, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.objects import blob_key
@@ -79,11 +80,15 @@ class Chosen:
 @final
 @dataclass(slots=True)
 class Garbage:
-    """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet."""
+    """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet.
+
+    `beside` is what stands beside the runs that stay, and none of them needs.
+    """
 
     blobs: dict[str, int] = field(default_factory=dict)
     young: dict[str, int] = field(default_factory=dict)
     marked: set[tuple[str, str]] = field(default_factory=set)
+    beside: Beside = field(default_factory=Beside)
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
@@ -158,10 +163,12 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 
     The blobs are listed first and the records are read then: what a run names from now on is young (see `sweeps`).
     """
-    objects, now, garbage = _collectable(store), time.time(), Garbage()
+    objects, now = _collectable(store), time.time()
+    garbage = Garbage(beside=find_beside(store, objects, doomed))
     for prefix in _PREFIXES:
         for name, size, changed in objects.listing(f"blobs/{prefix}"):
             (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
+            garbage.beside.note_blob(name, size)
     _mark(store, doomed, garbage)
     return garbage
 
@@ -173,20 +180,24 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
             if (flow, id) in doomed or (flow, id) in garbage.marked:
                 continue
             garbage.marked.add((flow, id))
-            for digest in _digests(store.run(flow, id)):
-                garbage.blobs.pop(digest, None)
-                garbage.young.pop(digest, None)
+            for content in _written(store.run(flow, id)):
+                # Whatever looks like a digest: rather too many than one too few.
+                digests = {digest.decode() for digest in _DIGEST.findall(content)}
+                for digest in digests:
+                    garbage.blobs.pop(digest, None)
+                    garbage.young.pop(digest, None)
+                garbage.beside.spare(_collectable(store), content, digests)
 
 
-def _digests(run: RunStore) -> Iterator[str]:
-    """Whatever looks like a digest in anything that the run has written of itself: rather too many than one too few."""
+def _written(run: RunStore) -> Iterator[bytes]:
+    """All that the run has written of itself."""
     for name in run.objects.names_below(run.prefix):
         if name.endswith(".json") and not name.endswith(".begin.json"):
             try:
                 content = run.objects.get(f"{run.prefix}/{name}")
             except NotFound:  # another collection took the run
                 continue
-            yield from (digest.decode() for digest in _DIGEST.findall(content))
+            yield content
 
 
 class Swept(NamedTuple):
@@ -211,6 +222,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
             objects.delete_many([blob_key(digest) for digest in batch])
             blobs += len(batch)
             freed += sum(garbage.blobs[digest] for digest in batch)
+        freed += delete_beside(store, objects, garbage.beside, lease.renew)
         _forget_cached(objects, lease)
         _clean_temporaries(objects, lease)
     return Swept(len(chosen.doomed), blobs, freed)

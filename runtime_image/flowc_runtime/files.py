@@ -4,7 +4,8 @@ A run's record has, for such a parameter, the file's name, its digest and its si
 however large: it is mapped, never copied.
 
 To a cluster the content goes with the name (`content`, in base64), in the code package (`packed`, the digest) or ahead
-to the store (`sent`, the digest), as `files/DIGEST`: no run has it yet, so it is no blob that may be collected.
+to the store (`sent`, the digest), as `files/DIGEST`: no run has it yet, so it is no blob that may be collected
+(`beside` says when it goes).
 """
 
 from __future__ import annotations
@@ -102,11 +103,19 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
+        if not size:  # which mmap refuses
+            return {"file": path, "sent": _send(objects, b""), "size": 0}
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
-            digest = sha256([content])
-            if objects is not None and not objects.exists(_sent_key(digest)):
-                objects.create(_sent_key(digest), [content])
+            digest = _send(objects, content)
     return {"file": path, "sent": digest, "size": size}
+
+
+def _send(objects: Objects | None, content: bytes | memoryview) -> str:
+    digest = sha256([content])
+    # A collection looks at the age of what is there, and may delete it between two looks.
+    while objects is not None and not objects.refresh(_sent_key(digest)):
+        objects.create(_sent_key(digest), [content])
+    return digest
 
 
 def _sent_key(digest: str) -> str:
@@ -141,6 +150,7 @@ def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
+        objects.refresh(_sent_key(value["sent"]))  # `gc` deletes what has not been used for long
         return objects.map(_sent_key(value["sent"]))
     except NotFound as error:
         message = (

@@ -25,7 +25,7 @@ _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None:
-    """A pickler's dispatch table with the entries of these classes; None if no module that has them is loaded."""
+    """A pickler's dispatch table and entries for these classes, where it has none; None if no module has them."""
     own: dict[type, _Reducer] = {}
     if array := getattr(sys.modules.get("numpy"), "ndarray", None):
         own[array] = _reduce_array
@@ -33,7 +33,7 @@ def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None
         if loaded := sys.modules.get(module):
             reduce = _without(attributes)
             own |= {cls: reduce for name in names if (cls := getattr(loaded, name, None)) is not None}
-    return {**table, **own} if own else None
+    return {**own, **table} if own else None
 
 
 def _reduce_array(array: Any) -> Any:

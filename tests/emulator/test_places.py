@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_emulator.places import INTERVAL, Activity, Places, activity_of, default_places
+from flowc_emulator.places import INTERVAL, PATIENCE, Activity, Places, activity_of, default_places
 from project import wait_until
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ class Machine:
         self.now = 100.0
         self.does: dict[int, int] = {}
         self.ticks: dict[int, int] = {}
+        self.cost = 0.0  # seconds of a look at one process
         self.places = Places(most, processors, clock=lambda: self.now, activity=self.activity)
 
     def activity(self, pid: int) -> Activity | None:
+        self.now += self.cost
         return Activity(self.ticks[pid], self.does[pid] == COMPUTES) if pid in self.does else None
 
     def begin(self, does: int, *, kind: str = "work") -> None:
@@ -121,6 +124,67 @@ def test_it_is_not_looked_more_often_than_it_tells_something() -> None:
     assert machine.places.wait() == pytest.approx(INTERVAL / 2)
 
 
+def test_looks_take_no_more_than_a_twentieth_of_the_time() -> None:
+    machine = Machine()
+    machine.fill(COMPUTES)
+    machine.cost = 0.5
+    machine.pass_time()
+    looked = machine.now
+    wait = machine.places.wait()
+    assert wait is not None
+    assert wait >= 20 * 2 * machine.cost
+    machine.now += 0.9 * wait
+    machine.places.look()
+    assert machine.now == looked + 0.9 * wait, "it looked again"
+
+
+def test_where_none_ends_for_long_one_more_starts_and_later_another() -> None:
+    """Tasks that ask for each other without a pause compute, for who looks at them."""
+    machine = Machine()
+    began, starts = machine.now, [0.0] * machine.fill(COMPUTES)
+    for _ in range(300):
+        if len(starts) < machine.fill(COMPUTES) < 6:
+            starts.append(machine.now - began)
+        machine.pass_time()
+    assert starts == pytest.approx([0, 0, PATIENCE, 3 * PATIENCE, 6 * PATIENCE], abs=5 * INTERVAL)
+    machine.end(0)
+    assert machine.places.count == 2, "since one ended, they do not wait for those that are held back"
+    for _ in range(2000):
+        machine.fill(COMPUTES)
+        machine.pass_time()
+    assert len(machine.does) <= 16
+
+
+def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tmp_path: Path) -> None:
+    (tmp_path / "self" / "task" / str(os.getpid())).mkdir(parents=True)
+    assert default_places(tmp_path)[1] is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
+    """What that one has started is not read."""
+    child = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); time.sleep(1000)"
+    command = f"""
+import subprocess, sys
+with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE) as process:
+    process.stdout.readline()
+    print(flush=True)
+    while True:
+        pass
+"""
+    with subprocess.Popen([sys.executable, "-c", command], start_new_session=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            wait_until(lambda: getattr(activity_of(process.pid), "wants", False), "it does not compute")
+            found = activity_of(process.pid)
+            own = Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert found is not None
+    assert found.ticks <= sum(map(int, own[11:15]))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_child_that_computes_and_a_process_that_waits() -> None:
     """A process that waits for one that it has started does what that does."""
@@ -183,6 +247,18 @@ def test_tasks_that_wait_for_each_other_meet(project: Project, start: str) -> No
     assert "all met" in done.out, done.err
     most, _ = default_places()
     assert f"runs with up to {most} workers" in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="takes a processor away")
+def test_tasks_that_ask_for_each_other_without_a_pause_meet(project: Project) -> None:
+    project.write("flow.py", MEET.replace("time.sleep(0.01)", "pass"))
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(processors)])
+    try:
+        done = project.flowc("run", "flow.py", "--tasks", "2")
+    finally:
+        os.sched_setaffinity(0, processors)
+    assert "all met" in done.out, done.err
 
 
 def test_a_number_of_workers_is_kept_though_tasks_wait(project: Project) -> None:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc.ir import Parameter, Span
 from flowc_runtime import sweeps
+from flowc_runtime.beside import SENT_SECONDS
 from flowc_runtime.codecs import load_value, store_value
 from flowc_runtime.collect import Selection, choose, find_garbage, sweep
 from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.files import send_file, store_files
 from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.process import this_process
@@ -102,6 +105,93 @@ def test_a_run_goes_with_its_blobs_but_not_with_those_of_others(store: Store) ->
     assert store.tagged("F") == {}
     assert load_value(store.objects, kept.task("start", "0")["artifacts"]["ours"]) == big("b")
     assert len(blobs(store)) == 1
+
+
+def keep(store: Store, run: RunStore, name: str = "start/start-0/ck") -> str:
+    """What a decorator of an extension keeps of a run; its key."""
+    key = f"extensions/{run.flow}/{run.id}/{name}"
+    store.objects.create(key, [b"kept"])
+    return key
+
+
+def test_what_extensions_keep_goes_with_its_run(store: Store) -> None:
+    kept = [keep(store, begin(store, f"2026-{number}", flow=flow)) for number in (1, 2) for flow in ("F", "G")]
+    age(store)
+    assert collect(store, Selection(keep_last=1)) == {"F/2026-1", "G/2026-1"}
+    assert [store.objects.exists(key) for key in kept] == [False, False, True, True]
+
+
+def test_what_extensions_keep_of_a_run_that_is_gone_goes_when_it_is_old(store: Store) -> None:
+    key = keep(store, store.run("F", "2026-1"))
+    collect(store)
+    assert store.objects.exists(key)
+    age(store)
+    collect(store)
+    assert not store.objects.exists(key)
+
+
+@pytest.mark.parametrize("names", ["cached", "artifact", "large", "resumed", "spun"])
+def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store, names: str, tmp_path: Path) -> None:
+    old = begin(store, "2026-1")
+    key = keep(store, old)
+    reference = f"{store.objects.url}/{key}"
+    values = {"artifact": [reference], "large": [big("x"), reference]}.get(names)
+    user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
+    if names == "resumed":
+        user = begin(store, "2026-3", origin=old.id)
+    finish(user, "start", **({"x": values} if values else {}))
+    if names == "cached":
+        task: Any = user.task("start", "0")
+        user.objects.put(f"{user.prefix}/more.json", json.dumps({**task, "cached": {"run": old.id}}).encode())
+    if names == "spun":
+        put_on(str(tmp_path / "spin"), store.objects.url)
+        need(old, str(tmp_path / "spin"))
+    age(store)
+    collect(store, Selection(older_than=0, flow="F", keep_last=1 if names == "resumed" else None))
+    assert store.objects.exists(key)
+
+
+def test_what_extensions_keep_stays_if_a_run_comes_to_need_it_meanwhile(store: Store) -> None:
+    old = begin(store, "2026-1")
+    key = keep(store, old)
+    age(store)
+    chosen = choose(store, ALL)
+    garbage = find_garbage(store, set(chosen.doomed))
+    finish(begin(store, "2026-2"), "start", x=[key])
+    sweep(store, chosen, garbage)
+    assert store.objects.exists(key)
+
+
+def send(store: Store, path: Path, content: str = "x" * 3000) -> str:
+    """Send a file ahead; its digest."""
+    path.write_text(content)
+    return str(send_file(store.objects, str(path))["sent"])
+
+
+def test_a_file_that_was_sent_goes_when_nobody_used_it_for_long(store: Store, tmp_path: Path) -> None:
+    old, used, named, young = (send(store, tmp_path / "f", letter * 3000) for letter in "abcd")
+    begin(store, "2026-1", parameters={"data": {"file": "f", "digest": named, "size": 3000}})
+    age(store, SENT_SECONDS + DAY)
+    path = Path(store.objects.url.removeprefix("file://")) / "files" / young
+    os.utime(path, (time.time() - SENT_SECONDS + DAY,) * 2)
+    parameter = Parameter(name="data", type="file", where=Span("f.py", 1, 1))
+    store_files(store.objects, [parameter], {"data": {"file": "f", "sent": used, "size": 3000}})
+    collect(store, Selection())
+    assert [store.objects.exists(f"files/{digest}") for digest in (old, used, named, young)] == [False, True, True, True]
+
+
+def test_who_sends_a_file_that_is_there_keeps_it(store: Store, tmp_path: Path) -> None:
+    digest = send(store, tmp_path / "f")
+    age(store, SENT_SECONDS + DAY)
+    garbage = find_garbage(store, ())
+    assert list(garbage.beside.sent) == [digest]
+    assert send(store, tmp_path / "f") == digest
+    sweep(store, choose(store, Selection()), garbage)
+    assert store.objects.exists(f"files/{digest}")
+
+
+def test_an_empty_file_is_sent(store: Store, tmp_path: Path) -> None:
+    assert store.objects.get(f"files/{send(store, tmp_path / 'f', '')}") == b""
 
 
 def test_finding_changes_nothing(store: Store) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 import ctypes
 import mmap
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -334,3 +336,45 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
     with pytest.raises(StepTimeout):
         store_value(MemoryObjects(), Late())
+
+
+class Slow:
+    """Restored only when as many threads restore it as there are."""
+
+    barrier = threading.Barrier(4)
+
+    def __init__(self) -> None:
+        self.items: list[int] = []
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Slow.barrier.wait(60)
+        self.__dict__.update(state)
+
+
+def test_threads_that_read_an_artifact_first_at_once_have_one_value() -> None:
+    objects = MemoryObjects()
+    state = TaskState(objects, {"x": store_value(objects, Slow())})
+    flow = type("Holder", (), {})()
+
+    def work(number: int) -> None:
+        assert state.load(flow, "x")
+        flow.__dict__["x"].items.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(flow.__dict__["x"].items) == [0, 1, 2, 3]
+    Slow.barrier = threading.Barrier(1)
+    kept = load_value(objects, state.store(flow)["x"])
+    assert sorted(kept.items) == [0, 1, 2, 3]
+
+
+def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
+        return str, (f"{array.size} numbers",)
+
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # as copyreg.pickle does
+    objects = MemoryObjects()
+    assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"

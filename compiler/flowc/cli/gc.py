@@ -90,7 +90,9 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
         "needed": chosen.needed,
         "spun": chosen.spun,
         "blobs": len(garbage.blobs),
-        "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs),
+        "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs) + garbage.beside.size,
+        "sent_files": sorted(garbage.beside.sent),
+        "kept_by_extensions": sorted(garbage.beside.extended),
         "young_blobs": len(garbage.young),
         "young_bytes": sum(garbage.young.values()),
     }
@@ -108,6 +110,10 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         click.echo(f"{pathspec} stays: what spin has kept in {directory} needs it")
     if found["young_blobs"]:
         click.echo(f"{found['young_blobs']} blobs, {found['young_bytes']:,} bytes, are not a day old: they go later")
+    if found["sent_files"]:
+        click.echo(f"{len(found['sent_files'])} files that were sent ahead of runs go: no run needs them")
+    for pathspec in found["kept_by_extensions"]:
+        click.echo(f"what extensions have kept of {pathspec} goes: no run needs it")
     runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
     if found["deleted"]:
         runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]

@@ -10,7 +10,9 @@
 `__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that `metaflow` then has too, in the
 place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
 
-A module that cannot be imported is left out with a warning: flows that use nothing of it run.
+A module that cannot be imported, and a list that is none, are left out with a warning: flows that use nothing of it
+run. Whatever a module raises counts, also SystemExit and what test tools derive from BaseException; KeyboardInterrupt is
+a user's.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from metaflow._extensions.aliases import AliasFinder
     from metaflow._extensions.discover import Extension
@@ -46,7 +48,9 @@ def begin() -> None:
         if error.name != _PACKAGE:
             warn(f"no extension of metaflow is available: importing {_PACKAGE} failed: {error}")
         return
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         warn(f"no extension of metaflow is available: importing {_PACKAGE} failed: {type(error).__name__}: {error}")
         return
     from metaflow._extensions import discover
@@ -72,7 +76,7 @@ def complete(api: ModuleType) -> None:
         vars(exceptions).update(_names(_load(extension.module, extension)))
     for extension in _of("plugins"):
         if module := _load(extension.module, extension):
-            _read_plugins(module)
+            _read_plugins(module, extension)
             _promote(module, "plugins.", extension)
     for extension in _of("toplevel"):
         if name := getattr(_load(extension.module, extension), "toplevel", None):
@@ -98,9 +102,11 @@ def config() -> dict[str, Any]:
     """The settings that extensions give; the last extension counts, and lists of DEBUG_OPTIONS are added up."""
     values: dict[str, Any] = {}
     for extension in _of("config"):
-        given = _names(_load(extension.module, extension))
-        options = [*values.get("DEBUG_OPTIONS", ()), *given.get("DEBUG_OPTIONS", ())]
-        values.update(given)
+        module = _load(extension.module, extension)
+        own = _entries(module, "DEBUG_OPTIONS", extension, "a text", _is_text)
+        options = [*values.get("DEBUG_OPTIONS", ()), *own]
+        values.update(_names(module))
+        values.pop("DEBUG_OPTIONS", None)
         if options:
             values["DEBUG_OPTIONS"] = options
     return values
@@ -129,7 +135,9 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
     """Import a module of an extension; None where that fails, which is told."""
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         warn(
             f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
             "mend it or uninstall it, as nothing that it adds to `metaflow` there is available"
@@ -153,15 +161,38 @@ def _names(module: ModuleType | None) -> dict[str, Any]:
     }
 
 
+def _entries(
+    module: ModuleType | None, name: str, extension: Extension, form: str, fits: Callable[[object], bool]
+) -> list[Any]:
+    """The entries of a list in a module of an extension, without those that do not have the form, which is told."""
+    given: Any = vars(module).get(name) if module else None
+    try:
+        entries = [given] if isinstance(given, str) else list(given if given is not None else ())
+        wrong = [entry for entry in entries if isinstance(given, str) or not fits(entry)]
+    except TypeError:
+        entries = wrong = [given]
+    for entry in wrong:
+        warn(f"{name} of the extension '{extension.org}' has to be a list, each entry {form}: {entry!r} is left out")
+    return [entry for entry in entries if all(entry is not one for one in wrong)]
+
+
+def _is_text(entry: object) -> bool:
+    return isinstance(entry, str)
+
+
 # -- plugins
 
 
-def _read_plugins(module: ModuleType) -> None:
-    for name, value in vars(module).items():
-        for decorator, path in value or () if name in _KINDS else ():
-            package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+def _read_plugins(module: ModuleType, extension: Extension) -> None:
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    for name, kind in _KINDS.items():
+        for decorator, path in _entries(module, name, extension, 'like ("name", ".module.Class")', _is_place):
             where = f"{package}{path}" if path.startswith(".") else path
-            decorators.setdefault(decorator, {})[_KINDS[name]] = where
+            decorators.setdefault(decorator, {})[kind] = where
+
+
+def _is_place(entry: object) -> bool:
+    return isinstance(entry, (tuple, list)) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
 
 
 def without_effect() -> Iterator[tuple[str, str]]:
@@ -186,8 +217,12 @@ def decorator_class(name: str, kind: str) -> type:
     path = decorators[name][kind]
     module, _, attribute = path.rpartition(".")
     try:
-        found: type = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, type):
+            raise TypeError(f"{found!r} is no class")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ExtensionError(f"the decorator '{name}' of an extension cannot be loaded from {path}: {error}") from error
     return found
 
@@ -219,7 +254,7 @@ def make_decorator(name: str) -> Any:
 
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
     """`__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
-    for name in getattr(module, "__mf_promote_submodules__", ()):
+    for name in _entries(module, "__mf_promote_submodules__", extension, "a text", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
             warn(f"the extension '{extension.org}' promotes the module '{real}', which is not there: it is left out")

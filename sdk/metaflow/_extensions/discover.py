@@ -97,7 +97,7 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     needs: dict[str, set[str]] = {}
     for distribution in metadata.distributions():
         files = [file for file in distribution.files or () if file.parts[:1] == (PACKAGE,) and file.suffix == ".py"]
-        if not files:
+        if not files or not distribution.name:  # what is half uninstalled has no name
             continue
         name = _normal(distribution.name)
         needs[name] = {_normal(_requirement(text)) for text in distribution.requires or ()}

@@ -84,8 +84,19 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
     """Those of them that this version has, and those of extensions that are like them."""
     import metaflow
 
-    added = [name for name in _extensions.decorators if _legacy(name, table)]
+    added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in metaflow.__all__), *added]
+
+
+def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
+    """Whether it can be loaded and is one; a broken one is told, and who uses it gets the error."""
+    from metaflow._extensions.discover import ExtensionError
+
+    try:
+        return _legacy(name, table) is not None
+    except ExtensionError as error:
+        _extensions.warn(str(error))
+        return False
 
 
 def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:

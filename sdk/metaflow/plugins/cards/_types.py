@@ -84,7 +84,7 @@ def _of_organization(organization: str, warn: Callable[[str], None]) -> Iterator
         if not _load(module, warn):
             return
         yield from _listed(module, warn)
-    for directory in list(sys.modules[module].__path__):
+    for directory in list(getattr(sys.modules[module], "__path__", ())):
         for name in _modules(directory):
             if _load(f"{module}.{name}", warn):
                 yield from _listed(f"{module}.{name}", warn)
@@ -103,14 +103,17 @@ def _load(module: str, warn: Callable[[str], None]) -> bool:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             warn(f"the cards of {module} are passed over: {error}")
         return False
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an extension may raise SystemExit too
         warn(f"the cards of {module} are passed over: importing it failed with {type(error).__name__}: {error}")
         return False
     return True
 
 
 def _listed(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    for given in getattr(sys.modules[module], "CARDS", ()):
+    listed = getattr(sys.modules[module], "CARDS", None)
+    for given in listed if isinstance(listed, (list, tuple)) else () if listed is None else (listed,):
         if isinstance(given, type) and issubclass(given, MetaflowCard):
             yield given
         else:

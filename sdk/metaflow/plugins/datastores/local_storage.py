@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
-import tempfile
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from flowc.ir import json_text
 from metaflow.datastore.datastore_storage import CloseAfterUse, DataStoreStorage, ListContentResult, sorted_entries
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["LocalStorage"]
 
 _META = "_meta"
+
+
+def _write(path: str, stream: BinaryIO) -> None:
+    """A reader sees the file whole or not at all. Its rights are those that the umask gives."""
+    part = f"{path}.{os.getpid()}-{os.urandom(6).hex()}"
+    try:
+        with open(part, "xb") as file:
+            shutil.copyfileobj(stream, file)
+        os.replace(part, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
 
 
 class LocalStorage(DataStoreStorage):
@@ -75,11 +89,8 @@ class LocalStorage(DataStoreStorage):
             stream, meta = content if isinstance(content, tuple) else (content, None)
             self._makedirs(os.path.dirname(whole))
             if meta:
-                with open(f"{whole}{_META}", "w", encoding="utf-8") as file:
-                    file.write(json_text.dumps(meta))
-            with tempfile.NamedTemporaryFile(dir=os.path.dirname(whole), delete=False) as part:
-                shutil.copyfileobj(stream, part)
-            os.replace(part.name, whole)  # a reader sees it whole or not at all
+                _write(f"{whole}{_META}", io.BytesIO(json_text.dumps(meta).encode()))
+            _write(whole, stream)
 
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
         """In a `with` statement: (path, local file, what was kept with it) of each; None twice of what is not there."""
