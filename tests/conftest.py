@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -14,7 +17,6 @@ from tools import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("flowc", deadline=None)
@@ -65,6 +67,14 @@ def fresh_imports() -> Iterator[None]:
 def project(tmp_path: Path) -> Project:
     """An empty directory of a user's, with a store of its own."""
     return Project(tmp_path)
+
+
+@pytest.fixture
+def public_project() -> Iterator[Project]:
+    """As `project`, in a directory that every user may read: pytest's own are for one, and each pytest sees to that."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield Project(Path(directory))
 
 
 @pytest.fixture(params=versions.ARGO, ids=lambda version: f"argo-{version}")

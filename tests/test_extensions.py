@@ -496,6 +496,15 @@ def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project
     assert "note  the extension 'acme' has CLIS_DESC: flowc takes decorators, cards, settings, exceptions" in done.out
 
 
+def test_doctor_tells_of_an_extension_that_is_left_out(project: Project) -> None:
+    path = acme(project)
+    project.write("lib/metaflow_extensions/broken/plugins/mfextinit_broken.py", "import no_such_thing\n")
+    done = project.flowc("doctor", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    assert "ok  extensions of metaflow 2.19.39: acme\n" in done.out
+    module = "metaflow_extensions.broken.plugins.mfextinit_broken"
+    assert f"note  the extension 'broken' is left out as far as it cannot be imported ({module}): mend it" in done.out
+
+
 def test_without_an_extension_nothing_is_loaded_for_them(project: Project) -> None:
     code = "import metaflow, sys; print([name for name in sys.modules if name.startswith('metaflow._extensions')])"
     assert python(project, str(project.root), code) == "['metaflow._extensions']"

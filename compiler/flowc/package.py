@@ -31,8 +31,8 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 class Package:
     """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both.
 
-    Where there are more files, or more bytes, than may travel, `excess` is the error to raise when they have to, `files`
-    has the flow's own file only, and `every` reads all of them.
+    Where there are more files, or more bytes, than may travel, `excess` is the error to raise when they have to,
+    `files` has the flow's own file only, and `every` reads all of them.
     """
 
     root: Path

@@ -259,18 +259,16 @@ def test_an_error_has_a_hint(packaged: Project, words: str, message: str, hint: 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="NOT TESTED: only root can become another user who may not read")
-def test_no_permission(packaged: Project) -> None:
-    (packaged.root / "flow.py").chmod(0)
+def test_no_permission(public_project: Project) -> None:
+    flow = public_project.write("flow.py", "")
+    flow.chmod(0)
     program = (
         "import os\nfrom flowc.opening import Asked, OpeningError, open_flow\nimport flowc.frontend.flowspec\n"
         "os.setuid(65534)\n"
-        f"try: open_flow({str(packaged.root / 'flow.py')!r}, Asked())\n"
+        f"try: open_flow({str(flow)!r}, Asked())\n"
         "except OpeningError as error: print(error.message, '|', error.hint)"
     )
-    for directory in (packaged.root, *packaged.root.parents):
-        if directory == packaged.root or directory.name.startswith(("pytest-", "popen-")):
-            directory.chmod(0o755)  # pytest makes them for one user
-    done = packaged.python("-c", program)
+    done = public_project.python("-c", program)
     assert "flow.py': Permission denied | make the file and the directories above it readable" in done.out, done.err
 
 

@@ -124,9 +124,12 @@ def _extensions() -> Iterator[Finding]:
     import metaflow
     from metaflow import _extensions
 
-    names, unused = _extensions.organizations(), sorted(_extensions.without_effect())
-    if names:
+    unused = sorted(_extensions.without_effect())
+    if names := [name for name in _extensions.organizations() if name not in _extensions.left_out]:
         yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
+    for organization, modules in sorted(_extensions.left_out.items()):
+        yield Finding("note", f"the extension '{organization}' is left out as far as it cannot be imported "
+                      f"({', '.join(modules)}): mend it or uninstall it")  # fmt: skip
     for organization in sorted({organization for organization, _ in unused}):
         kinds = ", ".join(kind for it, kind in unused if it == organization)
         yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "

@@ -35,6 +35,8 @@ _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
 _finder: AliasFinder | None = None
 _told: set[str] = set()
+left_out: dict[str, list[str]] = {}
+"""The modules of extensions that cannot be imported, by organization."""
 decorators: dict[str, dict[str, str]] = {}
 """The decorators of extensions: name → the class's dotted path for a `step`, for a `flow`, or for both."""
 
@@ -138,6 +140,7 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        left_out.setdefault(extension.org, []).append(name)
         warn(
             f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
             "mend it or uninstall it, as nothing that it adds to `metaflow` there is available"
