@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -73,6 +74,13 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_wheel(directory, "metaflow-loud", "1.0", plugin, requires="metaflow>=2.11")
     write_wheel(directory, "metaflow-later", "1.0", {"later.py": ""}, requires="metaflow>=2.99")
     return directory
+
+
+def test_the_licence_is_in_the_wheel(wheels: Path) -> None:
+    (wheel,) = wheels.glob("flowc-*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        (licence,) = (name for name in files.namelist() if name.endswith("licenses/LICENSE"))
+        assert files.read(licence) == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
+import socket
+import struct
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,6 +224,50 @@ def test_the_server_serves_cards_only_and_this_machine_only(port: int, run_id: s
         assert "parameters" not in get(port, path)[2]
     assert get(port, "/", Host="evil.example:80")[0] == 403
     assert get(port, "/")[0] == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1"])
+def test_the_server_knows_this_machine_by_its_names(port: int, host: str) -> None:
+    assert get(port, "/", Host=host)[0] == 200
+
+
+def test_the_server_answers_any_request(port: int, run_id: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for path in (f"/card/flows/ShowFlow/runs/{run_id}/cards/%00/x.html", "//x", "/cards.json?x=%"):
+        assert get(port, path)[0] in (200, 404), path
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("HEAD", "/")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    assert int(answer.getheader("Content-Length", "0")) > 1000
+    connection.close()
+    with socket.create_connection(("127.0.0.1", port)) as odd:
+        odd.sendall(b"GET http://[::1/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert odd.recv(1000).startswith(b"HTTP/1.0 404")
+    with socket.create_connection(("127.0.0.1", port)) as impatient:
+        impatient.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        impatient.sendall(b"GET /cards.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert get(port, "/")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", ["ShowFlow", "ShowFlow/latest", "ShowFlow/RUN"])
+def test_the_command_serves_the_cards_of_a_flow(shown: Project, run_id: str, words: str) -> None:
+    words = words.replace("RUN", run_id)
+    server = shown.start("-m", "flowc", "card", "server", words, "--port", "0")
+    try:
+        assert server.stderr is not None
+        address = server.stderr.readline().rpartition("http://127.0.0.1:")[2]
+        assert json.loads(get(int(address), "/cards.json")[2])["run"] == f"ShowFlow/{run_id}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("words", ["/", "ShowFlow/latest/start"])
+def test_what_the_command_does_not_serve(shown: Project, words: str) -> None:
+    done = shown.flowc("card", "server", words, "--port", "0")
+    assert done.code == 2
+    assert "is neither FLOW nor FLOW/RUN" in done.err
 
 
 def test_a_port_that_is_taken(shown: Project, port: int) -> None:

@@ -34,9 +34,13 @@ def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int,
     """Serve cards."""
     from flowc.cli.card_server import Shown, serve
 
-    store = open_store(store_url)
     flow, _, run = pathspec.strip("/").partition("/")
+    if not flow or "/" in run:
+        raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN: the page has the cards of all steps")
+    store = open_store(store_url)
     if run and run != "latest":
         run = find_run(store, f"{flow}/{run}").run.id
-    shown = Shown(store, flow, run if run != "latest" else None, None, max_cards, poll_interval)
+    elif not store.runs(flow):
+        click.echo(f"note: there is no run of a flow '{flow}' in {store.objects.url} yet", err=True)
+    shown = Shown(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
     serve(shown, port, lambda text: click.echo(text, err=True))

@@ -5,11 +5,12 @@ A card is code of others. It is shown in a frame that has not the page's origin:
 
 from __future__ import annotations
 
+import sys
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from flowc.ir import json_text
 from flowc_runtime.errors import FlowcError, NotFound
@@ -79,7 +80,7 @@ class Shown(NamedTuple):
         *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
         parts = key.split("/")
         right = parts[: len(before)] == before and parts[len(before) + 1 : len(before) + 2] == [cards]
-        return right and key.endswith(".html") and ".." not in parts
+        return right and key.endswith(".html") and ".." not in parts and key.isprintable()
 
 
 def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
@@ -118,9 +119,17 @@ def make_server(shown: Shown, port: int) -> ThreadingHTTPServer:
         served = shown
 
     try:
-        return ThreadingHTTPServer((HOST, port), Handler)
+        return _Server((HOST, port), Handler)
     except OSError as error:
         fail(f"cannot listen on {HOST}:{port}: {error.strerror}", "choose another with --port, or any with --port 0")
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell in a line what went wrong with a request, unless whoever asked has gone: the others are served."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            print(f"error: a request failed: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,11 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer; a name of another host is refused: it is a page from elsewhere that has itself called so."""
-        host = (self.headers.get("Host") or "").rpartition(":")[0]
-        if host not in (HOST, "localhost"):
+        host = (self.headers.get("Host") or "").partition(":")[0]
+        if host.lower() not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine only")
             return
-        path = unquote(urlsplit(self.path).path)
+        path = unquote(self.path.partition("?")[0])
         try:
             if path == "/":
                 self._answer(HTTPStatus.OK, "text/html", _page(self.served))
@@ -146,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
         except FlowcError as error:
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error))
+
+    do_HEAD = do_GET
 
     def _card(self, what: str, key: str) -> None:
         from metaflow.plugins.cards._store import read, read_data
@@ -170,7 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         if sandbox:
             self.send_header("Content-Security-Policy", f"sandbox {SANDBOX}")
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are nobody's business."""
