@@ -24,16 +24,17 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
 
         with tarfile.open(fileobj=io.BytesIO(objects.get(blob_key(package["digest"])))) as archive:
             members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
-            return {path: _text(file.read()) for path, file in members.items() if file is not None}
+            return {path: text_of(file.read()) for path, file in members.items() if file is not None}
     return None
 
 
 def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
     """The files as `read_sources` reads them."""
-    return json_text.dumps([[path, _text(content)] for path, content in files]).encode()
+    return json_text.dumps([[path, text_of(content)] for path, content in files]).encode()
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """The text of a Python file."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -264,3 +264,88 @@ def test_a_name_of_another_module_is_not_taken_from_the_flow_s(project: Project,
     assert done.code == 1
     assert "got" not in done.out
     assert "No module named 'extlib'" in done.err
+
+
+DERIVES = """
+    from metaflow import FlowSpec, step
+    import lib.helpers
+    import lib.more
+
+    class Mine(lib.helpers.Base):
+        def tell(self):
+            return lib.more.VALUE
+
+    class Derives(FlowSpec):
+        @step
+        def start(self):
+            self.mine = Mine()
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Derives()
+    """
+BASE = "class Base:\n    pass\n"
+
+
+@pytest.fixture
+def derived(project: Project) -> Project:
+    """A flow has run whose values derive from a class of a package; its file is gone."""
+    project.write("flow.py", DERIVES)
+    project.write("lib/helpers.py", BASE)
+    project.write("lib/more.py", "VALUE = 'then'\n")
+    return project
+
+
+def read_derived(project: Project, program: str) -> str:
+    """What a program prints that has read the value as `mine`."""
+    (project.root / "flow.py").unlink()
+    read = project.python(
+        "-c", f"from metaflow import Flow\nimport lib.helpers\nmine = Flow('Derives').latest_run.data.mine\n{program}"
+    )
+    assert read.code == 0, read.err
+    return read.out
+
+
+@pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
+def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
+    """Also one without a file of its own."""
+    if package is not None:
+        derived.write("lib/__init__.py", package)
+    assert derived.python("flow.py", "run").code == 0
+    assert read_derived(derived, "print(isinstance(mine, lib.helpers.Base), mine.tell())") == "True then\n"
+
+
+@pytest.mark.parametrize("text", [BASE.encode().replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + BASE.encode()])
+def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Project, text: bytes) -> None:
+    (derived.root / "lib/helpers.py").write_bytes(text)
+    assert derived.python("flow.py", "run").code == 0
+    assert read_derived(derived, "print(isinstance(mine, lib.helpers.Base))") == "True\n"
+
+
+def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
+    """A module of a package has changed, the package has not."""
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/more.py", "VALUE = 'by now'\n")
+    program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"
+    assert read_derived(derived, program) == "True by now\n"
+
+
+def test_a_module_that_is_loaded_stays_that_of_its_package(derived: Project) -> None:
+    derived.write("flow.py", DERIVES.replace("import lib.more", "from lib import more").replace("lib.more.V", "more.V"))
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/more.py", "VALUE = 'by now'\n")
+    derived.write("lib/helpers.py", f"from lib import more\n{BASE}")
+    program = "print(mine.tell(), lib.more.VALUE)"
+    assert read_derived(derived, program) == "then by now\n"
+
+
+def test_modules_of_a_package_that_has_changed_are_those_of_the_run(derived: Project) -> None:
+    derived.write("lib/__init__.py", "NAME = 1\n")
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/__init__.py", "NAME = 'new'\n")
+    program = "print(isinstance(mine, lib.helpers.Base), mine.tell(), lib.NAME, hasattr(lib, 'more'))"
+    assert read_derived(derived, program) == "False then new False\n"
