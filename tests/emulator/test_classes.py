@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.sources import read_sources
+from flowc_runtime.memory import MemoryObjects
+from flowc_runtime.objects import blob_key
+from flowc_runtime.sources import read_sources, store_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from flowc_runtime.objects import Buffer
     from project import Project
 
 FLOW = """
@@ -227,6 +231,44 @@ def test_of_the_files_beside_a_flow_those_that_may_hold_secrets_stay_out(project
     files = read_sources(project.store.objects, project.latest().record())
     assert files is not None
     assert sorted(files) == ["flow.py", "helper.py"]
+
+
+def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", FLOWC_KEEP_SOURCES="no").code == 0
+    assert "sources" not in project.latest().record()
+    done = project.python("flow.py", "run", FLOWC_KEEP_SOURCES="maybe")
+    assert done.code != 0
+    assert "error: FLOWC_KEEP_SOURCES=maybe: must be one of yes, no" in done.err
+    assert "Traceback" not in done.err
+    project.write("flowc.toml", 'keep-sources = "no"\n')
+    assert project.python("flow.py", "run").code == 0
+    assert "sources" not in project.latest().record()
+
+
+class Counted(MemoryObjects):
+    """Counts the blobs that somebody wants written."""
+
+    written = 0
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        self.written += 1
+        return super().create_blob(parts)
+
+
+def test_files_that_are_stored_already_are_not_sent_again() -> None:
+    objects = Counted()
+    files = [("größe.py", "größe = '日本語'\n".encode()), ("odd.py", b"# coding: raw_unicode_escape\nx = '\\ud800\xff'\n")]
+    first = store_sources(objects, files)
+    assert first == store_sources(objects, files)
+    assert objects.written == 1
+    assert "größe = '日本語'".encode() in objects.get(blob_key(first["digest"]))
+    record: Any = {"sources": first}
+    assert read_sources(objects, record) == {
+        "größe.py": "größe = '日本語'\n",
+        "odd.py": "# coding: raw_unicode_escape\nx = '\ud800\xff'\n",
+    }
 
 
 ELSEWHERE = """
