@@ -181,9 +181,7 @@ DEMO = Format(
 )
 
 
-@pytest.mark.parametrize(
-    ("format", "number"), [(RECORDS, 1), (RECORDS, 2), (CACHE, 2), (CACHE, 3), (RECORDS, None)]
-)
+@pytest.mark.parametrize(("format", "number"), [(RECORDS, 1), (RECORDS, 2), (CACHE, 2), (CACHE, 3), (RECORDS, None)])
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:

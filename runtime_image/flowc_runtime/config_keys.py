@@ -104,7 +104,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_KEEP_SOURCES",
         option="none",
-        help="Whether a run on this machine leaves its Python files in the store, for classes that cannot be imported later.",
+        help="Whether a run here leaves its Python files in the store, for classes that cannot be imported later.",
         default="yes",
         choices=("yes", "no"),
     ),

@@ -259,7 +259,10 @@ class Counted(MemoryObjects):
 
 def test_files_that_are_stored_already_are_not_sent_again() -> None:
     objects = Counted()
-    files = [("größe.py", "größe = '日本語'\n".encode()), ("odd.py", b"# coding: raw_unicode_escape\nx = '\\ud800\xff'\n")]
+    files = [
+        ("größe.py", "größe = '日本語'\n".encode()),
+        ("odd.py", b"# coding: raw_unicode_escape\nx = '\\ud800\xff'\n"),
+    ]
     first = store_sources(objects, files)
     assert first == store_sources(objects, files)
     assert objects.written == 1

@@ -60,8 +60,8 @@ class Format:
     """The format of one or more kinds of object, which have the number of their version under `key`.
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
-    had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it was
-    a dict of the user's.
+    had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
+    was a dict of the user's.
     """
 
     name: str
@@ -117,7 +117,7 @@ _TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_de
 
 
 def _mark_numbers(_: str, flow: dict[str, Any]) -> dict[str, Any]:
-    """The IR as it is since `{"$float": …}` is a number in its texts: a dict of that look is written as `dumps` does."""
+    """The IR since `{"$float": …}` is a number in its texts: a dict of that look is written as `dumps` does."""
     marked: dict[str, Any] = _marked(flow, texts=False)
     return marked
 
