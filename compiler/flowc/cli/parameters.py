@@ -26,10 +26,9 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
     """An option for each parameter, but those called as in `without`; `given_texts` takes their values."""
-    from metaflow.parameters import Parameter as Declared
+    from flowc.frontend.parameters import declared_parameters
 
-    silent = {d.name for c in found.cls.__mro__ for d in vars(c).values()
-              if isinstance(d, Declared) and d.show_default is False}  # fmt: skip
+    silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
     options = []
     for number, parameter in enumerate(found.flow.parameters):
         if parameter.name.replace("-", "_") in without:
@@ -96,7 +95,8 @@ def run_values(
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
     from flowc.frontend.defaults import recorded
-    from flowc.passes.resolve_defaults import DefaultError, declared_parameters, resolve_defaults
+    from flowc.frontend.parameters import declared_parameters
+    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.files import check_file, find_file
     from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
 
@@ -141,7 +141,7 @@ def run_values(
 
 def check_converted(cls: type, parameter: Parameter, value: Any) -> None:
     """Let the class make of a value what steps will see. Raises ParameterError."""
-    from flowc.passes.resolve_defaults import declared_parameters
+    from flowc.frontend.parameters import declared_parameters
     from flowc_runtime.parameters import ParameterError
     from metaflow._conversions import ConversionError, seen
 

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.frontend.defaults import recorded
+from flowc.frontend.parameters import declared_parameters
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime import settings
 from flowc_runtime.context import starts
 from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
-from metaflow.parameters import Parameter, ParameterContext, log
+from metaflow.parameters import ParameterContext, log
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from flowc.ir import Flow
     from flowc.ir import Parameter as IrParameter
+    from metaflow.parameters import Parameter
 
 
 @final
@@ -67,12 +69,6 @@ def _configs(flow: Flow) -> Any:
     from metaflow.user_configs.config_value import ConfigValue
 
     return ConfigValue(config_values(flow.configs))
-
-
-def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
-    """The parameters of a class and its bases as they are written, by name."""
-    every = (value for owner in reversed(cls.__mro__) for value in vars(owner).values())
-    return {value.name: value for value in every if isinstance(value, Parameter)}
 
 
 def _resolve(

@@ -53,7 +53,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
 def _value(cls: type, parameter: Parameter, given: Any) -> Any:
     if parameter.converted and not isinstance(given, str):
         from flowc.frontend.defaults import recorded
-        from flowc.passes.resolve_defaults import declared_parameters
+        from flowc.frontend.parameters import declared_parameters
 
         given = recorded(declared_parameters(cls)[parameter.name], parameter, given)
     return check_parameter(parameter, given)
