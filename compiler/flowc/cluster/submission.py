@@ -14,7 +14,7 @@ from flowc_runtime.arguments import argument_name, encode_parameter, variable_si
 from flowc_runtime.contract import IR_KEY
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.files import MAX_PACKED, check_file, pack
-from flowc_runtime.parameters import ParameterError, check_parameter, parse_texts
+from flowc_runtime.parameters import ParameterError, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,6 +83,8 @@ def arguments_of(
 ) -> list[dict[str, str]]:
     """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
 
+    `in_files` are values of the parameters, as `read_params_files` gives them.
+
     A file of more than 64 KiB is given to `send`.
 
     Raises:
@@ -107,15 +109,13 @@ def arguments_of(
 
 
 def _text(parameter: Accepted, send: Send, *, texts: Sequence[str] = (), value: Any = None) -> str:
-    """A value as Argo's text: of what was typed, or of a value from a file. Raises BadParameter."""
+    """A value as Argo's text: of what was typed, or as it is. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return texts[0] if texts else str(value)
     try:
         if texts:
             value = parse_texts(declared, texts)
-        elif value is not None:
-            value = check_parameter(declared, value, texts=True)
         if declared.type == "file" and value is not None:
             check_file(value, declared.encoding)
             value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.defaults import recorded
+from flowc.frontend.defaults import given as given_value
 from flowc.frontend.parameters import declared_parameters
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime import settings
 from flowc_runtime.context import starts
-from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
+from flowc_runtime.parameters import ParameterError, config_values, to_text
 from metaflow.parameters import ParameterContext, log
 
 if TYPE_CHECKING:
@@ -86,13 +86,12 @@ def _resolve(
     if value is None:  # as without a default
         return replace(parameter, computed=False)
     try:
-        if parameter.converted and (stand_in := recorded(declared, parameter, value)) is not None:
-            value = stand_in
-        return replace(parameter, computed=False, default=to_text(check_parameter(parameter, value)))
+        return replace(parameter, computed=False, default=to_text(given_value(declared, parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
+        what = "a text that the type takes" if parameter.converted else f"a value of type {parameter.type}"
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
-                                 hint=f"let the function return a value of type {parameter.type}"))  # fmt: skip
+                                 hint=f"let the function return {what}"))  # fmt: skip
         return parameter
 
 
