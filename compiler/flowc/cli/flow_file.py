@@ -65,8 +65,8 @@ def flow_name(ctx: click.Context) -> str:
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """The run, step and perhaps task of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
-    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3)
+    """The run, step and perhaps task to read of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
+    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
 
 
 def inner_path(ctx: click.Context, path: str) -> str:
