@@ -139,3 +139,43 @@ def test_options_of_one_dash_are_flowc_s(project: Project) -> None:
         assert "--output writes what --target argo would submit" in done.err
         shown = project.python(*words, "--help").out
         assert "-o, --output FILE" in shown
+
+
+HELP = '\n@project(name="x")\nclass Given(Steps):\n    """About it."""\n\n    help = Parameter("help", default="p")\n'
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "spin"])
+def test_the_help_of_a_command_whose_flow_has_a_parameter_of_that_name(project: Project, command: str) -> None:
+    project.write("flow.py", HEAD + HELP + MAIN)
+    for words in (("--help", command), ("--quiet", "--help", "--tag", "t", command)):
+        shown = project.python("flow.py", *words)
+        assert shown.code == 0, shown.err
+        assert shown.out.startswith(f"Usage: python flow.py {command} [OPTIONS]")
+        assert "--help TEXT" in shown.out
+        assert f"--help (before {command})" in shown.out
+    behind = project.python("flow.py", command, "--help")
+    assert behind.code == 2
+    assert f"Error: Option '--help' is a parameter of the flow. Before {command} it shows the help." in behind.err
+    assert "FLOW" not in behind.err
+    shown = project.flowc(command, "--help", "flow.py")
+    assert "--help (before FLOW)" in shown.out
+    assert "Before FLOW it shows the help." in project.flowc(command, "flow.py", "--help").err
+
+
+def test_help_before_other_commands_is_that_of_the_file(project: Project) -> None:
+    project.write("flow.py", HEAD + HELP + MAIN)
+    for words in (("--help",), ("--help", "check")):
+        shown = project.python("flow.py", *words)
+        assert shown.code == 0, shown.err
+        assert shown.out.startswith("Usage: python flow.py [OPTIONS] [COMMAND]")
+    done = project.python("flow.py", "--tag", "--help", "run")  # the tag's value
+    assert done.code == 0, done.err
+    assert project.latest().user_tags() == {"--help"}
+
+
+def test_the_usage_names_a_flow_only_where_one_is_named(project: Project) -> None:
+    project.write("flow.py", f"{HEAD}\nclass Given(Steps):\n    pass\n{MAIN}")
+    for command, behind in (("run", ""), ("resume", " [STEP]"), ("spin", " STEP|RUN/STEP[/TASK]")):
+        wrong = project.python("flow.py", command, "--branch", "zz")
+        assert f"Usage: python flow.py {command} [OPTIONS]{behind}\n" in wrong.err
+    assert "Usage: flowc run [OPTIONS] FLOW\n" in project.flowc("run", "flow.py", "--branch", "zz").err

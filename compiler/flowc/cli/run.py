@@ -89,6 +89,13 @@ class RunCommand(click.Command):
         words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=True).params
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage: in a flow's own file there is no FLOW among them."""
+        if ctx.find_object(type) is None:
+            return super().collect_usage_pieces(ctx)
+        own = [param for param in self.kind.params if isinstance(param, click.Argument)]
+        return click.Command(self.name, params=[*own]).collect_usage_pieces(ctx)
+
     @property
     def reserved(self) -> frozenset[str]:
         """Names of arguments that are options whatever parameters the flow has."""
@@ -159,7 +166,13 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     ctx.meta[TOP] = before
     command = _command(found, seeds, kind, given, own=own, names=names)
     prefix = f"{PREFIX}_{kind.name.upper()}"
-    with command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
+    try:
+        inner = command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix)
+    except click.BadOptionUsage as error:
+        if error.option_name == "--help" and "help" in names.taken:
+            raise click.UsageError(f"Option '--help' is a parameter of the flow. {given.help_hint()}", ctx) from None
+        raise
+    with inner:
         command.invoke(inner)
 
 

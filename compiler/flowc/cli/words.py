@@ -73,7 +73,8 @@ class Words:
         self._ctx = ctx
         self._options = options
         self._known = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
-        self._before = f" (before {command if own else 'FLOW'})"
+        self._place = command if own else "FLOW"
+        self._before = f" (before {self._place})"
         self.line = Line([*ctx.meta.get(BEFORE_COMMAND, ())], None, [*words]) if own else self._split(words)
 
     def _split(self, words: Sequence[str]) -> Line:
@@ -195,7 +196,7 @@ class Words:
 
     def help_option(self, names: Names) -> list[click.Option]:
         """Return `--help` for a flow that has a parameter of that name; click has its own where none has."""
-        if "help" not in names.taken or self.line.file is None:
+        if "help" not in names.taken:
             return []
 
         def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -205,6 +206,10 @@ class Words:
 
         return [click.Option([f"--help{self._before}", "asked_for_help"], is_flag=True, is_eager=True,
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
+
+    def help_hint(self) -> str:
+        """Return where `--help` stands if a parameter has its name."""
+        return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
         """Return the words for a command with `yielding` options."""
