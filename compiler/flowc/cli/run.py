@@ -224,10 +224,9 @@ def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Ch
         (cls, used), loading = loading, None
         taken = names(cls)
         behind = given.behind(taken)
-        if behind == used or (error is not None and behind in tried):
-            if error is not None:
-                raise error
-            assert found is not None
+        if error is not None and (behind == used or behind in tried):
+            raise error
+        if found is not None and behind == used:
             return found, taken
         if behind in tried:
             unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
