@@ -106,11 +106,11 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
         made, refused = _converted(convert, value), None
     except ConversionError as error:  # it takes texts only: perhaps one that gives this very value
         made, refused = value, error
-    date = value.isoformat() if hasattr(value, "isoformat") else None
-    for stand_in in (as_json(value), value.value if isinstance(value, Enum) else None, date, str(value)):
-        if stand_in is None or type(stand_in) not in (str, int, float, bool, list):
-            continue
+    for write in (as_json, _of_enum, _of_date, str):
         try:
+            stand_in = write(value)
+            if type(stand_in) not in (str, int, float, bool, list):
+                continue
             again = convert(stand_in)
             if type(again) is type(made) and again == made:
                 return stand_in
@@ -119,6 +119,14 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
     if refused is not None:
         raise refused
     return None
+
+
+def _of_enum(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else None
+
+
+def _of_date(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else None
 
 
 def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
