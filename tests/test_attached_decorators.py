@@ -271,6 +271,33 @@ def test_attributes_have_to_travel(project: Project) -> None:
     assert "a hook has put @counted on step 'work': JSON cannot hold its attributes" in done.err
 
 
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [
+        ('"retry"', "'retry'"),
+        ("object", "<class 'object'>"),
+        ("None", "None"),
+        ("Everywhere()", "<metaflow_extensions.acme.plugins.hooks.Everywhere object at "),
+        ("type('Bare', (StepDecorator,), {'__init__': lambda self: None})()", "<metaflow_extensions.acme."),
+        ("type('Named', (StepDecorator,), {'name': 3})()", "<metaflow_extensions.acme."),
+    ],
+)
+def test_what_is_no_decorator(project: Project, odd: str, shown: str) -> None:
+    """The fault names the hook, and the line of the flow or of the extension that travels with it."""
+    for hook, work, above in (("step_init of @adds", "@adds", ""), ("flow_init of @everywhere", "", "@everywhere")):
+        write(project, work, above=above)
+        source = project.root / HOME / "hooks.py"
+        text = source.read_text()
+        text = text.replace("for number in range", f"decorators.append({odd})\n        for number in range")
+        source.write_text(text.replace('Counted(attributes={"label": f"of {node.name}"})', odd))
+        for command in (("check", "flow.py"), ("run", "flow.py")):
+            done = project.flowc(*command)
+            assert done.code == 1
+            assert f"{hook} failed: it has put {shown}" in done.err
+            assert "which is no decorator of steps: write the object of a class that derives" in done.err
+            assert "Traceback" not in done.err
+
+
 def test_a_task_is_too_late(project: Project) -> None:
     code = "__import__('metaflow').decorators._attach_decorators_to_step(self._graph['work'], ['card'])"
     write(project, "@adds", code)

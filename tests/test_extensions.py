@@ -380,7 +380,9 @@ def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised
         project.write(f"metaflow_extensions/acme/{point}/mfextinit_acme.py", f"raise {raised}\n")
     project.write("metaflow_extensions/acme/plugins/cards/__init__.py", f"raise {raised}\n")
     plain = PLAIN.replace("FlowSpec, step", "FlowSpec, card, step")
-    project.write("plain.py", plain.replace("@step\n        def start", "@card(type='loud')\n        @step\n        def start"))
+    project.write(
+        "plain.py", plain.replace("@step\n        def start", "@card(type='loud')\n        @step\n        def start")
+    )
     done = project.flowc("run", "plain.py")
     assert done.code == 0, done.err
     for point in ("plugins", "config", "exceptions", "toplevel"):
@@ -417,9 +419,7 @@ def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point
 
 def test_of_a_list_of_an_extension_the_entries_that_are_well_formed_count(project: Project) -> None:
     path = acme(project)
-    project.write(
-        "lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", '__mf_promote_submodules__ = [3, "loud"]\n'
-    )
+    project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", '__mf_promote_submodules__ = [3, "loud"]\n')
     assert python(project, path, "import metaflow.plugins.loud; print(metaflow.plugins.loud.LOUDNESS)") == "3"
 
 

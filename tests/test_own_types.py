@@ -192,8 +192,8 @@ def test_a_unit_test_gives_what_steps_see(flow: tuple[Flow, Any]) -> None:
         ("type=click.File()", "a parameter cannot be of click's type File"),
         ("type=Path, separator=','", "a separator is for texts only, not for one of the author's own"),
         (
-            "type=datetime.date.fromisoformat, default=datetime.date(2024, 1, 2)",
-            "the default of parameter 'path': datetime.date(2024, 1, 2) is not taken by fromisoformat: "
+            "type=datetime.date.fromisoformat, default=datetime.time(1, 2)",
+            "the default of parameter 'path': datetime.time(1, 2) is not taken by fromisoformat: "
             "fromisoformat: argument must be str",
         ),
         ("type=Path, choices=['a']", "choices are of texts"),

@@ -17,7 +17,7 @@ from flowc.cluster.errors import ClusterError
 from flowc.cluster.kinds import TEMPLATE
 from flowc.cluster.submission import flow_of
 from flowc.cluster.targets import find_deployed, find_run, find_target
-from flowc.ir import IR_VERSION, schema
+from flowc.ir import IR_VERSION, json_text, schema
 from flowc.ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
 from flowc.ir.policies import Plugin
 from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
@@ -179,6 +179,31 @@ DEMO = Format(
     ),
     unnumbered=frozenset({"old"}),
 )
+
+
+@pytest.mark.parametrize(("format", "number"), [(RECORDS, 1), (RECORDS, 2), (CACHE, 2), (CACHE, 3), (RECORDS, None)])
+def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
+    format: Format, number: int | None
+) -> None:
+    """Such as the value of a parameter."""
+    data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
+    old = number in (None, format.versions[0].number)
+    assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
+
+
+def test_nor_is_it_in_the_texts_of_an_older_ir() -> None:
+    text = (STORES[0] / "ir.json").read_text()
+    data = json.loads(text)
+    old = '{"a":{"$float":"NaN"},"b":NaN}'
+    data["parameters"][0] |= {"type": "json", "default": old}
+    data["with_decorators"] = {"card": old}
+    data["nodes"][0]["environment"] = {"value": old}
+    flow = schema.loads(json.dumps(data))
+    assert flow.parameters[0].default is not None
+    for read in (flow.parameters[0].default, flow.with_decorators[0][1]):
+        assert repr(json_text.loads(read)) == "{'a': {'$float': 'NaN'}, 'b': nan}"
+    assert flow.nodes[0].environment == (("value", old),)
+    assert schema.loads(schema.dumps(flow)) == flow
 
 
 def test_older_versions_are_upgraded_one_after_the_other() -> None:

@@ -72,8 +72,10 @@ def decode_parameter(parameter: Parameter, text: str) -> Any:
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
         return from_text(parameter.default)  # also where it is a number for a text
+    # A type of the author's own takes what JSON has; as it is typed, it is text.
+    kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
-        value = decode(parameter.type, text)
+        value = decode(kind, text)
         return None if value is None else among(parameter, value)
     if not text.startswith(MARKER):
         return parse_texts(parameter, [text])
@@ -82,7 +84,7 @@ def decode_parameter(parameter: Parameter, text: str) -> Any:
         raise ValueError(f"{text} is not a list")
     if values is None:
         return [] if parameter.multiple else None
-    return [among(parameter, _of_kind(parameter.type, value)) for value in values]
+    return [among(parameter, _of_kind(kind, value)) for value in values]
 
 
 def _typed(text: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """What stands beside runs in a store, and goes when nothing needs it any more: a part of `collect`.
 
-- `files/DIGEST`: files that were sent ahead of runs on a cluster. A run that has taken one over names its digest; what a
-  deployed flow still names, the store does not know, so what was neither sent nor used for long goes.
-- `extensions/FLOW/RUN/…`: what decorators of extensions keep. It goes after its run, unless a run that stays names that
-  one, in its records (`cached`) or in an artifact: what is kept there, artifacts refer to by its path.
+- `files/DIGEST`: files that were sent ahead of runs on a cluster. A run that has taken one over names its digest. What
+  a deployed flow names, the store does not know: so a file goes that was neither sent nor used for long.
+- `extensions/FLOW/RUN/…`: what decorators of extensions keep. It goes after its run, unless a run that stays names
+  that one, in its records (`cached`) or in an artifact: artifacts refer to what is kept there by its path.
 """
 
 from __future__ import annotations

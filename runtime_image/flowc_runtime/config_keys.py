@@ -100,6 +100,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         choices=("auto", "fork", "fresh"),
     ),
     Setting(
+        key="keep-sources",
+        type="text",
+        variable="FLOWC_KEEP_SOURCES",
+        option="none",
+        help="Whether a run here leaves its Python files in the store, for classes that cannot be imported later.",
+        default="yes",
+        choices=("yes", "no"),
+    ),
+    Setting(
         key="image",
         type="text",
         variable="FLOWC_IMAGE",

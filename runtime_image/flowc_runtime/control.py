@@ -16,7 +16,7 @@ from flowc_runtime.index import item_path, outer_path, parts
 from flowc_runtime.records import AttemptRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from flowc_runtime.index import Graph
     from flowc_runtime.store import RunStore
@@ -60,6 +60,11 @@ class ControlTasks:
             return None
         record = self._read(split, path)
         return record if record.get("fanout", {}).get("unbounded") else None
+
+    def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
+        """Whether all items of a control task are among the tasks of its step that are done. Raises NotFound."""
+        split = self.opened(step, path)
+        return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
         """The record of one; None while a task of its foreach is not done. Raises NotFound if there is no such task."""

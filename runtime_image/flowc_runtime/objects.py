@@ -121,9 +121,14 @@ class LocalObjects:
         self._made: set[str] = set()
 
     def get(self, key: str) -> bytes:
+        with self._reading(key), open(self._path(key), "rb") as file:
+            return file.read()
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        """What is not there is NotFound; a directory that is not ours is told in a line."""
         try:
-            with open(self._path(key), "rb") as file:
-                return file.read()
+            yield
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise NotFound(f"no {key} in {self.url}") from None
         except OSError as error:
@@ -163,7 +168,9 @@ class LocalObjects:
     def refresh(self, key: str) -> bool:
         path = self._path(key)
         try:
-            if time.time() - os.stat(path).st_mtime < sweeps.REFRESH:
+            with self._reading(key):
+                young = time.time() - os.stat(path).st_mtime < sweeps.REFRESH
+            if young:
                 return True
             try:
                 os.utime(path)

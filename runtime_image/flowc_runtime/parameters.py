@@ -45,11 +45,15 @@ def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
 def check_parameter(parameter: Parameter, value: object, *, texts: bool = False) -> Value:
     """A Python value, such as a default, as a value of the parameter; `texts`: text may stand for what it reads as.
 
+    A type of the author's own may take any value of JSON: what it makes of it, only the flow's class knows.
+
     Raises:
         ParameterError: it is none.
     """
 
     def one(item: object) -> Value:
+        if parameter.converted and not isinstance(item, str):
+            return _check_json(item)
         if texts and isinstance(item, str) and parameter.type not in ("str", "json", "file"):
             return among(parameter, parse_value(parameter.type, item))
         return among(parameter, check_value(parameter.type, item))

@@ -6,13 +6,13 @@ import io
 from typing import TYPE_CHECKING
 
 from flowc.ir import json_text
-from flowc_runtime.objects import blob_key
+from flowc_runtime.objects import blob_key, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowc_runtime.objects import Objects
-    from flowc_runtime.records import RunRecord
+    from flowc_runtime.records import PackageRecord, RunRecord
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
@@ -24,16 +24,22 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
 
         with tarfile.open(fileobj=io.BytesIO(objects.get(blob_key(package["digest"])))) as archive:
             members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
-            return {path: _text(file.read()) for path, file in members.items() if file is not None}
+            return {path: text_of(file.read()) for path, file in members.items() if file is not None}
     return None
 
 
-def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """The files as `read_sources` reads them."""
-    return json_text.dumps([[path, _text(content)] for path, content in files]).encode()
+def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> PackageRecord:
+    """Store the files as `read_sources` reads them, once for all runs that have the same."""
+    text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
+    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape of it
+    digest = sha256([data])
+    if not objects.refresh(blob_key(digest)):  # most runs have the files of the run before
+        objects.create_blob([data])
+    return {"digest": digest, "size": len(data)}
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """The text of a Python file."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

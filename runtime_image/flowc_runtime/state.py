@@ -90,8 +90,8 @@ class TaskState:
             raise NotFound(f"artifact '{name}' {why}") from error
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
-        # Of threads that read it for the first time at once, one is first, and all have its value. No lock is held while
-        # the value is restored, which runs code of the user's that may wait for another thread.
+        # Of threads that read it for the first time at once, one is first, and all have its value. No lock is held
+        # while the value is restored, which runs code of the user's that may wait for another thread.
         if flow.__dict__.setdefault(name, origin.value) is origin.value:
             self._origins[name] = origin
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
 from flowc.ir.versions import NewerError
 from flowc_runtime.errors import FormatError, StoreError
 
@@ -22,7 +21,7 @@ def parse(format: Format, kind: str, data: bytes, *, place: str, subject: str) -
         StoreError: it is damaged.
     """
     try:
-        return format.read(kind, json_text.loads(data))
+        return format.read(kind, format.parse(data))
     except NewerError as error:
         raise FormatError(f"{subject} was {error}") from error
     except ValueError as error:

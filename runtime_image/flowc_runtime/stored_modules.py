@@ -5,19 +5,21 @@ A module that is imported from here is in no `sys.modules` afterwards: two runs 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime import loader
+from flowc_runtime.sources import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import ModuleType
 
 _lock = threading.RLock()  # while `sys.modules` has other modules than it should
 
@@ -52,9 +54,14 @@ class Modules:
 
     def _import(self, name: str) -> None:
         finder = _Finder(self._files, self._label)
-        ours = {one for one in sys.modules if finder.has(one)}
-        others = {one: sys.modules.pop(one) for one in ours if not self._is_same(sys.modules[one])}
+        ours = sorted(one for one in sys.modules if finder.has(one))  # a package before what is in it
+        kept: dict[str, ModuleType] = {}
+        for one in ours:
+            if self._is_same(one, kept):
+                kept[one] = sys.modules[one]
+        others = {one: sys.modules.pop(one) for one in ours if one not in kept}
         sys.modules.update(self._loaded)
+        bound = self._bind(finder, kept)
         sys.meta_path.insert(0, finder)
         outer, loader.executing = loader.executing, f"{self._label}/{self._files[name][0]}"
         try:
@@ -62,20 +69,51 @@ class Modules:
         finally:
             loader.executing = outer
             sys.meta_path.remove(finder)
-            for one in [one for one in sys.modules if finder.has(one)]:
-                if one in others or one not in ours:
-                    self._loaded[one] = sys.modules.pop(one)
+            for one in [one for one in sys.modules if finder.has(one) and one not in kept]:
+                self._loaded[one] = sys.modules.pop(one)
             sys.modules.update(others)
+            for package, child, value in bound:
+                if value or not self._agrees(package, child):
+                    vars(package).pop(child, None)
+                    vars(package).update(value)
 
-    def _is_same(self, module: ModuleType) -> bool:
-        """Whether a module that is loaded already was made from the same text."""
-        file = getattr(module, "__file__", None)
-        known = self._files.get(module.__name__)
-        try:
-            with open(file or "", encoding="utf-8") as opened:
-                return known is not None and opened.read() == known[1]
-        except (OSError, UnicodeDecodeError):
+    def _agrees(self, package: ModuleType, child: str) -> bool:
+        """Whether a module of the run may stay an attribute of a package: it has no file here with another text."""
+        _, text = self._files.get(f"{package.__name__}.{child}", ("", ""))
+        files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
+        return all(_has_text(file, text) for file in files if os.path.exists(file))
+
+    def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, Any]]]:
+        """Packages that serve for both get the modules of this run as attributes; what they had before."""
+        bound: list[tuple[ModuleType, str, dict[str, Any]]] = []
+        for name in finder.names:
+            parent, _, child = name.rpartition(".")
+            if parent in kept and name not in kept:
+                here = vars(kept[parent])
+                bound.append((kept[parent], child, {child: here[child]} if child in here else {}))
+                if isinstance(here.get(child), ModuleType):
+                    del here[child]
+                if name in self._loaded:
+                    here[child] = self._loaded[name]
+        return bound
+
+    def _is_same(self, name: str, kept: Mapping[str, ModuleType]) -> bool:
+        """Whether a module that is loaded already was made from the same text, and so were the packages it is in."""
+        parent = name.rpartition(".")[0]
+        if parent and parent not in kept:
             return False
+        file, known = getattr(sys.modules[name], "__file__", None), self._files.get(name)
+        if known is None or file is None:
+            return known is None and file is None  # a package without a file, here and there
+        return _has_text(file, known[1])
+
+
+def _has_text(file: str, text: str) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            return text_of(opened.read()) == text
+    except OSError:
+        return False
 
 
 @final
@@ -83,10 +121,11 @@ class _Finder(MetaPathFinder):
     def __init__(self, files: Mapping[str, tuple[str, str]], label: str) -> None:
         self._files = files
         self._label = label
-        self._packages = {name.rpartition(".")[0] for name in files if "." in name}
+        self._packages = {name[:at] for name in files for at, char in enumerate(name) if char == "."}
+        self.names = files.keys() | self._packages
 
     def has(self, name: str) -> bool:
-        return name in self._files or name in self._packages
+        return name in self.names
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
         if fullname in self._files:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
 
 
+LARGE = 1 << 24  # bytes of a pickle, without its large buffers: it takes ten times that to restore it once more
+
+
 class Left(NamedTuple):
-    """The encoding of a value as the step has left it; `certain` if it is certainly another value than was read."""
+    """The encoding of a value as the step has left it; `certain` if it is another value than was read, or too large."""
 
     encoded: Encoded
     certain: bool
@@ -65,7 +68,8 @@ class Origin:
             return None
         if encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]:
             return None
-        return Left(encoded, certain=False)
+        stored = len(self._stream) if self._views else self.ref["size"]
+        return Left(encoded, certain=max(stored, sum(map(len, encoded.pickled))) > LARGE)
 
     def _is_mapped(self, encoded: Encoded) -> bool:
         """Whether the large buffers still are those of the blob and the rest is the same.

@@ -44,15 +44,8 @@ def is_kept_by_click(given: Any) -> bool:
 
 def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
     """The function that makes what steps see of a value; None where that is the value."""
-    given = parameter.type
-    if given is None:
-        default = parameter.default
-        if parameter.multiple and isinstance(default, (list, tuple)):
-            default = next(iter(default), None)
-        if default is None or callable(default) or parameter.separator is not None:
-            return None
-        given = type(default)
-    if given is JSONType or (isinstance(given, type) and given in _PLAIN):
+    given = parameter._flowc_type()
+    if given is None or given is JSONType or (isinstance(given, type) and given in _PLAIN):
         return None
     if is_click(given):
         return None if is_kept_by_click(given) else lambda value: given.convert(value, None, None)
@@ -109,17 +102,31 @@ def as_json(value: Any) -> Any:
 def _written(convert: Callable[[Any], Any], value: Any) -> Any:
     if type(value) is str:
         return value
-    made = _converted(convert, value)
-    for stand_in in (as_json(value), value.value if isinstance(value, Enum) else None, str(value)):
-        if stand_in is None or type(stand_in) not in (str, int, float, bool, list):
-            continue
+    try:
+        made, refused = _converted(convert, value), None
+    except ConversionError as error:  # it takes texts only: perhaps one that gives this very value
+        made, refused = value, error
+    for write in (as_json, _of_enum, _of_date, str):
         try:
+            stand_in = write(value)
+            if type(stand_in) not in (str, int, float, bool, list):
+                continue
             again = convert(stand_in)
             if type(again) is type(made) and again == made:
                 return stand_in
         except Exception:  # noqa: S112  # the type's own answer to what it does not take; the next may do
             continue
+    if refused is not None:
+        raise refused
     return None
+
+
+def _of_enum(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else None
+
+
+def _of_date(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else None
 
 
 def _converted(convert: Callable[[Any], Any], value: Any) -> Any:

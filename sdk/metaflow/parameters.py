@@ -241,13 +241,20 @@ class Parameter(Generic[_T]):
             raise AttributeError(f"parameter '{self.name}' has no value yet: parameters are read in a step of a run")
         return self._flowc_seen(flow, values[self.name])
 
+    def _flowc_type(self) -> Any:
+        """The type of a value, or of each: `type`, else that of the default; None if neither says one."""
+        if self.type is not None:
+            return self.type
+        default: Any = self.default
+        if self.multiple and isinstance(default, (list, tuple)):
+            default = next(iter(default), None)
+        return None if default is None or callable(default) or self.separator is not None else type(default)
+
     def _flowc_seen(self, flow: object, value: Any) -> Any:
         """A value as steps see it; records have it as JSON."""
         if value is None and self.default is None:
             return None
-        kind = self.type
-        if kind is None and not callable(self.default):
-            kind = type(self.default[0]) if self.multiple and self.default else type(self.default)
+        kind = self._flowc_type()
         if value is None or not (kind is None or kind is JSONType or kind in _PLAIN):
             return self._flowc_converted(flow, value)
         return tuple(value) if self.multiple else value

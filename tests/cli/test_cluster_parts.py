@@ -110,7 +110,7 @@ def test_several_values_and_a_text_that_is_split() -> None:
 
 
 def test_what_is_given_counts_before_what_is_in_files() -> None:
-    found = arguments_of(TYPED, [("alpha", "1")], SEND, {"alpha": 2, "depths": [3, 4], "text": None, "größe": "5"})
+    found = arguments_of(TYPED, [("alpha", "1")], SEND, {"alpha": 2, "depths": [3, 4], "text": None, "größe": 5})
     assert {entry["name"]: entry["value"] for entry in found} == {
         "alpha": "1.0", "depths": "json:[3,4]", "text": "json:null", "x-6772c3b6c39f65": "5",
     }  # fmt: skip

@@ -407,7 +407,9 @@ def test_no_permission(public_project: Project) -> None:
         "import os\nfrom flowc_runtime.configuration import current_file\nfrom flowc_runtime.errors import ConfigurationError\n"
         "os.setuid(65534)\ntry: current_file()\nexcept ConfigurationError as error: print(error)"
     )
-    assert public_project.python("-c", code).out.startswith("cannot read flowc.toml: Permission denied (make it readable")
+    assert public_project.python("-c", code).out.startswith(
+        "cannot read flowc.toml: Permission denied (make it readable"
+    )
 
 
 @pytest.mark.parametrize(

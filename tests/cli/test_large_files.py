@@ -137,6 +137,50 @@ def test_a_huge_file_is_sent_to_the_store_that_is_named(project: Project, shared
         as_a_pod_reads(template, flow, store, project.root)
 
 
+def test_nothing_is_sent_for_a_flow_that_cannot_be_compiled(project: Project, shared: Path) -> None:
+    write(project, 2_000_000)
+    project.write("flow.py", FLOW.replace("import FlowSpec", "import environment, FlowSpec").replace(
+        "@step", '@environment(vars={"FLOWC_MINE": "1"})\n        @step', 1))  # fmt: skip
+    for command in (COMPILE, ("deploy", *COMPILE[3:])):
+        done = project.flowc(*command, "--store", f"file://{shared}", "--store-claim", "claim")
+        assert done.code == 1
+        assert "FLOWC_MINE" in done.err
+        assert "is sent to" not in done.err
+        assert not any(shared.iterdir())
+
+
+def test_a_file_that_the_store_does_not_take_is_told_with_its_parameter(project: Project, shared: Path) -> None:
+    write(project, 2_000_000)
+    (shared / "tmp").write_text("no directory")
+    done = project.flowc(*COMPILE, "--store", f"file://{shared}", "--store-claim", "claim")
+    assert done.code == 1
+    assert done.out == ""
+    assert "error[bad-default]: the default of parameter 'table': " in done.err
+    assert "--> flow.py:4:" in done.err
+
+
+def test_nothing_is_sent_for_a_trigger_with_a_wrong_value(project: Project) -> None:
+    def declared(name: str, kind: Any) -> Accepted:
+        return Accepted(name, name, Parameter(name=name, type=kind, where=Span("flow.py", 1, 1)), required=True)
+
+    sent: list[str] = []
+
+    def send(path: str) -> dict[str, Any]:
+        sent.append(path)
+        return {}
+
+    write(project, 200_000)
+    table = ("table", str(project.root / "big.csv"))
+    other = ("other", str(project.root / "none.csv"))
+    for wrong in (other, ("n", "x")):
+        known = [declared("table", "file"), declared(wrong[0], "int" if wrong[0] == "n" else "file")]
+        with pytest.raises(BadParameter, match=f"parameter '{wrong[0]}': "):
+            arguments_of(known, [table, wrong], send)
+    assert sent == []
+    arguments_of([declared("table", "file")], [table], send)
+    assert sent == [table[1]]
+
+
 def test_many_small_files_do_not_fill_the_arguments(project: Project) -> None:
     write(project, 60_000)
     done = project.flowc(*COMPILE)

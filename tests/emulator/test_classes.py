@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flowc_runtime.classes import in_task
 from flowc_runtime.errors import ArtifactError
-from flowc_runtime.sources import read_sources
+from flowc_runtime.memory import MemoryObjects
+from flowc_runtime.objects import blob_key
+from flowc_runtime.sources import read_sources, store_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from flowc_runtime.objects import Buffer
     from project import Project
 
 FLOW = """
@@ -231,6 +235,47 @@ def test_of_the_files_beside_a_flow_those_that_may_hold_secrets_stay_out(project
     assert sorted(files) == ["flow.py", "helper.py"]
 
 
+def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.write("helper.py", HELPER)
+    assert project.python("flow.py", "run", FLOWC_KEEP_SOURCES="no").code == 0
+    assert "sources" not in project.latest().record()
+    done = project.python("flow.py", "run", FLOWC_KEEP_SOURCES="maybe")
+    assert done.code != 0
+    assert "error: FLOWC_KEEP_SOURCES=maybe: must be one of yes, no" in done.err
+    assert "Traceback" not in done.err
+    project.write("flowc.toml", 'keep-sources = "no"\n')
+    assert project.python("flow.py", "run").code == 0
+    assert "sources" not in project.latest().record()
+
+
+class Counted(MemoryObjects):
+    """Counts the blobs that somebody wants written."""
+
+    written = 0
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        self.written += 1
+        return super().create_blob(parts)
+
+
+def test_files_that_are_stored_already_are_not_sent_again() -> None:
+    objects = Counted()
+    files = [
+        ("größe.py", "größe = '日本語'\n".encode()),
+        ("odd.py", b"# coding: raw_unicode_escape\nx = '\\ud800\xff'\n"),
+    ]
+    first = store_sources(objects, files)
+    assert first == store_sources(objects, files)
+    assert objects.written == 1
+    assert "größe = '日本語'".encode() in objects.get(blob_key(first["digest"]))
+    record: Any = {"sources": first}
+    assert read_sources(objects, record) == {
+        "größe.py": "größe = '日本語'\n",
+        "odd.py": "# coding: raw_unicode_escape\nx = '\ud800\xff'\n",
+    }
+
+
 ELSEWHERE = """
     from metaflow import FlowSpec, step
 
@@ -274,3 +319,88 @@ def test_a_run_that_has_lost_its_records_has_no_classes(renamed: Project, lost: 
     run.objects.delete(f"flows/{run.flow}/runs/{run.id}/{lost}")
     with pytest.raises(ArtifactError, match="nor is it in the code that its run left"):
         in_task(run).find("nowhere", "Thing")
+
+
+DERIVES = """
+    from metaflow import FlowSpec, step
+    import lib.helpers
+    import lib.more
+
+    class Mine(lib.helpers.Base):
+        def tell(self):
+            return lib.more.VALUE
+
+    class Derives(FlowSpec):
+        @step
+        def start(self):
+            self.mine = Mine()
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Derives()
+    """
+BASE = "class Base:\n    pass\n"
+
+
+@pytest.fixture
+def derived(project: Project) -> Project:
+    """A flow has run whose values derive from a class of a package; its file is gone."""
+    project.write("flow.py", DERIVES)
+    project.write("lib/helpers.py", BASE)
+    project.write("lib/more.py", "VALUE = 'then'\n")
+    return project
+
+
+def read_derived(project: Project, program: str) -> str:
+    """What a program prints that has read the value as `mine`."""
+    (project.root / "flow.py").unlink()
+    read = project.python(
+        "-c", f"from metaflow import Flow\nimport lib.helpers\nmine = Flow('Derives').latest_run.data.mine\n{program}"
+    )
+    assert read.code == 0, read.err
+    return read.out
+
+
+@pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
+def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
+    """Also one without a file of its own."""
+    if package is not None:
+        derived.write("lib/__init__.py", package)
+    assert derived.python("flow.py", "run").code == 0
+    assert read_derived(derived, "print(isinstance(mine, lib.helpers.Base), mine.tell())") == "True then\n"
+
+
+@pytest.mark.parametrize("text", [BASE.encode().replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + BASE.encode()])
+def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Project, text: bytes) -> None:
+    (derived.root / "lib/helpers.py").write_bytes(text)
+    assert derived.python("flow.py", "run").code == 0
+    assert read_derived(derived, "print(isinstance(mine, lib.helpers.Base))") == "True\n"
+
+
+def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
+    """A module of a package has changed, the package has not."""
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/more.py", "VALUE = 'by now'\n")
+    program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"
+    assert read_derived(derived, program) == "True by now\n"
+
+
+def test_a_module_that_is_loaded_stays_that_of_its_package(derived: Project) -> None:
+    derived.write("flow.py", DERIVES.replace("import lib.more", "from lib import more").replace("lib.more.V", "more.V"))
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/more.py", "VALUE = 'by now'\n")
+    derived.write("lib/helpers.py", f"from lib import more\n{BASE}")
+    program = "print(mine.tell(), lib.more.VALUE)"
+    assert read_derived(derived, program) == "then by now\n"
+
+
+def test_modules_of_a_package_that_has_changed_are_those_of_the_run(derived: Project) -> None:
+    derived.write("lib/__init__.py", "NAME = 1\n")
+    assert derived.python("flow.py", "run").code == 0
+    derived.write("lib/__init__.py", "NAME = 'new'\n")
+    program = "print(isinstance(mine, lib.helpers.Base), mine.tell(), lib.NAME, hasattr(lib, 'more'))"
+    assert read_derived(derived, program) == "False then new False\n"

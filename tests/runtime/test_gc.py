@@ -177,7 +177,12 @@ def test_a_file_that_was_sent_goes_when_nobody_used_it_for_long(store: Store, tm
     parameter = Parameter(name="data", type="file", where=Span("f.py", 1, 1))
     store_files(store.objects, [parameter], {"data": {"file": "f", "sent": used, "size": 3000}})
     collect(store, Selection())
-    assert [store.objects.exists(f"files/{digest}") for digest in (old, used, named, young)] == [False, True, True, True]
+    assert [store.objects.exists(f"files/{digest}") for digest in (old, used, named, young)] == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_who_sends_a_file_that_is_there_keeps_it(store: Store, tmp_path: Path) -> None:

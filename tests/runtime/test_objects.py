@@ -41,6 +41,14 @@ def test_what_is_not_there_is_not_found(local: LocalObjects) -> None:
         local.map("c")
 
 
+def test_nothing_is_there_where_the_directory_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    objects = LocalObjects(tmp_path / "file" / "store")
+    assert not objects.refresh("a/b")
+    with pytest.raises(NotFound):
+        objects.get("a/b")
+
+
 def test_all_keys_below_a_prefix(local: LocalObjects) -> None:
     assert local.names_below("tags") == []
     for key in ("tags/1/a", "tags/1/b", "tags/2/a", "tags2/x"):

@@ -21,11 +21,13 @@ from flowc_runtime.errors import StepTimeout
 from flowc_runtime.memory import MemoryObjects
 from flowc_runtime.objects import LocalObjects
 from flowc_runtime.state import TaskState
-from flowc_runtime.unchanged import Mappings, Origin
+from flowc_runtime.unchanged import LARGE, Mappings, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from flowc_runtime.objects import Objects
 
 
 @dataclass(eq=False)
@@ -175,7 +177,7 @@ import json, sys
 from pathlib import Path
 from flowc_runtime.codecs import store_value
 from flowc_runtime.objects import LocalObjects
-from flowc_runtime.unchanged import Mappings, Origin
+from flowc_runtime.unchanged import LARGE, Mappings, Origin
 objects = LocalObjects(Path(sys.argv[1]))
 if len(sys.argv) < 3:
     print(json.dumps(store_value(objects, {f"s{i}" for i in range(50)})))
@@ -298,7 +300,7 @@ class Asked:
         return {"items": self.kept, "times": 0}
 
 
-def task(objects: MemoryObjects, **artifacts: Any) -> tuple[TaskState, Any]:
+def task(objects: Objects, **artifacts: Any) -> tuple[TaskState, Any]:
     """A task that has read these."""
     state = TaskState(objects, {name: store_value(objects, value) for name, value in artifacts.items()})
     flow = type("Holder", (), {})()
@@ -378,3 +380,33 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # as copyreg.pickle does
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
+
+
+class Reads(LocalObjects):
+    """Counts how often an artifact is read."""
+
+    count = 0
+
+    def get(self, key: str) -> bytes:
+        self.count += 1
+        return super().get(key)
+
+    def map(self, key: str) -> memoryview:
+        self.count += 1
+        return super().map(key)
+
+
+@pytest.mark.parametrize("array", [None, np.zeros(LARGE // 8 + 1)])
+@pytest.mark.parametrize(("stored", "left", "reads"), [(1, 1, True), (1, LARGE, False), (LARGE, 1, False)])
+def test_a_large_value_that_has_changed_is_not_read_again(
+    array: Any, stored: int, left: int, reads: bool, tmp_path: Path
+) -> None:
+    """It would be in memory twice. What counts are neither arrays nor what is only large in one of the two."""
+    objects = Reads(tmp_path)
+    value = {"text": "x" * max(stored, 1000), "array": array}
+    state, flow = task(objects, x=value)
+    read, before = flow.__dict__["x"], objects.count
+    read["text"] = "y" * max(left, 1000)
+    ref = state.store(flow)["x"]
+    assert (objects.count > before) is reads
+    assert load_value(objects, ref)["text"] == read["text"]

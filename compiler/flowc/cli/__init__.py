@@ -172,13 +172,19 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-def _group(name: str, commands: Mapping[str, tuple[str, str]], text: str, **attributes: Any) -> LazyGroup:
+def _group(
+    name: str,
+    commands: Mapping[str, tuple[str, str]],
+    text: str,
+    kind: type[LazyGroup] = LazyGroup,
+    **attributes: Any,
+) -> LazyGroup:
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
     )
     params = [*attributes.pop("params", ()), version]
     context = {"max_content_width": 100}
-    return LazyGroup(commands, name=name, help=text, params=params, context_settings=context, **attributes)
+    return kind(commands, name=name, help=text, params=params, context_settings=context, **attributes)
 
 
 def main() -> None:
@@ -239,7 +245,7 @@ def _add_options(group: click.Group, cls: type) -> None:
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
     """The commands of a flow's own file; which flow it is, is the context's object."""
-    from flowc.cli.flow_file import begin
+    from flowc.cli.flow_file import FlowGroup, begin
     from flowc.cli.options import BEFORE_OPTIONS, TOP_OPTIONS
     from flowc.cli.refused import refused_command
 
@@ -255,6 +261,6 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
         return refused_command(command)
 
     return _group(
-        name, FLOW_COMMANDS, text, refused=unlisted, params=[*TOP_OPTIONS, *BEFORE_OPTIONS], callback=begin,
+        name, FLOW_COMMANDS, text, FlowGroup, refused=unlisted, params=[*TOP_OPTIONS, *BEFORE_OPTIONS], callback=begin,
         invoke_without_command=True,
     )  # fmt: skip

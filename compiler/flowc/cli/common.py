@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flowc.ir.diagnostic import Diagnostic
     from flowc.opening import Asked, Choose
     from flowc.package import Package
+    from flowc_runtime.run_view import RunView
     from flowc_runtime.store import RunStore, Store
     from metaflow._program import FlowProgram
 
@@ -343,10 +344,11 @@ class Pathspec(NamedTuple):
     path: str | None
 
 
-def find_run(store: Store, pathspec: str, *, least: int = 2) -> Pathspec:
+def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
-    RUN may be `latest`, TASK the task's id or its index path alone.
+    RUN may be `latest`, TASK the task's id or its index path alone. `to_read` finds tasks too that have no process of
+    their own (`flowc_runtime.run_view`).
     """
     parts = [*pathspec.strip("/").split("/")]
     if not least <= len(parts) <= 4 or not all(parts):
@@ -362,12 +364,17 @@ def find_run(store: Store, pathspec: str, *, least: int = 2) -> Pathspec:
     run = store.run(flow, run_id)
     if not run.exists():
         fail(f"flow '{flow}' has no run '{run_id}'", _suggest(run_id, runs[-5:], "newest runs"))
-    if step is not None and step not in run.steps():
+    if step is None:
+        return Pathspec(run, None, None)
+    from flowc_runtime.run_view import RunView
+
+    view = RunView(run)
+    if step not in run.steps() and not (to_read and view.has_step(step)):
         fail(f"run '{run_id}' has no tasks of a step '{step}'", _suggest(step, run.steps(), "steps"))
-    return Pathspec(run, step, find_path(run, step, task) if step is not None and task is not None else None)
+    return Pathspec(run, step, None if task is None else find_path(view if to_read else run, step, task))
 
 
-def find_path(run: RunStore, step: str, task: str) -> str:
+def find_path(run: RunStore | RunView, step: str, task: str) -> str:
     """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
     from flowc_runtime.errors import ProtocolError
     from flowc_runtime.index import path_of, task_id

@@ -109,7 +109,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
     from flowc.backends.argo import compile_flow
     from flowc.frontend.foreign import foreign_decorators, packing_decorators
     from flowc.frontend.travel import left_behind, package_fault
-    from flowc.passes.pack_files import pack_files
+    from flowc.passes.pack_files import pack_files, send_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 
     require_runnable(found.flow)
@@ -130,10 +130,12 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
         with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the manifests
             flow = resolve_defaults(found.flow, found.cls, ds_type=ds_type)
         beside = (found.package.root / flow.code.file).parent
-        room = _room(found.package, flow, settings if named else None, sends=sends)
+        room, send = _room(found.package, flow, settings if named else None)
         flow = pack_files(without_packages(flow, environment), beside, room)
         files = tuple(sorted([*found.package.files, *room.packed.items()]))
-        return compile_flow(flow, replace(found.package, files=files), settings)
+        bundle = compile_flow(flow, replace(found.package, files=files), settings)
+        if sends:
+            send_files(room, send)
     except (DefaultError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
@@ -141,10 +143,14 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
         if error.name not in ("hera", "yaml"):
             raise
         fail(f"compiling to Argo needs {error.name}", "pip install 'flowc[argo]'")
+    return bundle
 
 
-def _room(package: Package, flow: Flow, named: Settings | None, *, sends: bool) -> Room:
-    """Where files that are defaults go: what a ConfigMap holds beside code and IR, and the store, if it is named."""
+def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, Callable[[str], dict[str, Any]]]:
+    """Where files that are defaults go: what a ConfigMap holds beside code and IR, and the store, if it is named.
+
+    And what sends a file there.
+    """
     from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
     from flowc.cli.sending import sender
     from flowc.ir.schema import dumps
@@ -154,7 +160,8 @@ def _room(package: Package, flow: Flow, named: Settings | None, *, sends: bool) 
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = MAX_CONFIG_MAP_BYTES - code - 2 * MAX_PACKED  # which small files take in the IR, encoded
     store, claim = (named.store, named.store_claim) if named is not None else (None, None)
-    return Room(left, sender(store, left, claim=claim, only_name=not sends))
+    name, send = (sender(store, left, claim=claim, only_name=only_name) for only_name in (True, False))
+    return Room(left, name), send
 
 
 def _settings(given: Mapping[str, str | None]) -> Settings:

@@ -12,13 +12,13 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, find_run, open_store, store_option, writing
 from flowc.ir import json_text
-from flowc_runtime.index import task_id, task_pathspec
+from flowc_runtime.index import ROOT, task_id, task_pathspec
+from flowc_runtime.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.common import Pathspec
-    from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -99,14 +99,14 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
     Tasks that have failed or have not finished are told of; if no task has anything, that ends the program, unless it
     is a step's and there `may_be_none`.
     """
-    run, step = found.run, found.step
+    run, step, view = found.run, found.step, RunView(found.run)
     assert step is not None
-    attempts = run.attempts(step)
+    attempts = view.attempts(step)
     paths = [found.path] if found.path is not None else list(attempts)
     any_finished = False
     for path in paths:
         last = attempts.get(path, [0])[-1]
-        record = attempt_of(run, step, path, last)
+        record = view.done(step, path) or view.attempt(step, path, last)
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
             if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
@@ -117,17 +117,30 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
             left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
             say(f"task {step}/{path} has failed; {left}")
         any_finished = True
-        yield Dumped(step, path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
+        values = {name: stored(run, ref) for name, ref in record["artifacts"].items()}
+        yield Dumped(step, path, record, dict(of_every_task(view)) if view.is_beside(step) else values)
 
 
-def attempt_of(run: RunStore, step: str, path: str, last: int) -> AttemptRecord | None:
-    """The record of the attempt that is done, or of the last one; None if that has not finished."""
-    from flowc_runtime.errors import NotFound
+def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
+    """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
+    from flowc_runtime.files import seen_values
 
-    try:
-        return run.task(step, path)
-    except NotFound:
-        return run.attempt(step, path, last)
+    run, flow = view.store, view.flow
+    first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
+    kept = first.get("constants", {}) if first is not None else {}
+    for name, ref in kept.items():
+        yield name, stored(run, ref)
+    converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
+    for name, value in seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
+        if not (name in converted and name in kept):  # what the class made of it
+            yield name, _parameter(value)
+
+
+def _parameter(value: Any) -> Value:
+    from flowc_runtime.codecs import Encoded
+
+    size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
+    return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
 
 
 def stored(run: RunStore, ref: Any) -> Value:
@@ -223,7 +236,7 @@ def dump_command(
     store_url: str | None,
 ) -> None:
     """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
-    found = find_run(open_store(store_url), pathspec, least=3)
+    found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
     choice = Choice.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))

@@ -5,20 +5,13 @@ Results go to stdout; which task they are of, to stderr.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from flowc.cli.classes import class_finder
-from flowc.cli.common import find_run, open_store
-from flowc.cli.dump import Choice, Dumped, Value, attempt_of, dump_options, dumped, print_json, stored, write_pickle
+from flowc.cli.common import open_store
+from flowc.cli.dump import Choice, Dumped, Value, dump_options, dumped, of_every_task, print_json, write_pickle
 from flowc.cli.flow_file import find_task, flow_name, inner_path, tell
-from flowc_runtime.index import ROOT, task_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from flowc_runtime.store import RunStore
+from flowc_runtime.index import task_id
+from flowc_runtime.run_view import RunView
 
 
 @click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
@@ -65,48 +58,13 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
     if not task:
         runs = store.runs(flow)
         run = store.run(flow, runs[-1] if run_id == "latest" and runs else run_id)
-        if not run.exists() or step not in run.steps():
+        if not run.exists() or not RunView(run).has_step(step):
             tell(f"{run.id}/{step} has no tasks")
             return run.id, []
-    run = find_run(store, f"{flow}/{run_id}/{step}", least=3).run
-    tasks = [one for one in _controls(run, step) if task in ([], [one.path], [task_id(step, one.path)])]
-    if not (task and tasks):
-        tasks = [*dumped(find_task(ctx, path), tell, may_be_none=True), *tasks]
-    given = dict(_given(run))
-    return run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
-
-
-def _controls(run: RunStore, step: str) -> Iterator[Dumped]:
-    """The control tasks of unbounded foreach among a step's tasks, of those that are done."""
-    from flowc_runtime.control import ControlTasks
-    from flowc_runtime.index import Graph
-
-    controls = ControlTasks(run, Graph(run.executes()))
-    for path in controls.paths(step, run.paths(step)):
-        if (record := controls.record(step, path)) is not None:
-            yield Dumped(step, path, record, {name: stored(run, ref) for name, ref in record["artifacts"].items()})
-
-
-def _given(run: RunStore) -> Iterator[tuple[str, Value]]:
-    """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
-    from flowc_runtime.files import seen_values
-
-    flow = run.executes()
-    first = attempt_of(run, flow.start, ROOT, 1)
-    kept = first.get("constants", {}) if first is not None else {}
-    for name, ref in kept.items():
-        yield name, stored(run, ref)
-    converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
-    for name, value in seen_values(run.objects, flow, run.record()["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # what the class made of it
-            yield name, _parameter(value)
-
-
-def _parameter(value: Any) -> Value:
-    from flowc_runtime.codecs import Encoded
-
-    size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
-    return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
+    found = find_task(ctx, path)
+    given = dict(of_every_task(RunView(found.run)))
+    tasks = dumped(found, tell, may_be_none=True)
+    return found.run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
 
 
 def _shown(value: Value, limit: int) -> str:

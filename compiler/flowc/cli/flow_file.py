@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc import __version__
+from flowc.cli import LazyGroup
 from flowc.cli.common import TOP, fail, find_run, open_store, top
 from flowc.cli.options import BEFORE_COMMAND, split_top, take_before
 from flowc_runtime import configuration
@@ -17,13 +18,28 @@ if TYPE_CHECKING:
     from flowc.cli.common import Pathspec
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may stand before them
+_HELP = "flowc.help"  # in a context's `meta`: the help of the command is asked for before it
 _SILENT = ("run", "resume", "spin", "help")  # commands whose first line says the same, or that say nothing
+
+
+class FlowGroup(LazyGroup):
+    """The commands of a flow's own file. `--help run` is the help of `run`, behind which a parameter may be meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--help" in args and not ctx.resilient_parsing:
+            _, rest, given = self.make_parser(ctx).parse_args([*args])
+            if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:
+                ctx.meta[_HELP] = True
+                before = args[: len(args) - len(rest)]
+                args = [*(word for word in before if word != "--help"), *rest]
+        return super().parse_args(ctx, args)
 
 
 @click.pass_context
 def begin(ctx: click.Context, /, **values: Any) -> None:
     """Keep the options; say what runs. Without a command, check the flow."""
-    ctx.meta[BEFORE_COMMAND] = before = take_before(ctx, values)
+    before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
+    ctx.meta[BEFORE_COMMAND] = before
     if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):
         raise click.UsageError(f"{before[0]} before the command is for {', '.join(RUN_LIKE)}", ctx)
     _keep_options(ctx, values)
@@ -65,8 +81,8 @@ def flow_name(ctx: click.Context) -> str:
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """The run, step and perhaps task of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
-    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3)
+    """The run, step and perhaps task to read of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
+    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
 
 
 def inner_path(ctx: click.Context, path: str) -> str:

@@ -15,6 +15,7 @@ from flowc.cli.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.logs import LogsGroup, pieces
 from flowc.cli.scrub import flow_scrub_command
 from flowc_runtime.index import task_id
+from flowc_runtime.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def show_command(
     assert found.step is not None
     streams = chosen_streams(ctx, stdout, stderr, both)
     printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
-    for task, numbers in found.run.attempts(found.step).items():
+    for task, numbers in RunView(found.run).attempts(found.step).items():
         number = numbers[-1] if attempt is None else attempt + 1
         if found.path is not None and task != found.path:
             continue

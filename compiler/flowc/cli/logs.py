@@ -14,6 +14,7 @@ from flowc.cli.scrub import scrub_command
 from flowc.ir import json_text
 from flowc_runtime.index import task_id
 from flowc_runtime.logs import chunks, lines
+from flowc_runtime.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,8 +84,9 @@ def show_command(
         from flowc.cli.follow import follow_run
 
         raise SystemExit(follow_run(open_store(store_url), pathspec, form, attempt))
-    found = find_run(open_store(store_url), pathspec)
-    tasks = [task for task in attempts_of(found.run, found.step, found.path) if attempt in (None, task[2])]
+    found = find_run(open_store(store_url), pathspec, to_read=True)
+    begun = attempts_of(found.run, found.step, found.path, RunView(found.run).attempts)
+    tasks = [task for task in begun if attempt in (None, task[2])]
     if attempt is not None and not tasks:
         fail(f"{pathspec} has no attempt {attempt}")
     if sizes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flowc.cli.common import fail, top, writing
 from flowc.ir import json_text
-from flowc_runtime import settings
+from flowc_runtime import configuration, settings
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.tags import check_tags
 
@@ -76,12 +76,12 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     """The Python files, which the run leaves in the store, without those that may hold secrets."""
-    from flowc_runtime.sources import packed
+    from flowc_runtime.sources import store_sources
 
-    if any(node.secrets for node in found.flow.nodes):
+    if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
-    data = packed((path, text) for path, text in found.package.files if path.endswith(".py") and b"secrets" not in text)
-    return {"sources": {"digest": store.objects.create_blob([data]), "size": len(data)}}
+    files = [(path, text) for path, text in found.package.files if path.endswith(".py") and b"secrets" not in text]
+    return {"sources": store_sources(store.objects, files)}
 
 
 def cannot_begin(run: RunStore, message: str) -> NoReturn:

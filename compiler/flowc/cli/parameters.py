@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import FAULTY, report
-from flowc.cli.params_files import read_params_files
+from flowc.cli.params_files import check_converted, read_params_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -26,10 +26,9 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
     """An option for each parameter, but those called as in `without`; `given_texts` takes their values."""
-    from metaflow.parameters import Parameter as Declared
+    from flowc.frontend.parameters import declared_parameters
 
-    silent = {d.name for c in found.cls.__mro__ for d in vars(c).values()
-              if isinstance(d, Declared) and d.show_default is False}  # fmt: skip
+    silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
     options = []
     for number, parameter in enumerate(found.flow.parameters):
         if parameter.name.replace("-", "_") in without:
@@ -95,12 +94,12 @@ def run_values(
 
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
-    from flowc.frontend.defaults import recorded
-    from flowc.passes.resolve_defaults import DefaultError, declared_parameters, resolve_defaults
+    from flowc.frontend.parameters import declared_parameters
+    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.files import check_file, find_file
-    from flowc_runtime.parameters import ParameterError, check_parameter, default_of, parse_texts
+    from flowc_runtime.parameters import ParameterError, default_of, parse_texts
 
-    in_files = read_params_files(found.flow, params_files)
+    in_files = read_params_files(found.flow, params_files, found.cls)
     before = before or {}
     known = {*given, *in_files, *before, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
     try:
@@ -108,7 +107,7 @@ def run_values(
     except DefaultError as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
-    values: dict[str, Any] = {}
+    declared, values = declared_parameters(found.cls), dict[str, Any]()
     for parameter in flow.parameters:
         name, beside = parameter.name, None
         try:
@@ -116,9 +115,6 @@ def run_values(
                 value = parse_texts(parameter, given[name])
             elif name in in_files:
                 value = in_files[name]
-                if parameter.converted and value is not None and not isinstance(value, str):  # such as a date of YAML's
-                    value = recorded(declared_parameters(found.cls)[name], parameter, value)
-                value = value if value is None else check_parameter(parameter, value, texts=True)
             elif name in before:
                 values[name] = _kept(parameter, before[name])
                 continue
@@ -132,23 +128,11 @@ def run_values(
                 value = find_file(value, beside)
                 check_file(value, parameter.encoding)
             if parameter.converted:
-                check_converted(found.cls, parameter, value)
+                check_converted(declared[name], value)
         except ParameterError as error:
             raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
         values[name] = value
     return values
-
-
-def check_converted(cls: type, parameter: Parameter, value: Any) -> None:
-    """Let the class make of a value what steps will see. Raises ParameterError."""
-    from flowc.passes.resolve_defaults import declared_parameters
-    from flowc_runtime.parameters import ParameterError
-    from metaflow._conversions import ConversionError, seen
-
-    try:
-        seen(declared_parameters(cls)[parameter.name], value)
-    except ConversionError as error:
-        raise ParameterError(str(error)) from None
 
 
 def _kept(parameter: Parameter, value: Any) -> Any:
@@ -161,11 +145,17 @@ def _kept(parameter: Parameter, value: Any) -> Any:
         if parameter.type == "file":
             if not (isinstance(value, dict) and "digest" in value):
                 raise ParameterError(f"{value!r:.80} is no file")
-        elif parameter.type != "json" and not (parameter.type == "str" and isinstance(value, (int, float))):
+        elif parameter.type != "json" and not _is_number(parameter, value):
             check_parameter(parameter, value)
     except ParameterError as error:
         raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None
     return value
+
+
+def _is_number(parameter: Parameter, value: Any) -> bool:
+    """Whether it is a number for a text, which defaults may be."""
+    items = value if parameter.multiple and isinstance(value, list) else [value]
+    return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)
 
 
 def variable(name: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc.ir.model import Flow, Parameter
+    from metaflow.parameters import Parameter as Declared
 
 params_file_option = click.option(
     "--params-file", "params_files", type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
@@ -24,23 +25,34 @@ params_file_option = click.option(
 )  # fmt: skip
 
 
-def read_params_files(flow: Flow | None, files: Sequence[str]) -> dict[str, Any]:
-    """The values in files, by parameter; of the same name, the last file's. What is wrong is a usage error."""
+def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, Any]:
+    """The values in files, by parameter; of the same name, the last file's. What is wrong is a usage error.
+
+    `cls` is the flow's class, where it is here: its parameters may have types of the author's own.
+    """
     if flow is None:
         raise click.UsageError("what parameters the flow has is not known; give them by --param")
     known = {parameter.name: parameter for parameter in flow.parameters}
+    declared = _declared(cls) if cls is not None and files else {}
     found: dict[str, Any] = {}
     for file in files:
         for name, given in _read(file).items():
             if name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
-            found[name] = _value(known[name], given, file)
+            found[name] = _value(known[name], declared.get(name), given, file)
     return found
 
 
-def _value(parameter: Parameter, given: Any, file: str) -> Any:
-    """A value of a file, if it is one of the parameter."""
-    from flowc_runtime.parameters import ParameterError, check_parameter
+def _declared(cls: type) -> dict[str, Declared[Any]]:
+    from flowc.frontend.parameters import declared_parameters
+
+    return declared_parameters(cls)
+
+
+def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> Any:
+    """A value of a file, if it is one of the parameter, as records keep it."""
+    from flowc.frontend.defaults import given as given_value
+    from flowc_runtime.parameters import ParameterError
 
     entry = given if isinstance(given, Entry) else None
     value = entry.value if entry is not None else given
@@ -48,14 +60,26 @@ def _value(parameter: Parameter, given: Any, file: str) -> Any:
     try:
         if entry is not None:
             entry.check(parameter)
-        if value is not None and not parameter.converted:  # the author's own type, which the flow's class knows
-            check_parameter(parameter, value, texts=True)
+        value = given_value(declared, parameter, value, texts=True)
+        if parameter.converted and declared is not None and value is not None:
+            check_converted(declared, value)
     except YamlError as error:
         raise click.UsageError(f"{file}, {error}") from None
     except ParameterError as error:
         hint = entry.quotes() if entry is not None else ""
         raise click.BadParameter(f"{error}{hint} ({place})", param_hint=f"'--{parameter.name}'") from None
     return value
+
+
+def check_converted(declared: Declared[Any], value: Any) -> None:
+    """Let the type of a parameter make of a recorded value what steps will see. Raises ParameterError."""
+    from flowc_runtime.parameters import ParameterError
+    from metaflow._conversions import ConversionError, seen
+
+    try:
+        seen(declared, value)
+    except ConversionError as error:
+        raise ParameterError(str(error)) from None
 
 
 def _suggest(name: object, known: Mapping[str, Parameter]) -> str:

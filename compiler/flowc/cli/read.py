@@ -14,7 +14,7 @@ from flowc.cli.run_filters import filter_options, selected
 from flowc.ir import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from flowc_runtime.store import RunStore
 
@@ -86,11 +86,13 @@ def _run_row(run: RunStore) -> dict[str, Any]:
     }
 
 
-def attempts_of(run: RunStore, step: str | None, path: str | None) -> Iterator[tuple[str, str, int]]:
-    """The attempts that have begun, in the order of the flow: (step, path, number)."""
+def attempts_of(
+    run: RunStore, step: str | None, path: str | None, attempts: Callable[[str], dict[str, list[int]]] | None = None
+) -> Iterator[tuple[str, str, int]]:
+    """The attempts that have begun, in the order of the flow: (step, path, number). `attempts` gives a step's."""
     order = [node.id for node in run.executes().nodes]
     steps = [step] if step is not None else sorted(run.steps(), key=order.index)
     for name in steps:
-        for task, numbers in run.attempts(name).items():
+        for task, numbers in (attempts or run.attempts)(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)

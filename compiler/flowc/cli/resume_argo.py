@@ -54,7 +54,7 @@ def resume_on_argo(
 
     url = _store_of_pods(options["store_url"])
     resumption = find(Store.open(url), found, options)
-    given_names = {*given, *read_params_files(found.flow, options["params_files"])}
+    given_names = {*given, *read_params_files(found.flow, options["params_files"], found.cls)}
     values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
     settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}

@@ -26,11 +26,11 @@ from flowc.cli.options import (
 )
 from flowc.cli.parameters import given_texts, parameter_options
 from flowc.cli.starting import ORIGIN, STATE, foresee
-from flowc.cli.words import NO_NAMES, Early, Names, Words, name_of
+from flowc.cli.words import NO_NAMES, Names, Words, name_of
 from flowc.frontend.names import METAFLOW_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.common import Top
     from flowc.ir import Config
@@ -88,6 +88,13 @@ class RunCommand(click.Command):
 
         words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=True).params
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage: in a flow's own file there is no FLOW among them."""
+        if ctx.find_object(type) is None:
+            return super().collect_usage_pieces(ctx)
+        own = [param for param in self.kind.params if isinstance(param, click.Argument)]
+        return click.Command(self.name, params=[*own]).collect_usage_pieces(ctx)
 
     @property
     def reserved(self) -> frozenset[str]:
@@ -159,28 +166,40 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     ctx.meta[TOP] = before
     command = _command(found, seeds, kind, given, own=own, names=names)
     prefix = f"{PREFIX}_{kind.name.upper()}"
-    with command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix) as inner:
+    try:
+        inner = command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix)
+    except click.BadOptionUsage as error:
+        if error.option_name == "--help" and "help" in names.taken:
+            raise click.UsageError(f"Option '--help' is a parameter of the flow. {given.help_hint()}", ctx) from None
+        raise
+    with inner:
         command.invoke(inner)
 
 
 def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Checked, Names]:
-    """Load the flow with what the words say of it; and the names that its parameters take from the options."""
+    """Load the flow with what the words say of it; and the names that its parameters take from the options.
+
+    Mutators add parameters and remove them, so that the names are known only when the flow is loaded. If by them other
+    options behind FLOW are flowc's than those that it was loaded with, it is loaded again.
+    """
     from flowc.frontend.parameters import declared_parameters
 
-    added: frozenset[str] = frozenset()  # by mutators, whose parameters are known only when the flow is
-    early: Early | None = None
+    known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
+    tried: list[frozenset[str]] = []
+    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options behind FLOW
 
-    def names(parameters: Iterable[tuple[str, bool]]) -> Names:
-        found = {name_of(name): flag for name, flag in parameters}
-        return Names(frozenset(found) - kind.keeps | added, frozenset(name for name, flag in found.items() if flag))
+    def names(cls: type) -> Names:
+        found = {name_of(name): bool(each.is_flag) for name, each in declared_parameters(cls).items()}
+        return Names(frozenset(found) - kind.keeps, frozenset(name for name, flag in found.items() if flag))
 
     def declared(cls: type) -> Names:
-        return names((each.name, bool(each.is_flag)) for each in declared_parameters(cls) if isinstance(each.name, str))
+        return known.get(cls.__name__) or names(cls)
 
     def read(cls: type) -> None:
-        nonlocal early
+        nonlocal loading
         early = given.early(declared(cls))
         given.check_class(declared(cls))
+        loading = cls, given.behind(declared(cls))
         ctx.meta[TOP] = before
         asked = add_top(ctx, early.top)
         if kind.configs is not None:
@@ -194,12 +213,27 @@ def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Ch
         return given.class_behind(NO_NAMES if cls is None else declared(cls))
 
     while True:
-        found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        taken = names((each.name, each.flag) for each in found.flow.parameters)
-        assert early is not None
-        if not early.behind & taken.taken:
+        found, error = None, None
+        try:
+            found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
+        except click.UsageError as raised:  # perhaps of an option that is a parameter of the flow
+            error = raised
+        if loading is None:
+            assert error is not None
+            raise error
+        (cls, used), loading = loading, None
+        taken = names(cls)
+        behind = given.behind(taken)
+        if error is not None and (behind == used or behind in tried):
+            raise error
+        if found is not None and behind == used:
             return found, taken
-        added |= early.behind & taken.taken
+        if behind in tried:
+            unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
+            message = f"whether {unclear} is a parameter of the flow depends on its value"
+            fail(message, "write flowc's options before FLOW")
+        tried.append(behind)
+        known[cls.__name__] = taken
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:

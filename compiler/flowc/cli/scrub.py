@@ -10,6 +10,7 @@ from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.cli.flow_file import find_task
 from flowc.cli.log_printer import chosen_streams
 from flowc_runtime.index import task_pathspec
+from flowc_runtime.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +51,7 @@ def scrub_command(
     ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: Any
 ) -> None:
     """Scrub logs by a pathspec; attempts are counted from 1."""
-    found = find_run(open_store(store_url), pathspec, least=3)
+    found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
     _scrub(ctx, found, attempt, options, first=1)
 
 
@@ -83,10 +84,11 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
 def _attempts(found: Pathspec, attempt: int | None, *, latest: bool, not_done: bool) -> Iterator[Task]:
     """The attempts that are asked for and have ended, or all that are asked for."""
     assert found.step is not None
-    for path, numbers in found.run.attempts(found.step).items():
+    view = RunView(found.run)
+    for path, numbers in view.attempts(found.step).items():
         if found.path not in (None, path):
             continue
         wanted = [attempt] if attempt is not None else numbers[-1:] if latest else numbers
         for number in wanted:
-            if number in numbers and (not_done or found.run.attempt(found.step, path, number) is not None):
+            if number in numbers and (not_done or view.attempt(found.step, path, number) is not None):
                 yield found.step, path, number

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from flowc.cli.common import find_run, open_store, store_option, table
+from flowc.cli.dump import of_every_task
 from flowc.cli.read import attempts_of, json_option
 from flowc.ir import json_text
 from flowc_runtime import failures
 from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
-
-if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+from flowc_runtime.run_view import RunView
 
 
 @click.command(
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
 @store_option
 def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
     """Describe a run, a step or a task."""
-    run, step, path = find_run(open_store(store_url), pathspec)
+    run, step, path = find_run(open_store(store_url), pathspec, to_read=True)
+    view = RunView(run)
     if step is None:
-        told, rows = _run(run), "steps"
+        told, rows = _run(view), "steps"
     elif path is None:
-        told, rows = {"pathspec": f"{run.flow}/{run.id}/{step}", "tasks": _tasks(run, step)}, "tasks"
+        told, rows = {"pathspec": f"{run.flow}/{run.id}/{step}", "tasks": _tasks(view, step)}, "tasks"
     else:
-        told, rows = _task(run, step, path), "attempts"
+        told, rows = _task(view, step, path), "attempts"
     if as_json:
         click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
         return
@@ -45,9 +45,10 @@ def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
 # -- what there is to tell ---------------------------------------------------------------------------------------------
 
 
-def _run(run: RunStore) -> dict[str, Any]:
+def _run(view: RunView) -> dict[str, Any]:
     """A run, and of each step how many tasks there are and are done."""
-    record, status = run.record(), status_of(run)
+    run = view.store
+    record, status = view.record, status_of(run)
     ended = None if status["state"] == "running" else status["changed"]
     return {
         "pathspec": f"{run.flow}/{run.id}",
@@ -63,28 +64,31 @@ def _run(run: RunStore) -> dict[str, Any]:
         "parameters": record["parameters"],
         "tags": sorted(run.user_tags()),
         "system_tags": sorted(record.get("system_tags", ())),
-        "steps": [_step(run, step) for step in dict.fromkeys(step for step, _, _ in attempts_of(run, None, None))],
+        "steps": [_step(view, step) for step in dict.fromkeys(step for step, _, _ in attempts_of(run, None, None))],
     }
 
 
-def _step(run: RunStore, step: str) -> dict[str, Any]:
-    attempts, done = run.attempts(step), run.done(step)
+def _step(view: RunView, step: str) -> dict[str, Any]:
+    attempts, done = view.attempts(step), view.done_paths(step)
     return {"step": step, "tasks": len(attempts), "done": len(done), "attempts": sum(map(len, attempts.values()))}
 
 
-def _tasks(run: RunStore, step: str) -> list[dict[str, Any]]:
+def _tasks(view: RunView, step: str) -> list[dict[str, Any]]:
     """The tasks of a step, each by its last attempt."""
-    attempts = run.attempts(step)
+    attempts = view.attempts(step)
     return [
-        {"task": task_id(step, path), "path": path, **_attempt(run, step, path, numbers[-1])}
+        {"task": task_id(step, path), "path": path, **_attempt(view, step, path, numbers[-1])}
         for path, numbers in attempts.items()
     ]
 
 
-def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
+def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
     """A task: where it comes from, what it left, and its attempts."""
-    numbers = run.attempts(step)[path]
-    record: Any = next((found for number in numbers[::-1] if (found := run.attempt(step, path, number))), {})
+    run, numbers = view.store, view.attempts(step)[path]
+    record: Any = next((found for number in numbers[::-1] if (found := view.attempt(step, path, number))), {})
+    artifacts = record.get("artifacts", {})
+    if view.is_beside(step):
+        artifacts = {name: value.record for name, value in of_every_task(view)}
     return {
         "pathspec": task_pathspec(run.flow, run.id, step, path=path),
         "origin": record.get("origin"),
@@ -94,19 +98,18 @@ def _task(run: RunStore, step: str, path: str) -> dict[str, Any]:
             for before in record.get("parents", ())
         ],
         "artifacts": {
-            name: {key: ref[key] for key in ("type", "size", "digest")}
-            for name, ref in record.get("artifacts", {}).items()
+            name: {key: ref[key] for key in ("type", "size", "digest") if key in ref} for name, ref in artifacts.items()
         },
-        "attempts": [_attempt(run, step, path, number) for number in numbers],
+        "attempts": [_attempt(view, step, path, number) for number in numbers],
     }
 
 
-def _attempt(run: RunStore, step: str, path: str, number: int) -> dict[str, Any]:
+def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]:
     """An attempt; one without a record still runs, or its process vanished with the run."""
-    record: Any = run.attempt(step, path, number)
+    record: Any = view.attempt(step, path, number)
     if record is None:
-        going_on = status_of(run)["state"] == "running"
-        begun = run.beginning(step, path, number)
+        going_on = status_of(view.store)["state"] == "running"
+        begun = view.began(step, path, number)
         return {
             "attempt": number,
             "outcome": "running" if going_on else "vanished",

@@ -129,7 +129,7 @@ def _perform(
     from flowc_runtime.index import Graph
 
     tags, user = new_run.tags_given(), user_name()
-    instead, values = overrides(found.flow, store.objects, options["artifacts_module"])
+    instead, values = overrides(found, store.objects, options["artifacts_module"])
     parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
     parameters = store_files(store.objects, found.flow.parameters, parameters)
     own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))

@@ -11,17 +11,20 @@ from flowc.cli.common import fail
 from flowc.diagnostics import describe
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow
+    from flowc.cli.common import Checked
     from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.objects import Objects
 
 
-def overrides(flow: Flow, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
+def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
     """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
+    from flowc.frontend.defaults import given
+    from flowc.frontend.parameters import declared_parameters
     from flowc_runtime.codecs import store_value
     from flowc_runtime.errors import ArtifactError
-    from flowc_runtime.parameters import ParameterError, check_parameter
+    from flowc_runtime.parameters import ParameterError
 
+    flow, declared = found.flow, declared_parameters(found.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
     configs = {config.attribute or config.name: config.name for config in flow.configs}
     stored: dict[str, ArtifactRef] = {}
@@ -36,7 +39,7 @@ def overrides(flow: Flow, objects: Objects, file: str | None) -> tuple[dict[str,
             elif parameter.type == "file":
                 fail(f"{file} gives '{name}', which is a file", f"give it by --{parameter.name} FILE")
             else:
-                values[parameter.name] = check_parameter(parameter, value)
+                values[parameter.name] = given(declared[parameter.name], parameter, value)
         except (ArtifactError, ParameterError) as error:
             fail(f"{file} gives '{name}' a value that it cannot have: {error}")
     return stored, values

@@ -1,9 +1,9 @@
 """The words of `run` and its like: where the flow is among them, and whose an option is, flowc's or the flow's.
 
-One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a
-parameter of the flow has its name, and flowc's option of that name stands before FLOW (before the command). Names are
-the same if they differ in `-` and `_` only. Options that Metaflow has too keep their names: those of `run` no parameter
-may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `Kind.keeps`.
+One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a parameter of the flow
+has its name, and flowc's option of that name stands before FLOW (before the command). Names are the same if they differ
+in `-` and `_` only; no parameter has an option of one dash. Options that Metaflow has too keep their names: those of
+`run` no parameter may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `Kind.keeps`.
 """
 
 from __future__ import annotations
@@ -44,19 +44,20 @@ NO_NAMES = Names(frozenset())
 
 
 class Early(NamedTuple):
-    """What is known of a command line of `run` before the flow is loaded.
-
-    `behind` are the names of flowc's options that were found behind FLOW.
-    """
+    """What is known of a command line of `run` before the flow is loaded."""
 
     top: Top
     more: dict[str, Any]  # the store, and the values of the options of the command itself
-    behind: frozenset[str]
 
 
 def name_of(option: str) -> str:
     """Return what options and parameters are compared by."""
     return option.lstrip("-").replace("-", "_")
+
+
+def _yields(option: str, names: Names) -> bool:
+    """Whether a parameter of the flow has the spelling of an option: none has one of a single dash."""
+    return option.startswith("--") and name_of(option) in names.taken
 
 
 @final
@@ -72,7 +73,8 @@ class Words:
         self._ctx = ctx
         self._options = options
         self._known = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
-        self._before = f" (before {command if own else 'FLOW'})"
+        self._place = command if own else "FLOW"
+        self._before = f" (before {self._place})"
         self.line = Line([*ctx.meta.get(BEFORE_COMMAND, ())], None, [*words]) if own else self._split(words)
 
     def _split(self, words: Sequence[str]) -> Line:
@@ -92,7 +94,7 @@ class Words:
         at = 0
         while at < len(words) and words[at] != "--":
             spelling, equals, _ = words[at].partition("=")
-            option = self._known.get(spelling) if name_of(spelling) not in names.taken else None
+            option = None if _yields(spelling, names) else self._known.get(spelling)
             length = 1
             if option is not None:
                 length += 0 if option.is_flag else option.nargs - bool(equals)
@@ -104,17 +106,25 @@ class Words:
 
     def early(self, names: Names) -> Early:
         """Read what the flow is loaded with, as far as it is flowc's by the names that the flow has taken."""
-        wanted = [option for option in self._options if option.name in _EARLY or option.name in self._of_command()]
+        wanted = self._early()
         found: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
             found += self._marked(part, names) if option in wanted else ()
-        behind = [(option, part) for option, part in self._parts(self.line.behind, names) if option in wanted]
-        for _, part in behind:
-            found += part
+        for option, part in self._parts(self.line.behind, names):
+            found += part if option in wanted else ()
         values = self._parsed(wanted, found, names)
         others = {name: values.pop(name) for name in ("store_url", *self._of_command())}
-        used = frozenset(name_of(part[0].partition("=")[0]) for _, part in behind)
-        return Early(split_top(values), others, used)
+        return Early(split_top(values), others)
+
+    def behind(self, names: Names) -> frozenset[str]:
+        """Return the names of flowc's options behind FLOW that say what is loaded, if the flow has taken `names`."""
+        wanted = [*self._early(), *(option for option in self._options if option.name == "class_name")]
+        parts = self._parts(self.line.behind, names)
+        return frozenset(name_of(part[0].partition("=")[0]) for option, part in parts if option in wanted)
+
+    def _early(self) -> list[click.Option]:
+        """Those of the options that have to be known before the flow is loaded."""
+        return [option for option in self._options if option.name in _EARLY or option.name in self._of_command()]
 
     def _of_command(self) -> list[str]:
         """The names of the options that only this command has."""
@@ -178,7 +188,7 @@ class Words:
             yield changed
 
     def _spelling(self, option: str, names: Names) -> str:
-        return option + self._before if name_of(option) in names.taken else option
+        return option + self._before if _yields(option, names) else option
 
     def _marked(self, part: Sequence[str], names: Names) -> list[str]:
         spelling, equals, value = part[0].partition("=")
@@ -186,7 +196,7 @@ class Words:
 
     def help_option(self, names: Names) -> list[click.Option]:
         """Return `--help` for a flow that has a parameter of that name; click has its own where none has."""
-        if "help" not in names.taken or self.line.file is None:
+        if "help" not in names.taken:
             return []
 
         def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -196,6 +206,10 @@ class Words:
 
         return [click.Option([f"--help{self._before}", "asked_for_help"], is_flag=True, is_eager=True,
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
+
+    def help_hint(self) -> str:
+        """Return where `--help` stands if a parameter has its name."""
+        return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
         """Return the words for a command with `yielding` options."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TAG: Final = "tag:yaml.org,2002:"
 _OCTAL: Final = re.compile(r"[-+]?0[0-9_]+")
+_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 _UNREAD: Final = re.compile(
     r"[-+]?(0o[0-7][0-7_]*|0[0-9_]*[89][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[0-9]+[eE][-+][0-9]+)"
 )
@@ -136,7 +137,9 @@ def _surprise(node: Node, value: Any, parameter: Parameter) -> str | None:
         if octal != int(plain):
             numbers = f"{int(plain)} or {octal} for a number"
             return f'{text} is octal in YAML, {octal}: write {numbers}, "{text}" for the text'
-    if parameter.type != "json":
+    if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
+        return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the text'
+    if parameter.type != "json" and not parameter.converted:
         return None  # its type says what is meant, or refuses it
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the text'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -14,10 +15,10 @@ from flowc_runtime.arguments import argument_name, encode_parameter, variable_si
 from flowc_runtime.contract import IR_KEY
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.files import MAX_PACKED, check_file, pack
-from flowc_runtime.parameters import ParameterError, check_parameter, parse_texts
+from flowc_runtime.parameters import ParameterError, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flowc.cluster.api import Cluster
     from flowc.cluster.kinds import Object
@@ -83,6 +84,8 @@ def arguments_of(
 ) -> list[dict[str, str]]:
     """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
 
+    `in_files` are values of the parameters, as `read_params_files` gives them.
+
     A file of more than 64 KiB is given to `send`.
 
     Raises:
@@ -101,27 +104,44 @@ def arguments_of(
     missing = [name for name, parameter in known.items() if parameter.required and name not in {**texts, **values}]
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
-    found = {name: _text(known[name], send, texts=several) for name, several in texts.items()}
-    found |= {name: _text(known[name], send, value=value) for name, value in values.items()}
-    return [{"name": known[name].argument, "value": text} for name, text in found.items()]
+    found = {name: _parsed(known[name], several) for name, several in texts.items()} | values
+    for name, value in found.items():
+        _check_file(known[name], value)
+    # Only now that nothing is wrong are files sent.
+    return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
-def _text(parameter: Accepted, send: Send, *, texts: Sequence[str] = (), value: Any = None) -> str:
-    """A value as Argo's text: of what was typed, or of a value from a file. Raises BadParameter."""
+def _parsed(parameter: Accepted, texts: Sequence[str]) -> Any:
+    """What was typed as a value. Raises BadParameter."""
+    with _told(parameter):
+        return parse_texts(parameter.declared, texts) if parameter.declared is not None else texts[0]
+
+
+def _check_file(parameter: Accepted, value: Any) -> None:
+    declared = parameter.declared
+    if declared is not None and declared.type == "file" and value is not None:
+        with _told(parameter):
+            check_file(value, declared.encoding)
+
+
+def _text(parameter: Accepted, value: Any, send: Send) -> str:
+    """A value as Argo's text, its file packed or sent. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
-        return texts[0] if texts else str(value)
-    try:
-        if texts:
-            value = parse_texts(declared, texts)
-        elif value is not None:
-            value = check_parameter(declared, value, texts=True)
-        if declared.type == "file" and value is not None:
-            check_file(value, declared.encoding)
+        return str(value)
+    if declared.type == "file" and value is not None:
+        with _told(parameter):
             value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)
+    return encode_parameter(declared, value)
+
+
+@contextmanager
+def _told(parameter: Accepted) -> Iterator[None]:
+    """Say of which parameter something is wrong."""
+    try:
+        yield
     except (ParameterError, FlowcError) as error:
         raise BadParameter(f"parameter '{parameter.name}': {error}") from None
-    return encode_parameter(declared, value)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -74,15 +74,9 @@ def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
 
 
 def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
-    given, default = parameter.type, parameter.default
+    given = parameter.type
     if given is None:
-        if parameter.is_flag:
-            return "bool"
-        if parameter.multiple and isinstance(default, (list, tuple)):
-            default = next(iter(default), None)
-        if default is None or callable(default) or parameter.separator is not None:
-            return "str"
-        given = type(default)
+        given = bool if parameter.is_flag else parameter._flowc_type() or str
     try:
         return _KINDS.get(given)
     except TypeError:  # what cannot be a key is no type

@@ -37,9 +37,14 @@ _ELSEWHERE: Final = {
 _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
-def declared_parameters(cls: type) -> list[Parameter[object]]:
-    """The parameters that the class and its bases declare; those that a mutator adds are not among them."""
-    return [value for base in cls.__mro__ for value in vars(base).values() if isinstance(value, Parameter)]
+def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
+    """The parameters that the class has now, by name: also those of its bases, unless another attribute hides them.
+
+    Before its mutators have run these are the ones that are written, afterwards those that mutators leave.
+    """
+    attributes = {attribute: value for base in reversed(cls.__mro__) for attribute, value in vars(base).items()}
+    found = (value for value in attributes.values() if isinstance(value, Parameter))
+    return {parameter.name: parameter for parameter in found if isinstance(parameter.name, str)}
 
 
 def read_parameters(members: Members, sources: Sources, faults: list[Diagnostic]) -> tuple[IrParameter, ...]:

@@ -40,6 +40,11 @@ def loads(text: str | bytes) -> Any:
     return value if is_plain(text) else _unescaped(value)
 
 
+def plain(text: str | bytes) -> Any:
+    """Return the value of JSON that a flowc wrote which did not know `dumps`. Raises ValueError."""
+    return json.loads(text)
+
+
 def is_plain(text: str | bytes) -> bool:
     """Return whether JSON from `dumps` means the same to `json.loads`."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text

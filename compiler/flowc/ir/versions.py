@@ -7,8 +7,11 @@ artifacts in a record, belongs to the format of each of those.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+from flowc.ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,13 +60,15 @@ class Format:
     """The format of one or more kinds of object, which have the number of their version under `key`.
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
-    had no number in the oldest version.
+    had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
+    was a dict of the user's.
     """
 
     name: str
     key: str
     versions: tuple[Version, ...]
     unnumbered: frozenset[str] = frozenset()
+    marks: int = 0
 
     @property
     def current(self) -> int:
@@ -88,6 +93,14 @@ class Format:
             raise NewerError(self.name, number, self.current)
         return number
 
+    def parse(self, text: str | bytes) -> Any:
+        """Return the value of an object's JSON, whatever version it is of. Raises ValueError."""
+        value = json_text.loads(text)
+        if json_text.is_plain(text):
+            return value
+        number = value.get(self.key) if isinstance(value, dict) else None
+        return value if type(number) is int and number >= self.marks else json_text.plain(text)
+
     def read(self, kind: str, data: object) -> dict[str, Any]:
         """Return an object of a known version as the current version has it. Raises SchemaError."""
         if not isinstance(data, dict):
@@ -97,6 +110,31 @@ class Format:
             if version.number > number and version.upgrade is not None:
                 data = version.upgrade(kind, data)
         return {**data, self.key: self.current}
+
+
+_TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_decorators"})
+"""The fields of version 1 of the IR that have JSON as text."""
+
+
+def _mark_numbers(_: str, flow: dict[str, Any]) -> dict[str, Any]:
+    """The IR since `{"$float": …}` is a number in its texts: a dict of that look is written as `dumps` does."""
+    marked: dict[str, Any] = _marked(flow, texts=False)
+    return marked
+
+
+def _marked(part: Any, *, texts: bool) -> Any:
+    match part:
+        case dict():
+            return {  # the keys of an environment are a user's own names
+                key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS)
+                for key, item in part.items()
+            }
+        case list():
+            return [_marked(item, texts=texts) for item in part]
+        case str() if texts and not json_text.is_plain(part):
+            with suppress(ValueError):  # it is no JSON, but the value of a toleration
+                return json_text.dumps(json_text.plain(part), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return part
 
 
 IR = Format(
@@ -118,6 +156,7 @@ IR = Format(
                 "Shell.command: str",
                 "Config.exact: str",
             ),
+            upgrade=_mark_numbers,
         ),
     ),
 )
@@ -141,6 +180,7 @@ RECORDS = Format(
         ),
     ),
     unnumbered=frozenset({"status", "spin", "lease", "card"}),
+    marks=2,
 )
 
 CACHE = Format(
@@ -151,6 +191,7 @@ CACHE = Format(
         Version(number=3, adds=("ReadsEntry.version: int",)),
     ),
     unnumbered=frozenset({"reads"}),
+    marks=3,
 )
 
 MANIFESTS = Format(

@@ -4,7 +4,8 @@ parameter data: file = "data.csv"         ->    parameter data: file = {"file":"
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
-A small file goes with its name, a large one beside the code, and one that has no room there goes to the store.
+A small file goes with its name, a large one beside the code, and one that has no room there goes to the store:
+`send_files` sends it, once the flow is known to be one that can be compiled.
 """
 
 from __future__ import annotations
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(slots=True)
 class Room:
-    """How many bytes go with the names and beside the code; what has no room is given to `send`, which may refuse it.
+    """How many bytes go with the names and beside the code; what has no room is given to `name`, which may refuse it.
 
-    `packed` are the files beside the code: paths in the package, and contents.
+    `name` says what stands for a file in the store. `packed` are the files beside the code: paths in the package, and
+    contents. `far` are those to send: the parameter, the path, and what stands for it.
     """
 
     package: int
-    send: Callable[[str], dict[str, Any]]
+    name: Callable[[str], dict[str, Any]]
     inline: int = MAX_PACKED
     packed: dict[str, bytes] = field(default_factory=dict)
+    far: list[tuple[IrParameter, str, dict[str, Any]]] = field(default_factory=list)
 
 
 def pack_files(flow: Flow, beside: Path, room: Room) -> Flow:
@@ -56,6 +59,23 @@ def pack_files(flow: Flow, beside: Path, room: Room) -> Flow:
     return replace(flow, parameters=tuple(packed))
 
 
+def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
+    """Send the files that go to the store.
+
+    Raises:
+        DefaultError: one cannot be sent.
+    """
+    faults: list[Diagnostic] = []
+    for parameter, path, named in room.far:
+        try:
+            if send(path) != named:
+                raise ParameterError(f"file '{path}' has changed meanwhile")
+        except (ParameterError, FlowcError, OSError) as error:
+            faults.append(_fault(parameter, error))
+    if faults:
+        raise DefaultError(tuple(faults))
+
+
 def _packed(parameter: IrParameter, beside: Path, room: Room, faults: list[Diagnostic]) -> IrParameter:
     if parameter.type != "file" or parameter.default is None:
         return parameter
@@ -64,21 +84,27 @@ def _packed(parameter: IrParameter, beside: Path, room: Room, faults: list[Diagn
     try:
         check_file(found, parameter.encoding)
         # The path as it is written: the manifests do not depend on the directory they were compiled in.
-        return replace(parameter, default=to_text(_placed(found, room) | {"file": path}))
+        return replace(parameter, default=to_text(_placed(parameter, found, room) | {"file": path}))
     except (ParameterError, FlowcError, OSError) as error:
-        message = f"the default of parameter '{parameter.name}': {error}"
-        faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
-                                 hint="its content travels with the compiled flow"))  # fmt: skip
+        faults.append(_fault(parameter, error))
         return parameter
 
 
-def _placed(path: str, room: Room) -> dict[str, Any]:
+def _fault(parameter: IrParameter, error: Exception) -> Diagnostic:
+    message = f"the default of parameter '{parameter.name}': {error}"
+    hint = "its content travels with the compiled flow"
+    return Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, hint=hint)
+
+
+def _placed(parameter: IrParameter, path: str, room: Room) -> dict[str, Any]:
     size = os.stat(path).st_size
     if size <= room.inline:
         room.inline -= size
         return pack(path)
     if size > room.package:
-        return room.send(path)
+        named = room.name(path)
+        room.far.append((parameter, path, named))
+        return named
     with open(path, "rb") as file:
         content = file.read()
     digest = hashlib.sha256(content).hexdigest()

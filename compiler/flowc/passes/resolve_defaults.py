@@ -10,18 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.defaults import recorded
+from flowc.frontend.defaults import given as given_value
+from flowc.frontend.parameters import declared_parameters
 from flowc.ir.diagnostic import Diagnostic
 from flowc_runtime import settings
 from flowc_runtime.context import starts
-from flowc_runtime.parameters import ParameterError, check_parameter, config_values, to_text
-from metaflow.parameters import Parameter, ParameterContext, log
+from flowc_runtime.parameters import ParameterError, config_values, to_text
+from metaflow.parameters import ParameterContext, log
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from flowc.ir import Flow
     from flowc.ir import Parameter as IrParameter
+    from metaflow.parameters import Parameter
 
 
 @final
@@ -69,12 +71,6 @@ def _configs(flow: Flow) -> Any:
     return ConfigValue(config_values(flow.configs))
 
 
-def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
-    """The parameters of a class and its bases as they are written, by name."""
-    every = (value for owner in reversed(cls.__mro__) for value in vars(owner).values())
-    return {value.name: value for value in every if isinstance(value, Parameter)}
-
-
 def _resolve(
     parameter: IrParameter, declared: Parameter[Any], context: ParameterContext, faults: list[Diagnostic]
 ) -> IrParameter:
@@ -90,13 +86,12 @@ def _resolve(
     if value is None:  # as without a default
         return replace(parameter, computed=False)
     try:
-        if parameter.converted and (stand_in := recorded(declared, parameter, value)) is not None:
-            value = stand_in
-        return replace(parameter, computed=False, default=to_text(check_parameter(parameter, value)))
+        return replace(parameter, computed=False, default=to_text(given_value(declared, parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
+        what = "a text that the type takes" if parameter.converted else f"a value of type {parameter.type}"
         faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
-                                 hint=f"let the function return a value of type {parameter.type}"))  # fmt: skip
+                                 hint=f"let the function return {what}"))  # fmt: skip
         return parameter
 
 

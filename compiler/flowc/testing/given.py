@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.files import check_file, find_file
-from flowc_runtime.parameters import ParameterError, check_parameter, default_of
+from flowc_runtime.parameters import ParameterError, default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,11 +32,13 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
         TypeError: there is no such parameter, or it has not the kind of content that it is given.
         ParameterError: a value is not of its parameter's type.
     """
+    from flowc.frontend.defaults import given as given_value
+    from flowc.frontend.parameters import declared_parameters
     from flowc.passes.resolve_defaults import resolve_defaults
 
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
-    values: dict[str, Any] = {}
+    declared, values = declared_parameters(cls), dict[str, Any]()
     for parameter in resolve_defaults(flow, cls, given=given, user_name="test").parameters:
         name = parameter.name
         default = default_of(parameter)
@@ -44,19 +46,10 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
             found = given[name] if name in given else default and Path(find_file(default, home))
             values[name] = None if found is None else _packed(parameter, found)
         elif name in given:
-            values[name] = None if given[name] is None else _value(cls, parameter, given[name])
+            values[name] = given_value(declared[name], parameter, given[name])
         else:
             values[name] = default
     return values
-
-
-def _value(cls: type, parameter: Parameter, given: Any) -> Any:
-    if parameter.converted and not isinstance(given, str):
-        from flowc.frontend.defaults import recorded
-        from flowc.passes.resolve_defaults import declared_parameters
-
-        given = recorded(declared_parameters(cls)[parameter.name], parameter, given)
-    return check_parameter(parameter, given)
 
 
 def _packed(parameter: Parameter, given: Any) -> dict[str, str]:

@@ -11,8 +11,8 @@
 place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
 
 A module that cannot be imported, and a list that is none, are left out with a warning: flows that use nothing of it
-run. Whatever a module raises counts, also SystemExit and what test tools derive from BaseException; KeyboardInterrupt is
-a user's.
+run. Whatever a module raises counts, also SystemExit and what test tools derive from BaseException, but not
+KeyboardInterrupt, which is a user's.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 from flowc.ir import json_text
+from flowc_runtime.parameters import shortened
 from flowc_runtime.program import method_name
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
@@ -17,7 +19,7 @@ from metaflow.graph import FlowGraph
 from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowc.ir import Flow, Node, Span
     from flowc.ir.policies import Plugin
@@ -96,6 +98,7 @@ class FlowHooks:
                 decorator.flow_init(
                     self.flow, self.graph, environment, store, metadata, stand_ins.logger, stand_ins.echo, options
                 )
+                self._check_added()
         self._take_added()
         waiting = list(self._all())
         while waiting:  # those that one of them adds begin after it
@@ -106,7 +109,19 @@ class FlowHooks:
                 beside = self.graph[name].decorators
                 with self.told(decorator.name, "step_init", self.nodes[name].where):
                     decorator.step_init(self.flow, self.graph, name, beside, environment, store, stand_ins.logger)
+                    self._check_added()
             waiting = self._take_added()
+
+    def _check_added(self) -> None:
+        """Raise MetaflowException if a hook has put something among the decorators of a step that is none."""
+        for name, node in self.graph.nodes.items():
+            for decorator in node.decorators:
+                if any(decorator is other for other in self._known[name]) or _is_step_decorator(decorator):
+                    continue
+                raise MetaflowException(
+                    f"it has put {shortened(decorator)} among the decorators of step '{name}', which is no decorator "
+                    "of steps: write the object of a class that derives from StepDecorator"
+                )
 
     def _take_added(self) -> list[tuple[str, Any]]:
         """Note what hooks have added to the decorators of steps; those of them that have hooks."""
@@ -183,6 +198,14 @@ class FlowHooks:
             elif applied.name != "step":
                 found.append(stand_ins.make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
         return [*found, *own]
+
+
+def _is_step_decorator(value: object) -> bool:
+    """Whether it has what is noted of a decorator."""
+    if not isinstance(value, (StepDecorator, stand_ins.BuiltinDecorator)):
+        return False
+    name: object = value.name
+    return isinstance(name, str) and isinstance(getattr(value, "attributes", None), Mapping)
 
 
 _beginning: list[FlowHooks] = []

@@ -35,6 +35,7 @@ class FlowParameter:
     multiple: bool = False
     separator: str | None = None
     flag: bool = False
+    converted: bool = False
 
     @classmethod
     def of(cls, parameter: Parameter) -> FlowParameter:

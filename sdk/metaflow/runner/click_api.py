@@ -11,6 +11,7 @@ import datetime
 import inspect
 import uuid
 from collections import OrderedDict
+from enum import Enum
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +229,7 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
-    kind: Any = str if parameter.separator is not None else _KINDS[parameter.type]
+    kind: Any = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"
     annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
@@ -269,4 +270,6 @@ def _text(value: Any) -> str:
     """A value as a word: JSON where it is more than a word."""
     if isinstance(value, (dict, list, tuple)):
         return json_text.typed(value)
-    return str(value)
+    if isinstance(value, Enum):
+        return _text(value.value)
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
