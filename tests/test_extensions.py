@@ -502,7 +502,33 @@ def test_doctor_tells_of_an_extension_that_is_left_out(project: Project) -> None
     done = project.flowc("doctor", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
     assert "ok  extensions of metaflow 2.19.39: acme\n" in done.out
     module = "metaflow_extensions.broken.plugins.mfextinit_broken"
-    assert f"note  the extension 'broken' is left out as far as it cannot be imported ({module}): mend it" in done.out
+    why = f"{module}: ModuleNotFoundError: No module named 'no_such_thing'"
+    assert f"note  the extension 'broken' is left out as far as it cannot be imported ({why}): mend it" in done.out
+
+
+def test_doctor_tells_of_decorators_that_cannot_be_loaded(project: Project) -> None:
+    path = acme(project)
+    project.write(
+        "lib/metaflow_extensions/acme/plugins/mfextinit_acme.py",
+        """
+        STEP_DECORATORS_DESC = [("nope", ".nope.Nope"), ("loud", ".loud.Loud"), ("quiet", ".quiet.Quiet")]
+        """,
+    )
+    project.write("lib/metaflow_extensions/acme/plugins/loud.py", "raise ValueError('boom')\n")
+    project.write(
+        "lib/metaflow_extensions/acme/plugins/quiet.py",
+        """
+        from metaflow.decorators import StepDecorator
+
+        class Quiet(StepDecorator):
+            name = "quiet"
+        """,
+    )
+    done = project.flowc("doctor", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
+    start, plugins = "note  the decorator", "metaflow_extensions.acme.plugins"
+    assert f"{start} 'loud' of an extension cannot be loaded from {plugins}.loud.Loud: ValueError: boom: m" in done.out
+    assert f"{start} 'nope' of an extension cannot be loaded from {plugins}.nope.Nope: ModuleNotFoundError" in done.out
+    assert "'quiet'" not in done.out
 
 
 def test_without_an_extension_nothing_is_loaded_for_them(project: Project) -> None:

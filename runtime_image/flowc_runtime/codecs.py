@@ -15,7 +15,8 @@ import pickle
 import reprlib
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeAlias, TypedDict, get_args
 
 from flowc_runtime.errors import ArtifactError, StepTimeout
 from flowc_runtime.objects import blob_key, sha256
@@ -295,10 +296,35 @@ def _plain_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
 
 
 def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
+    pickler: pickle.Pickler = _cloud_class()(file, buffer_callback)
+    return pickler
+
+
+@cache
+def _cloud_class() -> Any:
     import cloudpickle
 
-    pickler = cloudpickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
-    return _with_reducers(pickler, pickler.dispatch_table)
+    class Pickler(cloudpickle.Pickler):
+        def __init__(self, file: Any, buffer_callback: _Callback) -> None:
+            table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
+            self.dispatch_table = with_reducers(table) or table  # a pickler reads it when it is made, and never again
+            super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+
+    return Pickler
+
+
+def _refuse(what: str) -> Callable[[Any], NoReturn]:
+    def reduce(_: Any) -> NoReturn:
+        raise TypeError(what)
+
+    return reduce
+
+
+# What cloudpickle would restore as something else: a file as a StringIO with all that is in it, a memoryview as bytes.
+_REFUSED: Mapping[type, Callable[[Any], NoReturn]] = {
+    io.TextIOWrapper: _refuse("an open file cannot be stored: store its path, or what is in it"),
+    memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it"),
+}
 
 
 def _with_reducers(pickler: pickle.Pickler, table: Mapping[type, Any]) -> pickle.Pickler:

@@ -106,6 +106,14 @@ def test_metaflow_s_option_before_the_command(files: Project) -> None:
     assert "--package-suffixes is a list such as .sql,.csv, not ','" in done.err
 
 
+def test_the_program_that_runs_is_no_module_of_the_flow(files: Project) -> None:
+    """`multiprocessing`, which `parallel_map` needs, has it as `__mp_main__` too."""
+    write(files, "from metaflow import *", "import multiprocessing")
+    done = files.flowc("compile", "flow.py", *COMPILE)
+    assert packed(done) == {"code/flow.py"}
+    assert "__mp_main__" not in done.err
+
+
 def test_modules_that_are_found_elsewhere_are_told(files: Project) -> None:
     files.write("src/shared/__init__.py", "")
     files.write("src/shared/vals.py", "X = 5\n")

@@ -104,10 +104,25 @@ def test_a_large_view_lies_out_of_band_too(local: LocalObjects) -> None:
         assert store_value(local, back)["digest"] == ref["digest"]
 
 
+def test_a_large_view_lies_out_of_band_beside_what_only_cloudpickle_takes(local: LocalObjects) -> None:
+    ref = store_value(local, [np.arange(200_000.0).reshape(1000, 200)[:, 1:], lambda: 1])
+    assert ref["codec"] == BUFFERS
+    assert load_value(local, ref)[1]() == 1
+
+
 @pytest.mark.parametrize("value", [(x for x in [1]), threading.Lock(), {"inner": threading.Lock()}])
 def test_what_cannot_be_pickled_is_refused_by_type(local: LocalObjects, value: Any) -> None:
     with pytest.raises(ArtifactError, match=f"type {codecs.type_name(type(value))} cannot be pickled"):
         store_value(local, value)
+    assert local.names("blobs") == []
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"inner": [value]}])
+def test_what_would_come_back_as_something_else_is_refused(local: LocalObjects, wrap: Any) -> None:
+    with open(__file__, encoding="utf-8") as file, pytest.raises(ArtifactError, match="store its path, or what is in"):
+        store_value(local, wrap(file))
+    with pytest.raises(ArtifactError, match=r"a memoryview cannot be stored: store bytes"):
+        store_value(local, wrap(memoryview(b"abc")))
     assert local.names("blobs") == []
 
 

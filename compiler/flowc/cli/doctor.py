@@ -128,8 +128,11 @@ def _extensions() -> Iterator[Finding]:
     if names := [name for name in _extensions.organizations() if name not in _extensions.left_out]:
         yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
     for organization, modules in sorted(_extensions.left_out.items()):
-        yield Finding("note", f"the extension '{organization}' is left out as far as it cannot be imported "
-                      f"({', '.join(modules)}): mend it or uninstall it")  # fmt: skip
+        why = "; ".join(f"{module}: {error}" for module, error in modules.items())
+        text = f"the extension '{organization}' is left out as far as it cannot be imported ({why})"
+        yield Finding("note", f"{text}: mend it or uninstall it")
+    for fault in _extensions.broken_decorators():
+        yield Finding("note", f"{fault}: mend the extension or uninstall it")
     for organization in sorted({organization for organization, _ in unused}):
         kinds = ", ".join(kind for it, kind in unused if it == organization)
         yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "

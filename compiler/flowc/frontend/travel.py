@@ -89,9 +89,10 @@ def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[s
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """The name of its outermost package, and the file, of each module that is imported."""
+    main = sys.modules["__main__"]  # which `multiprocessing` gives another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name != "__main__":
+        if isinstance(file, str) and module is not main:
             yield name.partition(".")[0], file
 
 

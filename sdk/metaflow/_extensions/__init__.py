@@ -35,8 +35,8 @@ _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
 _finder: AliasFinder | None = None
 _told: set[str] = set()
-left_out: dict[str, list[str]] = {}
-"""The modules of extensions that cannot be imported, by organization."""
+left_out: dict[str, dict[str, str]] = {}
+"""By organization, the modules of extensions that cannot be imported, each with its error."""
 decorators: dict[str, dict[str, str]] = {}
 """The decorators of extensions: name → the class's dotted path for a `step`, for a `flow`, or for both."""
 
@@ -140,7 +140,7 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        left_out.setdefault(extension.org, []).append(name)
+        left_out.setdefault(extension.org, {})[name] = f"{type(error).__name__}: {error}"
         warn(
             f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
             "mend it or uninstall it, as nothing that it adds to `metaflow` there is available"
@@ -209,6 +209,18 @@ def without_effect() -> Iterator[tuple[str, str]]:
                 yield extension.org, name
 
 
+def broken_decorators() -> Iterator[str]:
+    """Load the classes of all decorators of extensions, and say which cannot be loaded."""
+    from metaflow._extensions.discover import ExtensionError
+
+    for name, kinds in sorted(decorators.items()):
+        for kind in kinds:
+            try:
+                decorator_class(name, kind)
+            except ExtensionError as error:
+                yield str(error)
+
+
 def decorator_class(name: str, kind: str) -> type:
     """The class of an extension's decorator of a `step` or a `flow`.
 
@@ -226,7 +238,9 @@ def decorator_class(name: str, kind: str) -> type:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise ExtensionError(f"the decorator '{name}' of an extension cannot be loaded from {path}: {error}") from error
+        raise ExtensionError(
+            f"the decorator '{name}' of an extension cannot be loaded from {path}: {type(error).__name__}: {error}"
+        ) from error
     return found
 
 
