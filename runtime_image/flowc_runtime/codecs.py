@@ -304,7 +304,7 @@ def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
 def _cloud_class() -> Any:
     import cloudpickle
 
-    class Pickler(cloudpickle.Pickler):
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # which is not typed
         def __init__(self, file: Any, buffer_callback: _Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
             self.dispatch_table = with_reducers(table) or table  # a pickler reads it when it is made, and never again

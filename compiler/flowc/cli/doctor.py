@@ -131,8 +131,8 @@ def _extensions() -> Iterator[Finding]:
         why = "; ".join(f"{module}: {error}" for module, error in modules.items())
         text = f"the extension '{organization}' is left out as far as it cannot be imported ({why})"
         yield Finding("note", f"{text}: mend it or uninstall it")
-    for fault in _extensions.broken_decorators():
-        yield Finding("note", f"{fault}: mend the extension or uninstall it")
+    for text in _extensions.broken_decorators():
+        yield Finding("note", f"{text}: mend the extension or uninstall it")
     for organization in sorted({organization for organization, _ in unused}):
         kinds = ", ".join(kind for it, kind in unused if it == organization)
         yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "
