@@ -71,7 +71,7 @@ class Places:
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
         self._quiet = clock()  # since when no task has ended, or the last extra place was made
-        self._extra = 0  # places of tasks that others may wait for in a way that nobody can see
+        self._extra = 0  # places for tasks that others may be waiting for, which cannot be observed
 
     @property
     def count(self) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SENT = "files"
 EXTENSIONS = "extensions"
 SENT_SECONDS = 400 * 24 * 3600.0  # what a flow was deployed with is there a year later, when its schedule is yearly
-SMALL = 1 << 20  # bytes: in larger artifacts nobody looks for the names of runs
+SMALL = 1 << 20  # bytes: the names of runs are not looked for in larger artifacts
 
 
 @final
