@@ -292,7 +292,9 @@ def _same_bytes(one: memoryview, other: memoryview) -> bool:
 
 def _plain_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
-    return _with_reducers(pickler, copyreg.dispatch_table)
+    if (extended := with_reducers(copyreg.dispatch_table)) is not None:
+        pickler.dispatch_table = extended
+    return pickler
 
 
 def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
@@ -325,12 +327,6 @@ _REFUSED: Mapping[type, Callable[[Any], NoReturn]] = {
     io.TextIOWrapper: _refuse("an open file cannot be stored: store its path, or what is in it"),
     memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it"),
 }
-
-
-def _with_reducers(pickler: pickle.Pickler, table: Mapping[type, Any]) -> pickle.Pickler:
-    if (extended := with_reducers(table)) is not None:
-        pickler.dispatch_table = extended
-    return pickler
 
 
 def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryview]]:

@@ -137,7 +137,7 @@ def _text(parameter: Accepted, value: Any, send: Send) -> str:
 
 @contextmanager
 def _told(parameter: Accepted) -> Iterator[None]:
-    """Say of which parameter something is wrong."""
+    """Put the name of the parameter before an error about its value."""
     try:
         yield
     except (ParameterError, FlowcError) as error:

@@ -36,7 +36,7 @@ class AliasFinder:
         return None
 
     def add(self, alias: str, real: str) -> bool:
-        """Let `alias` be the module `real` of an extension ; False if there is no such module."""
+        """Let `alias` be the module `real` of an extension; False if there is no such module."""
         if locate(real) is None:
             return False
         self.aliases[alias] = real
