@@ -17,6 +17,7 @@ from tools import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("flowc", deadline=None)
@@ -54,13 +55,21 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
 @pytest.fixture
 def fresh_imports() -> Iterator[None]:
-    """Forget afterwards what a test imported, and its entries of sys.path: flows of several tests share names."""
+    """Forget afterwards what a test imported, and its entries of sys.path: flows of several tests share names.
+
+    What is installed stays: objects of a library that is imported twice are not the same, and flowc keeps some of them.
+    """
     modules, path = dict(sys.modules), list(sys.path)
     yield
     for name in set(sys.modules) - set(modules):
-        if not name.startswith(("metaflow", "flowc")):
+        if not name.startswith(("metaflow", "flowc")) and not _installed(sys.modules[name]):
             del sys.modules[name]
     sys.path[:] = path
+
+
+def _installed(module: ModuleType) -> bool:
+    places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
+    return any(place.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)) for place in places)
 
 
 @pytest.fixture
