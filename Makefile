@@ -12,11 +12,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 FLOW := examples/digits/digits.py
 YAML := build/digits.yaml
+GO_TESTS := tests/argo/test_validation.py tests/helm/test_chart.py tests/test_cron_go.py tests/test_cron_advice.py
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-reliability compat lint bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo test test-go test-slow test-reliability compat lint bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +29,12 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
+	@PYTHONPATH=tests $(BIN)/python -m tools.ready
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cron library anew; ARGS=--update-golden records.
+	PYTHONPATH=tests $(BIN)/python -m tools.gobuild
+	FLOWC_TEST_GO=compare $(BIN)/python -m pytest -n 2 $(GO_TESTS) $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thousands of tasks; prints what they measure.
 	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)

@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from project import Project
-from tools import versions
+from tools import recorded, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the goldens instead of comparing with them")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if recorded.asks() and config.getoption("--update-golden"):
+        recorded.record(anew=not hasattr(config, "workerinput") and not config.getoption("keyword"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import go_builds
-from tools.gobuild import cache, or_skip
+from tools import ready
+from tools.gobuild import or_skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Gateway:
 @contextlib.contextmanager
 def gateway(directory: Path) -> Iterator[Gateway]:
     """A gateway on loopback that ends with the block."""
-    program = or_skip(lambda: go_builds.build(go_builds.S3, cache() / "cluster" / "bin")) / "versitygw"
+    program = or_skip(ready.gateway) / "versitygw"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"

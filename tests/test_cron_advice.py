@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
-import subprocess
 import zoneinfo
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from flowc import cron
-from test_cron_go import share_zone_data
-from tools import gobuild
+from test_cron_go import ANSWERS, fired, recorded_zones
+from tools import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 UTC = timezone.utc
 YEARS = 3
@@ -53,7 +55,8 @@ def _changing(choose: random.Random, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_what_is_said_is_what_the_go_library_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@recorded_zones()
+def test_what_is_said_is_what_the_go_library_does(seed: int) -> None:
     choose = random.Random(seed)
     cases = []
     for zone in _changing(choose, 40) * 2:
@@ -62,16 +65,13 @@ def test_what_is_said_is_what_the_go_library_does(seed: int, monkeypatch: pytest
             text = "0 * * * FRI"
         now = datetime(choose.randint(2023, 2034), choose.randint(1, 12), choose.randint(1, 28), 5, tzinfo=UTC)
         cases.append((text, zone, int(now.timestamp())))
-    go_cron = gobuild.or_skip(lambda: gobuild.build(gobuild.CRON))
-    share_zone_data(monkeypatch)
-    asked = ({"cron": t, "zone": z, "after": a, "count": _count(t)} for t, z, a in cases)
-    lines = "".join(f"{json.dumps(each)}\n" for each in asked)
-    answers = subprocess.run(
-        [go_cron], input=lines, capture_output=True, text=True, check=True, encoding="utf-8"
-    ).stdout
+
+    def ask(questions: Sequence[tuple[str, str, int]]) -> list[dict[str, str]]:
+        fire = fired(questions, _count)
+        return [_first(*case, answer["times"]) for case, answer in zip(questions, fire, strict=True)]
+
     wrong, told = [], 0
-    for (text, zone, now), answer in zip(cases, answers.splitlines(), strict=True):
-        expected = _first(text, zone, now, json.loads(answer)["times"])
+    for (text, zone, now), expected in zip(cases, recorded.answers(f"{ANSWERS}-changes", cases, ask), strict=True):
         found = _said(text, zone, now)
         told += len(found)
         if found != expected:

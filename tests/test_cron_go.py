@@ -1,23 +1,39 @@
-"""The judge of `flowc.cron`: the Go library inside Argo's controller, asked about many schedules, zones and moments."""
+"""The judge of `flowc.cron`: the Go library inside Argo's controller, asked about many schedules, zones and moments.
+
+In `make test-go` it is asked about four times as many as are recorded.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import importlib.resources
+import itertools
 import json
+import os
 import random
+import re
 import subprocess
 import zoneinfo
 from datetime import datetime, timezone
-from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from flowc import cron
 from flowc.cron.parser import ARGO_4
-from tools import argo, gobuild, versions
+from tools import argo, gobuild, recorded, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    T = TypeVar("T")
+    A = TypeVar("A")
 
 UTC = timezone.utc
+# Answers hold for one edition of the zones.
+ANSWERS = f"cron-{versions.ROBFIG_CRON}-tzdata-{importlib.metadata.version('tzdata')}"
 
 ZONES = {  # each for a reason
     "UTC": "no change",
@@ -179,26 +195,38 @@ def _moment(choose: random.Random, zone: str) -> int:
     return at
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_same_as_the_go_library(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.contextmanager
+def recorded_zones() -> Iterator[None]:
+    """Python reads the zones of the package `tzdata`, as Go did: editions differ where a law has changed."""
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([])
+    ZoneInfo.clear_cache()
+    try:
+        yield
+    finally:
+        zoneinfo.reset_tzpath(before)
+        ZoneInfo.clear_cache()
+
+
+@pytest.mark.parametrize("seed", range(4 if recorded.asks() else 1))
+@recorded_zones()
+def test_same_as_the_go_library(seed: int) -> None:
     choose, count = random.Random(seed), 12
     texts = [*(ODD if seed == 0 else []), *(_expression(choose) for _ in range(600))]
     cases = [(text, zone, _moment(choose, zone)) for text in texts for zone in [choose.choice(list(ZONES))]]
 
-    go_cron = gobuild.or_skip(lambda: gobuild.build(gobuild.CRON))
-    share_zone_data(monkeypatch)
-    lines = "".join(json.dumps({"cron": t, "zone": z, "after": a, "count": count}) + "\n" for t, z, a in cases)
-    output = subprocess.run([go_cron], input=lines, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    answers = [json.loads(line) for line in output.splitlines()]
-    assert len(answers) == len(cases)
+    def ask(questions: Sequence[tuple[str, str, int]]) -> list[list[int] | None]:
+        return [None if each["error"] else _steps(each["times"]) for each in fired(questions, lambda _: count)]
 
+    answers = (recorded.answers if seed == 0 else _unrecorded)(ANSWERS, cases, ask)
     wrong = []
     for (text, zone, after), answer in zip(cases, answers, strict=True):
-        ours = _ours(text, zone, after, count)
-        if ours != (None if answer["error"] else answer["times"]):
+        times = _ours(text, zone, after, count)
+        ours = None if times is None else _steps(times)
+        if ours != answer:
             wrong.append((text, zone, after, answer, ours))
     assert not wrong, f"{len(wrong)} of {len(cases)} differ, such as {wrong[:3]}"
-    refused = sum(bool(answer["error"]) for answer in answers)
+    refused = sum(answer is None for answer in answers)
     assert 0.05 < refused / len(cases) < 0.6, "the cases should be of both kinds"
 
 
@@ -215,16 +243,45 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
     return times
 
 
-def share_zone_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go and Python must read the same edition of the zones, or they differ where a law changed."""
-    for directory in map(Path, zoneinfo.TZPATH):
-        if (directory / "Europe/Paris").exists():
-            monkeypatch.setenv("ZONEINFO", str(directory))
-            return
-    monkeypatch.setenv("ZONEINFO", str(importlib.resources.files("tzdata") / "zoneinfo"))
+def _steps(times: list[int]) -> list[int]:
+    """The first time and the differences of the others: shorter to keep."""
+    return [later - earlier for earlier, later in itertools.pairwise([0, *times])]
+
+
+def _unrecorded(_: str, cases: Sequence[T], ask: Callable[[Sequence[T]], list[A]]) -> list[A]:
+    return ask(cases)
+
+
+def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) -> list[dict[str, Any]]:
+    """What the library says of each (schedule, zone, moment): its error, or as many times as `count` wants of it."""
+    asked = ({"cron": text, "zone": zone, "after": at, "count": count(text)} for text, zone, at in cases)
+    lines = "".join(f"{json.dumps(each)}\n" for each in asked)
+    environment = os.environ | {"ZONEINFO": str(importlib.resources.files("tzdata") / "zoneinfo")}
+    output = subprocess.run(
+        [gobuild.build(gobuild.CRON)],
+        input=lines,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    ).stdout
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def test_check_refuses_what_the_crd_of_argo_4_refuses() -> None:
-    crds = gobuild.or_skip(lambda: argo.crds(versions.ARGO[1]))
-    (crd,) = (path for path in crds if "cron" in path.name)
-    assert f"pattern: {ARGO_4}\n" in crd.read_text("utf-8")  # megabytes of YAML, not worth parsing
+    """The pattern stands in the CRD of CronWorkflows."""
+
+    def ask(versions: Sequence[str]) -> list[list[str]]:
+        return [_patterns(version) for version in versions]
+
+    (patterns,) = recorded.answers("crd-patterns", [versions.ARGO[1]], ask)
+    assert ARGO_4 in patterns
+
+
+def _patterns(version: str) -> list[str]:
+    (crd,) = (path for path in argo.crds(version) if "cron" in path.name)
+    found = re.findall(
+        r"^ +pattern: (.*)$", crd.read_text("utf-8"), re.MULTILINE
+    )  # megabytes of YAML, not worth parsing
+    return sorted(set(found))

@@ -7,10 +7,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tools import gobuild
+from tools import gobuild, ready, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TESTS = Path(__file__).parent
 PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0"))
@@ -94,28 +98,78 @@ def test_what_is_in_the_cache_needs_no_go(fake_go: Path, monkeypatch: pytest.Mon
     assert gobuild.build(PROGRAM) == built
 
 
-def run_argo_tests(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/argo/test_validation.py",
-        "tests/test_cron_go.py",
-    ]
-    without = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+def run_tests(tmp_path: Path, *tests: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A pytest without `go` and with an empty cache of programs."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    without = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "FLOWC_TEST_"))}
     without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), **environment}
     return subprocess.run(command, cwd=TESTS.parent, env=without, capture_output=True, text=True, check=False)
 
 
 def test_without_go_one_line_says_what_is_not_tested(tmp_path: Path) -> None:
-    done = run_argo_tests(tmp_path)
+    done = run_tests(tmp_path, "tests/client/test_buckets.py")
     assert done.returncode == 0, done.stdout
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("SKIPPED"))
-    assert "NOT COMPARED with Argo's validator, its CRDs and its cron library: `go` is not installed" in line
+    assert "NOT TESTED with an S3 gateway: `go` is not installed" in line
 
 
 def test_where_go_is_demanded_its_absence_is_a_failure(tmp_path: Path) -> None:
-    assert run_argo_tests(tmp_path, FLOWC_TEST_REQUIRE_GO="1").returncode == 1
+    assert run_tests(tmp_path, "tests/client/test_buckets.py", FLOWC_TEST_REQUIRE_GO="1").returncode == 1
+
+
+def test_recorded_answers_need_no_go(tmp_path: Path) -> None:
+    done = run_tests(tmp_path, "tests/argo/test_validation.py", "tests/test_cron_go.py", "tests/test_cron_advice.py")
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
+def test_asking_the_programs_needs_go(tmp_path: Path) -> None:
+    done = run_tests(tmp_path, "tests/argo/test_validation.py", "-k", "golden", FLOWC_TEST_GO="compare")
+    assert done.returncode == 1
+    assert "`go` is not installed" in done.stdout
+
+
+def test_a_question_without_an_answer_fails_and_an_answer_that_differs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(questions: Sequence[str]) -> list[str]:
+        return [each.upper() for each in questions]
+
+    monkeypatch.setattr(recorded, "FILES", tmp_path / "recorded")
+    monkeypatch.setenv("FLOWC_TEST_GO", "record")
+    assert recorded.answers("program-1", ["a", "b"], ask) == ["A", "B"]
+    assert recorded.answers("program-1", ["c"], ask) == ["C"]
+    monkeypatch.delenv("FLOWC_TEST_GO")
+    assert recorded.answers("program-1", ["c", "a"], lambda _: []) == ["C", "A"]
+    with pytest.raises(pytest.fail.Exception, match=r"lacks the answers to 1 of 2 questions, such as d: `make test-go"):
+        recorded.answers("program-1", ["a", "d"], ask)
+    monkeypatch.setenv("FLOWC_TEST_GO", "compare")
+    assert recorded.answers("program-1", ["a"], ask) == ["A"]
+    with pytest.raises(AssertionError, match="has other answers to 1 questions, such as b"):
+        recorded.answers("program-1", ["a", "b"], lambda _: ["A", "beta"])
+
+
+def test_what_is_built_before_the_tests_is_told_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def refuse() -> None:
+        raise gobuild.GoUnavailable("`go` is not installed")
+
+    def make() -> bool:
+        assert "making a thing: usually a minute, once\n" in capsys.readouterr().out
+        made.append("thing")
+        return True
+
+    parts = (
+        ready.Part("making a thing", "a minute", "things are not tested", lambda: bool(made), make),
+        ready.Part("building a gateway", "two minutes", "gateways are not tested", lambda: False, refuse),
+    )
+    monkeypatch.setattr(ready, "PARTS", parts)
+    ready.main()
+    told = capsys.readouterr().out
+    assert "  done in 0 s\n" in told
+    assert told.endswith("two minutes, once\n  `go` is not installed\n  gateways are not tested\n")
+    ready.main()
+    assert "thing:" not in capsys.readouterr().out

@@ -91,11 +91,15 @@ NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # what the node image holds
 
 def build(what: Build, root: Path) -> Path:
     """The directory with the binaries, below `root`, built if it is not there. Raises GoUnavailable."""
+    return gobuild.cached(place(what, root), lambda target: _compile(what, target))
+
+
+def place(what: Build, root: Path) -> Path:
+    """Where below `root` the binaries are, or will be."""
     digest = hashlib.sha256(f"{what} {platform.machine()}".encode())
     for _, source in what.added:
         digest.update((SOURCES / source).read_bytes())
-    done = root / f"{what.name}-{what.module.version}-{digest.hexdigest()[:12]}"
-    return gobuild.cached(done, lambda target: _compile(what, target))
+    return root / f"{what.name}-{what.module.version}-{digest.hexdigest()[:12]}"
 
 
 def build_pause(root: Path) -> Path:

@@ -115,11 +115,28 @@ def _flows() -> dict[str, dict[str, str]]:
     return flows
 
 
+# One flow of each construct: `make test-cluster ARGS="-m smoke"` runs these.
+SMOKE = {
+    "branch",
+    "configs",
+    "foreach_in_branch",
+    "gang",
+    "loop",
+    "parameters",
+    "policies",
+    "switch",
+    "Attempts",
+    "Fails",
+}
+
+
 def cluster_run(store: Store, project: Project, workflow: str) -> RunStore:
     return store.run(project.latest().flow, workflow)
 
 
-@pytest.mark.parametrize("name", _flows())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.smoke] if name in SMOKE else []) for name in _flows()]
+)
 def test_laptop_and_cluster_agree(cluster: Cluster, store: Store, started: dict[str, Started], name: str) -> None:
     project, workflow = started[name]
     expected = "failed" if FLOWS.get(name, ("",))[0] == "failed" else "succeeded"
@@ -226,6 +243,7 @@ def _running_pod(cluster: Cluster, workflow: str, line: str) -> str:
     raise AssertionError(f"no pod of {workflow} has printed {line!r}")
 
 
+@pytest.mark.smoke
 def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     now = datetime.now(ZoneInfo("America/New_York"))
     soon = [now + timedelta(seconds=seconds) for seconds in (75, 195, 315)]

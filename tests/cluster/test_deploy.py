@@ -128,6 +128,7 @@ def user(namespace: Kubectl, project: Project, cluster: Cluster) -> User:
 # -- deploy and diff ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_deploy_says_what_it_does_and_diff_what_it_would(user: User) -> None:
     user.flow("Twice", scheduled=True)
     assert user.flowc("diff", "twice/flow.py").code == 1
@@ -220,6 +221,7 @@ def test_a_field_that_another_manager_wants(user: User) -> None:
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_a_run_from_trigger_to_its_records(user: User) -> None:
     user.flow("Awkward")
     user.does("deploy", "awkward/flow.py")
@@ -243,6 +245,7 @@ def test_a_run_from_trigger_to_its_records(user: User) -> None:
     assert user.run("Awkward", run).status()["state"] == "succeeded"
 
 
+@pytest.mark.smoke
 def test_a_run_that_fails(user: User) -> None:
     user.flow("Failing")
     user.does("deploy", "failing/flow.py")

@@ -93,6 +93,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
         cluster.kubectl("delete", "namespace", tenant.namespace, "--wait=false")
 
 
+@pytest.mark.smoke
 def test_the_life_of_a_release(tenant: Tenant) -> None:
     """Install, test, a flow, upgrade, test, uninstall: nothing is left."""
     before = tenant.objects()

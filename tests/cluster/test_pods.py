@@ -119,6 +119,7 @@ def test_the_tasks_of_a_gang_meet(cluster: Cluster, store: Store, tmp_path: Path
     assert found["addresses"][0][0] == begun["process"]["ip"]
 
 
+@pytest.mark.smoke
 def test_options_secrets_and_a_hook(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     secret = {
         "apiVersion": "v1",

@@ -10,6 +10,7 @@ import pytest
 from cluster.support import Cluster
 from flowc_runtime.store import Store
 
+pytestmark = pytest.mark.smoke
 GOLDEN = Path(__file__).parents[1] / "golden"
 TASKS = {
     "linear": {"start": ["0"], "middle": ["0"], "end": ["0"]},

@@ -14,15 +14,16 @@ def program(*names: str, packages: tuple[str, ...] = ()) -> str | None:
 
     None: it is not there and cannot be had.
     """
-    if (found := _found(names)) or not shutil.which("apt-get") or os.geteuid() != 0:
-        return found
+    if (there := found(*names)) or not shutil.which("apt-get") or os.geteuid() != 0:
+        return there
     with open(os.path.join(tempfile.gettempdir(), "flowc-apt.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may want something at once
-        if not _found(names):
+        if not found(*names):
             for command in (["update"], ["install", "--yes", "--no-install-recommends", *(packages or names[:1])]):
                 subprocess.run(["apt-get", "--quiet", "--quiet", *command], check=False, capture_output=True)
-    return _found(names)
+    return found(*names)
 
 
-def _found(names: tuple[str, ...]) -> str | None:
-    return next((found for name in names if (found := shutil.which(name))), None)
+def found(*names: str) -> str | None:
+    """The first of these programs that is on the PATH."""
+    return next((path for name in names if (path := shutil.which(name))), None)

@@ -15,7 +15,7 @@ import pytest
 
 from tools import apt
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 _START = 60  # seconds; a machine under load starts it slowly
 _FLAGS = (
     "--headless=new",
@@ -32,9 +32,14 @@ _FLAGS = (
 )
 
 
+def install() -> str | None:
+    """The browser, which is installed if it is not there; None where that cannot be done."""
+    return apt.program(*NAMES, packages=("chromium", "fonts-dejavu"))
+
+
 def program() -> str:
     """The browser, which is installed where that can be done; skips the test where it cannot."""
-    if found := apt.program(*_NAMES, packages=("chromium", "fonts-dejavu")):
+    if found := install():
         return found
     pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
 

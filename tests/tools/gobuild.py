@@ -1,11 +1,13 @@
-"""Small Go programs that let the tests ask the real thing: Argo's validator, the API server, the cron library.
+"""Small Go programs that answer for the real thing: Argo's validator, the API server, the cron library.
+
+`make test` reads what they answered once (`tools.recorded`); `make test-go` builds and asks them.
 
 Sources are in `go/<name>/`, the modules they need in `versions.py`. A program is built once and kept outside the tree,
 in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name made of its sources and versions; after that neither `go`
 nor a network is needed. There is no go.mod to keep up to date: each program requires one module at one version, whose
 own go.mod fixes all others, and Go's checksum database vouches for what is downloaded.
 
-    PYTHONPATH=tests python -m tools.gobuild     builds all of them now, with a line each
+    PYTHONPATH=tests python -m tools.gobuild     builds all of them now, with a line each (`make test-go` does)
 """
 
 from __future__ import annotations
@@ -107,6 +109,8 @@ def module_files(module: Module, directory: str) -> Path:
 def or_skip(what: Callable[[], T]) -> T:
     """What `what` returns; skips the test where Go is not to be had (or fails it, with FLOWC_TEST_REQUIRE_GO=1).
 
+    For the S3 gateway, which no recorded answers can stand for.
+
     All such skips come from this one place with one reason, and pytest then reports them as one line. That holds for
     calls from a test's body: a skip in a fixture counts as one of the test that asked for it.
     """
@@ -120,7 +124,7 @@ def or_skip(what: Callable[[], T]) -> T:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
             _missing = str(error)  # the next test need not wait for the network again
-    pytest.skip(f"NOT COMPARED with Argo's validator, its CRDs and its cron library: {_missing}")
+    pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 
 _missing: str | None = None
@@ -179,12 +183,14 @@ def main() -> None:
         for v in versions.ARGO
     ]
     for label, job in jobs:
+        print(f"{label}: up to three minutes the first time", end=" … ", flush=True)
         start = time.monotonic()
         try:
             job()
         except GoUnavailable as error:
-            sys.exit(f"skipped, and so will be the tests that need it: {label}: {error}")
-        print(f"{label}: {time.monotonic() - start:.1f} s", flush=True)
+            print(flush=True)
+            sys.exit(f"error: {label}: {error}")
+        print(f"{time.monotonic() - start:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

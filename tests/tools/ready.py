@@ -1,0 +1,70 @@
+"""What tests ask besides Python: made before they start, with a line for each part that takes long.
+
+PYTHONPATH=tests python -m tools.ready
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cluster import go_builds
+from tools import apt, chromium, gobuild, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that tests need. `there` says whether it is made; `make` makes it, and its error says why it cannot."""
+
+    what: str
+    usual: str  # how long it takes
+    without: str  # what is not tested without it
+    there: Callable[[], bool]
+    make: Callable[[], object]
+
+
+def gateway() -> Path:
+    """The S3 gateway's directory. Raises GoUnavailable."""
+    return go_builds.build(go_builds.S3, gobuild.cache() / "cluster" / "bin")
+
+
+PARTS = (
+    Part(
+        f"building versitygw {versions.VERSITYGW}, an S3 gateway, with Go (kept in {gobuild.cache()})",
+        "one to three minutes",
+        "stores in a bucket are not tested",
+        lambda: go_builds.place(go_builds.S3, gobuild.cache() / "cluster" / "bin").exists(),
+        gateway,
+    ),
+    Part(
+        "installing Debian's Chromium",
+        "one to two minutes",
+        "cards are not tested in a browser",
+        lambda: apt.found(*chromium.NAMES) is not None,
+        chromium.install,
+    ),
+)
+
+
+def main() -> None:
+    """Make what is missing. What cannot be made is told, and its tests are skipped."""
+    for part in PARTS:
+        if part.there():
+            continue
+        print(f"{part.what}: usually {part.usual}, once", flush=True)
+        start = time.monotonic()
+        try:
+            made = part.make()
+        except gobuild.GoUnavailable as error:
+            made = None
+            print(f"  {error}", flush=True)
+        print(f"  {f'done in {time.monotonic() - start:.0f} s' if made else part.without}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What the real programs answered, kept in `tests/recorded/`, so that `make test` needs neither Go nor minutes to build.
+
+A question is asked by `answers`, which looks its answer up under a digest of the question. `make test-go` asks the programs
+themselves and compares; with ARGS=--update-golden it writes the files anew. A question without an answer fails its test.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+FILES = Path(__file__).parents[1] / "recorded"
+
+
+def asks() -> bool:
+    """Whether the programs themselves are asked in this run of the tests."""
+    return bool(os.environ.get("FLOWC_TEST_GO"))
+
+
+def record(*, anew: bool) -> None:
+    """From now on write answers down, `anew`: without those that are there."""
+    os.environ["FLOWC_TEST_GO"] = "record"
+    if anew:
+        for file in FILES.glob("*.json"):
+            file.unlink()
+
+
+def answers(
+    name: str, questions: Sequence[Question], ask: Callable[[Sequence[Question]], list[Answer]]
+) -> list[Answer]:
+    """The answers to `questions`, in their order, of what `name` stands for: a program and its version."""
+    keys = [hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()[:16] for each in questions]
+    file = FILES / f"{name}.json"
+    if not asks():
+        known = _read(file)
+        if missing := [each for key, each in zip(keys, questions, strict=True) if key not in known]:
+            pytest.fail(
+                f"{file.name} lacks the answers to {len(missing)} of {len(keys)} questions, such as "
+                f"{str(missing[0])[:300]}: `make test-go ARGS=--update-golden` asks the program (it needs Go)",
+                pytrace=False,
+            )
+        return [known[key] for key in keys]
+    found = ask(questions)
+    assert len(found) == len(keys), f"{name} answered {len(found)} of {len(keys)} questions"
+    if os.environ["FLOWC_TEST_GO"] == "record":
+        _add(file, dict(zip(keys, found, strict=True)))
+    else:
+        known = _read(file)
+        differ = [each for key, each, one in zip(keys, questions, found, strict=True) if known.get(key) != one]
+        assert not differ, f"{file.name} has other answers to {len(differ)} questions, such as {str(differ[0])[:300]}"
+    return found
+
+
+def _read(file: Path) -> dict[str, Answer]:
+    known: dict[str, Answer] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return known
+
+
+def _add(file: Path, new: dict[str, Answer]) -> None:
+    """Several processes of pytest add to one file."""
+    file.parent.mkdir(exist_ok=True)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        known = _read(file) | new
+        lines = (f"{json.dumps(key)}: {json.dumps(known[key], ensure_ascii=False)}" for key in sorted(known))
+        file.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    finally:
+        os.close(directory)
