@@ -172,6 +172,11 @@ class Engine(Generic[J]):
     def __len__(self) -> int:
         return len(self._running)
 
+    @property
+    def woken(self) -> int | None:
+        """The descriptor that can be read when a signal has come that was not told; None where that cannot be seen."""
+        return self._watcher.woken
+
     # -- beginning and end
 
     def begin(self) -> None:

@@ -19,12 +19,14 @@ from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import read_report, record_death
 from flowc_runtime.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
+from flowc_runtime.durability import Disk, end_run, end_run_here
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.program import check_runnable
+from flowc_runtime.records import StatusRecord
 from flowc_runtime.task import perform_and_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore
 
+_KILLED = "the supervisor was killed"
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -69,6 +72,7 @@ class Plan:
     others wait for something (None: whatever they do). `max_splits` is how many tasks a foreach may make, None: any
     number.
     `isolation` has the steps with interpreters of their own.
+    `disk` is waited for before the run is said to have ended, and for each task where they are `durable`.
     `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all. `starts` says which
     steps' tasks begin as a fork of this process, which has imported the flow, and starts the processes of the others.
     """
@@ -87,6 +91,8 @@ class Plan:
     namespace: str | None = None
     max_splits: int | None = None
     cache: bool = True
+    disk: Disk | None = None
+    durable: bool = False
     isolation: Isolation | None = None
     reuse: Reuse | None = None
     only: Only | None = None
@@ -105,16 +111,20 @@ class Failure:
 @final
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How the run ended: `failures` in the order in which they happened, `signal` if one interrupted it."""
+    """How the run ended: `failures` in the order in which they happened, `signal` if one interrupted it.
+
+    `unsaved` says why the disk may not have all of it.
+    """
 
     tasks: int
     failures: tuple[Failure, ...]
     signal: int | None
+    unsaved: str | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether every task of the flow is done."""
-        return not self.failures and self.signal is None
+        """Whether every task of the flow is done, and kept."""
+        return not self.failures and self.signal is None and self.unsaved is None
 
 
 class Supervisor:
@@ -127,14 +137,14 @@ class Supervisor:
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
+        self._unsaved: str | None = None  # why the disk may not have all of it
+        self._cut: int | None = None  # the signal that ended the wait for the disk
         self._timeout_grace = timeout_grace
         self._threads = Threads()
         self._places = Places(plan.max_workers, plan.processors)
         self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
-        agent = plan.agent
-        self._engine: Engine[Job] = Engine(
-            self, guard=(self._end_others, self._record_killed), close=[agent.descriptor()] if agent else []
-        )
+        private = [each.descriptor() for each in (plan.agent, plan.disk) if each is not None]
+        self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
     def run(self) -> RunResult:
         """Run until everything is done, or something failed and what was running has ended."""
@@ -151,7 +161,8 @@ class Supervisor:
             with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
                 self._record_end()
             self._engine.close()
-        return RunResult(self._scheduler.done, tuple(self._failures), self._engine.signal)
+        number = self._engine.signal or self._cut
+        return RunResult(self._scheduler.done, tuple(self._failures), number, self._unsaved)
 
     def _reuse(self) -> None:
         """All that is reused comes first: what follows a task that is run, runs."""
@@ -236,6 +247,7 @@ class Supervisor:
             namespace=plan.namespace,
             max_splits=plan.max_splits,
             cache=plan.cache,
+            durable=plan.durable,
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
@@ -342,7 +354,12 @@ class Supervisor:
 
     def _record_killed(self) -> None:
         """In the guardian: this process was killed."""
-        self._plan.run.set_status({"state": "killed", "changed": time.time(), "message": "the supervisor was killed"})
+        run, status = self._plan.run, StatusRecord(state="killed", changed=time.time(), message=_KILLED)
+        if self._plan.disk is None:
+            run.set_status(status)
+            return
+        with suppress(StoreError):  # whoever could be told is gone
+            end_run_here(run, status, lambda told: None, Disk.of(run.objects, "run"))
 
     def _record_end(self) -> None:
         state = "succeeded" if self._scheduler.finished else "failed"
@@ -354,4 +371,16 @@ class Supervisor:
         elif self._failures:
             first = self._failures[0]
             status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}
-        self._plan.records.set_status(status)
+        records = self._plan.records
+        try:
+            end_run(records, status, self._plan.disk, self._wait_for_disk)
+        except StoreError as error:
+            if self._plan.disk is None:
+                raise
+            self._unsaved = str(error)
+        if self._cut is not None:
+            message = f"by {failures.signal_name(self._cut)}, before the disk had all of it"
+            records.set_status(status | {"state": "interrupted", "message": message})
+
+    def _wait_for_disk(self, disk: Disk, then: Callable[[], None]) -> None:
+        self._cut = disk.wait_apart(then, self._console.note, self._engine.woken)

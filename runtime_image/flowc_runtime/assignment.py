@@ -24,7 +24,8 @@ class Assignment:
     `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
     attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
     more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
-    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do.
+    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do. A `durable` task is on the disk
+    before it is said to have ended.
 
     For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
     that it, and each input of a join, has instead of theirs; `bare` leaves out the decorators around the step's code.
@@ -47,6 +48,7 @@ class Assignment:
     cards: Cards | None = None
     origin: str | None = None
     cache: bool = True
+    durable: bool = False
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
     bare: bool = False

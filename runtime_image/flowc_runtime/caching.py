@@ -20,6 +20,7 @@ from flowc.ir.schema import part_to_json
 from flowc.ir.versions import CACHE
 from flowc_runtime import codecs, first_cache, foreign
 from flowc_runtime.errors import FormatError, NotFound
+from flowc_runtime.lost import is_lost, references
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
 from flowc_runtime.records import ReadsRecord
@@ -110,7 +111,7 @@ class Situation:
                 entry = cast("CacheEntry", self._load("entry", key))
             except NotFound:
                 continue
-            if not foreign.unchanged(entry["modules"]):
+            if not foreign.unchanged(entry["modules"]) or any(is_lost(self._objects, ref) for ref in references(entry)):
                 continue
             # They may be about to be collected: from here on they are not.
             if all(self._objects.refresh(blob_key(digest)) for digest in entry["blobs"]) and self._objects.refresh(key):
@@ -158,9 +159,10 @@ class Situation:
 
     def _load(self, kind: str, key: str) -> Any:
         place, step = f"{key} in {self._objects.url}", self._job.step
-        return parse(
-            CACHE, kind, self._objects.get(key), place=place, subject=f"what a task of step '{step}' left in the cache"
-        )
+        data = self._objects.get(key)
+        if not data:  # the power was lost before the disk had it
+            raise NotFound(f"{place} is empty")
+        return parse(CACHE, kind, data, place=place, subject=f"what a task of step '{step}' left in the cache")
 
     def _values(self, reads: ReadsRecord) -> str:
         """The digest of the values of what was looked at."""

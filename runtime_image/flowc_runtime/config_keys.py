@@ -91,6 +91,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         metaflow=("METAFLOW_ENVIRONMENT", "METAFLOW_DEFAULT_ENVIRONMENT"),
     ),
     Setting(
+        key="durability",
+        type="text",
+        variable="FLOWC_DURABILITY",
+        option="`--durability` of `run`, `resume`",
+        help="What the disk must have before it is said to have ended: each run, each task too, or none.",
+        default="run",
+        choices=("run", "task", "none"),
+    ),
+    Setting(
         key="start",
         type="text",
         variable="FLOWC_START",

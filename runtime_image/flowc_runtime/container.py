@@ -15,17 +15,19 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc.ir import Foreach, Gang, Switch
-from flowc_runtime import breakpoints, contract, failures, leftovers, logs, pods
+from flowc_runtime import breakpoints, contract, durability, failures, leftovers, logs, pods
 from flowc_runtime.assignment import Assignment
 from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
 from flowc_runtime.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.durability import Disk, end_run_here
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.program import check_runnable, open_program
+from flowc_runtime.records import StatusRecord
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import Store
 from flowc_runtime.task import begin_cards, perform_and_report
 from flowc_runtime.watch import Ended, Output, Watcher, kill_group
-from flowc_runtime.workflow import begin_run, environment
+from flowc_runtime.workflow import begin_run, environment, say_in_pod
 
 if TYPE_CHECKING:
     from flowc.ir import Node
@@ -42,6 +44,8 @@ class ContainerTask:
     def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
         self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
         self.order = Order.of(os.environ.get(contract.RESUME))
+        self.durability = durability.mode()
+        self.disk = Disk.of(run.objects, self.durability)
 
     def main(self) -> int:
         """Make the attempt; the exit code is one of `flowc_runtime.contract`. Raises FlowcError."""
@@ -62,7 +66,7 @@ class ContainerTask:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
                     kill_group(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
-                    return self._outputs(reused)
+                    return self._kept(self._outputs(reused))
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
                     os.write(number_in, str(attempt).encode())
@@ -71,7 +75,7 @@ class ContainerTask:
             except BaseException:
                 kill_group(child.pid, signal.SIGKILL)
                 raise
-            code = self._conclude(ended, attempt, began)
+            code = self._kept(self._conclude(ended, attempt, began))
             leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
         return code
 
@@ -119,6 +123,12 @@ class ContainerTask:
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
 
+    def _kept(self, code: int) -> int:
+        """Wait until the disk has what this pod has written: no other pod's waiting reaches it. Raises StoreError."""
+        if self.disk is not None:
+            self.disk.flush(say_in_pod)
+        return code
+
     def _outputs(self, result: Result) -> int:
         """What Argo reads of a task that is done."""
         if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
@@ -133,7 +143,8 @@ class ContainerTask:
 
     def _fail_run(self, message: str) -> None:
         task = f"{self.node.id}/{self.path}"
-        self.run.set_status({"state": "failed", "changed": time.time(), "failed": task, "message": message})
+        status = StatusRecord(state="failed", changed=time.time(), failed=task, message=message)
+        end_run_here(self.run, status, say_in_pod, self.disk)
 
     def _reuse(self, order: Order) -> Result | None:
         """Give the task the record that it has in the run that is resumed; None: it has to run."""
@@ -189,6 +200,7 @@ class ContainerTask:
             cache=os.environ.get(contract.CACHE) != "0",
             origin=record.get("origin"),
             cards=cards,
+            durable=self.durability == "task",
         )
         breakpoints.install(None)
         return perform_and_report(assignment, control)

@@ -144,16 +144,24 @@ class LocalObjects:
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        if sum(memoryview(part).nbytes for part in parts) < OVERLAP:
+        size = sum(memoryview(part).nbytes for part in parts)
+        if size < OVERLAP:
             digest = sha256(parts)
+            self._drop_cut_off(blob_key(digest), size)
             created = self.create(blob_key(digest), parts)
         else:
-            digest, created = self._create_large(parts)
+            digest, created = self._create_large(parts, size)
         while not created and not self.refresh(blob_key(digest)):  # it was collected since
             created = self.create(blob_key(digest), parts)
         return digest
 
-    def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
+    def _drop_cut_off(self, key: str, size: int) -> None:
+        """Delete a blob that is not whole, as the loss of power leaves it: whoever stores it again would trust it."""
+        with self._writing(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if os.stat(self._path(key)).st_size != size:
+                os.unlink(self._path(key))
+
+    def _create_large(self, parts: Sequence[Buffer], size: int) -> tuple[str, bool]:
         # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
         digests: list[str] = []
         hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
@@ -163,6 +171,7 @@ class LocalObjects:
                 temporary = self._write(parts)
             finally:
                 hashing.join()
+            self._drop_cut_off(blob_key(digests[0]), size)
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str) -> bool:

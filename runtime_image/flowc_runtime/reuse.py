@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.attempts import Result
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
+from flowc_runtime.lost import lost_artifact
 from flowc_runtime.parents import Parents
 
 if TYPE_CHECKING:
@@ -124,6 +125,9 @@ class Reuse:
         record = self._done(step, path)
         if record is None:
             return None
+        if (name := lost_artifact(self.origin.objects, record)) is not None:
+            self.reasons.setdefault(step, f"artifact '{name}' of {step}/{path} is lost")
+            return None
         if (why := self._unfit.get(step)) is None:
             read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
             changed = [self._changed[name] for name in read if name in self._changed]
@@ -142,6 +146,9 @@ class Reuse:
         try:
             return self.origin.task(step, path)
         except NotFound:
+            return None
+        except StoreError as error:  # a run that was cut off by the loss of power has records without content
+            self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
             return None
 
     def _gang_of(self, step: str) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from flowc.ir import Flow
+    from flowc_runtime.durability import Disk
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
 
@@ -134,9 +135,9 @@ class RunStore:
         except NotFound:
             return {"version": RECORDS.current, "state": "running", "changed": self.record()["created"]}
 
-    def set_status(self, status: StatusRecord) -> None:
-        """Replace the run's status."""
-        self.objects.put(f"{self._prefix}/status.json", _dump({"version": RECORDS.current, **status}))
+    def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
+        """Replace the run's status; with a `disk` it is there when this returns."""
+        (disk or self.objects).put(f"{self._prefix}/status.json", _dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
         """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
@@ -178,17 +179,18 @@ class RunStore:
         """Claim an attempt's number; False if it is taken."""
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
 
-    def finish(self, record: AttemptRecord) -> bool:
-        """Write the record of an attempt that has ended, last of all it names.
+    def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
+        """Write the record of an attempt that has ended, last of all it names; a `disk` has it when this returns.
 
         The first that is done becomes the task's record; one that is done after it is kept as superseded (False).
         """
         step, path = record["step"], record["path"]
+        to = disk or self.objects
         if record["outcome"] != "failed":
-            if self.objects.create(self._task(step, f"{path}.json"), [_dump(record)]):
+            if to.create(self._task(step, f"{path}.json"), [_dump(record)]):
                 return True
             record["superseded"] = True
-        self.objects.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
+        to.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
         return record["outcome"] == "failed"
 
     def reuse(self, record: AttemptRecord) -> None:

@@ -332,10 +332,22 @@ class Attempt:
         self._flush()
         if self.constants:
             record["constants"] = self.constants
-        self.job.run.finish(record)
+        if self.job.durable:
+            self._finish_durably(record)
+        else:
+            self.job.run.finish(record)
         if self.cards:
             self.cards.finish()
             self._flush()
+
+    def _finish_durably(self, record: AttemptRecord) -> None:
+        """Write the record when the disk has all that it names. Raises StoreError."""
+        from flowc_runtime.durability import Disk
+
+        disk = Disk.of(self.job.run.objects, "task")
+        if disk is not None:
+            disk.flush(lambda told: say(f"flowc: {told}\n"))
+        self.job.run.finish(record, disk)
 
     def _flush(self) -> None:
         """What the step printed goes out before the record says that it has ended."""

@@ -9,7 +9,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import contract
+from flowc_runtime import contract, durability
+from flowc_runtime.durability import Disk, end_run_here
 from flowc_runtime.errors import FlowcError, ProtocolError
 from flowc_runtime.files import store_files
 from flowc_runtime.reuse import Order
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flowc_runtime import logs
     from flowc_runtime.index import Graph
     from flowc_runtime.program import Program
+    from flowc_runtime.records import StatusRecord
     from flowc_runtime.store import RunStore
 
 
@@ -49,7 +51,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
             run.hold(order.origin)
     except ValueError as error:
         _create(run, graph, {})  # there was such a run, and this is how it ended
-        run.set_status({"state": "failed", "changed": time.time(), "message": str(error)})
+        _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
         raise ProtocolError(str(error)) from error
 
 
@@ -111,15 +113,25 @@ def _record_end(run: RunStore, graph: Graph, phase: str) -> None:
             _create(run, graph, {})
         status, now = run.status(), time.time()
         if phase == "Succeeded":
-            run.set_status({"state": "succeeded", "changed": now, "ended": now})
+            _end(run, {"state": "succeeded", "changed": now, "ended": now})
         elif status["state"] == "running":
             message = f"the workflow ended as {phase}"
-            run.set_status({"state": "failed", "changed": now, "message": message, "ended": now})
+            _end(run, {"state": "failed", "changed": now, "message": message, "ended": now})
         else:
-            run.set_status({**status, "ended": now})
+            _end(run, {**status, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
+
+
+def _end(run: RunStore, status: StatusRecord) -> None:
+    """Record the end of the run when the disk has all that this pod has written of it. Raises StoreError."""
+    end_run_here(run, status, say_in_pod, Disk.of(run.objects, durability.mode()))
+
+
+def say_in_pod(text: str) -> None:
+    """Tell the pod's log what is waited for."""
+    print(f"flowc: {text}", file=sys.stderr, flush=True)
 
 
 def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli import new_run
-from flowc.cli.common import Checked, fail, open_store, top
+from flowc.cli.common import Checked, fail, open_store, tell_error, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.starting import begin_starts, state_before
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.run import Kind
+    from flowc.ir import Flow
     from flowc_emulator.agent import Agent
     from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.durability import Disk
     from flowc_runtime.index import Graph
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore, Store
@@ -37,6 +39,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     from flowc_emulator.console import make_console
     from flowc_emulator.places import default_places
     from flowc_emulator.supervisor import Plan, Supervisor
+    from flowc_runtime.durability import Disk
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.store import Store
@@ -55,7 +58,10 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
         run = store.run(records.flow, records.id)
-        new_run.tell_of(run, records, options)
+        disk = Disk.of(run.objects, options["durability"])
+        if disk is not None:
+            stack.callback(disk.close)
+        new_run.tell_of(run, records, options, disk)
         workers, processors = (options["max_workers"], None) if options["max_workers"] else default_places()
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
         new_run.note_unused(console)
@@ -78,10 +84,12 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             namespace=new_run.namespace_for(user),
             max_splits=options["max_num_splits"],
             cache=top().cache is not False,
+            disk=disk,
+            durable=options["durability"] == "task",
             reuse=reuse,
             starts=starts,
         )
-        _call_hooks(records, lambda: found.program.run_begins(run.id))
+        _call_hooks(records, lambda: found.program.run_begins(run.id), disk)
         result = Supervisor(plan, console).run()
         failure = None if result.ok else RuntimeError("the run has failed")
         _call_hooks(None, lambda: found.program.run_ended(failure))
@@ -123,12 +131,26 @@ def _begin(
     ds_type = datastore_of(store.objects.url)
     parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
     parameters = store_files(store.objects, found.flow.parameters, parameters)
+    if resumption:
+        _check_files(store, found.flow, parameters)
     reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None
     more = resumption.record() if resumption else {}
     return new_run.begin_run(store, found, parameters, user_name(), more), parameters, reuse
 
 
-def _call_hooks(run: RunStore | None, call: Callable[[], None]) -> None:
+def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
+    """A resumed run takes files from the one before, which may have lost them with the power. Raises StoreError."""
+    from flowc_runtime.errors import StoreError
+    from flowc_runtime.lost import is_lost
+
+    for parameter in flow.parameters:
+        value = values.get(parameter.name)
+        if parameter.type == "file" and value is not None and is_lost(store.objects, value):
+            name = parameter.name
+            raise StoreError(f"the store has lost {value['file']}, the file of parameter '{name}': give --{name} again")
+
+
+def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:
     """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
     from metaflow.user_decorators._errors import PreparationError
 
@@ -137,12 +159,16 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None]) -> None:
     except PreparationError as error:
         message = f"{error}: {describe(error.__cause__ or error)}"
         if run is not None:
-            new_run.cannot_begin(run, message)
+            new_run.cannot_begin(run, message, disk)
         fail(message)
 
 
 def _tell_failures(result: RunResult, run: RunStore, found: Checked) -> None:
-    """The one error at the end."""
+    """The one error at the end, and what is to be known of the disk."""
+    if result.unsaved is not None:
+        tell_error(
+            result.unsaved, "see what is wrong with the disk, then `flowc resume`; docs/store.md says what is promised"
+        )
     if result.failures:
         from flowc.cli.failure import render_failure
 

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+import click
+
 from flowc.cli.common import fail, top, writing
 from flowc.ir import json_text
 from flowc_runtime import configuration, settings
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from flowc.cli.common import Checked
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import RunResult
-    from flowc_runtime.records import PackageRecord, RunRecord
+    from flowc_runtime.durability import Disk
+    from flowc_runtime.records import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store import RunStore, Store
 
 
@@ -84,13 +87,18 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     return {"sources": store_sources(store.objects, files)}
 
 
-def cannot_begin(run: RunStore, message: str) -> NoReturn:
-    """A run that has its record, and will have no tasks: say why there and here."""
-    run.set_status({"state": "failed", "changed": time.time(), "message": message})
+def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
+    """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
+    from flowc_runtime.durability import end_run_here
+
+    status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
+    end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)
     fail(message)
 
 
-def tell_of(run: RunStore, records: RunStore, options: Mapping[str, Any], **more: str) -> None:
+def tell_of(
+    run: RunStore, records: RunStore, options: Mapping[str, Any], disk: Disk | None = None, **more: str
+) -> None:
     """Write the files that the command line asks for: the run's id, and what a Runner wants to know, with `more`."""
     attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
     texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
@@ -101,7 +109,7 @@ def tell_of(run: RunStore, records: RunStore, options: Mapping[str, Any], **more
             with writing(options[option]):
                 Path(options[option]).write_text(text, encoding="utf-8")
         except FlowcError as error:
-            cannot_begin(records, str(error))
+            cannot_begin(records, str(error), disk)
 
 
 def note_unused(console: Console) -> None:

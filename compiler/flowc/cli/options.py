@@ -90,6 +90,8 @@ RUN_OPTIONS: Sequence[click.Option] = (
                      help="A foreach over more items fails [default: no limit]."),
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
                      help="How tasks begin: auto: fork where importing the flow is harmless, else fresh."),
+    ConfiguredOption(["--durability"], key="durability", default="run", show_default=True, allow_from_autoenv=False,
+                     help="What the disk must have before it is said to have ended: each run, each task too, or none."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
                  callback=_refused("logs are kept whole; leave the option out")),
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",

@@ -15,6 +15,7 @@ from flowc.cli.options import RESUME_OPTIONS
 from flowc.cli.run import Kind, Resumption, run_like, start, words_of
 from flowc.cli.words import NO_NAMES
 from flowc.opening import names_code
+from flowc_runtime.errors import StoreError
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
 
@@ -63,8 +64,12 @@ def newest(store: Store, flow: str) -> RunStore:
     user = user_name()
     for run_id in reversed(store.runs(flow)):
         run = store.run(flow, run_id)
-        if run.exists() and run.record()["user"] == user:
-            return run
+        try:
+            if run.exists() and run.record()["user"] == user:
+                run.executes()
+                return run
+        except StoreError as error:  # as a run that the loss of power has cut off at its beginning
+            click.echo(f"note: run {flow}/{run_id} cannot be resumed: {error}", err=True)
     fail(f"{user} has no run of flow '{flow}' in {store.objects.url}", "--origin-run-id says which run to resume")
 
 

@@ -182,7 +182,7 @@ KIND = Kind(
     "Run one step of FLOW by itself, on the inputs that its task had in your newest run, or in the one that is named.",
     OPTIONS,
     execute=_spin,
-    without=("local", "max_workers", "max_num_splits"),
+    without=("local", "max_workers", "max_num_splits", "durability"),
     keeps=frozenset({"skip_decorators", "no_skip_decorators", "artifacts_module", "persist", "no_persist"}),
 )
 

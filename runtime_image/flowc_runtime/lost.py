@@ -1,0 +1,51 @@
+"""What the loss of power has taken from a directory's store: a file can be there, and be empty or cut off.
+
+A run that was said to have ended has all of it (`durability`). One that was cut off may have any part. Whoever takes
+over what such a run has done looks first at the sizes of what it needs, which costs no reading.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.objects import LocalObjects, blob_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.files import FileRecord
+    from flowc_runtime.objects import Objects
+    from flowc_runtime.records import AttemptRecord
+
+
+def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
+    """The name of an artifact of a task that is not there, or not whole; None if there is no such artifact."""
+    for name, ref in {**record.get("constants", {}), **record["artifacts"]}.items():
+        if is_lost(objects, ref):
+            return name
+    return None
+
+
+def is_lost(objects: Objects, ref: ArtifactRef | FileRecord) -> bool:
+    """Whether the blob of an artifact or a file is not there, or has another size than it should have."""
+    if "data" in ref or not isinstance(objects, LocalObjects):  # a bucket has whole objects only
+        return False
+    key = blob_key(ref["digest"])
+    try:
+        return os.stat(f"{objects.root}/{key}").st_size != ref["size"]
+    except FileNotFoundError:
+        return not objects.exists(key)  # it may be in a store below this one
+
+
+def references(value: Any) -> Iterator[ArtifactRef]:
+    """All references to artifacts in a record, or in a part of one."""
+    if isinstance(value, dict):
+        if "digest" in value and "codec" in value:
+            yield value  # type: ignore[misc]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
