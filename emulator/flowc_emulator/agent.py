@@ -135,7 +135,11 @@ class Agent:
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
         self._tell(operation, *arguments)
-        answer = _receive(self._socket)
+        try:
+            answer = _receive(self._socket)
+        except KeyboardInterrupt:
+            self._socket.close()  # a late answer must not be taken for that of the next request
+            raise
         if answer is None:
             raise StoreError(f"the process that talks to {self.url} has died")
         result, error = answer

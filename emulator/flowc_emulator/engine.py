@@ -19,9 +19,11 @@ from flowc_emulator.hangs import Hangs
 from flowc_emulator.terminal import Lender, Terminal
 from flowc_runtime import breakpoints, ending, failures
 from flowc_runtime.contract import TIMEOUT_GRACE
+from flowc_runtime.errors import FlowcError
 from flowc_runtime.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.leftovers import children, end_adopted
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
+from flowc_runtime.signals import heeded
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process import Child
     from flowc_runtime.watch import Reaper
 
+MOST_GUARDIANS = 10  # that are replaced when they are killed
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
 
 J = TypeVar("J")
@@ -154,12 +157,13 @@ class Engine(Generic[J]):
         self._close = tuple(close)
         self._running: dict[int, _Running[J]] = {}
         self._deadlines: list[tuple[float, int, int]] = []  # (when, pid, signal)
-        self._watcher = Watcher([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+        self._watcher = Watcher(heeded())
         self._terminal = Terminal.find()
         self._lender: Lender | None = None
         self._hangs = Hangs()
         self._prctl = load_prctl()
         self._children: frozenset[int] = frozenset()  # of this process, before there was a job
+        self._replaced = 0  # guardians
         self._hurried = False  # a second signal has come
         self.signal: int | None = None
         """The signal that interrupted the jobs, if one did."""
@@ -187,7 +191,26 @@ class Engine(Generic[J]):
         gc.collect()
         gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
         self._watcher.__enter__()
-        self._guardian = Guardian(*self._guard, [*self._descriptors(), *self._lend_terminal()])
+        self._lend_terminal()
+        self._guardian = self._new_guardian()
+
+    def _new_guardian(self) -> Guardian:
+        terminal = self._terminal.descriptors() if self._terminal is not None else []
+        guardian = Guardian(*self._guard, [*self._descriptors(), *terminal], self._running)
+        self._watcher.wake(guardian.pid)
+        return guardian
+
+    def _replace_guardian(self) -> None:
+        """The guardian was killed, by a user or for lack of memory: what it was for would not be done."""
+        self._guardian.close()
+        self._replaced += 1
+        if self._replaced > MOST_GUARDIANS:
+            raise FlowcError("the guardian process is killed again and again, so the run ends; what kills it?")
+        try:
+            self._guardian = self._new_guardian()
+        except OSError as error:
+            raise FlowcError(f"the guardian process was killed, and there can be no other: {error.strerror}") from error
+        self._observer.note("the guardian process was killed; another one takes its place")
 
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End what still runs and the programs that jobs have left running, but not the processes in `keep`.
@@ -249,6 +272,8 @@ class Engine(Generic[J]):
                     self._serve()
         self._kill_overdue()
         self._look_for_hangs()
+        if self._guardian.is_gone():
+            self._replace_guardian()
         return finished
 
     def interrupt(self, number: int) -> None:
@@ -296,15 +321,14 @@ class Engine(Generic[J]):
 
     # -- a terminal for debuggers
 
-    def _lend_terminal(self) -> list[int]:
-        """Listen to jobs that ask for the terminal; its descriptors."""
+    def _lend_terminal(self) -> None:
+        """Listen to jobs that ask for the terminal."""
         if self._terminal is None:
-            return []
+            return
         import pdb  # noqa: F401  # so that jobs find it patched however they come to it
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)
-        return self._terminal.descriptors()
 
     def _serve(self) -> None:
         assert self._lender is not None

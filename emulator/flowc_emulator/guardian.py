@@ -2,13 +2,14 @@
 
 Children die with the supervisor by PR_SET_PDEATHSIG; what they started does not, and where there is no prctl they do
 not either. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds.
-Its end of file means that the supervisor is gone, however that happened.
+Its end of file means that the supervisor is gone, however that happened. A guardian that is itself killed is replaced.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from flowc_runtime.watch import kill_group
@@ -22,8 +23,14 @@ _DONE = b"done\n"
 class Guardian:
     """The supervisor's side."""
 
-    def __init__(self, end_others: Callable[[], None], record: Callable[[], None], close: Iterable[int]) -> None:
-        """Fork the guardian; `close` are descriptors that it must not hold.
+    def __init__(
+        self,
+        end_others: Callable[[], None],
+        record: Callable[[], None],
+        close: Iterable[int],
+        sessions: Iterable[int] = (),
+    ) -> None:
+        """Fork the guardian; `close` are descriptors that it must not hold, `sessions` those that there are already.
 
         If this process is killed, the guardian ends the sessions that it was told of, calls `end_others`, which ends
         what has left these sessions, and then `record`.
@@ -32,13 +39,29 @@ class Guardian:
         self.pid = os.fork()
         if self.pid == 0:
             try:
+                signal.set_wakeup_fd(-1)  # it is the supervisor's
                 os.setsid()  # Ctrl-C in the terminal is not for the guardian
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
-                _guard(end_others, record, read)
+                _guard(end_others, record, read, set(sessions))
             finally:
                 os._exit(1)
         os.close(read)
+        self._status: int | None = None  # of its end
+
+    def is_gone(self) -> bool:
+        """Whether it has ended, which only happens if somebody killed it."""
+        if self._status is None:
+            with suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self._status = status if pid else None
+        return self._status is not None
+
+    def close(self) -> None:
+        """Let go of one that is gone."""
+        if self._write >= 0:
+            os.close(self._write)
+            self._write = -1
 
     @property
     def descriptor(self) -> int:
@@ -51,28 +74,32 @@ class Guardian:
 
     def reaped(self, pid: int) -> None:
         """The child is gone with all its group; its number may be used again."""
-        os.write(self._write, b"-%d\n" % pid)
+        with suppress(BrokenPipeError):  # it was killed, and its successor is told of those that are left
+            os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:
         """The run has ended and is recorded."""
-        os.write(self._write, _DONE)
-        os.close(self._write)
-        os.waitpid(self.pid, 0)
+        if self._write >= 0:
+            with suppress(BrokenPipeError):
+                os.write(self._write, _DONE)
+        self.close()
+        if self._status is None:
+            os.waitpid(self.pid, 0)
 
 
 def register(descriptor: int) -> None:
     """Tell the guardian at the other end of this pipe of this process's session, then let go of the pipe."""
-    os.write(descriptor, b"+%d\n" % os.getpid())
+    with suppress(BrokenPipeError):  # it was killed; the supervisor tells its successor
+        os.write(descriptor, b"+%d\n" % os.getpid())
     os.close(descriptor)
 
 
-def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int) -> NoReturn:
+def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int, sessions: set[int]) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # whoever reads the run's output must not wait for the guardian
         os.dup2(null, descriptor)
-    sessions: set[int] = set()
     for line in _lines(read):
         if line == _DONE:
             os._exit(0)

@@ -153,8 +153,8 @@ class Supervisor:
         try:
             self._reuse()
             self._loop()
-        except FlowcError as error:
-            self._broken = str(error)
+        except BaseException as error:
+            self._broken = str(error) if isinstance(error, FlowcError) else f"{type(error).__name__}: {error}"
             raise
         finally:
             self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])

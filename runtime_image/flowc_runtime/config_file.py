@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from flowc_runtime import given_files
 from flowc_runtime.config_keys import BY_KEY
 from flowc_runtime.errors import ConfigurationError, Fault
 
@@ -112,8 +113,7 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return given_files.content(path)
     except OSError as error:
         hint = "make it readable, or move it away"
         if isinstance(error, IsADirectoryError):

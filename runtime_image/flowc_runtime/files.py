@@ -18,6 +18,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from flowc_runtime.errors import NotFound
+from flowc_runtime.given_files import lasting
 from flowc_runtime.objects import blob_key, sha256
 from flowc_runtime.parameters import ParameterError, config_values
 
@@ -58,7 +59,7 @@ def check_file(path: str, encoding: str | None) -> None:
         ParameterError: it cannot be opened, or holds what is no text in that encoding.
     """
     try:
-        with open(path, "rb") as file:
+        with open(lasting(path), "rb") as file:
             if encoding is None:
                 file.read(1)
                 return
@@ -73,12 +74,17 @@ def check_file(path: str, encoding: str | None) -> None:
         raise ParameterError(message) from None
 
 
+def size_of(path: str) -> int:
+    """Return how many bytes a file that people name has. Raises OSError."""
+    return os.stat(lasting(path)).st_size
+
+
 def store_file(objects: Objects, path: str) -> FileRecord:
     """Store a file's content once. Raises StoreError, OSError."""
     if asked := getattr(objects, "store_file", None):  # what asks another process to store
-        record: FileRecord = asked(path)
+        record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
-    with open(path, "rb") as file:
+    with open(lasting(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:  # which mmap refuses
             return FileRecord(file=path, digest=objects.create_blob([b""]), size=0)
@@ -92,7 +98,7 @@ def pack(path: str) -> dict[str, str]:
     Raises:
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
+    with open(lasting(path), "rb") as file:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
@@ -101,7 +107,7 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
 
     Raises StoreError, OSError.
     """
-    with open(path, "rb") as file:
+    with open(lasting(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if not size:  # which mmap refuses
             return {"file": path, "sent": _send(objects, b""), "size": 0}

@@ -182,10 +182,12 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what `nohup` asks for
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever the caller of this program has blocked
 
 
 def leave(code: int) -> NoReturn:

@@ -7,12 +7,12 @@ What would change how flows behave and cannot is refused by `check`; what means 
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
+from flowc_runtime import given_files
 from flowc_runtime.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def config_file() -> Mapping[str, str]:
 @cache
 def _read(path: str, needed: bool) -> Mapping[str, str]:
     try:
-        with open(path, encoding="utf-8") as file:
-            found: Any = json.load(file)
+        found: Any = json_text.parsed(given_files.content(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         if needed:
             raise SettingsError(f"METAFLOW_PROFILE names a profile without a file: {path} does not exist") from None

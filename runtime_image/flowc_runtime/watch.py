@@ -106,6 +106,7 @@ class Watcher:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Watched] = {}
         self._listened: int | None = None
+        self._waking: int | None = None
         self._reapers: dict[int, Reaper] = {}
         self._early: list[Event] = []  # events that were seen outside of poll()
         self._left: dict[int, float] = {}  # groups of processes that a child has left behind -> when they are killed
@@ -133,6 +134,7 @@ class Watcher:
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
+        self._forget_waking()
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
@@ -146,7 +148,8 @@ class Watcher:
         """What a forked child should close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
-        return [*held, self._wake_read, self._wake_write, *([selector()] if selector else []), *self._reapers]
+        more = [self._waking] if self._waking is not None else []
+        return [*held, *more, self._wake_read, self._wake_write, *([selector()] if selector else []), *self._reapers]
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
         """Watch a child from now on. A death before this call is not missed.
@@ -183,6 +186,19 @@ class Watcher:
         self._listened = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ)
 
+    def wake(self, pid: int) -> None:
+        """Let `poll` return when this child ends, which the caller looks at; it replaces the one before."""
+        self._forget_waking()
+        if self._use_pidfd:  # else SIGCHLD wakes it
+            self._waking = os.pidfd_open(pid)
+            self._selector.register(self._waking, selectors.EVENT_READ)
+
+    def _forget_waking(self) -> None:
+        if self._waking is not None:
+            self._selector.unregister(self._waking)
+            os.close(self._waking)
+            self._waking = None
+
     def drain(self, pid: int) -> list[Event]:
         """What a child's output holds now, without waiting."""
         events: list[Event] = []
@@ -203,6 +219,8 @@ class Watcher:
             source: _Watched | Reaper | None = key.data
             if key.fd == self._listened:
                 called = True
+            elif key.fd == self._waking:
+                continue
             elif source is None:
                 for number in os.read(self._wake_read, READ):
                     if number == signal.SIGCHLD and not self._use_pidfd:

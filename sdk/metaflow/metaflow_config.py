@@ -9,10 +9,10 @@ METAFLOW_PROFILE. The settings are read once, when this module is imported, as M
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir import json_text
 from flowc_runtime import settings
 from metaflow import _extensions
 
@@ -110,7 +110,7 @@ def _of_type(variable: str, value: Any, default: Any) -> Any:
             case int() | float():
                 return type(default)(value)
             case list() | dict():
-                return json.loads(value) if isinstance(value, str) else value
+                return json_text.parsed(value) if isinstance(value, str) else value
     except ValueError as error:
         from metaflow.exception import MetaflowException
 

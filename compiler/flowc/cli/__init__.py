@@ -125,6 +125,9 @@ class LazyGroup(click.Group):
             from flowc.cli.configured import FaultyConfiguration
 
             raise FaultyConfiguration(error) from None
+        except KeyboardInterrupt:  # click would say "Aborted!" and end with exit code 1
+            click.echo("interrupted by SIGINT", err=True)
+            raise SystemExit(130) from None
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
             from flowc.cli.common import fail
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli import new_run
+from flowc.cli.beginning import interruption_recorded
 from flowc.cli.common import Checked, fail, open_store, tell_error, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
@@ -54,8 +54,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
         if starts is not None:
             stack.callback(starts.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
-        # From its record on, a run that is told to end says so: the supervisor takes these signals, late.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        stack.enter_context(interruption_recorded())
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
         run = store.run(records.flow, records.id)
         disk = Disk.of(run.objects, options["durability"])

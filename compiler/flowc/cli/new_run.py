@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
+from flowc.cli.beginning import record_made
 from flowc.cli.common import fail, top, writing
 from flowc.ir import json_text
 from flowc_runtime import configuration, settings
@@ -70,7 +71,10 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
             namespace=namespace_for(user),
         )
         record.update(cast("RunRecord", more))
-        if run.create(record, definition):
+        with record_made() as made:
+            if is_new := run.create(record, definition):
+                made(run)
+        if is_new:
             run.add_tags(tags)
             if origin := record.get("origin"):
                 run.hold(origin)

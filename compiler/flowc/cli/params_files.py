@@ -12,6 +12,7 @@ import click
 
 from flowc.cli.yaml_params import Entry, YamlError
 from flowc.cli.yaml_params import read as read_yaml
+from flowc_runtime import given_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,10 +96,14 @@ def _read(file: str) -> dict[Any, Any]:
     path = Path(file)
     parsers: dict[str, Callable[[str], Any]] = {".json": _json, ".toml": _toml, ".yaml": read_yaml, ".yml": read_yaml}
     parse = parsers.get(path.suffix.lower())
+    if parse is None and given_files.comes_once(file):
+        parse = _any
     if parse is None:
         raise click.UsageError(f"{file}: a file of parameters ends with .yaml, .yml, .json or .toml")
     try:
-        values = parse(path.read_text(encoding="utf-8"))
+        values = parse(_text(given_files.content(file)))
+    except RecursionError:
+        raise click.UsageError(f"cannot read {file}: it is nested too deeply") from None
     except OSError as error:
         raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
     except ValueError as error:  # UnicodeDecodeError is one
@@ -106,6 +111,25 @@ def _read(file: str) -> dict[Any, Any]:
     if not isinstance(values, dict):
         raise click.UsageError(f"{file}: values by the parameters' names are needed, not {type(values).__name__}")
     return values
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"byte 0x{content[error.start]:02x} in line {line} is not UTF-8") from None
+    return text.replace("\r\n", "\n")
+
+
+def _any(text: str) -> Any:
+    """Read what a pipe gave, which has no name that says what it is."""
+    if text.lstrip().startswith("{"):
+        return _json(text)
+    try:
+        return _toml(text)
+    except ValueError:
+        return read_yaml(text)
 
 
 def _json(text: str) -> Any:

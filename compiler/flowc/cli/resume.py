@@ -136,8 +136,13 @@ def reading(url: str | None) -> Iterator[Store]:
     agent = Agent(store.objects.url)
     try:
         yield Store(agent)
-    finally:
+    except KeyboardInterrupt:
+        agent.leave()  # it may wait for a store that does not answer
+        raise
+    except BaseException:
         agent.close()
+        raise
+    agent.close()
 
 
 def _kind(name: str, about: str, chosen: Newest) -> Kind:

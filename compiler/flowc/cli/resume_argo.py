@@ -108,7 +108,7 @@ def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store:
     """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
     from flowc.cli.sending import sender
     from flowc_runtime.arguments import argument_name, encode_parameter
-    from flowc_runtime.files import MAX_PACKED, pack
+    from flowc_runtime.files import MAX_PACKED, pack, size_of
     from flowc_runtime.parameters import ParameterError
 
     send = sender(store, MAX_PACKED)
@@ -117,7 +117,7 @@ def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store:
         value = None if parameter.name in kept else values[parameter.name]
         if parameter.type == "file" and value is not None:
             try:
-                value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)
+                value = send(value) if size_of(value) > MAX_PACKED else pack(value)
             except ParameterError as error:
                 raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
         texts[argument_name(parameter.name)] = encode_parameter(parameter, value)

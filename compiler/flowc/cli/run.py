@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from flowc.cli.beginning import interruptible
 from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, top
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
@@ -81,6 +82,11 @@ class RunCommand(click.Command):
     """`run` and its like, which take their words as they are: what they take depends on the flow among them."""
 
     kind = RUN
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Begin a run, which a signal ends from here on."""
+        with interruptible():
+            return super().invoke(ctx)
 
     def known_params(self) -> list[click.Parameter]:
         """The options that there are for every flow."""

@@ -27,11 +27,11 @@ def sender(
     """
 
     def send(path: str) -> dict[str, Any]:
-        from flowc_runtime.files import send_file
+        from flowc_runtime.files import send_file, size_of
         from flowc_runtime.objects import open_objects
         from flowc_runtime.parameters import ParameterError
 
-        size = os.stat(path).st_size
+        size = size_of(path)
         large = f"file '{path}' has {size:,} bytes, and there is room for {max(limit, 0):,}"
         if url is None:
             raise ParameterError(

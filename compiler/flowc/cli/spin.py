@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli import new_run
+from flowc.cli.beginning import interruption_recorded
 from flowc.cli.common import Checked, fail, find_path, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
@@ -68,7 +69,8 @@ def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict
                 _spare(store.run(found.flow.name, inputs.run), root)
         if options["skip_decorators"]:
             found = _plain(found, inputs.step)
-        return _perform(found, seeds, inputs, Store.open(root), given, options)
+        with interruption_recorded():
+            return _perform(found, seeds, inputs, Store.open(root), given, options)
     except (FlowcError, OSError) as error:
         fail(str(error))
     finally:

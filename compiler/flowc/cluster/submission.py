@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -14,7 +13,7 @@ from flowc.cluster.workflows import code_of
 from flowc_runtime.arguments import argument_name, encode_parameter, variable_size
 from flowc_runtime.contract import IR_KEY
 from flowc_runtime.errors import FlowcError
-from flowc_runtime.files import MAX_PACKED, check_file, pack
+from flowc_runtime.files import MAX_PACKED, check_file, pack, size_of
 from flowc_runtime.parameters import ParameterError, parse_texts
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def _text(parameter: Accepted, value: Any, send: Send) -> str:
         return str(value)
     if declared.type == "file" and value is not None:
         with _told(parameter):
-            value = send(value) if os.stat(value).st_size > MAX_PACKED else pack(value)
+            value = send(value) if size_of(value) > MAX_PACKED else pack(value)
     return encode_parameter(declared, value)
 
 

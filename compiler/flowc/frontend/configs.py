@@ -6,7 +6,7 @@ METAFLOW_FLOW_CONFIG_VALUE, JSON objects by the configs' names), then the defaul
 
 from __future__ import annotations
 
-import json
+import io
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, final
@@ -16,7 +16,9 @@ from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
 from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
 from flowc.ir import Config as IrConfig
+from flowc.ir import json_text
 from flowc.ir.diagnostic import Diagnostic
+from flowc_runtime import given_files
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.exact import is_json, readable, to_exact, without_subclasses
 from flowc_runtime.files import find_file
@@ -95,7 +97,7 @@ class _Reader:
         if not text:
             return {}
         try:
-            found = json.loads(text)
+            found = json_text.parsed(text)
             if not isinstance(found, dict):
                 raise ValueError("it is no JSON object")
         except ValueError as error:
@@ -210,8 +212,8 @@ class _Reader:
     def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
         beside = os.path.dirname(config.file) if default else None
         try:
-            with open(find_file(path, beside), encoding="utf-8") as file:
-                return file.read()
+            found = given_files.content(find_file(path, beside))
+            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # with any line's end as `\n`
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             which = "default configuration file" if default else "configuration file"
@@ -241,7 +243,7 @@ class _Reader:
             if config.plain:
                 return text
             try:
-                return json.loads(text)
+                return json_text.parsed(text)
             except ValueError as error:
                 message = f"configuration value for '{config.name}' is not valid JSON: {error}"
                 raise _FailedError(message, "for other formats, give Config a parser=") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.frontend.decorators import SEVERAL, STEP_DECORATORS
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import shown
+from flowc.ir import json_text
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
@@ -112,6 +112,6 @@ def _split(written: str) -> list[str]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_text.parsed(text)
     except ValueError:
         return text

@@ -40,6 +40,14 @@ def loads(text: str | bytes) -> Any:
     return value if is_plain(text) else _unescaped(value)
 
 
+def parsed(text: str | bytes) -> Any:
+    """Return the value of JSON that somebody else wrote. Raises ValueError, also where it is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def plain(text: str | bytes) -> Any:
     """Return the value of JSON that a flowc wrote which did not know `dumps`. Raises ValueError."""
     return json.loads(text)

@@ -9,6 +9,7 @@ import json
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowc.ir import json_text
 from flowc.ir.model import (
     IR_VERSION,
     Action,
@@ -72,7 +73,7 @@ def loads(text: str | bytes) -> Flow:
         SchemaError: it is no JSON, or has a field that is unknown, missing or of a wrong type.
     """
     try:
-        data = json.loads(text)
+        data = json_text.parsed(text)
     except ValueError as error:
         raise SchemaError(f"not JSON: {error}") from error
     data = IR.read("flow", data)

@@ -11,7 +11,6 @@ A small file goes with its name, a large one beside the code, and one that has n
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -19,7 +18,8 @@ from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
 from flowc.passes.resolve_defaults import DefaultError
 from flowc_runtime.errors import FlowcError
-from flowc_runtime.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack
+from flowc_runtime.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
+from flowc_runtime.given_files import lasting
 from flowc_runtime.parameters import ParameterError, from_text, to_text
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _fault(parameter: IrParameter, error: Exception) -> Diagnostic:
 
 
 def _placed(parameter: IrParameter, path: str, room: Room) -> dict[str, Any]:
-    size = os.stat(path).st_size
+    size = size_of(path)
     if size <= room.inline:
         room.inline -= size
         return pack(path)
@@ -105,7 +105,7 @@ def _placed(parameter: IrParameter, path: str, room: Room) -> dict[str, Any]:
         named = room.name(path)
         room.far.append((parameter, path, named))
         return named
-    with open(path, "rb") as file:
+    with open(lasting(path), "rb") as file:
         content = file.read()
     digest = hashlib.sha256(content).hexdigest()
     name = f"{PACKED_DIRECTORY}/{digest}"

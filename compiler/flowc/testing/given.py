@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.files import check_file, find_file
+from flowc_runtime.given_files import lasting
 from flowc_runtime.parameters import ParameterError, default_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _packed(parameter: Parameter, given: Any) -> dict[str, str]:
     if isinstance(given, Path):
         file = str(given)
         check_file(file, encoding)
-        content = given.read_bytes()
+        content = Path(lasting(file)).read_bytes()
     elif isinstance(given, str) and encoding is not None:
         content = given.encode(encoding)
     elif isinstance(given, bytes):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from flowc.ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators.common import known_classes, matching
 from metaflow.user_decorators.user_step_decorator import UserStepDecoratorBase
@@ -24,7 +24,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
         if not equals or not key.strip().isidentifier():
             raise MetaflowException(f"in the decorator {spec!r}, {part!r} is not NAME=VALUE")
         try:
-            arguments[key.strip()] = json.loads(text)
+            arguments[key.strip()] = json_text.parsed(text)
         except ValueError:
             arguments[key.strip()] = text.strip()
     return name.strip(), arguments
