@@ -10,7 +10,7 @@ from flowc_runtime import contract
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Nothing over, at or below these; so nothing over /tmp, and below it is room. `/var/run` is a link to `/run` in most images.
+# Nothing over, at or below these; so nothing over /tmp, and below it is room. `/var/run` is often a link to `/run`.
 _WHOLE: Final = (
     contract.CODE_ROOT, posixpath.dirname(contract.OUT_DIRECTORY), "/dev", "/proc", "/sys", "/argo", "/var/run/argo",
     "/run/argo", "/var/run/secrets", "/run/secrets",
