@@ -135,6 +135,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         metaflow=("METAFLOW_DEFAULT_PACKAGE_SUFFIXES",),
     ),
     Setting(
+        key="package-ignored",
+        type="text",
+        variable="FLOWC_PACKAGE_IGNORED",
+        option="none",
+        help="Patterns of files that travel with a flow although git ignores them, such as `_version.py,gen/*.py`.",
+        without="none",
+    ),
+    Setting(
         key="cluster-store",
         type="text",
         variable="FLOWC_CLUSTER_STORE",

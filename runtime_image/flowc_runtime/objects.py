@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from flowc_runtime import sweeps
+from flowc_runtime import addresses, sweeps
 from flowc_runtime.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
@@ -365,8 +365,10 @@ def open_objects(url: str) -> Objects:
     """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Raises:
-        StoreError: the scheme is not supported.
+        StoreError: the scheme is not supported, or credentials may stand in it.
     """
+    if problem := addresses.fault(url):
+        raise StoreError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         from flowc_runtime.layered import open_directory
@@ -376,4 +378,6 @@ def open_objects(url: str) -> Objects:
 
     if scheme in SCHEMES and rest:
         return RemoteObjects(url)
-    raise StoreError(f"cannot open the store {url!r}: a directory, file://, s3://, gs:// or az:// and a bucket")
+    raise StoreError(
+        f"cannot open the store {addresses.shown(url)!r}: a directory, file://, s3://, gs:// or az:// and a bucket"
+    )

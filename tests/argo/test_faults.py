@@ -100,7 +100,14 @@ def test_file_names(name: str) -> None:
         {"kind": "job"},
         {"image": ""},
         {"image": "{{workflow.name}}"},
+        {"image": "a b"},
+        {"image": "a\tb"},
         {"store": "s3://bucket/$(HOME)"},
+        *(
+            {"store": f"file://{path}", "store_claim": "c"}
+            for path in ("/flowc/x", "//flowc", "/tmp/x", "/dev/shm", "/run/argo")
+        ),
+        {"store": "file:///x/../flowc", "store_claim": "c"},
         {"namespace": "Team_A"},
         {"parallelism": 0},
     ],

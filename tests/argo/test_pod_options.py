@@ -150,8 +150,19 @@ def test_a_user_of_its_own_stays_confined() -> None:
         ({"node_selector": (("a", "b c"),)}, "has no valid label 'a': 'b c' in node_selector"),
         ({"annotations": (("a b", "c"),)}, "has the key 'a b', which Kubernetes does not take"),
         ({"secrets": ("My Secret",)}, "names 'My Secret', which no object of Kubernetes is called"),
-        ({"persistent_volume_claims": (("data", "/tmp"),)}, "mounts a volume at '/tmp', where flowc has its own"),
-        ({"persistent_volume_claims": (("a", "/d"), ("b", "/d/"))}, "mounts a volume at '/d/'"),
+        ({"persistent_volume_claims": (("data", "/tmp"),)}, "mounts a volume at '/tmp', which is where flowc"),
+        ({"persistent_volume_claims": (("a", "/d"), ("b", "/d/"))}, "mounts a volume at '/d/', which is where another"),
+        ({"image": ""}, "has the image '', which is none"),
+        *(({"image": f"repo{blank}image:1"}, "has the image 'repo") for blank in " \t\n\r\xa0\u3000\0"),
+        ({"image": " image:1"}, "has the image ' image:1', which is none"),
+        ({"image": "repo/$(HOME)"}, "has the image 'repo/$(HOME)', which is none"),
+        *(
+            (
+                {where: (("workflows.argoproj.io/workflow", "x"),)},
+                f"has 'workflows.argoproj.io/workflow' in {where}, which",
+            )
+            for where in ("labels", "annotations")
+        ),
         ({"image": "{{workflow.name}}"}, "has '{{' in image, which Argo takes for a template"),
     ],
 )
@@ -159,6 +170,37 @@ def test_refused(options: dict[str, Any], message: str) -> None:
     ((code, said),) = refused(with_pod(**options))
     assert code == "argo-pod-option"
     assert f"step 'end': @kubernetes {message}" in said
+
+
+@pytest.mark.parametrize("way", ["claim", "tmpfs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "//", "/.", "/flowc", "/flowc/", "//flowc", "/flowc/code", "/flowc/code/lib", "/flowc/ir", "/./flowc", "/x/../flowc",
+        "/tmp", "/tmp/", "/tmp/flowc/out", "/dev/shm", "/dev", "/dev/shm/x", "/proc", "/sys/fs", "/argo/inputs", "/var/run/argo",
+        "/run/argo/outputs", "/var/run", "/var/run/secrets/kubernetes.io/serviceaccount", "/runs", "/runs/", "/runs/store",
+        "/runs/store/blobs", "/x:ro",
+    ],
+)  # fmt: skip
+def test_no_volume_hides_what_flowc_argo_or_the_system_has(path: str, way: str) -> None:
+    asked = (
+        {"persistent_volume_claims": (("data", path),)} if way == "claim" else {"use_tmpfs": True, "tmpfs_path": path}
+    )
+    ((code, message),) = refused(with_pod(**asked), store="file:///runs/store", store_claim="runs")
+    assert (code, f"mounts a volume at {path!r}, which " in message) == ("argo-pod-option", True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/data", "/tmp/scratch", "/flowcs", "/flow", "/runs2", "/home/user", "/var/data", "/devices"]
+)
+def test_other_directories_are_free(path: str) -> None:
+    pod = with_pod(persistent_volume_claims=(("data", path), ("more", f"{path}/more")))
+    template(pod, store="file:///runs/store", store_claim="runs")
+
+
+def test_prefixes_that_look_like_argo_s_are_the_user_s() -> None:
+    labels = (("argoproj.io/x", "1"), ("my.workflows.argoproj.io/x", "1"), ("workflows.argoproj.io", "1"))
+    assert template(with_pod(labels=labels))["metadata"]["labels"].items() >= set(labels)
 
 
 def test_the_workflow_s_own_namespace_is_fine() -> None:

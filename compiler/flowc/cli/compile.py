@@ -107,6 +107,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
     """
     from flowc.backends import BackendError
     from flowc.backends.argo import compile_flow
+    from flowc.cli.ignoring import travelling
     from flowc.frontend.foreign import foreign_decorators, packing_decorators
     from flowc.frontend.travel import left_behind, package_fault
     from flowc.passes.pack_files import pack_files, send_files
@@ -121,6 +122,7 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
         raise SystemExit(FAULTY)
     for line in left_behind(found.package):
         click.echo(f"note: {line}", err=True)
+    found = travelling(found)
     try:
         given = dict(given)
         environment = chosen(click.get_current_context(), given.pop("environment", None))

@@ -82,12 +82,15 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
 
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
-    """The Python files, which the run leaves in the store, without those that may hold secrets."""
+    """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
+    from flowc.cli.ignoring import kept_package
     from flowc_runtime.sources import store_sources
 
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
-    files = [(path, text) for path, text in found.package.files if path.endswith(".py") and b"secrets" not in text]
+    if (package := kept_package(found)) is None:
+        return {}
+    files = [(path, text) for path, text in package.files if path.endswith(".py") and b"secrets" not in text]
     return {"sources": store_sources(store.objects, files)}
 
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from flowc import diagnostics as codes
 from flowc.diagnostics import decode
+from flowc.ignored import SECONDS, ignored
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
+from flowc.package import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from flowc.ir import Flow
     from flowc.package import Package
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _OURS: Final = frozenset({
     "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize", "usercustomize",
 })  # fmt: skip
+EXTENSIONS: Final = "metaflow_extensions"
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
 _TOLD: Final = 5  # names in a line
@@ -38,6 +41,68 @@ def package_fault(package: Package, flow: Flow) -> Diagnostic | None:
         return None
     span = Span(flow.code.file, 1, 1)
     return Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=package.excess.message, span=span, hint=package.excess.hint)
+
+
+def without_ignored(
+    package: Package, own: str, kept: Collection[str], *, seconds: float = SECONDS
+) -> tuple[Package, frozenset[str]]:
+    """The package without the files that git ignores, and their names. `own` is the flow's file, which always travels.
+
+    `kept` are patterns of files that travel all the same (`flowc.ignored`). What is installed travels too: a virtual
+    environment is ignored as a whole.
+
+    Raises:
+        UnknownError: git does not say what it ignores.
+    """
+    places = {name: place for name, _ in package.files if name != own and (place := _source(package, name))}
+    gone = ignored(places, kept=kept, seconds=seconds)
+    if not gone:
+        return package, gone
+    return pack(package.root, [file for file in package.files if file[0] not in gone]), gone
+
+
+def _source(package: Package, name: str) -> str | None:
+    """Where a file of the package was read; None for what is installed."""
+    place = str(package.root / name)
+    if name.startswith(f"{EXTENSIONS}/"):
+        from metaflow import _extensions
+
+        inner = name.removeprefix(f"{EXTENSIONS}/")
+        place = next((f"{root}/{inner}" for root in _extensions.roots() if os.path.isfile(f"{root}/{inner}")), place)
+    return None if _INSTALLED.intersection(place.split(os.sep)) else place
+
+
+def stays(package: Package, gone: Collection[str]) -> str | None:
+    """A line for the files that git ignores and that the flow imports, or that were asked for by their endings."""
+    named = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
+    loaded = {os.path.realpath(file) for _, file in _loaded()}
+    told = sorted(
+        name
+        for name in gone
+        if not name.endswith(".py")
+        or os.path.realpath(package.root / name) in loaded
+        or PurePosixPath(name).stem in named
+    )
+    if not told:
+        return None
+    what = "a file that git ignores stays" if len(told) == 1 else f"{len(told)} files that git ignores stay"
+    return (
+        f"{what} on this machine: {_listed(told)}; what is secret belongs into @secrets; "
+        f"if it is to travel, name it: FLOWC_PACKAGE_IGNORED={PurePosixPath(told[0]).name}, "
+        "or package-ignored in flowc.toml"
+    )
+
+
+def _imported_names(tree: ast.Module) -> Iterator[str]:
+    """Each part of the dotted names that the code imports, anywhere."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=several):
+                for alias in several:
+                    yield from alias.name.split(".")
+            case ast.ImportFrom(module=module, names=several):
+                yield from (module or "").split(".")
+                yield from (alias.name for alias in several)
 
 
 def left_behind(package: Package) -> Iterator[str]:

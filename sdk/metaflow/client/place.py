@@ -136,7 +136,8 @@ def open_store(url: str) -> Store:
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")
         ask = remote.asked_of if in_bucket and context.task is None else None
-        _stores[known] = Store(ask(url)) if ask is not None else Store.open(url)
+        opened = Store.open(url)  # which refuses what is no address; nothing is asked for yet
+        _stores[known] = Store(ask(url)) if ask is not None else opened
     return _stores[known]
 
 

@@ -6,11 +6,11 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from flowc.backends.argo import faults
+from flowc.backends.argo import faults, mounts
 from flowc.backends.argo.faults import fault
+from flowc.backends.argo.settings import is_reference
 from flowc.ir.model import Gang
 from flowc.ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
-from flowc_runtime import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _LOCAL = ("env", "dotenv", "files", "inline")
-_OURS = (contract.CODE_ROOT, contract.TMP, "/dev/shm")
+_ARGO = "workflows.argoproj.io"  # by labels and annotations of this prefix Argo knows its pods
 
 
 def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
@@ -69,11 +69,17 @@ def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool)
     for name in filter(None, (*pod.secrets, *pod.image_pull_secrets, *claims, pod.service_account)):
         if not _OBJECT.fullmatch(name):
             yield f"names {name!r}, which no object of Kubernetes is called", "use lower-case letters, digits and '-'"
-    taken = [*_OURS, *([settings.store_directory] if settings.store_directory else [])]
+    taken: list[str] = []
     for path in [path for _, path in pod.persistent_volume_claims] + ([pod.tmpfs_path] if pod.use_tmpfs else []):
-        if path.rstrip("/") in taken or not path.strip("/"):
-            yield f"mounts a volume at {path!r}, where flowc has its own", "choose another directory"
-        taken.append(path.rstrip("/"))
+        if what := mounts.problem(path, settings.store_directory, taken):
+            yield f"mounts a volume at {path!r}, which {what}", "choose another directory, such as /data"
+        taken.append(path)
+    if pod.image is not None and "{{" not in pod.image and not is_reference(pod.image):
+        yield f"has the image {pod.image!r}, which is none", "write a plain reference, such as registry/name:1.0"
+    for name in ("labels", "annotations"):
+        for key, _ in getattr(pod, name):
+            if key.partition("/")[0] == _ARGO and "/" in key:
+                yield f"has {key!r} in {name}, which belongs to Argo", "choose a prefix of your own: example.com/name"
     for field in fields(pod):
         if "{{" in str(getattr(pod, field.name)):
             yield f"has '{{{{' in {field.name}, which Argo takes for a template", "write it without"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from flowc import __version__
+from flowc.backends.argo import mounts
 from flowc.backends.argo.names import MAX_FLOW
+from flowc_runtime import addresses, contract
 from flowc_runtime.errors import TagError
 from flowc_runtime.tags import check_tags
 
@@ -65,8 +67,9 @@ class Settings:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
         for name in ("image", "store"):
             value = getattr(self, name)
-            if not value or "{{" in value or "$" in value or not value.isprintable() or " " in value:
-                raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {value!r}")
+            if not is_reference(value):
+                shown = addresses.shown(value)
+                raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {shown!r}")
         for name in ("namespace", "name", "service_account", "store_secret", "store_claim"):
             value = getattr(self, name)
             if value is not None and not _DNS.fullmatch(value):
@@ -84,6 +87,8 @@ class Settings:
                 raise ValueError(f"{name}: at least 1, not {value}")
 
     def _check_store(self) -> None:
+        if problem := addresses.fault(self.store):
+            raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         scheme, _, rest = self.store.partition("://")
         if scheme in ("s3", "gs", "az") and rest:
             if self.store_claim is not None:
@@ -92,10 +97,15 @@ class Settings:
             raise ValueError(f"store: s3://, gs:// or az:// and a bucket, or file:///directory, not {self.store!r}")
         elif self.store_claim is None:
             raise ValueError(f"store: {self.store} reaches a pod as a volume only; name its claim with --store-claim")
-        elif not rest.startswith("/") or rest == "/" or rest.split("/")[1] in ("flowc", "tmp"):
+        elif not rest.startswith("/") or mounts.problem(rest) or mounts.is_below(rest, contract.TMP):
             raise ValueError(f"store: an absolute directory, not /, /tmp or /flowc, not {self.store!r}")
 
     @property
     def store_directory(self) -> str | None:
         """Where the claim is mounted; None where the store is a bucket."""
         return self.store.removeprefix("file://") if self.store_claim is not None else None
+
+
+def is_reference(value: str) -> bool:
+    """Whether a text can be an image or an address: no white space, and nothing that Argo or the kubelet expands."""
+    return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

@@ -1,0 +1,57 @@
+"""Files that git ignores, left out of what leaves the flow's directory: of manifests, and of what a run keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.common import fail
+from flowc_runtime import configuration
+
+if TYPE_CHECKING:
+    from flowc.cli.common import Checked
+    from flowc.package import Package
+
+_SECONDS = 2  # how long the beginning of a run waits for git
+
+
+def travelling(found: Checked) -> Checked:
+    """The flow with the package that may travel; of files that it may need and that stay, a line says so.
+
+    Where git does not say what it ignores, the program ends.
+    """
+    from flowc.frontend.travel import stays, without_ignored
+    from flowc.ignored import NoGitError, UnknownError
+
+    try:
+        package, gone = without_ignored(found.package, found.flow.code.file, _patterns())
+    except NoGitError as error:
+        click.echo(f"note: {error}: files that it ignores travel too", err=True)
+        return found
+    except UnknownError as error:
+        message = f"it is unknown which files git ignores, and those must not travel: {error}"
+        fail(message, "make `git status` work there, or move the flow out of the work tree")
+    if line := stays(found.package, gone):
+        click.echo(f"note: {line}", err=True)
+    flow = replace(found.flow, code=replace(found.flow.code, digest=package.digest))
+    return found._replace(flow=flow, package=package)
+
+
+def kept_package(found: Checked) -> Package | None:
+    """The package of which a run may keep the files; None where git does not say in time what it ignores."""
+    from flowc.frontend.travel import without_ignored
+    from flowc.ignored import NoGitError, UnknownError
+
+    try:
+        return without_ignored(found.package, found.flow.code.file, _patterns(), seconds=_SECONDS)[0]
+    except NoGitError:
+        return found.package
+    except UnknownError:
+        return None
+
+
+def _patterns() -> list[str]:
+    """Those of the files that travel although git ignores them."""
+    return [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]

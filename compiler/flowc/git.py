@@ -1,0 +1,39 @@
+"""Asking git: where a work tree begins, and how the program is called so that it neither waits nor writes anything."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+"""No daemon and no hook of a repository's configuration is started. Whose files they are is no reason to refuse: the
+flow's own code, which is in them, is about to be run."""
+
+# What ties git to another repository than that of the directory (a hook of git's has them), or gives paths magic.
+_TAKEN_OUT: Final = frozenset({
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
+    "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+})  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The environment to call git with: it asks nobody, takes no locks, and speaks English."""
+    kept = {name: value for name, value in os.environ.items() if name not in _TAKEN_OUT}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def work_tree(directory: str) -> str | None:
+    """Return the innermost directory, this one or one above, that is the top of a work tree; None outside of any."""
+    here = directory
+    while not _is_top(here):
+        above = os.path.dirname(here)
+        if above == here:
+            return None
+        here = above
+    return here
+
+
+def _is_top(directory: str) -> bool:
+    """`.git` is the repository, or a file that says where it is: of a worktree, of a submodule."""
+    return os.path.isfile(f"{directory}/.git/HEAD") or os.path.isfile(f"{directory}/.git")

@@ -1,0 +1,81 @@
+"""Which files git ignores: passwords, local settings, what is generated. They stay on this machine.
+
+Files that git tracks are never ignored, whatever the patterns say. The patterns are those of `git status`: from
+`.gitignore`, `.git/info/exclude` and the user's own `core.excludesFile`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+from flowc import git
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+SECONDS = 10.0  # how long git may take
+
+
+class UnknownError(Exception):
+    """Git does not say what it ignores; the message says why."""
+
+
+class NoGitError(UnknownError):
+    """The files are in a work tree of git, and the program is not installed."""
+
+
+def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: float = SECONDS) -> frozenset[str]:
+    """Return the names of those files that git ignores. `places` maps a file's name, a relative path, to its path.
+
+    Git is called once for each work tree that has some of them, and not at all where there is none. `kept` are patterns
+    of files that count as not ignored: of names (`_version.py`), or of paths (`gen/*.py`). A link is ignored if it is
+    itself, or if what it leads to is.
+
+    Raises:
+        NoGitError: there is no git to ask.
+        UnknownError: git fails, or takes longer than `seconds`.
+    """
+    real = cache(os.path.realpath)
+    tree = cache(git.work_tree)
+    asked: dict[str, dict[str, str]] = {}  # by work tree: a path below it, and the name that it stands for
+    for name, path in places.items():
+        if _matches(name, kept):
+            continue
+        # Git refuses a path beyond a link, and one of another work tree inside of this one.
+        for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
+            if (top := tree(os.path.dirname(place))) is not None:
+                asked.setdefault(top, {})[os.path.relpath(place, top)] = name
+    found: set[str] = set()
+    for top, paths in asked.items():
+        found.update(paths[path] for path in _ask(top, list(paths), seconds))
+    return frozenset(found)
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], pattern) for pattern in patterns)
+
+
+def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
+    """Return those of the paths below the top of a work tree that git ignores."""
+    # `./`, since a path that starts with a colon is magic; `--literal-pathspecs` is refused by this command. No
+    # `--verbose`: it prints what a pattern with `!` has taken back as well.
+    command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]
+    question = b"".join(os.fsencode(f"./{path}") + b"\0" for path in paths)
+    try:
+        answer = subprocess.run(
+            command, cwd=top, input=question, env=git.environment(), timeout=seconds, capture_output=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise NoGitError(f"{top} is a work tree of git, and git is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise UnknownError(f"git takes longer than {seconds:.0f} s in {top}") from error
+    except OSError as error:
+        raise UnknownError(f"git cannot be started: {error.strerror or error}") from error
+    if answer.returncode not in (0, 1):
+        said = answer.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise UnknownError(f"git fails in {top}: {said or f'exit code {answer.returncode}'}")
+    return [os.fsdecode(path).removeprefix("./") for path in answer.stdout.split(b"\0") if path]

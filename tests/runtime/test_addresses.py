@@ -1,0 +1,102 @@
+"""Addresses of stores: credentials in them are refused, and never repeated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc.backends.argo import Settings
+from flowc_runtime.addresses import fault, shown
+from flowc_runtime.errors import StoreError
+from flowc_runtime.store import Store
+
+if TYPE_CHECKING:
+    from project import Project
+
+SECRET = "wJalrXUtnFEMI"
+WITH_CREDENTIALS = [
+    (f"s3://AKIA:{SECRET}@bucket/prefix", "s3://…@bucket/prefix"),
+    (f"s3://{SECRET}@bucket", "s3://…@bucket"),
+    (f"gs://user:{SECRET}@bucket/a/b", "gs://…@bucket/a/b"),
+    (f"az://x:{SECRET}@y@bucket/a", "az://…@bucket/a"),
+    (f"s3://bucket/prefix?X-Amz-Credential=x&X-Amz-Signature={SECRET}", "s3://bucket/prefix?…"),
+    (f"s3://bucket?access_key=a&secret_key={SECRET}", "s3://bucket?…"),
+    (f"az://container/a?sig={SECRET}#x", "az://container/a?…"),
+    (f"s3://bucket/a#{SECRET}", "s3://bucket/a#…"),
+    (f"s3://k:{SECRET}@bucket?x={SECRET}", "s3://…@bucket?…"),
+    (f"https://bucket.s3.amazonaws.com/a?X-Amz-Signature={SECRET}", "https://bucket.s3.amazonaws.com/a?…"),
+    (f"https://user:{SECRET}@host/a", "https://…@host/a"),
+]
+
+
+@pytest.mark.parametrize(("url", "masked"), WITH_CREDENTIALS)
+def test_they_are_refused_wherever_a_store_is_named(url: str, masked: str) -> None:
+    assert shown(url) == masked
+    with pytest.raises(StoreError) as opened:
+        Store.open(url)
+    with pytest.raises(ValueError, match=r"^store: not ") as compiled:
+        Settings(store=url)
+    for error in (opened.value, compiled.value):
+        assert SECRET not in str(error)
+        assert masked in str(error)
+        assert "give credentials by the environment (AWS_ACCESS_KEY_ID, …), and to pods by a Secret" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://bucket/user@example.org/runs",
+        "gs://b/a=b&c",
+        "/data/a?b#c@d",
+        "file:///a?b@c",
+    ],
+)
+def test_others_are_as_they_were(url: str) -> None:
+    assert fault(url) is None
+    assert shown(url) == url
+
+
+FLOW = """
+    from metaflow import FlowSpec, step
+
+    class Small(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Small()
+    """
+
+
+def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    url = f"s3://AKIA:{SECRET}@bucket/prefix"
+    client = "from metaflow import Flow, metadata; metadata({!r}); Flow('Small')"
+    ways = [
+        project.flowc("run", "flow.py", "--store", url),
+        project.flowc("run", "flow.py", FLOWC_STORE=url),
+        project.python("flow.py", "--datastore", "s3", "--datastore-root", url, "run"),
+        project.python("flow.py", "run", METAFLOW_DEFAULT_DATASTORE="s3", METAFLOW_DATASTORE_SYSROOT_S3=url),
+        project.flowc("runs", "--store", url),
+        project.flowc("compile", "flow.py", "--store", url),
+        project.flowc("compile", "flow.py", FLOWC_CLUSTER_STORE=url),
+        project.python("-c", client.format(url)),
+    ]
+    for done in ways:
+        assert done.code != 0
+        assert SECRET not in done.out + done.err
+        assert "s3://…@bucket/prefix: it has a key or a password before the bucket" in done.err
+    project.write("flowc.toml", f'store = "{url}"\ncluster-store = "{url}"\n')
+    for command in (("run", "flow.py"), ("compile", "flow.py"), ("gc",)):
+        done = project.flowc(*command)
+        assert done.code != 0
+        assert SECRET not in done.out + done.err
+    assert not any(SECRET in path.read_text() for path in project.root.rglob("*.json"))
