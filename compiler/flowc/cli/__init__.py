@@ -207,10 +207,6 @@ def flow_main(cls: type) -> None:
     from flowc_runtime import loader
 
     open_closed()
-    if loader.executing is not None:
-        from flowc.cli.common import refuse_unguarded
-
-        refuse_unguarded(cls)
     if cls.__module__ == "__main__":
         names = loader.find_main()
         names["__name__"] = loader.adopt_main().__name__

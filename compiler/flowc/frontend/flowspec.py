@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 
+_NAMED = 5  # flows of a file that a hint names
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -108,7 +111,7 @@ def load(
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     try:
-        module = load_module(package.root, place.file)
+        module = load_module(package.root, place.file, guarded=True)
     except (Exception, SystemExit) as error:
         return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
     if callable(class_name):
@@ -212,7 +215,7 @@ def _choose(module: ModuleType, source: Source, class_name: str | None, called: 
         code=codes.MANY_FLOWS,
         message=f"{source.file} defines several flows: {listed(leaves)}",
         span=source.header(second) if second else top,
-        hint=f"name one: {called}:{leaves[0]}",
+        hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
     )
 
 
