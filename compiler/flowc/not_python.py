@@ -23,14 +23,12 @@ class NotPython(NamedTuple):
 
 NOTEBOOK: Final = NotPython(
     "a notebook",
-    "a notebook is not a flow by itself: run a flow of one from its cells, with NBRunner, or save its class in a .py file",
+    "a notebook is not a flow by itself: run its flow from a cell, with NBRunner, or save the class in a .py file",
 )
 _JSON: Final = NotPython("a JSON file", "name the flow's Python file; `flowc ir` prints the IR of one")
 _YAML: Final = NotPython("a YAML file", "name the flow's Python file; kubectl applies compiled manifests")
 _DATA: Final = "name the flow's Python file; a flow reads data in its steps, or takes it with IncludeFile"
-_PICKLE: Final = NotPython(
-    "a pickle", "name the flow's Python file; `flowc artifact` and the client read what runs left"
-)
+_PICKLE: Final = NotPython("a pickle", "name the flow's Python file; `flowc artifact` reads what runs left")
 _IMAGE: Final = NotPython("an image", _DATA)
 _ARCHIVE: Final = NotPython("an archive", "unpack it, and name the flow's Python file in it")
 _SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step can run the script with subprocess")
@@ -51,17 +49,13 @@ _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pickle": _PICKLE,
     ".csv": NotPython("a CSV file", _DATA),
     ".parquet": NotPython("a Parquet file", _DATA),
-    ".toml": NotPython(
-        "a TOML file", "name the flow's Python file; settings of flowc are read from flowc.toml by themselves"
-    ),
+    ".toml": NotPython("a TOML file", "name the flow's Python file; flowc.toml is read by itself"),
     ".md": NotPython("a Markdown file", "name the flow's Python file"),
     ".rst": _TEXT,
     ".html": _PAGE,
     ".sh": _SHELL,
     ".bash": _SHELL,
-    ".sql": NotPython(
-        "a SQL file", "name the flow's Python file; --package-suffixes .sql lets such files travel with it"
-    ),
+    ".sql": NotPython("a SQL file", "name the flow's Python file; with --package-suffixes .sql it travels"),
 }
 _BY_START: Final[tuple[tuple[bytes, NotPython], ...]] = (
     (b"\x89PNG\r\n\x1a\n", _IMAGE),

@@ -67,7 +67,7 @@ class LayeredObjects(LocalObjects):
 
 def put_on(root: str, below: str) -> None:
     """Make the directory `root` a store on top of the one at `below`."""
-    os.makedirs(root, exist_ok=True)
+    make_root(root)
     temporary = f"{root}/{BELOW}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(below)

@@ -117,7 +117,7 @@ def refuse_call(cls: type) -> None:
     if getattr(sys.modules.get(cls.__module__), "__file__", None) == executing:
         raise error
     raise RuntimeError(
-        f'{cls.__name__}() is called when its file is imported; write `if __name__ == "__main__":` above'
+        f'{cls.__name__}() is called when its file is imported; put it under `if __name__ == "__main__":`'
     )
 
 

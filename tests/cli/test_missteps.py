@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +126,142 @@ def test_a_runner_of_a_notebook(project: Project) -> None:
         done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
         assert done.code == 1
         assert "book.ipynb' is a notebook, not a Python file: a notebook is not a flow by itself" in done.err
+
+
+# -- words in the wrong place ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--n", "3", "run"], "'--n' is a parameter of the flow: put it after run, as in python good.py run --n 3"),
+        (["--n=3", "run", "--quiet"], "put it after run, as in python good.py run --quiet --n=3"),
+        (["--n", "3"], "put it after run, as in python good.py run --n 3"),
+        (["--learning_rate", "1", "resume"], "after resume, as in python good.py resume --learning_rate 1"),
+        (["--dry", "--quiet", "run"], "put it after run, as in python good.py --quiet run --dry"),
+        (["--max-workers", "3", "run"], "'--max-workers' is an option of the command: put it after run, as in"),
+        (["--max-wrkers", "3", "run"], "No such option '--max-wrkers'. Did you mean '--max-workers', after run?"),
+        (["--learning-rat", "3", "run"], "Did you mean '--learning-rate', after run?"),
+        (["--quite", "run"], "No such option '--quite'. Did you mean '--quiet'?"),
+        (["--nonsense", "run"], "No such option '--nonsense'.\n"),
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["run", "n=3"], "Got unexpected extra argument (n=3). A parameter is an option: --n 3"),
+        (["run", "learning_rate=3"], "A parameter is an option: --learning-rate 3"),
+        (["run", "n", "3"], "Got unexpected extra arguments (n 3). A parameter is an option: --n VALUE"),
+        (["run", "dry"], "A parameter is an option: --dry\n"),
+        (["run", "3"], "Got unexpected extra argument (3). Parameters are options, such as --n"),
+        (["run", "-n", "3"], "No such option '-n'. Did you mean '--n'?"),
+        (["run", "--max-workrs", "3"], "'--max-workers'"),
+    ],
+)
+def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str) -> None:
+    done = good.python("good.py", *words)
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert not (good.root / ".flowc").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--n", "3", "run", "good.py"],
+            "No such option '--n' before the command. Options stand behind it: flowc run good.py --n 3",
+        ),
+        (["-n", "3", "run", "good.py"], "Options stand behind it: flowc run good.py -n 3"),
+        (["--with", "retry", "run", "good.py"], "Options stand behind it: flowc run good.py --with retry"),
+        (["--with=retry", "retry", "good.py"], "Options stand behind it: flowc retry good.py --with=retry"),
+        (["--versoin"], "No such option '--versoin'. Did you mean '--version'?"),
+        (["good.py", "run", "--n", "3"], "'good.py' is no command. The command comes first: flowc run good.py --n 3"),
+        (["good.py"], "The command comes first: flowc run good.py\n"),
+        (["good.py:Good", "check"], "The command comes first: flowc check good.py:Good\n"),
+        (["good", "run"], "The command comes first: flowc run good\n"),
+        (["rnu", "good.py"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["nonsense"], "No such command 'nonsense'.\n"),
+        (["run", "good.py", "n=3"], "A parameter is an option: --n 3"),
+        (["resume", "good.py", "start", "n=3"], "A parameter is an option: --n 3"),
+    ],
+)
+def test_words_of_flowc(good: Project, words: list[str], message: str) -> None:
+    done = good.flowc(*words)
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_without_a_command(good: Project) -> None:
+    done = good.python("good.py")
+    assert (done.code, done.out) == (0, "Good: 2 steps, no faults\n")
+    assert "'good.py run' runs the flow on this machine." in done.err
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("retry(times=3)", "did you mean 'retry:times=3'?"),
+        ("@retry(times=3)", "did you mean 'retry:times=3'?"),
+        ("retry times=3", "a ':' stands between a decorator's name and its arguments; did you mean 'retry:times=3'?"),
+        ("retry,times=3", "did you mean 'retry:times=3'?"),
+        ("retry=3", "did you mean 'retry:times=3'?"),
+        ("retry()", "did you mean 'retry'?"),
+        ("@retry", "the name is written without '@'; did you mean 'retry'?"),
+        ("retry:3", "'3' gives no value; write argument=value, as in retry:times=3"),
+        ("retry:times:3", "write argument=value, as in retry:times=3"),
+        ("retry:times", "write argument=value, as in retry:times=VALUE"),
+        ("cahe", "there is no step decorator 'cahe'; did you mean 'cache'?"),
+        ("nope", "there are batch, cache, card, catch, conda,"),
+        ("no.such.thing", "cannot import the decorator no.such.thing: ModuleNotFoundError"),
+        ("", "no decorator is named; write NAME or NAME:ARGUMENT=VALUE"),
+        ("3x", "'3x' is no name of a decorator"),
+    ],
+)
+def test_with(good: Project, spec: str, message: str) -> None:
+    done = good.flowc("check", "good.py", "--with", spec)
+    assert (done.code, message in done.err, "Traceback" in done.err) == (2, True, False), done.err
+    done = good.python("good.py", "--with", spec, "run")
+    assert (done.code, message in done.err) == (1, True), done.err
+
+
+# -- the store ---------------------------------------------------------------------------------------------------------
+
+
+def test_git_leaves_the_store_alone(good: Project) -> None:
+    good.run("good.py")
+    ignored = good.root / ".flowc" / ".gitignore"
+    assert ignored.read_text() == "*\n"
+    subprocess.run(["git", "init", "--quiet", str(good.root)], check=True)
+    shown = subprocess.run(
+        ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
+    )
+    assert ".flowc" not in shown.stdout
+    ignored.write_text("tmp/\n")  # somebody wants the rest in git
+    good.run("good.py")
+    assert ignored.read_text() == "tmp/\n"
+    ignored.unlink()
+    good.run("good.py")
+    assert not ignored.exists()
+    assert good.flowc("runs").out.count("succeeded") == 3
+
+
+def test_git_and_other_directories(good: Project) -> None:
+    good.run("good.py")
+    assert good.flowc("spin", "good.py", "start", "--persist").code == 0
+    assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
+    assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
+    assert not list((good.root / "kept").rglob(".gitignore"))  # a directory of the user's own choice
+
+
+def test_not_found_names_the_store(good: Project) -> None:
+    ask = "from metaflow import Flow, Run; Flow('Bad')"
+    place = f"{good.root}/.flowc"
+    assert (
+        f"Flow('Bad') does not exist in the store {place}, a directory that does not exist\n"
+        in good.python("-c", ask).err
+    )
+    good.run("good.py")
+    assert f"MetaflowNotFound: Flow('Bad') does not exist in the store {place}\n" in good.python("-c", ask).err
+    for kind, spec in (
+        ("Run", "Good/7"),
+        ("Step", "Good/7/start"),
+        ("Task", "Good/7/start/1"),
+        ("DataArtifact", "Good/7/start/1/x"),
+    ):
+        done = good.python("-c", f"import metaflow; metaflow.{kind}({spec!r})")
+        assert f"does not exist in the store {place}\n" in done.err

@@ -14,6 +14,7 @@ from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, to
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
+from flowc.cli.misplaced import check_extra, single_dash
 from flowc.cli.options import (
     PREFIX,
     RUN_OPTIONS,
@@ -172,6 +173,9 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
         if error.option_name == "--help" and "help" in names.taken:
             raise click.UsageError(f"Option '--help' is a parameter of the flow. {given.help_hint()}", ctx) from None
         raise
+    except click.NoSuchOption as error:
+        raise single_dash(error, error.ctx or ctx) from None
+    check_extra(inner, found.flow.parameters)
     with inner:
         command.invoke(inner)
 
@@ -280,7 +284,8 @@ def _command(
         raise SystemExit((kind.execute or run_here)(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
-    return click.Command(kind.name, params=params, callback=callback, help=about)
+    extra = {"allow_extra_args": True}  # told by `check_extra`
+    return click.Command(kind.name, params=params, callback=callback, help=about, context_settings=extra)
 
 
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:

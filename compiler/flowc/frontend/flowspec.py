@@ -33,7 +33,7 @@ from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
-from flowc.frontend.with_decorators import WithError, seen_by_mutators
+from flowc.frontend.with_decorators import WithError, seen_by_mutators, unknown
 from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
@@ -334,7 +334,11 @@ def _prepare(
 ) -> Iterable[Diagnostic]:
     """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
     from metaflow.exception import ConfigError
-    from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
+    from metaflow.user_decorators._errors import (
+        DecoratorImportError,
+        PreparationError,
+        UnknownStepDecoratorException,
+    )
 
     try:
         program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
@@ -347,6 +351,8 @@ def _prepare(
     except PreparationError as error:
         yield mutator_fault(error, sources)
     except UnknownStepDecoratorException as error:
+        raise unknown(error.name) from error
+    except DecoratorImportError as error:
         raise WithError(f"--with: {error}") from error
 
 
