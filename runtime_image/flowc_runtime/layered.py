@@ -16,6 +16,7 @@ from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound
+from flowc_runtime.ignored import make_root
 from flowc_runtime.objects import LocalObjects
 from flowc_runtime.stored import parse
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -265,3 +266,30 @@ def test_not_found_names_the_store(good: Project) -> None:
     ):
         done = good.python("-c", f"import metaflow; metaflow.{kind}({spec!r})")
         assert f"does not exist in the store {place}\n" in done.err
+
+
+# -- the help of run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["-m", "flowc", "run", "good.py", "--help"], ["good.py", "run", "--help"]])
+def test_the_flows_parameters_come_first(good: Project, words: list[str]) -> None:
+    done = good.python(*words)
+    assert done.code == 0
+    titles = [line for line in done.out.splitlines() if line.endswith(("Options:", "compatibility:", "flow:"))]
+    assert titles == ["Parameters of the flow:", "Options:", "Options of Metaflow, for compatibility:"]
+    parameters, options = done.out.partition("Parameters of the flow:\n")[2].split("\nOptions:\n")
+    options, metaflow = options.split("\nOptions of Metaflow, for compatibility:\n")
+    assert parameters.split()[:6] == ["--n", "INTEGER", "How", "many.", "[default:", "3]"]
+    assert all(name in parameters for name in ("--learning-rate FLOAT", "--dry"))
+    assert all(
+        f"  {name}" in options for name in ("--max-workers", "--params-file", "--with", "--tag", "--store", "--help")
+    )
+    assert all(f"  {name}" in metaflow for name in ("--max-num-splits", "--namespace"))
+
+
+def test_the_help_without_a_flow(good: Project) -> None:
+    done = good.flowc("run", "--help")
+    assert "Parameters of the flow" not in done.out
+    assert "\nOptions:\n" in done.out
+    good.write("plain.py", re.sub(r"Parameter\(.*\)", "3", CLASS) + MAIN)
+    assert "Parameters of the flow" not in good.flowc("run", "plain.py", "--help").out

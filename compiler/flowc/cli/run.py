@@ -26,6 +26,7 @@ from flowc.cli.options import (
     top_of_environment,
 )
 from flowc.cli.parameters import given_texts, parameter_options
+from flowc.cli.run_help import GroupedCommand
 from flowc.cli.starting import ORIGIN, STATE, foresee
 from flowc.cli.words import NO_NAMES, Names, Words, name_of
 from flowc.frontend.names import METAFLOW_OPTIONS
@@ -271,7 +272,8 @@ def _command(
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     params += words.help_option(names)
-    params += parameter_options(found, without=kind.keeps) if found else ()
+    of_flow = parameter_options(found, without=kind.keeps) if found else []
+    params += of_flow
 
     def callback(**options: Any) -> None:
         assert found is not None
@@ -285,7 +287,7 @@ def _command(
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
     extra = {"allow_extra_args": True}  # told by `check_extra`
-    return click.Command(kind.name, params=params, callback=callback, help=about, context_settings=extra)
+    return GroupedCommand(kind.name, of_flow, params=params, callback=callback, help=about, context_settings=extra)
 
 
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
