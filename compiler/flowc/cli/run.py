@@ -84,6 +84,14 @@ class RunCommand(click.Command):
 
     kind = RUN
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; while a shell asks, with the parameters of the flow that they name."""
+        if ctx.resilient_parsing:
+            from flowc.cli.flow_completion import know_flow
+
+            know_flow(self, ctx, args)
+        return super().parse_args(ctx, args)
+
     def known_params(self) -> list[click.Parameter]:
         """The options that there are for every flow."""
         from flowc_emulator.seeds import Seeds
