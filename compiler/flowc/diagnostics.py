@@ -24,6 +24,7 @@ UNKNOWN_NAME: Final = "unknown-name"
 UNSUPPORTED_FEATURE: Final = "unsupported-feature"
 NO_FLOW: Final = "no-flow"
 MANY_FLOWS: Final = "many-flows"
+UNGUARDED_FLOW: Final = "unguarded-flow"
 PACKAGE_TOO_LARGE: Final = "package-too-large"
 UNREADABLE_FILE: Final = "unreadable-file"
 # steps

@@ -11,8 +11,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from flowc.diagnostics import NO_FLOW
+from flowc.not_python import by_name, find_other
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowc.frontend.configs import ConfigSources
     from flowc.frontend.flowspec import Loaded
@@ -107,7 +110,7 @@ def parse(text: str) -> Words:
 
 def names_code(text: str) -> bool:
     """Return whether the words name code here, where a deployed flow or a flow with runs could be named too."""
-    if text.endswith((".py", *_REFUSED)) or "/" in text or ":" in text:
+    if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True
     if "." not in text or not _is_dotted(text):
         return False
@@ -154,7 +157,7 @@ def _check_file(name: str, path: Path) -> None:
         if not stat.S_ISREG(mode):
             raise OpeningError(f"{name!r} is not a regular file", "a flow is in a Python file: its name is needed")
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            content = file.read()
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if path.is_symlink() else f"{name!r} does not exist", _similar(path)) from None
@@ -162,7 +165,9 @@ def _check_file(name: str, path: Path) -> None:
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = "make the file and the directories above it readable, or name another file"
         raise OpeningError(f"cannot read {name!r}: {why}", hint) from None
-    if b"\0" in head:
+    if other := find_other(name, content):
+        raise OpeningError(f"{name!r} is {other.what}, not a Python file", other.hint)
+    if b"\0" in content[:_HEAD]:
         raise OpeningError(
             f"{name!r} is not Python: it holds null bytes, as binary files and texts in UTF-16 do",
             "name the flow's source file, saved as UTF-8",
@@ -182,12 +187,23 @@ def _similar(path: Path) -> str:
     return f"did you mean '{directory / meant}.py'?" if meant else _flows_in(directory)
 
 
-def _flows_in(directory: Path) -> str:
-    """The hint for a directory: the files that have flows in it."""
-    found = [str(directory / name) for name in _python_files(directory) if _mentions_flow(directory / name)]
+def _flows_in(directory: Path, package: str | None = None) -> str:
+    """The hint for a directory: the files that have flows in it, or the modules if it is a package of this name."""
+    package = package or _package_name(directory)
+    names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
+    if package is not None and names:
+        modules = [f"{package}.{name.removesuffix('.py')}" for name in names]
+        return f"name a module: {', '.join(modules[:5])}{' …' if len(names) > 5 else ''}"
+    found = [str(directory / name) for name in names]
     if found:
         return f"name a file: {', '.join(found[:5])}{' …' if len(found) > 5 else ''}"
     return f"no Python file in '{directory}' has a flow; write {_forms()}"
+
+
+def _package_name(directory: Path) -> str | None:
+    """The name of a package in the working directory or below; None where the directory is no package."""
+    name = os.path.normpath(directory).replace("/", ".")
+    return name if _is_dotted(name) and (directory / "__init__.py").is_file() else None
 
 
 def _python_files(directory: Path) -> list[str]:
@@ -204,23 +220,14 @@ def _mentions_flow(path: Path) -> bool:
         return False
 
 
-# Files that are no Python, by the ends of their names, and what to do with them.
-_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
-    ".ipynb": ("a notebook", "run a flow of a notebook from its cells, with NBRunner; or save its class in a .py file"),
-    ".json": ("a JSON file", "name the flow's Python file; `flowc ir` prints the IR of one"),
-    ".yaml": ("a YAML file", "name the flow's Python file; kubectl applies compiled manifests"),
-    ".yml": ("a YAML file", "name the flow's Python file; kubectl applies compiled manifests"),
-    ".pyc": ("byte code", "name the .py file that it was made from"),
-}
-
-
 def _is_refused(words: Words) -> bool:
-    return words.name.endswith(tuple(_REFUSED))
+    return by_name(words.name) is not None
 
 
 def _refuse(words: Words, ask: Ask) -> Loaded:
-    what, hint = next(said for end, said in _REFUSED.items() if words.name.endswith(end))
-    raise OpeningError(f"{words.name!r} is {what}, which cannot be opened as a flow", hint)
+    other = by_name(words.name)
+    assert other is not None
+    raise OpeningError(f"{words.name!r} is {other.what}, which cannot be opened as a flow", other.hint)
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------
@@ -243,8 +250,15 @@ def _open_module(words: Words, ask: Ask) -> Loaded:
         hint = near if near.startswith("did you mean") else error.hint
         raise OpeningError(error.message, hint) from None
     path = Path(root, file)
-    _check_file(str(path), path)
-    return _load(path, words._replace(root=Path(root)), ask)
+    if path.name != "__init__.py":
+        _check_file(str(path), path)
+        return _load(path, words._replace(root=Path(root)), ask)
+    loaded = _load(path, words._replace(root=Path(root)), ask)
+    if words.class_name is None and [fault.code for fault in loaded.diagnostics] == [NO_FLOW]:
+        raise OpeningError(
+            f"the package '{words.name}' has no flow in its __init__.py", _flows_in(path.parent, words.name)
+        )
+    return loaded
 
 
 def _load(path: Path, words: Words, ask: Ask) -> Loaded:

@@ -16,6 +16,7 @@ from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound
+from flowc_runtime.ignored import make_root
 from flowc_runtime.objects import LocalObjects
 from flowc_runtime.stored import parse
 
@@ -67,7 +68,7 @@ class LayeredObjects(LocalObjects):
 
 def put_on(root: str, below: str) -> None:
     """Make the directory `root` a store on top of the one at `below`."""
-    os.makedirs(root, exist_ok=True)
+    make_root(root)
     temporary = f"{root}/{BELOW}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(below)

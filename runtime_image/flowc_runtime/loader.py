@@ -32,6 +32,17 @@ executing: str | None = None
 """The file whose top level is being run by `load_module`, if any: a flow made then lacks its `__main__` guard."""
 
 
+class UnguardedFlow(SystemExit):
+    """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
+
+    Run by itself, the file ends there too: the call is its whole command line.
+    """
+
+    def __init__(self, flow: str, file: str) -> None:
+        super().__init__(f"{flow}() is called when {file} is imported")
+        self.flow = flow
+
+
 class _SourceOnly(SourceFileLoader):
     """Never reads or writes a .pyc, whose check by time and size misses a quick edit of the same length."""
 
@@ -93,22 +104,40 @@ def code_root(cls: type) -> str:
     return place[0] if place else file.rpartition("/")[0]
 
 
-def load_module(root: Path, file: str) -> ModuleType:
+def refuse_call(cls: type) -> None:
+    """Stop the loading of a file that calls its flow, if one is being loaded.
+
+    Raises:
+        UnguardedFlow: it is the file that is loaded itself.
+        RuntimeError: it is another one, which that imports.
+    """
+    if executing is None:
+        return
+    error = UnguardedFlow(cls.__name__, os.path.basename(executing))
+    if getattr(sys.modules.get(cls.__module__), "__file__", None) == executing:
+        raise error
+    raise RuntimeError(
+        f'{cls.__name__}() is called when its file is imported; put it under `if __name__ == "__main__":`'
+    )
+
+
+def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
     """Run `root/file` once as a module; asked again for the same file, return the same module, unless it was edited.
 
     `root` is put first on `sys.path`, as `python flow.py` does. Packages around the file are imported first. Whatever
-    the file raises comes through, and the module is then not registered.
+    the file raises comes through, and the module is then not registered. A file that calls its flow is done with the
+    call, as when it is run by itself; if it has to be `guarded`, that raises UnguardedFlow.
     """
     global executing
     path = os.path.abspath(root / file)  # links stay: a pod's code is a volume of links
     outer, executing = executing, path
     try:
-        return _load(os.path.abspath(root), file, path)
+        return _load(os.path.abspath(root), file, path, guarded=guarded)
     finally:
         executing = outer
 
 
-def _load(root: str, file: str, path: str) -> ModuleType:
+def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
     parent = None
     if above := module_name(file).rpartition(".")[0]:
         put_first_on_path(root)
@@ -121,7 +150,7 @@ def _load(root: str, file: str, path: str) -> ModuleType:
         if not isinstance(loader, _SourceOnly) or loader.is_current():
             return loaded
     put_first_on_path(root)
-    module = _execute(name, path)
+    module = _execute(name, path, guarded=guarded)
     if parent is not None:
         setattr(parent, name.rpartition(".")[2], module)
     return module
@@ -135,7 +164,7 @@ def _check_parent(package: ModuleType, directory: str) -> None:
         raise ImportError(f"the package '{package.__name__}' is {found}, not {directory}", name=package.__name__)
 
 
-def _execute(name: str, path: str) -> ModuleType:
+def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
     is_package = path.endswith("/__init__.py") and name != "__init__"
     spec = spec_from_file_location(
         name,
@@ -148,9 +177,10 @@ def _execute(name: str, path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
+    except BaseException as error:
+        if guarded or not isinstance(error, UnguardedFlow):
+            sys.modules.pop(name, None)
+            raise
     return module
 
 

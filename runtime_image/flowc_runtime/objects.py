@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flowc_runtime import addresses, sweeps
 from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.ignored import make_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -324,6 +325,8 @@ class LocalObjects:
 
     def _make(self, directory: str) -> None:
         if directory not in self._made:
+            if not self._made:
+                make_root(self.root)
             os.makedirs(directory, exist_ok=True)
             self._made.add(directory)
 

@@ -66,6 +66,8 @@ class Modules:
         outer, loader.executing = loader.executing, f"{self._label}/{self._files[name][0]}"
         try:
             import_module(name)
+        except loader.UnguardedFlow as error:
+            raise ImportError(str(error), name=name) from None
         finally:
             loader.executing = outer
             sys.meta_path.remove(finder)

@@ -6,7 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime import origin
+from flowc_runtime.loader import refuse_call
 from flowc_runtime.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from metaflow import _uncalled
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
@@ -58,6 +60,8 @@ class FlowSpec:
     def __init__(self, use_cli: bool = True) -> None:
         """Run the command line of the flow's file, unless `use_cli` is false. In a task it does nothing."""
         if use_cli and PARAMETERS not in self.__dict__:
+            refuse_call(type(self))
+            _uncalled.called()
             # Upward on purpose: a flow's file is a program, and the command line is what composes the packages.
             from flowc.cli import flow_main
 
@@ -67,6 +71,8 @@ class FlowSpec:
         """Note when a flow's file has defined its flow."""
         super().__init_subclass__(**options)
         origin.defined()
+        if cls.__module__ == "__main__":
+            _uncalled.note(cls)
 
     _flow_state = _FlowState()
 

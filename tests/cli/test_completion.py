@@ -112,6 +112,7 @@ def test_the_tab_key(typed: Project, name: str) -> None:
     if apt.program(name) is None:
         pytest.skip(f"NOT TESTED: completion in {name}, which is not installed")
     run = typed.latest().id
+    typed.write("written.py", WRITTEN)
     shell = Shell(typed, name)
     try:
         assert shell.complete("flowc comple") == "flowc completion "
@@ -125,6 +126,9 @@ def test_the_tab_key(typed: Project, name: str) -> None:
         assert shell.complete("flowc debug Typed/latest/work/").startswith("flowc debug Typed/latest/work/work-0.")
         assert shell.complete("flowc runs --tag team:b").startswith("flowc runs --tag team:blue")
         assert shell.complete("flowc runs --tag=own").startswith("flowc runs --tag=owner=ann")
+        assert shell.complete("flowc run written.py --al") == "flowc run written.py --alpha "
+        assert shell.complete("flowc run written.py --mode fa") == "flowc run written.py --mode fast "
+        assert shell.complete("flowc resume written.py mid").startswith("flowc resume written.py middle")
         assert shell.complete("flowc tag remove Typed/latest te").startswith("flowc tag remove Typed/latest team:blue")
     finally:
         shell.end()
@@ -157,6 +161,142 @@ def test_what_is_offered(typed: Project) -> None:
     assert answers(typed, "flowc card server Typed/l") == ["Typed/latest"]
     assert answers(typed, "flowc retry T") == ["Typed"]
     assert answers(typed, "flowc retry f") == ["flow.py"]
+
+
+# -- behind a flow -----------------------------------------------------------------------------------------------------
+
+WRITTEN = """
+    import pathlib
+
+    import metaflow
+    from metaflow import FlowSpec, IncludeFile, Parameter, step
+
+    pathlib.Path("imported").touch()
+    1 / 0
+
+    class Base(FlowSpec):
+        alpha = Parameter("alpha", default=1.0, help="The first.")
+
+    class Written(Base):
+        mode = Parameter("mode", choices=["fast", "slow"])
+        learning_rate: float = metaflow.Parameter("learning-rate", default=0.1)
+        dry = Parameter("dry", is_flag=True)
+        sure = Parameter(name="sure", default=False)
+        data = IncludeFile("data")
+        given = Parameter(NAME)
+        max_workers = Parameter("max-workers")
+
+        @step
+        def start(self):
+            self.next(self.middle)
+
+        @metaflow.step
+        def middle(self):
+            self.next(self.end)
+
+        @step(end=True)
+        def end(self):
+            pass
+
+        def helper(self):
+            pass
+
+    class Another(FlowSpec):
+        beta = Parameter("beta")
+
+        @step
+        def only(self):
+            pass
+
+    if __name__ == "__main__":
+        Written()
+    """
+
+
+def test_a_flows_own_parameters(typed: Project) -> None:
+    """By the file's syntax: importing it would fail, and leave a file."""
+    typed.write("written.py", WRITTEN)
+    ours = answers(typed, "flowc run flow.py --")
+    parameters = ["--alpha", "--mode", "--learning-rate", "--dry", "--sure", "--data"]
+    assert answers(typed, "flowc run written.py --") == [*parameters, *ours]
+    assert answers(typed, "flowc resume written.py --al") == ["--alpha"]
+    assert answers(typed, "flowc spin written.py start --al") == ["--alpha"]
+    assert answers(typed, "flowc run written.py:Another --be") == ["--beta"]
+    assert answers(typed, "flowc run --flow Another written.py --be") == ["--beta"]
+    assert answers(typed, "flowc run written --le") == ["--learning-rate"]  # as a module
+    assert answers(typed, "flowc run --max-workers 3 written.py --dry --alpha 2 --mo") == ["--mode"]
+    assert answers(typed, "flowc run written.py --mode ") == ["fast", "slow"]
+    assert answers(typed, "flowc run written.py --mode=f") == ["fast"]
+    assert answers(typed, "flowc run written.py --sure ") == ["true", "false"]
+    assert not (typed.root / "imported").exists()
+
+
+def test_a_flows_classes_steps_and_runs(typed: Project) -> None:
+    typed.write("written.py", WRITTEN)
+    run = typed.latest().id
+    assert answers(typed, "flowc run written.py:") == ["Written", "Another"]
+    for command in ("run", "check", "compile"):
+        assert answers(typed, f"flowc {command} written.py --flow ") == ["Written", "Another"]
+    assert answers(typed, "flowc resume written.py ") == ["start", "middle", "end"]
+    assert answers(typed, "flowc spin written.py m") == ["middle"]
+    assert answers(typed, "flowc run written.py ") == []
+    assert answers(typed, "flowc spin flow.py latest/w") == ["latest/work"]
+    assert answers(typed, f"flowc spin flow.py {run[:5]}") == [f"{run}/"]
+    assert answers(typed, "flowc resume flow.py --origin-run-id ") == [run]
+    assert not (typed.root / "imported").exists()
+
+
+BASE = """
+    from metaflow import FlowSpec, Parameter, step
+
+    class Base(FlowSpec):
+        count = Parameter("count", default=3)
+
+        @step
+        def start(self):
+            self.next(self.last)
+
+        @step(end=True)
+        def last(self):
+            pass
+    """
+INHERITED = """
+    from base import Base
+    from metaflow import step
+
+    class Inherited(Base):
+        @step
+        def start(self):
+            self.next(self.last)
+    """
+
+
+def test_what_only_the_newest_run_knows(typed: Project) -> None:
+    """The base of the flow is in another file: its parameters and steps are those of the recorded flow."""
+    typed.write("base.py", BASE)
+    typed.write("inherited.py", INHERITED)
+    assert answers(typed, "flowc run inherited.py --cou") == []
+    assert typed.flowc("run", "inherited.py").code == 0
+    assert answers(typed, "flowc run inherited.py --cou") == ["--count"]
+    assert answers(typed, "flowc resume inherited.py ") == ["start", "last"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "def (",
+        "x = 1",
+        "class A(A):\n    pass",
+        "\0",
+        "class A(B):\n  x = Parameter()\nclass B(A):\n  @step\n  def s(self): 0",
+    ],
+)
+def test_a_file_that_says_nothing(typed: Project, text: str) -> None:
+    typed.write("odd.py", text)
+    assert answers(typed, "flowc run odd.py --store") == ["--store"]
+    assert answers(typed, "flowc run odd.py:") in ([], ["A", "B"], ["B", "A"])
+    assert answers(typed, "flowc resume gone.py ") == []
 
 
 @pytest.mark.parametrize(

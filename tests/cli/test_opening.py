@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,26 @@ FLOWS = """
     if __name__ == "__main__":
         First()
     """
+
+
+NOTEBOOK = b'{"cells": [{"source": ["print(1)"], "execution_count": null}], "metadata": {}, "nbformat": 4}'
+OTHERS = {
+    "empty.py": b" \n",
+    "book.py": NOTEBOOK,
+    "book": NOTEBOOK,
+    "ir.py": b'{"name": "First"}',
+    "manifest.py": b"# one\napiVersion: v1\nmetadata:\n  name: first\n",
+    "result.pkl": pickle.dumps([1, 2]),
+    "result.py": pickle.dumps({"a": 1}, protocol=5),
+    "plot.png": b"\x89PNG\r\n\x1a\n\0\0",
+    "plot.py": b"\xff\xd8\xff\xe0JFIF",
+    "data.csv": b"name,value\n",
+    "code.zip": b"PK\x03\x04\x14\0",
+    "run.sh": b"echo hello\n",
+    "run": b"#!/usr/bin/env bash\necho hello\n",
+    "page.py": b"<!DOCTYPE html>\n<html></html>",
+    "program": b"\x7fELF\x02\x01",
+}
 
 
 @pytest.fixture
@@ -197,11 +218,27 @@ def test_python_m(packaged: Project) -> None:
         ("zzz.py", "'zzz.py' does not exist", "name a file: flow.py"),
         ("nowhere/x.py", "'nowhere/x.py' does not exist", "there is no directory 'nowhere'"),
         ("dangling.py", "'dangling.py' is a link to a file that does not exist", "flow.py"),
-        ("pkg/", "'pkg/' is a directory, not a Python file", "name a file: pkg/flows.py"),
+        ("pkg/", "'pkg/' is a directory, not a Python file", "name a module: pkg.flows"),
         ("docs", "'docs' is a directory, not a Python file", "no Python file in 'docs' has a flow"),
         ("loop.py", "cannot read 'loop.py': Too many levels of symbolic links", "name another file"),
         ("flow.py/x.py", "'flow.py/x.py' does not exist", "there is no directory 'flow.py'"),
         ("/proc/self/mem", "cannot read '/proc/self/mem': Input/output error", "readable"),
+        ("empty.py", "'empty.py' is an empty file", "save the flow's source in it"),
+        ("book.py", "'book.py' is a notebook, not a Python file", "NBRunner"),
+        ("BOOK.IPYNB", "'BOOK.IPYNB' is a notebook", "NBRunner"),
+        ("book", "'book' is a notebook, not a Python file", "NBRunner"),
+        ("ir.py", "'ir.py' is a JSON file", "name the flow's Python file"),
+        ("manifest.py", "'manifest.py' is a YAML file", "kubectl"),
+        ("result.pkl", "'result.pkl' is a pickle", "flowc artifact"),
+        ("result.py", "'result.py' is a pickle", "flowc artifact"),
+        ("plot.png", "'plot.png' is an image", "IncludeFile"),
+        ("plot.py", "'plot.py' is an image", "IncludeFile"),
+        ("data.csv", "'data.csv' is a CSV file", "IncludeFile"),
+        ("code.zip", "'code.zip' is an archive", "unpack it"),
+        ("run.sh", "'run.sh' is a shell script", "subprocess"),
+        ("run", "'run' is a shell script", "subprocess"),
+        ("page.py", "'page.py' is an HTML page", "save the flow's source itself"),
+        ("program", "'program' is a compiled program", "name the flow's Python file"),
         ("/dev/null", "'/dev/null' is not a regular file", "a Python file"),
         ("binary.py", "'binary.py' is not Python: it holds null bytes", "saved as UTF-8"),
         ("utf16.py", "'utf16.py' is not Python: it holds null bytes", "saved as UTF-8"),
@@ -235,7 +272,9 @@ def test_an_error_has_a_hint(packaged: Project, words: str, message: str, hint: 
     (root / "docs").mkdir()
     (root / "dangling.py").symlink_to("missing.py")
     (root / "loop.py").symlink_to("loop.py")
-    (root / "binary.py").write_bytes(b"\x7fELF\x00\x01")
+    (root / "binary.py").write_bytes(b"x\x00\x01")
+    for name, content in OTHERS.items():
+        (root / name).write_bytes(content)
     (root / "utf16.py").write_text("x = 1\n", encoding="utf-16")
     for name in (
         "book.ipynb",
@@ -294,7 +333,7 @@ def test_faults_of_the_code_are_diagnostics(packaged: Project) -> None:
     done = packaged.flowc("check", "pkg/flows.py")
     assert done.code == 1
     assert "attempted relative import with no known parent package" in done.err
-    assert "name the module, from the directory above its package: pkg.flows" in done.err
+    assert "name the module instead of the path: pkg.flows" in done.err
     packaged.write("pkg/__init__.py", "import no_such_thing\n")
     done = packaged.flowc("check", "pkg.flows")
     assert done.code == 1

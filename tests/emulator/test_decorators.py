@@ -323,7 +323,7 @@ def test_a_version_stays_text(project: Project) -> None:
     ("spec", "message"),
     [
         ("retri", "there is no step decorator 'retri'; did you mean 'retry'?"),
-        ("project:name=a", "there is no step decorator 'project'; there are batch, card, catch"),
+        ("project:name=a", "there is no step decorator 'project'; there are batch, cache, card, catch"),
         ("retry:tims=3", "@retry has no argument 'tims'; did you mean 'times'?"),
         ("retry:times=many", "times is a whole number, 0 or more, not 'many'"),
         ("retry:times", "'times' gives no value; write argument=value"),

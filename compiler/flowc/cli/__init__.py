@@ -74,7 +74,12 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are in modules of this package; the help is known without importing them."""
+    """A group whose commands are in modules of this package; the help is known without importing them.
+
+    `misplaced` names the function of `flowc.cli.misplaced` that tells of an option that it does not have.
+    """
+
+    misplaced: str | None = "before_command"
 
     def __init__(
         self,
@@ -114,6 +119,17 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if self.misplaced is None:
+                raise
+            from flowc.cli import misplaced
+
+            raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         from flowc_runtime import settings
         from flowc_runtime.errors import ConfigurationError, FlowcError
@@ -144,6 +160,11 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            if self.misplaced == "before_command":
+                from flowc.cli.misplaced import not_a_command
+
+                if (flow := not_a_command(ctx, args, self._lazy)) is not None:
+                    raise flow from error
             if close := _closest(args[0], self._lazy):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
@@ -210,10 +231,6 @@ def flow_main(cls: type) -> None:
     from flowc_runtime import loader
 
     open_closed()
-    if loader.executing is not None:
-        from flowc.cli.common import refuse_unguarded
-
-        refuse_unguarded(cls)
     if cls.__module__ == "__main__":
         names = loader.find_main()
         names["__name__"] = loader.adopt_main().__name__

@@ -306,13 +306,6 @@ def table(rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def refuse_unguarded(cls: type) -> NoReturn:
-    """A flow file without `if __name__ == "__main__":` would start its own command line while it is being imported."""
-    raise RuntimeError(
-        f'{cls.__name__}() is called when the file is imported; write `if __name__ == "__main__": {cls.__name__}()`'
-    )
-
-
 # -- the store ---------------------------------------------------------------------------------------------------------
 
 store_option = click.option(

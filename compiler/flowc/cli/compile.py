@@ -97,7 +97,9 @@ def compile_command(
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
-    click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl apply --server-side -f {path}", err=True)
+    # A Workflow has no name of its own, but one that is made anew for each run, which `apply` cannot do.
+    action = "create" if given["kind"] == "workflow" else "apply --server-side"
+    click.echo(f"{path}: {len(text.encode()):,} bytes; kubectl {action} -f {path}", err=True)
 
 
 def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool = True) -> Bundle:

@@ -6,12 +6,14 @@ at once: what is in the store is read afresh, nothing of the user's is executed,
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
 from click.shell_completion import CompletionItem
 
+from flowc.cli.flow_completion import behind_flow, classes_behind, classes_of_file, names_flow, runs_of_flow
 from flowc.cli.shells import SHELLS
 from flowc_runtime.config_keys import BY_KEY
 
@@ -88,7 +90,10 @@ def _tags(store: Store, _: str) -> Iterator[str]:
 
 
 def _files(incomplete: str) -> Iterator[str]:
-    """Python files, and the directories on the way to them."""
+    """Python files, and the directories on the way to them; behind a colon, the flows of a file."""
+    if ":" in incomplete:
+        yield from classes_behind(incomplete)
+        return
     directory, _, begun = incomplete.rpartition("/")
     top = f"{directory}/" if directory or incomplete.startswith("/") else ""
     for path in sorted(Path(top or ".").iterdir()):
@@ -143,8 +148,14 @@ def prepare(command: click.Command) -> None:
         what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
         if param.metavar == "[KEY]":
             param.type = _Completed(lambda _ctx, _begun: BY_KEY)
-        elif param.name in ("file", "words"):
-            param.type = _Completed(_files_or_flows if command.name == "retry" else lambda _, begun: _files(begun))
+        elif param.name == "words":
+            param.type = _Completed(partial(_words, command.name))
+        elif param.name == "file":
+            param.type = _Completed(lambda _, begun: _files(begun))
+        elif param.name == "class_name":
+            param.type = _Completed(classes_of_file)
+        elif param.name == "origin_run_id":
+            param.type = _Completed(runs_of_flow)
         elif what is not None and (what != "FLOW" or param.name == "flow"):
             param.type = _Completed(_stored(_IN_STORE[what]))
         elif param.name == "flow":
@@ -158,6 +169,14 @@ def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Con
         return found(open_store(ctx.params.get("store_url")), incomplete)
 
     return ask
+
+
+def _words(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """The flow, and what follows it."""
+    if names_flow(ctx):
+        yield from behind_flow(command, ctx, incomplete)
+    else:
+        yield from _files_or_flows(ctx, incomplete) if command == "retry" else _files(incomplete)
 
 
 def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:

@@ -25,6 +25,8 @@ _SILENT = ("run", "resume", "spin", "help")  # commands whose first line says th
 class FlowGroup(LazyGroup):
     """The commands of a flow's own file. `--help run` is the help of `run`, behind which a parameter may be meant."""
 
+    misplaced = "before_own_command"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--help" in args and not ctx.resilient_parsing:
             _, rest, given = self.make_parser(ctx).parse_args([*args])

@@ -15,6 +15,7 @@ from flowc.cli.common import TOP, Checked, fail, load_flow, require_runnable, to
 from flowc.cli.configs import EARLIER
 from flowc.cli.environment import chosen
 from flowc.cli.execution import run_here
+from flowc.cli.misplaced import check_extra, single_dash
 from flowc.cli.options import (
     PREFIX,
     RUN_OPTIONS,
@@ -26,6 +27,7 @@ from flowc.cli.options import (
     top_of_environment,
 )
 from flowc.cli.parameters import given_texts, parameter_options
+from flowc.cli.run_help import GroupedCommand
 from flowc.cli.starting import ORIGIN, STATE, foresee
 from flowc.cli.words import NO_NAMES, Names, Words, name_of
 from flowc.frontend.names import METAFLOW_OPTIONS
@@ -82,6 +84,14 @@ class RunCommand(click.Command):
     """`run` and its like, which take their words as they are: what they take depends on the flow among them."""
 
     kind = RUN
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; while a shell asks, with the parameters of the flow that they name."""
+        if ctx.resilient_parsing:
+            from flowc.cli.flow_completion import know_flow
+
+            know_flow(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Begin a run, which a signal ends from here on."""
@@ -178,6 +188,9 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
         if error.option_name == "--help" and "help" in names.taken:
             raise click.UsageError(f"Option '--help' is a parameter of the flow. {given.help_hint()}", ctx) from None
         raise
+    except click.NoSuchOption as error:
+        raise single_dash(error, error.ctx or ctx) from None
+    check_extra(inner, found.flow.parameters)
     with inner:
         command.invoke(inner)
 
@@ -273,7 +286,8 @@ def _command(
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     params += words.help_option(names)
-    params += parameter_options(found, without=kind.keeps) if found else ()
+    of_flow = parameter_options(found, without=kind.keeps) if found else []
+    params += of_flow
 
     def callback(**options: Any) -> None:
         assert found is not None
@@ -286,7 +300,8 @@ def _command(
         raise SystemExit((kind.execute or run_here)(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
-    return click.Command(kind.name, params=params, callback=callback, help=about)
+    extra = {"allow_extra_args": True}  # told by `check_extra`
+    return GroupedCommand(kind.name, of_flow, params=params, callback=callback, help=about, context_settings=extra)
 
 
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:

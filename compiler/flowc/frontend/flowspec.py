@@ -33,7 +33,7 @@ from flowc.frontend.project import Deployment
 from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
-from flowc.frontend.with_decorators import WithError, seen_by_mutators
+from flowc.frontend.with_decorators import WithError, seen_by_mutators, unknown
 from flowc.ir import Code, Flow, Node, Span
 from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from flowc.ir import Packages
     from flowc.opening import Asked, Choose
     from metaflow.decorators import Applied
+
+
+_NAMED = 5  # flows of a file that a hint names
 
 
 @final
@@ -108,7 +111,7 @@ def load(
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     try:
-        module = load_module(package.root, place.file)
+        module = load_module(package.root, place.file, guarded=True)
     except (Exception, SystemExit) as error:
         return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
     if callable(class_name):
@@ -212,7 +215,7 @@ def _choose(module: ModuleType, source: Source, class_name: str | None, called: 
         code=codes.MANY_FLOWS,
         message=f"{source.file} defines several flows: {listed(leaves)}",
         span=source.header(second) if second else top,
-        hint=f"name one: {called}:{leaves[0]}",
+        hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
     )
 
 
@@ -331,7 +334,11 @@ def _prepare(
 ) -> Iterable[Diagnostic]:
     """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
     from metaflow.exception import ConfigError
-    from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
+    from metaflow.user_decorators._errors import (
+        DecoratorImportError,
+        PreparationError,
+        UnknownStepDecoratorException,
+    )
 
     try:
         program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
@@ -344,6 +351,8 @@ def _prepare(
     except PreparationError as error:
         yield mutator_fault(error, sources)
     except UnknownStepDecoratorException as error:
+        raise unknown(error.name) from error
+    except DecoratorImportError as error:
         raise WithError(f"--with: {error}") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.loader import put_first_on_path
+from flowc_runtime.loader import UnguardedFlow, put_first_on_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -187,17 +187,34 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
         trace = trace.tb_next
     source = sources.of(place[0])
     span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), place[1], 1)
+    if isinstance(error, UnguardedFlow):
+        return _unguarded(error, span)
     hint = "importing a flow's file must succeed wherever it runs: locally, when it is compiled and in every pod"
     if isinstance(error, ModuleNotFoundError):
         hint = f"install '{error.name}' in this environment, or put it beside the flow"
     elif isinstance(error, ImportError) and "no known parent package" in str(error):
-        inner = PurePosixPath(sources.relative(flow_file)).with_suffix("").name
-        package = sources.root.name
-        hint = (
-            "a file that is named by its path is in no package; name the module, from the directory above its package: "
-            f"{package}.{inner}"
-        )
+        hint = f"a file that is named by its path is in no package; {_module_of(sources.root, flow_file)}"
     elif isinstance(error, SystemExit):
         hint = 'put what the file does when it is run itself under `if __name__ == "__main__":`'
     message = f"importing the flow failed: {codes.describe(error)}"
     return Diagnostic(code=codes.IMPORT_FAILED, message=message, span=span, hint=hint)
+
+
+def _module_of(directory: Path, flow_file: str) -> str:
+    """What to type instead of a file's path: its module, from the directory above its outermost package."""
+    parts, above = [directory.name, Path(flow_file).stem], directory.parent
+    while (above / "__init__.py").is_file():
+        parts.insert(0, above.name)
+        above = above.parent
+    where = "" if above == Path.cwd() else f", in the directory {above}"
+    return f"name the module instead of the path{where}: {'.'.join(parts)}"
+
+
+def _unguarded(error: UnguardedFlow, span: Span) -> Diagnostic:
+    """A flow that is called when its file is imported."""
+    return Diagnostic(
+        code=codes.UNGUARDED_FLOW,
+        message=f"the flow is started when its file is imported: {error.flow}() stands outside of the guard",
+        span=span,
+        hint=f'put it under the guard: `if __name__ == "__main__":`, and below that, indented, `{error.flow}()`',
+    )

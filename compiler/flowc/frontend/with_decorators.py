@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _NEXT = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_CALL = re.compile(r"@?(?P<name>[A-Za-z_][\w.]*)\s*[\s(\[=,;]\s*(?P<given>.*)", re.DOTALL)
+_OWN = "; one of your own is named with its module"
 _OPEN, _CLOSE = "[{(", "]})"
 
 
@@ -54,7 +57,40 @@ def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied])
     return [one for one in asked if one in own or one.name in known]
 
 
+def unknown(name: str) -> WithError:
+    """The error for a decorator of a name that nothing has, with the names that there are."""
+    from metaflow.user_decorators._builtin import STEP_DECORATORS as BUILTIN
+    from metaflow.user_decorators._builtin import supported
+
+    known = {"cache", *supported(BUILTIN)}
+    meant = did_you_mean(name, known)
+    hint = f"did you mean '{meant}'?" if meant else f"there are {', '.join(sorted(known))}"
+    return WithError(f"--with {name}: there is no step decorator '{name}'; {hint}{'' if meant else _OWN}")
+
+
+def _check_form(spec: str) -> None:
+    """Raise WithError where the name does not end at a colon, with what was probably meant."""
+    name = spec.partition(":")[0]
+    if all(part.isidentifier() for part in name.split(".")):
+        return
+    if not name:
+        raise WithError(f"--with {spec!r}: no decorator is named; write NAME or NAME:ARGUMENT=VALUE")
+    if spec.startswith("@") and _NAME.fullmatch(name[1:]):
+        raise WithError(f"--with {spec}: the name is written without '@'; did you mean '{spec[1:]}'?")
+    found = _CALL.fullmatch(spec)
+    if found is None:
+        raise WithError(f"--with {spec}: {name!r} is no name of a decorator; write NAME or NAME:ARGUMENT=VALUE")
+    meant, given = found["name"], found["given"].strip().rstrip(")]").strip()
+    if given and "=" not in given:
+        given = _example(meant, given)
+    example = f"{meant}:{given}" if given else meant
+    raise WithError(
+        f"--with {spec}: a ':' stands between a decorator's name and its arguments; did you mean '{example}'?"
+    )
+
+
 def _parse(spec: str) -> Applied:
+    _check_form(spec)
     name, _, written = spec.partition(":")
     table = STEP_DECORATORS.get(name)
     if name == "step":
@@ -84,8 +120,19 @@ def _arguments(spec: str, written: str) -> Iterator[tuple[str, str]]:
     for part in _split(written):
         argument, equals, text = part.partition("=")
         if not equals:
-            raise WithError(f"--with {spec}: '{part}' gives no value; write argument=value")
+            name = spec.partition(":")[0]
+            raise WithError(
+                f"--with {spec}: '{part}' gives no value; write argument=value, as in {name}:{_example(name, part)}"
+            )
         yield argument.strip(), text.strip()
+
+
+def _example(name: str, part: str) -> str:
+    """What was probably meant by a part without `=`."""
+    table = STEP_DECORATORS.get(name, {})
+    if part in table:
+        return f"{part}=VALUE"
+    return part.replace(":", "=", 1) if ":" in part else f"{next(iter(table), 'argument')}={part}"
 
 
 def _split(written: str) -> list[str]:

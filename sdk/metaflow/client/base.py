@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flowc_runtime.index import with_task_id
-from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store
+from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store, shown_store
 from metaflow.client.reader import RunReader
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
 
@@ -73,7 +73,7 @@ class MetaflowObject:
         self._namespace = _current_namespace if _current_namespace is not None else get_namespace()
         self._known: RunReader | None = None
         if not self._exists():
-            raise MetaflowNotFound(f"{self} does not exist")
+            raise MetaflowNotFound(f"{self} does not exist in {shown_store(self._url)}")
         if _namespace_check and not self._is_in(self._namespace):
             raise MetaflowNamespaceMismatch(self._namespace)
 

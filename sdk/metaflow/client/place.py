@@ -149,6 +149,13 @@ def describe(url: str) -> str:
     return f"local@{os.path.abspath(path).removesuffix(f'/{LOCAL_NAME}') or '/'}"
 
 
+def shown_store(url: str) -> str:
+    """A store for a message, by its address; of a directory that is not there it says so."""
+    path = url.removeprefix("file://")
+    gone = "://" not in path and not os.path.isdir(path)
+    return f"the store {path}{', a directory that does not exist' if gone else ''}"
+
+
 def metadata_url(ms: str, *, must_exist: bool = True) -> str:
     """The address of the store that `metadata` is told of. Raises ValueError, if it must exist and does not."""
     kind, at, place = ms.partition("@")

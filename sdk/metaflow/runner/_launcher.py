@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from metaflow.exception import MetaflowException
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +33,7 @@ class Launcher:
         self.flow_file = os.path.abspath(flow_file)
         if not os.path.isfile(self.flow_file):
             raise FileNotFoundError(f"Flow file not present at '{self.flow_file}'")
+        _check_python(self.flow_file)
         self.show_output = show_output
         self.profile = profile
         self.env = dict(env or {})
@@ -38,3 +41,16 @@ class Launcher:
         self.cwd = cwd or os.getcwd()
         self.file_read_timeout = file_read_timeout
         self.top_level_kwargs = kwargs
+
+
+def _check_python(file: str) -> None:
+    """Refuse what is no Python: a notebook's JSON would be run as a program."""
+    from flowc.not_python import find_other
+
+    try:
+        with open(file, "rb") as opened:
+            other = find_other(file, opened.read())
+    except OSError:  # told by the process that is to run it
+        return
+    if other is not None:
+        raise MetaflowException(f"'{file}' is {other.what}, not a Python file: {other.hint}")

@@ -26,6 +26,16 @@ class UnknownStepDecoratorException(MetaflowException):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"there is no step decorator '{name}'; {_suggest(name, known)}")
+        self.name = name
+
+
+class DecoratorImportError(MetaflowException):
+    """The module of a decorator that is named with it cannot be imported."""
+
+    headline = "Decorator cannot be imported"
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"cannot import the decorator {name}: {type(error).__name__}: {error}")
 
 
 class UnknownFlowDecoratorException(MetaflowException):

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowc.ir import json_text
 from metaflow.exception import MetaflowException
+from metaflow.user_decorators._errors import DecoratorImportError
 from metaflow.user_decorators.common import known_classes, matching
 from metaflow.user_decorators.user_step_decorator import UserStepDecoratorBase
 
@@ -33,7 +34,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
 def find_user_decorator(name: str) -> Any:
     """The decorator or mutator of steps that is called so: one that is defined already, or `module.name`, imported.
 
-    None where there is none of that name; raises MetaflowException where its module cannot be imported.
+    None where there is none of that name; raises DecoratorImportError where its module cannot be imported.
     """
     known = matching(name, known_classes(UserStepDecoratorBase))
     module_name, dot, attribute = name.rpartition(".")
@@ -44,5 +45,5 @@ def find_user_decorator(name: str) -> Any:
     try:
         found: object = getattr(import_module(module_name), attribute, None)
     except Exception as error:
-        raise MetaflowException(f"cannot import the decorator {name}: {type(error).__name__}: {error}") from error
+        raise DecoratorImportError(name, error) from error
     return found if isinstance(found, type) and issubclass(found, UserStepDecoratorBase) else None

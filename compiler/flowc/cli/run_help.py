@@ -1,0 +1,46 @@
+"""The help of `run` and its like, in groups: the flow's parameters, the options, those that only Metaflow needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+# By the names of their values: Metaflow's options that a new user of flowc has no use for.
+COMPATIBILITY: Final = frozenset({
+    "datastore", "datastore_root", "event_logger", "max_num_splits", "metadata", "monitor", "namespace", "pylint",
+})  # fmt: skip
+
+
+@final
+class GroupedCommand(click.Command):
+    """A command whose help begins with the parameters of a flow, which are among its `params`."""
+
+    def __init__(self, name: str, parameters: Sequence[click.Parameter], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self._parameters = parameters
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the groups that have an option."""
+        groups: dict[str, list[tuple[str, str]]] = {
+            "Parameters of the flow": [],
+            "Options": [],
+            "Options of Metaflow, for compatibility": [],
+        }
+        own, common, metaflow = groups.values()
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            if param in self._parameters:
+                own.append(record)
+            else:
+                (metaflow if param.name in COMPATIBILITY else common).append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)

@@ -1,0 +1,143 @@
+"""Files that people name as a flow and that are not Python: what each is, by its name or its content, and what to do.
+
+The standard library only: the `Runner`, which starts a flow's file as a program, asks too.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NotPython(NamedTuple):
+    """What a file is instead, as in "a notebook", and what to do about it."""
+
+    what: str
+    hint: str
+
+
+NOTEBOOK: Final = NotPython(
+    "a notebook",
+    "a notebook is not a flow by itself: run its flow from a cell, with NBRunner, or save the class in a .py file",
+)
+_JSON: Final = NotPython("a JSON file", "name the flow's Python file; `flowc ir` prints the IR of one")
+_YAML: Final = NotPython("a YAML file", "name the flow's Python file; kubectl applies compiled manifests")
+_DATA: Final = "name the flow's Python file; a flow reads data in its steps, or takes it with IncludeFile"
+_PICKLE: Final = NotPython("a pickle", "name the flow's Python file; `flowc artifact` reads what runs left")
+_IMAGE: Final = NotPython("an image", _DATA)
+_ARCHIVE: Final = NotPython("an archive", "unpack it, and name the flow's Python file in it")
+_SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step can run the script with subprocess")
+_PAGE: Final = NotPython("an HTML page", "save the flow's source itself, such as the raw file of a repository's page")
+_TEXT: Final = NotPython("a text file", "name the flow's Python file")
+
+# Refused whether there is such a file or not, and whatever it holds.
+BY_SUFFIX: Final[Mapping[str, NotPython]] = {
+    ".ipynb": NOTEBOOK,
+    ".json": _JSON,
+    ".yaml": _YAML,
+    ".yml": _YAML,
+    ".pyc": NotPython("byte code", "name the .py file that it was made from"),
+}
+# Files with these names hold no Python either; nobody could deploy or trigger what is called so.
+_MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
+    ".pkl": _PICKLE,
+    ".pickle": _PICKLE,
+    ".csv": NotPython("a CSV file", _DATA),
+    ".parquet": NotPython("a Parquet file", _DATA),
+    ".toml": NotPython("a TOML file", "name the flow's Python file; flowc.toml is read by itself"),
+    ".md": NotPython("a Markdown file", "name the flow's Python file"),
+    ".rst": _TEXT,
+    ".html": _PAGE,
+    ".sh": _SHELL,
+    ".bash": _SHELL,
+    ".sql": NotPython("a SQL file", "name the flow's Python file; with --package-suffixes .sql it travels"),
+}
+_BY_START: Final[tuple[tuple[bytes, NotPython], ...]] = (
+    (b"\x89PNG\r\n\x1a\n", _IMAGE),
+    (b"\xff\xd8\xff", _IMAGE),
+    (b"GIF8", _IMAGE),
+    (b"II*\0", _IMAGE),
+    (b"MM\0*", _IMAGE),
+    (b"%PDF-", NotPython("a PDF file", "name the flow's Python file")),
+    (b"PK\x03\x04", _ARCHIVE),
+    (b"\x1f\x8b", _ARCHIVE),
+    (b"BZh", _ARCHIVE),
+    (b"\xfd7zXZ\0", _ARCHIVE),
+    (b"\x28\xb5\x2f\xfd", _ARCHIVE),
+    (b"PAR1", NotPython("a Parquet file", _DATA)),
+    (b"\x89HDF", NotPython("an HDF5 file", _DATA)),
+    (b"SQLite format 3\0", NotPython("a database of SQLite", _DATA)),
+    (b"\x93NUMPY", NotPython("an array of NumPy", _DATA)),
+    (b"\x7fELF", NotPython("a compiled program", "name the flow's Python file")),
+    (b"version https://git-lfs.github.com", NotPython("a pointer of Git LFS", "fetch the file itself: git lfs pull")),
+)
+_MARKUP: Final = (b"<!doctype html", b"<html", b"<?xml", b"<svg")
+_PROTOCOL: Final = re.compile(rb"\x80[\x02-\x05]")  # the first bytes of a pickle
+_MAPPING: Final = re.compile(r"\s*(?:---|%YAML|[A-Za-z_][\w.-]*:(?:\s|$)|- )")
+_SHEBANG: Final = re.compile(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
+
+
+def find_other(name: str, content: bytes) -> NotPython | None:
+    """Return what a file of this name and content is instead of Python, or None if it may be Python."""
+    suffix = _suffix(name)
+    if suffix in BY_SUFFIX:
+        return BY_SUFFIX[suffix]
+    return _by_content(content) or _MORE_SUFFIXES.get(suffix)
+
+
+def by_name(name: str) -> NotPython | None:
+    """Return what a file of this name is, where the name alone says that it is no Python."""
+    return BY_SUFFIX.get(_suffix(name))
+
+
+def _suffix(name: str) -> str:
+    head, dot, end = name.rpartition(".")
+    return (dot + end).lower() if head else ""
+
+
+def _by_content(content: bytes) -> NotPython | None:
+    """Look at the first bytes; the whole is parsed only where they are those of JSON or YAML."""
+    for start, found in _BY_START:
+        if content.startswith(start):
+            return found
+    if _PROTOCOL.match(content):
+        return _PICKLE
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return _IMAGE
+    if _SHEBANG.match(content):
+        return _SHELL
+    begun = content.lstrip()
+    if not begun:
+        return NotPython("an empty file", "save the flow's source in it, or name another file")
+    if begun[:20].lower().startswith(_MARKUP):
+        return _IMAGE if b"<svg" in begun[:1000].lower() else _PAGE
+    if begun[:1] in (b"{", b"["):
+        return _json(content)
+    return _yaml(content)
+
+
+def _json(content: bytes) -> NotPython | None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return NOTEBOOK if isinstance(found, dict) and "cells" in found and "nbformat" in found else _JSON
+
+
+def _yaml(content: bytes) -> NotPython | None:
+    """YAML, if the first line that is no comment is one of YAML's and the whole is no Python."""
+    text = content.decode("utf-8", "replace")
+    head = text[:4096].splitlines()
+    first = next((line for line in head if line.strip() and not line.lstrip().startswith("#")), "")
+    if not _MAPPING.match(first) or re.match(r"\s*(?:try|else|finally)\s*:", first):
+        return None
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return _YAML
+    return None

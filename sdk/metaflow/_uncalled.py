@@ -1,0 +1,38 @@
+"""What is said at the end of a program that defines a flow and never calls it: `python flow.py run` has run nothing."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+# The commands of a flow's file that people type first; without one of them the program may be anything.
+_COMMANDS = frozenset({"check", "dump", "logs", "resume", "run", "show", "spin"})
+_defined: list[type] = []
+
+
+def note(cls: type) -> None:
+    """Note a flow that the program itself defines."""
+    if not _defined:
+        atexit.register(_tell)
+    _defined.append(cls)
+
+
+def called() -> None:
+    """Note that a flow's command line has been started."""
+    atexit.unregister(_tell)
+
+
+def _tell() -> None:
+    commands = [word for word in sys.argv[1:] if word in _COMMANDS]
+    if not os.path.isfile(sys.argv[0]) or not commands or hasattr(sys, "last_value"):
+        return  # no file's own program, no command for it, or it has failed, which Python tells
+    bases = {base for cls in _defined for base in cls.__mro__[1:]}
+    flows = [cls.__name__ for cls in _defined if cls not in bases]
+    name = os.path.relpath(sys.argv[0])
+    print(
+        f"warning: {name} defines the flow '{flows[-1]}' and never calls it: nothing has been done\n"
+        f'hint: end the file with `if __name__ == "__main__":`, and below that, indented, `{flows[-1]}()`; '
+        f"or type: flowc {commands[0]} {name}",
+        file=sys.stderr,
+    )

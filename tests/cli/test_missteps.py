@@ -1,0 +1,295 @@
+"""What people do in their first hour that cannot work: each gets a message of its own that says what to type."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from project import Project
+
+CLASS = """
+from metaflow import FlowSpec, Parameter, step
+
+class Good(FlowSpec):
+    n = Parameter("n", default=3, help="How many.")
+    learning_rate = Parameter("learning-rate", default=0.1)
+    dry = Parameter("dry", is_flag=True)
+
+    @step
+    def start(self):
+        self.seen = self.n
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+MAIN = """
+if __name__ == "__main__":
+    Good()
+"""
+
+
+@pytest.fixture
+def good(project: Project) -> Project:
+    project.write("good.py", CLASS + MAIN)
+    return project
+
+
+# -- the guard ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_flow_that_is_called_when_it_is_imported(project: Project) -> None:
+    project.write("flow.py", CLASS + "\nGood()\n")
+    project.write("inner.py", CLASS + "\ndef main():\n    Good()\n\nmain()\n")
+    for file in ("flow.py", "inner.py"):
+        for command in (["check"], ["run", "--n", "4"], ["compile"]):
+            done = project.flowc(command[0], file, *command[1:])
+            assert done.code == 1
+            assert done.err.startswith("error[unguarded-flow]: the flow is started when its file is imported: Good()")
+            assert 'hint: put it under the guard: `if __name__ == "__main__":`' in done.err
+    project.write("other.py", "import flow\n" + CLASS + MAIN)
+    assert "RuntimeError: Good() is called when its file is imported" in project.flowc("check", "other.py").err
+
+
+@pytest.mark.parametrize("start", ["fork", "fresh"])
+def test_without_the_guard_a_flow_runs_by_itself(project: Project, start: str) -> None:
+    """As under Metaflow: tasks import the file up to the call."""
+    project.write("flow.py", CLASS + "\nGood()\n1 / 0\n")
+    done = project.python("flow.py", "run", "--n", "4", "--start", start)
+    assert done.code == 0, done.err
+    assert project.artifacts(project.latest(), "end")["seen"] == 4
+
+
+def test_a_flow_that_is_never_called(project: Project) -> None:
+    project.write("flow.py", CLASS)
+    for words in (["run"], ["--quiet", "run", "--n", "3"]):
+        done = project.python("flow.py", *words)
+        assert done.err.splitlines()[0] == (
+            "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
+        )
+        assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
+    assert project.python("flow.py").err == ""  # it may be a module that is tried out
+    project.write("broken.py", CLASS + "\n1 / 0\n")
+    assert "warning" not in project.python("broken.py", "run").err
+    project.write("good.py", CLASS + MAIN)
+    for words in (["run"], ["run", "--start", "fresh"], ["show"], ["run", "--help"]):
+        assert "never calls" not in project.python("good.py", *words).err
+
+
+# -- which flow --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_with_two_flows(project: Project) -> None:
+    project.write("two.py", CLASS + "\nclass Other(Good):\n    pass\n\nclass Third(Good):\n    pass\n")
+    done = project.flowc("run", "two.py")
+    assert done.code == 1
+    assert "two.py defines several flows: 'Other' and 'Third'" in done.err
+    assert "hint: name one: two.py:Other or two.py:Third\n" in done.err
+    assert project.flowc("run", "two.py:Third").code == 0
+
+
+def test_a_flow_in_a_package(project: Project) -> None:
+    """By its path a relative import cannot work; the hint is what to type instead."""
+    for package in ("outer", "outer/inner"):
+        project.write(f"{package}/__init__.py", "")
+        project.write(f"{package}/helper.py", "X = 1\n")
+        project.write(f"{package}/flow.py", "from . import helper\n" + CLASS + MAIN)
+    for path, module in (("outer/flow.py", "outer.flow"), ("outer/inner/flow.py", "outer.inner.flow")):
+        done = project.flowc("check", path)
+        assert done.code == 1
+        assert (
+            f"hint: a file that is named by its path is in no package; name the module instead of the path: {module}\n"
+            in done.err
+        )
+        assert project.flowc("check", module).code == 0
+        assert project.python("-m", module, "run").code == 0
+    inside = "import os, sys; os.chdir('outer/inner'); os.execv(sys.executable, [sys.executable, '-m', 'flowc', 'check', 'flow.py'])"
+    done = project.python("-c", inside)
+    assert f"instead of the path, in the directory {project.root}: outer.inner.flow\n" in done.err
+    for words in ("outer", "outer.inner", "outer/inner"):
+        done = project.flowc("run", words)
+        assert done.code == 2
+        assert f"hint: name a module: {words.replace('/', '.')}.flow\n" in done.err
+
+
+# -- what is no flow ---------------------------------------------------------------------------------------------------
+
+
+def test_a_runner_of_a_notebook(project: Project) -> None:
+    """Its JSON would be run as a program."""
+    project.write("book.ipynb", '{"cells": [], "metadata": {"x": null}, "nbformat": 4}')
+    for kind in ("Runner", "Deployer"):
+        done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
+        assert done.code == 1
+        assert "book.ipynb' is a notebook, not a Python file: a notebook is not a flow by itself" in done.err
+
+
+# -- words in the wrong place ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--n", "3", "run"], "'--n' is a parameter of the flow: put it after run, as in python good.py run --n 3"),
+        (["--n=3", "run", "--quiet"], "put it after run, as in python good.py run --quiet --n=3"),
+        (["--n", "3"], "put it after run, as in python good.py run --n 3"),
+        (["--learning_rate", "1", "resume"], "after resume, as in python good.py resume --learning_rate 1"),
+        (["--dry", "--quiet", "run"], "put it after run, as in python good.py --quiet run --dry"),
+        (["--max-workers", "3", "run"], "'--max-workers' is an option of the command: put it after run, as in"),
+        (["--max-wrkers", "3", "run"], "No such option '--max-wrkers'. Did you mean '--max-workers', after run?"),
+        (["--learning-rat", "3", "run"], "Did you mean '--learning-rate', after run?"),
+        (["--quite", "run"], "No such option '--quite'. Did you mean '--quiet'?"),
+        (["--nonsense", "run"], "No such option '--nonsense'.\n"),
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["run", "n=3"], "Got unexpected extra argument (n=3). A parameter is an option: --n 3"),
+        (["run", "learning_rate=3"], "A parameter is an option: --learning-rate 3"),
+        (["run", "n", "3"], "Got unexpected extra arguments (n 3). A parameter is an option: --n VALUE"),
+        (["run", "dry"], "A parameter is an option: --dry\n"),
+        (["run", "3"], "Got unexpected extra argument (3). Parameters are options, such as --n"),
+        (["run", "-n", "3"], "No such option '-n'. Did you mean '--n'?"),
+        (["run", "--max-workrs", "3"], "'--max-workers'"),
+    ],
+)
+def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str) -> None:
+    done = good.python("good.py", *words)
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert not (good.root / ".flowc").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--n", "3", "run", "good.py"],
+            "No such option '--n' before the command. Options stand behind it: flowc run good.py --n 3",
+        ),
+        (["-n", "3", "run", "good.py"], "Options stand behind it: flowc run good.py -n 3"),
+        (["--with", "retry", "run", "good.py"], "Options stand behind it: flowc run good.py --with retry"),
+        (["--with=retry", "retry", "good.py"], "Options stand behind it: flowc retry good.py --with=retry"),
+        (["--versoin"], "No such option '--versoin'. Did you mean '--version'?"),
+        (["good.py", "run", "--n", "3"], "'good.py' is no command. The command comes first: flowc run good.py --n 3"),
+        (["good.py"], "The command comes first: flowc run good.py\n"),
+        (["good.py:Good", "check"], "The command comes first: flowc check good.py:Good\n"),
+        (["good", "run"], "The command comes first: flowc run good\n"),
+        (["rnu", "good.py"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["nonsense"], "No such command 'nonsense'.\n"),
+        (["run", "good.py", "n=3"], "A parameter is an option: --n 3"),
+        (["resume", "good.py", "start", "n=3"], "A parameter is an option: --n 3"),
+    ],
+)
+def test_words_of_flowc(good: Project, words: list[str], message: str) -> None:
+    done = good.flowc(*words)
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_without_a_command(good: Project) -> None:
+    done = good.python("good.py")
+    assert (done.code, done.out) == (0, "Good: 2 steps, no faults\n")
+    assert "'good.py run' runs the flow on this machine." in done.err
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("retry(times=3)", "did you mean 'retry:times=3'?"),
+        ("@retry(times=3)", "did you mean 'retry:times=3'?"),
+        ("retry times=3", "a ':' stands between a decorator's name and its arguments; did you mean 'retry:times=3'?"),
+        ("retry,times=3", "did you mean 'retry:times=3'?"),
+        ("retry=3", "did you mean 'retry:times=3'?"),
+        ("retry()", "did you mean 'retry'?"),
+        ("@retry", "the name is written without '@'; did you mean 'retry'?"),
+        ("retry:3", "'3' gives no value; write argument=value, as in retry:times=3"),
+        ("retry:times:3", "write argument=value, as in retry:times=3"),
+        ("retry:times", "write argument=value, as in retry:times=VALUE"),
+        ("cahe", "there is no step decorator 'cahe'; did you mean 'cache'?"),
+        ("nope", "there are batch, cache, card, catch, conda,"),
+        ("no.such.thing", "cannot import the decorator no.such.thing: ModuleNotFoundError"),
+        ("", "no decorator is named; write NAME or NAME:ARGUMENT=VALUE"),
+        ("3x", "'3x' is no name of a decorator"),
+    ],
+)
+def test_with(good: Project, spec: str, message: str) -> None:
+    done = good.flowc("check", "good.py", "--with", spec)
+    assert (done.code, message in done.err, "Traceback" in done.err) == (2, True, False), done.err
+    done = good.python("good.py", "--with", spec, "run")
+    assert (done.code, message in done.err) == (1, True), done.err
+
+
+# -- the store ---------------------------------------------------------------------------------------------------------
+
+
+def test_git_leaves_the_store_alone(good: Project) -> None:
+    good.run("good.py")
+    ignored = good.root / ".flowc" / ".gitignore"
+    assert ignored.read_text() == "*\n"
+    subprocess.run(["git", "init", "--quiet", str(good.root)], check=True)
+    shown = subprocess.run(
+        ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
+    )
+    assert ".flowc" not in shown.stdout
+    ignored.write_text("tmp/\n")  # somebody wants the rest in git
+    good.run("good.py")
+    assert ignored.read_text() == "tmp/\n"
+    ignored.unlink()
+    good.run("good.py")
+    assert not ignored.exists()
+    assert good.flowc("runs").out.count("succeeded") == 3
+
+
+def test_git_and_other_directories(good: Project) -> None:
+    good.run("good.py")
+    assert good.flowc("spin", "good.py", "start", "--persist").code == 0
+    assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
+    assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
+    assert not list((good.root / "kept").rglob(".gitignore"))  # a directory of the user's own choice
+
+
+def test_not_found_names_the_store(good: Project) -> None:
+    ask = "from metaflow import Flow, Run; Flow('Bad')"
+    place = f"{good.root}/.flowc"
+    assert (
+        f"Flow('Bad') does not exist in the store {place}, a directory that does not exist\n"
+        in good.python("-c", ask).err
+    )
+    good.run("good.py")
+    assert f"MetaflowNotFound: Flow('Bad') does not exist in the store {place}\n" in good.python("-c", ask).err
+    for kind, spec in (
+        ("Run", "Good/7"),
+        ("Step", "Good/7/start"),
+        ("Task", "Good/7/start/1"),
+        ("DataArtifact", "Good/7/start/1/x"),
+    ):
+        done = good.python("-c", f"import metaflow; metaflow.{kind}({spec!r})")
+        assert f"does not exist in the store {place}\n" in done.err
+
+
+# -- the help of run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["-m", "flowc", "run", "good.py", "--help"], ["good.py", "run", "--help"]])
+def test_the_flows_parameters_come_first(good: Project, words: list[str]) -> None:
+    done = good.python(*words)
+    assert done.code == 0
+    titles = [line for line in done.out.splitlines() if line.endswith(("Options:", "compatibility:", "flow:"))]
+    assert titles == ["Parameters of the flow:", "Options:", "Options of Metaflow, for compatibility:"]
+    parameters, options = done.out.partition("Parameters of the flow:\n")[2].split("\nOptions:\n")
+    options, metaflow = options.split("\nOptions of Metaflow, for compatibility:\n")
+    assert parameters.split()[:6] == ["--n", "INTEGER", "How", "many.", "[default:", "3]"]
+    assert all(name in parameters for name in ("--learning-rate FLOAT", "--dry"))
+    assert all(
+        f"  {name}" in options for name in ("--max-workers", "--params-file", "--with", "--tag", "--store", "--help")
+    )
+    assert all(f"  {name}" in metaflow for name in ("--max-num-splits", "--namespace"))
+
+
+def test_the_help_without_a_flow(good: Project) -> None:
+    done = good.flowc("run", "--help")
+    assert "Parameters of the flow" not in done.out
+    assert "\nOptions:\n" in done.out
+    good.write("plain.py", re.sub(r"Parameter\(.*\)", "3", CLASS) + MAIN)
+    assert "Parameters of the flow" not in good.flowc("run", "plain.py", "--help").out
