@@ -14,6 +14,7 @@ from flowc_emulator.orphans import end_marked
 from flowc_emulator.places import Places
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
+from flowc_emulator.tally import Tally
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
@@ -107,7 +108,7 @@ class Failure:
 class RunResult:
     """How the run ended: `failures` in the order in which they happened, `signal` if one interrupted it."""
 
-    tasks: int
+    tally: Tally
     failures: tuple[Failure, ...]
     signal: int | None
 
@@ -126,6 +127,7 @@ class Supervisor:
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
+        self._given_up = 0  # tasks that were ended, and did not fail of their own
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._timeout_grace = timeout_grace
         self._threads = Threads()
@@ -151,7 +153,17 @@ class Supervisor:
             with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
                 self._record_end()
             self._engine.close()
-        return RunResult(self._scheduler.done, tuple(self._failures), self._engine.signal)
+        return RunResult(self._tally(), tuple(self._failures), self._engine.signal)
+
+    def _tally(self) -> Tally:
+        totals = self._scheduler.totals
+        return Tally(
+            done=self._scheduler.done,
+            failed=len(self._failures),
+            ended=self._given_up,
+            total=totals.least,
+            exact=totals.exact,
+        )
 
     def _reuse(self) -> None:
         """All that is reused comes first: what follows a task that is run, runs."""
@@ -278,12 +290,15 @@ class Supervisor:
         died = error is None
         if error is None:
             error = self._record_death(finished)
-        follow = None
-        if not finished.asked and self._engine.signal is None:
-            ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
-            follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
-        self._console.task_failed(job, error, follow)
-        if follow is None and self._engine.signal is None:
+        if finished.asked or self._engine.signal is not None:
+            self._given_up += 1
+            self._console.task_ended(job, error)
+            return
+        ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
+        follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
+        stops = follow is not None and self._stops  # another task has failed for good: nothing starts any more
+        self._console.task_failed(job, error, None if stops else follow, stops=stops)
+        if follow is None or stops:
             self._failures.append(Failure(job, error))
             self._end_gang(job)
 
@@ -353,5 +368,5 @@ class Supervisor:
             status["message"] = self._broken
         elif self._failures:
             first = self._failures[0]
-            status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}
+            status |= {"failed": f"{first.job.step}/{first.job.path}", "message": failures.typed(first.error)}
         self._plan.records.set_status(status)
