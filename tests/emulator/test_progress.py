@@ -158,6 +158,19 @@ def test_in_a_pipe_bars_leave_one_clean_line(project: Project) -> None:
     assert "\r" not in done.err and "\x1b" not in done.err
 
 
+@pytest.mark.parametrize("options", [[], ["--merge"], ["--timestamps"], ["--follow"]], ids=" ".join)
+def test_in_logs_bars_are_one_clean_line_too(project: Project, options: list[str]) -> None:
+    flow(project, items=1)
+    (project.root / "go").touch()
+    project.run("flow.py")
+    done = project.flowc("logs", "Bars/latest/work", *options)
+    told = [line[line.index("[") :] for line in done.err.splitlines() if "[work/0.0]" in line]
+    assert told == ["[work/0.0] outer: 100%|##########| 2/2", "[work/0.0] said"]
+    assert "\x1b" not in done.err and done.err.count("%") == 1
+    raw = project.flowc("logs", "Bars/latest/work/0.0")
+    assert raw.err.count("50%|") > 1  # a single task's log is its bytes
+
+
 def test_a_dumb_terminal_gets_lines_only(project: Project) -> None:
     flow(project, items=1)
     (project.root / "go").touch()
