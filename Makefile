@@ -58,7 +58,7 @@ bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--p
 image: $(VENV)/.dev ## Build the image that pods run in, and print its size and cold start.
 	$(CLUSTER) image
 
-cluster-up: $(VENV)/.dev ## Make a Kubernetes cluster with Argo and an S3 store on this machine; ARGO=4.0.7 for another version.
+cluster-up: $(VENV)/.dev ## Make a Kubernetes cluster with Argo and an S3 store on this machine, 25 minutes the first time; ARGO=4.0.7 for another version.
 	$(CLUSTER) up
 
 cluster-down: $(VENV)/.dev ## End that cluster; what was built for it stays in the cache.

@@ -23,9 +23,9 @@ _ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); 
 class Terminal:
     """A program that runs on a terminal. Use as a context manager."""
 
-    def __init__(self, project: Project, *command: str, **environment: str) -> None:
+    def __init__(self, project: Project, *command: str, columns: int = 200, **environment: str) -> None:
         self._control, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-c", _ENTER, sys.executable, *command],
             cwd=project.root,

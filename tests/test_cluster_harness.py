@@ -14,6 +14,7 @@ import pytest
 import image
 from cluster import argo, description, docker_daemon, images
 from cluster.shell import CommandFailed
+from cluster.stages import length
 from tools import versions
 
 TESTS = Path(__file__).parent
@@ -75,6 +76,68 @@ def test_env_is_for_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout
         == "/a path/config it's s3://bucket\n"
     )
+
+
+STAGES = """
+import sys
+from cluster.shell import run
+from cluster.stages import stage
+
+with stage("up"):
+    with stage("a program compiled"):
+        run(*sys.argv[1:])
+"""
+
+
+def stages(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
+    """A program whose stage runs the command."""
+    environment = os.environ | {"PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
+    arguments = [sys.executable, "-c", STAGES, *command]
+    return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_stage_is_told_as_it_starts_and_as_it_ends(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "go")
+    with stages(tmp_path, "cat", str(tmp_path / "go")) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert first.startswith(
+            "cluster: up … (20 to 25 minutes on two cores the first time, which compiles for 44 CPU"
+        )
+        assert process.stderr.readline() == "cluster: a program compiled … (not yet timed on this machine)\n"
+        assert process.poll() is None  # it has told before it is done
+        (tmp_path / "go").write_text("")
+        ended = process.stderr.read().splitlines()
+    assert [line.rpartition(": ")[0] for line in ended] == ["cluster: a program compiled", "cluster: up"]
+    took = ended[0].rpartition(": ")[2]
+    with stages(tmp_path, "true") as process:
+        assert process.stderr is not None
+        assert f"cluster: a program compiled … ({took} the last time)" in process.stderr.read()
+
+
+def test_a_stage_that_fails_is_told_and_leaves_no_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        with stages(tmp_path, "false") as process:
+            assert process.stderr is not None
+            told = process.stderr.read()
+        assert "cluster: a program compiled … (not yet timed on this machine)\n" in told
+        assert "cluster: a program compiled: broken off after 0." in told
+        assert process.returncode == 1
+
+
+def test_times_are_for_people() -> None:
+    assert [length(seconds) for seconds in (0.04, 9.96, 59.6, 125, 599.4, 1350)] == [
+        "0.0 s", "10.0 s", "60 s", "2 min 5 s", "9 min 59 s", "22 min",
+    ]  # fmt: skip
+
+
+def test_a_damaged_file_of_times_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "cluster" / "times.json").write_text("[1]")
+    with stages(tmp_path, "true") as process:
+        assert process.stderr is not None
+        assert "not yet timed" in process.stderr.read()
+    assert "a program compiled" in json.loads((tmp_path / "cluster" / "times.json").read_text())
 
 
 def test_a_version_of_argo_by_its_beginning() -> None:

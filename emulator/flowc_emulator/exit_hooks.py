@@ -25,19 +25,18 @@ def call_exit_hooks(
     They begin as the tasks of a step without an environment do.
     """
 
-    open_lines: set[tuple[str, Stream]] = set()
+    jobs: dict[str, Job] = {}
 
     def output(hook: str, stream: Stream, data: bytes) -> None:
-        (open_lines.discard if data.endswith(b"\n") else open_lines.add)((hook, stream))
-        console.output(_job(hook), stream, data)
+        console.output(jobs.setdefault(hook, _job(hook)), stream, data)
 
     def failed(hook: str, problem: str) -> None:
         console.note(f"exit hook {hook} failed: {problem}; the run stays as it is")
 
     start = starts.start_hook if starts is not None and starts.all else None
     run_hooks(flow, run, lambda: program, output, failed, successful=successful, start=start)
-    for hook, stream in sorted(open_lines):  # the console holds back a line without an end
-        console.output(_job(hook), stream, b"\n")
+    for job in jobs.values():  # the console holds back a line without an end
+        console.finish(job)
 
 
 def _job(hook: str) -> Job:

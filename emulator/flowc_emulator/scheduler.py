@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
+from flowc_emulator.totals import Totals
 from flowc_runtime.contract import retries
 from flowc_runtime.index import ROOT, outer_path
 
@@ -58,7 +59,7 @@ class Scheduler:
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
         self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> tasks that it still waits for
-        self.known = 0  # tasks that have become ready so far, done or not
+        self.totals = Totals(graph, only[0] if only else None)
         self.done = 0
         self.finished = False
         self._only = only
@@ -151,6 +152,7 @@ class Scheduler:
             case Goto(target=target):
                 self._arrive(job, target)
             case Switch():
+                self.totals.chosen(job.step, choice)
                 self._arrive(job, choice)
             case Branch(targets=branches):
                 for target in branches:
@@ -175,7 +177,6 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        self.known += 1
         # In front of the fan-outs: an item is brought to its end before the next is begun.
         self._ready.appendleft(self._first_attempt(step, path))
 
@@ -196,11 +197,11 @@ class Scheduler:
 
     def _fan_out(self, job: Job, body: str, count: int, *, together: bool) -> None:
         join = self._graph.join_of[job.step]
+        self.totals.opened(job.step, count)
         if not count:
             self._start(join, job.path)
             return
         self._missing[join, job.path] = count
-        self.known += count
         items = _Items(job.step, body, job.path, 0, count, together)
         # A gang goes first: what stands before it would be begun again and again, and it would never have its place.
         (self._ready.appendleft if together else self._ready.append)(items)

@@ -14,6 +14,7 @@ from flowc_emulator.orphans import end_marked
 from flowc_emulator.places import Places
 from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
+from flowc_emulator.tally import Tally
 from flowc_emulator.threads import Threads
 from flowc_runtime import breakpoints, failures, logs
 from flowc_runtime.assignment import Assignment
@@ -116,7 +117,7 @@ class RunResult:
     `unsaved` says why the disk may not have all of it.
     """
 
-    tasks: int
+    tally: Tally
     failures: tuple[Failure, ...]
     signal: int | None
     unsaved: str | None = None
@@ -136,6 +137,7 @@ class Supervisor:
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
+        self._given_up = 0  # tasks that were ended, and did not fail of their own
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._unsaved: str | None = None  # why the disk may not have all of it
         self._cut: int | None = None  # the signal that ended the wait for the disk
@@ -162,7 +164,17 @@ class Supervisor:
                 self._record_end()
             self._engine.close()
         number = self._engine.signal or self._cut
-        return RunResult(self._scheduler.done, tuple(self._failures), number, self._unsaved)
+        return RunResult(self._tally(), tuple(self._failures), number, self._unsaved)
+
+    def _tally(self) -> Tally:
+        totals = self._scheduler.totals
+        return Tally(
+            done=self._scheduler.done,
+            failed=len(self._failures),
+            ended=self._given_up,
+            total=totals.least,
+            exact=totals.exact,
+        )
 
     def _reuse(self) -> None:
         """All that is reused comes first: what follows a task that is run, runs."""
@@ -290,12 +302,15 @@ class Supervisor:
         died = error is None
         if error is None:
             error = self._record_death(finished)
-        follow = None
-        if not finished.asked and self._engine.signal is None:
-            ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
-            follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
-        self._console.task_failed(job, error, follow)
-        if follow is None and self._engine.signal is None:
+        if finished.asked or self._engine.signal is not None:
+            self._given_up += 1
+            self._console.task_ended(job, error)
+            return
+        ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
+        follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
+        stops = follow is not None and self._stops  # another task has failed for good: nothing starts any more
+        self._console.task_failed(job, error, None if stops else follow, stops=stops)
+        if follow is None or stops:
             self._failures.append(Failure(job, error))
             self._end_gang(job)
 
@@ -370,7 +385,7 @@ class Supervisor:
             status["message"] = self._broken
         elif self._failures:
             first = self._failures[0]
-            status |= {"failed": f"{first.job.step}/{first.job.path}", "message": first.error["message"]}
+            status |= {"failed": f"{first.job.step}/{first.job.path}", "message": failures.typed(first.error)}
         records = self._plan.records
         try:
             end_run(records, status, self._plan.disk, self._wait_for_disk)

@@ -117,7 +117,7 @@ class ContainerTask:
             assert result.error is not None
             follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
             if not follows:
-                self._fail_run(result.error["message"])
+                self._fail_run(failures.typed(result.error))
             if ended.code == DISALLOW_RETRY:  # by os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED

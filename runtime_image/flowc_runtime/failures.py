@@ -199,13 +199,15 @@ def describe_death(exit_: Exit, why: str | None = None, *, ending: bool = False)
         message = f"the process was killed by {name}{hint} {last}".rstrip()
     else:
         message = f"the process exited with code {exit_.get('code')} {last or 'before the step had finished'}"
-    return {
+    error: ErrorRecord = {
         "type": PROCESS_DIED,
         "message": message,
         "repr": f"ProcessDied({message!r})",
         "frames": [],
-        "note": f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}",
     }
+    if why is None:  # else what it used is not why it ended
+        error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
+    return error
 
 
 def short_type(error: ErrorRecord) -> str:
@@ -213,6 +215,11 @@ def short_type(error: ErrorRecord) -> str:
     kind = error["type"]
     ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
     return "" if ours else f"{kind}: "
+
+
+def typed(error: ErrorRecord) -> str:
+    """The type and the message, as lists of runs show them."""
+    return f"{short_type(error)}{error['message']}".removesuffix(": ")
 
 
 def told(error: ErrorRecord) -> str:

@@ -78,7 +78,7 @@ class RunRecord(_Run, total=False):
 
 
 class StatusRecord(TypedDict, total=False):
-    """`status.json`, replaced as the run goes on. `failed` names the task, `message` says why in one line.
+    """`status.json`, replaced as the run goes on. `failed` names the task, `message` has its error's type and text.
 
     A run on a cluster has failed as soon as a task has; other tasks may go on until `ended`, when none is left.
     """

@@ -56,7 +56,7 @@ def test_a_run(shown: Project) -> None:
     lines = shown.flowc("show", "Shown/latest").out.splitlines()
     told = {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
     assert told["pathspec"] == f"Shown/{shown.latest().id}"
-    assert (told["state"], told["failed"], told["message"]) == ("failed", "work/0.2", "never")
+    assert (told["state"], told["failed"], told["message"]) == ("failed", "work/0.2", "AssertionError: never")
     assert (told["user"], told["tags"], told["parameters"]) == ("ann", "mine", "n = 3, text = a b")
     assert "origin" not in told  # there is none
     assert [line.split() for line in lines[lines.index("steps:") + 1 :]] == [

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from cluster.shell import root, run
+from cluster.stages import stage
 from tools import gobuild
 
 SUITE = "bookworm"  # containerd and runc for the node, Python 3.11 for the runtime image
@@ -17,7 +18,12 @@ def file_system(name: str, packages: tuple[str, ...]) -> Path:
     """A minimal Debian with these packages, made once."""
     digest = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:12]
     done = root() / f"debian-{SUITE}-{name}-{digest}"
-    return gobuild.cached(done, lambda target: _debootstrap(target, packages))
+
+    def make(target: Path) -> None:
+        with stage(f"Debian's packages for the {name}"):
+            _debootstrap(target, packages)
+
+    return gobuild.cached(done, make)
 
 
 def _debootstrap(target: Path, packages: tuple[str, ...]) -> None:

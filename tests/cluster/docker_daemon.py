@@ -15,7 +15,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, timed, wait_until
+from cluster.shell import FILES, Missing, install_packages, root, say, state, succeeds, wait_until
+from cluster.stages import stage
 
 CGROUP = "flowc-cluster"  # of all containers, whatever the controller
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc", "jq": "jq"}
@@ -57,7 +58,7 @@ def start() -> None:
     """The daemon, started if it does not run yet."""
     if _pid() is not None and succeeds("docker", "version", env={"DOCKER_HOST": host()}):
         return
-    with timed("docker daemon started"):
+    with stage("docker daemon"):
         run_directory().mkdir(exist_ok=True)
         (run_directory() / "docker.pid").unlink(missing_ok=True)  # of a daemon that was killed
         log = (state() / "dockerd.log").open("wb")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import docker_daemon
-from cluster.shell import CommandFailed, run, succeeds
+from cluster.shell import CommandFailed, run, say, succeeds
 from tools import versions
 
 PROBE = f"registry.k8s.io/pause:{versions.PAUSE}"  # 300 kB, and every cluster needs it
@@ -60,6 +60,7 @@ def find() -> Engine | None:
 
 def can_pull(engine: Engine) -> bool:
     """Whether images can be had from a registry."""
+    say(f"whether {engine.program} can pull images … (a minute at most)")
     try:
         engine.run("pull", PROBE, timeout=60)
     except CommandFailed:

@@ -12,13 +12,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 from cluster import argo, description, docker_daemon, engine, go_builds, node_image, runtime_image, s3_gateway, tenant
 from cluster.description import Cluster
 from cluster.engine import Engine
 from cluster.kind_cluster import Kind, Kubectl
-from cluster.shell import Missing, root, say, scratch, state, timed
+from cluster.shell import Missing, root, say, scratch, state
+from cluster.stages import stage
 
 NAMESPACE = "flowc-test"
 STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ALLOW_HTTP")
@@ -26,7 +28,7 @@ STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_U
 
 def up(argo_version: str) -> Cluster:
     """A cluster with Argo, a store and a namespace for flows; the one that is up is brought up to date."""
-    with timed("up"):
+    with stage("up"):
         root().mkdir(parents=True, exist_ok=True)
         given = os.environ.get("KUBECONFIG")
         ours = str(state() / "kubeconfig")  # which a shell has after `cluster env`
@@ -81,7 +83,7 @@ def _given(argo_version: str, kubeconfig: str) -> Cluster:
     if argo.installed(kubectl):
         say("Argo is there already and stays as it is")
     else:
-        with timed(f"Argo {argo_version}"):
+        with stage(f"Argo {argo_version}"):
             argo.install(kubectl, argo_version)
             argo.wait(kubectl)
     environment = {name: os.environ[name] for name in STORE_VARIABLES if name in os.environ}
@@ -123,13 +125,13 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
     before = description.read()
     fresh = not kind.exists()
     if not fresh and before is not None and before.argo != argo_version:
-        say(f"the cluster that is up has Argo {before.argo}: deleting it")
-        kind.delete()
+        with stage(f"the cluster that is up has Argo {before.argo}: deleting it"):
+            kind.delete()
         fresh = True
 
     def create() -> None:
         if fresh:
-            with timed("kind create cluster"):
+            with stage("kind create cluster"):
                 kind.create(node)
 
     def build_images() -> None:
@@ -141,13 +143,13 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
     known = runtime if not fresh and before is not None and before.runtime == runtime else {}
     with (
         tempfile.TemporaryDirectory(dir=scratch(), prefix="images.") as work,
-        timed("images loaded, manifests applied"),
+        stage("images loaded, manifests applied"),
     ):
         _side_by_side(
             lambda: _load(kind, argo_version if offline and fresh else None, runtime.keys() - known.keys(), Path(work)),
             lambda: _apply(kubectl, argo_version),
         )
-    with timed("Argo and the S3 gateway ready"):
+    with stage("Argo and the S3 gateway ready"):
         argo.wait(kubectl)
         s3_gateway.wait(kubectl)
     return Cluster(
@@ -189,7 +191,9 @@ def _apply(kubectl: Kubectl, argo_version: str) -> None:
 
 
 def _build(what: go_builds.Build) -> Path:
-    return go_builds.build(what, root() / "bin")
+    place = go_builds.place(what, root() / "bin")
+    with nullcontext() if place.exists() else stage(f"{what.name} {what.module.version} compiled"):
+        return go_builds.build(what, root() / "bin")
 
 
 def _binaries(argo_version: str) -> node_image.Binaries:
@@ -198,8 +202,7 @@ def _binaries(argo_version: str) -> node_image.Binaries:
 
     def compile_all() -> None:
         for what in builds:
-            with timed(f"{what.name} {what.module.version}"):
-                _build(what)
+            _build(what)
 
     def bootstrap() -> None:
         node_image.file_system()

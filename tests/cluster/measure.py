@@ -11,6 +11,7 @@ from pathlib import Path
 from cluster import docker_daemon, engine, runtime_image
 from cluster.engine import Engine
 from cluster.shell import FILES, Missing, root, run, say, scratch
+from cluster.stages import stage
 
 LIMIT = 0.25  # seconds that the runtime may take over a bare Python
 FLOW = """\
@@ -40,7 +41,8 @@ def image() -> None:
         if chosen.program == "buildah":
             say("buildah runs no containers as a cluster does: cold start not measured")
             return
-        bare, first_line = cold_start(chosen, runtime_image.PLAIN.name)
+        with stage("cold start measured"):
+            bare, first_line = cold_start(chosen, runtime_image.PLAIN.name)
         print(f"cold start: the user's first line after {first_line:.3f} s; a bare python -c pass takes {bare:.3f} s")
     finally:
         if offline and not was_running:

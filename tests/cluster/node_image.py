@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cluster import debian, docker_daemon, go_builds, images
 from cluster.engine import Engine
-from cluster.shell import FILES, run, scratch, state, timed, wait_until
+from cluster.shell import FILES, run, scratch, state, wait_until
+from cluster.stages import stage
 from tools import versions
 
 PACKAGES = (
@@ -72,7 +73,7 @@ def ensure(engine: Engine, binaries: Binaries) -> str:
     image = name()
     if not engine.has(image):
         base = file_system()
-        with timed(f"node image {image}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="node.") as work:
+        with stage("node image"), tempfile.TemporaryDirectory(dir=scratch(), prefix="node.") as work:
             node = Path(work) / "root"
             run("cp", "-a", base, node)
             _files_of_kind(node)

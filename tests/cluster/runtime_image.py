@@ -17,7 +17,8 @@ from pathlib import Path
 import image as contents
 from cluster import debian
 from cluster.engine import Engine
-from cluster.shell import root, run, scratch, timed
+from cluster.shell import root, run, scratch
+from cluster.stages import stage
 from tools import gobuild
 
 ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
@@ -36,7 +37,7 @@ WITH_ML = Image("flowc.test/flowc-runtime:test-ml", ML)
 
 def build(engine: Engine, image: Image, *, offline: bool) -> None:
     """Build the Dockerfile; `offline` means without anything from a registry or an index."""
-    with timed(f"image {image.name}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="context.") as work:
+    with stage(f"image {image.name}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="context.") as work:
         context = Path(work)
         contents.lay_out(context, ["Dockerfile", *contents.context()])
         arguments = {"EXTRA_PIP": image.extra}
@@ -81,6 +82,7 @@ def _wheels(extra: str) -> Path:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(target)]
         command += ["--python-version", PYTHON, "--implementation", "cp"]
         command += [word for name in platforms for word in ("--platform", name)]
-        run(*command, *wanted)
+        with stage(f"wheels for the image: {', '.join(wanted)}"):
+            run(*command, *wanted)
 
     return gobuild.cached(root() / f"wheels-{digest}", make)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import gobuild
@@ -86,15 +85,6 @@ def succeeds(*command: str | Path, env: Mapping[str, str] | None = None, timeout
 def say(text: str) -> None:
     """A line of progress, on stderr: stdout is for what a command was asked for."""
     print(f"cluster: {text}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def timed(what: str) -> Iterator[None]:
-    """Says what was done and how long it took."""
-    start = time.monotonic()
-    yield
-    if (took := time.monotonic() - start) >= 0.5:  # what was in the cache is not worth a line
-        say(f"{what}: {took:.1f} s")
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:

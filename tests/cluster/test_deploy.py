@@ -252,7 +252,7 @@ def test_a_run_that_fails(user: User) -> None:
     run = user.trigger("failing/flow.py", "-p", "text=fail")
     followed = user.flowc("logs", f"Failing/{run}/start", "--follow", "--stdout")
     assert (followed.code, followed.out) == (1, "[start/0] said 0\n[start/0] said 1\n[start/0] said 2\n")
-    assert followed.err.splitlines()[-1] == f"Failing/{run} failed: start/0: as it was told to"
+    assert followed.err.splitlines()[-1] == f"Failing/{run} failed: start/0: AssertionError: as it was told to"
     user.until(run, "Failed")
     status = user.does("status", f"Failing/{run}").splitlines()
     (failed,) = (line for line in status if line.startswith("failed"))

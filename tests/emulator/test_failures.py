@@ -149,8 +149,9 @@ error: step 'work' failed: json.decoder.JSONDecodeError: Expecting property name
   --> helper.py:5 in parse
 5 | return json.loads(text)
 log: flowc logs Fails/RUN/work/work-0
+resume: flowc resume flow.py --origin-run-id RUN
 """
-    assert re.sub(r"Fails/[\w-]+", "Fails/RUN", error) == expected
+    assert re.sub(r"\d{8}-\d{6}-\w+", "RUN", error) == expected
     assert "flowc_runtime" not in done.err
 
 

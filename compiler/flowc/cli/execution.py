@@ -15,6 +15,7 @@ from flowc.cli.common import Checked, fail, open_store, tell_error, top
 from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.starting import begin_starts, state_before
+from flowc.cli.what_next import logs_line, resume_line
 from flowc.diagnostics import describe
 from flowc.ir.schema import dumps
 from flowc_runtime.settings import datastore_of, user_name
@@ -40,6 +41,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     from flowc_emulator.places import default_places
     from flowc_emulator.supervisor import Plan, Supervisor
     from flowc_runtime.durability import Disk
+    from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.store import Store
@@ -89,7 +91,10 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             starts=starts,
         )
         _call_hooks(records, lambda: found.program.run_begins(run.id), disk)
-        result = Supervisor(plan, console).run()
+        try:
+            result = Supervisor(plan, console).run()
+        except FlowcError as error:  # such as a store that is gone
+            fail(str(error), f"when that is mended: {resume_line(run, options)}")
         failure = None if result.ok else RuntimeError("the run has failed")
         _call_hooks(None, lambda: found.program.run_ended(failure))
         new_run.tell_end(console, run, result, began)
@@ -97,7 +102,8 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             from flowc_emulator.exit_hooks import call_exit_hooks
 
             call_exit_hooks(found.flow, found.program, run, console, starts, successful=result.ok)
-    _tell_failures(result, run, found)
+    if not result.ok:
+        _tell_failures(result, run, found, options)
     return new_run.exit_code(result)
 
 
@@ -162,14 +168,18 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
         fail(message)
 
 
-def _tell_failures(result: RunResult, run: RunStore, found: Checked) -> None:
-    """The one error at the end, and what is to be known of the disk."""
+def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Mapping[str, Any]) -> None:
+    """The one error at the end, what is to be known of the disk, and what to type next."""
+    sys.stdout.flush()
     if result.unsaved is not None:
         tell_error(
             result.unsaved, "see what is wrong with the disk, then `flowc resume`; docs/store.md says what is promised"
         )
     if result.failures:
-        from flowc.cli.failure import render_failure
+        from flowc.cli.failure import pathspec_of, render_failure
 
-        sys.stdout.flush()
-        click.echo(render_failure(result.failures, run, found.flow, found.package.root), err=True, nl=False)
+        click.echo(render_failure(result.failures, found.flow, found.package.root), err=True, nl=False)
+        click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
+    elif top().quiet or options["log_format"] == "json":
+        return  # who has interrupted it knows
+    click.echo(f"resume: {resume_line(run, options)}", err=True)

@@ -1,4 +1,4 @@
-"""The one error at the end of a failed run: which task, why, where in the user's code, and how to read its log."""
+"""The one error at the end of a failed run: which task, why, and where in the user's code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
 
-def render_failure(failures: Sequence[Failure], run: RunStore, flow: Flow, root: Path) -> str:
+def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
     """As a diagnostic of the flow's source, with the user's frames only, outermost first."""
     first, *others = failures
     job, error = first.job, first.error
@@ -33,8 +33,12 @@ def render_failure(failures: Sequence[Failure], run: RunStore, flow: Flow, root:
     if others:
         names = ", ".join(other.job.task for other in others[:5])
         lines.append(f"note: failed as well: {names}{' …' if len(others) > 5 else ''}")
-    lines.append(f"log: flowc logs {task_pathspec(run.flow, run.id, job.step, path=job.path)}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def pathspec_of(failure: Failure, run: RunStore) -> str:
+    """Return the pathspec of the task that failed."""
+    return task_pathspec(run.flow, run.id, failure.job.step, path=failure.job.path)
 
 
 def _definition(step: str, flow: Flow, root: Path) -> Frame:

@@ -15,6 +15,7 @@ from flowc_runtime.logs import Chunk, Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from flowc_emulator.rows import Rows
     from flowc_runtime.logs import Stream
 
     Task = tuple[str, str, int]
@@ -61,12 +62,18 @@ def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -
 
 @final
 class Printer:
-    """Writes chunks: stdout to stdout, stderr to stderr, and JSON to stdout."""
+    """Writes chunks: stdout to stdout, stderr to stderr, and JSON to stdout.
+
+    Where something stands before each line, a progress bar is one line in its last state, as during the run; but not
+    on a stdout that a program may read.
+    """
 
     def __init__(self, form: Form) -> None:
         self._form = form
+        self._rows: dict[tuple[Task, Stream], Rows] = {}  # of streams with progress bars
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
+        self._when = 0.0  # of the line before
 
     def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
         """Print chunks in their order."""
@@ -78,6 +85,9 @@ class Printer:
                     self.line(task, line, more=not line.data.endswith(b"\n"))
             else:
                 self._write(chunk.stream, chunk.data)
+        for (task, stream), rows in self._rows.items():
+            for data in rows.settle():
+                self._line(task, Chunk(self._when, stream, data))
         self.flush()
 
     def line(self, task: Task, line: Chunk, *, more: bool = False) -> None:
@@ -85,6 +95,25 @@ class Printer:
         if self._form.as_json:
             self._write("stdout", _json(task, line, more=more))
             return
+        self._when = line.when
+        if (rows := self._rows_of(task, line)) is None:
+            self._line(task, line)
+            return
+        for data in rows.add(line.data):
+            self._line(task, line._replace(data=data))
+
+    def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
+        """What knows the state of the progress bars of a stream, once there is one."""
+        if (rows := self._rows.get((task, line.stream))) is not None:
+            return rows
+        if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):
+            return None
+        from flowc_emulator.rows import Rows
+
+        self._rows[task, line.stream] = rows = Rows()
+        return rows
+
+    def _line(self, task: Task, line: Chunk) -> None:
         time = f"{clock(line.when)} ".encode() if self._form.timestamps else b""
         prefix = prefix_of(*task) if self._form.prefixed else b""
         self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
@@ -94,6 +123,9 @@ class Printer:
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
                 self.line(task, Chunk(left[0], stream, left[1]))
+            if (rows := self._rows.pop((task, stream), None)) is not None:
+                for data in rows.end():
+                    self._line(task, Chunk(self._when, stream, data))
         self.flush()
 
     def flush(self) -> None:

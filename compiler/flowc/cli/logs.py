@@ -96,7 +96,8 @@ def show_command(
     if merge:
         for task, line in merged(found.run, tasks, stream):
             printer.line(task, line)
-        printer.flush()
+        for task in tasks:
+            printer.finish(task)
         return
     for task in tasks:
         printer.show((task, chunk) for chunk in chunks(pieces(found.run, task)))

@@ -128,7 +128,7 @@ def note_unused(console: Console) -> None:
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
     """Say how the run ended; it `began` then, by the monotonic clock."""
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
-    console.run_ended(f"{run.flow}/{run.id}", state, result.tasks, time.monotonic() - began)
+    console.run_ended(f"{run.flow}/{run.id}", state, result.tally, time.monotonic() - began)
 
 
 def exit_code(result: RunResult) -> int:

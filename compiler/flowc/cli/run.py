@@ -29,6 +29,7 @@ from flowc.cli.options import (
 from flowc.cli.parameters import given_texts, parameter_options
 from flowc.cli.run_help import GroupedCommand
 from flowc.cli.starting import ORIGIN, STATE, foresee
+from flowc.cli.what_next import FLOW
 from flowc.cli.words import NO_NAMES, Names, Words, name_of
 from flowc.frontend.names import METAFLOW_OPTIONS
 
@@ -175,6 +176,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
+    ctx.meta[FLOW] = file
     foresee(ctx, _file_of(ctx, file), given.foreseen_start())
     _keep_from_obstore()
     with seeds.watch():

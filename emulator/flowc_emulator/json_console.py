@@ -1,0 +1,94 @@
+"""What a run shows to programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import IO, TYPE_CHECKING, Any
+
+from flowc.ir import json_text
+from flowc_emulator.lines import Lines
+from flowc_emulator.sink import NOT_SHOWN, Sink
+from flowc_runtime.failures import signal_name, told
+from flowc_runtime.index import task_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc_emulator.scheduler import Job, Scheduler
+    from flowc_emulator.tally import Tally
+    from flowc_runtime.logs import Stream
+    from flowc_runtime.records import ErrorRecord
+
+
+class JsonConsole:
+    """For programs: one JSON object a line on stdout, each with `time` and `event`.
+
+    The bytes of a task's line are text with every byte that is not UTF-8 as a lone surrogate (`\\udcXX`), so none is
+    lost.
+    """
+
+    live = False
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = Sink(out, lambda why: Sink(sys.stderr.buffer).write(f"{NOT_SHOWN.format(why)}\n".encode()))
+        self._lines = Lines()
+
+    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
+        self._event("run_began", run=pathspec, workers=workers, store=store)
+
+    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
+        self._event("reused", origin=origin, tasks=tasks, again=dict(again), following=list(following))
+
+    def task_began(self, job: Job, pid: int) -> None:
+        self._event("task_began", job, pid=pid)
+
+    def output(self, job: Job, stream: Stream, data: bytes) -> None:
+        for line in self._lines.add(job, stream, data):
+            self._line(job, stream, line)
+
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
+        self.finish(job)
+        more = {"cached": cached} if cached else {}
+        self._event("task_done", job, seconds=round(seconds, 3), caught=caught, **more)
+
+    def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:
+        self.finish(job)
+        self._event("task_failed", job, type=error["type"], message=told(error), retried=follow is not None)
+
+    def task_ended(self, job: Job, error: ErrorRecord) -> None:
+        self.finish(job)
+        self._event("task_failed", job, type=error["type"], message=told(error), retried=False, ended=True)
+
+    def interrupted(self, number: int, running: int, *, again: bool) -> None:
+        self._event("interrupted", signal=signal_name(number), running=running)
+
+    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        return
+
+    def hold(self, job: Job) -> None:
+        return  # programs read it, not a person at the prompt
+
+    def release(self) -> None:
+        return
+
+    def note(self, text: str) -> None:
+        self._event("note", text=text)
+
+    def run_ended(self, pathspec: str, state: str, tally: Tally, seconds: float) -> None:
+        self._event("run_ended", run=pathspec, state=state, **tally.fields(), seconds=round(seconds, 3))
+
+    def finish(self, job: Job) -> None:
+        for stream, rest in self._lines.end(job):
+            self._line(job, stream, rest)
+
+    def _line(self, job: Job, stream: Stream, line: bytes) -> None:
+        self._event("output", job, stream=stream, text=line.decode("utf-8", "surrogateescape"))
+
+    def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
+        task: dict[str, Any] = {}
+        if job is not None:
+            task = {"step": job.step, "task": task_id(job.step, job.path), "path": job.path, "attempt": job.attempt}
+        self._out.write(
+            json_text.shown({"time": round(time.time(), 6), "event": event, **task, **fields}).encode() + b"\n"
+        )

@@ -1,0 +1,86 @@
+"""The output of all tasks, cut into lines: of each stream as its bytes are, or as a terminal shows it after all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from flowc_emulator.rows import PIECE, Rows
+
+if TYPE_CHECKING:
+    from flowc_emulator.scheduler import Job
+    from flowc_runtime.logs import Stream
+
+_STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
+
+
+@final
+class _Plain:
+    """Lines as they are written."""
+
+    unsettled = False
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def add(self, data: bytes) -> list[bytes]:
+        *lines, rest = (self._rest + data).split(b"\n")
+        if len(rest) > PIECE:
+            lines, rest = [*lines, rest], b""
+        self._rest = rest
+        return lines
+
+    def settle(self) -> list[bytes]:
+        return []
+
+    def bars(self) -> list[str]:
+        return []
+
+    def end(self) -> list[bytes]:
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+@final
+class Lines:
+    """Cuts the output of each task into lines; of the streams `shortened`, only the last state of a bar stays."""
+
+    def __init__(self, *shortened: Stream) -> None:
+        self._shortened = shortened
+        self._open: dict[tuple[Job, Stream], Rows | _Plain] = {}
+        self._unsettled: set[tuple[Job, Stream]] = set()
+
+    def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
+        """Take output; the lines that are final by it."""
+        if (found := self._open.get((job, stream))) is None:
+            found = self._open[job, stream] = Rows() if stream in self._shortened else _Plain()
+        lines = found.add(data)
+        (self._unsettled.add if found.unsettled else self._unsettled.discard)((job, stream))
+        return lines
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` will have something, now or in a moment."""
+        return bool(self._unsettled)
+
+    def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
+        """The lines that are final because they have not changed for a while."""
+        found = []
+        for job, stream in sorted(self._unsettled, key=str):
+            if lines := self._open[job, stream].settle():
+                self._unsettled.discard((job, stream))
+                found.append((job, stream, lines))
+        return found
+
+    def bars(self, job: Job, stream: Stream) -> list[str]:
+        """The states of the progress bars of a stream that is shortened, from top to bottom."""
+        found = self._open.get((job, stream))
+        return found.bars() if found is not None else []
+
+    def end(self, job: Job) -> list[tuple[Stream, bytes]]:
+        """What is left of the lines of a task: it prints no more, or wants its prompt to be seen."""
+        left = []
+        for stream in _STREAMS:
+            self._unsettled.discard((job, stream))
+            if (found := self._open.pop((job, stream), None)) is not None:
+                left += [(stream, line) for line in found.end()]
+        return left

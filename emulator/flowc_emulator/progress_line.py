@@ -1,0 +1,85 @@
+"""The last lines of a terminal: the progress bars of tasks and, below them, the run's own line."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_emulator.scheduler import Job, Scheduler
+    from flowc_emulator.sink import Sink
+
+_OFTEN = 0.05  # seconds between two drawings: a fast run ends hundreds of tasks a second
+_NARROW = 60  # columns below which the run's line has no bar of its own
+_MOST = 8  # progress bars of tasks that are shown
+
+
+@final
+class ProgressLine:
+    """Drawn by rich, and wiped before anything else is written."""
+
+    def __init__(self, sink: Sink, *, color: bool) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        self._bar, self._table = ProgressBar, Table
+        self._rich = RichConsole(force_terminal=True, no_color=not color, highlight=False, markup=False)
+        self._sink = sink
+        self._began = time.monotonic()
+        self._drawn = 0.0
+        self._last = b""  # what was drawn then
+        self._height = 0  # lines that are on the screen now
+        self.bars: dict[Job, Sequence[str]] = {}
+        """The states of tasks' own progress bars."""
+
+    def draw(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+        """Show how far the run is."""
+        now = time.monotonic()
+        if now - self._drawn >= _OFTEN:
+            lines = self._render(scheduler, running, now)
+            data, self._drawn = b"\r\n".join(lines), now
+        elif self._height:
+            return
+        else:
+            data = self._last
+        self.clear()
+        self._sink.write(b"\r\x1b[2K" + data)
+        self._last, self._height = data, data.count(b"\n") + 1
+
+    def clear(self) -> None:
+        """Take the lines away."""
+        if self._height:
+            self._sink.write(b"\r\x1b[2K" + b"\x1b[A\x1b[2K" * (self._height - 1))
+            self._height = 0
+
+    def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float) -> list[bytes]:
+        size = shutil.get_terminal_size()
+        self._rich.width = width = max(10, size.columns - 1)  # the last column makes some terminals wrap
+        bars = [f"[{job.task}] {bar}" for job in running for bar in self.bars.get(job, ())]
+        most = max(1, min(_MOST, size.lines // 2))
+        if len(bars) > most:
+            bars = [*bars[: most - 1], f"… and {len(bars) - most + 1} more progress bars"]
+        totals, done = scheduler.totals, scheduler.done
+        names = ", ".join(job.task for job in running[:3]) + (" …" if len(running) > 3 else "")
+        numbers = f"{done}/{totals.least}{'' if totals.exact else '+'} tasks  {now - self._began:.0f} s"
+        line = self._table.grid(padding=(0, 1))
+        if width >= _NARROW:
+            line.add_column(width=20)
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True, overflow="ellipsis")
+        # The part that is done would shrink where the total grows.
+        bar = self._bar(total=totals.least, completed=done if totals.exact else 0, width=20)
+        line.add_row(*([bar] if width >= _NARROW else []), numbers, names)
+        with self._rich.capture() as capture:
+            self._rich.print(line, end="")
+        return [*(_cut(bar, width).encode(errors="replace") for bar in bars), capture.get().rstrip("\n").encode()]
+
+
+def _cut(text: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

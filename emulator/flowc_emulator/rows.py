@@ -1,0 +1,170 @@
+"""The lines of a task's output where it writes over them: progress bars, one or several below each other.
+
+A bar ends its state with a carriage return; nested ones move the cursor up as well (`ESC [ A`), so that a line that has
+ended may still change. `Rows` keeps what may change and gives each line when it is final, in its last state.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PIECE = 1 << 16  # bytes of a line without an end that are held back before they are given
+SETTLED = 1.0  # seconds that the cursor is below a bar's line until that line is final
+_MOST = 100  # rows that the cursor can come back to
+_TOKEN = re.compile(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
+_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # a sequence that goes on in the next piece
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(slots=True)
+class _Row:
+    text: bytearray = field(default_factory=bytearray)
+    bar: bool = False  # whether it was written over
+
+
+@final
+class Rows:
+    """One stream of one task. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._rows = [_Row()]
+        self._at = 0  # the cursor's row
+        self._fresh = False  # the cursor is at the row's beginning: what comes replaces the row
+        self._rest = b""
+        self._since = 0.0  # when the cursor came to its row
+
+    def add(self, data: bytes) -> list[bytes]:
+        """Take output; the lines that are final by it, without their ends."""
+        row = self._rows[0]
+        plain = len(self._rows) == 1 and not (self._rest or row.bar or self._fresh)
+        if plain and not {0x0D, 0x08, 0x1B} & set(data):
+            *lines, last = (bytes(row.text) + data).split(b"\n")
+            row.text[:] = last
+            return lines + self._long()
+        data = self._rest + data
+        if cut := _CUT.search(data):
+            data, self._rest = data[: cut.start()], cut[0]
+        else:
+            self._rest = b""
+        found: list[bytes] = []
+        for token in _TOKEN.findall(data):
+            self._take(token)
+            if token.endswith(b"\n"):
+                found += self._final()
+        return found + self._long()
+
+    def settle(self) -> list[bytes]:
+        """The lines that are final because the cursor has left them long enough ago."""
+        if self._at == 0 or self._clock() - self._since < SETTLED:
+            return []
+        return self._drop(self._at)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` will have something."""
+        return self._at > 0
+
+    def bars(self) -> list[str]:
+        """The states of the bars, for people."""
+        texts = (bytes(row.text).decode(errors="replace") for row in self._rows if row.bar)
+        plain = ("".join(char for char in _STYLES.sub("", text) if char.isprintable()) for text in texts)
+        return [text.rstrip() for text in plain if text.strip()]
+
+    def end(self) -> list[bytes]:
+        """What is left, at the end of the stream."""
+        if self._rest:
+            self._text(self._rest)
+        above, rows = self._drop(self._at), self._rows
+        self._rows, self._at, self._fresh, self._rest = [_Row()], 0, False, b""
+        return above + [line for line in _texts(rows) if line]
+
+    # -- what a terminal does
+
+    def _take(self, token: bytes) -> None:
+        row = self._rows[self._at]
+        if token.endswith(b"\n"):
+            self._move(1)
+            if not self._rows[self._at].text.strip():
+                self._rows[self._at] = _Row()  # a bar that has taken itself away
+            self._fresh = bool(self._rows[self._at].text)
+            self._since = self._clock()
+        elif token == b"\r":
+            self._fresh = True
+        elif token == b"\b":
+            row.text[:] = row.text.decode(errors="surrogateescape")[:-1].encode(errors="surrogateescape")
+            row.bar = True
+        elif token[:2] == b"\x1b[" and token[-1:] != b"m":
+            self._control(row, token[-1:], token[2:-1].lstrip(b"?"))
+        else:
+            self._text(token)
+
+    def _text(self, text: bytes) -> None:
+        row = self._rows[self._at]
+        if self._fresh:
+            row.text.clear()
+            row.bar, self._fresh = True, False
+        row.text += text
+
+    def _control(self, row: _Row, what: bytes, number: bytes) -> None:
+        count = int(number[:4]) if number.isdigit() else 1
+        if what in b"AF":
+            row.bar = row.bar or not self._at  # what is above cannot be written over any more: this stands for it
+            self._move(-count)
+            self._rows[self._at].bar = True
+        elif what in b"BE":
+            self._move(count)
+        if what in b"EFG" and count == 1:
+            self._fresh = True
+        elif what == b"K" and (self._fresh or number in (b"1", b"2")):
+            row.text.clear()
+            row.bar, self._fresh = True, False
+        elif what == b"J":
+            del self._rows[self._at + 1 :]
+            if self._fresh or number in (b"2", b"3"):
+                row.text.clear()
+
+    def _move(self, count: int) -> None:
+        self._at = min(max(0, self._at + count), self._at + _MOST)
+        while len(self._rows) <= self._at:
+            self._rows.append(_Row())
+
+    # -- what is final
+
+    def _final(self) -> list[bytes]:
+        """Plain lines above the cursor are, and all above those."""
+        for number in range(self._at - 1, -1, -1):
+            if not self._rows[number].bar or self._at >= _MOST:
+                return self._drop(number + 1)
+        return []
+
+    def _drop(self, count: int) -> list[bytes]:
+        gone, self._rows = self._rows[:count], self._rows[count:]
+        self._at = max(0, self._at - count)
+        if not self._rows:
+            self._rows.append(_Row())
+        return list(_texts(gone))
+
+    def _long(self) -> list[bytes]:
+        row = self._rows[self._at]
+        if len(row.text) <= PIECE:
+            return []
+        above = self._drop(self._at)
+        text = bytes(row.text)
+        self._rows[0] = _Row()
+        return [*above, text]
+
+
+def _texts(rows: list[_Row]) -> Iterator[bytes]:
+    for row in rows:
+        text = bytes(row.text)
+        if not row.bar:
+            yield text
+        elif shown := text.rstrip():
+            yield shown

@@ -1,0 +1,60 @@
+"""A stream that a run writes to, and that may go away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import IO, TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOT_SHOWN = "note: stdout cannot be written: {}; the run goes on, and its logs are in the store"
+
+
+@final
+class Sink:
+    """A stream that may go away. A run goes on when its output has no reader any more, or a disk is full.
+
+    `lost` is told why it cannot be written, unless a reader has closed it.
+    """
+
+    def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
+        self._file: IO[bytes] | None = file
+        self._lost = lost
+        self._held: IO[bytes] | None = None
+
+    def hold(self) -> None:
+        """Keep what is written from now on, on disk if it becomes much."""
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # as long as it is held
+
+    def release(self) -> None:
+        """Write what was kept."""
+        if (held := self._held) is not None:
+            self._held = None
+            held.seek(0)
+            while data := held.read(1 << 20):
+                self.write(data)
+            held.close()
+
+    def write(self, data: bytes) -> None:
+        if self._held is not None:
+            self._held.write(data)
+        elif self._file is not None:
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except BrokenPipeError:
+                self._drop()
+            except OSError as error:
+                self._drop()
+                if self._lost is not None:
+                    self._lost(error.strerror or str(error))
+
+    def _drop(self) -> None:
+        assert self._file is not None
+        # Python flushes the standard streams when it exits; let it flush into nothing.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._file.fileno())
+        os.close(null)
+        self._file = None

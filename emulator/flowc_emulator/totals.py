@@ -1,0 +1,136 @@
+"""How many tasks a run will have, as far as that can be known before they have run: pure, like the scheduler.
+
+A foreach has a number of items when the task before it is done, a switch a target. Until then the total is the least
+that there can be, and `exact` is false. It only ever grows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, final
+
+from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc.ir.model import assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_runtime.index import Graph
+
+
+@final
+class Totals:
+    """The least number of tasks of a run, and how many things are still open that may make it greater."""
+
+    def __init__(self, graph: Graph, only: str | None = None) -> None:
+        self._graph = graph
+        self._needs: dict[str, float] = dict.fromkeys(graph.nodes, math.inf)
+        self._open: dict[str, int] = {}
+        if only is not None:
+            self.least, self._unknown = 1, 0
+            return
+        order = list(_last_first(graph))
+        while sum(map(self._improve, order)):  # more than once only where there are loops
+            continue
+        for step in order:
+            self._open[step] = self._find_open(step)
+        start = graph.flow.start
+        self.least, self._unknown = self._need(start), self._open[start]
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing is open."""
+        return not self._unknown
+
+    def opened(self, split: str, count: int) -> None:
+        """A foreach or a gang has so many items."""
+        (body,) = targets(self._graph.nodes[split].next)
+        self.least += count * self._need(body)
+        self._unknown += count * self._open[body] - 1
+
+    def chosen(self, switch: str, target: str) -> None:
+        """A switch leads there."""
+        self.least += self._need_of(target) - self._least_arm(switch)
+        self._unknown += self._open_of(target) - self._open[switch]
+
+    # -- per step: its own task and all that follow it up to the join of the split that it is in -----------------------
+
+    def _need(self, step: str) -> int:
+        need = self._needs[step]
+        return int(need) if math.isfinite(need) else 1  # a loop without an end
+
+    def _need_of(self, target: str) -> int:
+        """What an edge adds: nothing, if it ends in a join."""
+        return 0 if self._graph.nodes[target].joins is not None else self._need(target)
+
+    def _open_of(self, target: str) -> int:
+        return 0 if self._graph.nodes[target].joins is not None else self._open[target]
+
+    def _least_arm(self, switch: str) -> int:
+        return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
+
+    def _improve(self, step: str) -> bool:
+        """Find a smaller need of a step by those of the steps after it; whether there is one."""
+        following = self._graph.nodes[step].next
+        needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
+        match following:
+            case End():
+                need = 1.0
+            case Goto():
+                need = 1 + needs[0]
+            case Switch():
+                need = 1 + min(needs)
+            case Branch():
+                need = 1 + sum(needs) + self._needs[self._graph.join_of[step]]
+            case Foreach() | Gang():
+                need = 1 + self._needs[self._graph.join_of[step]]
+            case _:
+                assert_never(following)
+        if need >= self._needs[step]:
+            return False
+        self._needs[step] = need
+        return True
+
+    def _find_open(self, step: str) -> int:
+        """Count what is open from a step on; behind an open switch that is known when it has chosen."""
+        following = self._graph.nodes[step].next
+        match following:
+            case End():
+                return 0
+            case Goto(target=target):
+                return self._open_of(target)
+            case Switch():
+                arms = targets(following)
+                same = len({self._need_of(arm) for arm in arms}) == 1
+                return 0 if same and not any(self._open.get(arm, 0) for arm in arms) else 1
+            case Branch():
+                return sum(map(self._open_of, targets(following))) + self._open_of_join(step)
+            case Foreach() | Gang():
+                return 1 + self._open_of_join(step)
+            case _:
+                assert_never(following)
+
+    def _open_of_join(self, split: str) -> int:
+        return self._open[self._graph.join_of[split]]
+
+
+def _after(graph: Graph, step: str) -> Iterator[str]:
+    yield from targets(graph.nodes[step].next)
+    if step in graph.join_of:
+        yield graph.join_of[step]
+
+
+def _last_first(graph: Graph) -> Iterator[str]:
+    """The steps, each behind those that follow it; but for the edge that closes a loop."""
+    seen = {graph.flow.start}
+    waiting = [(graph.flow.start, _after(graph, graph.flow.start))]
+    while waiting:
+        step, following = waiting[-1]
+        for target in following:
+            if target not in seen:
+                seen.add(target)
+                waiting.append((target, _after(graph, target)))
+                break
+        else:
+            waiting.pop()
+            yield step

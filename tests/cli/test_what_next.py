@@ -1,0 +1,198 @@
+"""How a run that did not succeed ends: how many tasks failed, and what to type next, as it stands there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from project import wait_until
+
+if TYPE_CHECKING:
+    from project import Finished, Project
+
+FLOW = """
+    import os, time
+    from metaflow import FlowSpec, Parameter, catch, current, retry, step
+
+    class Mixed(FlowSpec):
+        store = Parameter("store", default="a parameter has the name of an option")
+
+        @step
+        def start(self):
+            self.items = list(range(6))
+            self.next(self.work, foreach="items")
+
+        @retry(times=1, minutes_between_retries=0)
+        @step
+        def work(self):
+            if self.input == 0 and current.retry_count == 0:
+                raise ValueError("later it goes well")
+            if self.input == 2 and not os.path.exists("mended"):
+                raise KeyError("never\\nwell")
+            if os.path.exists("wait"):
+                open(f"waits-{self.input}", "w").close()
+                time.sleep(60)
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+
+    if __name__ == "__main__":
+        Mixed()
+    """
+
+
+@pytest.fixture
+def mixed(project: Project) -> Project:
+    project.write("flow.py", FLOW)
+    return project
+
+
+def ending(done: Finished) -> list[str]:
+    """The last lines, from the one that says how the run ended."""
+    lines = done.err.splitlines()
+    at = next(number for number, line in enumerate(lines) if " failed: " in line and line.startswith("Mixed/"))
+    return lines[at:]
+
+
+def typed(project: Project, line: str, label: str) -> subprocess.CompletedProcess[str]:
+    """Type what a line says to type, in a shell."""
+    assert line.startswith(f"{label}: "), line
+    command = line.removeprefix(f"{label}: ")
+    flowc, python = f'flowc() {{ {shlex.quote(sys.executable)} -m flowc "$@"; }}', shlex.quote(sys.executable)
+    return subprocess.run(
+        ["sh", "-c", f'{flowc}; python() {{ {python} "$@"; }}; {command}'],
+        cwd=project.root, env=project.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_only_what_failed_is_counted_as_failed(mixed: Project) -> None:
+    done = mixed.flowc("run", "flow.py", "--max-workers", "1")
+    words = ending(done)[0].partition(" failed: ")[2]
+    took = words.split(" in ")[1].split(";")[0]
+    assert words == f"1 task in {took}; 3 done, 5 not run"
+    assert mixed.latest().status()["message"] == "KeyError: 'never\\nwell'"
+
+
+def test_programs_get_the_numbers_too(mixed: Project) -> None:
+    done = mixed.flowc("run", "flow.py", "--max-workers", "1", "--log-format", "json")
+    (told,) = [event for event in map(json.loads, done.out.splitlines()) if event["event"] == "run_ended"]
+    assert told.items() >= {"state": "failed", "tasks": 3, "failed": 1, "ended": 0, "total": 9}.items()
+
+
+def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
+    """Another task has failed for good meanwhile: no attempt begins any more, so that none is promised."""
+    project.write(
+        "flow.py",
+        """
+        import os, time
+        from metaflow import FlowSpec, retry, step
+
+        class Mixed(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.a, self.b)
+
+            @step
+            def a(self):
+                while not os.path.exists("b-runs"):
+                    time.sleep(0.01)
+                raise ValueError("for good")
+                self.next(self.join)
+
+            @retry(times=3, minutes_between_retries=0)
+            @step
+            def b(self):
+                open("b-runs", "w").close()
+                while not os.path.exists("go"):
+                    time.sleep(0.01)
+                raise ValueError("perhaps not")
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    with project.start("-m", "flowc", "run", "flow.py", "--max-workers", "2") as process:
+        assert process.stderr is not None
+        err = ""
+        while "failed a" not in err:
+            line = process.stderr.readline()
+            assert line, err
+            err += line
+        (project.root / "go").touch()
+        err += process.stderr.read()
+    assert "failed b (attempt 1), not tried again because the run has failed: ValueError: perhaps not" in err
+    assert " failed: 2 tasks in " in err
+    assert "; 1 done, 2 not run" in err
+    assert "note: failed as well: b" in err
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["flowc", "own-file"])
+@pytest.mark.parametrize("store", [None, "else where", "s3-like"], ids=["default", "option", "url"])
+def test_what_to_type_can_be_typed(mixed: Project, own: bool, store: str | None) -> None:
+    mixed.root.joinpath("a file.py").write_text((mixed.root / "flow.py").read_text())
+    options = [] if store is None else ["--store", store if store != "s3-like" else f"file://{mixed.root}/by url"]
+    if own:
+        done = mixed.python("a file.py", *options, "--with", "retry:times=1", "run", "--max-workers", "1")
+    else:
+        done = mixed.flowc("run", *options, "--with", "retry:times=1", "a file.py", "--max-workers", "1")
+    *_, log, resume = ending(done)
+    shown = typed(mixed, log, "log")
+    assert (shown.returncode, "never" in shown.stderr) == (0, True), shown.stderr
+    (mixed.root / "mended").touch()
+    resumed = typed(mixed, resume, "resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "reused 3 tasks of Mixed/" in resumed.stderr
+    assert resumed.stderr.splitlines()[-1].partition(" in ")[0].endswith("succeeded: 9 tasks")
+    assert ("--store" in resume) is (store is not None)
+
+
+def test_a_store_that_the_surroundings_name_needs_no_option(mixed: Project) -> None:
+    mixed.environment["FLOWC_STORE"] = str(mixed.root / "named")
+    *_, log, resume = ending(mixed.flowc("run", "flow.py"))
+    assert "--store" not in log + resume
+
+
+def test_an_interrupted_run_counts_what_it_ended_and_says_how_it_is_resumed(mixed: Project) -> None:
+    (mixed.root / "wait").touch()
+    with mixed.start("-m", "flowc", "run", "flow.py", "--max-workers", "2") as process:
+        wait_until(lambda: len(list(mixed.root.glob("waits-*"))) == 2, "two tasks run")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    lines = err.splitlines()
+    run = mixed.latest()
+    assert "SIGINT: ending 2 running tasks; once more kills them" in lines
+    assert sum(line.startswith("ended work/0.") and line.endswith(": interrupted by SIGINT") for line in lines) == 2
+    assert f"Mixed/{run.id} interrupted: 2 tasks in " in lines[-2]
+    assert lines[-2].endswith("; 1 done, 6 not run")
+    assert lines[-1] == f"resume: flowc resume flow.py --origin-run-id {run.id}"
+    assert "peak memory" not in err
+    assert "peak memory" not in mixed.flowc("logs", f"Mixed/{run.id}").err
+    assert "peak memory" not in mixed.flowc("show", f"Mixed/{run.id}/work").out
+
+
+def test_the_list_of_runs_has_the_step_and_the_type_of_the_error(mixed: Project) -> None:
+    mixed.flowc("run", "flow.py")
+    (row,) = mixed.flowc("runs").out.splitlines()
+    assert row.endswith("work/0.2: KeyError: 'never\\nwell'")
+    (told,) = json.loads(mixed.flowc("runs", "--json").out)
+    assert told["why"] == "work/0.2: KeyError: 'never\\nwell'"
+    followed = mixed.flowc("logs", "Mixed/latest", "--follow")
+    assert followed.err.splitlines()[-1].endswith("failed: work/0.2: KeyError: 'never\\nwell'")

@@ -1,0 +1,60 @@
+"""The stages of what takes long: each is told as it starts, with how long it takes, and as it ends.
+
+How long is what it took the last time on this machine; before that, what is known of two cores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+from cluster.shell import root, say
+
+KNOWN = {
+    "up": "20 to 25 minutes on two cores the first time, which compiles for 44 CPU-minutes; then three quarters of a minute",
+}
+_lock = threading.Lock()  # stages run side by side
+
+
+@contextlib.contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Around a stage that has work to do; `what` is its name, the same each time."""
+    last = _times().get(what)
+    usual = f"{length(last)} the last time" if last is not None else KNOWN.get(what, "not yet timed on this machine")
+    say(f"{what} … ({usual})")
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        say(f"{what}: broken off after {length(time.monotonic() - began)}")
+        raise
+    took = time.monotonic() - began
+    say(f"{what}: {length(took)}")
+    if what not in KNOWN:  # whose time is another one each time
+        _keep(what, took)
+
+
+def length(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+
+
+def _times() -> dict[str, float]:
+    try:
+        times = json.loads((root() / "times.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return times if isinstance(times, dict) else {}
+
+
+def _keep(what: str, took: float) -> None:
+    with _lock:
+        file = root() / "times.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (new := file.with_suffix(".new")).write_text(json.dumps(_times() | {what: round(took, 1)}, indent=1))
+        new.replace(file)
