@@ -41,6 +41,8 @@ class Tally:
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
+        if not mine:  # such as a run that the disk may not have
+            return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 
     def _others(self, state: str) -> Iterator[str]:

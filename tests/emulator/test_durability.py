@@ -198,7 +198,7 @@ def test_a_run_that_the_disk_may_not_have_has_not_succeeded(kept: Project, disk:
     assert done.code == 1
     assert f"error: {problem}\nhint: " in done.err
     assert "Traceback" not in done.err
-    assert " failed: 6 tasks in " in done.err
+    assert " failed: 6 tasks done in " in done.err
     found = status(kept.latest())
     if call == "rename":  # then nothing can be said there
         assert found["state"] == "running"
@@ -227,7 +227,7 @@ def test_a_failed_run_still_says_why_it_failed(kept: Project, disk: Disk) -> Non
     assert done.code == 1
     assert "error: cannot write all of" in done.err
     assert "error: step 'end' failed" in done.err
-    assert status(kept.latest())["message"] == "no"
+    assert status(kept.latest())["message"] == "ValueError: no"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP], ids=["ENOSYS", "EOPNOTSUPP"])
@@ -272,7 +272,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
-    assert " interrupted: 6 tasks in " in err
+    assert " interrupted: 6 tasks done in " in err
     found = status(kept.latest())
     name = signal.Signals(number).name
     assert (found["state"], found["message"]) == ("interrupted", f"by {name}, before the disk had all of it")
