@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from flowc.ir import json_text
 from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,12 +34,6 @@ _PIP_TO_UV = {
     "PIP_FIND_LINKS": "UV_FIND_LINKS",
     "PIP_CERT": "SSL_CERT_FILE",
 }
-
-
-def cache_home() -> Path:
-    """flowc's part of the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "flowc"
 
 
 def ensure(spec: Spec, say: Callable[[str], None]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ir import json_text
-from flowc_emulator.environments.build import cache_home
 from flowc_emulator.threads import CHOSEN
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
