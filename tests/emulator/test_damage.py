@@ -51,6 +51,15 @@ FLOW = """
     if __name__ == "__main__":
         Values()
     """
+SHOWS = """
+    from metaflow.cards import MetaflowCard
+
+    class Shows(MetaflowCard):
+        type = "shows"
+
+        def render(self, task):
+            return "<html>" + task["text"].data + "</html>"
+"""
 CLIENT = """
     from metaflow import Flow
     task = Flow("Values").latest_run["end"].task
@@ -161,6 +170,18 @@ def test_a_file_of_the_run_is_checked(values: Project) -> None:
     assert done.code == 1
     assert f"blobs/{digest[:2]}/{digest} in" in done.out + done.err
     assert_whole(values.python("flow.py", "run"))
+
+
+def test_a_card_is_never_made_of_damaged_values(values: Project) -> None:
+    flow = FLOW.replace("@card", '@card(type="shows")').replace('print("read", self.text[:5], ', "print(")
+    values.write("flow.py", flow.replace("card, step\n", f"card, step\n{SHOWS}"))
+    damage(blobs(values)["text"], "flipped")
+    done = values.python("flow.py", "resume", "end")
+    assert done.code == 0, done.err
+    assert "[@card WARNING]" in done.err
+    assert "is damaged: expected 12,018 bytes" in done.err
+    (card,) = (values.root / ".flowc").glob(f"flows/Values/runs/{values.latest().id}/cards/**/*.html")
+    assert "hello world" not in card.read_text()
 
 
 def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None:
