@@ -17,6 +17,7 @@ from flowc_runtime.contract import POD
 from flowc_runtime.errors import ArtifactError
 from flowc_runtime.marks import verify_always
 from flowc_runtime.mounts import volume_fault
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,6 +183,6 @@ def _changed(path: str, how: str) -> ArtifactError:
 
 
 def _notes() -> Path:
-    from flowc_runtime.user_cache import cache_home
+    from pathlib import Path
 
-    return cache_home() / "digests"
+    return Path(cache_home(), "digests")

@@ -114,8 +114,8 @@ def _boot() -> bytes | None:
 
 def _open_table() -> int:
     home = cache_home()
-    home.mkdir(parents=True, exist_ok=True)
-    return os.open(home / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    os.makedirs(home, exist_ok=True)
+    return os.open(f"{home}/{NAME}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
 
 
 def _has(table: int, place: _Place) -> bool:

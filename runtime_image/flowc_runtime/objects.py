@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from flowc_runtime import sweeps
+from flowc_runtime import marks, sweeps
 from flowc_runtime.blobs import checked
 from flowc_runtime.errors import NotFound, StoreError
 
@@ -247,9 +247,7 @@ class LocalObjects:
         with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
             found, size = "", os.fstat(file.fileno()).st_size
             if expected is not None:
-                from flowc_runtime.marks import digest_of
-
-                found = digest_of(file.fileno(), expected)
+                found = marks.digest_of(file.fileno(), expected)
             if not size:  # which mmap refuses
                 return memoryview(bytearray()), found, 0
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)), found, size

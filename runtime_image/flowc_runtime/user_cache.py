@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 
-def cache_home() -> Path:
+def cache_home() -> str:
     """The directory, which need not be there yet. Raises RuntimeError if the user has no home directory."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "flowc"
+    if not os.path.isabs(base):
+        base = os.path.expanduser("~/.cache")
+    if not os.path.isabs(base):
+        raise RuntimeError("the user has no home directory: set XDG_CACHE_HOME")
+    return f"{base}/flowc"

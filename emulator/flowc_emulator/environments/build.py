@@ -42,7 +42,7 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
     Raises:
         BuildError: the installer failed, or there is none; the message has its last lines.
     """
-    home = cache_home() / "envs" / spec.digest
+    home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):
         return _python(home)
     try:

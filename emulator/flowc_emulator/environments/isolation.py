@@ -75,7 +75,7 @@ def _make_bridge() -> str:
         if spec is not None and spec.origin is not None:
             homes[name] = os.path.dirname(spec.origin)
     digest = sha256(json_text.dumps(homes).encode()).hexdigest()[:16]
-    bridge = cache_home() / "bridges" / digest
+    bridge = Path(cache_home(), "bridges", digest)
     bridge.mkdir(parents=True, exist_ok=True)
     for name, home in homes.items():
         link = bridge / name
