@@ -15,11 +15,12 @@ from bench.compiling import write_chain
 from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Floors, Sample, output, repeat, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 Unit = Literal["s", "ms", "×", "kB", ""]
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
+CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.5, 10.0, 6.0  # times as long as without the check
 
 
 @final
@@ -76,12 +77,12 @@ def measure_program(command: list[str], directory: Path, times: int) -> Sample:
     return repeat(times, lambda: run_once(command, directory))
 
 
-def run_once(command: list[str], directory: Path) -> float:
+def run_once(command: list[str], directory: Path, around: Mapping[str, str] | None = None) -> float:
     """The seconds of a program in an empty directory, and so with an empty store."""
     place = directory / "run"
     place.mkdir()
     try:
-        return run(command, place)
+        return run(command, place, around)
     finally:
         shutil.rmtree(place)
 
@@ -196,10 +197,45 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
     shutil.rmtree(place)
 
 
+def measure_checks(bench: Bench) -> Iterator[Figure]:
+    """What it costs that data is compared with its digest; each in turn with the same thing unchecked."""
+    ways: tuple[tuple[str, list[str], dict[str, str]], ...] = (
+        ("once", [], {}),
+        ("always", ["--verify", "always"], {}),
+        ("unchecked", [], {"BENCH_UNCHECKED": "1"}),
+    )
+    runs = [
+        partial(run_once, [sys.executable, *flow("checks", *more)], bench.directory, around) for _, more, around in ways
+    ]
+    rounds = [[measure() for measure in runs] for _ in range(bench.times + 1)][1:]
+    for column, (way, _, _) in enumerate(ways[:2]):
+        times = Sample(tuple(seconds[column] / seconds[2] for seconds in rounds))
+        ratio = f"{statistics.median(seconds[column] for seconds in rounds):.2f} s, each task reads one number"
+        target = CHECKED_ONCE if way == "once" else CHECKED_ALWAYS
+        yield Figure(f"256 MiB mapped by 20 tasks: {way} / never", times.median, target, "×", times.least, ratio)
+
+    place = bench.directory / "checks"
+    place.mkdir()
+    run([sys.executable, *flow("checks")], place)
+    around = {"FLOWC_STORE": str(place / ".flowc")}
+    reading = [
+        [
+            json.loads(output([sys.executable, "-m", "bench.checking", way], ROOT, around))["seconds"]
+            for way in ("checked", "unchecked")
+        ]
+        for _ in range(bench.times + 1)
+    ][1:]
+    shutil.rmtree(place)
+    times = Sample(tuple(checked / unchecked for checked, unchecked in reading))
+    ratio = f"{statistics.median(checked for checked, _ in reading) * 1e3:.1f} ms"
+    yield Figure("20 MiB text read: checked / unchecked", times.median, CHECKED_TEXT, "×", times.least, ratio)
+
+
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tasks": measure_tasks,
     "data": measure_data,
     "starts": measure_starts,
     "compiler": measure_compiler,
     "client": measure_client,
+    "checks": measure_checks,
 }

@@ -75,6 +75,13 @@ class Agent:
         answer: str = self._ask("create_blob", [bytes(part) for part in parts])
         return answer
 
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        answer: bytes = self._ask("read_blob", digest, size, key)
+        return answer
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        return memoryview(bytearray(self.read_blob(digest, size, key=key)))
+
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
         """Objects that are there, requested many at once."""
         answer: list[bytes] = self._ask("get_many", list(keys))
@@ -89,12 +96,12 @@ class Agent:
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
 
-    def exists(self, key: str) -> bool:
-        answer: bool = self._ask("exists", key)
+    def exists(self, key: str, size: int | None = None) -> bool:
+        answer: bool = self._ask("exists", key, size)
         return answer
 
-    def refresh(self, key: str) -> bool:
-        answer: bool = self._ask("refresh", key)
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        answer: bool = self._ask("refresh", key, size)
         return answer
 
     def names(self, prefix: str) -> list[str]:
@@ -186,6 +193,9 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
 def _answer(objects: RemoteObjects, operation: str, arguments: tuple[Any, ...]) -> Any:
     if operation == "flush_all":
         return objects.flush(now=True)
+    if operation == "read_blob":
+        digest, size, key = arguments
+        return objects.read_blob(digest, size, key=key)
     if operation == "store_file":
         return store_file(objects, *arguments)
     if operation in ("get_many", "create_many"):

@@ -9,12 +9,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime.errors import NotFound
-from flowc_runtime.objects import blob_key
+from flowc_runtime.errors import Damaged, NotFound
 from flowc_runtime.sweeps import GRACE
 
 if TYPE_CHECKING:
@@ -52,8 +50,13 @@ class Beside:
         self._spare_named(content)
         for digest in self._small.intersection(digests):
             self._small.discard(digest)
-            with suppress(NotFound):
-                self._spare_named(objects.get(blob_key(digest)))
+            try:
+                self._spare_named(objects.read_blob(digest))
+            except NotFound:
+                continue
+            except Damaged:  # what it names nobody can tell: all of it stays
+                self.extended.clear()
+                return
 
     def _spare_named(self, content: bytes) -> None:
         for key in [key for key in self.extended if key.rpartition("/")[2].encode() in content]:

@@ -114,7 +114,9 @@ class Situation:
             if not foreign.unchanged(entry["modules"]) or any(is_lost(self._objects, ref) for ref in references(entry)):
                 continue
             # They may be about to be collected: from here on they are not.
-            if all(self._objects.refresh(blob_key(digest)) for digest in entry["blobs"]) and self._objects.refresh(key):
+            sizes = dict(_blobs(entry))
+            refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
+            if all(refreshed) and self._objects.refresh(key):
                 self._objects.refresh(f"{prefix}/reads/{_digest(reads)}")
                 return entry, reads
         return None
@@ -137,7 +139,7 @@ class Situation:
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
-        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
+        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(dict(_blobs(left)))}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", json_text.dumps(left).encode())
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
@@ -199,12 +201,12 @@ def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
     return every  # type: ignore[no-any-return]
 
 
-def _blobs(value: Any) -> list[str]:
-    """The digests of all references in a value that are to blobs."""
+def _blobs(value: Any) -> list[tuple[str, int]]:
+    """The digests and sizes of all references in a value that are to blobs."""
     if isinstance(value, dict):
-        own = [value["digest"]] if "digest" in value and "codec" in value and "data" not in value else []
-        return own + [digest for inner in value.values() for digest in _blobs(inner)]
-    return [digest for inner in value for digest in _blobs(inner)] if isinstance(value, list) else []
+        own = [(value["digest"], value["size"])] if "codec" in value and "data" not in value else []
+        return own + [blob for inner in value.values() for blob in _blobs(inner)]
+    return [blob for inner in value for blob in _blobs(inner)] if isinstance(value, list) else []
 
 
 def _digest(value: Any) -> str:

@@ -18,8 +18,9 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeAlias, TypedDict, get_args
 
-from flowc_runtime.errors import ArtifactError, StepTimeout
-from flowc_runtime.objects import blob_key, sha256
+from flowc_runtime.blobs import REMEDY
+from flowc_runtime.errors import ArtifactError, Damaged, StepTimeout
+from flowc_runtime.objects import sha256
 from flowc_runtime.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
     Raises:
         ArtifactError: it cannot be restored.
+        Damaged: its bytes are not those that were stored.
         NotFound: its blob is gone.
     """
     views: list[memoryview] = []
@@ -205,11 +207,11 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
             f"{' and '.join(map(repr, CODECS))}): upgrade flowc, `pip install -U flowc`"
         )
     if ref["codec"] == BUFFERS:
-        stream, views = _split(objects.map(blob_key(ref["digest"])), ref)
+        stream, views = _split(objects.map_blob(ref["digest"], ref["size"]), ref)
     elif "data" in ref:
-        stream = memoryview(base64.b64decode(ref["data"]))
+        stream = memoryview(_inline(ref["data"], ref))
     else:
-        stream = memoryview(objects.get(blob_key(ref["digest"])))
+        stream = memoryview(objects.read_blob(ref["digest"], ref["size"]))
     try:
         value = unpickle(stream, views, find)
     except ArtifactError as error:
@@ -217,6 +219,22 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
     except Exception as error:
         raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {_one_line(error)}") from error
     return Decoded(value, stream if views else memoryview(b""), views)
+
+
+def _inline(text: str, ref: ArtifactRef) -> bytes:
+    """The bytes of an artifact that stands in a record."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        data, found = b"", "what is not base64"
+    else:
+        if (digest := sha256([data])) == ref["digest"]:
+            return data
+        found = f"{len(data):,} bytes with sha256 {digest[:12]}…"
+    raise Damaged(
+        f"an artifact of type {ref['type']} is damaged in its record: expected {ref['size']:,} bytes with sha256 "
+        f"{ref['digest'][:12]}…, found {found}: {REMEDY}"
+    )
 
 
 def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Any:

@@ -109,6 +109,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         choices=("auto", "fork", "fresh"),
     ),
     Setting(
+        key="verify",
+        type="text",
+        variable="FLOWC_VERIFY",
+        option="`--verify` of `run`, `resume`, `spin`, `dump`, `artifact`",
+        help="How often a large array is checked against its digest: once on this machine, or whenever it is read.",
+        default="once",
+        choices=("once", "always"),
+    ),
+    Setting(
         key="keep-sources",
         type="text",
         variable="FLOWC_KEEP_SOURCES",

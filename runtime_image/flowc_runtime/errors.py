@@ -28,6 +28,10 @@ class ArtifactError(FlowcError):
     """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
 
 
+class Damaged(ArtifactError):
+    """The store has other bytes than a digest names; the message says where, what was expected, and what to do."""
+
+
 class ProtocolError(FlowcError):
     """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
 

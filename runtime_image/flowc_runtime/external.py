@@ -15,7 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict, final
 from flowc.ir import json_text
 from flowc_runtime.contract import POD
 from flowc_runtime.errors import ArtifactError
+from flowc_runtime.marks import verify_always
 from flowc_runtime.mounts import volume_fault
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +76,8 @@ class ExternalFile:
     def check(self) -> None:
         """Make sure, once in a process, that the file is what it was: by size and time, by its content if they differ.
 
+        With the setting `verify` at `always` by its content in any case.
+
         Raises:
             ArtifactError: it is gone, or is not what it was.
         """
@@ -82,7 +86,11 @@ class ExternalFile:
         status = _status(self.path)
         if status.st_size != self.size:
             raise _changed(self.path, f"it had {self.size:,} bytes and has {status.st_size:,}")
-        if status.st_mtime_ns != self.mtime_ns and digest_of(self.path) != self.digest:
+        if verify_always():
+            same = _read_through(self.path) == self.digest
+        else:
+            same = status.st_mtime_ns == self.mtime_ns or digest_of(self.path) == self.digest
+        if not same:
             raise _changed(self.path, "its content is another")
         self._checked = True
 
@@ -127,9 +135,9 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
 
 
 def digest_of(path: str) -> str:
-    """The sha256 of a file's content, remembered by its path, size, time of change and inode. Raises ArtifactError."""
+    """The sha256 of a file's content, remembered by its path, size, times and inode. Raises ArtifactError."""
     status = _status(path)
-    identity = [path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev]
+    identity = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
     note = _notes() / hashlib.sha256(json_text.dumps(identity).encode()).hexdigest()
     with suppress(OSError):
         return note.read_text()
@@ -177,5 +185,4 @@ def _changed(path: str, how: str) -> ArtifactError:
 def _notes() -> Path:
     from pathlib import Path
 
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "flowc" / "digests"
+    return Path(cache_home(), "digests")

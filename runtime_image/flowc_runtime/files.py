@@ -17,9 +17,9 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import Damaged, NotFound
 from flowc_runtime.given_files import lasting
-from flowc_runtime.objects import blob_key, sha256
+from flowc_runtime.objects import sha256
 from flowc_runtime.parameters import ParameterError, config_values
 
 if TYPE_CHECKING:
@@ -119,8 +119,10 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
 def _send(objects: Objects | None, content: bytes | memoryview) -> str:
     digest = sha256([content])
     # A collection looks at the age of what is there, and may delete it between two looks.
-    while objects is not None and not objects.refresh(_sent_key(digest)):
-        objects.create(_sent_key(digest), [content])
+    key, size = _sent_key(digest), len(content)
+    while objects is not None and not objects.refresh(key, size):
+        if not objects.create(key, [content]) and objects.exists(key) and not objects.exists(key, size):  # it was cut
+            objects.put(key, bytes(content))
     return digest
 
 
@@ -144,6 +146,9 @@ def store_files(
             stored[parameter.name] = store_file(objects, value)
         elif "packed" in value:
             record = store_file(objects, f"{code}/{PACKED_DIRECTORY}/{value['packed']}")
+            if record["digest"] != value["packed"]:
+                what = f"expected sha256 {value['packed'][:12]}…, found sha256 {record['digest'][:12]}…"
+                raise Damaged(f"file '{value['file']}' is damaged in the code package: {what}; deploy the flow again")
             stored[parameter.name] = {**record, "file": value["file"]}
         elif "digest" not in value:  # else it is stored already, by the run that is resumed
             content = _content(objects, value)
@@ -157,7 +162,7 @@ def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
         return base64.b64decode(value["content"])
     try:
         objects.refresh(_sent_key(value["sent"]))  # `gc` deletes what has not been used for long
-        return objects.map(_sent_key(value["sent"]))
+        return objects.map_blob(value["sent"], value.get("size"), key=_sent_key(value["sent"]))
     except NotFound as error:
         message = (
             f"file '{value['file']}', which was sent to the store ahead of the run, is gone: deploy the flow again"
@@ -186,7 +191,7 @@ def seen_values(
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
     """The content: bytes, or text with each line's end as `\\n`, as Python reads text. Raises UnicodeDecodeError."""
-    content = objects.map(blob_key(record["digest"]))
+    content = objects.map_blob(record["digest"], record["size"])
     if encoding is None:
         return bytes(content)
     text = codecs.decode(content, encoding)

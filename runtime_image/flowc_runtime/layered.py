@@ -38,6 +38,7 @@ class LayeredObjects(LocalObjects):
 
     def __init__(self, root: str, below: str) -> None:
         super().__init__(root)
+        self._own = LocalObjects(root)
         self._below_url = below
 
     @cached_property
@@ -56,14 +57,26 @@ class LayeredObjects(LocalObjects):
         except NotFound:
             return self._below.map(key)
 
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        try:
+            return self._own.read_blob(digest, size, key=key)
+        except NotFound:
+            return self._below.read_blob(digest, size, key=key)
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        try:
+            return self._own.map_blob(digest, size, key=key)
+        except NotFound:
+            return self._below.map_blob(digest, size, key=key)
+
     def appended(self, key: str, start: int = 0) -> bytes:
         try:
             return super().appended(key, start)
         except NotFound:
             return self._below.appended(key, start)
 
-    def exists(self, key: str) -> bool:
-        return super().exists(key) or self._below.exists(key)
+    def exists(self, key: str, size: int | None = None) -> bool:
+        return super().exists(key, size) or self._below.exists(key, size)
 
 
 def put_on(root: str, below: str) -> None:

@@ -43,15 +43,28 @@ class MemoryObjects:
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        digest = sha256(parts)
-        self.create(blob_key(digest), parts)
+        digest, size = sha256(parts), sum(memoryview(part).nbytes for part in parts)
+        if not self.exists(blob_key(digest), size):
+            self._objects[blob_key(digest)] = b"".join(parts)
         return digest
 
-    def exists(self, key: str) -> bool:
-        return key in self._objects or (self._below is not None and self._below.exists(key))
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        if (key or blob_key(digest)) in self._objects or self._below is None:
+            return self.get(key or blob_key(digest))
+        return self._below.read_blob(digest, size, key=key)
 
-    def refresh(self, key: str) -> bool:
-        return self.exists(key)
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        if (key or blob_key(digest)) in self._objects or self._below is None:
+            return self.map(key or blob_key(digest))
+        return self._below.map_blob(digest, size, key=key)
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        if key in self._objects:
+            return size in (None, len(self._objects[key]))
+        return self._below is not None and self._below.exists(key, size)
+
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
         self._objects[key] = self.appended(key) + data if self.exists(key) else data

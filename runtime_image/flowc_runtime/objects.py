@@ -15,7 +15,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from flowc_runtime import addresses, sweeps
+from flowc_runtime import addresses, marks, sweeps
+from flowc_runtime.blobs import checked
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.ignored import make_root
 
@@ -57,15 +58,31 @@ class Objects(Protocol):
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest."""
+        """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest.
+
+        A blob that is there counts if it has the right size: an empty one that a crash left is stored anew.
+        """
         ...
 
-    def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        """The bytes whose sha256 (hex) is `digest`, of the blob or of another object at `key`; `size` only for errors.
+
+        Raises:
+            Damaged: the store has other bytes there, which are moved aside (`flowc_runtime.blobs`).
+            NotFound: there is no such object.
+        """
         ...
 
-    def refresh(self, key: str) -> bool:
-        """Whether there is such an object, which from now on is too young to be collected."""
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """As `read_blob`, mapped as by `map`; of a directory, hashed once on a machine (`flowc_runtime.marks`)."""
+        ...
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        """Whether there is such an object, of this size if one is given."""
+        ...
+
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        """As `exists`; from now on the object is too young to be collected."""
         ...
 
     def append(self, key: str, data: bytes) -> None:
@@ -98,10 +115,14 @@ class Objects(Protocol):
 
 
 class Collectable(Objects, Protocol):
-    """What a collection of garbage needs besides."""
+    """What a collection of garbage needs besides, and whoever moves damaged objects aside."""
 
     def listing(self, prefix: str) -> list[Listed]:
         """All objects under a prefix, however deep."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key, in place of what has it. Raises NotFound, StoreError."""
         ...
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -124,6 +145,19 @@ class LocalObjects:
     def get(self, key: str) -> bytes:
         with self._reading(key), open(self._path(key), "rb") as file:
             return file.read()
+
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        key = key or blob_key(digest)
+
+        def fetch() -> tuple[bytes, str, int]:
+            data = self.get(key)
+            return data, sha256([data]), len(data)
+
+        return checked(self, key, digest, size, fetch)
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        key = key or blob_key(digest)
+        return checked(self, key, digest, size, lambda: self._map(key, digest))
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
@@ -148,21 +182,18 @@ class LocalObjects:
         size = sum(memoryview(part).nbytes for part in parts)
         if size < OVERLAP:
             digest = sha256(parts)
-            self._drop_cut_off(blob_key(digest), size)
             created = self.create(blob_key(digest), parts)
         else:
-            digest, created = self._create_large(parts, size)
-        while not created and not self.refresh(blob_key(digest)):  # it was collected since
-            created = self.create(blob_key(digest), parts)
+            digest, created = self._create_large(parts)
+        key = blob_key(digest)
+        while not created and not self.refresh(key, size):
+            if self._size(key) not in (None, size):  # cut by a crash
+                self.replace(key, parts)
+                break
+            created = self.create(key, parts)  # it was collected since
         return digest
 
-    def _drop_cut_off(self, key: str, size: int) -> None:
-        """Delete a blob that is not whole, as the loss of power leaves it: whoever stores it again would trust it."""
-        with self._writing(), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            if os.stat(self._path(key)).st_size != size:
-                os.unlink(self._path(key))
-
-    def _create_large(self, parts: Sequence[Buffer], size: int) -> tuple[str, bool]:
+    def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
         # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
         digests: list[str] = []
         hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
@@ -172,21 +203,22 @@ class LocalObjects:
                 temporary = self._write(parts)
             finally:
                 hashing.join()
-            self._drop_cut_off(blob_key(digests[0]), size)
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
-    def refresh(self, key: str) -> bool:
+    def refresh(self, key: str, size: int | None = None) -> bool:
         path = self._path(key)
         try:
             with self._reading(key):
-                young = time.time() - os.stat(path).st_mtime < sweeps.REFRESH
-            if young:
+                status = os.stat(path)
+            if size not in (None, status.st_size):
+                return False
+            if time.time() - status.st_mtime < sweeps.REFRESH:
                 return True
             try:
                 os.utime(path)
             except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
                 with self._writing():
-                    os.replace(self._write([self.map(key)]), path)
+                    os.replace(self._write([self._map(key)[0]]), path)
         except (FileNotFoundError, NotFound):
             return False
         sweeps.wait(self)
@@ -210,19 +242,37 @@ class LocalObjects:
         return True
 
     def map(self, key: str) -> memoryview:
-        try:
-            descriptor = os.open(self._path(key), os.O_RDONLY)
-        except FileNotFoundError:
-            raise NotFound(f"no {key} in {self.url}") from None
-        try:
-            if os.fstat(descriptor).st_size == 0:  # which mmap refuses
-                return memoryview(bytearray())
-            return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
-        finally:
-            os.close(descriptor)
+        return self._map(key)[0]
 
-    def exists(self, key: str) -> bool:
-        return os.path.exists(self._path(key))
+    def _map(self, key: str, expected: str | None = None) -> tuple[memoryview, str, int]:
+        """The object's bytes, their digest if one is expected, and how many there are."""
+        with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
+            found, size = "", os.fstat(file.fileno()).st_size
+            if expected is not None:
+                found = marks.digest_of(file.fileno(), expected)
+            if not size:  # which mmap refuses
+                return memoryview(bytearray()), found, 0
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)), found, size
+
+    def move(self, key: str, to: str) -> None:
+        with self._writing():
+            target = self._parent(to)
+        try:
+            os.replace(self._path(key), target)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"no {key} in {self.url}") from None
+        except OSError as error:
+            raise StoreError(f"cannot move {key} in {self.url}: {error.strerror}") from error
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        return os.path.exists(self._path(key)) if size is None else self._size(key) == size
+
+    def _size(self, key: str) -> int | None:
+        """The bytes of an object that is here."""
+        try:
+            return os.stat(self._path(key)).st_size
+        except OSError:
+            return None
 
     def append(self, key: str, data: bytes) -> None:
         with self._writing():

@@ -10,6 +10,7 @@ in-pod entrypoint).
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 import time
@@ -17,6 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime import sweeps
+from flowc_runtime.blobs import checked
 from flowc_runtime.contract import POD
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256
@@ -91,12 +93,33 @@ class RemoteObjects:
         key = blob_key(digest)
         size = sum(memoryview(part).nbytes for part in parts)
         if size > PART:
-            if not self.refresh(key):  # of two that send it at once both send the same bytes
+            if not self.refresh(key, size):  # of two that send it at once both send the same bytes
                 self._send_large(key, _pieces(parts))
             return digest
-        while not self.create(key, parts) and not self.refresh(key):
-            continue  # it was there, and was collected since
-        return digest
+        while not self.create(key, parts) and not self.refresh(key, size):
+            if self.exists(key):  # with another size: damaged
+                self.put(key, b"".join(parts))
+                break
+        return digest  # else it was there, and was collected since
+
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+        key = key or blob_key(digest)
+
+        def fetch() -> tuple[bytes, str, int]:
+            data = self.get(key)
+            return data, sha256([data]), len(data)
+
+        return checked(self, key, digest, size, fetch)
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        key = key or blob_key(digest)
+
+        def fetch() -> tuple[memoryview, str, int]:
+            found = hashlib.sha256()
+            view = self._fetch(key, found.update)
+            return view, found.hexdigest(), len(view)
+
+        return checked(self, key, digest, size, fetch)
 
     def _send_large(self, key: str, pieces: Iterable[bytes]) -> None:
         import obstore
@@ -107,7 +130,13 @@ class RemoteObjects:
             self._fail(error, key)
 
     def map(self, key: str) -> memoryview:
-        """Fetched into an unnamed file first: the memory is the page cache's, as it is for a local store."""
+        return self._fetch(key, lambda _: None)
+
+    def _fetch(self, key: str, look: Callable[[Buffer], None]) -> memoryview:
+        """Fetch into an unnamed file first: the memory is the page cache's, as it is for a local store.
+
+        `look` is called with each piece.
+        """
         import tempfile
 
         import obstore
@@ -118,28 +147,44 @@ class RemoteObjects:
                 return memoryview(bytearray())
             with tempfile.TemporaryFile() as file:
                 for chunk in answer.stream(min_chunk_size=PART):
-                    file.write(chunk)
+                    piece = memoryview(chunk)
+                    look(piece)
+                    file.write(piece)
                 file.flush()
                 return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
         except Exception as error:
             self._fail(error, key)
 
-    def exists(self, key: str) -> bool:
-        import obstore
-
-        try:
-            obstore.head(self._store, key)
-        except FileNotFoundError:
-            return False
-        except Exception as error:
-            self._fail(error, key)
-        return True
-
-    def refresh(self, key: str) -> bool:
+    def exists(self, key: str, size: int | None = None) -> bool:
         import obstore
 
         try:
             found = obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            self._fail(error, key)
+        return size in (None, found["size"])
+
+    def move(self, key: str, to: str) -> None:
+        import obstore
+
+        try:
+            if obstore.head(self._store, key)["size"] > COPY:
+                self._send_again(key, to)
+            else:
+                obstore.copy(self._store, key, to)
+        except Exception as error:
+            self._fail(error, key)
+        self.delete(key)
+
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        import obstore
+
+        try:
+            found = obstore.head(self._store, key)
+            if size not in (None, found["size"]):
+                return False
             if time.time() - found["last_modified"].timestamp() < sweeps.REFRESH:
                 return True
             self._write_again(key, found["size"])
@@ -155,13 +200,18 @@ class RemoteObjects:
         import obstore
 
         if size > COPY:
-            answer = obstore.get(self._store, key)
-            self._send_large(key, (bytes(chunk) for chunk in answer.stream(min_chunk_size=PART)))
+            self._send_again(key, key)
             return
         aside = f"tmp/{os.urandom(8).hex()}"
         obstore.copy(self._store, key, aside)
         obstore.copy(self._store, aside, key)
         self.delete(aside)
+
+    def _send_again(self, key: str, to: str) -> None:
+        import obstore
+
+        answer = obstore.get(self._store, key)
+        self._send_large(to, (bytes(chunk) for chunk in answer.stream(min_chunk_size=PART)))
 
     def listing(self, prefix: str) -> list[Listed]:
         import obstore

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.attempts import Result
+from flowc_runtime.blobs import DIRECTORY
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
 from flowc_runtime.lost import lost_artifact
+from flowc_runtime.objects import blob_key
 from flowc_runtime.parents import Parents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_runtime.objects import Objects
     from flowc_runtime.records import AttemptRecord
     from flowc_runtime.store import RunStore
 
@@ -66,6 +69,7 @@ class Reuse:
         self._unfit = _unfit(Graph(origin.executes()), graph)
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
+        self._lost = _lost_blobs(origin.objects)
         self._gangs: dict[tuple[str, str], bool] = {}
         self._ahead: dict[str, dict[str, bytes] | None] = {}
         self._taken: list[AttemptRecord] = []
@@ -125,17 +129,27 @@ class Reuse:
         record = self._done(step, path)
         if record is None:
             return None
-        if (name := lost_artifact(self.origin.objects, record)) is not None:
-            self.reasons.setdefault(step, f"artifact '{name}' of {step}/{path} is lost")
-            return None
         if (why := self._unfit.get(step)) is None:
             read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
-            changed = [self._changed[name] for name in read if name in self._changed]
-            if not changed:
+            whys = [self._changed[name] for name in read if name in self._changed] or self._damage(record)
+            if not whys and (name := lost_artifact(self.origin.objects, record)) is not None:
+                whys = [f"artifact '{name}' of {step}/{path} is lost"]
+            if not whys:
                 return record
-            why = ", ".join(changed)
+            why = ", ".join(whys)
         self.reasons.setdefault(step, why)
         return None
+
+    def _damage(self, record: AttemptRecord) -> list[str]:
+        """What a task has left that was found damaged."""
+        if not self._lost:
+            return []
+        refs = [(f"artifact '{name}'", ref) for name, ref in record["artifacts"].items()]
+        if (fanout := record.get("fanout")) is not None:
+            chunks = fanout.get("chunks", [])
+            refs += [("list of items", ref) for ref in ([*chunks, fanout["items"]] if "items" in fanout else chunks)]
+        found = [what for what, ref in refs if "data" not in ref and ref["digest"] in self._lost]
+        return [f"its {what} was found damaged" for what in dict.fromkeys(found)]
 
     def _done(self, step: str, path: str) -> AttemptRecord | None:
         if step not in self._ahead:
@@ -163,6 +177,11 @@ class Reuse:
         if not complete:
             self.reasons.setdefault(step, "not all of its gang is done")
         return complete
+
+
+def _lost_blobs(objects: Objects) -> set[str]:
+    """The digests of what was found damaged, and has not been stored anew since."""
+    return {digest for digest in objects.names(DIRECTORY) if not objects.exists(blob_key(digest))}
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
     """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
     if sources := record.get("sources"):
-        return dict(json_text.loads(objects.get(blob_key(sources["digest"]))))
+        return dict(json_text.loads(objects.read_blob(sources["digest"], sources["size"])))
     if package := record.get("package"):
         import tarfile
 
-        with tarfile.open(fileobj=io.BytesIO(objects.get(blob_key(package["digest"])))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(objects.read_blob(package["digest"], package["size"]))) as archive:
             members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
             return {path: text_of(file.read()) for path, file in members.items() if file is not None}
     return None
@@ -33,7 +33,7 @@ def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> Packa
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape of it
     digest = sha256([data])
-    if not objects.refresh(blob_key(digest)):  # most runs have the files of the run before
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the files of the run before
         objects.create_blob([data])
     return {"digest": digest, "size": len(data)}
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from flowc_runtime import codecs
 from flowc_runtime.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, short_repr, store_value
-from flowc_runtime.errors import ArtifactError, NotFound
-from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.errors import ArtifactError, Damaged, NotFound
+from flowc_runtime.objects import LocalObjects, blob_key, sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,8 @@ def test_nesting_too_deep_is_refused(local: LocalObjects) -> None:
 
 def test_a_value_whose_class_is_gone_is_an_error_that_says_so(local: LocalObjects) -> None:
     ref = store_value(local, OrderedDict(a=1))
-    ref["data"] = base64.b64encode(b"\x80\x05cnowhere\nThing\n.").decode()
+    data = b"\x80\x05cnowhere\nThing\n."
+    ref["data"], ref["digest"] = base64.b64encode(data).decode(), sha256([data])
     with pytest.raises(ArtifactError, match="nowhere"):
         load_value(local, ref)
 
@@ -147,9 +148,9 @@ def test_a_missing_or_damaged_blob_is_an_error(local: LocalObjects, tmp_path: Pa
     ref = store_value(local, np.arange(100_000.0))
     blob = tmp_path / blob_key(ref["digest"])
     blob.write_bytes(blob.read_bytes()[:-8] + b"damaged!")
-    with pytest.raises(ArtifactError, match="damaged"):
+    with pytest.raises(Damaged, match="is damaged"):
         load_value(local, ref)
-    blob.unlink()
+    (tmp_path / f"damaged/{ref['digest']}").unlink()
     with pytest.raises(NotFound):
         load_value(local, ref)
 

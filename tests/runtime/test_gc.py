@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from damage import damage
 from flowc.ir import Parameter, Span
 from flowc_runtime import sweeps
 from flowc_runtime.beside import SENT_SECONDS
@@ -130,12 +131,13 @@ def test_what_extensions_keep_of_a_run_that_is_gone_goes_when_it_is_old(store: S
     assert not store.objects.exists(key)
 
 
-@pytest.mark.parametrize("names", ["cached", "artifact", "large", "resumed", "spun"])
+@pytest.mark.parametrize("names", ["cached", "artifact", "large", "damaged", "resumed", "spun"])
 def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store, names: str, tmp_path: Path) -> None:
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    values = {"artifact": [reference], "large": [big("x"), reference]}.get(names)
+    large = [big("x"), reference]
+    values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
     if names == "resumed":
         user = begin(store, "2026-3", origin=old.id)
@@ -146,6 +148,9 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     if names == "spun":
         put_on(str(tmp_path / "spin"), store.objects.url)
         need(old, str(tmp_path / "spin"))
+    if names == "damaged":  # what it names nobody can tell
+        (file,) = (path for path in everything(store) if len(path.name) == 64)
+        damage(file, "cut")
     age(store)
     collect(store, Selection(older_than=0, flow="F", keep_last=1 if names == "resumed" else None))
     assert store.objects.exists(key)

@@ -387,13 +387,13 @@ class Reads(LocalObjects):
 
     count = 0
 
-    def get(self, key: str) -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
         self.count += 1
-        return super().get(key)
+        return super().read_blob(digest, size, key=key)
 
-    def map(self, key: str) -> memoryview:
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         self.count += 1
-        return super().map(key)
+        return super().map_blob(digest, size, key=key)
 
 
 @pytest.mark.parametrize("array", [None, np.zeros(LARGE // 8 + 1)])

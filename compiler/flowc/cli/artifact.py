@@ -13,6 +13,7 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
+from flowc.cli.verify import with_verify_option
 from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
 
@@ -41,6 +42,7 @@ SHOWN = 12  # characters of a digest
     help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.",
 )
 @json_option
+@with_verify_option
 @store_option
 def artifact_command(
     name: str,

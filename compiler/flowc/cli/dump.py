@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.classes import class_finder
-from flowc.cli.common import fail, find_run, open_store, store_option, writing
+from flowc.cli.common import FAULTY, fail, find_run, open_store, store_option, tell_error, writing
+from flowc.cli.verify import with_verify_option
 from flowc.ir import json_text
 from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run_view import RunView
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.common import Pathspec
+    from flowc_runtime.errors import ArtifactError
     from flowc_runtime.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -88,7 +90,7 @@ _OPTIONS = (
 
 def dump_options(function: Command) -> Command:
     """Add the options that both commands have."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_OPTIONS, with_verify_option)):
         function = option(function)
     return function
 
@@ -150,6 +152,24 @@ def stored(run: RunStore, ref: Any) -> Value:
     return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref)
 
 
+_DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
+
+
+def note_damage(error: ArtifactError) -> None:
+    """Tell an artifact that is damaged on stderr; the others are printed all the same."""
+    from flowc_runtime.errors import Damaged
+
+    if isinstance(error, Damaged):
+        tell_error(str(error))
+        click.get_current_context().meta[_DAMAGED] = True
+
+
+def end_damaged() -> None:
+    """End the program, at the end of what it prints, with an error's exit code if an artifact was damaged."""
+    if click.get_current_context().meta.get(_DAMAGED):
+        raise SystemExit(FAULTY)
+
+
 # -- in which form -----------------------------------------------------------------------------------------------------
 
 
@@ -172,7 +192,8 @@ def _row(value: Value, limit: int) -> dict[str, Any]:
     if value.size < limit:
         try:
             loaded = value.load()
-        except ArtifactError:  # a class that is not there; what it was, is described
+        except ArtifactError as error:  # a class that is not there; what it was, is described
+            note_damage(error)
             return dict(value.record)
         if _is_plain(loaded):
             return {**value.record, "value": loaded}
@@ -252,6 +273,7 @@ def dump_command(
             click.echo(task_pathspec(found.run.flow, found.run.id, task.step, path=task.path))
             for name, value in choice.among(task.values).items():
                 click.echo(f"  {name}: {value.type}, {value.size:,} bytes = {_text(value, max_value_size)}")
+    end_damaged()
 
 
 def _text(value: Value, limit: int) -> str:
@@ -260,5 +282,6 @@ def _text(value: Value, limit: int) -> str:
     try:
         text = repr(value.load())
     except ArtifactError as error:
+        note_damage(error)
         return f"{value.described} ({error})"
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -8,7 +8,18 @@ from __future__ import annotations
 import click
 
 from flowc.cli.common import open_store
-from flowc.cli.dump import Choice, Dumped, Value, dump_options, dumped, of_every_task, print_json, write_pickle
+from flowc.cli.dump import (
+    Choice,
+    Dumped,
+    Value,
+    dump_options,
+    dumped,
+    end_damaged,
+    note_damage,
+    of_every_task,
+    print_json,
+    write_pickle,
+)
 from flowc.cli.flow_file import find_task, flow_name, inner_path, tell
 from flowc_runtime.index import task_id
 from flowc_runtime.run_view import RunView
@@ -49,6 +60,7 @@ def dump_command(
         tell(f"Artifacts written to {file}")
     elif as_json:
         print_json(tasks, choice, max_value_size)
+    end_damaged()
 
 
 def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
@@ -75,4 +87,5 @@ def _shown(value: Value, limit: int) -> str:
     try:
         return str(value.load())
     except ArtifactError as error:
+        note_damage(error)
         return f"{value.described} ({error})"

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from flowc.cli.common import TOP, Top, top
 from flowc.cli.configured import ConfiguredOption
+from flowc.cli.verify import verify_option
 from flowc.frontend.names import METAFLOW_OPTIONS
 from flowc_runtime import settings
 from flowc_runtime.contract import STORE
@@ -101,6 +102,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
                      help="Lines for people, or JSON lines on stdout."),
+    verify_option(),
     click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
                  help="The flow's class, if the file has several."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # What a run here has and one on a cluster has not: the option and its value's name.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
           "--runner-attribute-file": "runner_attribute_file", "--start": "start",
-          "--durability": "durability"}  # fmt: skip
+          "--durability": "durability", "--verify": "verify"}  # fmt: skip
 
 
 def resume_on_argo(

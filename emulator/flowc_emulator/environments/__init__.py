@@ -1,8 +1,8 @@
 """Interpreters of their own for tasks that ask for packages: built once, kept in a cache, shared by runs."""
 
-from flowc_emulator.environments.build import cache_home, ensure
+from flowc_emulator.environments.build import ensure
 from flowc_emulator.environments.interpreters import BuildError
 from flowc_emulator.environments.isolation import Isolation
 from flowc_emulator.environments.spec import Spec
 
-__all__ = ["BuildError", "Isolation", "Spec", "cache_home", "ensure"]
+__all__ = ["BuildError", "Isolation", "Spec", "ensure"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from flowc.ir import json_text
 from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,19 +36,13 @@ _PIP_TO_UV = {
 }
 
 
-def cache_home() -> Path:
-    """flowc's part of the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "flowc"
-
-
 def ensure(spec: Spec, say: Callable[[str], None]) -> str:
     """The interpreter of an environment, which is built if it is not there; `say` is told what takes time.
 
     Raises:
         BuildError: the installer failed, or there is none; the message has its last lines.
     """
-    home = cache_home() / "envs" / spec.digest
+    home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):
         return _python(home)
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ir import json_text
-from flowc_emulator.environments.build import cache_home
 from flowc_emulator.threads import CHOSEN
+from flowc_runtime.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ def _make_bridge() -> str:
         if spec is not None and spec.origin is not None:
             homes[name] = os.path.dirname(spec.origin)
     digest = sha256(json_text.dumps(homes).encode()).hexdigest()[:16]
-    bridge = cache_home() / "bridges" / digest
+    bridge = Path(cache_home(), "bridges", digest)
     bridge.mkdir(parents=True, exist_ok=True)
     for name, home in homes.items():
         link = bridge / name

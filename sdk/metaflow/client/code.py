@@ -68,7 +68,7 @@ class MetaflowCode:
     def tarball(self) -> tarfile.TarFile:
         """The package, as Python's own class for archives."""
         if self._data is None:
-            self._data = self._reader.store.objects.get(blob_key(self._digest))
+            self._data = self._reader.store.objects.read_blob(self._digest)
         return tarfile.open(fileobj=io.BytesIO(self._data))
 
     def extract(self) -> TemporaryDirectory[str]:

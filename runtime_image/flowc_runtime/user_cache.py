@@ -1,0 +1,15 @@
+"""flowc's part of the user's cache directory: what can be made again."""
+
+from __future__ import annotations
+
+import os
+
+
+def cache_home() -> str:
+    """The directory, which need not be there yet. Raises RuntimeError if the user has no home directory."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.expanduser("~/.cache")
+    if not os.path.isabs(base):
+        raise RuntimeError("the user has no home directory: set XDG_CACHE_HOME")
+    return f"{base}/flowc"
