@@ -231,9 +231,28 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
     yield Figure("20 MiB text read: checked / unchecked", times.median, CHECKED_TEXT, "×", times.least, ratio)
 
 
+def measure_durability(bench: Bench) -> Iterator[Figure]:
+    """What it costs that a run which is said to have ended is on the disk."""
+    none, run, task = bench.together(*(flow("fanout", "--durability", mode) for mode in ("none", "run", "task")))
+    for mode, sample, target in (("run", run, 1.15), ("task", task, 3.0)):
+        times = Sample(tuple(own / least for least, own in zip(none.seconds, sample.seconds, strict=True)))
+        ratio = f"{sample.median:.2f} s, {(sample.median - none.median) * 1e3:.0f} ms more"
+        yield Figure(f"100-way foreach, durability {mode} / none", times.median, target, "×", times.least, ratio)
+
+    place = bench.directory / "syncing"
+    place.mkdir()
+    command = [sys.executable, "-m", "bench.syncing", str(place)]
+    waits = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]
+    shutil.rmtree(place)
+    once, each = (Sample(tuple(one[way] for one in waits)) for way in ("once", "each"))
+    ratio = f"an fsync of each: {each.median * 1e3:.0f} ms, {each.median / once.median:.1f} ×"
+    yield milliseconds("400 small files on the disk, syncfs", once, 50, ratio)
+
+
 GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tasks": measure_tasks,
     "data": measure_data,
+    "durability": measure_durability,
     "starts": measure_starts,
     "compiler": measure_compiler,
     "client": measure_client,

@@ -3,6 +3,7 @@
    FAULTS_FAIL=CALL:ERRNO:PART,...   the call fails with this number if its path contains PART (which may be empty)
    FAULTS_SLOW=CALL:SECONDS          the call waits before it is made */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,21 @@ BY_DESCRIPTOR(fsync)
 
 BY_PATHS(rename)
 BY_PATHS(link)
+
+int unlink(const char *path) {
+    int (*plain)(const char *) = dlsym(RTLD_NEXT, "unlink");
+    return fails("unlink", path) ? -1 : plain(path);
+}
+
+DIR *opendir(const char *path) {
+    DIR *(*plain)(const char *) = dlsym(RTLD_NEXT, "opendir");
+    return fails("opendir", path) ? NULL : plain(path);
+}
+
+ssize_t read(int fd, void *data, size_t size) {
+    ssize_t (*plain)(int, void *, size_t) = dlsym(RTLD_NEXT, "read");
+    return fails("read", path_of(fd)) ? -1 : plain(fd, data, size);
+}
 
 ssize_t write(int fd, const void *data, size_t size) {
     ssize_t (*plain)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");

@@ -152,11 +152,12 @@ def check_store(store: Store) -> int:
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
             if run.exists():  # which is the last thing that a run's beginning writes
-                _check_run(run)
+                check_run(run)
     return len(keys)
 
 
-def _check_run(run: RunStore) -> None:
+def check_run(run: RunStore) -> None:
+    """Read all of a run."""
     run.ir()
     run.status()
     for record in records(run):

@@ -214,15 +214,22 @@ class LocalObjects:
                 return False
             if time.time() - status.st_mtime < sweeps.REFRESH:
                 return True
-            try:
-                os.utime(path)
-            except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
-                with self._writing():
-                    os.replace(self._write([self._map(key)[0]]), path)
+            self._make_young(key, path)
         except (FileNotFoundError, NotFound):
             return False
         sweeps.wait(self)
         return os.path.exists(path)
+
+    def _make_young(self, key: str, path: str) -> None:
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            raise
+        except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
+            with self._writing():
+                os.replace(self._write([self._map(key)[0]]), path)
+        except OSError as error:  # a store that can only be read
+            raise self._cannot_write(error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -230,7 +237,10 @@ class LocalObjects:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot write to the store {self.url}: {error.strerror}") from error
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write to the store {self.url}: {error.strerror or error}")
 
     def _link(self, temporary: str, key: str) -> bool:
         try:
@@ -290,21 +300,15 @@ class LocalObjects:
     def appended(self, key: str, start: int = 0) -> bytes:
         if not start:
             return self.get(key)
-        try:
-            with open(self._path(key), "rb") as file:
-                file.seek(start)
-                return file.read()
-        except FileNotFoundError:
-            raise NotFound(f"no {key} in {self.url}") from None
+        with self._reading(key), open(self._path(key), "rb") as file:
+            file.seek(start)
+            return file.read()
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
         while True:  # opened for each piece: whoever merges thousands of logs holds none of them open
-            try:
-                with open(self._path(key), "rb") as file:
-                    file.seek(start)
-                    piece = file.read(size)
-            except FileNotFoundError:
-                raise NotFound(f"no {key} in {self.url}") from None
+            with self._reading(key), open(self._path(key), "rb") as file:
+                file.seek(start)
+                piece = file.read(size)
             if not piece:
                 return
             start += len(piece)
@@ -320,27 +324,44 @@ class LocalObjects:
 
     def names(self, prefix: str) -> list[str]:
         try:
-            with os.scandir(self._path(prefix)) as entries:
+            with self._reading(prefix), os.scandir(self._path(prefix)) as entries:
                 return sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
-        except (FileNotFoundError, NotADirectoryError):
+        except NotFound:
             return []
 
     def names_below(self, prefix: str) -> list[str]:
-        top = self._path(prefix)
-        at = len(top) + 1
-        return sorted(f"{directory}/{name}"[at:] for directory, _, files in os.walk(top) for name in files)
+        at = len(self._path(prefix)) + 1
+        return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
+        """Each directory under a prefix, and the files in it. Raises StoreError: a collection must not overlook any."""
+
+        def failed(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # none yet, or deleted since
+                raise StoreError(f"cannot read {prefix} in {self.url}: {error.strerror}") from error
+
+        for directory, _, files in os.walk(self._path(prefix), onerror=failed):
+            yield directory, files
 
     def delete(self, key: str) -> None:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with self._deleting(key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._path(key))
+
+    @contextmanager
+    def _deleting(self, key: str) -> Iterator[None]:
+        """A store that can only be read is told in a line."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"cannot delete {key} in {self.url}: {error.strerror}") from error
 
     def listing(self, prefix: str) -> list[Listed]:
         top = self._path(prefix)
         found = []
-        for directory, _, files in os.walk(top):
+        for directory, files in self._walk(prefix):
             for name in files:
                 path = f"{directory}/{name}"
-                with contextlib.suppress(FileNotFoundError):  # deleted since
+                with contextlib.suppress(NotFound), self._reading(path[len(self.root) + 1 :]):  # deleted since
                     status = os.stat(path)
                     found.append(Listed(path[len(top) + 1 :], status.st_size, status.st_mtime))
         return found
@@ -350,17 +371,16 @@ class LocalObjects:
             self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        self._make(f"{self.root}/tmp")
         aside = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
-        try:
-            os.rename(self._path(prefix), aside)  # gone at once, so that there is no last
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StoreError(f"cannot delete {prefix} in {self.url}: {error.strerror}") from error
-        while os.path.isdir(aside):
-            with contextlib.suppress(FileNotFoundError):  # a collection beside this one takes it for left behind
-                shutil.rmtree(aside)
+        with self._deleting(prefix):
+            self._make(f"{self.root}/tmp")
+            try:
+                os.rename(self._path(prefix), aside)  # gone at once, so that there is no last
+            except FileNotFoundError:
+                return
+            while os.path.isdir(aside):
+                with contextlib.suppress(FileNotFoundError):  # a collection beside this one takes it for left behind
+                    shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:
         if ".." in key.split("/") or key.startswith("/"):

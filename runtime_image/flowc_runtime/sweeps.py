@@ -44,6 +44,8 @@ def _is_on(objects: Objects, key: str) -> bool:
         data = objects.get(key)
     except NotFound:
         return False
+    if not data:  # the power was lost, and with it the collection
+        return False
     lease: LeaseRecord = parse(RECORDS, "lease", data, place=f"{key} in {objects.url}", subject=f"the lease {key}")
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
 

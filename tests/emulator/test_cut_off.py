@@ -172,3 +172,16 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
     assert RESULT in done.out or "\ncached end from " in done.err  # it has stored nothing that could be lost
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)
+
+
+def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
+    """Its lease may be empty; whoever uses an old blob again waits for no sweep."""
+    lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
+    lease.parent.mkdir(parents=True)
+    lease.touch()
+    for path in (cut.root / ".flowc" / "blobs").rglob("*"):
+        os.utime(path, (0, 0))
+    done = cut.python("flow.py", "run")
+    assert done.code == 0, done.err
+    done = cut.flowc("gc", "--delete")
+    assert (done.code, lease.exists()) == (0, False), done.err

@@ -356,3 +356,17 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     done = pods.call("finish", "--status", "Succeeded")
     assert (done.code, f"to the disk: {IO}\n" in done.err, "Traceback" in done.err) == (0, True, False)
     assert status(pods.run)["state"] == "failed"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS], ids=["ENOSPC", "EIO", "EROFS"])
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
+)
+def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
+    """It exits as for every store that fails: another attempt may go better."""
+    pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
+    disk.fail((call, number, part))
+    done = pods.task("start")
+    assert (done.code, "Traceback" in done.err) == (75, False), done.err
+    assert f"cannot write to the store file://{pods.project.root}/.flowc: {os.strerror(number)}\n" in done.err

@@ -575,12 +575,22 @@ def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
     assert not {"project_branch:test.new"} & project.latest().system_tags()
 
 
-def test_what_was_deleted_from_outside_is_told(project: Project) -> None:
+def test_what_was_deleted_from_outside_is_made_again(project: Project) -> None:
     write(project, BRANCH.replace("self.x = 1", "self.x = list(range(1000))"))
     assert flow(project, "run", BREAK="join").code == 1
     project.store.objects.delete_below("blobs")
-    write(project, BRANCH.replace("inputs.left.x", "inputs.left.x[1]"))
+    write(project, BRANCH.replace("inputs.left.x", "inputs.left.x[1]").replace("self.x = 1", "self.x = [0, 1]"))
     done = flow(project, "resume")
+    assert (done.code, ran(done)) == (0, ["end", "join", "left"]), done.err
+    assert "left runs again: artifact 'x' of left/0 is lost\n" in done.err
+
+
+def test_what_is_deleted_meanwhile_is_told(project: Project) -> None:
+    deleting = '__import__("shutil").rmtree(".flowc/blobs"); self.x = inputs.left.x[1]'
+    write(
+        project, BRANCH.replace("self.x = 1", "self.x = list(range(1000))").replace("self.x = inputs.left.x", deleting)
+    )
+    done = flow(project, "run")
     assert done.code == 1
     assert "error: step 'join' failed: artifact 'x' was deleted from the store (no blobs/" in done.err
     assert "): resume from the step that makes it" in done.err

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from flowc_runtime.errors import StoreError
 from flowc_runtime.index import task_pathspec
 from flowc_runtime.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
@@ -80,4 +81,7 @@ class TaskCards:
         )
         if card.save_errors:
             page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why.whole)
-            self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))
+            try:
+                self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))
+            except StoreError as error:  # the task's record says that it is done
+                print(f"[@card WARNING] neither could a card that says so be kept: {error}", file=sys.stderr)
