@@ -220,7 +220,10 @@ def opened(
     try:
         return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root))
     except OpeningError as error:
-        fail(error.message, error.hint, code=USAGE)
+        from flowc.cli.run_names import find_named
+
+        message, hint = find_named(words) or (error.message, error.hint)
+        fail(message, hint, code=USAGE)
 
 
 def checked(loaded: Loaded) -> Checked:
