@@ -17,6 +17,7 @@ from flowc import diagnostics
 from flowc.backends.argo import faults
 from flowc.frontend.flowspec import load
 from flowc.frontend.travel import package_fault
+from flowc.frontend.type_warnings import check_types
 from flowc.ir import schema
 from flowc.ir.verify import verify
 from flowc.passes.check_schedule import check_schedule
@@ -44,7 +45,8 @@ def check(case: Path) -> Sequence[Diagnostic]:
     if (excess := package_fault(loaded.package, loaded.flow)) is not None:
         return [excess]
     if code_of(case) in diagnostics.WARNINGS:
-        return check_schedule(loaded.flow, now=datetime(2026, 4, 1, tzinfo=timezone.utc))
+        types = check_types(loaded.cls, loaded.flow)
+        return [*types, *check_schedule(loaded.flow, now=datetime(2026, 4, 1, tzinfo=timezone.utc))]
     with pytest.raises(DefaultError) as caught:
         resolve_defaults(loaded.flow, loaded.cls, user_name="someone")
     return caught.value.diagnostics

@@ -83,7 +83,12 @@ SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
 SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
 SCHEDULE_INTERVAL: Final = "schedule-interval"
 
-WARNINGS: frozenset[str] = frozenset((SCHEDULE_NEVER_FIRES, SCHEDULE_CLOCK_CHANGE, SCHEDULE_INTERVAL))
+PARAMETER_TYPE: Final = "parameter-type"
+DEFAULT_TYPE: Final = "default-type"
+
+WARNINGS: frozenset[str] = frozenset(
+    (SCHEDULE_NEVER_FIRES, SCHEDULE_CLOCK_CHANGE, SCHEDULE_INTERVAL, PARAMETER_TYPE, DEFAULT_TYPE)
+)
 CODES: frozenset[str] = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )

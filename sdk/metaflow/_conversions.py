@@ -7,6 +7,8 @@ it what steps see. A default that no such value stands for is recorded as None: 
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
@@ -32,7 +34,7 @@ class ConversionError(ValueError):
 
 def is_click(given: object) -> bool:
     """Whether it is a type of click's, or derived from one."""
-    return any(cls.__module__.rpartition("click.")[2] == "types" for cls in type(given).__mro__)
+    return any(f".{cls.__module__}".endswith(".click.types") for cls in type(given).__mro__)
 
 
 def is_kept_by_click(given: Any) -> bool:
@@ -49,7 +51,31 @@ def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
         return None
     if is_click(given):
         return None if is_kept_by_click(given) else lambda value: given.convert(value, None, None)
+    if isinstance(given, type) and issubclass(given, Enum):
+        return partial(_member, given)
+    if isinstance(given, UnionType):  # `int | None` cannot be called; without a value it is as good as any other
+        return partial(_refuse, given)
     return given if callable(given) else None
+
+
+def _refuse(kind: object, _: Any) -> Any:
+    raise TypeError(f"{kind} cannot be called")
+
+
+def _member(kind: type[Enum], value: Any) -> Enum:
+    """The member of this value; a text may be that of the value, or the member's name."""
+    try:
+        return kind(value)
+    except ValueError:
+        if not isinstance(value, str):
+            raise
+    for member in kind:
+        if str(member.value) == value:
+            return member
+    if value in kind.__members__:
+        return kind[value]
+    known = ", ".join(value if isinstance(value := member.value, str) else member.name for member in kind)
+    raise ValueError(f"{kind.__name__} has {known}")
 
 
 def seen(parameter: Parameter[Any], value: Any) -> Any:
@@ -133,7 +159,8 @@ def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
     try:
         return convert(value)
     except Exception as error:  # the author's own function
-        name = getattr(convert, "__name__", "") or type(convert).__name__
+        kind = convert.args[0] if isinstance(convert, partial) else convert  # of an Enum's members
+        name = getattr(kind, "__name__", "") or type(kind).__name__
         what = getattr(error, "message", "") or str(error) or type(error).__name__
         by = "" if name == "<lambda>" else f" by {name}"
         raise ConversionError(f"{shortened(value)} is not taken{by}: {what}") from error

@@ -293,3 +293,52 @@ def test_the_help_without_a_flow(good: Project) -> None:
     assert "\nOptions:\n" in done.out
     good.write("plain.py", re.sub(r"Parameter\(.*\)", "3", CLASS) + MAIN)
     assert "Parameters of the flow" not in good.flowc("run", "plain.py", "--help").out
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_instead_of_a_file(good: Project) -> None:
+    good.write("pkg/__init__.py", "")
+    good.write("pkg/inner.py", CLASS.replace("Good", "Inner") + MAIN.replace("Good", "Inner"))
+    for flow, code in (("Good", "good.py"), ("Inner", "pkg.inner")):
+        done = good.flowc("run", code)
+        assert done.code == 0, done.err
+        run = good.store.runs(flow)[-1]
+        for words, hint in (
+            (
+                ["resume", f"{flow}/latest"],
+                f"name the flow's file: flowc resume {code} --origin-run-id {run}",
+            ),  # later there are newer ones
+            (["resume", f"{flow}/{run}"], f"name the flow's file: flowc resume {code} --origin-run-id {run}"),
+            (["resume", f"{flow}/{run}/end"], f"name the flow's file: flowc resume {code} end --origin-run-id {run}"),
+            (["resume", flow], f"name its file: flowc resume {code}"),
+            (["spin", f"{flow}/{run}/end"], f"name the flow's file: flowc spin {code} {run}/end"),
+            (["run", flow], f"name its file: flowc run {code}"),
+        ):
+            done = good.flowc(*words)
+            assert done.code == 2
+            assert done.err.endswith(f"\nhint: {hint}\n"), done.err
+            line = hint.partition("flowc ")[2].split()
+            assert good.flowc(*line).code == 0  # the line works as it is
+        done = good.flowc("resume", code, run)
+        assert done.err == f"error: flow '{flow}' has no step '{run}'\nhint: it is a run: --origin-run-id {run}\n"
+    assert "there is no directory 'Nope'" in good.flowc("resume", "Nope/1").err
+
+
+def test_a_spin_that_fails_says_where_its_log_is(good: Project) -> None:
+    good.run("good.py")
+    good.write("good.py", CLASS.replace("        pass", "        print('before it broke')\n        1 / 0") + MAIN)
+    for words, program in (
+        (["-m", "flowc", "spin", "good.py", "end"], "flowc spin good.py end"),
+        (["good.py", "spin", "end"], "python good.py spin end"),
+    ):
+        done = good.python(*words)
+        assert done.code == 1
+        assert done.err.splitlines()[-1] == f"log: not kept; to keep it: {program} --persist"
+    done = good.flowc("spin", "good.py", "end", "--persist")
+    line = done.err.splitlines()[-1]
+    assert line.startswith("log: flowc logs Good/")
+    assert good.flowc(*line.split()[2:]).out.splitlines()[0].endswith("before it broke")
+    good.write("good.py", CLASS + MAIN)
+    assert "log:" not in good.flowc("spin", "good.py", "end").err

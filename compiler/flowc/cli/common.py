@@ -220,7 +220,10 @@ def opened(
     try:
         return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root))
     except OpeningError as error:
-        fail(error.message, error.hint, code=USAGE)
+        from flowc.cli.run_names import find_named
+
+        message, hint = find_named(words) or (error.message, error.hint)
+        fail(message, hint, code=USAGE)
 
 
 def checked(loaded: Loaded) -> Checked:
@@ -252,11 +255,15 @@ def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
 
 
-def warn(found: Checked) -> int:
-    """Print warnings about a flow without faults, on stderr; return how many there are."""
+def warn(found: Checked, *, schedule: bool = True) -> int:
+    """Print warnings about a flow without faults, on stderr; return how many there are.
+
+    `schedule` is whether one may start it.
+    """
+    from flowc.frontend.type_warnings import check_types
     from flowc.passes.check_schedule import check_schedule
 
-    if warnings := check_schedule(found.flow):
+    if warnings := [*check_types(found.cls, found.flow), *(check_schedule(found.flow) if schedule else ())]:
         report(warnings, found.package.root)
     return len(warnings)
 

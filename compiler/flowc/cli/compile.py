@@ -88,8 +88,7 @@ def compile_command(
     """Compile a flow."""
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     text = compile_argo(found, given).to_yaml()
-    if given["kind"] != "workflow":  # which no schedule starts
-        warn(found)
+    warn(found, schedule=given["kind"] != "workflow")
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return

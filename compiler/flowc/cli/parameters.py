@@ -13,6 +13,7 @@ import click
 
 from flowc.cli.common import FAULTY, report
 from flowc.cli.params_files import check_converted, read_params_files
+from flowc.cli.variables import variable, warn_of_unread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -99,6 +100,7 @@ def run_values(
     from flowc_runtime.files import check_file, find_file
     from flowc_runtime.parameters import ParameterError, default_of, parse_texts
 
+    warn_of_unread(found.flow)
     in_files = read_params_files(found.flow, params_files, found.cls)
     before = before or {}
     known = {*given, *in_files, *before, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
@@ -156,8 +158,3 @@ def _is_number(parameter: Parameter, value: Any) -> bool:
     """Whether it is a number for a text, which defaults may be."""
     items = value if parameter.multiple and isinstance(value, list) else [value]
     return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)
-
-
-def variable(name: str) -> str:
-    """The environment variable of a parameter."""
-    return f"METAFLOW_RUN_{name.upper().replace('-', '_')}"

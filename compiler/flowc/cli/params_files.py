@@ -40,8 +40,14 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
         for name, given in _read(file).items():
             if name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
+            if _is_null(given) and known[name].type != "json":
+                continue  # as if the name were not in the file; only JSON has a value null
             found[name] = _value(known[name], declared.get(name), given, file)
     return found
+
+
+def _is_null(given: Any) -> bool:
+    return (given.value if isinstance(given, Entry) else given) is None
 
 
 def _declared(cls: type) -> dict[str, Declared[Any]]:

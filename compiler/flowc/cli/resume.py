@@ -41,7 +41,10 @@ def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, An
     """The run that is meant. What cannot be resumed ends the program."""
     step = options["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
-        fail(f"flow '{found.flow.name}' has no step '{step}'", f"steps: {', '.join(known)}")
+        run_id = step.rpartition("/")[2]
+        is_run = store.run(found.flow.name, run_id).exists()
+        hint = f"it is a run: --origin-run-id {run_id}" if is_run else f"steps: {', '.join(known)}"
+        fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, found.flow.name, options)
     _check_ended(run, force=options["force"])
     parameters = run.record()["parameters"]

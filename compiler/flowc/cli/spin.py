@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -176,7 +178,18 @@ def _perform(
         if starts is not None:
             starts.close()
     new_run.tell_end(console, run, result, began)
+    if not result.ok and result.signal is None and not options["scratch"]:
+        click.echo(f"log: {_log_line(run, inputs, persisted=options['persist'])}", err=True)
     return new_run.exit_code(result)
+
+
+def _log_line(run: RunStore, inputs: Inputs, *, persisted: bool) -> str:
+    """What to type to see the log of a task that failed: without --persist it is not kept."""
+    task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
+    if persisted:
+        return f"flowc logs {task} --store {SPIN_NAME}"
+    program = click.get_current_context().find_root().info_name
+    return f"not kept; to keep it: {program} {shlex.join(sys.argv[1:])} --persist"
 
 
 KIND = Kind(

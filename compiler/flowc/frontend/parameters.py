@@ -7,6 +7,7 @@ the class's own affair. A default that is a function is never called here: `flow
 from __future__ import annotations
 
 import codecs
+import typing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -172,8 +173,15 @@ class _Reader:
             value = recorded(self.parameter, parameter, self.parameter.default)
             return None if value is None else to_text(value)
         except ParameterError as error:
-            self.fault(f"the default of parameter '{parameter.name}': {error}", None, "default")
+            self.fault(f"the default of parameter '{parameter.name}': {error}", self._hint(), "default")
             return None
+
+    def _hint(self) -> str | None:
+        if typing.get_origin(self.parameter.type) is None:
+            return None
+        from flowc.frontend.type_warnings import hint_for
+
+        return hint_for(self.parameter.type)
 
     def check_clash(self, seen: dict[str, str]) -> None:
         """Names are compared as options are: without regard to case, and `-` is `_`."""

@@ -1,0 +1,62 @@
+"""A run, or a flow that has runs, where the flow's file is needed: `flowc resume Train/20261120-140000-000bcd`.
+
+The store knows the file, so that the hint is the whole line to type.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from flowc_runtime.store import Store
+
+
+class Named(NamedTuple):
+    """What was named instead of a flow's file, as a message says it, and the line to type."""
+
+    message: str
+    hint: str
+
+
+def find_named(words: str) -> Named | None:
+    """Return what the words name in the default store; None if that is nothing, or the store cannot be read."""
+    from flowc.cli.common import open_store
+    from flowc_runtime.errors import FlowcError
+
+    flow, _, rest = words.strip("/").partition("/")
+    if not flow.isidentifier():
+        return None
+    try:
+        return _named(open_store(None), flow, rest)
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # the words are wrong whatever the store is
+        return None
+
+
+def _named(store: Store, flow: str, rest: str) -> Named | None:
+    runs = store.runs(flow)
+    run_id, _, inner = rest.partition("/")
+    if run_id == "latest" and runs:
+        run_id = runs[-1]
+    if not runs or (rest and run_id not in runs):
+        return None
+    file = store.run(flow, run_id or runs[-1]).executes().code.file
+    code = file.removesuffix(".py").replace("/", ".") if "/" in file else file
+    if not rest:
+        return Named(f"'{flow}' is a flow with runs, and no file", f"name its file: {_line(code)}")
+    message = f"'{flow}/{rest}' is {'a part of a run' if inner else 'a run'}, and no file with a flow"
+    return Named(message, f"name the flow's file: {_line(code, run_id, inner)}")
+
+
+def _line(code: str, run_id: str = "", inner: str = "") -> str:
+    """The line to type for the command that was typed; one for `resume` where another command knows no run."""
+    command = click.get_current_context().info_name or "run"
+    words = [command, code]
+    if command == "spin":
+        words.append(f"{run_id}/{inner}" if inner else "STEP" if not run_id else f"{run_id}/STEP")
+    elif command in ("resume", "retry") and run_id:
+        step = inner.partition("/")[0]
+        words = ["resume", code, *([step] if step else []), "--origin-run-id", run_id]
+    return shlex.join(["flowc", *words])
