@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from flowc.cli.common import fail, top, writing
+from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import configuration, settings
 from flowc_runtime.errors import FlowcError
@@ -81,7 +82,8 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
     files = [(path, text) for path, text in found.package.files if path.endswith(".py") and b"secrets" not in text]
-    return {"sources": store_sources(store.objects, files)}
+    with working("storing the flow's Python files"):
+        return {"sources": store_sources(store.objects, files)}
 
 
 def cannot_begin(run: RunStore, message: str) -> NoReturn:
