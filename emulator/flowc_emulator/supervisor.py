@@ -183,6 +183,7 @@ class Supervisor:
             return
 
         def reused(step: str, path: str) -> Result | None:
+            self._console.progress(self._scheduler, ())  # there may be very many
             record = reuse.find(step, path)
             return reuse.take(run, record) if record is not None else None
 

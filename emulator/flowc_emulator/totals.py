@@ -25,15 +25,16 @@ class Totals:
     def __init__(self, graph: Graph, only: str | None = None) -> None:
         self._graph = graph
         self._needs: dict[str, float] = dict.fromkeys(graph.nodes, math.inf)
-        self._open: dict[str, int] = {}
+        self._open: dict[str, int] = dict.fromkeys(graph.nodes, 0)
         if only is not None:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
         while sum(map(self._improve, order)):  # more than once only where there are loops
             continue
-        for step in order:
-            self._open[step] = self._find_open(step)
+        for _ in order:
+            if not sum(map(self._count_open, order)):
+                break
         start = graph.flow.start
         self.least, self._unknown = self._need(start), self._open[start]
 
@@ -91,6 +92,11 @@ class Totals:
         self._needs[step] = need
         return True
 
+    def _count_open(self, step: str) -> bool:
+        """Count anew what is open from a step on, by what is known of the steps after it; whether that is news."""
+        count, self._open[step] = self._open[step], self._find_open(step)
+        return count != self._open[step]
+
     def _find_open(self, step: str) -> int:
         """Count what is open from a step on; behind an open switch that is known when it has chosen."""
         following = self._graph.nodes[step].next
@@ -102,7 +108,7 @@ class Totals:
             case Switch():
                 arms = targets(following)
                 same = len({self._need_of(arm) for arm in arms}) == 1
-                return 0 if same and not any(self._open.get(arm, 0) for arm in arms) else 1
+                return 0 if same and not any(map(self._open_of, arms)) else 1
             case Branch():
                 return sum(map(self._open_of, targets(following))) + self._open_of_join(step)
             case Foreach() | Gang():

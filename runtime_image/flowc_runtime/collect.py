@@ -17,6 +17,7 @@ from flowc_runtime.errors import FormatError, NotFound, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.objects import blob_key
 from flowc_runtime.process import is_alive
+from flowc_runtime.progress import over
 from flowc_runtime.stored import parse
 from flowc_runtime.sweeps import GRACE, Sweep
 
@@ -99,7 +100,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
         runs = store.runs(flow)
         newest = set(runs[-selection.keep_last :]) if selection.keep_last else set()
         tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
-        for id in runs:
+        for id in over(runs, f"looking at the runs of {flow}:", len(runs)):
             run = store.run(flow, id)
             with suppress(NotFound):  # it is only beginning, or another collection has just taken it
                 record: Any = run.record()
@@ -165,7 +166,7 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
     """
     objects, now = _collectable(store), time.time()
     garbage = Garbage(beside=find_beside(store, objects, doomed))
-    for prefix in _PREFIXES:
+    for prefix in over(_PREFIXES, "listing what is stored: part", len(_PREFIXES)):
         for name, size, changed in objects.listing(f"blobs/{prefix}"):
             (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
             garbage.beside.note_blob(name, size)
@@ -176,7 +177,8 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
     """Take from the garbage what the runs name that are not doomed, and were not looked at before."""
     for flow in store.flows():
-        for id in store.runs(flow):
+        runs = store.runs(flow)
+        for id in over(runs, f"reading what the runs of {flow} need:", len(runs)):
             if (flow, id) in doomed or (flow, id) in garbage.marked:
                 continue
             garbage.marked.add((flow, id))
@@ -213,7 +215,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
     objects, blobs, freed = _collectable(store), 0, 0
     with Sweep(objects) as lease:
         _spare_late(store, chosen, garbage)
-        for doomed in chosen.doomed.values():
+        for doomed in over(chosen.doomed.values(), "deleting runs:", len(chosen.doomed)):
             lease.renew()
             doomed.run.delete()
             freed += doomed.size
@@ -254,7 +256,7 @@ def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
     wanted: dict[str, list[str]] = {}
     for digest in garbage.blobs:
         wanted.setdefault(digest[:2], []).append(digest)
-    for prefix, digests in sorted(wanted.items()):
+    for prefix, digests in over(sorted(wanted.items()), "deleting blobs: part", len(wanted)):
         for at in range(0, len(digests), _BATCH):
             now = time.time()
             old = {name for name, _, changed in objects.listing(f"blobs/{prefix}") if now - changed > GRACE}

@@ -15,6 +15,7 @@ from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime.errors import NotFound
 from flowc_runtime.process import is_alive, this_process
+from flowc_runtime.progress import doing
 from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def wait(objects: Objects, sleep: Callable[[float], None] = time.sleep) -> None:
     for name in objects.names(_SWEEPS):
         key = f"{_SWEEPS}/{name}"
         while _is_on(objects, key):
+            doing("waiting for a `flowc gc` that deletes from this store")
             sleep(_POLL)
 
 

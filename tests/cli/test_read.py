@@ -61,7 +61,7 @@ def test_runs(left: Project) -> None:
     done = left.flowc("runs")
     newest, oldest = done.out.splitlines()
     assert newest.split()[:2] == [f"Left/{left.latest().id}", "failed"]
-    assert newest.endswith("work/0.1:")
+    assert newest.endswith("work/0.1: AssertionError")
     assert oldest.split()[1] == "succeeded"
     assert left.flowc("runs", "Left", "--limit", "1").out.split() == newest.split()
     rows = json.loads(left.flowc("runs", "--json").out)

@@ -70,7 +70,7 @@ def test_a_run_for_a_program(shown: Project) -> None:
     assert told["parameters"] == {"n": 3, "text": "a b"}
     assert told["created"] < told["ended"]
     assert (told["state"], told["failed"], told["target"], told["origin"]) == ("failed", "work/0.2", "local", None)
-    assert told["steps"][1] == {"step": "work", "tasks": 3, "done": 2, "attempts": 5}
+    assert told["steps"][1] == {"step": "work", "tasks": 3, "total": 3, "done": 2, "attempts": 5}
     assert "user:ann" in told["system_tags"]
 
 

@@ -83,6 +83,7 @@ def test_only_what_failed_is_counted_as_failed(mixed: Project) -> None:
     took = words.split(" in ")[1].split(";")[0]
     assert words == f"1 task in {took}; 3 done, 5 not run"
     assert mixed.latest().status()["message"] == "KeyError: 'never\\nwell'"
+    assert "  work   2 of 6 tasks done  3 begun, 5 attempts\n" in mixed.flowc("show", "Mixed/latest").out
 
 
 def test_programs_get_the_numbers_too(mixed: Project) -> None:
@@ -185,7 +186,11 @@ def test_an_interrupted_run_counts_what_it_ended_and_says_how_it_is_resumed(mixe
     assert lines[-1] == f"resume: flowc resume flow.py --origin-run-id {run.id}"
     assert "peak memory" not in err
     assert "peak memory" not in mixed.flowc("logs", f"Mixed/{run.id}").err
-    assert "peak memory" not in mixed.flowc("show", f"Mixed/{run.id}/work").out
+    shown = mixed.flowc("show", f"Mixed/{run.id}/work").out
+    assert "peak memory" not in shown
+    assert [line.split()[-3:] for line in shown.splitlines() if " ended " in line] == [
+        ["interrupted", "by", "SIGINT"]
+    ] * 2
 
 
 def test_the_list_of_runs_has_the_step_and_the_type_of_the_error(mixed: Project) -> None:

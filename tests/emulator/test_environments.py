@@ -5,6 +5,7 @@ The packages come from a directory of wheels that the tests make, by the setting
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import re
@@ -20,6 +21,8 @@ from flowc.ir import Packages
 from flowc_emulator.environments import BuildError, build, interpreters, pythons
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
 from project import has_ended, wait_until
+from screen import screen
+from terminal import Terminal
 from tools.wheels import write_wheel
 
 if TYPE_CHECKING:
@@ -634,3 +637,38 @@ def test_a_registry_that_does_not_answer(wheels: Project) -> None:
     assert "cannot build an environment" in done.err
     assert "refused" in done.err, done.err
     assert wheels.store.flows() == []
+
+
+def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Project) -> None:
+    home = own_cache(wheels)
+    wheels.write(
+        "flow.py",
+        """
+        from metaflow import FlowSpec, pypi, step
+
+        class One(FlowSpec):
+            @pypi(packages={"flowc-tests-hello": "1.0"})
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @pypi(disabled=True)
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    command = ("run", "flow.py", "--environment=pypi")
+    assert wheels.flowc(*command).code == 0
+    (lock,) = home.glob("*.lock")
+    shutil.rmtree(lock.with_suffix(""))
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as another process that builds it has it
+        with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
+            terminal.until("environment of step 'start': waiting for another process that builds")
+            terminal.until("environment of step 'start' … 1 s")
+            fcntl.flock(file, fcntl.LOCK_UN)
+            assert terminal.end(60) == 0
+    told = screen(terminal.seen, 200)
+    assert not [line for line in told if "…" in line]
+    assert any(re.fullmatch(r"environment of step 'start': ready after \d+\.\d s", line) for line in told)

@@ -79,6 +79,20 @@ def test_a_loop_grows_with_each_iteration() -> None:
     assert state.finished
 
 
+def test_a_loop_may_be_closed_by_a_step_that_is_no_switch() -> None:
+    flow = flows.flow(["start", "head", ("choose", "meet", [["back"], ["out"]]), "end"])
+    nodes = [flows.replace(node, next=flows.Goto(target="head")) if node.id == "back" else node for node in flow.nodes]
+    state = Scheduler(Graph(flows.replace(flow, nodes=tuple(nodes))))
+    totals = []
+    for choice in ("", "back", "", "out", "", "", ""):
+        totals.append(told(state))
+        job = state.take()
+        assert job is not None
+        state.succeeded(job, choice=choice)
+    assert totals == ["5+", "5+", "7+", "7+", "7", "7", "7"]
+    assert state.finished
+
+
 def test_a_loop_without_an_end_is_no_endless_loop_here() -> None:
     flow = flows.flow(["start", ("loop", "latch", ["a"]), "end"])
     nodes = [

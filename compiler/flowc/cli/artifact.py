@@ -14,6 +14,7 @@ from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
 from flowc.cli.verify import with_verify_option
+from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
 
@@ -82,11 +83,13 @@ def _find(
     if run is not None and run not in runs:
         fail(f"flow '{flow}' has no run '{run}'", f"flowc runs {flow}")
     every = versions(store, flow, name, run=run, step=step)
-    matching = [version for version in every if version.digest.startswith(digest)] if digest else []
+    with working(f"looking for a version of {flow}/{name}"):
+        matching = [version for version in every if version.digest.startswith(digest)] if digest else []
     if len({version.digest for version in matching}) > 1:
         fail(f"several versions of {flow}/{name} begin with {digest}",
              "digests: " + ", ".join(sorted({version.digest[: len(digest) + 8] for version in matching})))  # fmt: skip
-    found = list(islice(matching if digest else every, limit))
+    with working(f"looking for versions of {flow}/{name}"):
+        found = list(islice(matching if digest else every, limit))
     if not found:
         if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
             fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
@@ -122,7 +125,7 @@ def _write(run: RunStore, version: Version, file: Path) -> None:
     import sys
 
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
-    with writing(file):
+    with writing(file), working(f"writing {file}"):
         what = _write_value(run, version.ref, file)
     place = task_pathspec(version.run, version.step, path=version.path)
     click.echo(f"{file}: {what} of {place}, {file.stat().st_size:,} bytes")

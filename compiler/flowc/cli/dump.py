@@ -12,6 +12,7 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import FAULTY, fail, find_run, open_store, store_option, tell_error, writing
 from flowc.cli.verify import with_verify_option
+from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run_view import RunView
@@ -216,14 +217,16 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice
     from flowc_runtime.errors import ArtifactError
 
     values: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        loaded = values[task_pathspec(run_id, task.step, path=task.path)] = {}
-        for name, value in choice.among(task.values).items():
-            try:
-                loaded[name] = value.load()
-            except ArtifactError as error:
-                fail(f"artifact '{name}': {error}")
-    with writing(file), open(file, "wb") as out:
+    name = ""
+    try:
+        with working(f"reading the values for {file}"):
+            for task in tasks:
+                loaded = values[task_pathspec(run_id, task.step, path=task.path)] = {}
+                for name, value in choice.among(task.values).items():
+                    loaded[name] = value.load()
+    except ArtifactError as error:
+        fail(f"artifact '{name}': {error}")
+    with writing(file), working(f"writing {file}"), open(file, "wb") as out:
         out.write(_pickled(values))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.common import TOP, fail, top
+from flowc.cli.working import working
 from flowc_runtime import configuration, settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
         began = time.monotonic()
         said: list[str] = []
         try:
-            interpreters[node.id] = ensure(make_spec(node.packages, extra), _teller(node, said))
+            with working(f"environment of step '{node.id}'") as say:
+                interpreters[node.id] = ensure(make_spec(node.packages, extra), _teller(node, said, say))
         except BuildError as error:
             fail(f"step '{node.id}': {error}")
         if said:
@@ -104,12 +106,12 @@ def asking_steps(flow: Flow) -> list[str]:
     return [node.id for node in flow.nodes if node.packages and not node.packages.disabled]
 
 
-def _teller(node: Node, said: list[str]) -> Callable[[str], None]:
-    def say(text: str) -> None:
+def _teller(node: Node, said: list[str], say: Callable[[str], None]) -> Callable[[str], None]:
+    def tell(text: str) -> None:
         said.append(text)
-        click.echo(f"environment of step '{node.id}': {text}", err=True)
+        say(f"environment of step '{node.id}': {text}")
 
-    return say
+    return tell
 
 
 def _steps(names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.what_next import logs_line, resume_line
+from flowc.cli.working import working
 from flowc.diagnostics import describe
 from flowc.ir.schema import dumps
 from flowc_runtime.settings import datastore_of, user_name
@@ -135,7 +136,8 @@ def _begin(
     before = resumption.parameters if resumption else {}
     ds_type = datastore_of(store.objects.url)
     parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
-    parameters = store_files(store.objects, found.flow.parameters, parameters)
+    with working("storing the files given as parameters"):
+        parameters = store_files(store.objects, found.flow.parameters, parameters)
     if resumption:
         _check_files(store, found.flow, parameters)
     reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None

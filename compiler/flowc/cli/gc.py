@@ -9,6 +9,7 @@ import click
 
 from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.read import json_option
+from flowc.cli.working import working
 from flowc.ir import json_text
 
 if TYPE_CHECKING:
@@ -61,11 +62,13 @@ def gc_command(
         flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
     )
     _check(selection)
-    chosen = choose(store, selection)
-    garbage = find_garbage(store, set(chosen.doomed))
+    with working("looking for what nothing needs"):
+        chosen = choose(store, selection)
+        garbage = find_garbage(store, set(chosen.doomed))
     found = _found(chosen, garbage) | {"deleted": delete}
     if delete:
-        swept = sweep(store, chosen, garbage)
+        with working("deleting"):
+            swept = sweep(store, chosen, garbage)
         found |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
     if as_json:
         click.echo(json_text.shown(found, indent=2))

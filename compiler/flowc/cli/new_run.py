@@ -11,6 +11,7 @@ import click
 
 from flowc.cli.beginning import record_made
 from flowc.cli.common import fail, top, writing
+from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import configuration, settings
 from flowc_runtime.errors import FlowcError
@@ -91,7 +92,8 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     if (package := kept_package(found)) is None:
         return {}
     files = [(path, text) for path, text in package.files if path.endswith(".py") and b"secrets" not in text]
-    return {"sources": store_sources(store.objects, files)}
+    with working("storing the flow's Python files"):
+        return {"sources": store_sources(store.objects, files)}
 
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowc.cli.working import working
 from flowc_runtime import configuration
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def sender(
         directory, volume = url.removeprefix("file://"), claim or configuration.text("store-claim")
         if "://" not in directory and not (volume and os.path.isdir(directory)):
             raise ParameterError(f"{large}: the store {url} is a volume of the cluster, which is not reached from here")
-        sent = send_file(None if only_name else open_objects(url), path)
+        with working(f"{'reading' if only_name else 'sending'} {path} ({size:,} bytes)"):
+            sent = send_file(None if only_name else open_objects(url), path)
         if not only_name:
             click.echo(f"note: {path} ({size:,} bytes) is sent to {url}", err=True)
         return sent

@@ -16,6 +16,8 @@ from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
 from flowc_runtime.run_view import RunView
 
+_MANY = 100  # records that are read to know how wide a foreach is
+
 
 @click.command(
     "show",
@@ -70,7 +72,24 @@ def _run(view: RunView) -> dict[str, Any]:
 
 def _step(view: RunView, step: str) -> dict[str, Any]:
     attempts, done = view.attempts(step), view.done_paths(step)
-    return {"step": step, "tasks": len(attempts), "done": len(done), "attempts": sum(map(len, attempts.values()))}
+    total = max(len(attempts), _width(view, step))
+    numbers = {"tasks": len(attempts), "total": total, "done": len(done), "attempts": sum(map(len, attempts.values()))}
+    return {"step": step, **numbers}
+
+
+def _width(view: RunView, step: str) -> int:
+    """The number of tasks that the foreach or gang of a step opens; 0 where that would take many reads."""
+    from flowc.ir import Foreach, Gang
+
+    before = view.graph.predecessors.get(step, [])
+    if len(before) != 1 or not isinstance(before[0].next, Foreach | Gang):
+        return 0
+    split = before[0].id
+    paths = view.done_paths(split)
+    if len(paths) > _MANY:
+        return 0
+    records = [record for path in paths if (record := view.done(split, path)) is not None]
+    return sum(record["fanout"]["count"] for record in records if "fanout" in record)
 
 
 def _tasks(view: RunView, step: str) -> list[dict[str, Any]]:
@@ -160,22 +179,35 @@ def _short(value: object) -> str:
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     click.echo(f"{title}:" if rows else f"{title}: none yet")
     if title == "steps":
-        cells = [["", row["step"], f"{row['done']} of {_count(row['tasks'], 'task')} done", _more(row)] for row in rows]
+        cells = [["", row["step"], f"{row['done']} of {_count(row['total'], 'task')} done", _more(row)] for row in rows]
     else:
-        cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", row["outcome"], _times(row),
+        cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", _outcome(row), _times(row),
                   _why(row)] for row in rows]  # fmt: skip
     if cells:
         table(cells)
 
 
+def _outcome(row: dict[str, Any]) -> str:
+    return "ended" if _was_ended(row) else str(row["outcome"])
+
+
+def _was_ended(row: dict[str, Any]) -> bool:
+    """Whether the run has ended the attempt: it did not fail of its own."""
+    return row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
+
+
 def _why(row: dict[str, Any]) -> str:
     """Why an attempt failed, and what else is to be told of it."""
-    error = "" if row["type"] is None else f"{row['type'].rpartition('.')[2]}: {row['message']}"
+    known = row["type"] is None or _was_ended(row)
+    error = (row["message"] or "") if known else f"{row['type'].rpartition('.')[2]}: {row['message']}"
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: dict[str, Any]) -> str:
-    return _count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
+    """What else there is to tell of a step's tasks."""
+    attempts = _count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
+    begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
+    return ", ".join(filter(None, (begun, attempts)))
 
 
 def _count(number: int, what: str) -> str:

@@ -22,6 +22,7 @@ from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
 from flowc.cli.spin_artifacts import overrides
 from flowc.cli.starting import begin_starts, state_before
+from flowc.cli.working import working
 from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
 from flowc_runtime.attempts import begin_record
@@ -135,7 +136,8 @@ def _perform(
     tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found, store.objects, options["artifacts_module"])
     parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
-    parameters = store_files(store.objects, found.flow.parameters, parameters)
+    with working("storing the files given as parameters"):
+        parameters = store_files(store.objects, found.flow.parameters, parameters)
     own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)

@@ -1,0 +1,29 @@
+"""How far long work is, for whoever wants to show it: a command line on a terminal, and nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Listener = Callable[[str, "int | None", "int | None"], None]
+
+T = TypeVar("T")
+
+listener: Listener | None = None
+"""Is told what is being done, how many of it are done and of how many, as far as that is known."""
+
+
+def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Give the items, telling before each how many were done."""
+    for number, item in enumerate(items):
+        if listener is not None:
+            listener(what, number, total)
+        yield item
+
+
+def doing(what: str) -> None:
+    """Tell what is being done now."""
+    if listener is not None:
+        listener(what, None, None)
