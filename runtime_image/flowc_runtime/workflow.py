@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import contract, durability
+from flowc_runtime import contract, durability, revision
 from flowc_runtime.durability import Disk, end_run_here
 from flowc_runtime.errors import FlowcError, ProtocolError
 from flowc_runtime.files import store_files
@@ -75,6 +75,8 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
             record["resumed_from"] = order.step
         if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
             record["trigger"] = trigger
+    if (code_revision := revision.of_pod()) is not None:
+        record["revision"] = code_revision
     if code := os.environ.get(contract.CODE):
         from flowc_runtime.code import store_package
 

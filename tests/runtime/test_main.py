@@ -105,6 +105,17 @@ def test_the_start_step_begins_the_run_and_says_how_many(cluster: Cluster) -> No
     assert b"err\n" in log
 
 
+def test_the_run_records_the_revision_that_was_deployed(cluster: Cluster) -> None:
+    revision = {"commit": "a" * 40, "branch": "main", "dirty": ["staged"]}
+    cluster.environment["FLOWC_REVISION"] = json.dumps(revision)
+    cluster.start()
+    assert cluster.run.record()["revision"] == revision
+    for value in ("", "{", "7"):
+        cluster.environment |= {"FLOWC_REVISION": value, "FLOWC_RUN": f"pods-{len(value)}-{value.isdigit()}"}
+        assert cluster.start().code == 0
+        assert "revision" not in cluster.project.store.run("Pods", cluster.environment["FLOWC_RUN"]).record()
+
+
 def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
     cluster.project.write("code/flow.py", """
         from metaflow import FlowSpec, step

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from flowc.cli.spin_artifacts import overrides
 from flowc.cli.starting import begin_starts, state_before
 from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
+from flowc.revision import Look
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.index import ROOT, task_id, task_pathspec
@@ -138,7 +140,8 @@ def _perform(
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
-    run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from})
+    with closing(Look(str(found.package.root))) as look:
+        run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from}, look)
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
