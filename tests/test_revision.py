@@ -168,7 +168,7 @@ def test_a_git_that_takes_too_long_is_ended(
     program(tmp_path / "bin", f"echo $$ > {tmp_path}/pid; {how}", monkeypatch)
     began = time.monotonic()
     assert look(repo) == {"commit": commit_now, "branch": "main", "dirty": ["unknown"]}
-    assert SECONDS / 2 < time.monotonic() - began < 30
+    assert time.monotonic() - began < SECONDS + 29  # on a busy machine; the program would take ten minutes
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # nothing is left of it
 

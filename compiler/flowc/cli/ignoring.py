@@ -56,6 +56,20 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
     return [file for file in package.files if file[0].endswith(".py") and (secrets or b"secrets" not in file[1])]
 
 
+def is_code(found: Checked, digest: str) -> bool:
+    """Whether a digest is that of the flow's code, as a whole or as it travels."""
+    from flowc.frontend.travel import without_ignored
+    from flowc.ignored import UnknownError
+
+    if digest == found.package.digest:
+        return True
+    try:
+        package, _ = without_ignored(found.package, found.flow.code.file, _patterns(), seconds=_SECONDS)
+    except UnknownError:
+        return False
+    return digest == package.digest
+
+
 def _patterns() -> list[str]:
     """Those of the files that travel although git ignores them."""
     return [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
