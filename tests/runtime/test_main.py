@@ -293,7 +293,7 @@ def test_a_whole_flow_by_hand(cluster: Cluster) -> None:
     assert "ValueError: at the end" in done.err
     assert cluster.run.status()["failed"] == "end/0"
     assert cluster.call("finish", "--status", "Failed").code == 0
-    assert cluster.run.status() == cluster.run.status() | {"state": "failed", "message": "at the end"}
+    assert cluster.run.status() == cluster.run.status() | {"state": "failed", "message": "ValueError: at the end"}
 
 
 @pytest.mark.parametrize("mode", ["raise", "kill"])
