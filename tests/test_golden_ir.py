@@ -207,6 +207,17 @@ def is_required(place: Place) -> bool:
     return place[-1] in REQUIRED.get(owner, ())
 
 
+def refers(place: Place) -> bool:
+    """Whether the value there is the name of a step."""
+    value = value_at(everything(), place)
+    if not isinstance(value, str) or place[:1] not in (("nodes",), ("start",)):
+        return False
+    match place[2:]:
+        case ("next" | "joins",) | ("next", int()) | ("next", "body" | "gang") | ("next", "arms", int(), 1):
+            return True
+    return place == ("start",)
+
+
 FREE_KEYS = {
     "environment",
     "node_selector",
@@ -240,3 +251,31 @@ def test_a_value_of_another_type_is_refused(place: Place, wrong: Any) -> None:
     allowed = str | None if is_next else str | int | float if is_choice else ()
     if type(old) is not type(wrong) and not isinstance(wrong, allowed):
         assert refused_by_both(with_value(place, wrong))
+
+
+@pytest.mark.parametrize("place", [p for p in places(everything()) if refers(p)], ids=str)
+def test_a_name_of_a_step_that_there_is_not_is_refused_with_its_place(place: Place) -> None:
+    document = with_value(place, "nowhere")
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.loads(json.dumps(document))
+    where = "start" if place == ("start",) else f"nodes[{place[1]}].{place[2]}"
+    assert str(caught.value).startswith(f"flow.{where}: ")
+    assert "'nowhere'" in str(caught.value)
+
+
+@pytest.mark.parametrize(("what", "field"), [("nodes", "id"), ("parameters", "name")])
+def test_a_name_that_two_have_is_refused_with_its_place(what: str, field: str) -> None:
+    document = everything()
+    document[what].append(copy.deepcopy(document[what][0]))
+    last = len(document[what]) - 1
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.loads(json.dumps(document))
+    assert str(caught.value).startswith(f"flow.{what}[{last}].{field}: {document[what][0][field]!r} is the ")
+
+
+def test_every_kind_of_reference_is_in_the_example() -> None:
+    kinds = {tuple(key for key in place if isinstance(key, str)) for place in places(everything()) if refers(place)}
+    assert kinds == {
+        ("start",), ("nodes", "next"), ("nodes", "joins"), ("nodes", "next", "body"), ("nodes", "next", "gang"),
+        ("nodes", "next", "arms"),
+    }  # fmt: skip

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc.extensions import extension_files
+from flowc_runtime.integrity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -106,12 +106,7 @@ def _read(root: Path, name: str) -> bytes:
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
     """The package of these files: sorted, and named by what they are."""
     ordered = tuple(sorted(files))
-    digest = sha256()
-    for name, content in ordered:
-        encoded = os.fsencode(name)
-        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths first: no two packages collide
-        digest.update(content)
-    return Package(root, ordered, f"sha256:{digest.hexdigest()}")
+    return Package(root, ordered, digest_of(ordered))
 
 
 @final

@@ -16,6 +16,7 @@ from flowc_runtime.container import ContainerTask
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, OK
 from flowc_runtime.errors import FlowcError, ProtocolError, StoreError
 from flowc_runtime.index import Graph
+from flowc_runtime.integrity import check_code
 from flowc_runtime.store import Store
 from flowc_runtime.workflow import environment, finish
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == contract.FINISH:
             finish(run, graph, options.status)
             return OK
+        check_code()
         return ContainerTask(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()

@@ -17,7 +17,7 @@ def pack(directory: str) -> bytes:
     """The files of a directory as a tar.gz. The same files give the same bytes."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path in sorted(_files(directory)):
+        for path in sorted(paths_in(directory)):
             with open(f"{directory}/{path}", "rb") as file:
                 info = tarfile.TarInfo(path)
                 info.size = os.fstat(file.fileno()).st_size
@@ -31,8 +31,8 @@ def store_package(objects: Objects, directory: str) -> PackageRecord:
     return {"digest": objects.create_blob([data]), "size": len(data)}
 
 
-def _files(directory: str) -> list[str]:
-    """Below the directory; byte code is nobody's source."""
+def paths_in(directory: str) -> list[str]:
+    """Return the files of a code package, relative to its directory; byte code is nobody's source."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
         # A volume's files are links into `..data`, which is how Kubernetes exchanges all of them at once.

@@ -45,6 +45,17 @@ class PackageRecord(TypedDict):
     size: int
 
 
+class RevisionRecord(TypedDict, total=False):
+    """Which revision of a git repository the code is. A detached head has no `branch`, a new repository no `commit`.
+
+    `dirty` says what differs from the commit: `staged`, `unstaged` and `untracked`, or `unknown` alone.
+    """
+
+    commit: str
+    branch: str
+    dirty: list[str]
+
+
 class TriggerRecord(TypedDict):
     """An event that has started a run: `type` is `run` where another's end is the event, and `id` its last task."""
 
@@ -62,7 +73,7 @@ class RunRecord(_Run, total=False):
     `package` is the code, a tar.gz, for runs on a cluster, `sources` the Python files of others (`sources.py`).
     `origin` is the id of the run that this one resumes, `resumed_from` the step that it was asked to begin with.
     `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has. `trigger` are the events that have started
-    it.
+    it. `revision` is that of the code, where it is in a git repository.
     """
 
     project: dict[str, Any]
@@ -75,6 +86,7 @@ class RunRecord(_Run, total=False):
     resumed_from: str
     spun_from: str
     trigger: list[TriggerRecord]
+    revision: RevisionRecord
 
 
 class StatusRecord(TypedDict, total=False):

@@ -9,10 +9,11 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import contract, durability
+from flowc_runtime import contract, durability, revision
 from flowc_runtime.durability import Disk, end_run_here
 from flowc_runtime.errors import FlowcError, ProtocolError
 from flowc_runtime.files import store_files
+from flowc_runtime.integrity import check_code
 from flowc_runtime.reuse import Order
 from flowc_runtime.runs import new_run_record
 from flowc_runtime.store import Store
@@ -74,6 +75,8 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
             record["resumed_from"] = order.step
         if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
             record["trigger"] = trigger
+    if (code_revision := revision.of_pod()) is not None:
+        record["revision"] = code_revision
     if code := os.environ.get(contract.CODE):
         from flowc_runtime.code import store_package
 
@@ -85,9 +88,16 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
 
 
 def finish(run: RunStore, graph: Graph, phase: str) -> None:
-    """Record that the workflow ended as `phase`, and call the flow's exit hooks."""
-    _apart(lambda: _record_end(run, graph, phase))
-    _call_exit_hooks(run, graph, successful=phase == "Succeeded")
+    """Record that the workflow ended as `phase`, and call the flow's exit hooks, if they are what was compiled."""
+    problem = None
+    try:
+        check_code()
+    except ProtocolError as error:
+        problem = str(error)
+        print(f"flowc: {problem}", file=sys.stderr)
+    _apart(lambda: _record_end(run, graph, phase, problem))
+    if problem is None:
+        _call_exit_hooks(run, graph, successful=phase == "Succeeded")
 
 
 def _apart(record: Callable[[], None]) -> None:
@@ -106,8 +116,11 @@ def _apart(record: Callable[[], None]) -> None:
         os._exit(contract.OK)
 
 
-def _record_end(run: RunStore, graph: Graph, phase: str) -> None:
-    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow."""
+def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
+    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow.
+
+    `problem` is what is wrong with the code, and why a run failed that has no other reason.
+    """
     try:
         if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
             _create(run, graph, {})
@@ -115,7 +128,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str) -> None:
         if phase == "Succeeded":
             _end(run, {"state": "succeeded", "changed": now, "ended": now})
         elif status["state"] == "running":
-            message = f"the workflow ended as {phase}"
+            message = problem or f"the workflow ended as {phase}"
             _end(run, {"state": "failed", "changed": now, "message": message, "ended": now})
         else:
             _end(run, {**status, "ended": now})

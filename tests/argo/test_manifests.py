@@ -110,6 +110,7 @@ def check_container(flow: Flow, template: dict[str, Any]) -> None:
     assert container["args"][0] in ("task", "finish")
     names = [variable["name"] for variable in container["env"]]
     assert len(set(names)) == len(names)
+    assert "FLOWC_CODE_DIGEST" in names
     if "FLOWC_PARAMETERS" in names:
         assert flow.parameters
     assert container["securityContext"] == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,31 @@ def test_image_and_who_runs_it() -> None:
     # The exit handler is no step: it keeps the platform's image.
     finish = template(with_pod(image="repo/image:1"), "finish")
     assert finish["container"]["image"] == Settings().image
+
+
+def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
+    """The patch is what Kubernetes would add by itself, to these two; Argo's containers are called so in 3.7 and 4.0."""
+    spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
+    patch = json.loads(spec["podSpecPatch"])
+    assert patch["automountServiceAccountToken"] is False
+    (volume,) = patch["volumes"]
+    assert [next(iter(source)) for source in volume["projected"]["sources"]] == [
+        "serviceAccountToken", "configMap", "downwardAPI",
+    ]  # fmt: skip
+    mount = {"name": volume["name"], "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
+    for kind, name in (("initContainers", "init"), ("containers", "wait")):
+        (container,) = patch[kind]
+        assert (container["name"], container["volumeMounts"]) == (name, [mount])
+    for made in spec["templates"]:
+        assert "podSpecPatch" not in made
+        assert volume["name"] not in json.dumps(made)
+    assert "{{" not in spec["podSpecPatch"]  # which Argo would expand
+
+
+def test_a_step_that_names_a_service_account_gets_its_token() -> None:
+    made = template(with_pod(service_account="trainer"))
+    assert json.loads(made["podSpecPatch"]) == {"automountServiceAccountToken": True}
+    assert "podSpecPatch" not in template(with_pod(service_account="trainer"), "finish")
 
 
 def test_where_it_runs() -> None:
@@ -177,7 +203,7 @@ def test_refused(options: dict[str, Any], message: str) -> None:
     "path",
     [
         "/", "//", "/.", "/flowc", "/flowc/", "//flowc", "/flowc/code", "/flowc/code/lib", "/flowc/ir", "/./flowc", "/x/../flowc",
-        "/tmp", "/tmp/", "/tmp/flowc/out", "/dev/shm", "/dev", "/dev/shm/x", "/proc", "/sys/fs", "/argo/inputs", "/var/run/argo",
+        "/tmp", "/tmp/", "/tmp/flowc/out", "/dev/shm", "/dev", "/dev/shm/x", "/argo/inputs", "/var/run/argo",
         "/run/argo/outputs", "/var/run", "/var/run/secrets/kubernetes.io/serviceaccount", "/runs", "/runs/", "/runs/store",
         "/runs/store/blobs", "/x:ro",
     ],

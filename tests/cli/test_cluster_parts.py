@@ -17,6 +17,7 @@ from flowc.cluster.deployment import Change
 from flowc.cluster.difference import difference, essence
 from flowc.cluster.errors import AlreadyThere, Missing
 from flowc.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
+from flowc.cluster.revisions import with_revision
 from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
 from flowc.cluster.targets import flow_names
 from flowc.cluster.workflows import code_of, store_of, view
@@ -281,6 +282,40 @@ def test_where_its_code_and_store_are() -> None:
     for item in (template(**spec), run({"storedWorkflowTemplateSpec": spec}), run({}, **spec), spec):
         assert (code_of(item), store_of(item)) == ("hello-code-1", "s3://b")
     assert (code_of(run({})), store_of(run({}))) == (None, None)
+
+
+def test_deployed_code_keeps_the_revision_that_it_was_deployed_with() -> None:
+    def deployed(code: str, *env: dict[str, str]) -> dict[str, Any]:
+        step = {"name": "step", "container": {"env": [{"name": "FLOWC_RUN", "value": "x"}, *env]}}
+        volumes = [{"name": "code", "configMap": {"name": code}}]
+        return template(
+            volumes=volumes, templates=[{"name": "main", "dag": {}}, step, {"name": "bare", "container": {}}]
+        )
+
+    def revisions(made: dict[str, Any]) -> list[Any]:
+        assert made["spec"]["templates"][0] == {"name": "main", "dag": {}}
+        return [variable["value"] for each in made["spec"]["templates"][1:] for variable in each["container"].get("env", ())
+                if variable["name"] == "FLOWC_REVISION"]  # fmt: skip
+
+    manifest = deployed("code-1")
+    new: Any = {"commit": "a" * 40, "branch": "x/{{y}}$(HOME)", "dirty": ["staged"]}
+    first = with_revision(manifest, new)
+    (value, same) = revisions(first)
+    assert value == same
+    assert json.loads(value) == new
+    assert "{{" not in value
+    assert "$" not in value
+    assert manifest == deployed("code-1")  # as it was
+    for live, expected in (
+        (deployed("code-1"), value),
+        (deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}), "old"),
+        (deployed("code-0", {"name": "FLOWC_REVISION", "value": "old"}), value),
+    ):
+        assert revisions(with_revision(manifest, new, live)) == [expected] * 2
+    assert with_revision(manifest, None) == manifest
+    assert revisions(with_revision(manifest, None, deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}))) == [
+        "old", "old",
+    ]  # fmt: skip
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -110,6 +111,19 @@ def test_no_other_command_sends_them(local: Project) -> None:
     assert not any(
         PASSWORD.encode() in path.read_bytes() for path in (local.root / ".flowc").rglob("*") if path.is_file()
     )
+
+
+def test_code_that_was_compiled_without_them_has_not_changed(local: Project) -> None:
+    assert local.python("flow.py", "run").code == 0
+    run = local.latest()
+    done, _ = compiled(local)
+    (record,) = (local.root / ".flowc").rglob("run.json")
+    code = next(iter(yaml.safe_load_all(done.out)))["data"]["ir.json"]
+    record.write_text(json.dumps(run.record() | {"code": json.loads(code)["code"]["digest"]}))
+    changed = "the flow's code has changed since the run"
+    assert changed not in local.flowc("debug", "Local/latest/end", "--inspect").err
+    local.write("helper.py", "HELP = 2\n")
+    assert changed in local.flowc("debug", "Local/latest/end", "--inspect").err
 
 
 def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:

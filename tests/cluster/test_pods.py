@@ -68,12 +68,15 @@ OPTIONS = """
         @step
         def start(self):
             assert os.environ["TOKEN"] == "s3cr3t {{x}} $(HOME)"
+            assert not os.path.exists("/var/run/secrets/kubernetes.io/serviceaccount")  # that is Argo's own
             with open("/metaflow_temp/file", "w") as file:
                 file.write("written")
             self.next(self.a)
 
+        @kubernetes(cpu=0.1, memory=128, service_account="flowc")
         @step
         def a(self):
+            assert os.path.getsize("/var/run/secrets/kubernetes.io/serviceaccount/token")
             self.next(self.end)
 
         @step

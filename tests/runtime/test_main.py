@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc_runtime.integrity import digest_of
+
 if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
     from project import Finished, Project
@@ -101,6 +103,17 @@ def test_the_start_step_begins_the_run_and_says_how_many(cluster: Cluster) -> No
     log = cluster.run.objects.get(cluster.run.log_key("start", "0", 1))
     assert b"out ok\n" in log
     assert b"err\n" in log
+
+
+def test_the_run_records_the_revision_that_was_deployed(cluster: Cluster) -> None:
+    revision = {"commit": "a" * 40, "branch": "main", "dirty": ["staged"]}
+    cluster.environment["FLOWC_REVISION"] = json.dumps(revision)
+    cluster.start()
+    assert cluster.run.record()["revision"] == revision
+    for value in ("", "{", "7"):
+        cluster.environment |= {"FLOWC_REVISION": value, "FLOWC_RUN": f"pods-{len(value)}-{value.isdigit()}"}
+        assert cluster.start().code == 0
+        assert "revision" not in cluster.project.store.run("Pods", cluster.environment["FLOWC_RUN"]).record()
 
 
 def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
@@ -280,7 +293,7 @@ def test_a_whole_flow_by_hand(cluster: Cluster) -> None:
     assert "ValueError: at the end" in done.err
     assert cluster.run.status()["failed"] == "end/0"
     assert cluster.call("finish", "--status", "Failed").code == 0
-    assert cluster.run.status() == cluster.run.status() | {"state": "failed", "message": "at the end"}
+    assert cluster.run.status() == cluster.run.status() | {"state": "failed", "message": "ValueError: at the end"}
 
 
 @pytest.mark.parametrize("mode", ["raise", "kill"])
@@ -346,6 +359,12 @@ def test_a_deleted_pod_leaves_a_record(cluster: Cluster) -> None:
         (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": ""}, 79, "FLOWC_STORE is not set"),
         (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": "ftp://x"}, 75, "cannot open the store"),
         (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_IR": "/nope"}, 79, "cannot read the IR"),
+        (
+            ["task", "work", "--path", "0.0", "--retry", "0"],
+            {"FLOWC_CODE_DIGEST": "sha256:0"},
+            79,
+            "is not the code that",
+        ),
         (["task", "join", "--path", "0", "--retry", "0"], {}, 79, "needs work/0.0, but that task is not done"),
         (["task", "work"], {}, 2, "required"),
     ],
@@ -357,6 +376,59 @@ def test_what_does_not_fit_is_refused(
     done = cluster.call(*arguments, **environment)
     assert message in done.err
     assert done.code == code
+
+
+def digest(cluster: Cluster) -> str:
+    code = cluster.project.root / "code"
+    files = [(f"code/{path.relative_to(code)}", path.read_bytes()) for path in code.rglob("*.py")]
+    return digest_of([*files, ("ir/ir.json", (cluster.project.root / "ir.json").read_bytes())])
+
+
+@pytest.mark.parametrize("damage", ["changed", "added", "gone", "renamed", "IR"])
+def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, damage: str) -> None:
+    root = cluster.project.root
+    cluster.project.write("code/lib/helper.py", "HELP = 1\n")
+    cluster.environment["FLOWC_CODE_DIGEST"] = digest(cluster)
+    started = cluster.start()
+    assert started.code == 0, started.err
+    (root / "code" / "__pycache__").mkdir(exist_ok=True)
+    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # which an import leaves
+    work = ("task", "work", "--path", "0.0", "--retry", "0")
+    assert cluster.call(*work).code == 0
+    marker = f"open({str(root / 'imported')!r}, 'w')\n"
+    match damage:
+        case "changed":
+            cluster.project.write("code/flow.py", marker + FLOW)
+        case "added":
+            cluster.project.write("code/sitecustomize.py", marker)
+        case "gone":
+            (root / "code" / "lib" / "helper.py").unlink()
+        case "renamed":
+            (root / "code" / "lib" / "helper.py").rename(root / "code" / "lib" / "other.py")
+        case _:
+            ir = json.loads((root / "ir.json").read_text())
+            (root / "ir.json").write_text(json.dumps({**ir, "doc": "changed"}))
+    done = cluster.call("task", "work", "--path", "0.1", "--retry", "0")
+    assert done.code == 79
+    assert done.err.startswith(
+        f"flowc: the code in {root}/code is not the code that was compiled: its digest is sha256:"
+    )
+    assert done.err.endswith("somebody has changed its ConfigMap: deploy the flow again\n")
+    ended = cluster.call("finish", "--status", "Failed")
+    assert ended.code == 0  # an exit handler that fails would fail the workflow
+    assert "is not the code that was compiled" in cluster.run.status()["message"]
+    assert not (root / "imported").exists()
+
+
+def test_an_ir_with_a_step_that_leads_nowhere_is_refused(cluster: Cluster) -> None:
+    file = cluster.project.root / "ir.json"
+    ir = json.loads(file.read_text())
+    (index,) = (number for number, node in enumerate(ir["nodes"]) if node["id"] == "join")
+    ir["nodes"][index]["next"] = "nowhere"
+    file.write_text(json.dumps(ir))
+    done = cluster.start()
+    problem = f"flow.nodes[{index}].next: step 'join' leads to 'nowhere', which is no step"
+    assert (done.code, done.err) == (79, f"flowc: cannot read the IR {file}: {problem}\n")
 
 
 @pytest.mark.parametrize(

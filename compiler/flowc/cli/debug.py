@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import fail, find_run, open_store, opened, root_of, store_option
+from flowc.cli.ignoring import is_code
 from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def debug_command(
     found = _load(store, run, step, flow_file)
     if step not in found.flow.by_id():
         fail(f"{found.flow.code.file} has no step '{step}' any more")
-    if found.flow.code.digest != run.record()["code"]:
+    if not is_code(found, run.record()["code"]):
         click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
     record = run.attempt(step, path, run.attempts(step)[path][-1])
     if record is not None and (origin := record.get("origin")):

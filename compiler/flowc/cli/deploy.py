@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ from flowc_runtime import configuration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowc.cli.common import Checked
     from flowc.cluster.api import Cluster
     from flowc.cluster.deployment import Change, Leftover
+    from flowc.cluster.kinds import Object
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
 
@@ -62,6 +65,7 @@ def deploy_command(
     warn(found)
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
+        manifests = _with_revision(cluster, manifests, found)
         plan(cluster, manifests, force=force_conflicts)
         changes = carry_out(cluster, manifests, force=force_conflicts)
         for change in changes:
@@ -143,6 +147,7 @@ def diff_command(
         found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
         manifests = compile_argo(found, given, sends=False).manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
+            manifests = _with_revision(cluster, manifests, found)
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]
     except SystemExit as ended:
@@ -150,6 +155,18 @@ def diff_command(
     for text in texts:
         click.echo(text, nl=False)
     raise SystemExit(DIFFERS if texts else SAME)
+
+
+def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
+    """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
+    from flowc.cluster.kinds import TEMPLATE, name_of
+    from flowc.cluster.revisions import with_revision
+    from flowc.revision import Look
+
+    code, template, *others = manifests
+    with closing(Look(str(found.package.root))) as look:
+        deployed = cluster.find(TEMPLATE, name_of(template))
+        return (code, with_revision(template, look.result(), deployed), *others)
 
 
 def _namespace(given: dict[str, str | None]) -> str | None:

@@ -19,6 +19,7 @@ from flowc.cli.what_next import logs_line, resume_line
 from flowc.cli.working import working
 from flowc.diagnostics import describe
 from flowc.ir.schema import dumps
+from flowc.revision import Look
 from flowc_runtime.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
         starts = begin_starts(found, options["start"], state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
+        look = Look(str(found.package.root))  # the import has been judged: a process more is no harm
+        stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
-        records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind)
+        records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind, look)
         run = store.run(records.flow, records.id)
         disk = Disk.of(run.objects, options["durability"])
         if disk is not None:
@@ -126,7 +129,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
 
 
 def _begin(
-    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: Kind
+    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: Kind, look: Look
 ) -> tuple[RunStore, dict[str, Any], Reuse | None]:
     """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
     from flowc_runtime.files import store_files
@@ -142,7 +145,7 @@ def _begin(
         _check_files(store, found.flow, parameters)
     reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None
     more = resumption.record() if resumption else {}
-    return new_run.begin_run(store, found, parameters, user_name(), more), parameters, reuse
+    return new_run.begin_run(store, found, parameters, user_name(), more, look), parameters, reuse
 
 
 def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:

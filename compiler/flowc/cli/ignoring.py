@@ -39,17 +39,35 @@ def travelling(found: Checked) -> Checked:
     return found._replace(flow=flow, package=package)
 
 
-def kept_package(found: Checked) -> Package | None:
-    """The package of which a run may keep the files; None where git does not say in time what it ignores."""
+def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
+    """The Python files of a package that a run may keep; None where git does not say in time what it ignores.
+
+    `own` is the flow's file. A file in which the word `secrets` stands may hold some; with `secrets` it counts too.
+    """
     from flowc.frontend.travel import without_ignored
     from flowc.ignored import NoGitError, UnknownError
 
     try:
-        return without_ignored(found.package, found.flow.code.file, _patterns(), seconds=_SECONDS)[0]
+        package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)
     except NoGitError:
-        return found.package
+        pass
     except UnknownError:
         return None
+    return [file for file in package.files if file[0].endswith(".py") and (secrets or b"secrets" not in file[1])]
+
+
+def is_code(found: Checked, digest: str) -> bool:
+    """Whether a digest is that of the flow's code, as a whole or as it travels."""
+    from flowc.frontend.travel import without_ignored
+    from flowc.ignored import UnknownError
+
+    if digest == found.package.digest:
+        return True
+    try:
+        package, _ = without_ignored(found.package, found.flow.code.file, _patterns(), seconds=_SECONDS)
+    except UnknownError:
+        return False
+    return digest == package.digest
 
 
 def _patterns() -> list[str]:

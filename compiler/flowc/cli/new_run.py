@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.cli.common import Checked
+    from flowc.revision import Look
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.durability import Disk
@@ -49,8 +50,13 @@ def namespace_for(user: str) -> str | None:
     return f"user:{user}" if given is None else given or None
 
 
-def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any]) -> RunStore:
-    """Make the run's record, with `more` in it, under an id that nobody has. Raises FlowcError."""
+def begin_run(
+    store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any], look: Look
+) -> RunStore:
+    """Make the run's record, with `more` in it and what the look at its repository tells, under an id that nobody has.
+
+    Raises FlowcError.
+    """
     from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
     from flowc_runtime.runs import new_run_record
@@ -58,6 +64,7 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, **_sources(store, found)}
     more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
+    more = {**more, "revision": revision} if (revision := look.result()) is not None else more
     while True:
         created = time.time()
         run = store.run(found.flow.name, new_run_id(created))
@@ -84,14 +91,13 @@ def begin_run(store: Store, found: Checked, parameters: dict[str, Any], user: st
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
-    from flowc.cli.ignoring import kept_package
+    from flowc.cli.ignoring import kept_files
     from flowc_runtime.sources import store_sources
 
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
-    if (package := kept_package(found)) is None:
+    if (files := kept_files(found.package, found.flow.code.file)) is None:
         return {}
-    files = [(path, text) for path, text in package.files if path.endswith(".py") and b"secrets" not in text]
     with working("storing the flow's Python files"):
         return {"sources": store_sources(store.objects, files)}
 

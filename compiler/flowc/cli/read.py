@@ -83,6 +83,7 @@ def _run_row(run: RunStore) -> dict[str, Any]:
         "seconds": took,
         "tags": sorted(run.user_tags()),
         "system_tags": sorted(record.get("system_tags", ())),
+        "revision": record.get("revision"),
     }
 
 

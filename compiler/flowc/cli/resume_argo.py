@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from flowc.cli.configured import is_given
 from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
+from flowc.cluster.revisions import with_revision
+from flowc.revision import Look
 from flowc_runtime import configuration
 from flowc_runtime.contract import RESUME
 from flowc_runtime.reuse import Order
@@ -61,6 +64,8 @@ def resume_on_argo(
     settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
     bundle = compile_argo(found, settings)
     code, workflow = bundle.manifests[:2]
+    with closing(Look(str(found.package.root))) as look:
+        workflow = with_revision(workflow, look.result())
     ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
     if options["output"]:
         with writing(options["output"]):

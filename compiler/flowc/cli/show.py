@@ -11,7 +11,7 @@ from flowc.cli.common import find_run, open_store, store_option, table
 from flowc.cli.dump import of_every_task
 from flowc.cli.read import attempts_of, json_option
 from flowc.ir import json_text
-from flowc_runtime import failures
+from flowc_runtime import failures, revision
 from flowc_runtime.index import task_id, task_pathspec
 from flowc_runtime.liveness import status_of
 from flowc_runtime.run_view import RunView
@@ -25,11 +25,22 @@ _MANY = 100  # records that are read to know how wide a foreach is
     "FLOW/RUN/STEP/TASK is: its attempts and artifacts. RUN may be `latest`.",
 )
 @click.argument("pathspec")
+@click.option(
+    "--diff", "other", metavar="RUN", help="Compare the run's code with that of RUN, or with the files here: `.`."
+)
 @json_option
 @store_option
-def show_command(pathspec: str, as_json: bool, store_url: str | None) -> None:
+def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str | None) -> None:
     """Describe a run, a step or a task."""
-    run, step, path = find_run(open_store(store_url), pathspec, to_read=True)
+    store = open_store(store_url)
+    run, step, path = find_run(store, pathspec, to_read=True)
+    if other is not None:
+        if step is not None or as_json:
+            raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, and no --json")
+        from flowc.cli.code_diff import show_difference
+
+        show_difference(store, run, other)
+        return
     view = RunView(run)
     if step is None:
         told, rows = _run(view), "steps"
@@ -63,6 +74,7 @@ def _run(view: RunView) -> dict[str, Any]:
         "target": record["target"],
         "process": record["process"],
         "origin": record.get("origin"),
+        "revision": record.get("revision"),
         "parameters": record["parameters"],
         "tags": sorted(run.user_tags()),
         "system_tags": sorted(record.get("system_tags", ())),
@@ -158,6 +170,8 @@ def _print(told: dict[str, Any]) -> None:
     for name, value in told.items():
         if name in ("created", "ended") and value is not None:
             shown = _clock(value) + (f", after {value - told['created']:.1f} s" if name == "ended" else "")
+        elif name == "revision" and value is not None:
+            shown = revision.shown(value)
         elif name == "artifacts" and value is not None:
             shown = ", ".join(f"{key} ({ref['type']}, {ref['size']:,} bytes)" for key, ref in value.items())
         elif isinstance(value, dict):

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.working import working
 from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
+from flowc.revision import Look
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.index import ROOT, task_id, task_pathspec
@@ -142,7 +144,8 @@ def _perform(
     remote = not inputs.url.startswith("file://")
     isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
-    run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from})
+    with closing(Look(str(found.package.root))) as look:
+        run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from}, look)
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))

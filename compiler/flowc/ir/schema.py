@@ -49,6 +49,7 @@ from flowc.ir.reading import one as _one
 from flowc.ir.reading import pairs as _pairs
 from flowc.ir.reading import record as _record
 from flowc.ir.reading import span as _span
+from flowc.ir.references import check_references
 from flowc.ir.versions import IR
 from flowc.ir.versions import SchemaError as SchemaError  # for those who read with `loads`
 
@@ -70,7 +71,8 @@ def loads(text: str | bytes) -> Flow:
 
     Raises:
         NewerError: a newer flowc wrote it.
-        SchemaError: it is no JSON, or has a field that is unknown, missing or of a wrong type.
+        SchemaError: it is no JSON, has a field that is unknown, missing or of a wrong type, or names a step that there
+            is not.
     """
     try:
         data = json_text.parsed(text)
@@ -78,7 +80,9 @@ def loads(text: str | bytes) -> Flow:
         raise SchemaError(f"not JSON: {error}") from error
     data = IR.read("flow", data)
     del data[IR.key]
-    return _record(Flow, _FLOW, data, "flow")
+    flow: Flow = _record(Flow, _FLOW, data, "flow")
+    check_references(flow)
+    return flow
 
 
 def to_json(flow: Flow) -> dict[str, Any]:

@@ -171,6 +171,10 @@ RECORDS = Format(
             adds=(
                 "AttemptRecord.note: str",
                 "RunRecord.sources: PackageRecord",
+                "RunRecord.revision: RevisionRecord",
+                "RevisionRecord.commit: str",
+                "RevisionRecord.branch: str",
+                "RevisionRecord.dirty: list[str]",
                 "AttemptRecord.metadata: list[dict[str, str]]",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",

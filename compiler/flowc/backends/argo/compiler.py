@@ -17,7 +17,7 @@ from flowc.ir.scopes import Loop, places
 if TYPE_CHECKING:
     from hera.workflows import models as m
 
-    from flowc.backends.argo.configmap import Package
+    from flowc.backends.argo.configmap import CodeMap, Package
     from flowc.backends.argo.settings import Settings
     from flowc.ir.model import Flow
 
@@ -29,7 +29,7 @@ def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[st
     faults.fail_if(checks.check_flow(flow, settings))
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
-    body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings))
+    body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings, code))
     made = _objects(flow, settings, flow_name, body)
     faults.fail_if(checks.check_size(flow, made[0]))
     return (code.manifest, *made)
@@ -44,7 +44,7 @@ def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpe
     return (template, spec.cron_workflow(flow, flow.schedule, settings, flow_name))
 
 
-def _templates(flow: Flow, settings: Settings) -> list[m.Template]:
+def _templates(flow: Flow, settings: Settings, code: CodeMap) -> list[m.Template]:
     blocks = fit(series(region(flow)), faults.MAX_TASKS)
     scopes = {node: place.scopes for node, place in places(flow).items()}
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
@@ -64,6 +64,6 @@ def _templates(flow: Flow, settings: Settings) -> list[m.Template]:
     )
     return [
         *lowering.templates.values(),
-        *(containers.step(template, settings, shown) for template in shared.values()),
-        containers.finish(settings),
+        *(containers.step(template, settings, code, shown) for template in shared.values()),
+        containers.finish(settings, code),
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.backends.argo.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
 from flowc.ir import json_text, schema
 from flowc_runtime import contract
+from flowc_runtime.integrity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """A ConfigMap's manifest and, for the volume, its keys with their paths below /flowc."""
+    """A ConfigMap's manifest and, for the volume, its keys with their paths below /flowc, whose digest is `digest`."""
 
     manifest: dict[str, Any]
     files: tuple[tuple[str, str], ...]
+    digest: str
 
     @property
     def name(self) -> str:
@@ -72,7 +74,8 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
     }
     if binary:
         manifest["binaryData"] = binary
-    return CodeMap(manifest, tuple(paths))
+    contents = [(f"{contract.CODE_DIRECTORY}/{path}", content) for path, content in package.files]
+    return CodeMap(manifest, tuple(paths), digest_of([*contents, (contract.IR_FILE, data[contract.IR_KEY].encode())]))
 
 
 def ir_text(flow: Flow) -> str:

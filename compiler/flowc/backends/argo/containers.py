@@ -16,8 +16,14 @@ from flowc.ir.model import Resources
 from flowc_runtime import contract
 
 if TYPE_CHECKING:
+    from flowc.backends.argo.configmap import CodeMap
     from flowc.backends.argo.pods import StepTemplate
     from flowc.backends.argo.settings import Settings
+    from flowc.ir import Kubernetes
+
+
+_TOKEN_VOLUME = "executor-token"
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # where clients look for it
 
 
 @final
@@ -34,7 +40,7 @@ class Shown:
         return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
 
 
-def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template:
+def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown) -> m.Template:
     """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
@@ -50,6 +56,7 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
         outputs=_outputs(spec),
         container=_container(
             settings,
+            code,
             contract.task_arguments("{{inputs.parameters.step}}", path, "{{retries}}"),
             environment=[
                 *_parameters(spec),
@@ -64,17 +71,18 @@ def step(template: StepTemplate, settings: Settings, shown: Shown) -> m.Template
         node_selector=dict(pod.node_selector) or None,
         tolerations=pod_options.tolerations(pod),
         service_account_name=pod.service_account,
+        pod_spec_patch=_token(pod),
         retry_strategy=_retry(spec.retries, spec.wait_seconds),
         active_deadline_seconds=str(spec.timeout_seconds + contract.TIMEOUT_GRACE) if spec.timeout_seconds else None,
     )
 
 
-def finish(settings: Settings) -> m.Template:
+def finish(settings: Settings, code: CodeMap) -> m.Template:
     """The exit handler: writes the end of the run into the store. It exits 0 always; the retries are for lost pods."""
     return make(
         m.Template,
         name="finish",
-        container=_container(settings, contract.finish_arguments("{{workflow.status}}")),
+        container=_container(settings, code, contract.finish_arguments("{{workflow.status}}")),
         retry_strategy=make(m.RetryStrategy, limit="2", retry_policy="Always"),
     )
 
@@ -95,17 +103,35 @@ def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Setti
 
 
 def argo_containers() -> str:
-    """A patch of all pods: Argo's own containers meet the "restricted" Pod Security Standard too.
+    """A patch of all pods: Argo's own containers are confined, and they alone get the service account's token.
 
-    Argo gives them no security context unless its controller is configured to, and a restricted namespace then refuses
-    every pod.
+    Argo gives them no security context unless its controller is configured to, and a namespace of the "restricted" Pod
+    Security Standard then refuses every pod. Its own way to keep the token from the main container, an `executor` with
+    another service account, needs a Secret with a token that never expires. So the token is mounted as Kubernetes would
+    do it by itself, in these containers only: both look for it as soon as they start.
     """
-    least = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    mount = {"name": _TOKEN_VOLUME, "mountPath": _TOKEN_DIRECTORY, "readOnly": True}
+    least = {
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [mount],
+    }
+    token = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
     patch = {
-        "initContainers": [{"name": "init", "securityContext": least}],
-        "containers": [{"name": "wait", "securityContext": least}],
+        "automountServiceAccountToken": False,
+        "volumes": [{"name": _TOKEN_VOLUME, "projected": {"sources": token}}],
+        "initContainers": [{"name": "init", **least}],
+        "containers": [{"name": "wait", **least}],
     }
     return json_text.dumps(patch, separators=(",", ":"))
+
+
+def _token(pod: Kubernetes) -> str | None:
+    """A patch, after that of all pods: a step that names a service account of its own gets that one's token."""
+    return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 
 def pod_security() -> m.PodSecurityContext:
@@ -122,6 +148,7 @@ def pod_security() -> m.PodSecurityContext:
 
 def _container(
     settings: Settings,
+    code: CodeMap,
     args: list[str],
     *,
     environment: list[m.EnvVar] | None = None,
@@ -135,7 +162,7 @@ def _container(
         mounts.append(make(m.VolumeMount, name="store", mount_path=settings.store_directory))
     mounts += [mount for _, mount in pod_options.volumes(spec)]
     given = {variable.name for variable in environment or ()}
-    own = [variable for variable in _own_environment(settings) if variable.name not in given]
+    own = [variable for variable in _own_environment(settings, code) if variable.name not in given]
     secret = make(m.SecretEnvSource, name=settings.store_secret, optional=True)
     return make(
         m.Container,
@@ -151,11 +178,12 @@ def _container(
     )
 
 
-def _own_environment(settings: Settings) -> list[m.EnvVar]:
+def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
     values = {
         contract.STORE: settings.store,
         contract.RUN: "{{workflow.name}}",
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
+        contract.CODE_DIGEST: code.digest,
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         # Caches go to the home directory, and that of a user without a name is /, which is read-only.
         "HOME": contract.TMP,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Nothing over, at or below these; so nothing over /tmp, and below it is room. `/var/run` is often a link to `/run`.
 _WHOLE: Final = (
-    contract.CODE_ROOT, posixpath.dirname(contract.OUT_DIRECTORY), "/dev", "/proc", "/sys", "/argo", "/var/run/argo",
+    contract.CODE_ROOT, posixpath.dirname(contract.OUT_DIRECTORY), "/dev", "/argo", "/var/run/argo",
     "/run/argo", "/var/run/secrets", "/run/secrets",
 )  # fmt: skip
 

@@ -1,0 +1,43 @@
+"""Names in an IR that refer to another part of it: what is read has what they name, and each name once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.ir.model import targets
+from flowc.ir.versions import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc.ir.model import Flow
+
+
+def check_references(flow: Flow, where: str = "flow") -> None:
+    """Check the start, what steps lead to and join, and that no two steps or parameters have one name.
+
+    `flowc.ir.verify` says all that is wrong with a flow. This is what everybody who reads one relies on.
+
+    Raises:
+        SchemaError: naming the place, such as `flow.nodes[3].next`.
+    """
+    known = _unique((node.id for node in flow.nodes), f"{where}.nodes", "id", "step")
+    _unique((parameter.name for parameter in flow.parameters), f"{where}.parameters", "name", "parameter")
+    if flow.start not in known:
+        raise SchemaError(f"{where}.start: the flow has no step {flow.start!r}")
+    for index, node in enumerate(flow.nodes):
+        for target in targets(node.next):
+            if target not in known:
+                raise SchemaError(
+                    f"{where}.nodes[{index}].next: step {node.id!r} leads to {target!r}, which is no step"
+                )
+        if node.joins is not None and node.joins not in known:
+            raise SchemaError(f"{where}.nodes[{index}].joins: step {node.id!r} joins {node.joins!r}, which is no step")
+
+
+def _unique(names: Iterable[str], where: str, field: str, what: str) -> dict[str, int]:
+    known: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if (first := known.setdefault(name, index)) != index:
+            raise SchemaError(f"{where}[{index}].{field}: {name!r} is the {what} of {where}[{first}] already")
+    return known

@@ -1,0 +1,184 @@
+"""Which revision of a git repository a flow's code is: commit, branch, and what has changed since.
+
+Commit and branch are read from the repository's own files. What has changed only git can say: it is asked in the
+background, while a run begins, and what it has not said within a second stays unknown. Addresses of remotes, which may
+have passwords in them, are neither read nor kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Final
+
+from flowc import git
+
+if TYPE_CHECKING:
+    from flowc_runtime.records import RevisionRecord
+
+SECONDS: Final = 1.0  # how long git may take
+_STATUS: Final = (
+    "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames", "--untracked-files=normal",
+)  # fmt: skip
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MUCH = 64 << 20  # bytes: git prints a line for each file that has changed
+_LINKS = 5  # how many references in a row may name each other
+_STORE = b".flowc"  # that of older runs is no change to the code
+
+
+class Look:
+    """A look at the repository of a directory, which goes on in the background from when it is made."""
+
+    def __init__(self, directory: str) -> None:
+        self._deadline = time.monotonic() + SECONDS
+        self._process: subprocess.Popen[bytes] | None = None
+        self._revision: RevisionRecord | None = None
+        top = git.work_tree(os.path.realpath(directory))
+        if top is None:
+            return
+        self._revision = read_head(top)
+        with contextlib.suppress(OSError):  # no git
+            self._process = subprocess.Popen(
+                [*git.COMMAND, *_STATUS],
+                cwd=top,
+                env=git.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C is not for it, and what it starts is ended with it
+            )
+
+    def result(self) -> RevisionRecord | None:
+        """Return what there is to tell, waiting for git until its time is over; None outside of a repository."""
+        if self._revision is None:
+            return None
+        output = self._output()
+        told = told_by(output) if output is not None else {}
+        found: RevisionRecord = {}
+        for name in ("commit", "branch"):
+            if value := self._revision.get(name) or told.get(name):
+                found[name] = str(value)
+        found["dirty"] = told.get("dirty", ["unknown"])
+        return found
+
+    def close(self) -> None:
+        """End the look. The process must not be left: its end would be reported to whoever waits for children."""
+        if (process := self._process) is None:
+            return
+        self._process = None
+        if process.returncode is None:  # nobody has waited for it: the group's number is still its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait()
+
+    def _output(self) -> bytes | None:
+        """All that git prints; None if it fails, or takes too long."""
+        if (process := self._process) is None:
+            return None
+        assert process.stdout is not None
+        descriptor, output = process.stdout.fileno(), bytearray()
+        try:
+            while True:
+                ready, _, _ = select.select([descriptor], [], [], max(self._deadline - time.monotonic(), 0))
+                if not ready or len(output) > _MUCH:
+                    return None
+                if not (part := os.read(descriptor, 1 << 16)):
+                    break
+                output += part
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return bytes(output) if process.wait(max(self._deadline - time.monotonic(), 0.05)) == 0 else None
+            return None
+        finally:
+            self.close()
+
+
+def told_by(output: bytes) -> RevisionRecord:
+    """What `git status` in its second machine-readable form says: header lines, then an entry for each change."""
+    found: RevisionRecord = {}
+    dirty: set[str] = set()
+    for entry in output.split(b"\0"):
+        if entry.startswith(b"# branch.oid ") and _COMMIT.fullmatch(commit := entry[13:].decode()):
+            found["commit"] = commit
+        elif entry.startswith(b"# branch.head ") and entry[14:] != b"(detached)":
+            found["branch"] = entry[14:].decode(errors="replace")
+        elif entry.startswith(b"? "):
+            if _STORE not in entry[2:].rstrip(b"/").split(b"/"):
+                dirty.add("untracked")
+        elif entry[:2] in (b"1 ", b"2 ", b"u "):
+            if entry[2:3] != b"." and entry[:1] != b"u":
+                dirty.add("staged")
+            if entry[3:4] != b".":
+                dirty.add("unstaged")
+    found["dirty"] = [kind for kind in ("staged", "unstaged", "untracked") if kind in dirty]
+    return found
+
+
+# -- the repository's own files ----------------------------------------------------------------------------------------
+
+
+def read_head(top: str) -> RevisionRecord:
+    """Commit and branch of a work tree, as far as plain files say them.
+
+    A detached head has no branch, a new branch no commit. Nothing where references have another form (`reftable`).
+    """
+    try:
+        directory = _git_directory(top)
+        common = os.path.join(directory, _first_line(f"{directory}/commondir") or "")
+        if os.path.isdir(f"{common}/reftable"):
+            return {}
+        head = _first_line(f"{directory}/HEAD") or ""
+        if _COMMIT.fullmatch(head):
+            return {"commit": head}
+        name = head.removeprefix("ref: ")
+        commit = _resolve(name, directory, common)
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found: RevisionRecord = {"branch": name.removeprefix("refs/heads/")} if name != head else {}
+    return {**found, "commit": commit} if commit else found
+
+
+def _git_directory(top: str) -> str:
+    """The directory of a work tree's repository; that of a worktree has a `commondir` with what all of them share."""
+    place = f"{top}/.git"
+    if os.path.isdir(place):
+        return place
+    return os.path.join(top, (_first_line(place) or "").removeprefix("gitdir: "))
+
+
+def _first_line(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().strip()
+    except FileNotFoundError:
+        return None
+
+
+def _resolve(name: str, directory: str, common: str) -> str | None:
+    for _ in range(_LINKS):
+        if ".." in name.split("/") or not name.startswith("refs/"):
+            return None
+        value = _first_line(f"{directory}/{name}") or _first_line(f"{common}/{name}") or _packed(name, common)
+        if value is None or _COMMIT.fullmatch(value):
+            return value
+        name = value.removeprefix("ref: ")
+    return None
+
+
+def _packed(name: str, common: str) -> str | None:
+    """The commit of a reference among those that git has put into one file."""
+    try:
+        with open(f"{common}/packed-refs", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                commit, _, reference = line.rstrip("\n").partition(" ")
+                if reference == name:
+                    return commit
+    except FileNotFoundError:
+        pass
+    return None
