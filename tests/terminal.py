@@ -46,7 +46,13 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(20)
-        os.close(self._control)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal, as when its window is closed: the program gets SIGHUP."""
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1
 
     def until(self, text: str, seconds: float = 30) -> str:
         """Read on until the text is shown; what came since the last call, up to and with it."""

@@ -160,7 +160,7 @@ def _check_file(name: str, path: Path) -> None:
             content = file.read()
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
-        raise OpeningError(link if path.is_symlink() else f"{name!r} does not exist", _similar(path)) from None
+        raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", _similar(path)) from None
     except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = "make the file and the directories above it readable, or name another file"
@@ -179,9 +179,9 @@ def _similar(path: Path) -> str:
     from flowc.frontend.names import did_you_mean
 
     directory = path.parent
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         return f"there is no directory '{directory}'"
-    if (whole := path.with_name(f"{path.name}.py")).is_file():
+    if os.path.isfile(whole := path.with_name(f"{path.name}.py")):
         return f"did you mean '{whole}'?"
     meant = did_you_mean(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
     return f"did you mean '{directory / meant}.py'?" if meant else _flows_in(directory)

@@ -52,9 +52,11 @@ class Guardian:
     def is_gone(self) -> bool:
         """Whether it has ended, which only happens if somebody killed it."""
         if self._status is None:
-            with suppress(ChildProcessError):
+            try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
                 self._status = status if pid else None
+            except ChildProcessError:  # code of the user's in this process has waited for it
+                self._status = 0
         return self._status is not None
 
     def close(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -154,7 +156,13 @@ class Supervisor:
         self._engine.begin()
         try:
             self._reuse()
-            self._loop()
+            try:
+                self._loop()
+            except OSError as error:
+                if error.errno != errno.EIO or self._engine.signal is not None:
+                    raise
+                self._engine.interrupt(signal.SIGHUP)  # the terminal is gone, and its signal still to come
+                self._loop()
         except BaseException as error:
             self._broken = str(error) if isinstance(error, FlowcError) else f"{type(error).__name__}: {error}"
             raise

@@ -8,6 +8,7 @@ called, files flushed. What fails there goes to the task's log and changes nothi
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -56,8 +57,17 @@ def settle() -> None:
 
 def flush() -> None:
     """Flush, before each fork, what the child would write a second time."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for standard in (sys.stdout, sys.stderr):
+        try:
+            standard.flush()
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE):
+                raise
+            # Its terminal or its reader is gone: what is left of it goes nowhere, and the run goes on.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, standard.fileno())
+            os.close(null)
+            standard.flush()
     for stream in _still_open():
         _guard(stream.flush, stream)
     writers.flush_native()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, final
 from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.ignored import make_root
 from flowc_runtime.objects import LocalObjects
 from flowc_runtime.stored import parse
@@ -132,3 +132,6 @@ def open_directory(root: str) -> LocalObjects:
             return LayeredObjects(root, file.read())
     except (FileNotFoundError, NotADirectoryError):
         return LocalObjects(root)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StoreError(f"cannot read {BELOW} of the store {root}: {why}") from None

@@ -6,6 +6,7 @@ Keys are relative, with forward slashes. Whatever is killed when, a reader sees 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import mmap
 import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 20  # bytes that are read at once of what may be of any size
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # there is no such object
 OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
 
 
@@ -164,9 +166,9 @@ class LocalObjects:
         """What is not there is NotFound; a directory that is not ours is told in a line."""
         try:
             yield
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise NotFound(f"no {key} in {self.url}") from None
         except OSError as error:
+            if error.errno in _ABSENT:
+                raise NotFound(f"no {key} in {self.url}") from None
             raise StoreError(f"cannot read {key} in {self.url}: {error.strerror}") from error
 
     def put(self, key: str, data: bytes) -> None:
@@ -240,7 +242,7 @@ class LocalObjects:
             raise self._cannot_write(error) from error
 
     def _cannot_write(self, error: OSError) -> StoreError:
-        return StoreError(f"cannot write to the store {self.url}: {error.strerror or error}")
+        return StoreError(f"cannot write to the store {self.url}: {_why(error)}")
 
     def _link(self, temporary: str, key: str) -> bool:
         try:
@@ -412,6 +414,17 @@ class LocalObjects:
         finally:
             os.close(descriptor)
         return path
+
+
+def _why(error: OSError) -> str:
+    """Why something cannot be written; which name, where one is too long for a file system."""
+    why = error.strerror or str(error)
+    if error.filename2 is not None and error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+        return f"{why}: its file system has no hard links, by which the store makes each object once"
+    if error.errno != errno.ENAMETOOLONG or not isinstance(error.filename, str):
+        return why
+    name = max(os.fsencode(error.filename2 or error.filename).split(b"/"), key=len)
+    return f"{why}: '{name[:60].decode(errors='replace')}…' has {len(name)} bytes, 255 is the most"
 
 
 def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:

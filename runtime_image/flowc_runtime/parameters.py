@@ -174,10 +174,11 @@ def _check_json(value: object) -> Value:
     try:
         text = to_text(value)
         back = from_text(text)
+        unchanged = same(back, value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
     # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
-    if not same(back, value):
+    if not unchanged:
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)
     return back

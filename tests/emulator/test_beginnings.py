@@ -277,10 +277,10 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
 def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> None:
     """Output fails before the signal comes, or after; in any case the record says how the run ended."""
     project.write("flow.py", STEPS)
-    terminal = Terminal(project, "flow.py", "run", TERM=term)
-    terminal.until("still here")
-    os.close(terminal._control)
-    assert terminal.process.wait(60) == 128 + signal.SIGHUP
+    with Terminal(project, "flow.py", "run", TERM=term) as terminal:
+        terminal.until("still here")
+        terminal.hang_up()
+        assert terminal.process.wait(60) == 128 + signal.SIGHUP
     status = project.latest().status()
     assert (status["state"], status.get("message")) == ("interrupted", "by SIGHUP")
 
@@ -293,10 +293,29 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
         terminal = Terminal(project, "flow.py", "run")
     finally:
         signal.signal(signal.SIGHUP, before)
-    terminal.until("still here")
-    os.close(terminal._control)
-    (project.root / "go").touch()
-    assert terminal.process.wait(60) == 0
+    with terminal:
+        terminal.until("still here")
+        terminal.hang_up()
+        (project.root / "go").touch()
+        assert terminal.process.wait(60) == 0
+    assert project.latest().status()["state"] == "succeeded"
+
+
+def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
+    """The first task is forked with it still unwritten."""
+    body = "while not os.path.exists('go'): time.sleep(0.01)"
+    flow = FLOW.format(body=body, member='print("no end of line", end=""); slow("now")')
+    project.write("flow.py", flow)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        terminal = Terminal(project, "-m", "flowc", "run", "flow.py", "--start", "fork")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with terminal:
+        wait_until(lambda: (project.root / "pid").exists(), "the flow was not imported")
+        terminal.hang_up()
+        (project.root / "go").touch()
+        assert terminal.process.wait(60) == 0
     assert project.latest().status()["state"] == "succeeded"
 
 

@@ -131,12 +131,14 @@ class LazyGroup(click.Group):
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> Any:
+        from flowc.cli.refusals import told_in_a_line
         from flowc_runtime import settings
         from flowc_runtime.errors import ConfigurationError, FlowcError
 
         try:
             settings.check()
-            return super().invoke(ctx)
+            with told_in_a_line():
+                return super().invoke(ctx)
         except ConfigurationError as error:
             from flowc.cli.configured import FaultyConfiguration
 

@@ -119,7 +119,7 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 
     It is ended with the context `ctx`, whether it was used or not.
     """
-    if file is None or choice == "fork" or not file.is_file() or (choice == "auto" and is_debugged()):
+    if file is None or choice == "fork" or not os.path.isfile(file) or (choice == "auto" and is_debugged()):
         return
     if choice == "fresh" or _is_harmful(file):
         from flowc_emulator.forkserver.client import ForkServer

@@ -40,12 +40,17 @@ def told_if_full() -> Iterator[None]:
     except BrokenPipeError:
         _end(sys.stdout, ended)
     except OSError as error:
-        if error.filename is not None or error.errno not in _FULL:
-            raise  # of something else than a stream
+        if not is_of_a_stream(error):
+            raise
         with suppress(OSError):  # it may be stderr that is full
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
         _end(sys.stdout, ended)
     raise ended
+
+
+def is_of_a_stream(error: OSError) -> bool:
+    """Whether an error is that of an output stream: such a one names no file."""
+    return error.filename is None and (isinstance(error, BrokenPipeError) or error.errno in _FULL)
 
 
 def _end(stream: IO[str], ended: SystemExit) -> None:

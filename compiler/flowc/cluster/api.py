@@ -40,6 +40,7 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
         from kubernetes.client import ApiClient, Configuration
         from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
         from urllib3 import Retry
+        from yaml import YAMLError  # the client reads its files with it
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("kubernetes", "urllib3"):
             raise
@@ -63,6 +64,9 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
     except ConfigException as error:
         named = f" '{context}'" if context else ""
         raise ClusterError(f"the kubeconfig cannot be used: {error}", f"kubectl config get-contexts{named}") from None
+    except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, YAMLError) as error:
+        # The client takes for granted that the file is what kubectl writes.
+        raise ClusterError(f"the kubeconfig {files} cannot be used: {_why(error)}", "kubectl config view") from None
     # A server that says 'too many requests' has done nothing, so everything may be tried again; all else fails at once.
     configuration.retries = Retry(
         total=5,
@@ -76,6 +80,16 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
         raise_on_status=False,
     )
     return Cluster(ApiClient(configuration), namespace or own or "default")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8"
+    if isinstance(error, (AttributeError, LookupError, TypeError)):
+        return "it has not the form of a kubeconfig"
+    return " ".join(str(error).split())
 
 
 def _files(kubeconfig: str | None) -> str | None:
