@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import selectors
+import select
 import signal
 import sys
 import threading
@@ -76,7 +76,8 @@ class Disk:
         """Wait until the disk has all that was written; `slow` is told if that takes long. Raises StoreError."""
         timer = threading.Timer(PATIENCE, slow, [self.waiting])
         timer.daemon = True
-        timer.start()
+        with suppress(RuntimeError):  # no thread more: then it is waited for without a word
+            timer.start()
         try:
             self._flush()
         finally:
@@ -149,8 +150,12 @@ class Disk:
         """
         _load_syncfs()  # before the fork: the child should only call it
         prctl = load_prctl()
-        read, write = os.pipe()
-        pid = os.fork()
+        forked = _fork()
+        if forked is None:  # neither a process nor an open file more: then it is waited for here
+            self.flush(slow)
+            then()
+            return None
+        pid, read, write = forked
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
@@ -213,6 +218,20 @@ def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None
 _DONE: Final = b"done"
 
 
+def _fork() -> tuple[int, int, int] | None:
+    """Fork; the child's pid (0 in the child), and the two ends of a pipe that both have."""
+    try:
+        read, write = os.pipe()
+    except OSError:
+        return None
+    try:
+        return os.fork(), read, write
+    except OSError:
+        os.close(read)
+        os.close(write)
+        return None
+
+
 def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
     """In the process that waits: do it and say how it went."""
     try:
@@ -229,23 +248,23 @@ def _first(read: int, woken: int | None, slow: Callable[[], None]) -> int | None
     """Wait until there is an answer; the signal, if one ends the wait before."""
     until: float | None = time.monotonic() + PATIENCE
     signalled = False
-    with selectors.DefaultSelector() as selector:
-        selector.register(read, selectors.EVENT_READ)
-        if woken is not None:
-            selector.register(woken, selectors.EVENT_READ)
-        while True:
-            left = None if until is None else max(0.0, until - time.monotonic())
-            ready = [key.fd for key, _ in selector.select(left)]
-            if read in ready:
-                return None
-            if woken in ready and until is not None:  # most disks are done in a moment
-                selector.unregister(woken)
-                signalled, until = True, min(until, time.monotonic() + _HURRY)
-            elif woken is not None and (woken in ready or (signalled and left == 0)):
-                return os.read(woken, 1)[0]
-            elif until is not None and time.monotonic() >= until:
-                slow()
-                until = None
+    poll = select.poll()  # which, unlike a selector, needs no open file of its own
+    poll.register(read, select.POLLIN)
+    if woken is not None:
+        poll.register(woken, select.POLLIN)
+    while True:
+        left = None if until is None else max(0.0, until - time.monotonic())
+        ready = [descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)]
+        if read in ready:
+            return None
+        if woken is not None and woken in ready and until is not None:  # most disks are done in a moment
+            poll.unregister(woken)
+            signalled, until = True, min(until, time.monotonic() + _HURRY)
+        elif woken is not None and (woken in ready or (signalled and left == 0)):
+            return os.read(woken, 1)[0]
+        elif until is not None and time.monotonic() >= until:
+            slow()
+            until = None
 
 
 def _read(descriptor: int) -> bytes:
