@@ -20,7 +20,7 @@ from flowc.ir.schema import part_to_json
 from flowc.ir.versions import CACHE
 from flowc_runtime import codecs, first_cache, foreign
 from flowc_runtime.errors import FormatError, NotFound
-from flowc_runtime.lost import is_lost, references
+from flowc_runtime.lost import references
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
 from flowc_runtime.records import ReadsRecord
@@ -111,10 +111,10 @@ class Situation:
                 entry = cast("CacheEntry", self._load("entry", key))
             except NotFound:
                 continue
-            if not foreign.unchanged(entry["modules"]) or any(is_lost(self._objects, ref) for ref in references(entry)):
+            if not foreign.unchanged(entry["modules"]):
                 continue
             # They may be about to be collected: from here on they are not.
-            sizes = dict(_blobs(entry))
+            sizes = {ref["digest"]: ref["size"] for ref in references(entry)}
             refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
             if all(refreshed) and self._objects.refresh(key):
                 self._objects.refresh(f"{prefix}/reads/{_digest(reads)}")
@@ -139,7 +139,7 @@ class Situation:
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
-        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(dict(_blobs(left)))}
+        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", json_text.dumps(left).encode())
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
@@ -201,12 +201,9 @@ def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
     return every  # type: ignore[no-any-return]
 
 
-def _blobs(value: Any) -> list[tuple[str, int]]:
-    """The digests and sizes of all references in a value that are to blobs."""
-    if isinstance(value, dict):
-        own = [(value["digest"], value["size"])] if "codec" in value and "data" not in value else []
-        return own + [blob for inner in value.values() for blob in _blobs(inner)]
-    return [blob for inner in value for blob in _blobs(inner)] if isinstance(value, list) else []
+def _blobs(value: Any) -> list[str]:
+    """The digests of all references in a value that are to blobs."""
+    return [ref["digest"] for ref in references(value) if "data" not in ref]
 
 
 def _digest(value: Any) -> str:

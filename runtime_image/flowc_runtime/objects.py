@@ -189,7 +189,7 @@ class LocalObjects:
             digest, created = self._create_large(parts)
         key = blob_key(digest)
         while not created and not self.refresh(key, size):
-            if self._size(key) not in (None, size):  # cut by a crash
+            if self._size(key) not in (None, size):  # cut by a crash, as the loss of power leaves it
                 self.replace(key, parts)
                 break
             created = self.create(key, parts)  # it was collected since

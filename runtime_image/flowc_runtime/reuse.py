@@ -129,14 +129,18 @@ class Reuse:
         record = self._done(step, path)
         if record is None:
             return None
+        if damage := self._damage(record):
+            self.reasons.setdefault(step, ", ".join(damage))
+            return None
+        if (name := lost_artifact(self.origin.objects, record)) is not None:
+            self.reasons.setdefault(step, f"artifact '{name}' of {step}/{path} is lost")
+            return None
         if (why := self._unfit.get(step)) is None:
             read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
-            whys = [self._changed[name] for name in read if name in self._changed] or self._damage(record)
-            if not whys and (name := lost_artifact(self.origin.objects, record)) is not None:
-                whys = [f"artifact '{name}' of {step}/{path} is lost"]
-            if not whys:
+            changed = [self._changed[name] for name in read if name in self._changed]
+            if not changed:
                 return record
-            why = ", ".join(whys)
+            why = ", ".join(changed)
         self.reasons.setdefault(step, why)
         return None
 

@@ -136,7 +136,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    large = [big("x"), reference]
+    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # so deep that the record's short description has not got it
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
     if names == "resumed":
