@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
+from flowc.cli.resume import reading
+from flowc_runtime import sweeps
 from flowc_runtime.codecs import load_value
 from flowc_runtime.errors import NotFound
 from flowc_runtime.fsck import check_store, repair
@@ -19,7 +21,9 @@ from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.process import this_process
 from flowc_runtime.store import Store
+from flowc_runtime.unreadable import RecordWarning
 from gateway import gateway
+from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
 from project import done_record, run_record
 from stores import STORES, opened
 
@@ -348,3 +352,45 @@ def test_what_people_are_told(store: Store) -> None:
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")
     with pytest.raises(NotFound):
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
+
+
+# -- readers go on, in a bucket as in a directory (all kinds and damages: test_unreadable.py) --------------------------
+
+
+@pytest.mark.filterwarnings("always::flowc_runtime.unreadable.RecordWarning")
+def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder) -> None:
+    store, _ = place
+    for number in range(2, 5):
+        run = store.run("F", str(number))
+        run.create(run_record(run, created=float(number)), run_ir())
+    store.objects.put(f"{store.run('F', '3').prefix}/run.json", b"")
+    store.objects.put("flows/F/runs/notes.txt", b"x")
+    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    done = CliRunner().invoke(group, ["runs", "--json", "--store", store.objects.url])
+    assert done.exit_code == 0, done.stderr
+    assert [row["pathspec"] for row in json.loads(done.stdout)] == ["F/4", "F/2", "F/1", "F/3"]
+    assert "flows/F/runs/3/run.json" in done.stderr
+    metadata(store.objects.url)
+    namespace(None)
+    try:
+        assert [run.id for run in Flow("F")] == ["4", "2", "1"]
+    finally:
+        default_metadata()
+        default_namespace()
+    assert {warning.category for warning in recwarn} == {RecordWarning}
+
+
+def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]) -> None:
+    """Also for the supervisor, whose requests to a bucket an agent makes."""
+    store, root = place
+    store.objects.put("gc/sweeps/1-a", b"")
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        then = time.time() - sweeps.LEASE - 61
+        os.utime(root / "gc/sweeps/1-a", (then, then))
+
+    with reading(store.objects.url) as asked:
+        sweeps.wait(asked.objects, sleep)
+    assert waited

@@ -211,6 +211,24 @@ def test_the_newest_run_is_taken_of_those_that_can_be_read(kept: Kept) -> None:
     assert kept.project.latest().record().get("origin") == kept.others[0]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kept.py", "tag", "list", "--all"),
+        ("-m", "flowc", "spin", "kept.py", "work"),
+        ("-m", "flowc", "retry", "Kept"),
+        ("-m", "flowc", "completion", "bash"),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_other_commands_take_those_that_can_be_read(kept: Kept, words: tuple[str, ...]) -> None:
+    newest = kept.project.store.run("Kept", kept.others[-1])
+    (kept.root / newest.prefix / "run.json").write_bytes(b'{"runs": 3}')
+    done = kept.project.python(*words, USER=newest_user(kept))
+    assert done.code == 0, done.err
+    assert f"warning: {newest.prefix}/run.json" in done.err or "completion" in words
+
+
 def newest_user(kept: Kept) -> str:
     return kept.project.store.run("Kept", kept.others[0]).record()["user"]
 
