@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc.cli.resume import reading
 from flowc_runtime import sweeps
 from flowc_runtime.codecs import load_value
 from flowc_runtime.errors import NotFound
@@ -368,7 +367,7 @@ def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder
     group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["runs", "--json", "--store", store.objects.url])
     assert done.exit_code == 0, done.stderr
-    assert [row["pathspec"] for row in json.loads(done.stdout)] == ["F/4", "F/2", "F/1", "F/3"]
+    assert [row["pathspec"] for row in json.loads(done.stdout)] == ["F/4", "F/3", "F/2", "F/1"]
     assert "flows/F/runs/3/run.json" in done.stderr
     metadata(store.objects.url)
     namespace(None)
@@ -381,7 +380,6 @@ def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder
 
 
 def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]) -> None:
-    """Also for the supervisor, whose requests to a bucket an agent makes."""
     store, root = place
     store.objects.put("gc/sweeps/1-a", b"")
     waited: list[float] = []
@@ -391,6 +389,5 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
         then = time.time() - sweeps.LEASE - 61
         os.utime(root / "gc/sweeps/1-a", (then, then))
 
-    with reading(store.objects.url) as asked:
-        sweeps.wait(asked.objects, sleep)
+    sweeps.wait(store.objects, sleep)
     assert waited
