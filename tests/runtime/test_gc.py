@@ -47,7 +47,7 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
-    run.create(record | fields, "{}")
+    run.create(record | fields, '{"flowc":1,"nodes":[]}')
     if state != "running":
         run.set_status({"state": state, "changed": (record | fields)["created"]})  # type: ignore[typeddict-item]
     return run
