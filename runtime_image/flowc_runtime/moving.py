@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.errors import NotFound, RecordError
@@ -39,7 +40,8 @@ def move(objects: Any, key: str, to: str) -> str:
         number += 1
         target = f"{to}.{number}"
     if not isinstance(objects, LocalObjects):
-        objects.move(key, target)
+        with suppress(NotFound):
+            objects.move(key, target)
         return target
     try:
         os.makedirs(os.path.dirname(f"{objects.root}/{target}"), exist_ok=True)

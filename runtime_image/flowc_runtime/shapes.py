@@ -111,6 +111,7 @@ SHAPES: Mapping[str, Fields] = {
             "origin": (str, _NO),
             "resumed_from": _TEXT,
             "spun_from": _TEXT,
+            "revision": Fields({}, {"commit": _TEXT, "branch": _TEXT, "dirty": _NAMES}),
             "trigger": Each(
                 list,
                 Fields({"type": Words(("event", "run")), "name": _TEXT, "id": _TEXT, "timestamp": (int, float)}),

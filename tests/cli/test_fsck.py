@@ -381,7 +381,7 @@ def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder
 
 def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]) -> None:
     store, root = place
-    store.objects.put("gc/sweeps/1-a", b"")
+    store.objects.put("gc/sweeps/1-a", b"[")
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:

@@ -96,6 +96,12 @@ def _step(view: RunView, step: str) -> dict[str, Any]:
 
 def _width(view: RunView, step: str) -> int:
     """The number of tasks that the foreach or gang of a step opens; 0 where that would take many reads."""
+    with unreadable.going_on():
+        return _fanned_out(view, step)
+    return 0
+
+
+def _fanned_out(view: RunView, step: str) -> int:
     from flowc.ir import Foreach, Gang
 
     before = view.graph.predecessors.get(step, [])
