@@ -219,7 +219,9 @@ def _outcome(row: dict[str, Any]) -> str:
 
 def _was_ended(row: dict[str, Any]) -> bool:
     """Whether the run has ended the attempt: it did not fail of its own."""
-    return row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
+    return bool(
+        row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
+    )
 
 
 def _why(row: dict[str, Any]) -> str:
