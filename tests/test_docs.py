@@ -38,6 +38,7 @@ VARIABLE = (
     (re.compile(r"\b\d+\.\d+ s\b"), "TIME"),
     (re.compile(r"\bin \d+\.\d+s\b"), "in TIME"),
     (re.compile(r"\b[\d,]+ bytes\b"), "SIZE"),
+    (re.compile(r"^read [\d,]+ objects\b"), "read N objects"),
     (re.compile(r"-code-[0-9a-f]{10}\b"), "-code-DIGEST"),
 )
 

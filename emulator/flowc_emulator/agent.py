@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc_runtime.files import FileRecord
-    from flowc_runtime.objects import Buffer
+    from flowc_runtime.objects import Buffer, Listed
 
 THREADS = 16  # requests at once
 _HEAD = struct.Struct("<Q")
@@ -110,6 +110,10 @@ class Agent:
 
     def names_below(self, prefix: str) -> list[str]:
         answer: list[str] = self._ask("names_below", prefix)
+        return answer
+
+    def listing(self, prefix: str) -> list[Listed]:
+        answer: list[Listed] = self._ask("listing", prefix)
         return answer
 
     def delete(self, key: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 from flowc.ir import json_text
 from flowc_runtime import ending, failures
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
-from flowc_runtime.errors import FlowcError, StoreError
+from flowc_runtime.errors import FlowcError, FormatError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
@@ -43,7 +43,8 @@ def refuse(error: FlowcError, control: int) -> int:
     """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
     say(f"{error}\n")
     report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
-    return INFRASTRUCTURE if isinstance(error, StoreError) else NO_RETRY
+    passing = isinstance(error, StoreError) and not isinstance(error, FormatError)  # a newer flowc's stays one's
+    return INFRASTRUCTURE if passing else NO_RETRY
 
 
 def report(control: int, result: Result) -> None:

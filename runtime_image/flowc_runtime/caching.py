@@ -19,7 +19,7 @@ from flowc.ir import json_text
 from flowc.ir.schema import part_to_json
 from flowc.ir.versions import CACHE
 from flowc_runtime import codecs, first_cache, foreign
-from flowc_runtime.errors import FormatError, NotFound
+from flowc_runtime.errors import FormatError, NotFound, RecordError
 from flowc_runtime.lost import references
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
@@ -86,6 +86,7 @@ class Situation:
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
         self.refused: FormatError | None = None  # what a newer flowc has left; the task runs, and leaves it as it is
+        self.unreadable: list[RecordError] = []  # what is damaged; the task runs, and leaves it anew
 
     def _identity(self) -> list[Any]:
         """What has to be the same besides what is looked at."""
@@ -110,6 +111,9 @@ class Situation:
             try:
                 entry = cast("CacheEntry", self._load("entry", key))
             except NotFound:
+                continue
+            except RecordError as error:
+                self._note(error)
                 continue
             if not foreign.unchanged(entry["modules"]):
                 continue
@@ -155,16 +159,22 @@ class Situation:
                 reads = self._load("reads", f"{prefix}/reads/{name}")
             except NotFound:  # collected since
                 continue
+            except RecordError as error:
+                self._note(error)
+                continue
             del reads[CACHE.key]
             found.append(reads)
         return found
 
+    def _note(self, error: RecordError) -> None:
+        """Go on without what is damaged. Raises FormatError for what a newer flowc has left."""
+        if isinstance(error, FormatError):
+            raise error
+        self.unreadable.append(error)
+
     def _load(self, kind: str, key: str) -> Any:
-        place, step = f"{key} in {self._objects.url}", self._job.step
-        data = self._objects.get(key)
-        if not data:  # the power was lost before the disk had it
-            raise NotFound(f"{place} is empty")
-        return parse(CACHE, kind, data, place=place, subject=f"what a task of step '{step}' left in the cache")
+        subject = f"what a task of step '{self._job.step}' left in the cache"
+        return parse(CACHE, kind, self._objects.get(key), key=key, url=self._objects.url, subject=subject)
 
     def _values(self, reads: ReadsRecord) -> str:
         """The digest of the values of what was looked at."""

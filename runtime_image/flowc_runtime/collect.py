@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc.ir import versions
 from flowc_runtime.beside import Beside, delete_beside, find_beside
-from flowc_runtime.errors import FormatError, NotFound, StoreError
+from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.objects import blob_key
+from flowc_runtime.places import ASIDE, check_names, may_name, place_of
 from flowc_runtime.process import is_alive
 from flowc_runtime.progress import over
 from flowc_runtime.stored import parse
 from flowc_runtime.sweeps import GRACE, Sweep
+from flowc_runtime.tags import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -69,12 +70,16 @@ class Chosen:
     """What `choose` found: the runs that go, and those that stay since they may be going on or others need them.
 
     `needed` says which run has resumed it, `spun` in which directory `spin` has kept a task that was tried on it.
+    `unreadable` are the runs that stay since a record of theirs cannot be read. One of those of `blind`, by flow, may
+    have resumed any run of the flow.
     """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
     live: list[str] = field(default_factory=list)
     needed: dict[str, str] = field(default_factory=dict)
     spun: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, RecordError] = field(default_factory=dict)
+    blind: dict[str, str] = field(default_factory=dict)
     kept: int = 0
 
 
@@ -83,13 +88,22 @@ class Chosen:
 class Garbage:
     """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet.
 
-    `beside` is what stands beside the runs that stay, and none of them needs.
+    `beside` is what stands beside the runs that stay, and none of them needs. `unreadable` are the records that may
+    need anything, by their keys: while there are any, no blob goes, and `held` are those that else would.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
     young: dict[str, int] = field(default_factory=dict)
     marked: set[tuple[str, str]] = field(default_factory=set)
     beside: Beside = field(default_factory=Beside)
+    unreadable: dict[str, RecordError] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+
+    def hold(self) -> None:
+        """Leave all there is: somebody may need it of whom nothing is known."""
+        self.held |= self.blobs
+        self.blobs.clear()
+        self.beside = Beside()
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
@@ -102,23 +116,61 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
         tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
         for id in over(runs, f"looking at the runs of {flow}:", len(runs)):
             run = store.run(flow, id)
-            with suppress(NotFound):  # it is only beginning, or another collection has just taken it
+            origin: str | None = None
+            try:
                 record: Any = run.record()
-                if record.get("origin"):
-                    origins[flow, id] = record["origin"]
+                origin = record.get("origin")
                 tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
-                if id in newest or not _is_selected(run, tags, selection, now):
-                    chosen.kept += 1
-                elif _may_go_on(run):
-                    chosen.kept += 1
-                    chosen.live.append(f"{flow}/{id}")
-                elif directory := needed_by(run):
-                    chosen.kept += 1
-                    chosen.spun[f"{flow}/{id}"] = directory
-                else:
-                    chosen.doomed[flow, id] = _measure(run)
+                _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
+            except NotFound:  # it is only beginning, or another collection has just taken it
+                pass
+            except RecordError as error:
+                chosen.kept += 1
+                chosen.unreadable[f"{flow}/{id}"] = error
+                if place_of(error.key).kind == "run":
+                    chosen.blind[flow] = f"{flow}/{id}"
+            if origin is not None:
+                origins[flow, id] = origin
     _spare_origins(chosen, origins)
+    for key in _set_aside(store):
+        if (place := place_of(key)).kind == "run":
+            chosen.blind[place.flow] = place.pathspec
+    _spare_blindly(chosen)
     return chosen
+
+
+def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) -> None:
+    name = f"{run.flow}/{run.id}"
+    if kept or not selection.keep_tags.isdisjoint(_tags_by_name(run, selection.keep_tags)):
+        chosen.kept += 1
+    elif may_go_on(run):
+        chosen.kept += 1
+        chosen.live.append(name)
+    elif directory := needed_by(run):
+        chosen.kept += 1
+        chosen.spun[name] = directory
+    else:
+        chosen.doomed[run.flow, run.id] = _measure(run)
+
+
+def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
+    """Those of these tags that the run has an object for, whatever is in it."""
+    names = set(run.tag_names()) if tags else set[str]()
+    return {tag for tag in tags if name_of(tag)[0] in names}
+
+
+def _set_aside(store: Store) -> list[str]:
+    """The keys of the records that `fsck` has moved aside and that may name something."""
+    return [entry.name for entry in _collectable(store).listing(ASIDE) if may_name(entry.name)]
+
+
+def _spare_blindly(chosen: Chosen) -> None:
+    """Whatever a run whose record cannot be read may have resumed."""
+    for flow, id in list(chosen.doomed):
+        if flow in chosen.blind:
+            del chosen.doomed[flow, id]
+            chosen.kept += 1
+            chosen.needed[f"{flow}/{id}"] = chosen.blind[flow]
 
 
 def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float) -> bool:
@@ -131,7 +183,7 @@ def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float
     )
 
 
-def _may_go_on(run: RunStore) -> bool:
+def may_go_on(run: RunStore) -> bool:
     """Whether a task of the run may still be running, as far as its records tell."""
     status, record = run.status(), run.record()
     if record["target"] == "argo":
@@ -170,6 +222,9 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
         for name, size, changed in objects.listing(f"blobs/{prefix}"):
             (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
             garbage.beside.note_blob(name, size)
+    for key in _set_aside(store):
+        subject = place_of(key).subject
+        garbage.unreadable[f"{ASIDE}/{key}"] = RecordError(f"{key} was moved aside, to {ASIDE}/", key, subject)
     _mark(store, doomed, garbage)
     return garbage
 
@@ -182,22 +237,30 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
             if (flow, id) in doomed or (flow, id) in garbage.marked:
                 continue
             garbage.marked.add((flow, id))
-            for content in _written(store.run(flow, id)):
+            for content in _written(store.run(flow, id), garbage):
                 # Whatever looks like a digest: rather too many than one too few.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
                     garbage.young.pop(digest, None)
                 garbage.beside.spare(_collectable(store), content, digests)
+    if garbage.unreadable:
+        garbage.hold()
 
 
-def _written(run: RunStore) -> Iterator[bytes]:
-    """All that the run has written of itself."""
+def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
+    """All that the run has written of itself; what cannot be read of it goes into the garbage's `unreadable`."""
     for name in run.objects.names_below(run.prefix):
         if name.endswith(".json") and not name.endswith(".begin.json"):
+            key = f"{run.prefix}/{name}"
             try:
-                content = run.objects.get(f"{run.prefix}/{name}")
+                content = run.objects.get(key)
+                if may_name(key):
+                    check_names(key, content, run.objects.url)
             except NotFound:  # another collection took the run
+                continue
+            except RecordError as error:
+                garbage.unreadable[key] = error
                 continue
             yield content
 
@@ -238,7 +301,7 @@ def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
         for id in store.runs(flow)
         if (flow, id) not in garbage.marked and (flow, id) not in chosen.doomed
     ]
-    late += [key for key, doomed in chosen.doomed.items() if needed_by(doomed.run)]
+    late += [key for key, doomed in chosen.doomed.items() if _is_needed(doomed.run)]
     for flow, id in late:
         at: str | None = id
         while at is not None:
@@ -247,8 +310,19 @@ def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
                 record: Any = store.run(flow, at).record()
             except NotFound:
                 break
+            except RecordError:
+                chosen.blind[flow] = f"{flow}/{at}"
+                break
             at = record.get("origin")
+    _spare_blindly(chosen)
     _mark(store, chosen.doomed, garbage)
+
+
+def _is_needed(run: RunStore) -> bool:
+    try:
+        return needed_by(run) is not None
+    except RecordError:
+        return True
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
@@ -278,7 +352,7 @@ def _is_broken(objects: Collectable, name: str) -> bool:
     kind = "reads" if "/reads/" in name else "entry"
     key = f"{CACHE}/{name}"
     try:
-        entry = parse(versions.CACHE, kind, objects.get(key), place=key, subject=key)
+        entry = parse(versions.CACHE, kind, objects.get(key), key=key, url=objects.url, subject="a cached step")
     except (NotFound, FormatError):  # what a newer flowc has left goes by its age only
         return False
     except StoreError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from flowc.ir import Foreach
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.index import item_path, outer_path, parts
 from flowc_runtime.records import AttemptRecord
 
@@ -48,7 +48,7 @@ class ControlTasks:
             try:
                 if self.opened(step, path) is None:
                     break
-            except NotFound:  # a run of `spin` has the one task only
+            except (NotFound, RecordError):  # a run of `spin` has the one task only
                 continue
             found.append(path)
         return found
@@ -73,7 +73,7 @@ class ControlTasks:
             raise NotFound(f"{step}/{path} is no control task")
         try:
             items = [self._read(step, item_path(path, number)) for number in range(split["fanout"]["count"])]
-        except NotFound:
+        except (NotFound, RecordError):
             return None
         made = {name: value for name, value in split.items() if name not in _OF_THE_SPLIT}
         made |= {

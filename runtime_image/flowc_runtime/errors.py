@@ -20,8 +20,19 @@ class StoreError(FlowcError):
     """The store could not be read or written, or holds something damaged."""
 
 
-class FormatError(FlowcError):
-    """The store holds something that a newer flowc wrote."""
+class RecordError(StoreError):
+    """One object of the store cannot be read; what else there is may be whole, so lists go on without it.
+
+    `key` is the object's, `subject` what it is about, such as `run Flow/1`; empty where nobody knows it.
+    """
+
+    def __init__(self, message: str, key: str = "", subject: str = "") -> None:
+        super().__init__(message)
+        self.key, self.subject = key, subject
+
+
+class FormatError(RecordError):
+    """An object of the store was written by a newer flowc."""
 
 
 class ArtifactError(FlowcError):

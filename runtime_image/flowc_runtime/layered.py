@@ -116,7 +116,7 @@ def needed_by(run: RunStore) -> str | None:
         except NotFound:  # a collection has just taken it
             continue
         subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
-        needs: SpinRecord = parse(RECORDS, "spin", data, place=f"{key} in {run.objects.url}", subject=subject)
+        needs: SpinRecord = parse(RECORDS, "spin", data, key=key, url=run.objects.url, subject=subject)
         if needs["host"] != here:
             if time.time() - needs["when"] < _ELSEWHERE:
                 return f"{needs['host']}:{needs['path']}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flowc_runtime import addresses, marks, sweeps
 from flowc_runtime.blobs import checked
-from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.errors import NotFound, RecordError, StoreError
 from flowc_runtime.ignored import make_root
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class LocalObjects:
         except OSError as error:
             if error.errno in _ABSENT:
                 raise NotFound(f"no {key} in {self.url}") from None
-            raise StoreError(f"cannot read {key} in {self.url}: {error.strerror}") from error
+            raise RecordError(f"cannot read {key} in {self.url}: {error.strerror}", key) from error
 
     def put(self, key: str, data: bytes) -> None:
         self.replace(key, [data])

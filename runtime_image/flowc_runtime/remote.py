@@ -155,6 +155,16 @@ class RemoteObjects:
         except Exception as error:
             self._fail(error, key)
 
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The object's bytes as they come. Raises NotFound."""
+        import obstore
+
+        try:
+            for chunk in obstore.get(self._store, key).stream(min_chunk_size=PIECE):
+                yield bytes(chunk)
+        except Exception as error:
+            self._fail(error, key)
+
     def exists(self, key: str, size: int | None = None) -> bool:
         import obstore
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.attempts import Result
 from flowc_runtime.blobs import DIRECTORY
-from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
 from flowc_runtime.lost import lost_artifact
@@ -159,13 +159,13 @@ class Reuse:
         if step not in self._ahead:
             self._ahead[step] = self.origin.done_tasks(step)
         ahead = self._ahead[step]
-        if ahead is not None:
-            return self.origin.parse_task(step, path, ahead[path]) if path in ahead else None
         try:
+            if ahead is not None:
+                return self.origin.parse_task(step, path, ahead[path]) if path in ahead else None
             return self.origin.task(step, path)
         except NotFound:
             return None
-        except StoreError as error:  # a run that was cut off by the loss of power has records without content
+        except RecordError as error:  # such as that of a run that was cut off by the loss of power
             self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
             return None
 
@@ -176,8 +176,9 @@ class Reuse:
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
         """Whether all members of a gang can be reused: they run together or not at all."""
-        count = self.origin.task(split, path)["fanout"]["count"]
-        complete = all(self._find(step, item_path(path, number)) is not None for number in range(count))
+        opened = self._done(split, path)
+        count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
+        complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
         if not complete:
             self.reasons.setdefault(step, "not all of its gang is done")
         return complete

@@ -6,14 +6,18 @@ foreach (`flowc_runtime.control`).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from flowc_runtime import unreadable
 from flowc_runtime.control import ATTEMPT, ControlTasks
-from flowc_runtime.errors import NotFound, ProtocolError
+from flowc_runtime.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.index import ROOT, Graph, path_of, path_order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowc.ir import Flow
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord
     from flowc_runtime.store import RunStore
@@ -66,7 +70,7 @@ class RunView:
         """Whether a task is the control task of an unbounded foreach."""
         try:
             return self.controls.opened(step, path) is not None
-        except NotFound:
+        except (NotFound, RecordError):
             return False
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
@@ -82,7 +86,7 @@ class RunView:
         """The record of a control task that is done."""
         try:
             record = self.controls.record(step, path)
-        except NotFound:
+        except (NotFound, RecordError):
             return None
         if record is not None:
             self._done[step, path] = record
@@ -114,9 +118,10 @@ class RunView:
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
         """The record of an attempt that has ended. The first attempt is number 1."""
-        done = self.done(step, path)
-        if done is not None and done["attempt"] == number:
-            return done
+        with suppress(RecordError):  # that of the attempt may be another one
+            done = self.done(step, path)
+            if done is not None and done["attempt"] == number:
+                return done
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
@@ -149,7 +154,7 @@ class RunView:
         if self.is_beside(step):
             return {ROOT: [ATTEMPT]}
         begun = self.store.attempts(step)
-        if not (controls := self.controls.paths(step, begun)):
+        if not (controls := self._control_paths(step, begun)):
             return begun
         every = begun | {path: [ATTEMPT] for path in controls}
         return {path: every[path] for path in sorted(every, key=path_order)}
@@ -159,12 +164,18 @@ class RunView:
         if self.is_beside(step):
             return {ROOT}
         done = self.store.done(step)
-        return done | {path for path in self.controls.paths(step, done) if self.controls.is_done(step, path, done)}
+        return done | {path for path in self._control_paths(step, done) if self.controls.is_done(step, path, done)}
+
+    def _control_paths(self, step: str, begun: Iterable[str]) -> list[str]:
+        """As `ControlTasks.paths`; none where the graph cannot be read, which is told."""
+        with unreadable.going_on():
+            return self.controls.paths(step, begun)
+        return []
 
     def paths(self, step: str) -> list[str]:
         """The index paths of the tasks of a step that have begun, in their order."""
         if self.is_beside(step):
             return [ROOT]
         begun = self.store.paths(step)
-        controls = self.controls.paths(step, begun)
+        controls = self._control_paths(step, begun)
         return sorted([*controls, *begun], key=path_order) if controls else begun

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from flowc.ir import json_text
-from flowc.ir.schema import loads
-from flowc.ir.versions import RECORDS, NewerError, SchemaError
-from flowc_runtime import sweeps
-from flowc_runtime.errors import FormatError, NotFound, StoreError, TagError
+from flowc.ir.versions import RECORDS
+from flowc_runtime import sweeps, unreadable
+from flowc_runtime.errors import NotFound, RecordError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
-from flowc_runtime.stored import parse
-from flowc_runtime.tags import check_tags, name_of, tag_of
+from flowc_runtime.stored import parse, parse_flow, parse_tag
+from flowc_runtime.tags import check_tags, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # as in the ids that flowc gives
+_RECORD = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)  # path, attempt, its beginning
 
 
 class Store:
@@ -41,16 +41,16 @@ class Store:
 
     def flows(self) -> list[str]:
         """The names of the flows that have run."""
-        return [unquote(name[:-1]) for name in self.objects.names("flows")]
+        return _inside(self.objects, "flows")
 
     def runs(self, flow: str) -> list[str]:
         """The run ids of a flow, oldest first."""
-        names = (unquote(name[:-1]) for name in self.objects.names(f"flows/{_quote(flow)}/runs"))
-        return sorted(names, key=lambda run: (self._began(flow, run), run))
+        runs = _inside(self.objects, f"flows/{_quote(flow)}/runs")
+        return sorted(runs, key=lambda run: (self._began(flow, run), run))
 
     def has_runs(self, flow: str) -> bool:
         """Whether the flow has run."""
-        return bool(self.objects.names(f"flows/{_quote(flow)}/runs"))
+        return bool(_inside(self.objects, f"flows/{_quote(flow)}/runs"))
 
     def _began(self, flow: str, run: str) -> str:
         """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
@@ -60,6 +60,8 @@ class Store:
             return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
         except NotFound:  # its first task has not got that far
             return "9"
+        except RecordError:  # so that it is not taken for the newest
+            return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:
         """The user tags of the runs of a flow that have any: run id -> tags. One listing, however many runs."""
@@ -67,9 +69,10 @@ class Store:
         found: dict[str, set[str]] = {}
         for key in self.objects.names_below(prefix):
             run, _, name = key.partition("/")
-            tag = _tag_at(self.objects, f"{prefix}/{key}", name)
-            if tag is not None:
-                found.setdefault(unquote(run), set()).add(tag)
+            with unreadable.going_on():
+                tag = _tag_at(self.objects, f"{prefix}/{key}", name, f"run {flow}/{unquote(run)}")
+                if tag is not None:
+                    found.setdefault(unquote(run), set()).add(tag)
         return found
 
     def run(self, flow: str, run: str) -> RunStore:
@@ -120,13 +123,9 @@ class RunStore:
         return self.objects.get(f"{self._prefix}/ir.json").decode()
 
     def executes(self) -> Flow:
-        """Return the flow that the run executes. Raises NotFound, FormatError, StoreError."""
-        try:
-            return loads(self.ir())
-        except NewerError as error:
-            raise FormatError(f"{self._subject()} was {error}") from error
-        except SchemaError as error:
-            raise StoreError(f"{self._prefix}/ir.json in {self.objects.url} is damaged: {error}") from error
+        """Return the flow that the run executes. Raises NotFound, FormatError, RecordError."""
+        key = f"{self._prefix}/ir.json"
+        return parse_flow(self.objects.get(key), key=key, url=self.objects.url, subject=self._subject())
 
     def status(self) -> StatusRecord:
         """How the run is doing; a run that has only begun is running."""
@@ -153,8 +152,16 @@ class RunStore:
 
     def user_tags(self) -> set[str]:
         """The tags that people have given the run."""
-        found = (_tag_at(self.objects, f"{self._tags}/{name}", name) for name in self.objects.names(self._tags))
-        return {tag for tag in found if tag is not None}
+        found: set[str] = set()
+        for name in self.objects.names(self._tags):
+            with unreadable.going_on():
+                tag = _tag_at(self.objects, f"{self._tags}/{name}", name, self._subject())
+                found |= {tag} if tag is not None else set()
+        return found
+
+    def tag_names(self) -> list[str]:
+        """The names of the objects of those tags (`tags.name_of`), whatever is in them."""
+        return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
         """Tag the run; what is a system tag of it already is left at that. Raises TagError."""
@@ -214,15 +221,14 @@ class RunStore:
         many = getattr(self.objects, "get_many", None)
         if many is None:
             return None
-        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
-        paths = [path for name in names if "-" not in (path := name.removesuffix(".json"))]
+        paths = [path for path, attempt, _ in self._names(step) if attempt is None]
         found: list[bytes] = []
         for at in range(0, len(paths), at_once):
             found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
         return dict(zip(paths, found, strict=True))
 
     def parse_task(self, step: str, path: str, data: bytes) -> AttemptRecord:
-        """Return the record of a task that `done_tasks` has read. Raises FormatError, StoreError."""
+        """Return the record of a task that `done_tasks` has read. Raises RecordError."""
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{_quote(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
@@ -232,6 +238,10 @@ class RunStore:
     def has_reused(self) -> bool:
         """Whether all that is reused has its record."""
         return self.objects.exists(f"{self._prefix}/reused.json")
+
+    def task_key(self, step: str, path: str) -> str:
+        """Where the record of a task that is done is."""
+        return self._task(step, f"{path}.json")
 
     def task(self, step: str, path: str) -> AttemptRecord:
         """The record of a task that is done. Raises NotFound."""
@@ -243,8 +253,7 @@ class RunStore:
 
     def done(self, step: str) -> set[str]:
         """The index paths of the tasks of a step that are done: one listing, however many."""
-        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
-        return {name.removesuffix(".json") for name in names if "-" not in name}
+        return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
         """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
@@ -271,7 +280,7 @@ class RunStore:
 
     def steps(self) -> list[str]:
         """The steps of which a task has begun."""
-        return [unquote(name[:-1]) for name in self.objects.names(f"{self._prefix}/tasks")]
+        return _inside(self.objects, f"{self._prefix}/tasks")
 
     def attempts(self, step: str) -> dict[str, list[int]]:
         """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths.
@@ -279,24 +288,29 @@ class RunStore:
         A task that is reused has one attempt.
         """
         found: dict[str, set[int]] = {}
-        for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
-            path, dash, attempt = name.removesuffix(".json").removesuffix(".begin").rpartition("-")
-            if dash:
-                found.setdefault(path, set()).add(int(attempt))
-            else:
-                found.setdefault(attempt, set())  # of one that has begun, the beginning is there as well
+        for path, attempt, _ in self._names(step):
+            numbers = found.setdefault(path, set())  # of a task that has begun, the beginning is there as well
+            if attempt is not None:
+                numbers.add(attempt)
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
 
     def tasks_run(self, step: str) -> set[str]:
         """The paths of the tasks of a step that were run in this run, not reused."""
-        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
-        return {name.rpartition("-")[0] for name in names if name.endswith(".begin.json")}
+        return {path for path, _, begins in self._names(step) if begins}
 
     def paths(self, step: str) -> list[str]:
         """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
-        names = self.objects.names(f"{self._prefix}/tasks/{_quote(step)}")
-        found = {name.removesuffix(".json").removesuffix(".begin").partition("-")[0] for name in names}
-        return sorted(found, key=path_order)
+        return sorted({path for path, _, _ in self._names(step)}, key=path_order)
+
+    def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
+        """The records of a step's tasks by their names: path, number of the attempt, whether it is of its beginning.
+
+        What else is there, such as an editor's copy, is none of ours.
+        """
+        for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
+            if parts := _RECORD.fullmatch(name):
+                path, attempt, begins = parts.groups()
+                yield path, int(attempt) if attempt is not None else None, begins is not None
 
     # -- cards and logs
 
@@ -328,6 +342,9 @@ class RunStore:
             origin = record.get("cached") or record.get("origin")  # what is reused may have been cached there
         except NotFound:
             origin = None
+        except RecordError as error:
+            unreadable.tell(error)
+            origin = None
         if origin is None:
             return self.log_key(step, path, attempt)
         run = RunStore(self.objects, self.flow, origin["run"])
@@ -347,11 +364,19 @@ class RunStore:
         return self._parse(kind, name, self.objects.get(f"{self._prefix}/{name}"), *task)
 
     def _parse(self, kind: str, name: str, data: bytes, *task: str) -> Any:
-        place = f"{self._prefix}/{name} in {self.objects.url}"
-        return parse(RECORDS, kind, data, place=place, subject=self._subject(*task))
+        identity: dict[str, object] = {}
+        if kind in ("run", "attempt"):
+            identity = {"flow": self.flow, "run": self.id, **dict(zip(("step", "path"), task, strict=False))}
+        key, url, subject = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
+        return parse(RECORDS, kind, data, key=key, url=url, subject=subject, identity=identity)
 
     def _subject(self, *task: str) -> str:
         return "/".join([f"{'task' if task else 'run'} {self.flow}", self.id, *task])
+
+
+def _inside(objects: Objects, prefix: str) -> list[str]:
+    """The names under a prefix that hold further ones, unquoted; a file there is none of ours."""
+    return [unquote(name[:-1]) for name in objects.names(prefix) if name.endswith("/")]
 
 
 def _quote(name: str) -> str:
@@ -359,10 +384,12 @@ def _quote(name: str) -> str:
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 
 
-def _tag_at(objects: Objects, key: str, name: str) -> str | None:
-    """The tag that an object stands for; None if it has just been removed."""
+def _tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
+    """The tag that an object stands for; None if it has just been removed, or is none. Raises RecordError."""
+    if not name or "/" in name:
+        return None
     try:
-        return tag_of(name, lambda: objects.get(key))
+        return parse_tag(name, lambda: objects.get(key), key=key, url=objects.url, subject=subject)
     except NotFound:
         return None
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.process import is_alive, this_process
 from flowc_runtime.progress import doing
 from flowc_runtime.stored import parse
@@ -48,8 +48,17 @@ def _is_on(objects: Objects, key: str) -> bool:
         return False
     if not data:  # the power was lost, and with it the collection
         return False
-    lease: LeaseRecord = parse(RECORDS, "lease", data, place=f"{key} in {objects.url}", subject=f"the lease {key}")
+    try:
+        lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
+    except RecordError:  # nobody knows until when it is: a collection that goes on writes it anew before it is over
+        return time.time() < _written(objects, key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
+
+
+def _written(objects: Any, key: str) -> float:
+    """When an object was written; 0 if it is gone."""
+    top, _, name = key.rpartition("/")
+    return max((entry.changed for entry in objects.listing(top) if entry.name == name), default=0.0)
 
 
 @final

@@ -169,6 +169,8 @@ class Attempt:
             return None
         self.situation = Situation(job, self.state, self.reads, self.state.inputs)
         found = self.situation.recall()
+        for damaged in self.situation.unreadable:
+            say(f"flowc: {damaged}\n")
         if found is None:
             if self.situation.refused is not None:
                 say(f"flowc: {self.situation.refused}; the task is run\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowc_runtime.errors import NotFound
+from flowc_runtime import unreadable
+from flowc_runtime.errors import NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,10 @@ def _records(run: RunStore, step: str | None) -> Iterator[AttemptRecord]:
     for name in run.steps() if step is None else [step]:
         for path in run.attempts(name):
             try:
-                yield run.task(name, path)
+                record = run.task(name, path)
             except NotFound:  # it has begun and is not done
                 continue
+            except RecordError as error:
+                unreadable.tell(error)
+                continue
+            yield record

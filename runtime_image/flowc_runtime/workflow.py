@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import contract, durability, revision
 from flowc_runtime.durability import Disk, end_run_here
-from flowc_runtime.errors import FlowcError, ProtocolError
+from flowc_runtime.errors import FlowcError, ProtocolError, RecordError
 from flowc_runtime.files import store_files
 from flowc_runtime.integrity import check_code
 from flowc_runtime.reuse import Order
@@ -124,7 +124,11 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
     try:
         if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
             _create(run, graph, {})
-        status, now = run.status(), time.time()
+        now = time.time()
+        try:
+            status = run.status()
+        except RecordError:  # it is about to be replaced
+            status = {"state": "running", "changed": now}
         if phase == "Succeeded":
             _end(run, {"state": "succeeded", "changed": now, "ended": now})
         elif status["state"] == "running":

@@ -14,6 +14,7 @@ from flowc.cli.log_printer import Form
 from flowc_runtime.logs import chunks, frame, whole
 from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.store import RunStore, Store
+from project import done_record, run_record
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -46,18 +47,10 @@ class Story:
         return follow.Pause(self.sleep, lambda: self.clock)
 
     def begin(self, target: str = "argo") -> None:
-        record: Any = {
-            "version": RECORD_VERSION,
-            "flow": "Slow",
-            "run": "r1",
-            "created": 0.0,
-            "target": target,
-            "process": {"pod": "p"},
-        }
-        assert self.run.create(record, IR)
+        assert self.run.create(run_record(self.run, target=target, process={"pod": "p"}), IR)
 
     def attempt(self, step: str, number: int = 1) -> None:
-        record: Any = {"version": RECORD_VERSION, "began": 0.0}
+        record: Any = {"version": RECORD_VERSION, "began": 0.0, "process": {}}
         self.run.begin(step, "0", number, record)
 
     def write(self, step: str, data: bytes, number: int = 1) -> None:
@@ -158,8 +151,7 @@ def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> 
         run.attempt("start")
         run.say("start", "early\n")
         yield
-        record: Any = {"version": RECORD_VERSION, "step": "start", "path": "0", "attempt": 1, "outcome": "ok"}
-        run.run.finish(record)
+        run.run.finish(done_record(run.run, "start"))
         for _ in range(20):
             yield
         run.say("start", "late\n")

@@ -17,6 +17,7 @@ from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.scrub import scrub_log
 from flowc_runtime.store import Store
 from gateway import gateway
+from project import done_record, run_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,28 +37,19 @@ SECRET = b"the password is swordfish"
 
 def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, done: bool = True) -> None:
     """An attempt that has written these frames."""
-    begun: Any = {"version": RECORD_VERSION, "began": 0.0}
+    begun: Any = {"version": RECORD_VERSION, "began": 0.0, "process": {}}
     run.begin(step, path, number, begun)
     for entry in entries:
         run.objects.append(run.log_key(step, path, number), frame(*entry))
-    record: Any = {"version": RECORD_VERSION, "step": step, "path": path, "attempt": number, "outcome": "ok"}
     if done:
-        run.finish(record)
+        run.finish(done_record(run, step, path, attempt=number))
 
 
 @pytest.fixture
 def run(project: Project) -> RunStore:
     """Two tasks that wrote at the same time, one of them in a second attempt."""
     run = project.store.run("Told", "r1")
-    record: Any = {
-        "version": RECORD_VERSION,
-        "flow": "Told",
-        "run": "r1",
-        "created": 0.0,
-        "target": "argo",
-        "process": {"pod": "p"},
-    }
-    assert run.create(record, IR)
+    assert run.create(run_record(run, target="argo", process={"pod": "p"}), IR)
     run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
     write(run, "start", "0.0", 1, (1.0, "stdout", b"one\ntw"), (3.0, "stderr", b"bad\n"), (5.0, "stdout", b"o\n"))
     write(run, "start", "0.1", 1, (2.0, "stdout", b"first\n"), done=False)

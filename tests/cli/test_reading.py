@@ -52,6 +52,7 @@ READING = {
     "artifact": ["artifact Read/items"],
     "card": ["card list Read/latest/start"],
     "gc": ["gc Read --keep-last 1"],
+    "fsck": ["fsck"],
     "doctor": ["doctor"],
     "config": ["config", "config start"],
 }

@@ -27,6 +27,7 @@ from flowc_runtime.process import this_process
 from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.store import RunStore, Store
 from gateway import gateway
+from project import done_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
-    run.create(record | fields, "{}")
+    run.create(record | fields, '{"flowc":1,"nodes":[]}')
     if state != "running":
         run.set_status({"state": state, "changed": (record | fields)["created"]})  # type: ignore[typeddict-item]
     return run
@@ -55,9 +56,7 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
 def finish(run: RunStore, step: str, **values: object) -> None:
     """A task that is done, with these artifacts."""
     refs = {name: store_value(run.objects, value) for name, value in values.items()}
-    record: Any = {"version": 1, "flow": run.flow, "run": run.id, "step": step, "path": "0", "attempt": 1,
-                   "outcome": "ok", "began": 0.0, "ended": 1.0, "parents": [], "artifacts": refs}  # fmt: skip
-    run.finish(record)
+    run.finish(done_record(run, step, artifacts=refs))
 
 
 def big(letter: str) -> str:
@@ -292,8 +291,8 @@ def test_whatever_in_a_run_s_records_looks_like_a_digest_is_needed(store: Store)
     run = begin(
         store, "1", parameters={"data": {"file": "x", "digest": store.objects.create_blob([b"content"]), "size": 7}}
     )
-    store.objects.put(f"{run.prefix}/tasks/start/0.json", json.dumps(
-        {"fanout": {"count": 2, "chunks": [{"digest": store.objects.create_blob([b"one"])}]}}).encode())  # fmt: skip
+    later = {"chunks": [{"digest": store.objects.create_blob([b"one"])}]}
+    run.finish(done_record(run, "start", later=later))
     age(store)
     collect(store, Selection())
     assert len(blobs(store)) == 2
@@ -454,7 +453,9 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
             with suppress(NotFound):  # it was collected before: that is told, and nothing is reused
                 run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
-                run.reuse({**task, "run": "resumed", "origin": {"run": "old-1"}})
+                run.reuse(
+                    {**task, "run": "resumed", "origin": {"run": "old-1", "step": "start", "path": "0", "attempt": 1}}
+                )
 
         turns.run(gc=lambda shared=shared: collect(shared) and None, writer=stores_again, resumer=resumes)  # type: ignore[misc]
         for run in plain.runs("F"):

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dump": ("dump", "Print the artifacts of a task."),
     "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
     "gc": ("gc", "Delete runs, and what no run needs any more."),
+    "fsck": ("fsck", "Check that all of the store is there and whole."),
     "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
     "config": ("config", "Show the settings, and where each value comes from."),
     "completion": ("completion", "Print the script that makes a shell complete what is typed."),
@@ -132,12 +133,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         from flowc.cli.refusals import told_in_a_line
-        from flowc_runtime import settings
+        from flowc_runtime import settings, unreadable
         from flowc_runtime.errors import ConfigurationError, FlowcError
 
         try:
             settings.check()
-            with told_in_a_line():
+            with told_in_a_line(), unreadable.told_through(lambda line: click.echo(f"warning: {line}", err=True)):
                 return super().invoke(ctx)
         except ConfigurationError as error:
             from flowc.cli.configured import FaultyConfiguration

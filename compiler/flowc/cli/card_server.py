@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+from flowc.cli.read import UNREADABLE
 from flowc.ir import json_text
+from flowc_runtime import unreadable
 from flowc_runtime.errors import FlowcError, NotFound
 from flowc_runtime.index import task_id
 
@@ -47,8 +49,9 @@ class Shown(NamedTuple):
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):
             run = self.store.run(self.flow, name)
-            if self.tag is None or (run.exists() and self.tag in run.system_tags() | run.user_tags()):
-                return run
+            with unreadable.going_on():
+                if self.tag is None or (run.exists() and self.tag in run.system_tags() | run.user_tags()):
+                    return run
         return None
 
     def cards(self) -> dict[str, Any]:
@@ -67,7 +70,9 @@ class Shown(NamedTuple):
             found += _of_task(run, step, path, attempt)
             if len(found) > self.most:
                 break
-        state = run.status()["state"]
+        state = UNREADABLE
+        with unreadable.going_on():
+            state = run.status()["state"]
         return {
             "run": f"{run.flow}/{run.id}",
             "state": state,
@@ -86,8 +91,10 @@ class Shown(NamedTuple):
 def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
     from metaflow.plugins.cards._store import find, read_data
 
-    record = run.attempt(step, path, attempt)
-    state = {"ok": "", "caught": "failure caught", "failed": "failed"}[record["outcome"]] if record else "running"
+    record, state = None, UNREADABLE
+    with unreadable.going_on():
+        record = run.attempt(step, path, attempt)
+        state = {"ok": "", "caught": "failure caught", "failed": "failed"}[record["outcome"]] if record else "running"
     there = find(run, step, path, attempt, record, follow=True)
     cards = []
     for file in there.files:

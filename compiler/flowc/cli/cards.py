@@ -8,6 +8,8 @@ import click
 
 from flowc.cli.common import FAULTY, fail, table, writing
 from flowc.ir import json_text
+from flowc_runtime import unreadable
+from flowc_runtime.errors import RecordError
 from flowc_runtime.index import task_pathspec
 
 if TYPE_CHECKING:
@@ -132,6 +134,9 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
         except (CardNotPresentException, MetaflowNotFound):  # none, or the task has only just begun
+            continue
+        except RecordError as error:
+            unreadable.tell(error)
             continue
         if chosen := [card for card in cards if _has_hash(card, wanted.hash)]:
             found[pathspec] = chosen

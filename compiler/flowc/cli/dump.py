@@ -14,6 +14,8 @@ from flowc.cli.common import FAULTY, fail, find_run, open_store, store_option, t
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
 from flowc.ir import json_text
+from flowc_runtime import unreadable
+from flowc_runtime.errors import RecordError
 from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run_view import RunView
 
@@ -109,7 +111,13 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
     any_finished = False
     for path in paths:
         last = attempts.get(path, [0])[-1]
-        record = view.done(step, path) or view.attempt(step, path, last)
+        try:
+            record = view.done(step, path) or view.attempt(step, path, last)
+        except RecordError as error:
+            if len(paths) == 1:
+                raise
+            unreadable.tell(error)
+            continue
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
             if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
@@ -129,7 +137,9 @@ def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
     from flowc_runtime.files import seen_values
 
     run, flow = view.store, view.flow
-    first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
+    first = None
+    with unreadable.going_on():  # its constants are missing then, nothing else is
+        first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
         yield name, stored(run, ref)

@@ -11,6 +11,7 @@ from flowc.cli.common import fail, find_run, open_store, top
 from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
 from flowc.ir import json_text
+from flowc_runtime import unreadable
 from flowc_runtime.settings import user_name
 
 if TYPE_CHECKING:
@@ -161,8 +162,12 @@ def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
     if not ids:
         fail(f"no run of flow '{flow}' in {store.objects.url}")
     tags = store.tagged(flow)
-    found = (store.run(flow, run) for run in (ids if every else ids[-1:]))
-    return [_Tagged(run, run.system_tags(), tags.get(run.id, set())) for run in found if run.exists()]
+    found = []
+    for run in (store.run(flow, id) for id in (ids if every else ids[-1:])):
+        with unreadable.going_on():
+            if run.exists():
+                found.append(_Tagged(run, run.system_tags(), tags.get(run.id, set())))
+    return found
 
 
 def _as_json(runs: Sequence[_Tagged], *, hide_system: bool) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import click
 from flowc.cli.common import fail, find_run
 from flowc.cli.log_printer import Form, Printer
 from flowc.cli.read import attempts_of
-from flowc_runtime.errors import NotFound, ProtocolError
+from flowc_runtime import unreadable
+from flowc_runtime.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.index import path_of
 from flowc_runtime.liveness import status_of
 from flowc_runtime.logs import chunks, whole
@@ -207,12 +208,19 @@ class Follower:
                 tail = Tail(task, source, news=self._pause.now())
                 self._tails[task] = self._active[task] = tail
 
+    def _has_ended(self, task: Task) -> bool:
+        try:
+            return self._run.attempt(*task) is not None
+        except RecordError as error:  # a record is written at the end
+            unreadable.tell(error)
+            return True
+
     def _settle(self) -> None:
         """Let go of attempts that have ended: a wide foreach has thousands of them."""
         now = self._pause.now()
         for task, tail in list(self._active.items()):
             if now - tail.news >= SETTLED:
                 tail.news = now
-                if self._run.attempt(*task) is not None:
+                if self._has_ended(task):
                     self._printer.finish(task)
                     del self._active[task]

@@ -11,6 +11,7 @@ from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.read import json_option
 from flowc.cli.working import working
 from flowc.ir import json_text
+from flowc_runtime import unreadable
 
 if TYPE_CHECKING:
     from flowc_runtime.collect import Chosen, Garbage, Selection
@@ -65,6 +66,8 @@ def gc_command(
     with working("looking for what nothing needs"):
         chosen = choose(store, selection)
         garbage = find_garbage(store, set(chosen.doomed))
+    for error in (*chosen.unreadable.values(), *garbage.unreadable.values()):
+        unreadable.tell(error)
     found = _found(chosen, garbage) | {"deleted": delete}
     if delete:
         with working("deleting"):
@@ -92,6 +95,10 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
         "may_go_on": chosen.live,
         "needed": chosen.needed,
         "spun": chosen.spun,
+        "unreadable_runs": sorted(chosen.unreadable),
+        "unreadable_records": sorted(garbage.unreadable),
+        "held_blobs": len(garbage.held),
+        "held_bytes": sum(garbage.held.values()),
         "blobs": len(garbage.blobs),
         "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs) + garbage.beside.size,
         "sent_files": sorted(garbage.beside.sent),
@@ -108,9 +115,16 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
     for pathspec in chosen.live:
         click.echo(f"{pathspec} stays: it has not said that it has ended")
     for pathspec, by in chosen.needed.items():
-        click.echo(f"{pathspec} stays: {by} has resumed it")
+        has = "may have resumed it, its record cannot be read" if by in chosen.blind.values() else "has resumed it"
+        click.echo(f"{pathspec} stays: {by} {has}")
     for pathspec, directory in chosen.spun.items():
         click.echo(f"{pathspec} stays: what spin has kept in {directory} needs it")
+    for pathspec in chosen.unreadable:
+        click.echo(f"{pathspec} stays: its records cannot be read")
+    if records := found["unreadable_records"]:
+        what = "a record that cannot be read" if len(records) == 1 else f"{len(records)} records that cannot be read"
+        more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
+        click.echo(f"no blob goes while {what} may need it{more}; restore what flowc fsck names, or delete it")
     if found["young_blobs"]:
         click.echo(f"{found['young_blobs']} blobs, {found['young_bytes']:,} bytes, are not a day old: they go later")
     if found["sent_files"]:

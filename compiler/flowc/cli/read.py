@@ -12,12 +12,15 @@ from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.run_filters import filter_options, selected
 from flowc.ir import json_text
+from flowc_runtime import unreadable
+from flowc_runtime.errors import FormatError, NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc_runtime.store import RunStore
 
+UNREADABLE = "unreadable"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -55,7 +58,7 @@ def runs_command(
     if flow is not None and flow not in store.flows():
         fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
     found = selected(store, [flow] if flow else store.flows(), filters)
-    rows = [_run_row(run) for run in islice(found, limit)]
+    rows = [run_row(run) for run in islice(found, limit)]
     if as_json:
         click.echo(json_text.shown(rows, indent=2))
     elif not rows:
@@ -65,13 +68,20 @@ def runs_command(
         table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
 
 
-def _run_row(run: RunStore) -> dict[str, Any]:
-    if not run.exists():  # its first task has not got as far as to say so
-        return {"pathspec": f"{run.flow}/{run.id}", "state": "beginning", "created": "", "took": "", "why": ""}
-    from flowc_runtime.liveness import status_of
-
-    record, status = run.record(), status_of(run)
-    took = None if status["state"] == "running" else round(status["changed"] - record["created"], 3)
+def run_row(run: RunStore) -> dict[str, Any]:
+    """What `flowc runs` says of a run; little, if its record cannot be read."""
+    row = {"pathspec": f"{run.flow}/{run.id}", "state": "beginning", "created": "", "took": "", "why": ""}
+    try:
+        record, status = run.record(), status_or_unreadable(run)
+    except NotFound:
+        if run.steps():
+            return row | {"state": UNREADABLE, "why": "its record is gone"}
+        return row  # its first task has not got as far as to say so
+    except RecordError as error:
+        unreadable.tell(error)
+        newer = isinstance(error, FormatError)
+        return row | {"state": UNREADABLE, "why": f"its record {'is of a newer flowc' if newer else 'is damaged'}"}
+    took = None if status["state"] in ("running", UNREADABLE) else round(status["changed"] - record["created"], 3)
     return {
         "pathspec": f"{run.flow}/{run.id}",
         "state": status["state"],
@@ -87,13 +97,31 @@ def _run_row(run: RunStore) -> dict[str, Any]:
     }
 
 
+def status_or_unreadable(run: RunStore) -> Any:
+    """How a run is doing; where its status cannot be read, `state` is UNREADABLE and nothing else is known."""
+    from flowc_runtime.liveness import status_of
+
+    try:
+        return status_of(run)
+    except RecordError as error:
+        unreadable.tell(error)
+        return {"state": UNREADABLE, "message": "its status cannot be read"}
+
+
 def attempts_of(
     run: RunStore, step: str | None, path: str | None, attempts: Callable[[str], dict[str, list[int]]] | None = None
 ) -> Iterator[tuple[str, str, int]]:
     """The attempts that have begun, in the order of the flow: (step, path, number). `attempts` gives a step's."""
-    order = [node.id for node in run.executes().nodes]
-    steps = [step] if step is not None else sorted(run.steps(), key=order.index)
-    for name in steps:
+    for name in [step] if step is not None else in_order(run):
         for task, numbers in (attempts or run.attempts)(name).items():
             if path in (None, task):
                 yield from ((name, task, number) for number in numbers)
+
+
+def in_order(run: RunStore) -> list[str]:
+    """The steps that have begun, in the order of the flow; by name, where its graph cannot be read."""
+    order: list[str] = []
+    with unreadable.going_on():
+        order = [node.id for node in run.executes().nodes]
+    known = run.steps()
+    return [step for step in order if step in known] + [step for step in known if step not in order]

@@ -15,6 +15,7 @@ from flowc.cli.options import RESUME_OPTIONS
 from flowc.cli.run import Kind, Resumption, run_like, start, words_of
 from flowc.cli.words import NO_NAMES
 from flowc.opening import names_code
+from flowc_runtime import unreadable
 from flowc_runtime.errors import StoreError
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
@@ -194,11 +195,12 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
     user, resumed = user_name(), set[tuple[str, str | None]]()
     for name, run_id in reversed(found):
         run = store.run(name, run_id)
-        if not run.exists() or (record := run.record())["user"] != user:
-            continue
-        resumed.add((name, record.get("origin")))
-        if (name, run_id) not in resumed and status_of(run)["state"] not in ("running", "succeeded"):
-            return run
+        with unreadable.going_on():
+            if not run.exists() or (record := run.record())["user"] != user:
+                continue
+            resumed.add((name, record.get("origin")))
+            if (name, run_id) not in resumed and status_of(run)["state"] not in ("running", "succeeded"):
+                return run
     what = f"flow '{flow}'" if flow else "any flow"
     fail(f"{user} has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
 

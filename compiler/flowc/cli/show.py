@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from flowc.cli.common import find_run, open_store, store_option, table
+from flowc.cli.common import FAULTY, find_run, open_store, store_option, table
 from flowc.cli.dump import of_every_task
-from flowc.cli.read import attempts_of, json_option
+from flowc.cli.read import UNREADABLE, in_order, json_option, status_or_unreadable
 from flowc.ir import json_text
-from flowc_runtime import failures, revision
+from flowc_runtime import failures, revision, unreadable
+from flowc_runtime.errors import RecordError
 from flowc_runtime.index import task_id, task_pathspec
-from flowc_runtime.liveness import status_of
 from flowc_runtime.run_view import RunView
 
 _MANY = 100  # records that are read to know how wide a foreach is
@@ -50,9 +50,11 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
         told, rows = _task(view, step, path), "attempts"
     if as_json:
         click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
-        return
-    _print({name: value for name, value in told.items() if name != rows})
-    _print_rows(rows, told[rows])
+    else:
+        _print({name: value for name, value in told.items() if name != rows})
+        _print_rows(rows, told[rows])
+    if told.get("state") == UNREADABLE or (path is not None and told[rows][-1]["outcome"] == UNREADABLE):
+        raise SystemExit(FAULTY)  # of what was asked for itself, some is missing
 
 
 # -- what there is to tell ---------------------------------------------------------------------------------------------
@@ -61,24 +63,27 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
 def _run(view: RunView) -> dict[str, Any]:
     """A run, and of each step how many tasks there are and are done."""
     run = view.store
-    record, status = view.record, status_of(run)
-    ended = None if status["state"] == "running" else status["changed"]
+    record: Any = {}
+    with unreadable.going_on():
+        record = view.record
+    status = status_or_unreadable(run) if record else {"state": UNREADABLE}
+    ended = None if status["state"] in ("running", UNREADABLE) else status["changed"]
     return {
         "pathspec": f"{run.flow}/{run.id}",
         "state": status["state"],
         "failed": status.get("failed"),
         "message": status.get("message"),
-        "created": record["created"],
+        "created": record.get("created"),
         "ended": ended,
-        "user": record["user"],
-        "target": record["target"],
-        "process": record["process"],
+        "user": record.get("user"),
+        "target": record.get("target"),
+        "process": record.get("process"),
         "origin": record.get("origin"),
         "revision": record.get("revision"),
-        "parameters": record["parameters"],
+        "parameters": record.get("parameters"),
         "tags": sorted(run.user_tags()),
         "system_tags": sorted(record.get("system_tags", ())),
-        "steps": [_step(view, step) for step in dict.fromkeys(step for step, _, _ in attempts_of(run, None, None))],
+        "steps": [_step(view, step) for step in in_order(run)],
     }
 
 
@@ -91,6 +96,12 @@ def _step(view: RunView, step: str) -> dict[str, Any]:
 
 def _width(view: RunView, step: str) -> int:
     """The number of tasks that the foreach or gang of a step opens; 0 where that would take many reads."""
+    with unreadable.going_on():
+        return _fanned_out(view, step)
+    return 0
+
+
+def _fanned_out(view: RunView, step: str) -> int:
     from flowc.ir import Foreach, Gang
 
     before = view.graph.predecessors.get(step, [])
@@ -116,7 +127,9 @@ def _tasks(view: RunView, step: str) -> list[dict[str, Any]]:
 def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
     """A task: where it comes from, what it left, and its attempts."""
     run, numbers = view.store, view.attempts(step)[path]
-    record: Any = next((found for number in numbers[::-1] if (found := view.attempt(step, path, number))), {})
+    record: Any = {}
+    with unreadable.going_on():
+        record = next((found for number in numbers[::-1] if (found := view.attempt(step, path, number))), {})
     artifacts = record.get("artifacts", {})
     if view.is_beside(step):
         artifacts = {name: value.record for name, value in of_every_task(view)}
@@ -137,19 +150,17 @@ def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
 
 def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]:
     """An attempt; one without a record still runs, or its process vanished with the run."""
-    record: Any = view.attempt(step, path, number)
+    nothing = {"attempt": number, "began": None, "ended": None, "type": None, "message": None, "note": None}
+    try:
+        record: Any = view.attempt(step, path, number)
+        begun = view.began(step, path, number) if record is None else None
+    except RecordError as error:
+        unreadable.tell(error)
+        return nothing | {"outcome": UNREADABLE}
     if record is None:
-        going_on = status_of(view.store)["state"] == "running"
-        begun = view.began(step, path, number)
-        return {
-            "attempt": number,
-            "outcome": "running" if going_on else "vanished",
-            "began": begun["began"] if begun else None,
-            "ended": None,
-            "type": None,
-            "message": None,
-            "note": None,
-        }
+        going_on = status_or_unreadable(view.store)["state"] == "running"
+        outcome = "running" if going_on else "vanished"
+        return nothing | {"outcome": outcome, "began": begun["began"] if begun else None}
     return {
         "attempt": number,
         "outcome": record["outcome"],
@@ -169,7 +180,8 @@ def _print(told: dict[str, Any]) -> None:
     rows = []
     for name, value in told.items():
         if name in ("created", "ended") and value is not None:
-            shown = _clock(value) + (f", after {value - told['created']:.1f} s" if name == "ended" else "")
+            after = name == "ended" and told["created"] is not None
+            shown = _clock(value) + (f", after {value - told['created']:.1f} s" if after else "")
         elif name == "revision" and value is not None:
             shown = revision.shown(value)
         elif name == "artifacts" and value is not None:
@@ -207,7 +219,9 @@ def _outcome(row: dict[str, Any]) -> str:
 
 def _was_ended(row: dict[str, Any]) -> bool:
     """Whether the run has ended the attempt: it did not fail of its own."""
-    return row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
+    return bool(
+        row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
+    )
 
 
 def _why(row: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.ir import json_text
+from flowc_runtime import unreadable
 from flowc_runtime.errors import FlowcError
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def replace_command(run: str, remove: tuple[str, ...], add: tuple[str, ...], sto
 def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str | None) -> None:
     """Print a run's tags, one a line."""
     found = _run(run, store_url)
-    user, system = sorted(found.user_tags()), sorted(found.system_tags())
+    user, system = sorted(found.user_tags()), list[str]()
+    with unreadable.going_on():
+        system = sorted(found.system_tags())
     if as_json:
         click.echo(
             json_text.shown({"tags": user} if hide_system_tags else {"tags": user, "system_tags": system}, indent=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_runtime import unreadable
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.place import current_url, get_namespace, metadata_url, open_store
 from metaflow.client.reader import RunReader, UserTags, readers
@@ -100,7 +101,7 @@ class Flow(MetaflowObject):
     @property
     def latest_successful_run(self) -> Run | None:
         """The newest run that has succeeded; None if there is none in the namespace."""
-        return next((run for run in self if run.successful), None)
+        return next((run for run in self if _is_successful(run)), None)
 
     def runs(
         self,
@@ -144,7 +145,10 @@ class Flow(MetaflowObject):
         from metaflow.client.metrics import as_frame, row
 
         named = [artifacts] if isinstance(artifacts, str) else None if artifacts is None else list(artifacts)
-        rows = [row(run, named) for run in self.runs(*all_of, **filters)]
+        rows = []
+        for run in self.runs(*all_of, **filters):
+            with unreadable.going_on():
+                rows.append(row(run, named))
         return as_frame(rows) if frame else rows
 
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[dict[str, Any]]:
@@ -222,3 +226,10 @@ class Flow(MetaflowObject):
     def system_tags(self) -> frozenset[str]:
         """None: runs have tags, flows have not."""
         return frozenset()
+
+
+def _is_successful(run: Run) -> bool:
+    """Whether it has succeeded, as far as its records can be read."""
+    with unreadable.going_on():
+        return run.successful
+    return False

@@ -6,6 +6,8 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime import unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from metaflow.client.task import Task
 
 SHOWN = 20  # rows
+_UNREADABLE = "unreadable"
 _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
 
 
@@ -33,7 +36,7 @@ def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
 
 def _flow(flow: Flow) -> str:
     rows = [
-        [run.id, _State(run.status), str(run.created_at)[:19], ", ".join(sorted(run.user_tags))]
+        [run.id, _status(run), str(run.created_at)[:19], ", ".join(sorted(run.user_tags))]
         for run in islice(flow, SHOWN)
     ]
     return _table(("run", "status", "began", "tags"), rows)
@@ -45,9 +48,9 @@ def _run(run: Run) -> str:
         tasks = len(run._reader.paths(step.id))
         rows.append([step.id, f"{tasks:,}"])
     facts = [
-        ["status", _State(run.status)],
+        ["status", _status(run)],
         ["began", str(run.created_at)[:19]],
-        ["ended", str(run.finished_at or "")[:19]],
+        ["ended", _ended(run)],
         ["tags", ", ".join(sorted(run.user_tags))],
         *[[name, repr(value)[:100]] for name, value in run._reader.record["parameters"].items()],
     ]
@@ -55,7 +58,7 @@ def _run(run: Run) -> str:
 
 
 def _step(step: Step) -> str:
-    rows = [[task.id, _outcome(task), str(task.current_attempt + 1)] for task in islice(step, SHOWN)]
+    rows = [[task.id, *_outcome_and_attempt(task)] for task in islice(step, SHOWN)]
     total = len(step._reader.paths(step.id))
     more = f"<p>{total - SHOWN:,} more</p>" if total > SHOWN else ""
     return _table(("task", "status", "attempt"), rows) + more
@@ -70,6 +73,24 @@ def _task(task: Task) -> str:
 
 def _artifact(artifact: DataArtifact) -> str:
     return artifact_table([artifact])
+
+
+def _status(run: Run) -> str:
+    with unreadable.going_on():
+        return _State(run.status)
+    return _UNREADABLE
+
+
+def _ended(run: Run) -> str:
+    with unreadable.going_on():
+        return str(run.finished_at or "")[:19]
+    return _UNREADABLE
+
+
+def _outcome_and_attempt(task: Task) -> tuple[str, str]:
+    with unreadable.going_on():
+        return _outcome(task), str(task.current_attempt + 1)
+    return _UNREADABLE, ""
 
 
 class _State(str):

@@ -6,6 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
 
+from flowc_runtime import unreadable
+from flowc_runtime.errors import RecordError
 from flowc_runtime.liveness import status_of
 from flowc_runtime.records import RunState
 from metaflow.client.tag_expression import parse
@@ -61,7 +63,17 @@ class Query:
                 yield reader
 
     def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
-        """Whether the run, which began in time, is asked for; `user_tags` gives the tags that it has been given."""
+        """Whether the run, which began in time, is asked for; `user_tags` gives the tags that it has been given.
+
+        One is not whose records cannot be read, which is told.
+        """
+        try:
+            return self._matches(reader, user_tags)
+        except RecordError as error:
+            unreadable.tell(error)
+            return False
+
+    def _matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
         if self._parameters and not self._fits(reader.record["parameters"]):
             return False
         if self._all_of or self._tags is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc.ir import End
-from flowc_runtime.errors import NotFound
+from flowc_runtime import unreadable
+from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.remote import RemoteObjects
 from flowc_runtime.run_view import RunView
 from flowc_runtime.version import API_VERSION
@@ -71,7 +73,11 @@ class RunReader(RunView):
         if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
         else:
-            yield from (path for path, _ in ahead(paths, lambda path: self.done(step, path)))
+            yield from (path for path, _ in ahead(paths, lambda path: self._read_done(step, path)))
+
+    def _read_done(self, step: str, path: str) -> None:
+        with suppress(RecordError):  # whoever looks at the task is told
+            self.done(step, path)
 
     # -- what is the same for all tasks
 
@@ -101,12 +107,18 @@ class UserTags:
 
 
 def readers(store: Store, flow: str) -> Iterator[RunReader]:
-    """The runs of a flow that have begun, newest first."""
+    """The runs of a flow that have begun, newest first; those whose record cannot be read are told, and left out."""
     found = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
     if not isinstance(store.objects, RemoteObjects):
-        yield from (reader for reader in found if reader.exists())
+        yield from (reader for reader in found if _is_readable(reader))
     else:
-        yield from (reader for reader, exists in ahead(found, RunReader.exists) if exists)
+        yield from (reader for reader, readable in ahead(found, _is_readable) if readable)
+
+
+def _is_readable(reader: RunReader) -> bool:
+    with unreadable.going_on():
+        return reader.exists()
+    return False
 
 
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:

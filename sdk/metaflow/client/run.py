@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_runtime import unreadable
 from flowc_runtime.errors import TagError
 from flowc_runtime.liveness import status_of
 from metaflow.client.base import MetaflowObject, when
@@ -216,8 +217,11 @@ class Run(MetaflowObject):
     def _children(self) -> Iterator[Step]:
         from metaflow.client.lineage import in_order
 
-        begun = set(self._reader.store.steps())
-        return (self._step(name) for name in reversed(in_order(self._reader.flow)) if name in begun)
+        begun = self._reader.store.steps()
+        order = begun  # by name, where the graph cannot be read
+        with unreadable.going_on():
+            order = in_order(self._reader.flow)
+        return (self._step(name) for name in reversed(order) if name in begun)
 
     def _child(self, id: str) -> Step:
         if not self._reader.has_step(id):

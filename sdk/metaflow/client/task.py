@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
+from flowc_runtime.errors import RecordError
 from flowc_runtime.index import item_index, path_of, task_id
 from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
@@ -99,7 +100,13 @@ class Task(MetaflowObject):
     @property
     def created_at(self) -> datetime:
         """When its first attempt began: local time, without a time zone."""
-        if (first := self._reader.began(*self._place, 1)) is not None:
+        try:
+            first = self._reader.began(*self._place, 1)
+        except RecordError:  # the record of its end may be whole
+            first = None
+            if self._record is None:
+                raise
+        if first is not None:
             return when(first["began"])
         record = self._record  # taken over from another run
         assert record is not None

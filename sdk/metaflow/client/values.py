@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_runtime import unreadable
 from flowc_runtime.codecs import short_repr, type_name
 from flowc_runtime.exact import exact_type, from_exact
 from flowc_runtime.parameters import from_text
@@ -49,7 +50,9 @@ def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
     """Those of the flow's class, which the run's first task has left; none before it has finished."""
     from flowc_runtime.index import ROOT
 
-    first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
+    first = None
+    with unreadable.going_on():  # its constants are missing then, nothing else is
+        first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from flowc.ir.versions import RECORDS
-from flowc_runtime.errors import NotFound
+from flowc_runtime import unreadable
+from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.graph_info import in_order
 from flowc_runtime.index import Graph, task_pathspec
 from flowc_runtime.store import RunStore
-from flowc_runtime.stored import parse
+from flowc_runtime.stored import damaged, parse
 
 if TYPE_CHECKING:
     from flowc_runtime.objects import Objects
@@ -77,21 +78,31 @@ def steps_with_cards(run: RunStore) -> list[str]:
         graph = Graph(run.executes())
     except NotFound:  # another command has just deleted the run
         return begun
+    except RecordError as error:
+        unreadable.tell(error)
+        return [step for step in begun if run.has_cards(step)]
     return [node.id for node in in_order(graph) if node.cards and node.id in begun]
 
 
 def read(objects: Objects, key: str) -> str:
-    """The HTML of a card."""
-    return objects.get(key).decode()
+    """The HTML of a card. Raises NotFound, RecordError."""
+    try:
+        return objects.get(key).decode()
+    except UnicodeDecodeError as error:
+        raise damaged(str(error), key, objects.url, "a card") from error
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """What the page was told at the latest refresh; None if there was none."""
+    """What the page was told at the latest refresh; None if there was none, or if it cannot be read, which is told."""
     try:
         data = objects.get(place := key.removesuffix(PAGE) + DATA)
     except NotFound:
         return None
-    record = parse(RECORDS, "card", data, place=f"{place} in {objects.url}", subject=f"the card {key}")
+    try:
+        record = parse(RECORDS, "card", data, key=place, url=objects.url, subject=f"the card {key}")
+    except RecordError as error:
+        unreadable.tell(error)
+        return None
     return {name: record[name] for name in ("reload_token", "data", "created_on")}
 
 

@@ -1,0 +1,313 @@
+"""Checking a store: every digest, every record, every reference, and what killed writers have left.
+
+`check_store` reads all and changes nothing. Records are read first and blobs are listed then, so that a blob which a
+record names was there before: flows may run beside it. `repair` moves what is damaged aside, below `damaged/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from flowc_runtime import references
+from flowc_runtime.collect import may_go_on
+from flowc_runtime.errors import FormatError, NotFound, RecordError
+from flowc_runtime.moving import move, stream
+from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.places import ASIDE, check, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from flowc_runtime.objects import Listed
+    from flowc_runtime.store import Store
+
+LEFT = 3600.0  # seconds: what a writer has left in `tmp/` for so long, it has left for good
+_DAY = 24 * 3600.0  # seconds: the same, where a run may still be going on
+_REQUESTS = 16  # objects of a bucket that are read at once
+_AT_ONCE = 256  # objects that wait for a thread
+
+# What is wrong: the kinds of faults, in the order in which they are told.
+DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
+LOST_BLOB, LOST_RECORD, LOST_RUN = "lost-blob", "lost-record", "lost-run"
+UNKNOWN_FILE, LEFTOVER = "unknown-file", "leftover"
+KINDS = (DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNKNOWN_FILE, LEFTOVER)
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong. `touched` are the runs, tasks and artifacts that it is about, by their pathspecs.
+
+    `moved` is the key that it is moved to, `removed` whether it has been deleted, after `repair`.
+    """
+
+    kind: str
+    key: str
+    why: str
+    size: int | None = None
+    touched: list[str] = field(default_factory=list)
+    moved: str | None = None
+    removed: bool = False
+
+
+@final
+@dataclass(slots=True)
+class Found:
+    """What a check has found. `aside` are the objects that were moved aside before."""
+
+    faults: list[Fault] = field(default_factory=list)
+    objects: int = 0
+    size: int = 0
+    aside: int = 0
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that faults are about."""
+        return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
+
+
+def check_store(store: Store, progress: Callable[[int, int, int], None] = lambda *_: None) -> Found:
+    """Read all of a store. `progress` is told how many objects and bytes are read, and how many objects are known."""
+    return _Check(store, progress).run()
+
+
+@final
+class _Check:
+    def __init__(self, store: Store, progress: Callable[[int, int, int], None]) -> None:
+        self._store = store
+        objects: Any = store.objects
+        self._objects = objects
+        self._progress = progress
+        self._found = Found()
+        self._known = 0
+        self._faults: dict[tuple[str, str], Fault] = {}
+        self._aside: set[str] = {entry.name for entry in self._objects.listing(ASIDE)}
+        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
+        self._records: set[str] = set()  # the keys of those that are there, whole or not
+        self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
+
+    def run(self) -> Found:
+        for top in ("flows", "cache", "gc"):
+            listed = self._listing(top)
+            self._records |= {entry.name for entry in listed}
+            self._each(self._read_record, listed)
+        self._check_records()
+        for top in ("files", "blobs"):
+            self._each(self._read_blob, self._listing(top))
+        self._check_blobs()
+        self._find_leftovers()
+        self._found.aside = len(self._aside)
+        self._found.faults.sort(key=lambda fault: (KINDS.index(fault.kind), fault.key))
+        return self._found
+
+    def _listing(self, top: str) -> list[Listed]:
+        listed = [entry._replace(name=f"{top}/{entry.name}") for entry in self._objects.listing(top)]
+        self._known += len(listed)
+        return listed
+
+    def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
+        """Read the objects, many at once where each is a request; what is found out is noted one after the other."""
+        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else _REQUESTS
+        with ThreadPoolExecutor(threads) as pool:
+            for at in range(0, len(listed), _AT_ONCE):
+                for size, note in pool.map(read, listed[at : at + _AT_ONCE]):
+                    note()
+                    self._found.objects += 1
+                    self._found.size += size
+                    self._progress(self._found.objects, self._known, self._found.size)
+
+    def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
+        """Note a fault; several of one kind and object are one."""
+        if (fault := self._faults.get((kind, key))) is None:
+            fault = self._faults[kind, key] = Fault(kind=kind, key=key, why=why, size=size)
+            self._found.faults.append(fault)
+        fault.touched = sorted({*fault.touched, *touched} - {""})
+
+    def _lost(self, kind: str, key: str, why: str, touched: Iterable[str]) -> None:
+        self._fault(kind, key, "it was moved aside before" if key in self._aside else why, touched)
+
+    # -- records
+
+    def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
+        place = place_of(entry.name)
+        if place.kind == "unknown":
+            hidden = entry.name.rpartition("/")[2].startswith(".")  # such as a file manager's
+            return 0, _nothing if hidden else lambda: self._fault(
+                UNKNOWN_FILE, entry.name, "no flowc writes this here", [place.pathspec], entry.size
+            )
+        if place.kind == "other":
+            return 0, _nothing
+        try:
+            record = self._checked(entry.name)
+        except NotFound:  # deleted since
+            return 0, _nothing
+        except RecordError as error:
+            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, _reason(error)
+            return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
+        return entry.size, lambda: self._note_record(entry.name, record)
+
+    def _checked(self, key: str) -> Any:
+        try:
+            return check(key, self._objects.get(key), self._objects.url)
+        except FormatError:
+            raise
+        except RecordError:  # it may have come wrong, or have been replaced since
+            return check(key, self._objects.get(key), self._objects.url)
+
+    def _note_record(self, key: str, record: Any) -> None:
+        named = references.named(place_of(key), record)
+        for digest, who in named.blobs:
+            self._named.setdefault(digest, []).append(who)
+        for who, fault in named.faults:
+            self._fault(DAMAGED_RECORD, key, fault, [who])
+        if named.records or named.runs:
+            self._kept[key] = named
+        if place_of(key).kind == "run" and "spun_from" in record:
+            self._spun.add((record["flow"], record["run"]))
+
+    def _check_records(self) -> None:
+        """Look for the records and runs that others name."""
+        for key, named in self._kept.items():
+            place = place_of(key)
+            needed = dict.fromkeys(named.records, f"{place.pathspec} needs it")
+            if (place.flow, place.run) in self._spun:
+                needed = {}
+            origins = {f"{self._store.run(*run).prefix}/run.json": run for run in named.runs}
+            # Only of what is missing it is asked whether it has come since, or who names it is gone: a request each.
+            for other in [name for name in (*needed, *origins) if name not in self._records]:
+                if self._objects.exists(other) or not self._objects.exists(key):
+                    continue
+                if other in needed:
+                    self._lost(LOST_RECORD, other, needed[other], [place_of(other).pathspec, place.pathspec])
+                else:
+                    why = f"{place.pathspec} has resumed run {'/'.join(origins[other])}"
+                    self._lost(LOST_RUN, other.removesuffix("/run.json"), why, [place.pathspec])
+        begun = {key.split("/tasks/")[0] for key in self._records if "/tasks/" in key}
+        for prefix in sorted(begun):
+            for name in ("run.json", "ir.json"):
+                key = f"{prefix}/{name}"
+                # Asked in this order: a run that is being deleted loses its records last.
+                if (
+                    key not in self._records
+                    and not self._objects.exists(key)
+                    and self._objects.names(f"{prefix}/tasks")
+                ):
+                    self._lost(LOST_RECORD, key, "the run has tasks", [place_of(key).pathspec])
+
+    # -- blobs
+
+    def _read_blob(self, entry: Listed) -> tuple[int, Callable[[], None]]:
+        key, name = entry.name, entry.name.rpartition("/")[2]
+        if place_of(key).kind == "unknown":
+            return 0, _nothing if name.startswith(".") else lambda: self._fault(
+                UNKNOWN_FILE, key, "no flowc writes this here", (), entry.size
+            )
+        try:
+            # What was read wrong once may only have come wrong.
+            right = digest_of(self._objects, key) == name or digest_of(self._objects, key) == name
+            why = "its content has another digest" if entry.size else "it is empty"
+        except NotFound:  # deleted since
+            return 0, _nothing
+        except RecordError as error:
+            right, why = False, str(error)
+        self._records.add(key)
+        if right:
+            return entry.size, _nothing
+        return entry.size, lambda: self._fault(DAMAGED_BLOB, key, why, self._named.get(name, ()), entry.size)
+
+    def _check_blobs(self) -> None:
+        for digest, who in self._named.items():
+            key = blob_key(digest)
+            if key not in self._records and not self._objects.exists(key):
+                # With its run it may just have been deleted.
+                there = [name for name in who if self._is_there(name)]
+                if there:
+                    self._lost(LOST_BLOB, key, "it is not in the store", there)
+
+    def _is_there(self, pathspec: str) -> bool:
+        flow, run = pathspec.split("/")[:2]
+        return bool(self._objects.names(self._store.run(flow, run).prefix))
+
+    # -- leftovers
+
+    def _find_leftovers(self) -> None:
+        listed = self._objects.listing("tmp")
+        now = time.time()
+        old = [entry for entry in listed if now - entry.changed > LEFT]
+        if old and any(now - entry.changed <= _DAY for entry in old) and self._is_live():
+            old = [entry for entry in old if now - entry.changed > _DAY]
+        for name, size, changed in old:
+            hours = (now - changed) / 3600
+            self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
+
+    def _is_live(self) -> bool:
+        """Whether a run of the store may still be going on."""
+        for flow in self._store.flows():
+            for id in self._store.runs(flow):
+                try:
+                    if may_go_on(self._store.run(flow, id)):
+                        return True
+                except NotFound:
+                    continue
+                except RecordError:
+                    return True
+        return False
+
+
+def repair(store: Store, found: Found) -> None:
+    """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays."""
+    objects: Any = store.objects
+    for fault in found.faults:
+        if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
+            if not _is_whole(objects, fault.key):  # a task may have written it anew since
+                fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
+        elif fault.kind == LEFTOVER:
+            objects.delete(fault.key)
+            fault.removed = True
+
+
+def _is_whole(objects: Any, key: str) -> bool:
+    """Whether an object is what it should be now, or is gone."""
+    try:
+        place = place_of(key)
+        if place.kind in ("blob", "sent"):
+            return digest_of(objects, key) == key.rpartition("/")[2]
+        record = check(key, objects.get(key), objects.url)
+        return not references.named(place, record).faults
+    except NotFound:
+        return True
+    except RecordError:
+        return False
+
+
+def digest_of(objects: Any, key: str) -> str:
+    """The sha256 of an object's bytes, hex, which are read as they come."""
+    digest = hashlib.sha256()
+    for piece in stream(objects, key):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def counts(found: Found) -> dict[str, int]:
+    """How many faults of each kind there are."""
+    known = Counter(fault.kind for fault in found.faults)
+    return {kind: known[kind] for kind in KINDS if known[kind]}
+
+
+def _reason(error: RecordError) -> str:
+    """What is wrong, without the place and the advice that the message has around it."""
+    text = str(error)
+    if " is damaged: " in text:
+        return text.partition(" is damaged: ")[2].rpartition("; restore it")[0]
+    return text
+
+
+def _nothing() -> None:
+    return

@@ -1,0 +1,53 @@
+"""Reading an object of any size as it comes, and moving one to another key, in a directory and in a bucket."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.errors import NotFound, RecordError
+from flowc_runtime.objects import PIECE, LocalObjects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
+    """The object's bytes, in pieces that last until the next one is asked for. Raises NotFound, RecordError."""
+    if not isinstance(objects, LocalObjects):
+        yield from objects.stream(key)
+        return
+    buffer = bytearray(PIECE)
+    view = memoryview(buffer)
+    try:
+        with open(f"{objects.root}/{key}", "rb", buffering=0) as file:
+            while size := file.readinto(buffer):
+                yield view[:size]
+    except FileNotFoundError:
+        raise NotFound(f"no {key} in {objects.url}") from None
+    except OSError as error:
+        raise RecordError(f"cannot read {key} in {objects.url}: {error.strerror}", key) from error
+
+
+def move(objects: Any, key: str, to: str) -> str:
+    """Move an object, to a key with a number behind it where something else is there already; return the key.
+
+    Raises StoreError. What is gone has been moved by somebody else.
+    """
+    number, target = 1, to
+    while objects.exists(target):
+        number += 1
+        target = f"{to}.{number}"
+    if not isinstance(objects, LocalObjects):
+        with suppress(NotFound):
+            objects.move(key, target)
+        return target
+    try:
+        os.makedirs(os.path.dirname(f"{objects.root}/{target}"), exist_ok=True)
+        os.rename(f"{objects.root}/{key}", f"{objects.root}/{target}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RecordError(f"cannot move {key} in {objects.url} aside: {error.strerror}", key) from error
+    return target

@@ -1,0 +1,82 @@
+"""What the records of a store name: blobs, other records, other runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowc_runtime.store import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.places import Place
+
+
+class Named(NamedTuple):
+    """The digests of blobs and the keys of records, each with the pathspec of what needs it; and runs (flow, run).
+
+    `faults` are artifacts that stand in the record itself and are not what their digests say.
+    """
+
+    blobs: list[tuple[str, str]]
+    records: list[str]
+    runs: list[tuple[str, str]]
+    faults: list[tuple[str, str]]
+
+
+def named(place: Place, record: Any) -> Named:
+    """Return what a whole record names."""
+    found = Named([], [], [], [])
+    if place.kind == "run":
+        _of_run(place, record, found)
+    elif place.kind == "attempt":
+        _of_attempt(place, record, found)
+    return found
+
+
+def _of_run(place: Place, record: Mapping[str, Any], found: Named) -> None:
+    for name in ("package", "sources"):
+        if name in record:
+            found.blobs.append((record[name]["digest"], place.pathspec))
+    for name, value in record["parameters"].items():
+        if isinstance(value, dict) and value.keys() == {"file", "digest", "size"}:
+            found.blobs.append((str(value["digest"]), f"{place.pathspec}/_parameters/_parameters-0/{name}"))
+    if record.get("origin"):
+        found.runs.append((place.flow, record["origin"]))
+
+
+def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
+    for name, ref in _refs(record):
+        who = f"{place.pathspec}/{name}" if name else place.pathspec
+        if "data" not in ref:
+            found.blobs.append((ref["digest"], who))
+        elif not _is_whole(ref):
+            found.faults.append((who, f"the bytes of '{name or 'its items'}', which stand in it, have another digest"))
+    parents = record["parents"]
+    if len(parents) == 1 and parents[0]["count"] is None:  # of several, some may not have run
+        run, parent = RunStore(_NOWHERE, place.flow, place.run), parents[0]
+        found.records.append(run.task_key(parent["step"], parent["path"]))
+
+
+def _refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The artifacts that a record names, with their names; items of a foreach have none."""
+    yield from record["artifacts"].items()
+    yield from record.get("constants", {}).items()
+    fanout = record.get("fanout", {})
+    if "items" in fanout:
+        yield "", fanout["items"]
+    for chunk in fanout.get("chunks", ()):
+        yield "", chunk
+
+
+def _is_whole(ref: Mapping[str, Any]) -> bool:
+    try:
+        digest = hashlib.sha256(base64.b64decode(ref["data"], validate=True)).hexdigest()
+    except ValueError:
+        return False
+    return bool(digest == ref["digest"])
+
+
+_NOWHERE: Any = None

@@ -1,0 +1,240 @@
+"""The shapes of the store's JSON objects, by their kinds: whoever reads a record may rely on the types of its fields.
+
+Fields that are not listed are those of a later release of the same version, or a user's own; nothing is asked of them.
+`tests/runtime/test_shapes.py` compares the lists with the types in `records`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Fields(NamedTuple):
+    """An object with these fields, and perhaps those of `optional`."""
+
+    required: Mapping[str, Shape]
+    optional: Mapping[str, Shape] = {}
+
+
+class Each(NamedTuple):
+    """A list, or for `dict` an object, all of whose values have a shape."""
+
+    container: type
+    shape: Shape
+
+
+class Words(NamedTuple):
+    """One of these texts."""
+
+    words: tuple[str, ...]
+
+
+class Between(NamedTuple):
+    """A number of these types, not smaller than `least` and smaller than `most`."""
+
+    types: tuple[type, ...]
+    least: float
+    most: float
+
+
+class Matching(NamedTuple):
+    """A text that a pattern matches from end to end."""
+
+    pattern: re.Pattern[str]
+    name: str
+
+
+Shape: TypeAlias = "tuple[type, ...] | Fields | Each | Words | Between | Matching | None"
+"""A plain tuple are types, exactly: a bool is no int. None is anything."""
+
+_TEXT: Final = (str,)
+_OBJECT: Final = (dict,)
+_TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, in years that the calendar has
+_COUNT: Final = Between((int,), 0, 2**63)
+_NUMBER: Final = Between((int,), 1, 2**63)  # of an attempt
+DIGEST: Final = Matching(re.compile(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex")
+_PATH: Final = Matching(re.compile(r"0(?:[.~][0-9]+)*", re.ASCII), "an index path")
+_NO: Final = type(None)
+
+_PROCESS = Fields(
+    {},
+    {"host": _TEXT, "pid": (int,), "started": _TEXT, "pod": _TEXT, "pod_uid": _TEXT, "node": _TEXT, "ip": _TEXT},
+)
+_PACKAGE = Fields({"digest": DIGEST, "size": _COUNT})
+_REF = Fields(
+    {"digest": DIGEST, "size": _COUNT, "type": _TEXT, "codec": _TEXT, "repr": _TEXT},
+    {"data": _TEXT, "external": Fields({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT})},
+)
+_REFS = Each(dict, _REF)
+_FANOUT = Fields(
+    {"count": _COUNT},
+    {"over": _TEXT, "unbounded": (bool,), "items": _REF, "chunk": _NUMBER, "chunks": Each(list, _REF)},
+)
+_ORIGIN = Fields({"run": _TEXT, "step": _TEXT, "path": _PATH, "attempt": _NUMBER})
+_NAMES = Each(list, _TEXT)
+_READS: Mapping[str, Shape] = {"parameters": _NAMES, "artifacts": _NAMES, "inputs": _NAMES, "place": _NAMES}
+_ERROR = Fields(
+    {},
+    {
+        "type": _TEXT,
+        "message": _TEXT,
+        "repr": _TEXT,
+        "traceback": _TEXT,
+        "frames": Each(list, Fields({"file": _TEXT, "line": (int,), "function": _TEXT, "text": _TEXT})),
+        "note": _TEXT,
+    },
+)
+
+SHAPES: Mapping[str, Fields] = {
+    "run": Fields(
+        {
+            "flow": _TEXT,
+            "run": _TEXT,
+            "created": _TIME,
+            "user": _TEXT,
+            "target": Words(("local", "argo")),
+            "parameters": _OBJECT,
+            "code": _TEXT,
+            "process": _PROCESS,
+        },
+        {
+            "project": _OBJECT,
+            "system_tags": _NAMES,
+            "tags": _NAMES,
+            "namespace": (str, _NO),
+            "package": _PACKAGE,
+            "sources": _PACKAGE,
+            "origin": (str, _NO),
+            "resumed_from": _TEXT,
+            "spun_from": _TEXT,
+            "revision": Fields({}, {"commit": _TEXT, "branch": _TEXT, "dirty": _NAMES}),
+            "trigger": Each(
+                list,
+                Fields({"type": Words(("event", "run")), "name": _TEXT, "id": _TEXT, "timestamp": (int, float)}),
+            ),
+        },
+    ),
+    "status": Fields(
+        {"state": Words(("running", "succeeded", "failed", "interrupted", "killed")), "changed": _TIME},
+        {"tasks": _COUNT, "failed": _TEXT, "message": _TEXT, "ended": _TIME},
+    ),
+    "begin": Fields({"began": _TIME, "process": _PROCESS}),
+    "attempt": Fields(
+        {
+            "flow": _TEXT,
+            "run": _TEXT,
+            "step": _TEXT,
+            "path": _PATH,
+            "attempt": _NUMBER,
+            "outcome": Words(("ok", "caught", "failed")),
+            "began": _TIME,
+            "ended": _TIME,
+            "parents": Each(list, Fields({"step": _TEXT, "path": _PATH, "count": (int, _NO)})),
+            "artifacts": _REFS,
+            "exit": Fields({}, {"code": (int,), "signal": _TEXT, "peak_rss": (int,)}),
+            "process": _PROCESS,
+            "code": _TEXT,
+        },
+        {
+            "error": _ERROR,
+            "origin": _ORIGIN,
+            "cached": _ORIGIN,
+            "reads": Fields({}, _READS),
+            "fanout": _FANOUT,
+            "choice": _TEXT,
+            "superseded": (bool,),
+            "constants": _REFS,
+            "note": _TEXT,
+            "metadata": Each(list, Each(dict, _TEXT)),
+        },
+    ),
+    "spin": Fields({"host": _TEXT, "path": _TEXT, "when": _TIME}),
+    "lease": Fields({"until": _TIME, "process": _PROCESS}),
+    "card": Fields({"reload_token": _TEXT, "data": None, "created_on": _TIME}),
+    "entry": Fields(
+        {
+            "task": _ORIGIN,
+            "modules": Each(dict, Each(list, _TEXT)),
+            "assigned": _REFS,
+            "deleted": _NAMES,
+            "blobs": Each(list, DIGEST),
+        },
+        {"fanout": _FANOUT, "choice": _TEXT},
+    ),
+    "reads": Fields({}, _READS),
+}
+
+
+def find_fault(kind: str, record: Mapping[str, Any], identity: Mapping[str, object]) -> str | None:
+    """Return what is wrong with a record of a kind; None: nothing. `identity` are fields that have to be these."""
+    shape = SHAPES[kind]
+    if fault := _fault(shape, record, ""):
+        return fault
+    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # more than its version
+        return f"it has none of the fields {', '.join(shape.optional)}"
+    for name, expected in identity.items():
+        if record[name] != expected:
+            return f"'{name}' is {record[name]!r}, which belongs elsewhere"
+    return None
+
+
+def _fault(shape: Shape, value: Any, place: str) -> str | None:
+    kind = type(value)
+    match shape:
+        case Fields():
+            return _fault_of_fields(shape, value, place)
+        case Matching():
+            return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
+        case Between():  # a NaN is not between
+            if kind in shape.types and shape.least <= value < shape.most:
+                return None
+            return _not(value, place, "a number that fits")
+        case Words():
+            if kind is str and value in shape.words:
+                return None
+            return _not(value, place, f"one of {', '.join(shape.words)}")
+        case Each():
+            if kind is not shape.container:
+                return _not(value, place, _name(shape.container))
+            entries = value.items() if kind is dict else enumerate(value)
+            for at, each in entries:
+                if fault := _fault(shape.shape, each, _below(place, at)):
+                    return fault
+            return None
+        case None:
+            return None
+        case types:
+            return None if kind in types else _not(value, place, " or ".join(map(_name, types)))
+
+
+def _fault_of_fields(shape: Fields, value: Any, place: str) -> str | None:
+    if type(value) is not dict:
+        return _not(value, place, "an object")
+    for name, inner in shape.required.items():
+        if name not in value:
+            return f"'{_below(place, name)}' is missing"
+        item = value[name]
+        # There are thousands of records, with a hundred plain fields each: those are not asked by a call.
+        if not (type(inner) is tuple and type(item) in inner) and (fault := _fault(inner, item, _below(place, name))):
+            return fault
+    for name in value.keys() & shape.optional.keys():
+        if fault := _fault(shape.optional[name], value[name], _below(place, name)):
+            return fault
+    return None
+
+
+def _below(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
+
+
+def _not(value: Any, place: str, wanted: str) -> str:
+    told = repr(value) if type(value) in (str, int, float, bool, _NO) else _name(type(value))
+    return f"'{place}' is {told if len(told) < 60 else f'{told[:60]}…'}, not {wanted}"
+
+
+def _name(kind: type) -> str:
+    return {dict: "an object", list: "a list", str: "text", _NO: "null", bool: "true or false"}.get(kind, "a number")

@@ -1,0 +1,393 @@
+"""`flowc fsck`: what is damaged or lost is found and named, in a directory and in a bucket; `--repair` moves it aside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+import flowc.cli
+from flowc_runtime import sweeps
+from flowc_runtime.codecs import load_value
+from flowc_runtime.errors import NotFound
+from flowc_runtime.fsck import check_store, repair
+from flowc_runtime.layered import need, put_on
+from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.process import this_process
+from flowc_runtime.store import Store
+from flowc_runtime.unreadable import RecordWarning
+from gateway import gateway
+from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
+from project import done_record, run_record
+from stores import STORES, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from flowc_runtime.store import RunStore
+    from gateway import Gateway
+    from project import Project
+
+BIG = "x" * 3000
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, s3: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Store, Path]:
+    """A store with a run of two tasks, and the directory that its objects are in."""
+    if request.param == "directory":
+        root = tmp_path / ".flowc"
+        store = Store.open(str(root))
+    else:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        name = f"fsck{os.urandom(4).hex()}"
+        root = s3.directory / name
+        store = Store.open(s3.bucket(name))
+    fill(store)
+    return store, root
+
+
+def fill(store: Store) -> RunStore:
+    from flowc_runtime.codecs import store_value
+
+    ir = (STORES[-1] / "ir.json").read_text()
+    run = store.run("F", "1")
+    sent = store.objects.create_blob([b"a file"])
+    parameters = {"data": {"file": "x", "digest": sent, "size": 6}}
+    run.create(run_record(run, parameters=parameters), ir)
+    refs = {"model": store_value(store.objects, BIG), "small": store_value(store.objects, 1)}
+    run.finish(done_record(run, "start", artifacts=refs))
+    parents = [{"step": "start", "path": "0", "count": None}]
+    run.finish(done_record(run, "end", artifacts=refs, parents=parents))
+    run.set_status({"state": "succeeded", "changed": 9.0})
+    run.add_tags(["good", "y" * 300])
+    return run
+
+
+def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
+    """The exit code, what is found, and what is told on stderr."""
+    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    done = CliRunner().invoke(group, ["fsck", "--json", "--store", store.objects.url, *words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, json.loads(done.stdout), done.stderr
+
+
+def faults(found: Any) -> dict[str, str]:
+    """The kinds of faults by the keys of the objects."""
+    return {fault["key"]: fault["kind"] for fault in found["faults"]}
+
+
+def model(store: Store) -> str:
+    return blob_key(store.run("F", "1").task("start", "0")["artifacts"]["model"]["digest"])
+
+
+def test_a_whole_store(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    code, found, err = fsck(store)
+    assert (code, found["faults"], err) == (0, [], "")
+    assert found["objects"] == len(store.objects.names_below("flows")) + len(store.objects.names_below("blobs"))
+    assert found["bytes"] > 3000
+
+
+@pytest.mark.parametrize("damage", ["empty", "flipped", "appended", "zeroed"])
+def test_a_damaged_blob(place: tuple[Store, Path], damage: str) -> None:
+    store, root = place
+    key = model(store)
+    data = store.objects.get(key)
+    wrong = {"empty": b"", "flipped": data[:100] + bytes([data[100] ^ 1]) + data[101:], "appended": data + b"x",
+             "zeroed": bytes(len(data))}[damage]  # fmt: skip
+    store.objects.put(key, wrong)
+    code, found, _ = fsck(store)
+    assert (code, faults(found)) == (1, {key: "damaged-blob"})
+    (fault,) = found["faults"]
+    assert fault["touched"] == ["F/1/end/end-0/model", "F/1/start/start-0/model"]
+    assert found["runs"] == ["F/1"]
+    assert (root / key).read_bytes() == wrong  # nothing is changed without --repair
+    code, found, _ = fsck(store, "--repair")
+    assert (code, found["faults"][0]["moved"]) == (1, f"damaged/{key}")
+    assert store.objects.get(f"damaged/{key}") == wrong
+    assert not store.objects.exists(key)
+    code, found, _ = fsck(store)
+    assert (code, faults(found), found["aside"]) == (1, {key: "lost-blob"}, 1)
+    store.objects.create_blob([data])  # who makes the value again
+    assert fsck(store)[:1] == (0,)
+
+
+def test_what_is_lost(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    run = store.run("F", "1")
+    key, sent = model(store), blob_key(store.run("F", "1").record()["parameters"]["data"]["digest"])
+    first = f"{run.prefix}/tasks/start/0.json"
+    for gone in (key, sent, first, f"{run.prefix}/ir.json"):
+        store.objects.delete(gone)
+    other = store.run("F", "2")
+    other.create(run_record(other, origin="gone"), run_ir())
+    code, found, _ = fsck(store, "--repair")
+    assert code == 1
+    assert faults(found) == {
+        key: "lost-blob",
+        sent: "lost-blob",
+        first: "lost-record",
+        f"{run.prefix}/ir.json": "lost-record",
+        store.run("F", "gone").prefix: "lost-run",
+    }
+    touched = {fault["key"]: fault["touched"] for fault in found["faults"]}
+    assert touched[key] == ["F/1/end/end-0/model"]
+    assert touched[sent] == ["F/1/_parameters/_parameters-0/data"]
+    assert touched[first] == ["F/1/end/end-0", "F/1/start/start-0"]
+    assert touched[store.run("F", "gone").prefix] == ["F/2"]
+
+
+def run_ir() -> str:
+    return (STORES[-1] / "ir.json").read_text()
+
+
+RECORDS: dict[str, Callable[[RunStore], str]] = {
+    "run": lambda run: f"{run.prefix}/run.json",
+    "ir": lambda run: f"{run.prefix}/ir.json",
+    "status": lambda run: f"{run.prefix}/status.json",
+    "attempt": lambda run: f"{run.prefix}/tasks/start/0.json",
+    "tag": lambda run: f"flows/F/tags/1/{next(name for name in run.tag_names() if name.startswith('='))}",
+    "lease": lambda _: "gc/sweeps/1-a",
+    "entry": lambda _: "cache/a/b",
+    "reads": lambda _: "cache/a/reads/b",
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
+    store, _ = place
+    key = RECORDS[kind](store.run("F", "1"))
+    for wrong in (b"", b'{"runs": 3}', b"[" * 200_000):
+        store.objects.put(key, wrong)
+        code, found, err = fsck(store)
+        assert (code, faults(found), err) == (1, {key: "damaged-record"}, "")
+    fsck(store, "--repair")
+    assert store.objects.get(f"damaged/{key}") == b"[" * 200_000
+    assert not store.objects.exists(key)
+    again = faults(fsck(store)[1])
+    assert "damaged-record" not in again.values()
+    store.objects.put(key, b"")  # another one of the same name does not replace what is there
+    if kind not in ("lease", "entry", "reads"):
+        assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
+
+
+def test_what_a_newer_flowc_wrote_is_left_where_it_is(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    key = f"{store.run('F', '1').prefix}/status.json"
+    store.objects.put(key, b'{"version": 99}')
+    code, found, _ = fsck(store, "--repair")
+    assert (code, faults(found)) == (1, {key: "newer-record"})
+    assert store.objects.exists(key)
+
+
+def test_an_artifact_in_a_record(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    run = store.run("F", "1")
+    key, record = f"{run.prefix}/tasks/start/0.json", run.task("start", "0")
+    record["artifacts"]["small"]["data"] = record["artifacts"]["model"]["digest"]
+    store.objects.put(key, json.dumps(record).encode())
+    code, found, _ = fsck(store)
+    assert (code, faults(found)) == (1, {key: "damaged-record"})
+    assert found["faults"][0]["touched"] == ["F/1/start/start-0/small"]
+
+
+def test_files_that_were_sent(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    store.objects.put(f"files/{'a' * 64}", b"something else")
+    code, found, _ = fsck(store, "--repair")
+    assert (code, faults(found)) == (1, {f"files/{'a' * 64}": "damaged-blob"})
+    assert store.objects.get(f"damaged/files/{'a' * 64}") == b"something else"
+
+
+# -- a directory -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(LocalObjects(tmp_path / ".flowc"))
+    fill(made)
+    return made
+
+
+def leave(store: Store, name: str, hours: float) -> Path:
+    from pathlib import Path
+
+    assert isinstance(store.objects, LocalObjects)
+    path = Path(store.objects.root) / "tmp" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"part")
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
+    return path
+
+
+def test_leftovers(store: Store) -> None:
+    old, young = leave(store, "1-a", 2), leave(store, "1-b", 0.5)
+    code, found, _ = fsck(store)
+    assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
+    assert old.exists()
+    code, found, _ = fsck(store, "--repair")
+    assert found["faults"][0]["removed"]
+    assert (old.exists(), young.exists()) == (False, True)
+    assert fsck(store)[0] == 0
+
+
+def test_leftovers_beside_a_run_that_goes_on(store: Store) -> None:
+    """Who writes a huge blob there may be slow: then they are left for a day, as `flowc gc` does."""
+    run = store.run("F", "going on")
+    run.create(run_record(run, process=this_process()), run_ir())
+    old, older = leave(store, "1-a", 2), leave(store, "1-b", 30)
+    assert fsck(store, "--repair")[0] == 1
+    assert (old.exists(), older.exists()) == (True, False)
+
+
+def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tasks have it, and however large it is."""
+    import tracemalloc
+
+    from flowc_runtime import fsck as module
+    from flowc_runtime.moving import stream
+
+    run = store.run("F", "1")
+    digest = store.objects.create_blob([bytes(64 << 20)])
+    ref: Any = {"digest": digest, "size": 64 << 20, "type": "bytes", "codec": "pickle5", "repr": "x"}
+    for number in range(5):
+        run.finish(done_record(run, "work", f"0.{number}", artifacts={"x": ref}))
+    read: list[str] = []
+
+    def counted(objects: Any, key: str) -> Iterator[bytes | memoryview]:
+        read.append(key)
+        return stream(objects, key)
+
+    monkeypatch.setattr(module, "stream", counted)
+    tracemalloc.start()
+    try:
+        assert check_store(store).faults == []
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert read.count(blob_key(digest)) == 1
+
+
+def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
+    key = model(store)
+    data = store.objects.get(key)
+    store.objects.put(key, b"")
+    found = check_store(store)
+    store.objects.put(key, data)
+    repair(store, found)
+    assert store.objects.get(key) == data
+    assert found.faults[0].moved is None
+
+
+def test_what_is_deleted_beside_it_is_not_lost(store: Store) -> None:
+    """A collection has taken the run, with its blobs, after its records were read."""
+
+    def delete(objects: int, *_: int) -> None:
+        if objects == len(store.objects.names_below("flows")):
+            shutil.rmtree(store.objects.url.removeprefix("file://"))
+
+    assert check_store(store, delete).faults == []
+
+
+def test_no_store(tmp_path: Path) -> None:
+    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    done = CliRunner().invoke(group, ["fsck", "--store", str(tmp_path / "none")])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"error: there is no store in file://{tmp_path}/none\nhint: --store says where it is\n"
+
+
+def test_a_spun_step(store: Store, tmp_path: Path) -> None:
+    """What is before its task is in the store below."""
+    root = tmp_path / "spin"
+    put_on(str(root), store.objects.url)
+    need(store.run("F", "1"), str(root))
+    above = Store.open(str(root))
+    run = above.run("F", "2")
+    run.create(run_record(run, spun_from="1/end/0"), run_ir())
+    run.finish(done_record(run, "end", parents=[{"step": "start", "path": "0", "count": None}],
+                           artifacts=store.run("F", "1").task("start", "0")["artifacts"]))  # fmt: skip
+    assert fsck(above)[1]["faults"] == []
+
+
+@pytest.mark.parametrize("golden", STORES, ids=lambda path: path.name)
+def test_stores_of_every_version(project: Project, golden: Path) -> None:
+    opened(golden, project)
+    for directory in (".flowc", ".flowc_spin"):
+        done = project.flowc("fsck", "--store", directory)
+        assert (done.code, done.err) == (0, ""), done.out
+        assert done.out.endswith(": all is well\n")
+
+
+def test_what_people_are_told(store: Store) -> None:
+    key = model(store)
+    store.objects.put(key, b"")
+    leave(store, "1-a", 5.1)
+    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    done = CliRunner().invoke(group, ["fsck", "--repair", "--store", store.objects.url])
+    lines = done.stdout.splitlines()
+    assert lines[:5] == [
+        f"damaged blob {key}, 0 bytes: it is empty; moved to damaged/{key}",
+        "  F/1/end/end-0/model",
+        "  F/1/start/start-0/model",
+        "leftover tmp/1-a, 4 bytes: a writer has left it 5 hours ago; removed",
+        "runs that this is about: F/1",
+    ]
+    assert lines[5].endswith(": 1 damaged blob, 1 leftover")
+    with pytest.raises(NotFound):
+        load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
+
+
+# -- readers go on, in a bucket as in a directory (all kinds and damages: test_unreadable.py) --------------------------
+
+
+@pytest.mark.filterwarnings("always::flowc_runtime.unreadable.RecordWarning")
+def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder) -> None:
+    store, _ = place
+    for number in range(2, 5):
+        run = store.run("F", str(number))
+        run.create(run_record(run, created=float(number)), run_ir())
+    store.objects.put(f"{store.run('F', '3').prefix}/run.json", b"")
+    store.objects.put("flows/F/runs/notes.txt", b"x")
+    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    done = CliRunner().invoke(group, ["runs", "--json", "--store", store.objects.url])
+    assert done.exit_code == 0, done.stderr
+    assert [row["pathspec"] for row in json.loads(done.stdout)] == ["F/4", "F/3", "F/2", "F/1"]
+    assert "flows/F/runs/3/run.json" in done.stderr
+    metadata(store.objects.url)
+    namespace(None)
+    try:
+        assert [run.id for run in Flow("F")] == ["4", "2", "1"]
+    finally:
+        default_metadata()
+        default_namespace()
+    assert {warning.category for warning in recwarn} == {RecordWarning}
+
+
+def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]) -> None:
+    store, root = place
+    store.objects.put("gc/sweeps/1-a", b"[")
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        then = time.time() - sweeps.LEASE - 61
+        os.utime(root / "gc/sweeps/1-a", (then, then))
+
+    sweeps.wait(store.objects, sleep)
+    assert waited

@@ -1,0 +1,344 @@
+"""One record that cannot be read stops nothing else: each kind, each damage, each reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+import flowc.cli
+from flowc.cli.card_server import Shown
+from flowc_runtime.index import Graph
+from flowc_runtime.reuse import Reuse
+from flowc_runtime.unreadable import RecordWarning
+from metaflow import Flow, Metaflow, Run, default_metadata, default_namespace, metadata, namespace
+from stores import STORES, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from flowc_runtime.store import RunStore
+    from project import Project
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda data: data[: len(data) // 2],
+    "no JSON": lambda _: b"\xff<html>",
+    "another shape": lambda _: b'{"runs": 3}',
+    "nested": lambda _: b"[" * 200_000,
+    "newer": lambda data: json.dumps(json.loads(data) | {"version": 99, "flowc": 99}).encode(),
+}
+# Of a run, the record of each kind that is damaged.
+KINDS = {
+    "run": "run.json",
+    "ir": "ir.json",
+    "status": "status.json",
+    "attempt": "tasks/work/0.1.json",
+    "first": "tasks/start/0.json",
+    "beginning": "tasks/work/0.1-1.begin.json",
+    "spin": "spun/*.json",
+    "card": "cards/end/0-1/*.data.json",
+}
+READERS: dict[str, tuple[str, ...]] = {
+    "runs": ("runs", "--json"),
+    "runs of a tag": ("runs", "Kept", "--status", "succeeded", "--json"),
+    "show a run": ("show", "{}"),
+    "show a step": ("show", "{}/work"),
+    "show a task": ("show", "{}/work/0.0"),
+    "show another run": ("show", "{other}"),
+    "logs": ("logs", "{}"),
+    "logs merged": ("logs", "{}", "--merge"),
+    "sizes of logs": ("logs", "{}", "--sizes", "--json"),
+    "dump": ("dump", "{}/work"),
+    "artifact": ("artifact", "Kept/answer", "--json"),
+    "tags": ("tag", "list", "{}"),
+    "tag another run": ("tag", "add", "{other}", "x"),
+    "cards": ("card", "list", "{}"),
+    "gc": ("gc", "--older-than", "1s", "--json"),
+    "fsck": ("fsck", "--json"),
+}
+# Those that go on, where the reader is about the very thing that cannot be read; they end with 1, and a line.
+ABOUT_IT = {
+    ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
+    ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
+    ("cards", "run"), ("dump", "run"), ("dump", "ir"), ("cards", "ir"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def kept(project: Project) -> Iterator[Kept]:
+    opened(STORES[-1], project)
+    metadata(str(project.root))
+    namespace(None)
+    yield Kept(project)
+    default_metadata()
+    default_namespace()
+
+
+class Kept:
+    """A store with three runs, the first of which gets damaged."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.root = project.root / ".flowc"
+        first, *others = project.store.runs("Kept")
+        self.run: RunStore = project.store.run("Kept", first)
+        self.others = others
+
+    def damage(self, kind: str, damage: str) -> str:
+        """Damage the record; its key."""
+        (path,) = (self.root / self.run.prefix).glob(KINDS[kind])
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        return path.relative_to(self.root).as_posix()
+
+    def flowc(self, *words: str) -> Any:
+        names = {"{}": f"Kept/{self.run.id}", "{other}": f"Kept/{self.others[0]}"}
+        for name, value in names.items():
+            words = tuple(word.replace(name, value) for word in words)
+        group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+        return CliRunner().invoke(group, [*words, "--store", str(self.root)])
+
+
+def names_it(text: str, kept: Kept, key: str) -> bool:
+    """Whether a line names the record, or what a newer flowc wrote, and the run."""
+    return kept.run.id in text and (key in text or "was written by a newer flowc" in text)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_reader_goes_on(kept: Kept, kind: str, damage: str) -> None:
+    key = kept.damage(kind, damage)
+    for reader, words in READERS.items():
+        done = kept.flowc(*words)
+        assert done.exception is None or isinstance(done.exception, SystemExit), (reader, done.exception)
+        assert reader in ("logs", "logs merged") or "Traceback" not in done.stderr
+        about = (reader, kind) in ABOUT_IT
+        assert done.exit_code in ((0, 1) if about else (0,)), (reader, done.stderr)
+        if done.exit_code == 1:
+            assert names_it(done.stderr + done.stdout, kept, key), (reader, done.stderr)
+        for line in done.stderr.splitlines():
+            if "damaged" in line or "newer" in line:
+                assert names_it(line, kept, key), (reader, line)
+        if reader == "runs":
+            rows = {row["pathspec"]: row["state"] for row in json.loads(done.stdout)}
+            assert len(rows) == 3
+            assert (rows.pop(f"Kept/{kept.run.id}") == "unreadable") == (kind in ("run", "status"))
+            assert "unreadable" not in rows.values()
+        if (reader, kind) in {("runs", "run"), ("runs", "status"), ("show a step", "attempt"), ("gc", "run"),
+                              ("logs", "ir"), ("dump", "attempt"), ("artifact", "attempt"), ("tags", "run")}:  # fmt: skip
+            assert names_it(done.stderr, kept, key), reader
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("always::flowc_runtime.unreadable.RecordWarning")
+def test_the_client_goes_on(kept: Kept, kind: str, damage: str, recwarn: pytest.WarningsRecorder) -> None:
+    kept.damage(kind, damage)
+    names = [run.id for run in Flow("Kept")]
+    assert names == [run for run in [*reversed(kept.others), kept.run.id] if kind != "run" or run != kept.run.id]
+    assert [flow.id for flow in Metaflow()] == ["Kept"]
+    assert len(list(Flow("Kept").runs(status=["succeeded", "failed"]))) == (2 if kind in ("run", "status") else 3)
+    assert Flow("Kept").latest_successful_run == Run(f"Kept/{kept.others[-1]}")
+    assert len(Flow("Kept").metrics()) == (2 if kind in ("run", "status", "ir") else 3)
+    assert Flow("Kept").artifact_versions("answer")
+    Flow("Kept")._repr_html_()
+    if kind != "run":
+        run = Run(f"Kept/{kept.run.id}")
+        assert {step.id for step in run} == {*kept.run.steps()}
+        assert [task.id for task in run["work"]] == ["work-0.2", "work-0.1", "work-0.0"]
+        run["work"]._repr_html_()
+        if kind != "ir":
+            assert run["work"]["0.0"].data.large
+    told = [str(warning.message) for warning in recwarn if warning.category is RecordWarning]
+    assert all(kept.run.id in line for line in told)
+    assert told or kind in ("beginning", "spin", "card")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore::flowc_runtime.unreadable.RecordWarning")
+def test_the_card_server_goes_on(kept: Kept, kind: str, damage: str) -> None:
+    kept.damage(kind, damage)
+    shown = Shown(kept.project.store, "Kept", None, None, 30, 5)
+    assert shown.cards()["run"] == f"Kept/{kept.others[-1]}"
+    tagged = shown._replace(tag="first").run()
+    assert (tagged is not None and tagged.id == kept.run.id) == (kind != "run")
+    cards = shown._replace(run_id=kept.run.id).cards()
+    assert [card["task"] for card in cards["cards"]] == ["end-0"]
+    assert (cards["state"] == "unreadable") == (kind == "status")
+
+
+def test_a_damaged_tag_leaves_the_others(kept: Kept) -> None:
+    long = "x" * 300
+    kept.run.add_tags([long, "short"])
+    (path,) = (kept.root / "flows/Kept/tags" / kept.run.id).glob("=*")
+    path.write_bytes(b"")
+    for command in (("tag", "list", "{}"), ("runs", "--tag", "short", "--json")):
+        done = kept.flowc(*command)
+        assert done.exit_code == 0
+        assert "short" in done.stdout
+        assert path.name in done.stderr
+        assert kept.run.id in done.stderr
+
+
+def test_files_of_others_are_no_flows_runs_and_tasks(kept: Kept) -> None:
+    for place in ("flows", "flows/Kept/runs", f"{kept.run.prefix}/tasks", f"{kept.run.prefix}/tasks/work"):
+        for name in (".DS_Store", "notes.txt", "0-1.json~", "copy of 0.json"):
+            (kept.root / place / name).write_text("x")
+    assert kept.project.store.flows() == ["Kept"]
+    assert kept.project.store.runs("Kept") == [kept.run.id, *kept.others]
+    assert kept.run.attempts("work") == {"0.0": [1], "0.1": [1, 2], "0.2": [1]} or kept.run.attempts("work").keys() == {
+        "0.0", "0.1", "0.2"
+    }  # fmt: skip
+    assert kept.run.done("work") == set(kept.run.paths("work")) == {"0.0", "0.1", "0.2"}
+    assert json.loads(kept.flowc("fsck", "--json").stdout)["counts"] == {"unknown-file": 12}
+
+
+# -- resume ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_run_is_taken_of_those_that_can_be_read(kept: Kept) -> None:
+    newest = kept.project.store.run("Kept", kept.others[-1])
+    (kept.root / newest.prefix / "run.json").write_bytes(b"")
+    done = kept.project.flowc("resume", "kept.py", USER=newest_user(kept))
+    assert done.code == 0, done.err
+    assert f"{newest.prefix}/run.json" in done.err
+    assert kept.project.latest().record().get("origin") == kept.others[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kept.py", "tag", "list", "--all"),
+        ("-m", "flowc", "spin", "kept.py", "work"),
+        ("-m", "flowc", "retry", "Kept"),
+        ("-m", "flowc", "completion", "bash"),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_other_commands_take_those_that_can_be_read(kept: Kept, words: tuple[str, ...]) -> None:
+    newest = kept.project.store.run("Kept", kept.others[-1])
+    (kept.root / newest.prefix / "run.json").write_bytes(b'{"runs": 3}')
+    done = kept.project.python(*words, USER=newest_user(kept))
+    assert done.code == 0, done.err
+    assert f"{newest.prefix}/run.json in " in done.err or "completion" in words
+
+
+def newest_user(kept: Kept) -> str:
+    return kept.project.store.run("Kept", kept.others[0]).record()["user"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_task_whose_record_cannot_be_read_runs_again(kept: Kept, damage: str) -> None:
+    key = kept.damage("attempt", damage)
+    reuse = Reuse(kept.run, Graph(kept.run.executes()), kept.run.record()["parameters"])
+    assert reuse.find("work", "0.0") is not None
+    assert reuse.find("work", "0.1") is None
+    assert names_it(reuse.reasons["work"], kept, key)
+
+
+# -- gc ----------------------------------------------------------------------------------------------------------------
+
+
+def old(kept: Kept) -> None:
+    then = time.time() - 3 * 86400
+    for path in [*kept.root.rglob("*")]:
+        os.utime(path, (then, then))
+
+
+def blobs(kept: Kept) -> set[str]:
+    return {path.name for path in (kept.root / "blobs").rglob("*") if path.is_file()}
+
+
+GARBAGE = b"nobody needs this"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kind", ["run", "ir", "attempt", "first"])
+def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage: str) -> None:
+    kept.run.objects.create_blob([GARBAGE])
+    key = kept.damage(kind, damage)
+    old(kept)
+    before = blobs(kept)
+    done = kept.flowc("gc", "--delete")
+    assert done.exit_code == 0
+    assert "no blob goes while a record that cannot be read may need it: 1 stay" in done.stdout
+    assert names_it(done.stderr, kept, key)
+    assert blobs(kept) == before
+    assert kept.flowc("fsck", "--repair").exit_code == 1
+    if damage != "newer":  # it is moved aside, and may be restored from a copy
+        assert (kept.root / "damaged" / key).exists()
+        assert not (kept.root / key).exists()
+        (kept.root / "gc").exists()
+        old(kept)
+        assert (
+            "no blob goes while a record that cannot be read may need it: 1 stay" in kept.flowc("gc", "--delete").stdout
+        )
+        assert blobs(kept) == before
+        (kept.root / "damaged" / key).unlink()
+        assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+
+
+@pytest.mark.parametrize("kind", ["status", "beginning", "spin", "card"])
+def test_what_names_no_blob_keeps_none(kept: Kept, kind: str) -> None:
+    kept.run.objects.create_blob([GARBAGE])
+    kept.damage(kind, "empty")
+    old(kept)
+    assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+
+
+def test_a_run_whose_record_cannot_be_read_may_have_resumed_any(kept: Kept) -> None:
+    kept.damage("run", "empty")
+    old(kept)
+    done = kept.flowc("gc", "--older-than", "1s", "--delete")
+    assert "deleted 0 runs" in done.stdout
+    for other in kept.others:
+        assert f"Kept/{other} stays: Kept/{kept.run.id} may have resumed it" in done.stdout
+    assert f"Kept/{kept.run.id} stays: its records cannot be read" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["status", "spin"])
+def test_a_run_that_may_go_on_or_be_needed_stays(kept: Kept, kind: str) -> None:
+    kept.damage(kind, "empty")
+    old(kept)
+    done = kept.flowc("gc", "--older-than", "1s", "--delete")
+    assert f"Kept/{kept.run.id} stays: its records cannot be read" in done.stdout
+    assert kept.run.exists()
+
+
+def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
+    tag = "k" * 300
+    kept.run.add_tags([tag])
+    (path,) = (kept.root / "flows/Kept/tags" / kept.run.id).glob("=*")
+    path.write_bytes(b"")
+    (directory,) = (kept.root / kept.run.prefix).glob("spun")
+    for needs in directory.iterdir():
+        needs.unlink()
+    old(kept)
+    kept.flowc("gc", "--older-than", "1s", "--keep-tag", tag, "--delete")
+    assert kept.run.exists()
+
+
+# -- what tasks read ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["entry", "reads"])
+@pytest.mark.parametrize("damage", ["empty", "another shape", "nested"])
+def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str, damage: str) -> None:
+    first = kept.project.run("kept.py", "--cache")
+    del first
+    damaged: list[Path] = []
+    for path in (kept.root / "cache").rglob("*"):
+        if path.is_file() and (path.parent.name == "reads") == (kind == "reads"):
+            path.write_bytes(DAMAGES[damage](path.read_bytes()))
+            damaged.append(path)
+    assert damaged
+    done = kept.project.flowc("run", "kept.py", "--cache")
+    assert done.code == 0, done.err
+    assert " is damaged: " in done.out + done.err
+    assert "cached" not in kept.project.latest().task("costly", "0")
