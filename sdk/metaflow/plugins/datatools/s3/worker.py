@@ -36,6 +36,8 @@ def main() -> None:
         import obstore  # noqa: F401  # only to say at once that it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
+    except ImportError as error:  # such as a shared library that is not there
+        problem = f"metaflow.S3 needs obstore, which cannot be loaded ({error}): pip install 'flowc[s3]'"
     else:
         problem = None
     while (request := receive(requests)) is not None:
