@@ -207,6 +207,14 @@ def test_a_conflict_without_an_object_is_no_object(objects: RemoteObjects, way: 
     assert objects.get(blob_key(digest)) == b"a blob"
 
 
+def test_bytes_that_came_wrong_are_asked_for_again(objects: RemoteObjects, way: Faults) -> None:
+    digest = objects.create_blob([b"a blob"])
+    for read in (objects.read_blob, objects.map_blob):
+        way.begin("flip", faults.names("/blobs/"))
+        assert bytes(read(digest)) == b"a blob"
+        assert len(way.spoiled) == 1
+
+
 def test_a_long_listing_goes_on_where_it_was_cut_off(objects: RemoteObjects, s3: Gateway, way: Faults) -> None:
     directory = s3.directory / objects.url.removeprefix("s3://") / "many"
     directory.mkdir(parents=True)
