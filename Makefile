@@ -39,7 +39,7 @@ test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cro
 test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thousands of tasks; prints what they measure.
 	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)
 
-test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments and cut the power at 6, resume them, and crowd a store; FLOWC_SEED=2 for other moments.
+test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, crowd a store, spoil a bucket's requests; FLOWC_SEED=2 for other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
 
 compat: $(VENV)/.dev ## Run flows and commands under Metaflow itself too, and compare; ARGS=WORD for some of them.

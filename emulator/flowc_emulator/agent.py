@@ -3,6 +3,8 @@
 The supervisor forks a child per attempt, and a process that has used obstore must not fork. So the agent is forked
 first and is the only one of the two that uses it. Requests go through a socket pair, one after the other; appended
 log chunks are not answered, so that a slow store does not hold up the tasks.
+
+Who asks may be interrupted while the store is slow: the answer that comes later is known by its number and dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import select
 import signal
 import socket
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.errors import FlowcError, StoreError
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from flowc_runtime.objects import Buffer, Listed
 
 THREADS = 16  # requests at once
+HURRY = 3.0  # seconds that the store has for an answer, once a signal has said that the run is to end
 _HEAD = struct.Struct("<Q")
 
 
@@ -37,6 +42,11 @@ class Agent:
     def __init__(self, url: str) -> None:
         """Fork the agent of the store at `url`; nothing is requested yet."""
         self.url = url
+        self.woken: int | None = None  # a descriptor that can be read once a signal ends the run
+        self.limit: float | None = None  # seconds that each answer may take
+        self._number = 0  # of the latest request
+        self._answered = 0  # of the latest that was answered, or needs no answer
+        self._unsent, self._unread = bytearray(), bytearray()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
@@ -57,8 +67,17 @@ class Agent:
         os.waitpid(self.pid, 0)
 
     def leave(self) -> None:
-        """Ask nothing more; the agent ends when no forked child holds it any more, and is not waited for."""
+        """Ask nothing more; the agent ends when no forked child holds it any more, and is not waited for.
+
+        If an answer was still awaited, it ends now: it could go on asking a store that does not answer.
+        """
         self._socket.close()
+        if self._answered != self._number:
+            self._kill()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def get(self, key: str) -> bytes:
         answer: bytes = self._ask("get", key)
@@ -121,6 +140,7 @@ class Agent:
 
     def append(self, key: str, data: bytes) -> None:
         self._tell("append", key, data)
+        self._answered = self._number
 
     def appended(self, key: str, start: int = 0) -> bytes:
         answer: bytes = self._ask("appended", key, start)
@@ -139,24 +159,58 @@ class Agent:
         return memoryview(bytearray(self.get(key)))
 
     def _tell(self, operation: str, *arguments: Any) -> None:
-        try:
-            _send(self._socket, (operation, arguments))
-        except OSError as error:
-            raise StoreError(f"the process that talks to {self.url} has died") from error
+        self._number += 1
+        self._unsent += _packed((self._number, operation, arguments))
+        deadline = self._limited()
+        while self._unsent:
+            deadline = self._wait(deadline, sending=True)
+            try:
+                del self._unsent[: self._socket.send(self._unsent)]
+            except OSError as error:
+                raise StoreError(f"the process that talks to {self.url} has died") from error
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
         self._tell(operation, *arguments)
-        try:
-            answer = _receive(self._socket)
-        except KeyboardInterrupt:
-            self._socket.close()  # a late answer must not be taken for that of the next request
-            raise
-        if answer is None:
-            raise StoreError(f"the process that talks to {self.url} has died")
-        result, error = answer
-        if error is not None:
-            raise error
-        return result
+        deadline = self._limited()
+        while True:
+            while (message := _unpacked(self._unread)) is None:
+                deadline = self._wait(deadline)
+                try:
+                    data = self._socket.recv(1 << 20)
+                except OSError:  # it was killed with a request unread
+                    data = b""
+                if not data:
+                    raise StoreError(f"the process that talks to {self.url} has died")
+                self._unread += data
+            number, result, error = message
+            if number != self._number:
+                continue  # of a request whose answer nobody waited for
+            self._answered = number
+            if error is not None:
+                raise error
+            return result
+
+    def _limited(self) -> float | None:
+        return None if self.limit is None else time.monotonic() + self.limit
+
+    def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
+        """Wait for the agent, at most until the deadline, which a signal brings nearer; the deadline."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
+        if self.woken is not None:
+            poll.register(self.woken, select.POLLIN)
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            ready = [descriptor for descriptor, _ in poll.poll(left)]
+            if self._socket.fileno() in ready:
+                return deadline
+            now = time.monotonic()
+            if ready and self.woken is not None:
+                poll.unregister(self.woken)
+                deadline = min(deadline or now + HURRY, now + HURRY)
+            elif deadline is not None and now >= deadline:
+                self._kill()  # it would go on asking
+                raise StoreError(f"{self.url} does not answer, and the run is to end")
 
 
 def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
@@ -175,18 +229,18 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
         request = _receive(requests)
         if request is None:
             break
-        operation, arguments = request
+        number, operation, arguments = request
         try:
             if operation == "append":
                 objects.append(*arguments)
                 continue
             if failed is not None:  # told with the next request that is answered
                 raise failed
-            _send(requests, (_answer(objects, operation, arguments), None))
+            _send(requests, (number, _answer(objects, operation, arguments), None))
         except FlowcError as error:
             failed = error if operation == "append" else None
             if operation != "append":
-                _send(requests, (None, error))
+                _send(requests, (number, None, error))
     try:
         objects.flush(now=True)
     except FlowcError:
@@ -211,8 +265,24 @@ def _answer(objects: RemoteObjects, operation: str, arguments: tuple[Any, ...]) 
 
 
 def _send(to: socket.socket, message: object) -> None:
+    to.sendall(_packed(message))
+
+
+def _packed(message: object) -> bytes:
     data = pickle.dumps(message, protocol=5)
-    to.sendall(_HEAD.pack(len(data)) + data)
+    return _HEAD.pack(len(data)) + data
+
+
+def _unpacked(data: bytearray) -> Any:
+    """Take the first message out of what was received; None if it is not whole yet."""
+    if len(data) < _HEAD.size:
+        return None
+    end = _HEAD.size + _HEAD.unpack_from(data)[0]
+    if len(data) < end:
+        return None
+    message = pickle.loads(data[_HEAD.size : end])
+    del data[:end]
+    return message
 
 
 def _receive(source: socket.socket) -> Any:

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore
 
 _KILLED = "the supervisor was killed"
+END_LIMIT = 8.0  # seconds that the store has to record that a run was interrupted
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
@@ -143,6 +144,7 @@ class Supervisor:
         self._broken: str | None = None  # why the run cannot go on, which is no task's fault
         self._unsaved: str | None = None  # why the disk may not have all of it
         self._cut: int | None = None  # the signal that ended the wait for the disk
+        self._told_unrecorded = False
         self._timeout_grace = timeout_grace
         self._threads = Threads()
         self._places = Places(plan.max_workers, plan.processors)
@@ -154,6 +156,8 @@ class Supervisor:
         """Run until everything is done, or something failed and what was running has ended."""
         agent, starts = self._plan.agent, self._plan.starts
         self._engine.begin()
+        if agent is not None:
+            agent.woken = self._engine.woken
         try:
             self._reuse()
             try:
@@ -164,12 +168,13 @@ class Supervisor:
                 self._engine.interrupt(signal.SIGHUP)  # the terminal is gone, and its signal still to come
                 self._loop()
         except BaseException as error:
-            self._broken = str(error) if isinstance(error, FlowcError) else f"{type(error).__name__}: {error}"
-            raise
+            if self._engine.signal is None or not isinstance(error, StoreError):
+                self._broken = str(error) if isinstance(error, FlowcError) else f"{type(error).__name__}: {error}"
+                raise
+            self._unrecorded(error)
         finally:
             self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])
-            with suppress(StoreError) if self._broken else nullcontext():  # the store may be what is broken
-                self._record_end()
+            self._record_end_if_possible()
             self._engine.close()
         number = self._engine.signal or self._cut
         return RunResult(self._tally(), tuple(self._failures), number, self._unsaved)
@@ -359,7 +364,9 @@ class Supervisor:
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Say that a signal ends the run."""
+        """Say that a signal ends the run, for which the store has only so much time."""
+        if self._plan.agent is not None:
+            self._plan.agent.limit = END_LIMIT
         self._console.interrupted(number, running, again=again)
 
     def hung(self, job: Job) -> None:
@@ -384,6 +391,22 @@ class Supervisor:
             return
         with suppress(StoreError):  # whoever could be told is gone
             end_run_here(run, status, lambda told: None, Disk.of(run.objects, "run"))
+
+    def _record_end_if_possible(self) -> None:
+        """The store may be what is broken; who has interrupted the run is told that, and not that it has failed."""
+        try:
+            self._record_end()
+        except StoreError as error:
+            if self._engine.signal is not None:
+                self._unrecorded(error)
+            elif not self._broken:
+                raise
+
+    def _unrecorded(self, error: StoreError) -> None:
+        """A signal ends the run, and the store does not take what became of it; that is told once."""
+        if not self._told_unrecorded:
+            self._told_unrecorded = True
+            self._console.note(f"how the run ended is not recorded: {error}")
 
     def _record_end(self) -> None:
         state = "succeeded" if self._scheduler.finished else "failed"

@@ -1,7 +1,7 @@
 """Objects in an object store (S3, Google Cloud Storage, Azure Blob) through obstore.
 
 Credentials and endpoint come from the environment, by the names that the providers' own tools read (AWS_ACCESS_KEY_ID,
-AWS_ENDPOINT_URL, …). obstore retries what failed on the way (5xx, dropped connections, timeouts) with backoff.
+AWS_ENDPOINT_URL, …). What failed on the way (5xx, dropped connections, timeouts) is asked for again: `asking`.
 
 A process that has used obstore must not fork: the child would hang. So nothing here touches obstore before the first
 request, and a process that forks tasks makes none: it lets an `agent` do it (flowc_emulator), or forks first (the
@@ -14,31 +14,29 @@ import hashlib
 import mmap
 import os
 import time
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_runtime import sweeps
+from flowc_runtime.asking import Asker
 from flowc_runtime.blobs import checked
-from flowc_runtime.contract import POD
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256
+from flowc_runtime.remote_errors import Lost, is_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowc_runtime.objects import Objects
 
+    T = TypeVar("T")
+
 SCHEMES = ("s3", "gs", "az")
+LARGE = 1 << 17  # bytes: from here on sending takes long enough to be watched
 PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
 COPY = 5 << 30  # bytes: what S3 copies in one request
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
 FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
-# Who waits at a prompt is told soon; a task in a pod outlasts a store that is busy for a minute or two, as it is while
-# two hundred pods start.
-_RETRY = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
-_PATIENT_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
-_PATIENT_RETRY = {"max_retries": 16, "retry_timeout": timedelta(seconds=240), "backoff": _PATIENT_BACKOFF}
-_CLIENT = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=300)}
+_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts to create what is there and is not
 
 
 # In a process that will fork tasks: how the users' own code in it, which may ask the client, gets at a bucket.
@@ -48,45 +46,67 @@ asked_of: Callable[[str], Objects] | None = None
 class RemoteObjects:
     """A prefix of a bucket."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
-        self._client: Any = None
+        self._asker = asker or Asker(self.url)
         self._pending: dict[str, tuple[float, bytearray]] = {}  # appended, not sent: (since when, bytes)
         self._sent: dict[str, int] = {}  # how many chunks of a key are in the store
 
-    @property
-    def _store(self) -> Any:
-        if self._client is None:
-            self._client = _connect(self.url)
-        return self._client
-
     def get(self, key: str) -> bytes:
-        import obstore
+        def request(client: Any) -> bytes:
+            import obstore
 
-        try:
-            return bytes(obstore.get(self._store, key).bytes())
-        except Exception as error:
-            self._fail(error, key)
+            return bytes(obstore.get(client, key).bytes())
+
+        return self._asker.ask(request, key)
 
     def put(self, key: str, data: bytes) -> None:
-        import obstore
+        def request(client: Any) -> None:
+            import obstore
 
-        try:
-            obstore.put(self._store, key, data, use_multipart=False)
-        except Exception as error:
-            self._fail(error, key)
+            obstore.put(client, key, data, use_multipart=False)
+
+        self._write(request, key, len(data))
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        import obstore
-        from obstore.exceptions import AlreadyExistsError, PreconditionError
+        """Create. False if there is an object with other bytes: one with these was written by this very call.
 
-        try:
-            obstore.put(self._store, key, b"".join(parts), mode="create", use_multipart=False)
-        except (AlreadyExistsError, PreconditionError):
-            return False
-        except Exception as error:
-            self._fail(error, key)
-        return True
+        An answer may be lost, and a repeated request then meets its own object. Each record has in it who wrote it and
+        when, so no other writer's has the same bytes.
+        """
+        data = b"".join(parts)
+        for pause in _CONFLICTS:
+            if self._create(key, data):
+                return True
+            try:
+                return self.get(key) == data
+            except NotFound:  # it was deleted since, or another writer was at it and did not end well
+                time.sleep(pause)
+        raise StoreError(f"cannot create {key} in {self.url}: the store says that it is there, and that it is not")
+
+    def _create(self, key: str, data: bytes) -> bool:
+        """Create; False if an object was there, or another is being made."""
+        unknown = False
+
+        def request(client: Any) -> bool:
+            nonlocal unknown
+            import obstore
+
+            if unknown and (there := _fetch(client, key)) is not None:
+                return there == data
+            unknown = True  # what becomes of this request, if it gets no answer
+            try:
+                obstore.put(client, key, data, mode="create", use_multipart=False)
+            except Exception as error:
+                if is_conflict(error):
+                    return False
+                raise
+            return True
+
+        return self._write(request, key, len(data))
+
+    def _write(self, request: Callable[[Any], T], key: str, size: int) -> T:
+        return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         digest = sha256(parts)
@@ -94,12 +114,14 @@ class RemoteObjects:
         size = sum(memoryview(part).nbytes for part in parts)
         if size > PART:
             if not self.refresh(key, size):  # of two that send it at once both send the same bytes
-                self._send_large(key, _pieces(parts))
+                self._send_large(key, lambda _: _pieces(parts), size)
             return digest
-        while not self.create(key, parts) and not self.refresh(key, size):
+        data = b"".join(parts)
+        while not self._create(key, data) and not self.refresh(key, size):
             if self.exists(key):  # with another size: damaged
-                self.put(key, b"".join(parts))
+                self.put(key, data)
                 break
+            time.sleep(_CONFLICTS[0])
         return digest  # else it was there, and was collected since
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
@@ -115,45 +137,50 @@ class RemoteObjects:
         key = key or blob_key(digest)
 
         def fetch() -> tuple[memoryview, str, int]:
-            found = hashlib.sha256()
-            view = self._fetch(key, found.update)
-            return view, found.hexdigest(), len(view)
+            view, found = self._fetch(key)
+            return view, found, len(view)
 
         return checked(self, key, digest, size, fetch)
 
-    def _send_large(self, key: str, pieces: Iterable[bytes]) -> None:
-        import obstore
+    def _send_large(self, key: str, pieces: Callable[[Any], Iterable[bytes]], size: int) -> None:
+        def request(client: Any) -> None:
+            import obstore
 
-        try:
-            obstore.put(self._store, key, pieces, chunk_size=PART, max_concurrency=4)
-        except Exception as error:
-            self._fail(error, key)
+            try:
+                obstore.put(client, key, pieces(client), chunk_size=PART, max_concurrency=4)
+            except FileNotFoundError as error:
+                if "NoSuchUpload" not in str(error):
+                    raise
+                # The answer to the request that completes it was lost, and obstore made that request once more.
+                if not _is_whole(client, key, size):
+                    raise Lost("the upload was lost") from error
+
+        self._asker.send(request, key, size)
 
     def map(self, key: str) -> memoryview:
-        return self._fetch(key, lambda _: None)
+        return self._fetch(key)[0]
 
-    def _fetch(self, key: str, look: Callable[[Buffer], None]) -> memoryview:
-        """Fetch into an unnamed file first: the memory is the page cache's, as it is for a local store.
+    def _fetch(self, key: str) -> tuple[memoryview, str]:
+        """Fetch into an unnamed file first: the memory is the page cache's, as it is for a local store. Its digest."""
 
-        `look` is called with each piece.
-        """
-        import tempfile
+        def request(client: Any) -> tuple[memoryview, str]:
+            import tempfile
 
-        import obstore
+            import obstore
 
-        try:
-            answer = obstore.get(self._store, key)
+            digest = hashlib.sha256()
+            answer = obstore.get(client, key)
             if not answer.meta["size"]:
-                return memoryview(bytearray())
+                return memoryview(bytearray()), digest.hexdigest()
             with tempfile.TemporaryFile() as file:
                 for chunk in answer.stream(min_chunk_size=PART):
                     piece = memoryview(chunk)
-                    look(piece)
+                    digest.update(piece)
                     file.write(piece)
                 file.flush()
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-        except Exception as error:
-            self._fail(error, key)
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)), digest.hexdigest()
+
+        return self._asker.ask(request, key)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The object's bytes as they come. Raises NotFound."""
@@ -166,86 +193,91 @@ class RemoteObjects:
             self._fail(error, key)
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        import obstore
+        found = self._head(key)
+        return found is not None and size in (None, found["size"])
 
-        try:
-            found = obstore.head(self._store, key)
-        except FileNotFoundError:
-            return False
-        except Exception as error:
-            self._fail(error, key)
-        return size in (None, found["size"])
+    def _head(self, key: str) -> Any:
+        """What the store knows of an object; None if there is none."""
+
+        def request(client: Any) -> Any:
+            import obstore
+
+            try:
+                return obstore.head(client, key)
+            except FileNotFoundError:
+                return None
+
+        return self._asker.ask(request, key)
 
     def move(self, key: str, to: str) -> None:
-        import obstore
-
-        try:
-            if obstore.head(self._store, key)["size"] > COPY:
-                self._send_again(key, to)
-            else:
-                obstore.copy(self._store, key, to)
-        except Exception as error:
-            self._fail(error, key)
+        found = self._head(key)
+        if found is None:
+            raise NotFound(f"no {key} in {self.url}")
+        if found["size"] > COPY:
+            self._send_large(to, lambda client: _fetched(client, key), found["size"])
+        else:
+            self._copy(key, to)
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        import obstore
-
-        try:
-            found = obstore.head(self._store, key)
-            if size not in (None, found["size"]):
-                return False
-            if time.time() - found["last_modified"].timestamp() < sweeps.REFRESH:
-                return True
-            self._write_again(key, found["size"])
-        except FileNotFoundError:
+        found = self._head(key)
+        if found is None or size not in (None, found["size"]):
             return False
-        except Exception as error:
-            self._fail(error, key)
+        if time.time() - found["last_modified"].timestamp() < sweeps.REFRESH:
+            return True
+        try:
+            self._write_again(key, found["size"])
+        except NotFound:
+            return False
         sweeps.wait(self)
         return self.exists(key)
 
     def _write_again(self, key: str, size: int) -> None:
         """Nothing but a new write makes an object young, and none may be copied onto itself."""
-        import obstore
-
         if size > COPY:
-            self._send_again(key, key)
+            self._send_large(key, lambda client: _fetched(client, key), size)
             return
         aside = f"tmp/{os.urandom(8).hex()}"
-        obstore.copy(self._store, key, aside)
-        obstore.copy(self._store, aside, key)
+        self._copy(key, aside)
+        self._copy(aside, key)
         self.delete(aside)
 
-    def _send_again(self, key: str, to: str) -> None:
-        import obstore
+    def _copy(self, source: str, target: str) -> None:
+        def request(client: Any) -> None:
+            import obstore
 
-        answer = obstore.get(self._store, key)
-        self._send_large(to, (bytes(chunk) for chunk in answer.stream(min_chunk_size=PART)))
+            obstore.copy(client, source, target)
+
+        self._asker.send(request, source, COPY)  # the store may take long over it
 
     def listing(self, prefix: str) -> list[Listed]:
-        import obstore
-
         at = len(prefix) + 1
-        try:
-            return [
-                Listed(entry["path"][at:], entry["size"], entry["last_modified"].timestamp())
-                for page in obstore.list(self._store, f"{prefix}/")
-                for entry in page
-            ]
-        except Exception as error:
-            self._fail(error, prefix)
+        return [
+            Listed(entry["path"][at:], entry["size"], entry["last_modified"].timestamp())
+            for entry in self._entries(prefix)
+        ]
+
+    def _entries(self, prefix: str) -> list[Any]:
+        """All objects under a prefix, in the order of their names. What was listed before a fault is kept."""
+        found: list[Any] = []
+
+        def request(client: Any) -> None:
+            import obstore
+
+            for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else None):
+                found.extend(page)
+
+        self._asker.ask(request, prefix)
+        return found
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        import obstore
-
+        if not keys:
+            return
         try:
-            obstore.delete(self._store, list(keys))
-        except FileNotFoundError:  # Azure and a directory say so, where S3 does not: one by one
+            self._delete(list(keys), keys[0])
+        except NotFound:  # Azure and a directory say so, where S3 does not: one by one
             for key in keys:
                 self.delete(key)
-        except Exception as error:
-            self._fail(error, keys[0])
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
         names = [name for name in self.names_below(prefix) if name not in last]
@@ -256,35 +288,38 @@ class RemoteObjects:
             self.delete(f"{prefix}/{name}")
 
     def names(self, prefix: str) -> list[str]:
-        import obstore
-
-        try:
-            found = obstore.list_with_delimiter(self._store, f"{prefix}/" if prefix else None)
-        except Exception as error:
-            self._fail(error, prefix)
+        found = self._below(prefix)
         at = len(prefix) + 1 if prefix else 0
         deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
         return sorted([*deeper, *(entry["path"][at:] for entry in found["objects"])])
 
-    def names_below(self, prefix: str) -> list[str]:
-        import obstore
+    def _below(self, prefix: str) -> Any:
+        """What is directly under a prefix."""
 
+        def request(client: Any) -> Any:
+            import obstore
+
+            return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
+
+        return self._asker.ask(request, prefix)
+
+    def names_below(self, prefix: str) -> list[str]:
         at = len(prefix) + 1
-        try:
-            pages = obstore.list(self._store, f"{prefix}/")
-            return sorted(entry["path"][at:] for page in pages for entry in page)
-        except Exception as error:
-            self._fail(error, prefix)
+        return sorted(entry["path"][at:] for entry in self._entries(prefix))
 
     def delete(self, key: str) -> None:
-        import obstore
-
         try:
-            obstore.delete(self._store, key)
-        except FileNotFoundError:
+            self._delete(key, key)
+        except NotFound:
             return
-        except Exception as error:
-            self._fail(error, key)
+
+    def _delete(self, paths: str | list[str], key: str) -> None:
+        def request(client: Any) -> None:
+            import obstore
+
+            obstore.delete(client, paths)
+
+        self._asker.ask(request, key)
 
     # -- an object that grows is a row of chunks
 
@@ -298,23 +333,19 @@ class RemoteObjects:
         return b"".join(self.pieces(key, start))
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
-        import obstore
-
-        try:
-            found = obstore.list_with_delimiter(self._store, f"{key}/")["objects"]
-        except Exception as error:
-            self._fail(error, key)
         end = 0  # what has been appended stays as it is, so chunks before `start` need not be fetched
-        for chunk in sorted(found, key=lambda entry: entry["path"]):
+        for chunk in sorted(self._below(key)["objects"], key=lambda entry: entry["path"]):
             begin, end = end, end + chunk["size"]
             for at in range(max(start, begin), end, size):
-                try:
-                    part = obstore.get_range(
-                        self._store, chunk["path"], start=at - begin, end=min(at + size, end) - begin
-                    )
-                except Exception as error:
-                    self._fail(error, key)
-                yield bytes(part)
+                yield self._part(chunk["path"], at - begin, min(at + size, end) - begin)
+
+    def _part(self, key: str, start: int, end: int) -> bytes:
+        def request(client: Any) -> bytes:
+            import obstore
+
+            return bytes(obstore.get_range(client, key, start=start, end=end))
+
+        return self._asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
         for key, (since, _) in list(self._pending.items()):
@@ -329,42 +360,6 @@ class RemoteObjects:
         number = self._sent[key] = self._sent.get(key, 0) + 1
         self.put(f"{key}/{number:08}", bytes(waiting))
 
-    def _fail(self, error: Exception, key: str) -> NoReturn:
-        """Say in one line what the store refused, and what to look at."""
-        from obstore import exceptions
-
-        text = str(error)
-        denied = isinstance(error, exceptions.UnauthenticatedError | exceptions.PermissionDeniedError)
-        if denied or any(word in text for word in _DENIED):
-            raise StoreError(
-                f"{self.url} refuses these credentials ({_reason(text)}); look at AWS_ACCESS_KEY_ID, "
-                "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or what your provider's tools read"
-            ) from error
-        if "NoSuchBucket" in text:
-            raise StoreError(f"the bucket of {self.url} does not exist: create it or name another") from error
-        if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
-            raise NotFound(f"no {key} in {self.url}") from error
-        raise StoreError(f"cannot reach {self.url}: {_reason(text)}") from error
-
-
-_DENIED = (
-    "InvalidAccessKeyId",
-    "XAdminUserNotFound",
-    "SignatureDoesNotMatch",
-    "AccessDenied",
-    "403 Forbidden",
-    "401 Unauthorized",
-)
-
-
-def _reason(text: str) -> str:
-    """The part of obstore's message that a person needs: it goes on with the debug form of every layer."""
-    import re
-
-    if code := re.search(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", text, re.DOTALL):
-        return ": ".join(part for part in code.groups() if part)
-    return text.partition("Debug source")[0].strip().splitlines()[0][:300] if text.strip() else "no reason given"
-
 
 def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
     for part in parts:
@@ -373,30 +368,26 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
             yield bytes(view[at : at + PART])
 
 
-def _says_http() -> bool:
-    """Whether the endpoint that the environment names is plain http: whoever writes that means it."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
-    return endpoint.startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+def _fetch(client: Any, key: str) -> bytes | None:
+    """The bytes of an object; None if there is none."""
+    import obstore
 
-
-def _take_endpoint() -> None:
-    """METAFLOW_S3_ENDPOINT_URL is the endpoint where the AWS variables name none."""
-    from flowc_runtime import settings
-
-    endpoint = settings.get("S3_ENDPOINT_URL")
-    if endpoint and not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")):
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
-
-
-def _connect(url: str) -> Any:
     try:
-        from obstore.store import from_url
-    except ModuleNotFoundError as error:
-        raise StoreError(f"the store {url} needs obstore: pip install 'flowc[s3]'") from error
+        return bytes(obstore.get(client, key).bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _is_whole(client: Any, key: str, size: int) -> bool:
+    import obstore
+
     try:
-        _take_endpoint()
-        options = _CLIENT | {"allow_http": _says_http()}
-        retry = _PATIENT_RETRY if POD in os.environ else _RETRY
-        return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
-    except Exception as error:
-        raise StoreError(f"cannot open the store {url}: {_reason(str(error))}") from error
+        return bool(obstore.head(client, key)["size"] == size)
+    except FileNotFoundError:
+        return False
+
+
+def _fetched(client: Any, key: str) -> Iterator[bytes]:
+    import obstore
+
+    return (bytes(chunk) for chunk in obstore.get(client, key).stream(min_chunk_size=PART))

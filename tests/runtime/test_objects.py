@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_runtime import objects
+from flowc_runtime.asking import Asker
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import LocalObjects, blob_key, open_objects, sha256
 from flowc_runtime.remote import RemoteObjects
@@ -154,8 +155,8 @@ def test_addresses(tmp_path: Path) -> None:
 
 def test_a_row_of_chunks_is_read_from_anywhere() -> None:
     """An object store has no append: what grows is a row of chunks."""
-    remote = RemoteObjects("s3://nobody")
-    remote._client = pytest.importorskip("obstore.store").MemoryStore()
+    store = pytest.importorskip("obstore.store").MemoryStore()
+    remote = RemoteObjects("s3://nobody", Asker("s3://nobody", lambda *_: store))
     for chunk in (b"one ", b"two ", b"three"):
         remote.append("log", chunk)
         remote.flush(now=True)

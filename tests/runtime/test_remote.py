@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import subprocess
-import threading
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from compare import summary
-from flowc_runtime import remote
+from flowc_runtime import asking, remote
 from flowc_runtime.codecs import load_value, store_value
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.objects import blob_key, sha256
@@ -64,6 +60,7 @@ def test_all_keys_below_a_prefix(objects: RemoteObjects) -> None:
     assert objects.names_below("tags") == ["1/a", "1/b%2Fc", "2/a"]
     objects.delete("tags/1/a")
     objects.delete("tags/1/a")
+    objects.delete_many([])
     assert objects.names_below("tags") == ["1/b%2Fc", "2/a"]
 
 
@@ -137,10 +134,10 @@ def test_what_is_wrong_is_said_in_a_line(
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, s3: Gateway) -> None:
-    monkeypatch.setattr(remote, "_RETRY", {"max_retries": 1})
+    monkeypatch.setattr(asking, "AT_FIRST", asking.Patience(2, (1,)))
     for name, value in (s3.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(StoreError, match="cannot reach s3://b"):
+    with pytest.raises(StoreError, match=r"cannot reach s3://b at http://127\.0\.0\.1:9: connection refused"):
         RemoteObjects("s3://b").get("k")
 
 
@@ -282,60 +279,3 @@ def test_the_default_store_may_be_remote(project: Project, s3: Gateway) -> None:
     done = project.flowc("run", "flow.py", FLOWC_STORE=url, **s3.environment)
     assert done.code == 0, done.err
     assert not (project.root / ".flowc").exists()
-
-
-class Unsteady:
-    """Stands before the gateway and spoils the first requests, then only passes bytes on."""
-
-    def __init__(self, upstream: str, spoil: list[str]) -> None:
-        self.spoil, self.seen = spoil, 0
-        self._upstream = upstream.removeprefix("http://").split(":")
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        way, self.seen = (self.spoil[self.seen] if self.seen < len(self.spoil) else "pass"), self.seen + 1
-        with client, contextlib.suppress(OSError):
-            if way == "stall":
-                time.sleep(5)
-            elif way == "error":
-                client.recv(65536)
-                client.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            elif way == "pass":
-                with socket.create_connection((self._upstream[0], int(self._upstream[1]))) as server:
-                    back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
-                    back.start()
-                    self._copy(client, server)
-                    back.join(5)
-
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-
-@pytest.mark.parametrize("spoil", [["error"] * 3, ["drop"] * 3, ["stall", "error", "drop"]])
-def test_what_fails_on_the_way_is_tried_again(s3: Gateway, monkeypatch: pytest.MonkeyPatch, spoil: list[str]) -> None:
-    monkeypatch.setattr(remote, "_CLIENT", {"timeout": timedelta(seconds=1)})
-    unsteady = Unsteady(s3.environment["AWS_ENDPOINT_URL"], [])
-    for name, value in (s3.environment | {"AWS_ENDPOINT_URL": unsteady.url}).items():
-        monkeypatch.setenv(name, value)
-    objects = RemoteObjects(s3.bucket(f"unsteady{len(spoil)}{spoil[0]}{spoil[-1]}"))
-    objects.put("k", b"value")
-    fresh = RemoteObjects(objects.url)  # its connections are not open yet
-    unsteady.spoil, unsteady.seen = spoil, 0
-    assert fresh.get("k") == b"value"
-    assert unsteady.seen == len(spoil) + 1
-    unsteady.close()

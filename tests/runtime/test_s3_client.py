@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import faults
 from gateway import Gateway, gateway
 from metaflow import S3
 from metaflow.exception import MetaflowException
@@ -58,6 +59,23 @@ def tree(s3: S3) -> S3:
     """The hierarchy of the documentation, and a neighbour that only begins alike."""
     s3.put_many([(key, key) for key in ("a/0.txt", "a/b/1.txt", "a/c/2.txt", "a/d/e/3.txt", "f/4.txt", "abc/x")])
     return s3
+
+
+@pytest.mark.parametrize("mode", ["error-after", "reset-after", "reset-before", "busy"])
+def test_what_is_created_is_stored_once_though_answers_are_lost(
+    s3: S3, store: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: faults.Mode
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+    with faults.between(store.environment["AWS_ENDPOINT_URL"]) as way:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", way.url)
+        way.begin(mode, faults.is_create)
+        assert s3.put_many([("key", "mine")], overwrite=False) == [("key", s3.info("key").url)]
+        way.begin(mode, faults.is_create)
+        assert [key for key, _ in s3.put_files([("file", "file")], overwrite=False)] == ["file"]
+        assert len(way.spoiled) == 1
+        assert s3.put_many([("key", "another's")], overwrite=False) == []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.environment["AWS_ENDPOINT_URL"])
+    assert (s3.get("key").text, s3.get("file").size) == ("mine", 100_000)
 
 
 # -- one object --------------------------------------------------------------------------------------------------------

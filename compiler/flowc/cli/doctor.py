@@ -41,8 +41,9 @@ class Finding(NamedTuple):
 
 @click.command(
     "doctor",
-    help="Show what is installed and what is missing for which command; exit code 1 on a conflict. With FLOW also show "
-    "how its tasks begin on this machine: as forks, or with an import of their own, and the lines that decide it.",
+    help="Show what is installed and what is missing for which command; exit code 1 on a conflict, or if the store "
+    "cannot be used. With FLOW also show how its tasks begin here: as forks, or with an import of their own, "
+    "and the lines that decide it.",
 )
 @click.argument("file", metavar="[FLOW]", required=False)
 @click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -69,6 +70,7 @@ def doctor_command(
         *(_optional(name) for name in OPTIONAL),
         *_extensions(),
         *_configuration(),
+        _store(),
         _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
         _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
     ]
@@ -167,6 +169,14 @@ def _configuration() -> list[Finding]:
         return [Finding("ok", "no configuration file, here or above")]
     count = "1 setting" if len(file.values) == 1 else f"{len(file.values)} settings"
     return [Finding("ok", f"configuration file {file.path}, {count}; `flowc config` shows them")]
+
+
+def _store() -> Finding:
+    """Whether the store that is configured can be used from here."""
+    from flowc.cli.doctor_store import examine_store
+
+    mark, text = examine_store()
+    return Finding(mark, text, bad=mark == "BAD")
 
 
 def _optional(name: str) -> Finding:

@@ -6,16 +6,19 @@ An answer is an object's facts, or {"error": kind, "message": text} with a kind 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.ir import json_text
+from flowc_runtime.remote_errors import is_conflict, is_transient
 from metaflow.plugins.datatools.s3.channel import receive, send
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 METADATA: Final = "metaflow-user-attributes"  # as Metaflow stores it: JSON, so that names keep their case
 _CHUNK: Final = 8 << 20
+_PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to create an object
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
 
@@ -36,6 +40,8 @@ def main() -> None:
         import obstore  # noqa: F401  # only to say at once that it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
+    except ImportError as error:  # such as a shared library that is not there
+        problem = f"metaflow.S3 needs obstore, which cannot be loaded ({error}): pip install 'flowc[s3]'"
     else:
         problem = None
     while (request := receive(requests)) is not None:
@@ -134,7 +140,6 @@ def _put(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:
     from pathlib import Path
 
     import obstore
-    from obstore.exceptions import AlreadyExistsError, PreconditionError
 
     attributes: dict[str, str] = {}
     if item.get("content_type"):
@@ -144,12 +149,39 @@ def _put(store: Any, key: str, item: dict[str, Any]) -> dict[str, Any]:
     if not item["overwrite"] and _exists(store, key):  # spares sending what is there; the condition below decides
         return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])
-    mode: Any = {} if item["overwrite"] else {"mode": "create", "use_multipart": False}
-    try:
-        obstore.put(store, key, source, attributes=attributes or None, **mode)
-    except (AlreadyExistsError, PreconditionError):
-        return {"stored": False}
+    if not item["overwrite"]:
+        return {"stored": _create(store, key, source, attributes)}
+    obstore.put(store, key, source, attributes=attributes or None)
     return {"stored": True}
+
+
+def _create(store: Any, key: str, source: Any, attributes: dict[str, str]) -> bool:
+    """Store what must not be there yet; False if it is another's. Where an answer was lost, what is there decides."""
+    import obstore
+
+    for pause in _PAUSES:
+        try:
+            obstore.put(store, key, source, attributes=attributes or None, mode="create", use_multipart=False)
+            return True
+        except Exception as error:
+            if not is_conflict(error) and not (is_transient(error) and pause):
+                raise
+        if (same := _is_there(store, key, source)) is not None:
+            return same
+        time.sleep(pause)
+    return False  # another one is always at it
+
+
+def _is_there(store: Any, key: str, source: Any) -> bool | None:
+    """Whether an object has this content; None if there is none."""
+    import obstore
+
+    try:
+        answer = obstore.get(store, key)
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
+            return all(mine.read(len(piece)) == bytes(piece) for piece in answer.stream()) and not mine.read(1)
+    except FileNotFoundError:
+        return None
 
 
 def _exists(store: Any, key: str) -> bool:
