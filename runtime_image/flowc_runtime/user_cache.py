@@ -12,4 +12,4 @@ def cache_home() -> str:
         base = os.path.expanduser("~/.cache")
     if not os.path.isabs(base):
         raise RuntimeError("the user has no home directory: set XDG_CACHE_HOME")
-    return f"{base}/flowc"
+    return os.path.join(base, "flowc")
