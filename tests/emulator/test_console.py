@@ -188,7 +188,8 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
         ["[start]  20%", "[start] 100%"],
     )
     assert out == "[start] windows\n"  # read as text, which has one kind of line end
-    assert project.flowc("logs", "Bars/latest/start", "--stderr").err.count("%|#") == 3
+    assert project.flowc("logs", "Bars/latest/start", "--stderr").err == "[start/0] 100%|##########\n"
+    assert project.flowc("logs", "Bars/latest/start/0", "--stderr").err.count("%|#") == 3  # every byte
 
 
 def test_what_a_program_reads_of_stdout_stays_as_it_is(project: Project) -> None:
