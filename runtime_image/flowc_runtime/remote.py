@@ -183,14 +183,12 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The object's bytes as they come. Raises NotFound."""
-        import obstore
-
-        try:
-            for chunk in obstore.get(self._store, key).stream(min_chunk_size=PIECE):
-                yield bytes(chunk)
-        except Exception as error:
-            self._fail(error, key)
+        """The object's bytes, in pieces. Raises NotFound."""
+        found = self._head(key)
+        if found is None:
+            raise NotFound(f"no {key} in {self.url}")
+        for at in range(0, found["size"], PART):
+            yield self._part(key, at, min(at + PART, found["size"]))
 
     def exists(self, key: str, size: int | None = None) -> bool:
         found = self._head(key)
