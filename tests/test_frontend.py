@@ -229,8 +229,8 @@ def test_a_step_is_never_run_and_a_default_never_called(tmp_path: Path) -> None:
 
 def test_a_file_without_a_guard_is_refused(tmp_path: Path) -> None:
     loaded = load(write(tmp_path, f"class Demo(FlowSpec):{STEPS}\nDemo()\n"))
-    assert codes(loaded) == ["import-failed"]
-    assert '__name__ == "__main__"' in loaded.diagnostics[0].message
+    assert codes(loaded) == ["unguarded-flow"]
+    assert '__name__ == "__main__"' in (loaded.diagnostics[0].hint or "")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime import contract, durability, revision
@@ -125,10 +126,9 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
         if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
             _create(run, graph, {})
         now = time.time()
-        try:
+        status: StatusRecord = {"state": "running", "changed": now}
+        with suppress(RecordError):  # it is about to be replaced
             status = run.status()
-        except RecordError:  # it is about to be replaced
-            status = {"state": "running", "changed": now}
         if phase == "Succeeded":
             _end(run, {"state": "succeeded", "changed": now, "ended": now})
         elif status["state"] == "running":

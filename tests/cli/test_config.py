@@ -123,7 +123,8 @@ def test_the_environment_of_steps(small: Project) -> None:
     assert small.flowc("run", "packed.py", FLOWC_ENVIRONMENT="local").code == 0
     assert small.flowc("run", "packed.py", METAFLOW_DEFAULT_ENVIRONMENT="local").code == 0
     assert small.python("packed.py", "run", METAFLOW_ENVIRONMENT="local").code == 0
-    assert small.python("packed.py", "--environment=local", "run", FLOWC_ENVIRONMENT="conda").code == 0
+    done = small.python("packed.py", "--environment=local", "run", FLOWC_ENVIRONMENT="conda")
+    assert (done.code, "--environment=local: @pypi and @conda of step 'end' are not applied" in done.err) == (0, True)
 
 
 _TOLD = """

@@ -23,9 +23,9 @@ from flowc_emulator.scheduler import Scheduler
 from flowc_runtime.attempts import begin_record, new_record
 from flowc_runtime.index import Graph
 from flowc_runtime.parents import Parents
-from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.reuse import Reuse
 from flowc_runtime.store import Store
+from project import run_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,8 +213,7 @@ def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
     with TemporaryDirectory() as directory:
         store = Store.open(directory)
         origin, here, pods = (store.run(flow.name, name) for name in "123")
-        about: Any = {"version": RECORD_VERSION, "parameters": {"n": 1}}
-        origin.create(about, dumps(flow))
+        origin.create(run_record(origin, parameters={"n": 1}), dumps(flow))
         done, expected = set[At](), set[At]()
         for task, found in walk.parents.items():
             split = graph.nodes[task[0]].joins

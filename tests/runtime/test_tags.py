@@ -9,9 +9,9 @@ import pytest
 
 from flowc_runtime.errors import TagError
 from flowc_runtime.process import this_process
-from flowc_runtime.records import RECORD_VERSION
 from flowc_runtime.store import RunStore, Store
 from flowc_runtime.tags import check_tags, name_of, system_tags
+from project import run_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 def begun(store: Store, run_id: str = "1") -> RunStore:
     run = store.run("Flow", run_id)
-    record: Any = {
-        "version": RECORD_VERSION,
-        "created": 0.0,
-        "user": "ann",
-        "process": this_process(),
-        "system_tags": SYSTEM,
-    }
+    record = run_record(run, user="ann", process=this_process(), system_tags=SYSTEM)
     assert run.create(record, "{}")
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.errors import ConfigurationError, FlowcError
 from flowc_runtime.remote import SCHEMES
 from flowc_runtime.whereabouts import default_url
 
@@ -25,6 +25,8 @@ def examine_store() -> tuple[str, str]:
     """Return the mark and the text of doctor's line about the store; the mark is BAD where no run can use it."""
     try:
         url = default_url()
+    except ConfigurationError:
+        return "--", "the store: it is not known before the configuration is mended"
     except FlowcError as error:
         return "BAD", f"the store: {error}"
     if url.partition("://")[0] not in SCHEMES:

@@ -154,14 +154,24 @@ def split_top(values: dict[str, Any]) -> Top:
 
 
 def add_top(ctx: click.Context, more: Top) -> Top:
-    """Add what stands behind the command to what stands before it, which yields where there can be one value."""
+    """Add what stands behind the command to what stands before it, which yields where there can be one value.
+
+    A variable or a file, which may give the command's own option, says less than an option before the command.
+    """
     before = top(ctx)
     both: dict[str, Any] = {
-        name: (old + new) if isinstance(old, tuple) else (old if new is None else new)
+        name: (old + new) if isinstance(old, tuple) else (old if new is None or _is_kept(ctx, name) else new)
         for name, old, new in zip(Top._fields, tuple[Any, ...](before), tuple[Any, ...](more), strict=True)
     }
     ctx.meta[TOP] = Top(**both)
     return Top(**both)
+
+
+def _is_kept(ctx: click.Context, name: str) -> bool:
+    """Whether a value was given on the command line before the command, and not behind it."""
+    given = ParameterSource.COMMANDLINE
+    before = ctx.parent is not None and ctx.parent.get_parameter_source(name) is given
+    return before and ctx.get_parameter_source(name) is not given
 
 
 def top_of_environment() -> Top:

@@ -74,7 +74,7 @@ def run_row(run: RunStore) -> dict[str, Any]:
     try:
         record, status = run.record(), status_or_unreadable(run)
     except NotFound:
-        if run.steps():
+        if any(run.done(step) for step in run.steps()):
             return row | {"state": UNREADABLE, "why": "its record is gone"}
         return row  # its first task has not got as far as to say so
     except RecordError as error:

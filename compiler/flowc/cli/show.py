@@ -226,8 +226,8 @@ def _was_ended(row: dict[str, Any]) -> bool:
 
 def _why(row: dict[str, Any]) -> str:
     """Why an attempt failed, and what else is to be told of it."""
-    known = row["type"] is None or _was_ended(row)
-    error = (row["message"] or "") if known else f"{row['type'].rpartition('.')[2]}: {row['message']}"
+    kind = "" if _was_ended(row) else str(row["type"] or "").rpartition(".")[2]
+    error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
