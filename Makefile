@@ -6,6 +6,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Processes that run tests: one more than processors, since many tests wait for something.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 export ARGO ?=
 
 BIN := $(VENV)/bin
@@ -30,7 +32,7 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cron library anew; ARGS=--update-golden records.
 	PYTHONPATH=tests $(BIN)/python -m tools.gobuild

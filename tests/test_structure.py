@@ -146,7 +146,7 @@ def switch_graphs(draw: st.DrawFn) -> list[Vertex]:
     return [*(vertex(name, draw(steps | SWITCHES)) for name in NAMES[:-1]), vertex("end", End())]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(switch_graphs(), st.integers(0, 2**32))
 def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None:
     """Whatever is accepted is walked by chance to its end: each path is taken once, and each parent is found again."""

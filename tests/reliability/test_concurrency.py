@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from project import Project
 
-RUNS, THREADS = 10, 200
 
 
 @pytest.fixture
@@ -35,10 +34,11 @@ def store(project: Project) -> Iterator[Project]:
     default_namespace()
 
 
-def test_ten_runs_and_two_hundred_readers_at_once(store: Project) -> None:
+@pytest.mark.parametrize(("writers", "count"), [(3, 30), pytest.param(10, 200, marks=pytest.mark.slow)])
+def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int) -> None:
     """Each reader reads all that there is, again and again until the runs have ended."""
     store.write("flow.py", FLOW)
-    runs = [store.start("flow.py", "--quiet", "run", "--max-workers", "2", "--tag", f"t{n}") for n in range(RUNS)]
+    runs = [store.start("flow.py", "--quiet", "run", "--max-workers", "2", "--tag", f"t{n}") for n in range(writers)]
     ended = threading.Event()
 
     def read() -> int:
@@ -51,16 +51,16 @@ def test_ten_runs_and_two_hundred_readers_at_once(store: Project) -> None:
             if last or seen > 100:
                 return seen
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        readers = [pool.submit(read) for _ in range(THREADS)]
+    with ThreadPoolExecutor(count) as pool:
+        readers = [pool.submit(read) for _ in range(count)]
         for run in runs:
             _, err = run.communicate(timeout=300)
             assert run.returncode == 0, err
         ended.set()
         assert all(reader.result() for reader in readers)
     found = list(Flow("Crashes"))
-    assert len(found) == RUNS
-    assert {tag for run in found for tag in run.user_tags} == {f"t{n}" for n in range(RUNS)}
+    assert len(found) == writers
+    assert {tag for run in found for tag in run.user_tags} == {f"t{n}" for n in range(writers)}
     assert all(run.successful and run.data is not None and run.data.result[0] == VALUES for run in found)
     check_store(store.store)
 
