@@ -75,6 +75,8 @@ def test_links(tmp_path: Path) -> None:
         "alias.py", "link/a.py", "link/secret.py", "shown/b.py", "other/theirs.py", "other/open.py", "outside/secret.py",
     )}  # fmt: skip
     assert ignored(asked) == {"alias.py", "link/secret.py", "shown/b.py", "other/theirs.py"}
+    for both in (["alias.py", "secret.py"], ["secret.py", "alias.py"]):  # a link and what it leads to
+        assert ignored({name: str(root / name) for name in both}) == set(both)
 
 
 def test_a_link_that_is_ignored_itself(tmp_path: Path) -> None:

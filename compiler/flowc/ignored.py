@@ -41,17 +41,17 @@ def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: f
     """
     real = cache(os.path.realpath)
     tree = cache(git.work_tree)
-    asked: dict[str, dict[str, str]] = {}  # by work tree: a path below it, and the name that it stands for
+    asked: dict[str, dict[str, set[str]]] = {}  # by work tree: a path below it, and the names that stand for it
     for name, path in places.items():
         if _matches(name, kept):
             continue
         # Git refuses a path beyond a link, and one of another work tree inside of this one.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
             if (top := tree(os.path.dirname(place))) is not None:
-                asked.setdefault(top, {})[os.path.relpath(place, top)] = name
+                asked.setdefault(top, {}).setdefault(os.path.relpath(place, top), set()).add(name)
     found: set[str] = set()
     for top, paths in asked.items():
-        found.update(paths[path] for path in _ask(top, list(paths), seconds))
+        found.update(*(paths[path] for path in _ask(top, list(paths), seconds)))
     return frozenset(found)
 
 

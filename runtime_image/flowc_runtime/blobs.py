@@ -1,8 +1,8 @@
 """Checks of what is named by its sha256: a reader gets the bytes that the digest promises, or `Damaged`.
 
 A store's `read_blob` and `map_blob` are the only readers of such bytes, and both go through `checked`. What is damaged
-is moved to `damaged/DIGEST` in its store, so that the next writer of the same bytes stores them anew. Records, logs,
-cards and tags have no digest.
+is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them anew.
+Records, logs, cards and tags have no digest.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Movable(Protocol):
     def move(self, key: str, to: str) -> None: ...
 
 
-def aside_key(digest: str) -> str:
-    """Where the damaged bytes are that had the name of this digest."""
-    return f"{DIRECTORY}/{digest}"
+def aside_key(key: str) -> str:
+    """Where the damaged bytes are that had this key."""
+    return f"{DIRECTORY}/{key}"
 
 
 def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Callable[[], tuple[T, str, int]]) -> T:
@@ -51,8 +51,8 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
             return value
         value, found, length = fetch()
     except NotFound as error:
-        if objects.exists(aside_key(digest)):
-            what = f"{key} in {objects.url} was damaged, and has been moved to {aside_key(digest)}"
+        if objects.exists(aside_key(key)):
+            what = f"{key} in {objects.url} was damaged, and has been moved to {aside_key(key)}"
             raise Damaged(f"{what}: {REMEDY}") from error
         raise
     if found == digest:
@@ -69,12 +69,12 @@ _ON_THE_WAY = "look at the network, the disk and the memory of this machine, the
 
 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
-    """Move a damaged object to `damaged/DIGEST`; what has come of it and what to do, in words.
+    """Move a damaged object aside; what has come of it and what to do, in words.
 
     Another reader may have moved it, and a writer stored it anew, since it was read: what turns out to be whole is
     moved back.
     """
-    aside = aside_key(digest)
+    aside = aside_key(key)
     try:
         objects.move(key, aside)
     except NotFound:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 from flowc_runtime.errors import StoreError
 from flowc_runtime.objects import LocalObjects, _write_all
 from flowc_runtime.process import PR_SET_PDEATHSIG, load_prctl
+from flowc_runtime.signals import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,8 +160,9 @@ class Disk:
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
-                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                for number in ENDING:
                     signal.signal(number, signal.SIG_IGN)  # its parent decides
+                _let_go_of_streams()  # a disk that hangs keeps it: whoever reads the program's output is not to wait
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 os.close(read)
@@ -232,6 +234,13 @@ def _fork() -> tuple[int, int, int] | None:
         return None
 
 
+def _let_go_of_streams() -> None:
+    with suppress(OSError):  # no open file more
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(null, stream)
+
+
 def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
     """In the process that waits: do it and say how it went."""
     try:
@@ -247,7 +256,7 @@ def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
 def _first(read: int, woken: int | None, slow: Callable[[], None]) -> int | None:
     """Wait until there is an answer; the signal, if one ends the wait before."""
     until: float | None = time.monotonic() + PATIENCE
-    signalled = False
+    cut: int | None = None
     poll = select.poll()  # which, unlike a selector, needs no open file of its own
     poll.register(read, select.POLLIN)
     if woken is not None:
@@ -257,12 +266,19 @@ def _first(read: int, woken: int | None, slow: Callable[[], None]) -> int | None
         ready = [descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)]
         if read in ready:
             return None
-        if woken is not None and woken in ready and until is not None:  # most disks are done in a moment
+        if woken is not None and woken in ready:
+            cut = next(
+                (number for number in os.read(woken, 64) if number in ENDING), None
+            )  # a user's handler has others
+            if cut is None:
+                continue
+            if until is None:
+                return cut
             poll.unregister(woken)
-            signalled, until = True, min(until, time.monotonic() + _HURRY)
-        elif woken is not None and (woken in ready or (signalled and left == 0)):
-            return os.read(woken, 1)[0]
+            until = min(until, time.monotonic() + _HURRY)  # most disks are done in a moment
         elif until is not None and time.monotonic() >= until:
+            if cut is not None:
+                return cut
             slow()
             until = None
 

@@ -10,31 +10,33 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.references import refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.files import FileRecord
     from flowc_runtime.objects import Objects
     from flowc_runtime.records import AttemptRecord
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """The name of an artifact of a task that is not there, or not whole; None if there is no such artifact."""
-    for name, ref in {**record.get("constants", {}), **record["artifacts"]}.items():
-        if is_lost(objects, ref):
-            return name
-    return None
+    """What a task has left that is not there, or not whole, in words; None if all of it is."""
+    return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None)
 
 
-def is_lost(objects: Objects, ref: ArtifactRef | FileRecord) -> bool:
+def described(name: str) -> str:
+    """An artifact by its name, which the items of a foreach have not."""
+    return f"artifact '{name}'" if name else "list of items"
+
+
+def is_lost(objects: Objects, ref: Mapping[str, Any]) -> bool:
     """Whether the blob of an artifact or a file is not there, or has another size than it should have."""
     if "data" in ref or not isinstance(objects, LocalObjects):  # a bucket has whole objects only
         return False
     key = blob_key(ref["digest"])
     try:
-        return os.stat(f"{objects.root}/{key}").st_size != ref["size"]
+        return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
     except FileNotFoundError:
         return not objects.exists(key)  # it may be in a store below this one
 

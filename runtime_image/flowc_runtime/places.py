@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from flowc.ir import json_text
 from flowc.ir.versions import CACHE, IR, RECORDS, NewerError
+from flowc_runtime import blobs
 from flowc_runtime.errors import FormatError
 from flowc_runtime.index import task_pathspec
 from flowc_runtime.stored import damaged, parse, parse_flow, parse_tag
@@ -15,7 +16,7 @@ from flowc_runtime.stored import damaged, parse, parse_flow, parse_tag
 if TYPE_CHECKING:
     from typing import Any
 
-ASIDE = "damaged"  # before the key of an object that was damaged and is moved aside
+ASIDE = blobs.DIRECTORY  # before the key of an object that was damaged and is moved aside
 _TASK = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
 _ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -48,7 +48,7 @@ def _of_run(place: Place, record: Mapping[str, Any], found: Named) -> None:
 
 
 def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
-    for name, ref in _refs(record):
+    for name, ref in refs(record):
         who = f"{place.pathspec}/{name}" if name else place.pathspec
         if "data" not in ref:
             found.blobs.append((ref["digest"], who))
@@ -60,7 +60,7 @@ def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
         found.records.append(run.task_key(parent["step"], parent["path"]))
 
 
-def _refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The artifacts that a record names, with their names; items of a foreach have none."""
     yield from record["artifacts"].items()
     yield from record.get("constants", {}).items()

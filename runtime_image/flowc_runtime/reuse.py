@@ -15,9 +15,10 @@ from flowc_runtime.blobs import DIRECTORY
 from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
-from flowc_runtime.lost import lost_artifact
+from flowc_runtime.lost import described, lost_artifact
 from flowc_runtime.objects import blob_key
 from flowc_runtime.parents import Parents
+from flowc_runtime.references import refs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,8 +133,8 @@ class Reuse:
         if damage := self._damage(record):
             self.reasons.setdefault(step, ", ".join(damage))
             return None
-        if (name := lost_artifact(self.origin.objects, record)) is not None:
-            self.reasons.setdefault(step, f"artifact '{name}' of {step}/{path} is lost")
+        if (what := lost_artifact(self.origin.objects, record)) is not None:
+            self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
             read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
@@ -148,12 +149,8 @@ class Reuse:
         """What a task has left that was found damaged."""
         if not self._lost:
             return []
-        refs = [(f"artifact '{name}'", ref) for name, ref in record["artifacts"].items()]
-        if (fanout := record.get("fanout")) is not None:
-            chunks = fanout.get("chunks", [])
-            refs += [("list of items", ref) for ref in ([*chunks, fanout["items"]] if "items" in fanout else chunks)]
-        found = [what for what, ref in refs if "data" not in ref and ref["digest"] in self._lost]
-        return [f"its {what} was found damaged" for what in dict.fromkeys(found)]
+        names = [described(name) for name, ref in refs(record) if "data" not in ref and ref["digest"] in self._lost]
+        return [f"its {what} was found damaged" for what in dict.fromkeys(names)]
 
     def _done(self, step: str, path: str) -> AttemptRecord | None:
         if step not in self._ahead:
@@ -186,7 +183,10 @@ class Reuse:
 
 def _lost_blobs(objects: Objects) -> set[str]:
     """The digests of what was found damaged, and has not been stored anew since."""
-    return {digest for digest in objects.names(DIRECTORY) if not objects.exists(blob_key(digest))}
+    # A key that was moved aside more than once has a number behind it.
+    names = objects.names_below(f"{DIRECTORY}/blobs")
+    digests = {name.rpartition("/")[2].partition(".")[0] for name in names}
+    return {digest for digest in digests if not objects.exists(blob_key(digest))}
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:

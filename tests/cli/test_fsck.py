@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import flowc.cli
 from flowc_runtime import sweeps
 from flowc_runtime.codecs import load_value
-from flowc_runtime.errors import NotFound
+from flowc_runtime.errors import Damaged
 from flowc_runtime.fsck import check_store, repair
 from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
@@ -349,7 +349,7 @@ def test_what_people_are_told(store: Store) -> None:
         "runs that this is about: F/1",
     ]
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")
-    with pytest.raises(NotFound):
+    with pytest.raises(Damaged, match="has been moved to damaged/blobs/"):
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
 
 

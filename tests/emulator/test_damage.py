@@ -137,7 +137,7 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     assert "read hello" not in said
     assert done.out.count("value ") == (1 if reader == "client" else 0)
     assert done.code == (0 if reader == "client" else 1)
-    assert [path.name for path in (values.root / ".flowc/damaged").iterdir()] == [file.name]
+    assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [file.name]
     if kind == "flipped":  # what is moved aside is gone, whatever was wrong with it
         assert_whole(values.python("flow.py", "run"))
 
@@ -200,10 +200,29 @@ def test_resume_makes_anew_what_was_found_damaged(values: Project) -> None:
     done = values.python("flow.py", "resume")
     assert_whole(done)
     assert "its artifact 'array' was found damaged" in done.out + done.err
-    assert (values.root / ".flowc/damaged" / blobs(values)["array"].name).exists()
+    assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [
+        blobs(values)["array"].name
+    ]
     again = values.python("flow.py", "resume", "end")  # it is whole: nothing but the step runs
     assert_whole(again)
     assert "damaged" not in again.out + again.err
+
+
+@pytest.mark.parametrize("name", ["array", "items"])
+def test_resume_makes_anew_what_fsck_has_moved_aside(values: Project, name: str) -> None:
+    damage(blobs(values, names=(name,))[name], "flipped")
+    assert values.flowc("fsck", "--repair").code == 1
+    done = values.python("flow.py", "resume", "end")
+    assert_whole(done)
+    what = "artifact 'array'" if name == "array" else "list of items"
+    assert f"its {what} was found damaged" in done.err
+
+
+def test_resume_makes_anew_the_items_that_are_lost(values: Project) -> None:
+    blobs(values, names=("items",))["items"].unlink()
+    done = values.python("flow.py", "resume", "each")
+    assert_whole(done)
+    assert "start runs again: " in done.err
 
 
 def test_resume_makes_anew_the_items_that_were_found_damaged(values: Project) -> None:

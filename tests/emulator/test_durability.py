@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -293,6 +294,21 @@ def test_a_disk_that_is_quick_is_waited_for_all_the_same(tmp_path: Path, monkeyp
     finally:
         for descriptor in (read, write, disk.descriptor()):
             os.close(descriptor)
+
+
+@pytest.mark.parametrize("patience", [0.05, 60], ids=["told before", "not told"])
+def test_a_signal_before_the_word_ends_the_wait_too(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+    monkeypatch.setattr(durability, "_HURRY", 0.05)
+    monkeypatch.setattr(durability, "PATIENCE", patience)
+    told: list[str] = []
+    (never, _), (woken, write) = pipes = os.pipe(), os.pipe()
+    os.write(write, bytes([signal.SIGUSR1, signal.SIGTERM]))  # a handler of the user's own has others
+    try:
+        assert durability._first(never, woken, lambda: told.append("slow")) == signal.SIGTERM
+    finally:
+        for descriptor in itertools.chain(*pipes):
+            os.close(descriptor)
+    assert told == []
 
 
 # -- pods with a volume ----------------------------------------------------------------------------------------------------

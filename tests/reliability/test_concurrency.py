@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from project import Project
 
 
-
 @pytest.fixture
 def store(project: Project) -> Iterator[Project]:
     """A store that the client looks at."""

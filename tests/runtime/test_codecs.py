@@ -150,7 +150,7 @@ def test_a_missing_or_damaged_blob_is_an_error(local: LocalObjects, tmp_path: Pa
     blob.write_bytes(blob.read_bytes()[:-8] + b"damaged!")
     with pytest.raises(Damaged, match="is damaged"):
         load_value(local, ref)
-    (tmp_path / f"damaged/{ref['digest']}").unlink()
+    (tmp_path / f"damaged/{blob_key(ref['digest'])}").unlink()
     with pytest.raises(NotFound):
         load_value(local, ref)
 

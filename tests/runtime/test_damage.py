@@ -44,7 +44,7 @@ def file_of(objects: LocalObjects, digest: str) -> Path:
 
 
 def aside_of(objects: LocalObjects, digest: str) -> Path:
-    return Path(objects.root, "damaged", digest)
+    return Path(objects.root, "damaged", blob_key(digest))
 
 
 # Each stores something, and gives the file that it is in and what reads it.
@@ -104,12 +104,18 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     with pytest.raises(Damaged) as told:
         read()
     found = sha256([DAMAGES[kind](good)])
-    for part in (blob_key(digest), local.url, f"sha256 {digest[:12]}", f"sha256 {found[:12]}", f"damaged/{digest}"):
+    for part in (
+        blob_key(digest),
+        local.url,
+        f"sha256 {digest[:12]}",
+        f"sha256 {found[:12]}",
+        f"damaged/{blob_key(digest)}",
+    ):
         assert part in str(told.value)
     assert "flowc fsck" in str(told.value)
     assert "\n" not in str(told.value)
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
-    with pytest.raises(Damaged, match=f"was damaged, and has been moved to damaged/{digest}"):
+    with pytest.raises(Damaged, match=f"was damaged, and has been moved to damaged/{blob_key(digest)}"):
         read()
     assert local.create_blob([good]) == digest  # the next writer stores it anew
     assert read() == whole
@@ -306,7 +312,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
         assert above.read_blob(digest) == bytes(above.map_blob(digest)) == DATA
         for read in (above.read_blob, above.map_blob):
             damage(file_of(local, digest), kind)
-            with pytest.raises(Damaged, match=f"it has been moved to damaged/{digest}"):
+            with pytest.raises(Damaged, match=f"it has been moved to damaged/{blob_key(digest)}"):
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
@@ -356,7 +362,7 @@ def test_damage_in_a_bucket_is_told_and_moved_aside(
     ):
         read(digest, len(DATA))
     assert not remote.exists(blob_key(digest))
-    assert remote.get(f"damaged/{digest}") == DAMAGES[kind](DATA)
+    assert remote.get(f"damaged/{blob_key(digest)}") == DAMAGES[kind](DATA)
     with pytest.raises(Damaged, match="was damaged, and has been moved"):
         read(digest)
     assert remote.create_blob([DATA]) == digest
@@ -398,4 +404,4 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
         with pytest.raises(Damaged, match=rf"{told}.*look at the network"):
             wrong.read_blob(digest)
         assert remote.read_blob(digest) == DATA  # the fault was not the store's
-        assert not remote.exists(f"damaged/{digest}")
+        assert not remote.exists(f"damaged/{blob_key(digest)}")
