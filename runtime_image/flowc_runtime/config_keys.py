@@ -95,7 +95,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_DURABILITY",
         option="`--durability` of `run`, `resume`",
-        help="What the disk must have before it is said to have ended: each run, each task too, or none.",
+        help="Wait for the disk before a run ends (run), before each task ends too (task), or never (none).",
         default="run",
         choices=("run", "task", "none"),
     ),

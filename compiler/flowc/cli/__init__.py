@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deploy": ("deploy", "Compile a flow and apply it to a cluster."),
     "diff": ("deploy", "Show what a deploy would change."),
     "trigger": ("trigger", "Start a run of a deployed flow."),
-    "status": ("status", "Say how runs and flows on the cluster do."),
+    "status": ("status", "Show the status of runs and deployed flows on the cluster."),
     "suspend": ("control", "Hold a run or a schedule on the cluster."),
     "unsuspend": ("control", "Let a suspended run or schedule go on."),
     "terminate": ("control", "End a run on the cluster."),

@@ -177,9 +177,7 @@ def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Ma
     """The one error at the end, what is to be known of the disk, and what to type next."""
     sys.stdout.flush()
     if result.unsaved is not None:
-        tell_error(
-            result.unsaved, "see what is wrong with the disk, then `flowc resume`; docs/store.md says what is promised"
-        )
+        tell_error(result.unsaved, "when the disk works again, `flowc resume` runs what is not whole")
     if result.failures:
         from flowc.cli.failure import pathspec_of, render_failure
 

@@ -32,8 +32,8 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 
 @click.command(
     "gc",
-    help="Say which runs of FLOW, or of all flows, and which blobs would be deleted; with --delete, delete them. A run "
-    "goes if all is true of it that the options say; without any, only blobs go that no run needs.",
+    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that no other run needs; with "
+    "--delete, delete them. Without options only unreferenced blobs are listed and deleted.",
 )
 @click.argument("flow", required=False)
 @click.option("--older-than", metavar="TIME", callback=seconds, help="Runs that ended so long ago: 30d, 12h, 90m.")

@@ -84,7 +84,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 RUN_OPTIONS: Sequence[click.Option] = (
-    click.Option(["--local"], is_flag=True, help="On this machine, a process per attempt: what happens anyway."),
+    click.Option(["--local"], is_flag=True, help="Run on this machine, one process per attempt (the default)."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
                      help="Tasks at once [default: as many as CPUs, and up to 16 where tasks wait]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
@@ -92,7 +92,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
                      help="How tasks begin: auto: fork where importing the flow is harmless, else fresh."),
     ConfiguredOption(["--durability"], key="durability", default="run", show_default=True, allow_from_autoenv=False,
-                     help="What the disk must have before it is said to have ended: each run, each task too, or none."),
+                     help="Wait for the disk before a run ends (run), before each task ends too (task), or never (none)."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
                  callback=_refused("logs are kept whole; leave the option out")),
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
@@ -115,7 +115,7 @@ RESUME_OPTIONS: Sequence[click.Option] = (
                  help="On this machine, or on a cluster."),
     click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="With --target argo: write the manifests there instead of submitting them."),
-    click.Option(["--force"], is_flag=True, help="Also a run that may still be going on elsewhere."),
+    click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 
 # Options that a flow's own file has in the help of `run`, though they may stand before the command.

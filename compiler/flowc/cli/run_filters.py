@@ -20,7 +20,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _OPTIONS = (
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only those with this tag; may be repeated."),
     click.option("--tag-expression", metavar="TEXT",
-                 help="Only those whose tags are as this says, such as 'a and not (b or c*)'."),
+                 help="Only runs whose tags match this expression, such as 'a and not (b or c*)'."),
     click.option("--status", multiple=True, metavar="STATUS",
                  help="Only those that are running, succeeded, failed, interrupted or killed; may be repeated."),
     click.option("--since", metavar="TIME",

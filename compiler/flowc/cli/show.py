@@ -21,8 +21,8 @@ _MANY = 100  # records that are read to know how wide a foreach is
 
 @click.command(
     "show",
-    help="Say what FLOW/RUN is: how it does, its parameters, tags and steps; what FLOW/RUN/STEP is: its tasks; what "
-    "FLOW/RUN/STEP/TASK is: its attempts and artifacts. RUN may be `latest`.",
+    help="Show a run's status, parameters, tags and steps (FLOW/RUN), a step's tasks (FLOW/RUN/STEP), or a task's "
+    "attempts and artifacts (FLOW/RUN/STEP/TASK). RUN may be `latest`.",
 )
 @click.argument("pathspec")
 @click.option(
