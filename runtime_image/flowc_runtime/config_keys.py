@@ -95,7 +95,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_DURABILITY",
         option="`--durability` of `run`, `resume`",
-        help="Wait for the disk before a run ends (run), before each task ends too (task), or never (none).",
+        help="Wait for the disk before a run ends (run), also before each task does (task), or never.",
         default="run",
         choices=("run", "task", "none"),
     ),

@@ -92,7 +92,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
                      help="How tasks begin: auto: fork where importing the flow is harmless, else fresh."),
     ConfiguredOption(["--durability"], key="durability", default="run", show_default=True, allow_from_autoenv=False,
-                     help="Wait for the disk before a run ends (run), before each task ends too (task), or never (none)."),
+                     help="Wait for the disk before a run ends (run), also before each task does (task), or never."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
                  callback=_refused("logs are kept whole; leave the option out")),
     click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
