@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,33 @@ def test_a_worktree(tmp_path: Path) -> None:
 
 def test_outside_of_any_repository_git_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    (tmp_path / ".git").mkdir()  # which is no repository
     assert ignored(files(tmp_path, "a.py")) == frozenset()
+
+
+@pytest.mark.parametrize("outer", [False, True])
+@pytest.mark.parametrize("fault", ["empty", "headless", "no objects", "lost link", "lost worktree"])
+def test_a_broken_repository_is_told(tmp_path: Path, fault: str, outer: bool) -> None:
+    """Git would go on to a repository above, whose `info/exclude` and index are others."""
+    if outer:
+        repository(tmp_path)
+    root = repository(tmp_path / "root", "secret.py")
+    place = root / ".git"
+    match fault:
+        case "headless":
+            (place / "HEAD").unlink()
+        case "no objects":
+            shutil.rmtree(place / "objects")
+        case _:
+            shutil.rmtree(place)
+    match fault:
+        case "empty":
+            place.mkdir()
+        case "lost link":
+            place.symlink_to("nowhere")
+        case "lost worktree":
+            place.write_text("gitdir: /nowhere/at/all\n")
+    with pytest.raises(UnknownError, match=r"git fails in .*/root: fatal: not a git repository"):
+        ignored(files(root / "below", "secret.py", "a.py"))
 
 
 def test_the_variables_of_a_hook_mean_another_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

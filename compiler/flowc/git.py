@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
 """No daemon and no hook of a repository's configuration is started. Whose files they are is no reason to refuse: the
@@ -17,16 +20,30 @@ _TAKEN_OUT: Final = frozenset({
 })  # fmt: skip
 
 
-def environment() -> dict[str, str]:
-    """The environment to call git with: it asks nobody, takes no locks, and speaks English."""
+def environment(top: str | None = None) -> dict[str, str]:
+    """The environment to call git with: it asks nobody, takes no locks, and speaks English.
+
+    With `top`, git does not look above that directory for a repository.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _TAKEN_OUT}
+    if top is not None:
+        kept["GIT_CEILING_DIRECTORIES"] = os.path.dirname(top)
     return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 def work_tree(directory: str) -> str | None:
     """Return the innermost directory, this one or one above, that is the top of a work tree; None outside of any."""
+    return _innermost(directory, _is_top)
+
+
+def claimed(directory: str) -> str | None:
+    """Return the innermost directory, this one or one above, that has a `.git`, be that a valid repository or not."""
+    return _innermost(directory, lambda here: os.path.lexists(f"{here}/.git"))
+
+
+def _innermost(directory: str, fits: Callable[[str], bool]) -> str | None:
     here = directory
-    while not _is_top(here):
+    while not fits(here):
         above = os.path.dirname(here)
         if above == here:
             return None

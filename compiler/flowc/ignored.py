@@ -40,7 +40,7 @@ def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: f
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.work_tree)
+    tree = cache(git.claimed)  # a broken repository may have ignored some too: git fails there, which must be told
     asked: dict[str, dict[str, set[str]]] = {}  # by work tree: a path below it, and the names that stand for it
     for name, path in places.items():
         if _matches(name, kept):
@@ -60,14 +60,15 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
-    """Return those of the paths below the top of a work tree that git ignores."""
+    """Return those of the paths below the top of a work tree that git ignores. Raises UnknownError."""
     # `./`, since a path that starts with a colon is magic; `--literal-pathspecs` is refused by this command. No
     # `--verbose`: it prints what a pattern with `!` has taken back as well.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]
     question = b"".join(os.fsencode(f"./{path}") + b"\0" for path in paths)
+    environment = git.environment(top)
     try:
         answer = subprocess.run(
-            command, cwd=top, input=question, env=git.environment(), timeout=seconds, capture_output=True, check=False
+            command, cwd=top, input=question, env=environment, timeout=seconds, capture_output=True, check=False
         )
     except FileNotFoundError as error:
         raise NoGitError(f"{top} is a work tree of git, and git is not installed") from error

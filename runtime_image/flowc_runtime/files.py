@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import base64
 import codecs
+import hashlib
 import io
 import mmap
 import os
-from typing import TYPE_CHECKING, Any, TypedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
+from flowc_runtime.blobs import REMEDY
 from flowc_runtime.errors import Damaged, NotFound
 from flowc_runtime.given_files import lasting
-from flowc_runtime.objects import sha256
+from flowc_runtime.objects import blob_key, sha256
 from flowc_runtime.parameters import ParameterError, config_values
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
 PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no package of the user's has it
+GIVE_AGAIN = "give the file again, to a new run or to `resume`, which stores it anew; `flowc fsck` reads the rest"
 _CHUNK = 1 << 20
 
 
@@ -89,7 +93,38 @@ def store_file(objects: Objects, path: str) -> FileRecord:
         if not size:  # which mmap refuses
             return FileRecord(file=path, digest=objects.create_blob([b""]), size=0)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
-            return FileRecord(file=path, digest=objects.create_blob([content]), size=size)
+            return FileRecord(file=path, digest=_store_whole(objects, content), size=size)
+
+
+def store_again(objects: Objects, record: FileRecord) -> bool:
+    """Store a run's file anew if it still has the content that it had then; else False. Raises StoreError."""
+    try:
+        with open(lasting(record["file"]), "rb") as file:
+            if os.fstat(file.fileno()).st_size != record["size"] or _digest(file) != record["digest"]:
+                return False
+        return store_file(objects, record["file"])["digest"] == record["digest"]
+    except OSError:
+        return False
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _store_whole(objects: Objects, content: bytes | memoryview) -> str:
+    """Store content as a blob. No step makes it anew, so what has its name already is read, and replaced if damaged."""
+    digest, size = sha256([content]), len(content)
+    _set_damaged_aside(objects, blob_key(digest), digest, size)
+    return objects.create_blob([content])
+
+
+def _set_damaged_aside(objects: Objects, key: str, digest: str, size: int) -> None:
+    if objects.exists(key, size):
+        with suppress(Damaged, NotFound):  # it was collected since
+            objects.map_blob(digest, size, key=key)
 
 
 def pack(path: str) -> dict[str, str]:
@@ -120,6 +155,8 @@ def _send(objects: Objects | None, content: bytes | memoryview) -> str:
     digest = sha256([content])
     # A collection looks at the age of what is there, and may delete it between two looks.
     key, size = _sent_key(digest), len(content)
+    if objects is not None:
+        _set_damaged_aside(objects, key, digest, size)
     while objects is not None and not objects.refresh(key, size):
         if not objects.create(key, [content]) and objects.exists(key) and not objects.exists(key, size):  # it was cut
             objects.put(key, bytes(content))
@@ -152,7 +189,7 @@ def store_files(
             stored[parameter.name] = {**record, "file": value["file"]}
         elif "digest" not in value:  # else it is stored already, by the run that is resumed
             content = _content(objects, value)
-            digest = objects.create_blob([content])
+            digest = _store_whole(objects, content)
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
     return stored
 
@@ -190,8 +227,14 @@ def seen_values(
 
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
-    """The content: bytes, or text with each line's end as `\\n`, as Python reads text. Raises UnicodeDecodeError."""
-    content = objects.map_blob(record["digest"], record["size"])
+    """The content: bytes, or text with each line's end as `\\n`, as Python reads text.
+
+    Raises UnicodeDecodeError, Damaged, NotFound.
+    """
+    try:
+        content = objects.map_blob(record["digest"], record["size"])
+    except Damaged as error:
+        raise Damaged(f"file '{record['file']}': {str(error).replace(REMEDY, GIVE_AGAIN)}") from None
     if encoding is None:
         return bytes(content)
     text = codecs.decode(content, encoding)

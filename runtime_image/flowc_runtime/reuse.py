@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, final
 from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.attempts import Result
 from flowc_runtime.blobs import DIRECTORY
-from flowc_runtime.errors import NotFound, RecordError
+from flowc_runtime.errors import Damaged, NotFound, RecordError
 from flowc_runtime.files import FileRecord
 from flowc_runtime.index import Graph, item_path, outer_path
 from flowc_runtime.lost import described, lost_artifact
+from flowc_runtime.marks import verify_always
 from flowc_runtime.objects import blob_key
 from flowc_runtime.parents import Parents
 from flowc_runtime.references import refs
@@ -71,6 +72,7 @@ class Reuse:
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
         self._lost = _lost_blobs(origin.objects)
+        self._read = set[str]() if verify_always() else None  # the digests of what was read and is whole
         self._gangs: dict[tuple[str, str], bool] = {}
         self._ahead: dict[str, dict[str, bytes] | None] = {}
         self._taken: list[AttemptRecord] = []
@@ -146,11 +148,24 @@ class Reuse:
         return None
 
     def _damage(self, record: AttemptRecord) -> list[str]:
-        """What a task has left that was found damaged."""
-        if not self._lost:
+        """What a task has left that was found damaged; all of it is read if the setting `verify` asks for that."""
+        if not self._lost and self._read is None:
             return []
-        names = [described(name) for name, ref in refs(record) if "data" not in ref and ref["digest"] in self._lost]
+        blobs = ((name, ref) for name, ref in refs(record) if "data" not in ref)
+        names = [described(name) for name, ref in blobs if self._is_damaged(ref["digest"], ref["size"])]
         return [f"its {what} was found damaged" for what in dict.fromkeys(names)]
+
+    def _is_damaged(self, digest: str, size: int) -> bool:
+        if digest not in self._lost and self._read is not None and digest not in self._read:
+            try:
+                self.origin.objects.map_blob(digest, size)
+            except Damaged:
+                self._lost.add(digest)
+            except NotFound:  # which is told as lost
+                return False
+            else:
+                self._read.add(digest)
+        return digest in self._lost
 
     def _done(self, step: str, path: str) -> AttemptRecord | None:
         if step not in self._ahead:

@@ -134,8 +134,12 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
     assert done.err.startswith(f"note: {local.root} is a work tree of git, and git is not installed: ")
 
 
-def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project) -> None:
-    local.write(".git/config", "[core\n")
+@pytest.mark.parametrize("fault", ["configuration", "no repository"])
+def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
+    if fault == "configuration":
+        local.write(".git/config", "[core\n")
+    else:  # as an interrupted copy leaves it: what is ignored is secret all the same
+        (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0
     assert done.out == ""

@@ -173,6 +173,47 @@ def test_a_file_of_the_run_is_checked(values: Project) -> None:
     assert_whole(values.python("flow.py", "run"))
 
 
+@pytest.mark.parametrize("again", ["run", "resume", "verify"])
+def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -> None:
+    """No step makes a parameter's file: whoever gives it again gives the whole one, also if the size of the blob fits."""
+    digest = values.latest().record()["parameters"]["table"]["digest"]
+    blob = values.root / ".flowc/blobs" / digest[:2] / digest
+    damage(blob, "flipped")
+    if again == "run":
+        done = values.python("flow.py", "run")
+    elif again == "verify":
+        done = values.python("flow.py", "resume", "end", "--verify", "always")
+    else:
+        done = values.python("flow.py", "resume", "end")
+        assert done.code == 1
+        assert "file 'table.csv': blobs/" in done.out + done.err
+        assert "give the file again" in done.out + done.err
+        assert "run the step again that makes it" not in done.out + done.err
+        done = values.python("flow.py", "resume")
+    assert_whole(done)
+    assert blob.read_bytes() == (values.root / "table.csv").read_bytes()
+    assert (values.root / ".flowc/damaged" / digest).exists()
+
+
+def test_a_file_that_has_changed_is_to_be_given_again(values: Project) -> None:
+    digest = values.latest().record()["parameters"]["table"]["digest"]
+    damage(values.root / ".flowc/blobs" / digest[:2] / digest, "flipped")
+    values.write("table.csv", "a,b\n3,4\n")
+    done = values.python("flow.py", "resume", "end", "--verify", "always")
+    assert done.code == 1
+    assert "the store has a damaged copy of table.csv, the file of parameter 'table': give --table again" in done.err
+    assert_whole(values.python("flow.py", "resume", "end", "--table", "table.csv"))
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_resume_that_verifies_runs_again_what_is_damaged(values: Project, name: str) -> None:
+    damage(blobs(values)[name], "flipped")
+    done = values.python("flow.py", "resume", "join", "--verify", "always")
+    assert_whole(done)
+    assert f"start runs again: its artifact '{name}' was found damaged" in done.out + done.err
+    assert_whole(values.python("flow.py", "resume", "end", "--verify", "always"))
+
+
 def test_a_card_is_never_made_of_damaged_values(values: Project) -> None:
     flow = FLOW.replace("@card", '@card(type="shows")').replace('print("read", self.text[:5], ', "print(")
     values.write("flow.py", flow.replace("card, step\n", f"card, step\n{SHOWS}"))

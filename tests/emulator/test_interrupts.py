@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from project import has_ended, wait_until
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from project import Project
@@ -94,6 +95,40 @@ def test_a_signal_ends_the_run(
     assert plain.get("error", {})["message"].startswith(f"interrupted by {number.name}")
     assert run.attempts("plain") == {"0": [1]}  # an interrupted task is not retried
     assert b"asleep" in run.objects.get(run.log_key("plain", "0", 1))
+
+
+@pytest.mark.parametrize("shown", ["runs with up to", "done start", "asleep"])
+def test_closing_the_terminal_ends_the_run_with_its_signal(project: Project, shown: str) -> None:
+    """The program writes on, to a terminal that is gone: that is no other failure."""
+    project.write("flow.py", FLOW.replace('print("asleep")', 'print("asleep", flush=True)'))
+    with Terminal(project, "-m", "flowc", "run", "flow.py") as terminal:
+        terminal.until(shown)
+        terminal.hang_up()
+        assert terminal.process.wait(60) == 128 + signal.SIGHUP
+    assert project.latest().status()["state"] == "interrupted"
+    assert project.latest().status()["message"] == "by SIGHUP"
+
+
+@pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
+def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
+    """As between the end of a run, which its signal has ended, and the last line that tells of it."""
+    project.write(
+        "writes.py",
+        f"""
+        import signal
+        import click
+        from flowc.cli.streams import told_if_full
+
+        signal.signal(signal.SIGHUP, {meant})
+        with told_if_full():
+            while True:
+                click.echo("more", err=True)
+        """,
+    )
+    with Terminal(project, "writes.py") as terminal:
+        terminal.until("more")
+        terminal.hang_up()
+        assert terminal.process.wait(60) == code
 
 
 def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subprocess.Popen[str], list[int]]) -> None:

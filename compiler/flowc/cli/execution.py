@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flowc_emulator.agent import Agent
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.durability import Disk
+    from flowc_runtime.files import FileRecord
     from flowc_runtime.index import Graph
     from flowc_runtime.reuse import Reuse
     from flowc_runtime.store import RunStore, Store
@@ -149,15 +150,34 @@ def _begin(
 
 
 def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
-    """A resumed run takes files from the one before, which may have lost them with the power. Raises StoreError."""
+    """A resumed run takes files from the one before, which may be lost or damaged: then they are stored anew, where
+    they are here still. Raises StoreError.
+    """
     from flowc_runtime.errors import StoreError
-    from flowc_runtime.lost import is_lost
+    from flowc_runtime.files import store_again
 
     for parameter in flow.parameters:
         value = values.get(parameter.name)
-        if parameter.type == "file" and value is not None and is_lost(store.objects, value):
+        if parameter.type != "file" or value is None:
+            continue
+        if (why := _fault_of_file(store, value)) and not store_again(store.objects, value):
             name = parameter.name
-            raise StoreError(f"the store has lost {value['file']}, the file of parameter '{name}': give --{name} again")
+            raise StoreError(f"{why} {value['file']}, the file of parameter '{name}': give --{name} again")
+
+
+def _fault_of_file(store: Store, value: FileRecord) -> str:
+    from flowc_runtime.errors import Damaged
+    from flowc_runtime.lost import is_lost
+    from flowc_runtime.marks import verify_always
+
+    if is_lost(store.objects, value):
+        return "the store has lost"
+    if verify_always():
+        try:
+            store.objects.map_blob(value["digest"], value["size"])
+        except Damaged:
+            return "the store has a damaged copy of"
+    return ""
 
 
 def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:

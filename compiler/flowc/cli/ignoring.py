@@ -32,7 +32,7 @@ def travelling(found: Checked) -> Checked:
         return found
     except UnknownError as error:
         message = f"it is unknown which files git ignores, and those must not travel: {error}"
-        fail(message, "make `git status` work there, or move the flow out of the work tree")
+        fail(message, "make `git status` work there, delete a `.git` that is no repository, or move the flow elsewhere")
     if line := stays(found.package, gone):
         click.echo(f"note: {line}", err=True)
     flow = replace(found.flow, code=replace(found.flow.code, digest=package.digest))

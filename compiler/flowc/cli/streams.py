@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import select
+import signal
 import sys
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,8 @@ def open_closed() -> None:
 def told_if_full() -> Iterator[None]:
     """Around a command line, which ends by SystemExit: output that cannot be written is told in a line, exit code 1.
 
-    A pipe whose reader has closed it ends the program without a message.
+    A pipe whose reader has closed it ends the program without a message, and so does a terminal that was closed, with
+    the exit code of its signal, SIGHUP: the two come in any order.
     """
     ended = SystemExit(0)
     try:
@@ -38,13 +41,16 @@ def told_if_full() -> Iterator[None]:
             ended = found
         sys.stdout.flush()  # here, since Python would only print that an exception was ignored
     except BrokenPipeError:
-        _end(sys.stdout, ended)
+        _end(sys.stdout, ended=ended)
     except OSError as error:
         if not is_of_a_stream(error):
             raise
+        if error.errno == errno.EIO and _terminal_is_gone():
+            heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+            _end(sys.stderr, sys.stdout, ended=SystemExit(ended.code or (128 + signal.SIGHUP if heeded else 1)))
         with suppress(OSError):  # it may be stderr that is full
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
-        _end(sys.stdout, ended)
+        _end(sys.stdout, ended=ended)
     raise ended
 
 
@@ -53,10 +59,20 @@ def is_of_a_stream(error: OSError) -> bool:
     return error.filename is None and (isinstance(error, BrokenPipeError) or error.errno in _FULL)
 
 
-def _end(stream: IO[str], ended: SystemExit) -> None:
+def _terminal_is_gone() -> bool:
+    """Whether stdout or stderr is a terminal that was closed."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # it is no file, or closed
+            poll.register(stream.fileno(), 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:
     """Let Python flush into nothing when it exits, and end with an exit code that is no success."""
-    with suppress(OSError, ValueError):  # it is no file, or closed
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+    for stream in streams:
+        with suppress(OSError, ValueError):  # it is no file, or closed
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
     raise SystemExit(ended.code or 1) from None
