@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 import flowc.cli
 from flowc.cli.card_server import Shown
 from flowc_runtime.index import Graph
+from flowc_runtime.objects import blob_key
 from flowc_runtime.reuse import Reuse
 from flowc_runtime.unreadable import RecordWarning
 from metaflow import Flow, Metaflow, Run, default_metadata, default_namespace, metadata, namespace
@@ -261,7 +263,7 @@ GARBAGE = b"nobody needs this"
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", ["run", "ir", "attempt", "first"])
 def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage: str) -> None:
-    kept.run.objects.create_blob([GARBAGE])
+    digest = kept.run.objects.create_blob([GARBAGE])
     key = kept.damage(kind, damage)
     old(kept)
     before = blobs(kept)
@@ -281,7 +283,16 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+        if kind == "run":  # it may have named anything: the rest of the run is in the way as well
+            assert "run.json" in kept.flowc("gc", "--delete").stderr
+            assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout
+            assert "no blob goes" in kept.flowc("gc", "--delete").stdout
+            shutil.rmtree(kept.root / "damaged/flows")
+            assert kept.flowc("fsck").exit_code == 0
+            assert f"Kept/{kept.run.id}" not in kept.flowc("runs").stdout
+        assert "deleted 0 runs and" in (done := kept.flowc("gc", "--delete")).stdout
+        assert "no blob goes" not in done.stdout + done.stderr
+        assert not kept.project.store.objects.exists(blob_key(digest))
 
 
 @pytest.mark.parametrize("kind", ["status", "beginning", "spin", "card"])
@@ -289,7 +300,7 @@ def test_what_names_no_blob_keeps_none(kept: Kept, kind: str) -> None:
     kept.run.objects.create_blob([GARBAGE])
     kept.damage(kind, "empty")
     old(kept)
-    assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+    assert "deleted 0 runs and 1 blob," in kept.flowc("gc", "--delete").stdout
 
 
 def test_a_run_whose_record_cannot_be_read_may_have_resumed_any(kept: Kept) -> None:

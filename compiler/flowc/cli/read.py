@@ -13,7 +13,7 @@ from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.run_filters import filter_options, selected
 from flowc.ir import json_text
 from flowc_runtime import unreadable
-from flowc_runtime.errors import FormatError, NotFound, RecordError
+from flowc_runtime.errors import FormatError, LostRecord, NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,13 +74,11 @@ def run_row(run: RunStore) -> dict[str, Any]:
     try:
         record, status = run.record(), status_or_unreadable(run)
     except NotFound:
-        if any(run.done(step) for step in run.steps()):
-            return row | {"state": UNREADABLE, "why": "its record is gone"}
         return row  # its first task has not got as far as to say so
     except RecordError as error:
         unreadable.tell(error)
-        newer = isinstance(error, FormatError)
-        return row | {"state": UNREADABLE, "why": f"its record {'is of a newer flowc' if newer else 'is damaged'}"}
+        what = {FormatError: "is of a newer flowc", LostRecord: "is gone"}.get(type(error), "is damaged")
+        return row | {"state": UNREADABLE, "why": f"its record {what}"}
     took = None if status["state"] in ("running", UNREADABLE) else round(status["changed"] - record["created"], 3)
     return {
         "pathspec": f"{run.flow}/{run.id}",
