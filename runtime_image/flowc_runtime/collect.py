@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -14,6 +15,7 @@ from flowc.ir import versions
 from flowc_runtime.beside import Beside, delete_beside, find_beside
 from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.layered import needed_by
+from flowc_runtime.missing import key_before, moved_aside
 from flowc_runtime.objects import blob_key
 from flowc_runtime.places import ASIDE, check_names, may_name, place_of
 from flowc_runtime.process import is_alive
@@ -110,9 +112,11 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
     """Which runs go. A run that others which stay have resumed stays with them, since their logs are there."""
     chosen, now = Chosen(), time.time() if now is None else now
     origins: dict[tuple[str, str], str] = {}  # run -> the run that it resumes
+    aside = _set_aside(store)
+    aside_of = {(place.flow, place.run): key for key in aside for place in (place_of(key),)}
     for flow in store.flows():
         runs = store.runs(flow)
-        newest = set(runs[-selection.keep_last :]) if selection.keep_last else set()
+        newest = _newest(store, flow, runs, selection.keep_last or 0)
         tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
         for id in over(runs, f"looking at the runs of {flow}:", len(runs)):
             run = store.run(flow, id)
@@ -121,6 +125,8 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 record: Any = run.record()
                 origin = record.get("origin")
                 tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
+                if (key := aside_of.get((flow, id))) is not None:
+                    raise moved_aside(key, store.objects.url, place_of(key).subject)
                 _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
             except NotFound:  # it is only beginning, or another collection has just taken it
                 pass
@@ -132,11 +138,26 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
             if origin is not None:
                 origins[flow, id] = origin
     _spare_origins(chosen, origins)
-    for key in _set_aside(store):
-        if (place := place_of(key)).kind == "run":
-            chosen.blind[place.flow] = place.pathspec
+    for key in aside:
+        place = place_of(key)
+        if place.kind == "run" or not store.objects.exists(f"{store.run(place.flow, place.run).prefix}/run.json"):
+            chosen.blind[place.flow] = f"{place.flow}/{place.run}"
+            chosen.unreadable.setdefault(chosen.blind[place.flow], moved_aside(key, store.objects.url, place.subject))
     _spare_blindly(chosen)
     return chosen
+
+
+def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
+    """The newest so many runs, of those whose records can be read: the others stay in any case."""
+    found = set[str]()
+    for id in reversed(runs):
+        if len(found) == count:
+            break
+        with suppress(NotFound, RecordError):
+            store.run(flow, id).record()
+            store.run(flow, id).status()
+            found.add(id)
+    return found
 
 
 def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) -> None:
@@ -160,8 +181,8 @@ def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
 
 
 def _set_aside(store: Store) -> list[str]:
-    """The keys of the records that `fsck` has moved aside and that may name something."""
-    return [entry.name for entry in _collectable(store).listing(ASIDE) if may_name(entry.name)]
+    """The keys of the records of runs, and of their tags, that `fsck` has moved aside."""
+    return sorted({key for entry in _collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
 
 
 def _spare_blindly(chosen: Chosen) -> None:
@@ -223,8 +244,8 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
             (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
             garbage.beside.note_blob(name, size)
     for key in _set_aside(store):
-        subject = place_of(key).subject
-        garbage.unreadable[f"{ASIDE}/{key}"] = RecordError(f"{key} was moved aside, to {ASIDE}/", key, subject)
+        if may_name(key):
+            garbage.unreadable[f"{ASIDE}/{key}"] = moved_aside(key, objects.url, place_of(key).subject)
     _mark(store, doomed, garbage)
     return garbage
 
@@ -250,7 +271,13 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
 
 def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     """All that the run has written of itself; what cannot be read of it goes into the garbage's `unreadable`."""
-    for name in run.objects.names_below(run.prefix):
+    names = run.objects.names_below(run.prefix)
+    key = f"{run.prefix}/run.json"
+    # A graph that is lost keeps nothing: whoever has deleted it where it was moved to has given it up.
+    lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
+    if lacks and (loss := run.find_loss("run.json")) is not None:
+        garbage.unreadable[key] = loss
+    for name in names:
         if name.endswith(".json") and not name.endswith(".begin.json"):
             key = f"{run.prefix}/{name}"
             try:

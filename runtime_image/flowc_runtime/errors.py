@@ -35,6 +35,10 @@ class FormatError(RecordError):
     """An object of the store was written by a newer flowc."""
 
 
+class LostRecord(RecordError):
+    """An object of the store is gone that has been there: it was moved aside, or what needs it is there."""
+
+
 class ArtifactError(FlowcError):
     """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
 

@@ -1,7 +1,8 @@
 """Checking a store: every digest, every record, every reference, and what killed writers have left.
 
 `check_store` reads all and changes nothing. Records are read first and blobs are listed then, so that a blob which a
-record names was there before: flows may run beside it. `repair` moves what is damaged aside, below `damaged/`.
+record names was there before: flows may run beside it. `repair` moves what is damaged aside, below `damaged/`,
+and runs that have lost their record.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime import references
 from flowc_runtime.collect import may_go_on
+from flowc_runtime.completeness import Completeness, run_prefix
 from flowc_runtime.errors import FormatError, NotFound, RecordError
-from flowc_runtime.moving import move, stream
+from flowc_runtime.missing import key_before
+from flowc_runtime.moving import move, move_below, stream
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check, place_of
+from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc_runtime.objects import Listed
+    from flowc_runtime.places import Place
     from flowc_runtime.store import Store
 
 LEFT = 3600.0  # seconds: what a writer has left in `tmp/` for so long, it has left for good
@@ -59,12 +64,12 @@ class Fault:
 @final
 @dataclass(slots=True)
 class Found:
-    """What a check has found. `aside` are the objects that were moved aside before."""
+    """What a check has found. `aside` are the keys of the objects that were moved aside before, below `damaged/`."""
 
     faults: list[Fault] = field(default_factory=list)
     objects: int = 0
     size: int = 0
-    aside: int = 0
+    aside: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> list[str]:
@@ -87,10 +92,12 @@ class _Check:
         self._found = Found()
         self._known = 0
         self._faults: dict[tuple[str, str], Fault] = {}
-        self._aside: set[str] = {entry.name for entry in self._objects.listing(ASIDE)}
+        self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
+        self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
         self._records: set[str] = set()  # the keys of those that are there, whole or not
         self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
+        self._complete = Completeness(store)
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
 
     def run(self) -> Found:
@@ -103,7 +110,7 @@ class _Check:
             self._each(self._read_blob, self._listing(top))
         self._check_blobs()
         self._find_leftovers()
-        self._found.aside = len(self._aside)
+        self._found.aside = self._moved
         self._found.faults.sort(key=lambda fault: (KINDS.index(fault.kind), fault.key))
         return self._found
 
@@ -131,7 +138,11 @@ class _Check:
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: Iterable[str]) -> None:
-        self._fault(kind, key, "it was moved aside before" if key in self._aside else why, touched)
+        name = key.rpartition("/")[2]
+        for aside in (key, name) if kind == LOST_BLOB else (key,):  # readers move a blob to its digest alone
+            if aside in self._aside:
+                why = f"it was moved aside before, to {ASIDE}/{aside}"
+        self._fault(kind, key, why, touched)
 
     # -- records
 
@@ -171,6 +182,7 @@ class _Check:
             self._kept[key] = named
         if place_of(key).kind == "run" and "spun_from" in record:
             self._spun.add((record["flow"], record["run"]))
+        self._complete.note(key, record)
 
     def _check_records(self) -> None:
         """Look for the records and runs that others name."""
@@ -181,7 +193,7 @@ class _Check:
                 needed = {}
             origins = {f"{self._store.run(*run).prefix}/run.json": run for run in named.runs}
             # Only of what is missing it is asked whether it has come since, or who names it is gone: a request each.
-            for other in [name for name in (*needed, *origins) if name not in self._records]:
+            for other in self._missing((*needed, *origins)):
                 if self._objects.exists(other) or not self._objects.exists(key):
                     continue
                 if other in needed:
@@ -189,17 +201,34 @@ class _Check:
                 else:
                     why = f"{place.pathspec} has resumed run {'/'.join(origins[other])}"
                     self._lost(LOST_RUN, other.removesuffix("/run.json"), why, [place.pathspec])
-        begun = {key.split("/tasks/")[0] for key in self._records if "/tasks/" in key}
+        for key, why in self._complete.needed(self._spun):
+            if self._missing([key]) and not self._objects.exists(key) and self._is_there(place_of(key).pathspec):
+                self._lost(LOST_RECORD, key, why, [place_of(key).pathspec])
+        for key in self._aside - self._records:
+            # Of a run that was moved aside as a whole nothing is lost here.
+            if (place := place_of(key)).run and not self._objects.exists(key) and self._is_there(place.pathspec):
+                self._lost(LOST_RECORD, key, "", [place.pathspec])
+        self._check_runs()
+
+    def _missing(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that were not found; of a step in a loop, any of its iterations will do."""
+        return [key for key in keys if key not in self._records and key not in self._complete.iterated]
+
+    def _check_runs(self) -> None:
+        """Look for what every run has that has begun."""
+        rest = Counter(prefix for key in self._records if (prefix := run_prefix(key)))
+        begun = {run_prefix(key) for key in self._records if not key.endswith(("/ir.json", "/run.json"))} - {""}
         for prefix in sorted(begun):
-            for name in ("run.json", "ir.json"):
-                key = f"{prefix}/{name}"
-                # Asked in this order: a run that is being deleted loses its records last.
-                if (
-                    key not in self._records
-                    and not self._objects.exists(key)
-                    and self._objects.names(f"{prefix}/tasks")
-                ):
-                    self._lost(LOST_RECORD, key, "the run has tasks", [place_of(key).pathspec])
+            run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
+            pathspec = place_of(run).pathspec
+            # Asked in this order: a run that is being deleted loses its records last.
+            lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
+            left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
+            if run in lost and left - {"run.json", "ir.json"}:
+                why = f"run {pathspec} has no record: its {_count(rest[prefix])} left"
+                self._lost(LOST_RECORD, run, why, [pathspec])
+            if graph in lost and "tasks" in left:
+                self._lost(LOST_RECORD, graph, "the run has tasks", [pathspec])
 
     # -- blobs
 
@@ -262,15 +291,29 @@ class _Check:
 
 
 def repair(store: Store, found: Found) -> None:
-    """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays."""
+    """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays.
+
+    A run that has lost its record, which is not in `damaged/` either, goes there as a whole.
+    """
     objects: Any = store.objects
     for fault in found.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
             if not _is_whole(objects, fault.key):  # a task may have written it anew since
                 fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
+        elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
+            if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):
+                fault.moved = _move_run(objects, place_of(fault.key))
         elif fault.kind == LEFTOVER:
             objects.delete(fault.key)
             fault.removed = True
+
+
+def _move_run(objects: Any, place: Place) -> str:
+    """Move what is left of a run aside, and its tags; return where it is now."""
+    run = RunStore(objects, place.flow, place.run)
+    for prefix in (run.tags_prefix, run.prefix):
+        move_below(objects, prefix, f"{ASIDE}/{prefix}")
+    return f"{ASIDE}/{run.prefix}"
 
 
 def _is_whole(objects: Any, key: str) -> bool:
@@ -307,6 +350,10 @@ def _reason(error: RecordError) -> str:
     if " is damaged: " in text:
         return text.partition(" is damaged: ")[2].rpartition("; restore it")[0]
     return text
+
+
+def _count(objects: int) -> str:
+    return "object is" if objects == 1 else f"{objects:,} objects are"
 
 
 def _nothing() -> None:

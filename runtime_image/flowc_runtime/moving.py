@@ -30,6 +30,16 @@ def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
         raise RecordError(f"cannot read {key} in {objects.url}: {error.strerror}", key) from error
 
 
+def move_below(objects: Any, prefix: str, to: str) -> None:
+    """Move all objects below a prefix, each to its name below another. Raises StoreError."""
+    for name in objects.names_below(prefix):
+        move(objects, f"{prefix}/{name}", f"{to}/{name}")
+    if isinstance(objects, LocalObjects):  # an empty directory counts as a run
+        for directory, *_ in os.walk(f"{objects.root}/{prefix}", topdown=False):
+            with suppress(OSError):  # somebody has written there since
+                os.rmdir(directory)
+
+
 def move(objects: Any, key: str, to: str) -> str:
     """Move an object, to a key with a number behind it where something else is there already; return the key.
 

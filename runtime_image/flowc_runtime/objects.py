@@ -277,7 +277,7 @@ class LocalObjects:
             raise StoreError(f"cannot move {key} in {self.url}: {error.strerror}") from error
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        return os.path.exists(self._path(key)) if size is None else self._size(key) == size
+        return os.path.isfile(self._path(key)) if size is None else self._size(key) == size
 
     def _size(self, key: str) -> int | None:
         """The bytes of an object that is here."""

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime.index import item_path
 from flowc_runtime.store import RunStore
 
 if TYPE_CHECKING:
@@ -55,9 +56,15 @@ def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
         elif not _is_whole(ref):
             found.faults.append((who, f"the bytes of '{name or 'its items'}', which stand in it, have another digest"))
     parents = record["parents"]
-    if len(parents) == 1 and parents[0]["count"] is None:  # of several, some may not have run
-        run, parent = RunStore(_NOWHERE, place.flow, place.run), parents[0]
-        found.records.append(run.task_key(parent["step"], parent["path"]))
+    if len(parents) == 1:  # of several, some may not have run
+        run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
+        paths = [parent["path"]] if (count := parent["count"]) is None else items(parent["path"], count)
+        found.records.extend(run.task_key(parent["step"], path) for path in paths)
+
+
+def items(path: str, count: int) -> list[str]:
+    """The paths of the items of a foreach whose split ran at `path`; of a count that is nonsense, the first million."""
+    return [item_path(path, number) for number in range(min(count, 1_000_000))]
 
 
 def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

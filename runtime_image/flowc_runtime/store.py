@@ -9,10 +9,11 @@ from urllib.parse import quote, unquote
 
 from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
-from flowc_runtime import sweeps, unreadable
+from flowc_runtime import missing, sweeps, unreadable
 from flowc_runtime.errors import NotFound, RecordError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
+from flowc_runtime.places import ASIDE
 from flowc_runtime.stored import parse, parse_flow, parse_tag
 from flowc_runtime.tags import check_tags, name_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from flowc.ir import Flow
     from flowc_runtime.durability import Disk
+    from flowc_runtime.errors import LostRecord
     from flowc_runtime.records import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
 
@@ -89,11 +91,17 @@ class RunStore:
         self.id = run
         self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
         self._tags = f"flows/{_quote(flow)}/tags/{_quote(run)}"
+        self._aside: frozenset[str] | None = None
 
     @property
     def prefix(self) -> str:
         """The key that all of the run is under, but its tags."""
         return self._prefix
+
+    @property
+    def tags_prefix(self) -> str:
+        """The key that its tags are under."""
+        return self._tags
 
     # -- the run itself
 
@@ -111,11 +119,11 @@ class RunStore:
             raise NotFound(message)
 
     def exists(self) -> bool:
-        """Whether the run has begun."""
-        return self.objects.exists(f"{self._prefix}/run.json")
+        """Whether the run has begun, also if its record is lost."""
+        return self.objects.exists(f"{self._prefix}/run.json") or self.find_loss("run.json") is not None
 
     def record(self) -> RunRecord:
-        """The run's record. Raises NotFound."""
+        """The run's record. Raises NotFound, RecordError."""
         return cast("RunRecord", self._load("run", "run.json"))
 
     def ir(self) -> str:
@@ -125,7 +133,7 @@ class RunStore:
     def executes(self) -> Flow:
         """Return the flow that the run executes. Raises NotFound, FormatError, RecordError."""
         key = f"{self._prefix}/ir.json"
-        return parse_flow(self.objects.get(key), key=key, url=self.objects.url, subject=self._subject())
+        return parse_flow(self._get("ir.json"), key=key, url=self.objects.url, subject=self._subject())
 
     def status(self) -> StatusRecord:
         """How the run is doing; a run that has only begun is running."""
@@ -361,7 +369,27 @@ class RunStore:
 
     def _load(self, kind: str, name: str, *task: str) -> Any:
         """Read an object of the run, or of a task of it (step, path)."""
-        return self._parse(kind, name, self.objects.get(f"{self._prefix}/{name}"), *task)
+        return self._parse(kind, name, self._get(name, *task), *task)
+
+    def _get(self, name: str, *task: str) -> bytes:
+        """The bytes of an object of the run. Raises NotFound, LostRecord."""
+        try:
+            return self.objects.get(f"{self._prefix}/{name}")
+        except NotFound:
+            if (loss := self.find_loss(name, *task)) is not None:
+                raise loss from None
+            raise
+
+    def find_loss(self, name: str, *task: str) -> LostRecord | None:
+        """Return the error of an object of the run that is not there; None if it need not be there."""
+        if self._aside is None:  # one listing: there may be many tasks that are not done
+            self._aside = frozenset(map(missing.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
+        what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
+        if name in self._aside:
+            return missing.moved_aside(*what)
+        if name in missing.NEEDED and self.objects.names(f"{self._prefix}/tasks"):
+            return missing.lost(*what)
+        return None
 
     def _parse(self, kind: str, name: str, data: bytes, *task: str) -> Any:
         identity: dict[str, object] = {}

@@ -282,7 +282,7 @@ def test_gc_says_what_it_would_do_and_does_it(project: Project) -> None:
     assert done.code == 0, done.err
     first, last = done.out.splitlines()
     assert first.startswith(f"Train/{old.id}  3 tasks  ")
-    assert last.startswith("would delete 1 runs and 1 blobs, ")
+    assert last.startswith("would delete 1 run and 1 blob, ")
     assert old.exists()
     done = project.flowc("gc", "Train", "--keep-last", "1", "--delete", "--json")
     found = json.loads(done.out)
@@ -290,7 +290,7 @@ def test_gc_says_what_it_would_do_and_does_it(project: Project) -> None:
     assert project.store.runs("Train") == [new.id]
     assert project.artifacts(new, "end")["model"] == [2] * 1000
     assert "would delete 0 runs and 0 blobs, 0 bytes" in project.flowc("gc").out
-    assert "would delete 1 runs and 3 blobs" in project.flowc("gc", "--older-than", "1d").out
+    assert "would delete 1 run and 3 blobs" in project.flowc("gc", "--older-than", "1d").out
 
 
 def test_gc_keeps_what_was_resumed(project: Project) -> None:
@@ -321,7 +321,7 @@ def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
         f"Train/{first.id}": str(kept)
     }
     shutil.rmtree(kept)
-    assert "deleted 1 runs" in project.flowc("gc", "--older-than", "1d", "--delete").out
+    assert "deleted 1 run and" in project.flowc("gc", "--older-than", "1d", "--delete").out
     assert not first.exists()
 
 

@@ -391,3 +391,87 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
 
     sweeps.wait(store.objects, sleep)
     assert waited
+
+
+# -- what is gone ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
+    """It goes aside as a whole, and nothing is left that would protect anything once that is deleted."""
+    store, _ = place
+    run = store.run("F", "1")
+    number = len(store.objects.names_below(run.prefix)) - 1
+    store.objects.delete(f"{run.prefix}/run.json")
+    code, found, _ = fsck(store)
+    assert (code, faults(found)) == (1, {f"{run.prefix}/run.json": "lost-record"})
+    assert found["faults"][0]["why"] == f"run F/1 has no record: its {number} objects are left"
+    found = fsck(store, "--repair")[1]
+    assert found["faults"][0]["moved"] == f"damaged/{run.prefix}"
+    assert store.objects.names_below("flows") == []
+    assert store.runs("F") == []
+    assert len(store.objects.names_below("damaged")) == number + 2  # its tags as well
+    code, found, _ = fsck(store)
+    assert (code, found["aside"]) == (0, number + 2)
+    assert f"damaged/{run.prefix}/status.json" in found["moved_before"]
+
+
+def test_a_run_whose_record_is_aside_stays_until_that_is_deleted(place: tuple[Store, Path]) -> None:
+    store, _ = place
+    key = f"{store.run('F', '1').prefix}/run.json"
+    store.objects.put(key, b"{")
+    for _ in range(2):
+        fsck(store, "--repair")
+        assert len(store.objects.names_below("flows")) > 4
+    store.objects.delete(f"damaged/{key}")
+    assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{store.run('F', '1').prefix}"
+    assert store.objects.names_below("flows") == []
+
+
+@pytest.mark.parametrize("name", ["run.json", "ir.json", "status.json", "tasks/start/0.json"])
+def test_what_was_moved_aside_is_lost_and_named(place: tuple[Store, Path], name: str) -> None:
+    store, _ = place
+    key = f"{store.run('F', '1').prefix}/{name}"
+    store.objects.put(key, b"")
+    fsck(store, "--repair")
+    code, found, _ = fsck(store)
+    assert (code, faults(found)) == (1, {key: "lost-record"})
+    assert found["faults"][0]["why"] == f"it was moved aside before, to damaged/{key}"
+    assert found["moved_before"] == [f"damaged/{key}"]
+
+
+def test_a_blob_that_a_reader_has_moved_aside(store: Store) -> None:
+    key = model(store)
+    data = store.objects.get(key)
+    store.objects.put(key, data[:-1])
+    with pytest.raises(Damaged):
+        load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
+    (fault,) = fsck(store)[1]["faults"]
+    assert (fault["key"], fault["why"]) == (key, f"it was moved aside before, to damaged/{key}")
+
+
+def test_a_directory_in_place_of_a_record(store: Store) -> None:
+    from pathlib import Path
+
+    root, run = Path(store.objects.url.removeprefix("file://")), store.run("F", "1")
+    for name in ("run.json", "ir.json"):
+        path = root / run.prefix / name
+        path.unlink()
+        path.mkdir()
+    assert set(faults(fsck(store)[1]).values()) == {"lost-record"}
+    assert len(faults(fsck(store, "--repair")[1])) == 2
+    assert store.runs("F") == []
+
+
+@pytest.mark.parametrize(
+    "gone", ["tasks/work/0.1.json", "tasks/work/0.0.json", "tasks/join/0.json", "tasks/end/0.json"]
+)
+@pytest.mark.parametrize("log", [False, True])
+def test_a_run_that_has_succeeded_has_all_of_its_tasks(project: Project, gone: str, log: bool) -> None:
+    opened(STORES[-1], project)
+    run = project.store.run("Kept", project.store.runs("Kept")[0])
+    path = project.root / ".flowc" / run.prefix / gone
+    path.unlink()
+    if log:
+        shutil.rmtree(project.root / ".flowc" / run.prefix / "logs")
+    code, found, _ = fsck(project.store)
+    assert (code, faults(found)) == (1, {f"{run.prefix}/{gone}": "lost-record"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 import flowc.cli
 from flowc.cli.card_server import Shown
 from flowc_runtime.index import Graph
+from flowc_runtime.objects import blob_key
 from flowc_runtime.reuse import Reuse
 from flowc_runtime.unreadable import RecordWarning
 from metaflow import Flow, Metaflow, Run, default_metadata, default_namespace, metadata, namespace
@@ -261,7 +263,7 @@ GARBAGE = b"nobody needs this"
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", ["run", "ir", "attempt", "first"])
 def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage: str) -> None:
-    kept.run.objects.create_blob([GARBAGE])
+    digest = kept.run.objects.create_blob([GARBAGE])
     key = kept.damage(kind, damage)
     old(kept)
     before = blobs(kept)
@@ -281,7 +283,16 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+        if kind == "run":  # it may have named anything: the rest of the run is in the way as well
+            assert "run.json" in kept.flowc("gc", "--delete").stderr
+            assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout
+            assert "no blob goes" in kept.flowc("gc", "--delete").stdout
+            shutil.rmtree(kept.root / "damaged/flows")
+            assert kept.flowc("fsck").exit_code == 0
+            assert f"Kept/{kept.run.id}" not in kept.flowc("runs").stdout
+        assert "deleted 0 runs and" in (done := kept.flowc("gc", "--delete")).stdout
+        assert "no blob goes" not in done.stdout + done.stderr
+        assert not kept.project.store.objects.exists(blob_key(digest))
 
 
 @pytest.mark.parametrize("kind", ["status", "beginning", "spin", "card"])
@@ -289,7 +300,7 @@ def test_what_names_no_blob_keeps_none(kept: Kept, kind: str) -> None:
     kept.run.objects.create_blob([GARBAGE])
     kept.damage(kind, "empty")
     old(kept)
-    assert "deleted 0 runs and 1 blobs" in kept.flowc("gc", "--delete").stdout
+    assert "deleted 0 runs and 1 blob," in kept.flowc("gc", "--delete").stdout
 
 
 def test_a_run_whose_record_cannot_be_read_may_have_resumed_any(kept: Kept) -> None:
@@ -342,3 +353,85 @@ def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str
     assert done.code == 0, done.err
     assert " is damaged: " in done.out + done.err
     assert "cached" not in kept.project.latest().task("costly", "0")
+
+
+# -- records that are gone ---------------------------------------------------------------------------------------------
+
+
+def lose(kept: Kept, run: RunStore, kind: str, *, aside: bool) -> str:
+    """Take a record away, as `fsck --repair` or as a person does; its key."""
+    (path,) = (kept.root / run.prefix).glob(KINDS[kind])
+    key = path.relative_to(kept.root).as_posix()
+    if aside:
+        path.write_bytes(b"")
+        assert kept.flowc("fsck", "--repair").exit_code == 1
+        assert (kept.root / "damaged" / key).exists()
+    else:
+        path.unlink()
+    return key
+
+
+LOST = [("run", True), ("run", False), ("ir", True), ("ir", False), ("status", True), ("attempt", True)]
+
+
+@pytest.mark.parametrize(("kind", "aside"), LOST)
+def test_readers_go_on_without_a_record_that_is_gone(kept: Kept, kind: str, aside: bool) -> None:
+    key = lose(kept, kept.run, kind, aside=aside)
+    for reader, words in READERS.items():
+        done = kept.flowc(*words)
+        assert done.exception is None or isinstance(done.exception, SystemExit), (reader, done.exception)
+        assert "has no run" not in done.stderr
+        about = (reader, kind) in ABOUT_IT
+        assert done.exit_code in ((0, 1) if about else (0,)), (reader, done.stderr)
+        if done.exit_code == 1:
+            assert key in done.stderr + done.stdout, (reader, done.stderr)
+        if reader == "runs":
+            rows = {row["pathspec"]: row["state"] for row in json.loads(done.stdout)}
+            assert (rows.pop(f"Kept/{kept.run.id}") == "unreadable") == (kind in ("run", "status"))
+        if (reader, kind) in {("runs", "run"), ("runs", "status"), ("show a run", "run"), ("show a run", "status"),
+                              ("show a run", "ir"), ("logs", "ir"), ("gc", "run"), ("tags", "run"),
+                              ("show a step", "attempt"), ("dump", "attempt")}:  # fmt: skip
+            assert key in done.stderr, (reader, done.stderr)
+    done = kept.flowc("tag", "add", "{}", "x")
+    assert (done.exit_code, key in done.stderr) == ((1, True) if kind == "run" else (0, False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [*((kind, damage) for kind in ("run", "ir") for damage in ("empty", "aside", "gone")),
+     ("status", "empty"), ("status", "aside")],
+)  # fmt: skip
+def test_resume_takes_the_next_run(kept: Kept, kind: str, damage: str) -> None:
+    newest = kept.project.store.run("Kept", kept.others[-1])
+    user = newest_user(kept)
+    if damage == "empty":
+        key = f"{newest.prefix}/{KINDS[kind]}"
+        (kept.root / key).write_bytes(b"")
+    else:
+        key = lose(kept, newest, kind, aside=damage == "aside")
+    done = kept.project.flowc("resume", "kept.py", USER=user)
+    assert done.code == 0, done.err
+    assert f"note: run Kept/{newest.id} cannot be resumed: {key} in " in done.err
+    assert kept.project.latest().record().get("origin") == kept.others[0]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "aside"])
+def test_a_task_whose_record_cannot_be_read_is_not_counted(kept: Kept, damage: str) -> None:
+    key = lose(kept, kept.run, "attempt", aside=True) if damage == "aside" else kept.damage("attempt", damage)
+    done = kept.flowc("show", "{}", "--json")
+    (work,) = [row for row in json.loads(done.stdout)["steps"] if row["step"] == "work"]
+    assert (work["done"], work["total"]) == (2, 3)
+    assert names_it(done.stderr, kept, key)
+
+
+def test_runs_that_cannot_be_read_are_a_status_of_their_own(kept: Kept) -> None:
+    for run, kind in zip([kept.run.id, *kept.others], ("run", "status", "none"), strict=True):
+        if kind != "none":
+            (kept.root / kept.project.store.run("Kept", run).prefix / KINDS[kind]).write_bytes(b"")
+    for words, expected in ((("--status", "unreadable"), [kept.others[0], kept.run.id]),
+                            (("Kept", "--status", "unreadable", "--status", "succeeded"), None),
+                            (("--status", "unreadable", "--tag", "none"), [])):  # fmt: skip
+        done = kept.flowc("runs", *words, "--json")
+        assert done.exit_code == 0, done.stderr
+        names = [row["pathspec"].partition("/")[2] for row in json.loads(done.stdout)]
+        assert names == expected if expected is not None else len(names) == 3

@@ -515,3 +515,66 @@ def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         assert collect(store) == {"F/2"}
         assert sorted(store.objects.names_below("flows")) == []
         assert blobs(store) == set()
+
+
+# -- records that are lost ---------------------------------------------------------------------------------------------
+
+
+def lose(run: RunStore, name: str, *, aside: bool) -> None:
+    """Take a record of the run away, as a person does or as `fsck --repair` does."""
+    objects: Any = run.objects
+    key = f"{run.prefix}/{name}"
+    if aside:
+        objects.move(key, f"damaged/{key}")
+    else:
+        objects.delete(key)
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_run_without_its_record_is_not_the_newest_and_keeps_all_of_its_flow(store: Store, aside: bool) -> None:
+    runs = [begin(store, f"2026010{day}-000000") for day in range(1, 5)]
+    for run in runs:
+        finish(run, "start", x=big(run.id[-8]))
+    other = begin(store, "1", flow="G")
+    lose(runs[-1], "run.json", aside=aside)
+    age(store)
+    before = everything(store)
+    for selection in (Selection(keep_last=1, flow="F"), Selection(older_than=0, flow="F")):
+        chosen = choose(store, selection)
+        assert chosen.doomed == {}
+        assert list(chosen.unreadable) == [f"F/{runs[-1].id}"]
+        garbage = find_garbage(store, set())
+        assert list(garbage.unreadable) and not garbage.blobs
+        assert collect(store, selection) == set()
+    assert [path for path in everything(store) if "/gc" not in str(path)] == before
+    assert collect(store) == {f"G/{other.id}"}  # of another flow
+
+
+@pytest.mark.parametrize("name", ["status.json", "ir.json", "tasks/start/0.json"])
+def test_a_run_of_which_a_record_was_moved_aside_stays_with_what_it_needs(store: Store, name: str) -> None:
+    origin = begin(store, "20260101-000000")
+    run = begin(store, "20260102-000000", origin=origin.id)
+    others = [begin(store, f"2026010{day}-000000") for day in (3, 4)]
+    finish(run, "start", x=big("x"))
+    lose(run, name, aside=True)
+    age(store)
+    chosen = choose(store, Selection(older_than=0))
+    assert list(chosen.unreadable) == [f"F/{run.id}"]
+    assert name in str(chosen.unreadable[f"F/{run.id}"])
+    assert collect(store) == {f"F/{each.id}" for each in others}
+    assert (origin.exists(), run.exists()) == (True, True)
+
+
+def test_a_run_whose_status_cannot_be_read_is_not_the_newest(store: Store) -> None:
+    old, run, newest = (begin(store, f"2026010{day}-000000") for day in (1, 2, 3))
+    store.objects.put(f"{newest.prefix}/status.json", b"")
+    age(store)
+    assert collect(store, Selection(keep_last=1)) == {f"F/{old.id}"}
+    assert run.exists()
+
+
+def test_a_run_that_only_begins_counts_as_before(store: Store) -> None:
+    run = store.run("F", "20260105-000000")
+    store.objects.put(f"{run.prefix}/ir.json", b"{}")
+    assert not run.exists()
+    assert choose(store, Selection(older_than=0)).unreadable == {}

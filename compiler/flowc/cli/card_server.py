@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from flowc.cli.read import UNREADABLE
+from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
 from flowc_runtime import unreadable
 from flowc_runtime.errors import FlowcError, NotFound

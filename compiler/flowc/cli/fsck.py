@@ -38,7 +38,8 @@ _EVERY = 0.2  # seconds between two lines of progress
 @click.option(
     "--repair",
     is_flag=True,
-    help="Move damaged blobs and records aside, to damaged/ in the store, and remove what killed writers have left.",
+    help="Move damaged blobs and records aside, to damaged/ in the store, as well as runs without a record, and remove "
+    "what killed writers have left.",
 )
 @json_option
 @store_option
@@ -66,6 +67,7 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
 
 def _as_json(store: Store, found: Found) -> dict[str, Any]:
     from flowc_runtime.fsck import counts
+    from flowc_runtime.places import ASIDE
 
     return {
         "store": store.objects.url,
@@ -73,7 +75,8 @@ def _as_json(store: Store, found: Found) -> dict[str, Any]:
         "bytes": found.size,
         "counts": counts(found),
         "runs": found.runs,
-        "aside": found.aside,
+        "aside": len(found.aside),
+        "moved_before": [f"{ASIDE}/{name}" for name in found.aside],
         "faults": [
             {
                 "kind": fault.kind,
@@ -105,7 +108,14 @@ def _say(store: Store, found: Found, *, repaired: bool) -> None:
         f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'all is well'}"
     )
     if found.aside:
-        click.echo(f"{_count(found.aside, ('object was', 'objects were'))} moved aside before, to damaged/")
+        click.echo(f"{_count(len(found.aside), ('object was', 'objects were'))} moved aside before:")
+        for name in found.aside[:SHOWN]:
+            click.echo(f"  damaged/{name}")
+        if len(found.aside) > SHOWN:
+            click.echo(f"  and {len(found.aside) - SHOWN:,} more")
+    if not repaired and any("has no record" in fault.why for fault in found.faults):
+        click.echo("hint: restore the record of the run from a copy, or --repair moves the rest of the run to damaged/ "
+                   "too", err=True)  # fmt: skip
     if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):
         click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; a run that makes a damaged "
                    "blob's value again stores it anew", err=True)  # fmt: skip

@@ -109,7 +109,7 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
 
 
 def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
-    rows = [[row["pathspec"], f"{row['tasks']} tasks", f"{row['bytes']:,} bytes"] for row in found["runs"]]
+    rows = [[row["pathspec"], _number(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
     if rows:
         table(rows)
     for pathspec in chosen.live:
@@ -124,16 +124,29 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
     if records := found["unreadable_records"]:
         what = "a record that cannot be read" if len(records) == 1 else f"{len(records)} records that cannot be read"
         more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
-        click.echo(f"no blob goes while {what} may need it{more}; restore what flowc fsck names, or delete it")
-    if found["young_blobs"]:
-        click.echo(f"{found['young_blobs']} blobs, {found['young_bytes']:,} bytes, are not a day old: they go later")
-    if found["sent_files"]:
-        click.echo(f"{len(found['sent_files'])} files that were sent ahead of runs go: no run needs them")
+        click.echo(f"no blob goes while {what} may need it{more}")
+    if records or chosen.unreadable:
+        click.echo("hint: restore what flowc fsck names; or move it to damaged/ with flowc fsck --repair, and delete "
+                   "it there", err=True)  # fmt: skip
+    if number := found["young_blobs"]:
+        click.echo(f"{_number(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
+                   f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip
+    if number := len(found["sent_files"]):
+        click.echo(f"{_number(number, 'file')} sent ahead of runs {'goes' if number == 1 else 'go'}: no run needs "
+                   f"{'it' if number == 1 else 'them'}")  # fmt: skip
     for pathspec in found["kept_by_extensions"]:
         click.echo(f"what extensions have kept of {pathspec} goes: no run needs it")
     runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
     if found["deleted"]:
         runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]
-        click.echo(f"deleted {runs} runs and {blobs} blobs, {size:,} bytes, from {store.objects.url}")
+        click.echo(f"deleted {_counted(runs, blobs)}, {size:,} bytes, from {store.objects.url}")
     else:
-        click.echo(f"would delete {runs} runs and {blobs} blobs, {size:,} bytes; --delete does it")
+        click.echo(f"would delete {_counted(runs, blobs)}, {size:,} bytes; --delete does it")
+
+
+def _counted(runs: int, blobs: int) -> str:
+    return f"{_number(runs, 'run')} and {_number(blobs, 'blob')}"
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

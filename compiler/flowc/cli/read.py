@@ -10,17 +10,17 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, open_store, store_option, table
-from flowc.cli.run_filters import filter_options, selected
+from flowc.cli.run_filters import UNREADABLE, filter_options, selected
 from flowc.ir import json_text
 from flowc_runtime import unreadable
-from flowc_runtime.errors import FormatError, NotFound, RecordError
+from flowc_runtime.errors import FormatError, LostRecord, NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc_runtime.store import RunStore
 
-UNREADABLE = "unreadable"
+CHECKED = 1000  # records of a step's tasks that are read to count those that can be
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -74,13 +74,11 @@ def run_row(run: RunStore) -> dict[str, Any]:
     try:
         record, status = run.record(), status_or_unreadable(run)
     except NotFound:
-        if any(run.done(step) for step in run.steps()):
-            return row | {"state": UNREADABLE, "why": "its record is gone"}
         return row  # its first task has not got as far as to say so
     except RecordError as error:
         unreadable.tell(error)
-        newer = isinstance(error, FormatError)
-        return row | {"state": UNREADABLE, "why": f"its record {'is of a newer flowc' if newer else 'is damaged'}"}
+        what = {FormatError: "is of a newer flowc", LostRecord: "is gone"}.get(type(error), "is damaged")
+        return row | {"state": UNREADABLE, "why": f"its record {what}"}
     took = None if status["state"] in ("running", UNREADABLE) else round(status["changed"] - record["created"], 3)
     return {
         "pathspec": f"{run.flow}/{run.id}",
@@ -106,6 +104,33 @@ def status_or_unreadable(run: RunStore) -> Any:
     except RecordError as error:
         unreadable.tell(error)
         return {"state": UNREADABLE, "message": "its status cannot be read"}
+
+
+def unreadable_tasks(run: RunStore, step: str) -> set[str]:
+    """The paths of the tasks of a step that are done and whose records cannot be read, which is told.
+
+    Of a step with more tasks than CHECKED none: that would take long. Records that were moved aside are told, too.
+    """
+    found, paths = set[str](), run.done(step)
+    for path in run.paths(step):
+        name = run.task_key(step, path).removeprefix(f"{run.prefix}/")
+        if path not in paths and (loss := run.find_loss(name, step, path)) is not None:
+            unreadable.tell(loss)
+    if len(paths) > CHECKED:
+        return found
+    ahead = run.done_tasks(step)
+    for path in sorted(paths):
+        try:
+            if ahead is None:
+                run.task(step, path)
+            elif path in ahead:
+                run.parse_task(step, path, ahead[path])
+        except NotFound:  # deleted since
+            continue
+        except RecordError as error:
+            unreadable.tell(error)
+            found.add(path)
+    return found
 
 
 def attempts_of(

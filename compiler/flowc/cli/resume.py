@@ -70,6 +70,7 @@ def newest(store: Store, flow: str) -> RunStore:
         run = store.run(flow, run_id)
         try:
             if run.exists() and run.record()["user"] == user:
+                status_of(run)
                 run.executes()
                 return run
         except StoreError as error:  # as a run that the loss of power has cut off at its beginning
@@ -200,6 +201,7 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
                 continue
             resumed.add((name, record.get("origin")))
             if (name, run_id) not in resumed and status_of(run)["state"] not in ("running", "succeeded"):
+                run.executes()
                 return run
     what = f"flow '{flow}'" if flow else "any flow"
     fail(f"{user} has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")

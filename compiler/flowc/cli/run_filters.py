@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import fail
+from flowc_runtime.errors import NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ _OPTIONS = (
     click.option("--tag-expression", metavar="TEXT",
                  help="Only runs whose tags match this expression, such as 'a and not (b or c*)'."),
     click.option("--status", multiple=True, metavar="STATUS",
-                 help="Only those that are running, succeeded, failed, interrupted or killed; may be repeated."),
+                 help="Only those that are running, succeeded, failed, interrupted, killed or unreadable; may be "
+                 "repeated."),
     click.option("--since", metavar="TIME",
                  help="Only those that began then or later: 2026-11-20, '2026-11-20 14:30', or how long ago: 12h, 7d."),
     click.option("--until", metavar="TIME", help="Only those that began before."),
     click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
                  help="Only those with this value of a parameter; also !=, <, <=, >, >=; may be repeated."),
 )  # fmt: skip
+UNREADABLE = "unreadable"
 NAMES = ("tags", "tag_expression", "status", "since", "until", "parameters")
 
 
@@ -44,11 +47,53 @@ def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> 
     if not any(filters.values()):
         found = sorted((run, name) for name in flows for run in store.runs(name))
         return (store.run(name, run) for run, name in reversed(found))
+    if UNREADABLE in filters["status"]:
+        return _with_unreadable(store, flows, filters)
     query = _query(filters)
     if len(flows) == 1:
         return (reader.store for reader in _asked_for(store, flows[0], query))
     readers = [reader for name in flows for reader in _asked_for(store, name, query)]
     return (reader.store for reader in sorted(readers, key=lambda reader: -reader.record["created"]))
+
+
+def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunStore]:
+    """The same, where runs are asked for whose record or status cannot be read.
+
+    Of a run whose own record cannot be read nothing is known that another filter asks for.
+    """
+    others = tuple(state for state in filters["status"] if state != UNREADABLE)
+    states, rest = _query({**filters, "status": others}), {**filters, "status": ()}
+    query, only_status = _query(rest), not any(rest.values())
+    found: list[tuple[str, str]] = []
+    for name in flows:
+        if others:
+            found += [(reader.store.id, name) for reader in _asked_for(store, name, states)]
+        unreadable_runs = {run for run in store.runs(name) if not _is_readable(store.run(name, run))}
+        fit = {reader.store.id for reader in _asked_for(store, name, query)} if unreadable_runs else set[str]()
+        for run in unreadable_runs:
+            if run in fit or (only_status and _is_unknown(store.run(name, run))):
+                found.append((run, name))
+    return (store.run(name, run) for run, name in sorted(found, reverse=True))
+
+
+def _is_readable(run: RunStore) -> bool:
+    """Whether the record and the status of a run can be read; they need not be there yet."""
+    try:
+        run.record()
+        run.status()
+    except NotFound:
+        return True
+    except RecordError:
+        return False
+    return True
+
+
+def _is_unknown(run: RunStore) -> bool:
+    try:
+        run.record()
+    except RecordError:
+        return True
+    return False
 
 
 def _asked_for(store: Store, flow: str, query: Query) -> Iterator[RunReader]:

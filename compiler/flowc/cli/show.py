@@ -9,7 +9,8 @@ import click
 
 from flowc.cli.common import FAULTY, find_run, open_store, store_option, table
 from flowc.cli.dump import of_every_task
-from flowc.cli.read import UNREADABLE, in_order, json_option, status_or_unreadable
+from flowc.cli.read import in_order, json_option, status_or_unreadable, unreadable_tasks
+from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
 from flowc_runtime import failures, revision, unreadable
 from flowc_runtime.errors import RecordError
@@ -89,6 +90,7 @@ def _run(view: RunView) -> dict[str, Any]:
 
 def _step(view: RunView, step: str) -> dict[str, Any]:
     attempts, done = view.attempts(step), view.done_paths(step)
+    done -= unreadable_tasks(view.store, step)
     total = max(len(attempts), _width(view, step))
     numbers = {"tasks": len(attempts), "total": total, "done": len(done), "attempts": sum(map(len, attempts.values()))}
     return {"step": step, **numbers}
