@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -120,6 +120,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except KeyboardInterrupt:
+            _end_interrupted()
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = [*args]
         try:
@@ -144,9 +150,8 @@ class LazyGroup(click.Group):
             from flowc.cli.configured import FaultyConfiguration
 
             raise FaultyConfiguration(error) from None
-        except KeyboardInterrupt:  # click would say "Aborted!" and end with exit code 1
-            click.echo("interrupted by SIGINT", err=True)
-            raise SystemExit(130) from None
+        except KeyboardInterrupt:
+            _end_interrupted()
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
             from flowc.cli.common import fail
 
@@ -171,6 +176,12 @@ class LazyGroup(click.Group):
             if close := _closest(args[0], self._lazy):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
+
+
+def _end_interrupted() -> NoReturn:
+    """End as shells know it after a Ctrl-C; click would say "Aborted!" and end with exit code 1."""
+    click.echo("interrupted by SIGINT", err=True)
+    raise SystemExit(130) from None
 
 
 def _check_installation() -> None:

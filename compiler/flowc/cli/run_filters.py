@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import fail
+from flowc.cli.common import USAGE, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,4 +72,4 @@ def _query(filters: Mapping[str, Any]) -> Query:
             parameters=conditions(filters["parameters"]),
         )
     except ValueError as error:
-        fail(str(error))
+        fail(str(error), code=USAGE)
