@@ -17,7 +17,7 @@ import click
 from flowc import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -173,6 +173,8 @@ class LazyGroup(click.Group):
 
                 if (flow := not_a_command(ctx, args, self._lazy)) is not None:
                     raise flow from error
+            if self.misplaced == "before_command" and _closest(args[0], ("help",)):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx) from error
             if close := _closest(args[0], self._lazy):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
@@ -198,7 +200,7 @@ def _check_installation() -> None:
     click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
 
 
-def _closest(name: str, names: Mapping[str, object]) -> str | None:
+def _closest(name: str, names: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, n=1)), None)
