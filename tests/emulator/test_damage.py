@@ -195,7 +195,7 @@ def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -
         done = values.python("flow.py", "resume")
     assert_whole(done)
     assert blob.read_bytes() == (values.root / "table.csv").read_bytes()
-    assert (values.root / ".flowc/damaged" / digest).exists()
+    assert (values.root / ".flowc/damaged/blobs" / digest[:2] / digest).exists()
 
 
 def test_a_file_that_has_changed_is_to_be_given_again(values: Project) -> None:
