@@ -206,4 +206,4 @@ def test_how_it_is_told() -> None:
     assert shown({"commit": "0123456789abcdef", "dirty": ["staged", "untracked"]}) == (
         "0123456789ab, with staged changes, untracked files"
     )
-    assert shown({"branch": "main", "dirty": ["unknown"]}) == "no commit on main, with perhaps changes"
+    assert shown({"branch": "main", "dirty": ["unknown"]}) == "no commit on main, perhaps with changes"

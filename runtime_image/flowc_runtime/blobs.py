@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from flowc_runtime.errors import Damaged, NotFound, StoreError
+from flowc_runtime.errors import Damaged, DamagedOnTheWay, NotFound, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,19 +50,21 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
         if first == digest:
             return value
         value, found, length = fetch()
-    except NotFound as error:
+    except NotFound:
         if objects.exists(aside_key(key)):
             what = f"{key} in {objects.url} was damaged, and has been moved to {aside_key(key)}"
-            raise Damaged(f"{what}: {REMEDY}") from error
+            raise Damaged(f"{what}: {REMEDY}") from None
         raise
     if found == digest:
         return value
     expected = f"{size:,} bytes with " if size is not None else ""
     what = f"expected {expected}sha256 {digest[:12]}…, found {length:,} bytes with sha256 {found[:12]}…"
     if first != found:
-        raise Damaged(f"{key} came damaged from {objects.url} twice, each time differently ({what}): {_ON_THE_WAY}")
+        twice = f"{key} came damaged from {objects.url} twice, each time differently"
+        raise DamagedOnTheWay(f"{twice} ({what}): {_ON_THE_WAY}")
     moved, remedy = set_aside(objects, key, digest)
-    raise Damaged(f"{key} in {objects.url} is damaged: {what}; {moved}: {remedy}")
+    kind = DamagedOnTheWay if remedy == _ON_THE_WAY else Damaged
+    raise kind(f"{key} in {objects.url} is damaged: {what}; {moved}: {remedy}")
 
 
 _ON_THE_WAY = "look at the network, the disk and the memory of this machine, then try again"

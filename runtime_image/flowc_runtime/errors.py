@@ -47,6 +47,10 @@ class Damaged(ArtifactError):
     """The store has other bytes than a digest names; the message says where, what was expected, and what to do."""
 
 
+class DamagedOnTheWay(Damaged):
+    """The bytes came wrong, and those in the store may be whole: another attempt may read them."""
+
+
 class ProtocolError(FlowcError):
     """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
 

@@ -33,4 +33,6 @@ def shown(revision: RevisionRecord) -> str:
     commit = revision.get("commit", "no commit")[:12]
     branch = f" on {revision['branch']}" if "branch" in revision else ""
     changes = ", ".join(DIRTY.get(kind, kind) for kind in revision.get("dirty", ()))
+    if changes == DIRTY["unknown"]:
+        return f"{commit}{branch}, perhaps with changes"
     return f"{commit}{branch}{f', with {changes}' if changes else ''}"

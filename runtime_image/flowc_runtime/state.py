@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from flowc_runtime import codecs
-from flowc_runtime.errors import ArtifactError, FlowcError, NotFound
+from flowc_runtime.errors import ArtifactError, Damaged, FlowcError, NotFound
 from flowc_runtime.unchanged import Left, Mappings, Origin
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class TaskState:
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
+        except Damaged as error:
+            raise type(error)(f"artifact '{name}': {error}") from None  # which says all of it
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         # Of threads that read it for the first time at once, one is first, and all have its value. No lock is held

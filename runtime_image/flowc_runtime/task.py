@@ -23,6 +23,8 @@ from flowc_runtime.constants import store_constants
 from flowc_runtime.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.errors import (
     ArtifactError,
+    Damaged,
+    DamagedOnTheWay,
     FlowcError,
     ProtocolError,
 )
@@ -121,6 +123,7 @@ class Attempt:
         self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
         self._starting = False  # whether the program's own start has not come to its end: @catch is of the step's code
         self.final = False  # whether the code asks for no retry
+        self.hopeless = False  # whether the store has lost what is read: no retry finds it, and @catch goes on
         self.note = ""  # what is told of the attempt beside its outcome
         self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
         self.cards = job.cards
@@ -234,6 +237,7 @@ class Attempt:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
         # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
         self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
+        self.hopeless = isinstance(error, Damaged) and not isinstance(error, DamagedOnTheWay)
         return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
 
     def catch_lost(self) -> Result:
@@ -256,7 +260,8 @@ class Attempt:
         return failures.describe(error, program.directory, program.code_of(self.job.node))
 
     def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
-        catches = self.job.last and self.job.node.catch is not None and not self.final and not self._starting
+        last = self.job.last or self.hopeless
+        catches = last and self.job.node.catch is not None and not self.final and not self._starting
         try:
             self._tell_finished(ok=catches)
         except Exception as later:
@@ -266,6 +271,7 @@ class Attempt:
         say(described.get("traceback", ""))
         artifacts = self._left() if keeps else {}
         self._end()
+        self.final = self.final or self.hopeless
         record = self._new_record("failed", artifacts)
         record["error"] = described
         self._finish(record)

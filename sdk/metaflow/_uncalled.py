@@ -7,8 +7,10 @@ import os
 import sys
 
 # The commands of a flow's file that people type first; without one of them the program may be anything.
-_COMMANDS = frozenset({"check", "dump", "logs", "resume", "run", "show", "spin"})
+_ASKED = "signature"  # what a Runner asks a flow's file for
+_COMMANDS = frozenset({_ASKED, "check", "dump", "logs", "resume", "run", "show", "spin"})
 _defined: list[type] = []
+NEVER_CALLED = "and never calls it: nothing has been done"
 
 
 def note(cls: type) -> None:
@@ -30,9 +32,10 @@ def _tell() -> None:
     bases = {base for cls in _defined for base in cls.__mro__[1:]}
     flows = [cls.__name__ for cls in _defined if cls not in bases]
     name = os.path.relpath(sys.argv[0])
+    command = "run" if commands[0] == _ASKED else commands[0]
     print(
-        f"warning: {name} defines the flow '{flows[-1]}' and never calls it: nothing has been done\n"
+        f"warning: {name} defines the flow '{flows[-1]}' {NEVER_CALLED}\n"
         f'hint: end the file with `if __name__ == "__main__":`, and below that, indented, `{flows[-1]}()`; '
-        f"or type: flowc {commands[0]} {name}",
+        f"or type: flowc {command} {name}",
         file=sys.stderr,
     )

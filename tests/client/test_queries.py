@@ -236,6 +236,6 @@ def test_on_the_command_line(letters: Project) -> None:
         (("--parameter", "n"), "not a condition on a parameter: 'n'"),
     ):
         done = letters.flowc("runs", *option)
-        assert done.code == 1
+        assert done.code == 2
         assert f"error: {message}" in done.err
     assert "no such runs in" in letters.flowc("runs", "--status", "killed").err

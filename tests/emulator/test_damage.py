@@ -156,6 +156,9 @@ def test_dump_prints_the_other_artifacts(values: Project) -> None:
     done = values.flowc("dump", "Values/latest/start")
     assert done.code == 1
     assert "  small: int, 5 bytes = 41\n" in done.out
+    assert "  text: str, 12,018 bytes = " in done.out
+    assert "(cannot be read: damaged)\n" in done.out
+    assert "sha256" not in done.out
     assert done.err.startswith("error: blobs/")
     done = values.flowc("dump", "Values/latest/start", "--json", "--max-value-size", "100000")
     (task,) = json.loads(done.out)
@@ -233,6 +236,24 @@ def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None
     assert error is not None
     assert error["error"]["message"].startswith("artifact 'array': blobs/")
     assert error["error"]["type"] == "flowc_runtime.errors.Damaged"
+
+
+@pytest.mark.parametrize("catches", [False, True])
+def test_a_task_whose_input_is_damaged_is_not_retried(values: Project, catches: bool) -> None:
+    """No attempt can succeed: the blob has been moved aside. Its log has the one error, without frames of ours."""
+    policies = "@retry(times=3, minutes_between_retries=0)" + ("\n        @catch" if catches else "")
+    flow = FLOW.replace("        @card\n", f"        {policies}\n").replace("card, step", "catch, retry, step")
+    values.write("flow.py", flow)
+    damage(blobs(values)["array"], "flipped")
+    done = values.python("flow.py", "resume", "end")
+    assert done.code == (0 if catches else 1)
+    assert values.latest().attempts("end") == {"0": [1]}
+    error = values.latest().attempt("end", "0", 1)
+    assert error is not None
+    traceback = error["error"]["traceback"]
+    assert traceback.count("Traceback (most recent call last)") == 1
+    assert traceback.count("is damaged: expected") == 1
+    assert "contextlib" not in traceback
 
 
 def test_resume_makes_anew_what_was_found_damaged(values: Project) -> None:

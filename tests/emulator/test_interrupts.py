@@ -109,6 +109,22 @@ def test_closing_the_terminal_ends_the_run_with_its_signal(project: Project, sho
     assert project.latest().status()["message"] == "by SIGHUP"
 
 
+def test_an_interrupt_while_the_command_line_is_read(project: Project) -> None:
+    project.write(
+        "early.py",
+        """
+        import os, signal, sys
+        import flowc.cli
+
+        flowc.cli._version = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+        sys.argv = ["flowc", "--version"]
+        flowc.cli.main()
+        """,
+    )
+    done = project.python("early.py")
+    assert (done.code, done.out, done.err) == (130, "", "interrupted by SIGINT\n")
+
+
 @pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
 def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
     """As between the end of a run, which its signal has ended, and the last line that tells of it."""

@@ -753,7 +753,8 @@ def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
     assert project.latest().record()["origin"] == origin
     done = project.flowc("retry")  # it has been resumed: nothing is left
     assert done.code == 1
-    assert "has no run of any flow in " in done.err
+    assert "error: user '" in done.err
+    assert "' has no run of any flow in " in done.err
 
 
 def test_retry_of_one_flow_takes_the_options_of_resume(project: Project) -> None:

@@ -223,15 +223,16 @@ def test_bad_arguments(project: Project, flow: Path) -> None:
 def test_what_cannot_begin(project: Project, flow: Path) -> None:
     """No file, no flow in it, a flow with a fault, an option that the command line refuses."""
     project.write("empty.py", "x = 1\n")
+    project.write("uncalled.py", FLOW.partition("if __name__")[0])
     project.write("faulty.py", FLOW.replace("self.next(self.end)", "self.next(self.nowhere)"))
     printed = program(
         project,
         """
         from metaflow import Runner
 
-        for file, top in ("none.py", {}), ("empty.py", {}), ("faulty.py", {}), ("train.py", dict(datastore="tape")):
+        for file, top, *given in ("none.py", {}), ("empty.py", {}), ("faulty.py", {}), ("train.py", dict(datastore="tape")), ("uncalled.py", {}), ("uncalled.py", {}, 1):
             try:
-                Runner(file, show_output=False, **top).run()
+                Runner(file, show_output=False, **top).run(**dict.fromkeys(["rate"][:len(given)], 1))
             except Exception as error:
                 print(type(error).__name__, str(error).replace("\\n", "|"))
         """,
@@ -240,6 +241,10 @@ def test_what_cannot_begin(project: Project, flow: Path) -> None:
     assert printed[1].startswith("MetaflowException No FlowSpec class found in /")
     assert printed[2].startswith("RuntimeError Error executing: ") and "nowhere" in printed[2]
     assert printed[3].startswith("RuntimeError Error executing: ") and "'tape' is not supported" in printed[3]
+    for line in printed[4:]:  # asked for its parameters, or run at once
+        assert line.startswith("MetaflowException uncalled.py defines the flow 'Train' and never calls it: ")
+        assert '|hint: end the file with `if __name__ == "__main__":`' in line
+    assert len(printed) == 6
 
 
 def test_where_it_runs(project: Project, flow: Path) -> None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from flowc import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -120,6 +120,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except KeyboardInterrupt:
+            _end_interrupted()
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = [*args]
         try:
@@ -144,9 +150,8 @@ class LazyGroup(click.Group):
             from flowc.cli.configured import FaultyConfiguration
 
             raise FaultyConfiguration(error) from None
-        except KeyboardInterrupt:  # click would say "Aborted!" and end with exit code 1
-            click.echo("interrupted by SIGINT", err=True)
-            raise SystemExit(130) from None
+        except KeyboardInterrupt:
+            _end_interrupted()
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
             from flowc.cli.common import fail
 
@@ -168,9 +173,17 @@ class LazyGroup(click.Group):
 
                 if (flow := not_a_command(ctx, args, self._lazy)) is not None:
                     raise flow from error
+            if self.misplaced == "before_command" and _closest(args[0], ("help",)):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx) from error
             if close := _closest(args[0], self._lazy):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
+
+
+def _end_interrupted() -> NoReturn:
+    """End as shells know it after a Ctrl-C; click would say "Aborted!" and end with exit code 1."""
+    click.echo("interrupted by SIGINT", err=True)
+    raise SystemExit(130) from None
 
 
 def _check_installation() -> None:
@@ -187,7 +200,7 @@ def _check_installation() -> None:
     click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
 
 
-def _closest(name: str, names: Mapping[str, object]) -> str | None:
+def _closest(name: str, names: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, n=1)), None)

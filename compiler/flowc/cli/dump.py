@@ -166,13 +166,15 @@ def stored(run: RunStore, ref: Any) -> Value:
 _DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
 
 
-def note_damage(error: ArtifactError) -> None:
-    """Tell an artifact that is damaged on stderr; the others are printed all the same."""
+def note_damage(error: ArtifactError) -> str:
+    """Tell an artifact that is damaged on stderr; the others are printed all the same. What stands in place of it."""
     from flowc_runtime.errors import Damaged
 
-    if isinstance(error, Damaged):
-        tell_error(str(error))
-        click.get_current_context().meta[_DAMAGED] = True
+    if not isinstance(error, Damaged):
+        return str(error)
+    tell_error(str(error))
+    click.get_current_context().meta[_DAMAGED] = True
+    return "cannot be read: damaged"
 
 
 def end_damaged() -> None:
@@ -295,6 +297,5 @@ def _text(value: Value, limit: int) -> str:
     try:
         text = repr(value.load())
     except ArtifactError as error:
-        note_damage(error)
-        return f"{value.described} ({error})"
+        return f"{value.described} ({note_damage(error)})"
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

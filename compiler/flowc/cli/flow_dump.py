@@ -87,5 +87,4 @@ def _shown(value: Value, limit: int) -> str:
     try:
         return str(value.load())
     except ArtifactError as error:
-        note_damage(error)
-        return f"{value.described} ({error})"
+        return f"{value.described} ({note_damage(error)})"

@@ -14,7 +14,7 @@ from flowc.cli.common import fail, top, writing
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import configuration, settings
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.errors import FlowcError, TagError
 from flowc_runtime.tags import check_tags
 
 if TYPE_CHECKING:
@@ -40,8 +40,13 @@ def new_run_id(now: float) -> str:
 
 
 def tags_given() -> tuple[str, ...]:
-    """The tags that the command line gives, each once. Raises TagError."""
-    return tuple(check_tags(top().tags))
+    """The tags that the command line gives, each once. Raises TagError for a wrong one of a flow's own file."""
+    try:
+        return tuple(check_tags(top().tags))
+    except TagError as error:
+        if click.get_current_context().find_object(type) is not None:
+            raise
+        raise click.UsageError(str(error)) from None
 
 
 def namespace_for(user: str) -> str | None:

@@ -139,6 +139,8 @@ def _any(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
+    if not text.strip():
+        raise ValueError("it is empty")
     return json.loads(text, object_pairs_hook=_once)
 
 

@@ -75,7 +75,9 @@ def newest(store: Store, flow: str) -> RunStore:
                 return run
         except StoreError as error:  # as a run that the loss of power has cut off at its beginning
             click.echo(f"note: run {flow}/{run_id} cannot be resumed: {error}", err=True)
-    fail(f"{user} has no run of flow '{flow}' in {store.objects.url}", "--origin-run-id says which run to resume")
+    fail(
+        f"user '{user}' has no run of flow '{flow}' in {store.objects.url}", "--origin-run-id says which run to resume"
+    )
 
 
 def _check_ended(run: RunStore, *, force: bool) -> None:
@@ -204,7 +206,7 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
                 run.executes()
                 return run
     what = f"flow '{flow}'" if flow else "any flow"
-    fail(f"{user} has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
+    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
 
 
 def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:

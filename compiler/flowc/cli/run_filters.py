@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.common import fail
+from flowc.cli.common import USAGE, fail
 from flowc_runtime.errors import NotFound, RecordError
 
 if TYPE_CHECKING:
@@ -117,4 +117,4 @@ def _query(filters: Mapping[str, Any]) -> Query:
             parameters=conditions(filters["parameters"]),
         )
     except ValueError as error:
-        fail(str(error))
+        fail(str(error), code=USAGE)

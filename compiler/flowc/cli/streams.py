@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_MOMENT = 500  # milliseconds
 
 
 def open_closed() -> None:
@@ -39,7 +40,11 @@ def told_if_full() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-        sys.stdout.flush()  # here, since Python would only print that an exception was ignored
+            if ended.code == 128 + signal.SIGHUP:  # there is no terminal any more, also for what is written at exit
+                _end(sys.stderr, sys.stdout, ended=ended)
+        # Here, since Python would only print that an exception was ignored, and end with exit code 120.
+        sys.stdout.flush()
+        sys.stderr.flush()
     except BrokenPipeError:
         _end(sys.stdout, ended=ended)
     except OSError as error:
@@ -60,12 +65,12 @@ def is_of_a_stream(error: OSError) -> bool:
 
 
 def _terminal_is_gone() -> bool:
-    """Whether stdout or stderr is a terminal that was closed."""
+    """Whether stdout or stderr is a terminal that was closed. Writing to it can fail a moment before that is seen."""
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # it is no file, or closed
             poll.register(stream.fileno(), 0)
-    return any(event & select.POLLHUP for _, event in poll.poll(0))
+    return any(event & select.POLLHUP for _, event in poll.poll(_MOMENT))
 
 
 def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:

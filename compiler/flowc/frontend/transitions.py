@@ -42,7 +42,8 @@ def leaving(method: Method, members: Members, *, is_end: bool) -> Leaving:
         codes.MISSING_NEXT,
         f"step '{method.name}' does not say what comes next",
         None,
-        f"end it with `{_EXAMPLE}`, naming a step; only the step 'end', or one with @step(end=True), ends a flow",
+        "end it with `self.next(self.STEP)`, where STEP is the step that follows; only the step 'end', or one with "
+        "@step(end=True), ends a flow",
     )
 
 

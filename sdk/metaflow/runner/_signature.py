@@ -15,6 +15,7 @@ import threading
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, final
 
+from metaflow._uncalled import NEVER_CALLED
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -92,6 +93,15 @@ class Signatures:
             if done.returncode != 0:
                 raise MetaflowException(f"{self.flow_file} cannot be run:\n{done.stderr.strip()}")
             if not os.path.exists(answer):
-                raise MetaflowException(f"No FlowSpec class found in {self.flow_file}")
+                raise no_flow(self.flow_file, done.stderr)
             with open(answer, encoding="utf-8") as file:
                 return tuple(FlowParameter(**found) for found in json.load(file)["parameters"])
+
+
+def no_flow(flow_file: str, said: str) -> MetaflowException:
+    """Return the error of a flow's file that ran nothing: it says on stderr if it never calls its flow."""
+    lines = said.strip().splitlines()
+    for number, line in enumerate(lines):
+        if line.endswith(NEVER_CALLED):  # and a hint follows
+            return MetaflowException("\n".join([line.removeprefix("warning: "), *lines[number + 1 :]]))
+    return MetaflowException(f"No FlowSpec class found in {flow_file}")

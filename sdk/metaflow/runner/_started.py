@@ -8,8 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metaflow.exception import MetaflowException
+from metaflow._uncalled import NEVER_CALLED
 from metaflow.runner._executing import ExecutingProcess
+from metaflow.runner._signature import no_flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,8 +87,8 @@ class Started:
             return found
         self.command.sync_wait()
         code, said = self.command.started.returncode, ExecutingProcess(self.runner, self.command).stderr.strip()
-        if code == 0 and not said:
-            raise MetaflowException(f"No FlowSpec class found in {self.runner.flow_file}")
+        if code == 0 and (not said or NEVER_CALLED in said):
+            raise no_flow(str(self.runner.flow_file), said)
         if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):
             raise ValueError(f"Missing argument: {missing} is required.")
         raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")
