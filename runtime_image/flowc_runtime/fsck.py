@@ -7,6 +7,7 @@ and runs that have lost their record.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_runtime import references
 from flowc_runtime.collect import may_go_on
 from flowc_runtime.completeness import Completeness, run_prefix
-from flowc_runtime.errors import FormatError, NotFound, RecordError
+from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.missing import key_before
 from flowc_runtime.moving import move, move_below, stream
 from flowc_runtime.objects import LocalObjects, blob_key
@@ -40,8 +41,12 @@ _AT_ONCE = 256  # objects that wait for a thread
 # What is wrong: the kinds of faults, in the order in which they are told.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
 LOST_BLOB, LOST_RECORD, LOST_RUN = "lost-blob", "lost-record", "lost-run"
-UNKNOWN_FILE, LEFTOVER = "unknown-file", "leftover"
-KINDS = (DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNKNOWN_FILE, LEFTOVER)
+UNREADABLE, UNKNOWN_FILE, LEFTOVER = "unreadable-file", "unknown-file", "leftover"
+KINDS = (
+    DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNREADABLE, UNKNOWN_FILE, LEFTOVER
+)  # fmt: skip
+# What a disk says of a place that it cannot read any more. Other errors, such as of rights, say nothing of the content.
+_BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
 
 
 @final
@@ -161,6 +166,8 @@ class _Check:
             return 0, _nothing
         except RecordError as error:
             kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, _reason(error)
+            if _is_refused(error):
+                kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
         return entry.size, lambda: self._note_record(entry.name, record)
 
@@ -238,6 +245,7 @@ class _Check:
             return 0, _nothing if name.startswith(".") else lambda: self._fault(
                 UNKNOWN_FILE, key, "no flowc writes this here", (), entry.size
             )
+        kind = DAMAGED_BLOB
         try:
             # What was read wrong once may only have come wrong.
             right = digest_of(self._objects, key) == name or digest_of(self._objects, key) == name
@@ -246,10 +254,11 @@ class _Check:
             return 0, _nothing
         except RecordError as error:
             right, why = False, str(error)
+            kind = UNREADABLE if _is_refused(error) else DAMAGED_BLOB
         self._records.add(key)
         if right:
             return entry.size, _nothing
-        return entry.size, lambda: self._fault(DAMAGED_BLOB, key, why, self._named.get(name, ()), entry.size)
+        return entry.size, lambda: self._fault(kind, key, why, self._named.get(name, ()), entry.size)
 
     def _check_blobs(self) -> None:
         for digest, who in self._named.items():
@@ -299,7 +308,10 @@ def repair(store: Store, found: Found) -> None:
     for fault in found.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
             if not _is_whole(objects, fault.key):  # a task may have written it anew since
-                fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
+                try:
+                    fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
+                except StoreError as error:  # the others may go all the same
+                    fault.why += f"; it stays: {error}"
         elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
             if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):
                 fault.moved = _move_run(objects, place_of(fault.key))
@@ -342,6 +354,12 @@ def counts(found: Found) -> dict[str, int]:
     """How many faults of each kind there are."""
     known = Counter(fault.kind for fault in found.faults)
     return {kind: known[kind] for kind in KINDS if known[kind]}
+
+
+def _is_refused(error: RecordError) -> bool:
+    """Whether an object could not be read for a reason that says nothing of its content."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
 
 
 def _reason(error: RecordError) -> str:

@@ -151,6 +151,26 @@ def test_a_directory_that_cannot_be_read(full: Project, library: Path, words: li
     tells(full.flowc(*words), f"in file://{full.root}/.flowc: {os.strerror(errno.EIO)}")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO], ids=name)
+@pytest.mark.parametrize("part", ["/blobs/", "run.json"])
+def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, part: str, number: int) -> None:
+    """Only a disk that has lost a place says something of what is there; the rest may be whole."""
+    full.run("flow.py")
+    before = {path for path in (full.root / ".flowc").rglob("*") if path.is_file()}
+    disk = Disk(full, library)
+    disk.fail(("read", number, part))
+    done = full.flowc("fsck", "--repair")
+    assert done.code == 1, done.err
+    assert os.strerror(number) in done.out
+    disk.well()
+    if number == errno.EIO:
+        assert (full.root / ".flowc/damaged").exists()
+    else:
+        assert "unreadable file " in done.out
+        assert {path for path in (full.root / ".flowc").rglob("*") if path.is_file()} == before
+        assert full.flowc("fsck").code == 0
+
+
 def test_nothing_is_garbage_that_could_not_be_looked_at(full: Project, library: Path) -> None:
     """A directory of records that cannot be listed may name any blob."""
     run = full.run("flow.py")

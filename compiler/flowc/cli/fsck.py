@@ -24,6 +24,7 @@ _KINDS = {
     "lost-blob": ("lost blob", "lost blobs"),
     "lost-record": ("lost record", "lost records"),
     "lost-run": ("lost run", "lost runs"),
+    "unreadable-file": ("unreadable file", "unreadable files"),
     "unknown-file": ("unknown file", "unknown files"),
     "leftover": ("leftover", "leftovers"),
 }
