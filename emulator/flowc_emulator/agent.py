@@ -165,7 +165,10 @@ class Agent:
         while self._unsent:
             deadline = self._wait(deadline, sending=True)
             try:
-                del self._unsent[: self._socket.send(self._unsent)]
+                # Room for a part is room: a send that waited for more would wait for ever if the store is silent.
+                del self._unsent[: self._socket.send(self._unsent, socket.MSG_DONTWAIT)]
+            except BlockingIOError:
+                continue
             except OSError as error:
                 raise StoreError(f"the process that talks to {self.url} has died") from error
 
