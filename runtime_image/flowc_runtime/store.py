@@ -387,7 +387,8 @@ class RunStore:
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
         if name in self._aside:
             return missing.moved_aside(*what)
-        if name in missing.NEEDED and self.objects.names(f"{self._prefix}/tasks"):
+        # Whole keys, since a directory may be there before the first object in it.
+        if name in missing.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
             return missing.lost(*what)
         return None
 

@@ -151,10 +151,11 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
+    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # unchanged and in its place it would be stored again
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
     assert "the store has lost text.txt, the file of parameter 'text': give --text again" in done.err
-    done = cut.python("flow.py", "resume", "end", "--text", "text.txt")
+    done = cut.python("flow.py", "resume", "end", "--text", "moved.txt")
     assert done.code == 0, done.err
     assert RESULT in done.out
 
