@@ -24,7 +24,7 @@ from flowc_runtime.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.leftovers import children, end_adopted
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.signals import heeded
-from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_group
+from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -219,7 +219,7 @@ class Engine(Generic[J]):
         for itself meanwhile, as a pool of `multiprocessing` does, are none of the jobs'.
         """
         for running in self._running.values():  # only if the caller broke off
-            kill_group(running.child.pid, signal.SIGKILL)
+            kill_child(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
         end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.woken)
 
@@ -252,7 +252,7 @@ class Engine(Generic[J]):
         for pid, running in self._running.items():
             if running.job == job and running.ended_by is None:
                 running.ended_by = why
-                kill_group(pid, signal.SIGTERM)
+                kill_child(pid, signal.SIGTERM)
                 self._deadline(GRACE, pid, signal.SIGKILL)
 
     def poll(self, timeout: float | None = None) -> list[Finished[J]]:
@@ -282,7 +282,7 @@ class Engine(Generic[J]):
         self._hurried = again
         self._observer.interrupted(number, len(self._running), again=again)
         for pid in self._running:
-            kill_group(pid, signal.SIGKILL if again else signal.SIGTERM)
+            kill_child(pid, signal.SIGKILL if again else signal.SIGTERM)
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
@@ -364,4 +364,4 @@ class Engine(Generic[J]):
                 self._deadline(TIMEOUT_GRACE, pid, number)  # somebody is looking at it
             elif running := self._running.get(pid):
                 running.timed_out = self.signal is None and running.ended_by is None
-                kill_group(pid, number)
+                kill_child(pid, number)

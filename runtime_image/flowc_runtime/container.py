@@ -26,7 +26,7 @@ from flowc_runtime.records import StatusRecord
 from flowc_runtime.reuse import Order, Reuse
 from flowc_runtime.store import Store
 from flowc_runtime.task import begin_cards, perform_and_report
-from flowc_runtime.watch import Ended, Output, Watcher, kill_group
+from flowc_runtime.watch import Ended, Output, Watcher, kill_child
 from flowc_runtime.workflow import begin_run, environment, say_in_pod
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_group(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
+                    kill_child(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
                     return self._kept(self._outputs(reused))
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
@@ -73,7 +73,7 @@ class ContainerTask:
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
             except BaseException:
-                kill_group(child.pid, signal.SIGKILL)
+                kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
             leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
@@ -99,7 +99,7 @@ class ContainerTask:
                     case Ended():
                         return event
                     case _:
-                        kill_group(child.pid, signal.SIGTERM)
+                        kill_child(child.pid, signal.SIGTERM)
 
     def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
         """Leave the record that the child could not, the outputs for Argo, and the exit code."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_runtime import contract, ending
+from flowc_runtime.signals import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -132,7 +133,13 @@ def fork(
     """Fork a child as `spawn` does, which writes to these pipes; the child's pid. The caller closes the pipes."""
     ending.flush()
     parent = os.getpid()
-    pid = os.fork()
+    # Until the child has its own handlers: the parent's would swallow a signal that is meant for the child.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
     if pid == 0:
         code = contract.NOT_STARTED  # only if what follows could not even start
         try:
@@ -152,6 +159,7 @@ def fork(
             code = body(writers.control)
         finally:
             leave(code)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 

@@ -313,6 +313,13 @@ class Watcher:
             os.close(descriptor)
 
 
+def kill_child(pid: int, number: int) -> None:
+    """Signal the process group of a child that was not waited for, or the child alone: it may not lead one yet."""
+    if not kill_group(pid, number):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
 def kill_group(pid: int, number: int) -> bool:
     """Signal the process group of a child that leads its own session; return whether there was anything in it."""
     try:
