@@ -143,10 +143,8 @@ class _Check:
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: Iterable[str]) -> None:
-        name = key.rpartition("/")[2]
-        for aside in (key, name) if kind == LOST_BLOB else (key,):  # readers move a blob to its digest alone
-            if aside in self._aside:
-                why = f"it was moved aside before, to {ASIDE}/{aside}"
+        if key in self._aside:
+            why = f"it was moved aside before, to {ASIDE}/{key}"
         self._fault(kind, key, why, touched)
 
     # -- records

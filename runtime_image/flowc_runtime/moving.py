@@ -49,15 +49,6 @@ def move(objects: Any, key: str, to: str) -> str:
     while objects.exists(target):
         number += 1
         target = f"{to}.{number}"
-    if not isinstance(objects, LocalObjects):
-        with suppress(NotFound):
-            objects.move(key, target)
-        return target
-    try:
-        os.makedirs(os.path.dirname(f"{objects.root}/{target}"), exist_ok=True)
-        os.rename(f"{objects.root}/{key}", f"{objects.root}/{target}")
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise RecordError(f"cannot move {key} in {objects.url} aside: {error.strerror}", key) from error
+    with suppress(NotFound):
+        objects.move(key, target)
     return target

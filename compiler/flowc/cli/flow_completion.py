@@ -29,7 +29,7 @@ class Typed(NamedTuple):
 
     @property
     def flow(self) -> FlowSyntax | None:
-        """The flow that the line means: the one that it names, else the file's first."""
+        """The flow that the command line names with --flow, or else the first one in the file."""
         return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
 
     def parameters(self) -> list[ParameterSyntax]:
@@ -136,7 +136,7 @@ def _store(ctx: click.Context) -> Store | None:
 
 
 def names_flow(ctx: click.Context) -> bool:
-    """Return whether the words before the one that is typed name a flow."""
+    """Return whether the complete words of the command line already name a flow."""
     return _NAMED in ctx.meta
 
 

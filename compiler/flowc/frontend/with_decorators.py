@@ -58,7 +58,7 @@ def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied])
 
 
 def unknown(name: str) -> WithError:
-    """The error for a decorator of a name that nothing has, with the names that there are."""
+    """The error for an unknown decorator; it lists the known names."""
     from metaflow.user_decorators._builtin import STEP_DECORATORS as BUILTIN
     from metaflow.user_decorators._builtin import supported
 
