@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def repo(tmp_path: Path) -> Path:
 
 def head(root: Path) -> str:
     return git(root, "rev-parse", "HEAD")
+
+
+def own_children() -> set[str]:
+    """The processes that this thread has started: others of the process belong to other tests."""
+    return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
 
 def test_clean(repo: Path) -> None:
@@ -182,13 +188,13 @@ def test_a_git_that_fails_is_unknown(repo: Path, tmp_path: Path, monkeypatch: py
 
 def test_a_look_that_nobody_needs_leaves_nothing(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "bin", "sleep 600", monkeypatch)
-    before = set(os.listdir("/proc/self/fd"))
+    descriptors, children = set(os.listdir("/proc/self/fd")), own_children()
     one = Look(str(repo))
+    assert own_children() > children
     one.close()
     one.close()
-    assert set(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert set(os.listdir("/proc/self/fd")) <= descriptors
+    assert own_children() <= children
 
 
 def test_no_program_of_the_repository_s_is_started_and_no_lock_is_taken(repo: Path) -> None:
