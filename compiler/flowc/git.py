@@ -21,7 +21,7 @@ _TAKEN_OUT: Final = frozenset({
 
 
 def environment(top: str | None = None) -> dict[str, str]:
-    """The environment to call git with: it asks nobody, takes no locks, and speaks English.
+    """Return the environment for git: no prompts, no optional locks, messages in English.
 
     With `top`, git does not look above that directory for a repository.
     """

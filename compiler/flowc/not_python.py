@@ -43,7 +43,7 @@ BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".yml": _YAML,
     ".pyc": NotPython("byte code", "name the .py file that it was made from"),
 }
-# Files with these names hold no Python either; nobody could deploy or trigger what is called so.
+# Files with these suffixes hold no Python either.
 _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,

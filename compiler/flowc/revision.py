@@ -71,7 +71,7 @@ class Look:
         if (process := self._process) is None:
             return
         self._process = None
-        if process.returncode is None:  # nobody has waited for it: the group's number is still its own
+        if process.returncode is None:  # not reaped yet, so the group id cannot belong to another process
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout is not None

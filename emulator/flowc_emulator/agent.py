@@ -187,7 +187,7 @@ class Agent:
                 self._unread += data
             number, result, error = message
             if number != self._number:
-                continue  # of a request whose answer nobody waited for
+                continue  # the answer to a request that was given up
             self._answered = number
             if error is not None:
                 raise error

@@ -79,7 +79,7 @@ class TextConsole:
 
             self._progress = ProgressLine(self._err, color=color)
         self._bars_due: dict[tuple[Job, Stream], float] = {}  # when a line may tell the state of a task's progress bars
-        self._bars_new: set[tuple[Job, Stream]] = set()  # of which no line has told yet
+        self._bars_new: set[tuple[Job, Stream]] = set()  # bars that are not on the screen yet
         self._held = False
         self._debugged: Job | None = None
 

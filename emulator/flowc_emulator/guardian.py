@@ -30,7 +30,7 @@ class Guardian:
         close: Iterable[int],
         sessions: Iterable[int] = (),
     ) -> None:
-        """Fork the guardian; `close` are descriptors that it must not hold, `sessions` those that there are already.
+        """Fork the guardian. `close` lists descriptors that it must not keep, `sessions` the sessions that exist.
 
         If this process is killed, the guardian ends the sessions that it was told of, calls `end_others`, which ends
         what has left these sessions, and then `record`.

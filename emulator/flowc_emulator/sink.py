@@ -25,7 +25,7 @@ class Sink:
         self._held: IO[bytes] | None = None
 
     def hold(self) -> None:
-        """Keep what is written from now on, on disk if it becomes much."""
+        """Buffer further output, on disk when it exceeds 1 MiB."""
         self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # as long as it is held
 
     def release(self) -> None:

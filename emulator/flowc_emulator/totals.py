@@ -44,7 +44,7 @@ class Totals:
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
-        """A foreach or a gang has so many items."""
+        """Record that this foreach or gang has `count` items."""
         (body,) = targets(self._graph.nodes[split].next)
         self.least += count * self._need(body)
         self._unknown += count * self._open[body] - 1
@@ -127,7 +127,7 @@ def _after(graph: Graph, step: str) -> Iterator[str]:
 
 
 def _last_first(graph: Graph) -> Iterator[str]:
-    """The steps, each behind those that follow it; but for the edge that closes a loop."""
+    """Return the steps in reverse topological order, ignoring the edges that close loops."""
     seen = {graph.flow.start}
     waiting = [(graph.flow.start, _after(graph, graph.flow.start))]
     while waiting:

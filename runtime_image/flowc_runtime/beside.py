@@ -54,7 +54,7 @@ class Beside:
                 self._spare_named(objects.read_blob(digest))
             except NotFound:
                 continue
-            except Damaged:  # what it names nobody can tell: all of it stays
+            except Damaged:  # its references are unknown, so nothing may be deleted
                 self.extended.clear()
                 return
 

@@ -32,7 +32,7 @@ def store_package(objects: Objects, directory: str) -> PackageRecord:
 
 
 def paths_in(directory: str) -> list[str]:
-    """Return the files of a code package, relative to its directory; byte code is nobody's source."""
+    """Return the files of a code package, relative to its directory, without compiled byte code."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
         # A volume's files are links into `..data`, which is how Kubernetes exchanges all of them at once.

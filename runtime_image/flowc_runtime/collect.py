@@ -148,7 +148,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
 
 
 def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
-    """The newest so many runs, of those whose records can be read: the others stay in any case."""
+    """Return the newest `keep` runs whose records can be read. Runs with unreadable records are always kept."""
     found = set[str]()
     for id in reversed(runs):
         if len(found) == count:

@@ -23,7 +23,7 @@ class StoreError(FlowcError):
 class RecordError(StoreError):
     """One object of the store cannot be read; what else there is may be whole, so lists go on without it.
 
-    `key` is the object's, `subject` what it is about, such as `run Flow/1`; empty where nobody knows it.
+    `key` is the object's key. `subject` names what the object belongs to, such as `run Flow/1`, or is empty if unknown.
     """
 
     def __init__(self, message: str, key: str = "", subject: str = "") -> None:

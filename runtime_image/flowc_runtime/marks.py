@@ -60,7 +60,7 @@ def digest_of(descriptor: int, expected: str) -> str:
         with _turn(table, place.offset, status.st_size):
             if _has(table, place):
                 return expected
-            # A change from now on is seen by its time, unless the last one was in this very tick.
+            # A later change alters the file's times, unless it falls into the same clock tick as the last one.
             settled = time.time() - max(status.st_mtime, status.st_ctime) > _TICK
             found = _hash(descriptor)
             if found == expected and settled:

@@ -43,7 +43,7 @@ def move_below(objects: Any, prefix: str, to: str) -> None:
 def move(objects: Any, key: str, to: str) -> str:
     """Move an object, to a key with a number behind it where something else is there already; return the key.
 
-    Raises StoreError. What is gone has been moved by somebody else.
+    Raises StoreError. An object that is gone counts as moved by another process.
     """
     number, target = 1, to
     while objects.exists(target):

@@ -84,7 +84,7 @@ class Objects(Protocol):
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """As `exists`; from now on the object is too young to be collected."""
+        """Like `exists`, and make the object too young to be collected."""
         ...
 
     def append(self, key: str, data: bytes) -> None:
@@ -377,7 +377,7 @@ class LocalObjects:
         with self._deleting(prefix):
             self._make(f"{self.root}/tmp")
             try:
-                os.rename(self._path(prefix), aside)  # gone at once, so that there is no last
+                os.rename(self._path(prefix), aside)  # the rename hides all objects at once
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):

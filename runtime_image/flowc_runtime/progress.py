@@ -1,4 +1,4 @@
-"""How far long work is, for whoever wants to show it: a command line on a terminal, and nobody else."""
+"""Report the progress of long work to a listener. A command line on a terminal shows it; otherwise nothing listens."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
-_WHOLE = 3600.0  # seconds: a large download may take as long as it goes on
+_WHOLE = 3600.0  # seconds: a large download may take long while bytes keep arriving
 # obstore itself repeats what failed quickly, so that a listing of many requests survives a few faults. What lasts
 # longer is up to `asking`. Two hundred pods that start at once come back at different moments.
 _RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=3)}

@@ -41,7 +41,7 @@ _KINDS = (
 
 
 class Lost(Exception):
-    """What was sent is not there: it has to be sent again."""
+    """The object was not stored: the request has to be sent again."""
 
 
 def is_transient(error: Exception) -> bool:
@@ -83,7 +83,7 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
         return StoreError(f"the bucket of {url} does not exist: create it or name another")
     if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
         return NotFound(f"no {key} in {url}")
-    if isinstance(error, OSError) and error.strerror:  # of this machine: what is fetched goes through a file
+    if isinstance(error, OSError) and error.strerror:  # an error of this machine: downloads go through a local file
         return StoreError(f"cannot keep {key} of {url} here: {error.strerror}")
     return StoreError(f"cannot reach {place(text, url)}: {reason(text)}")
 

@@ -50,7 +50,7 @@ def _is_on(objects: Objects, key: str) -> bool:
         return False
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
-    except RecordError:  # nobody knows until when it is: a collection that goes on writes it anew before it is over
+    except RecordError:  # its end is unknown; a live collection renews its lease, so the age of the object decides
         return time.time() < _written(objects, key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
 

@@ -53,7 +53,7 @@ def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
         return None if is_kept_by_click(given) else lambda value: given.convert(value, None, None)
     if isinstance(given, type) and issubclass(given, Enum):
         return partial(_member, given)
-    if isinstance(given, UnionType):  # `int | None` cannot be called; without a value it is as good as any other
+    if isinstance(given, UnionType):  # `int | None` cannot be called
         return partial(_refuse, given)
     return given if callable(given) else None
 

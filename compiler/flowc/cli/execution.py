@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from flowc.cli.run import Kind
     from flowc.ir import Flow
     from flowc_emulator.agent import Agent
-    from flowc_emulator.supervisor import RunResult
+    from flowc_emulator.console import Console
+    from flowc_emulator.supervisor import Plan, RunResult
     from flowc_runtime.durability import Disk
     from flowc_runtime.files import FileRecord
     from flowc_runtime.index import Graph
@@ -42,9 +43,8 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
     from flowc_emulator.console import make_console
     from flowc_emulator.places import default_places
-    from flowc_emulator.supervisor import Plan, Supervisor
+    from flowc_emulator.supervisor import Plan
     from flowc_runtime.durability import Disk
-    from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
     from flowc_runtime.objects import LocalObjects
     from flowc_runtime.store import Store
@@ -73,7 +73,6 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
         new_run.note_unused(console)
         if starts is not None:
             starts.begin(run, dumps(found.flow), parameters)
-        began = time.monotonic()
         plan = Plan(
             run=run,
             records=records,
@@ -95,21 +94,31 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             reuse=reuse,
             starts=starts,
         )
-        _call_hooks(records, lambda: found.program.run_begins(run.id), disk)
-        try:
-            result = Supervisor(plan, console).run()
-        except FlowcError as error:  # such as a store that is gone
-            fail(str(error), f"when that is mended: {resume_line(run, options)}")
-        failure = None if result.ok else RuntimeError("the run has failed")
-        _call_hooks(None, lambda: found.program.run_ended(failure))
-        new_run.tell_end(console, run, result, began)
-        if found.flow.exit_hooks and result.signal is None:
-            from flowc_emulator.exit_hooks import call_exit_hooks
-
-            call_exit_hooks(found.flow, found.program, run, console, starts, successful=result.ok)
+        result = _supervise(plan, console, found, options)
     if not result.ok:
         _tell_failures(result, run, found, options)
     return new_run.exit_code(result)
+
+
+def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, Any]) -> RunResult:
+    """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
+    from flowc_emulator.supervisor import Supervisor
+    from flowc_runtime.errors import FlowcError
+
+    run, began = plan.run, time.monotonic()
+    _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
+    try:
+        result = Supervisor(plan, console).run()
+    except FlowcError as error:  # such as a store that is gone
+        fail(str(error), f"when that is mended: {resume_line(run, options)}")
+    failure = None if result.ok else RuntimeError("the run has failed")
+    _call_hooks(None, lambda: found.program.run_ended(failure))
+    new_run.tell_end(console, run, result, began)
+    if found.flow.exit_hooks and result.signal is None:
+        from flowc_emulator.exit_hooks import call_exit_hooks
+
+        call_exit_hooks(found.flow, found.program, run, console, plan.starts, successful=result.ok)
+    return result
 
 
 @contextmanager

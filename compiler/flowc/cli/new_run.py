@@ -58,7 +58,7 @@ def namespace_for(user: str) -> str | None:
 def begin_run(
     store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any], look: Look
 ) -> RunStore:
-    """Make the run's record, with `more` in it and what the look at its repository tells, under an id that nobody has.
+    """Create the run's record under an unused id, with `more` and the repository's revision in it.
 
     Raises FlowcError.
     """

@@ -1,7 +1,7 @@
 """What the system refuses, and no command expected: a line with the place, whatever the command is.
 
-Commands tell by themselves what they know the place of. What is left comes here, from the top of every command line:
-an error of the system about a file, or about something that has no name, and input that is nested too deeply.
+Commands report the errors whose place they know. The top of every command line hands the others over to this module: an
+OSError about a file or about something without a name, and a RecursionError from input that is nested too deeply.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names in an IR that refer to another part of it: what is read has what they name, and each name once."""
+"""Check the references inside an IR: every name that is referred to exists, and each name is defined once."""
 
 from __future__ import annotations
 
