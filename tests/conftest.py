@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# A shell's background command ignores interrupts, and so would every program that a test starts and interrupts.
+# A program inherits which signals are ignored: interrupts in a shell's background command, SIGHUP under nohup. A handler
+# is not inherited, so the programs that tests start and interrupt get the default, and this process still ignores SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
