@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -82,9 +83,10 @@ def _installed(module: ModuleType) -> bool:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """An empty directory of a user's, with a store of its own."""
-    return Project(tmp_path)
+def project(tmp_path: Path) -> Iterator[Project]:
+    """An empty directory of a user's, with a store of its own; what a test leaves running there is ended."""
+    with contextlib.closing(Project(tmp_path)) as project:
+        yield project
 
 
 @pytest.fixture
@@ -92,7 +94,8 @@ def public_project() -> Iterator[Project]:
     """As `project`, in a directory that every user may read: pytest's own are for one, and each pytest sees to that."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        yield Project(Path(directory))
+        with contextlib.closing(Project(Path(directory))) as project:
+            yield project
 
 
 @pytest.fixture(params=versions.ARGO, ids=lambda version: f"argo-{version}")

@@ -76,6 +76,13 @@ class Project:
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
             "PYTHONWARNINGS": "error",
         }
+        self._started: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """Kill what was started and still runs, as where a test has failed."""
+        for process in self._started:
+            with process:  # closes its pipes and waits for it
+                process.kill()
 
     def write(self, name: str, text: str) -> Path:
         """Write a file; the text is dedented."""
@@ -86,7 +93,7 @@ class Project:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start Python with these arguments."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [self.executable, *command],
             cwd=self.root,
             env=self.environment | environment,
@@ -96,6 +103,8 @@ class Project:
             text=True,
             errors="surrogateescape",
         )
+        self._started.append(process)
+        return process
 
     def python(self, *command: str, timeout: float = 60, **environment: str) -> Finished:
         """Run Python with these arguments to its end."""

@@ -141,9 +141,24 @@ def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
 
 @st.composite
 def switch_graphs(draw: st.DrawFn) -> list[Vertex]:
-    """Graphs of steps and switches alone, which often are flows, whatever cycles they have."""
-    steps = st.builds(lambda t: Goto(target=t), st.sampled_from(NAMES[1:]))
-    return [*(vertex(name, draw(steps | SWITCHES)) for name in NAMES[:-1]), vertex("end", End())]
+    """Graphs of steps and switches alone, whatever cycles they have: each step is reached, and each reaches the end."""
+    arms: dict[str, list[str]] = {name: [] for name in NAMES[:-1]}
+    reached = ["start"]
+    for name in [*draw(st.permutations(NAMES[1:-1])), "end"]:
+        arms[draw(st.sampled_from(reached))].append(name)
+        reached.append(name)
+    reaching = ["end"]
+    for name in [*draw(st.permutations(NAMES[1:-1])), "start"]:
+        if not set(arms[name]) & set(reaching):
+            arms[name].append(draw(st.sampled_from(reaching)))
+        reaching.append(name)
+    for goals in arms.values():
+        goals += draw(st.lists(st.sampled_from(NAMES[1:]), max_size=2))
+    return [*(vertex(name, step_or_switch(draw(st.permutations(arms[name])))) for name in arms), vertex("end", End())]
+
+
+def step_or_switch(goals: list[str]) -> Transition:
+    return Goto(target=goals[0]) if len(goals) == 1 else Switch(condition="x", arms=tuple(enumerate(goals)))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])

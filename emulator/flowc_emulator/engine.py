@@ -22,7 +22,7 @@ from flowc_runtime.contract import TIMEOUT_GRACE
 from flowc_runtime.errors import FlowcError
 from flowc_runtime.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.leftovers import children, end_adopted
-from flowc_runtime.process import adopt_orphans, load_prctl, spawn
+from flowc_runtime.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
 from flowc_runtime.signals import heeded
 from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_child
 
@@ -163,6 +163,7 @@ class Engine(Generic[J]):
         self._hangs = Hangs()
         self._prctl = load_prctl()
         self._children: frozenset[int] = frozenset()  # of this process, before there was a job
+        self._adopted = False  # orphans were already this process's before there was a job
         self._replaced = 0  # guardians
         self._hurried = False  # a second signal has come
         self.signal: int | None = None
@@ -186,6 +187,7 @@ class Engine(Generic[J]):
     def begin(self) -> None:
         """Take signals, adopt orphans and fork the guardian."""
         self._children = frozenset(children())
+        self._adopted = adopts_orphans()
         adopt_orphans(self._prctl)
         ending.settle()
         gc.collect()
@@ -229,6 +231,8 @@ class Engine(Generic[J]):
         if self._terminal is not None:
             self._terminal.close()
         gc.unfreeze()
+        if not self._adopted:
+            leave_orphans(self._prctl)
         self._watcher.__exit__()
 
     # -- jobs

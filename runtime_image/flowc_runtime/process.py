@@ -24,6 +24,7 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 
 @final
@@ -57,6 +58,23 @@ def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
     """Become the parent of what descendants leave behind, so that it can be found and ended (Linux only)."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def leave_orphans(prctl: Callable[[int, int], None] | None) -> None:
+    """Undo `adopt_orphans`: a program that goes on would never wait for what becomes its child."""
+    if prctl is not None:
+        prctl(_PR_SET_CHILD_SUBREAPER, 0)
+
+
+def adopts_orphans() -> bool:
+    """Whether this process becomes the parent of what descendants leave behind."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    found = ctypes.c_int()
+    ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
+    return bool(found.value)
 
 
 @final

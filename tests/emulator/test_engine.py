@@ -14,6 +14,7 @@ import pytest
 
 import flowc_emulator.engine
 from flowc_emulator.engine import Engine, Fork
+from flowc_runtime.process import adopts_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,3 +154,22 @@ def test_it_knows_no_flow() -> None:
     about_flows = {"supervisor", "scheduler", "starts", "assignment", "task", "program", "store", "records", "index"}
     assert not {name for name in imported if name and name.rpartition(".")[2] in about_flows}
     assert not {name for name in imported if name and name.startswith(("flowc.", "metaflow"))}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
+def test_orphans_are_adopted_only_while_there_are_jobs(log: Log) -> None:
+    """A program that runs flows and goes on would keep a zombie of each process that is orphaned later."""
+    engine: Engine[str] = Engine(log, guard=(lambda: None, lambda: None))
+    assert not adopts_orphans()
+    engine.begin()
+    assert adopts_orphans()
+    engine.close()
+    assert not adopts_orphans()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
+def test_a_program_that_adopts_orphans_goes_on_to(engine: Engine[str], log: Log) -> None:
+    other: Engine[str] = Engine(log, guard=(lambda: None, lambda: None))
+    other.begin()
+    other.close()
+    assert adopts_orphans()

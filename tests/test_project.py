@@ -1,0 +1,46 @@
+"""What tests are run with: the directory of a user's, and the signals of the process that runs them."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from project import ROOT, Project, has_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def test_what_a_test_leaves_running_is_ended(tmp_path: Path) -> None:
+    with closing(Project(tmp_path)) as project:
+        process = project.start("-c", "import time; time.sleep(1000)")
+        assert not has_ended(process.pid)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "prefix", [("nohup",), ("sh", "-c", 'trap "" INT; exec "$@"', "sh")], ids=["nohup", "background"]
+)
+def test_programs_can_be_interrupted_wherever_the_tests_run(project: Project, prefix: Sequence[str]) -> None:
+    """nohup ignores SIGHUP, a shell's background command SIGINT, and what they start does so too."""
+    project.write(
+        "conftest.py",
+        f"""
+        import importlib.util, signal, sys
+
+        sys.path.append({str(ROOT / "tests")!r})
+        spec = importlib.util.spec_from_file_location("tested", {str(ROOT / "tests/conftest.py")!r})
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        ignored = [name for name in ("SIGINT", "SIGHUP") if signal.getsignal(signal.Signals[name]) is signal.SIG_IGN]
+        sys.exit(f"ignored: {{ignored}}")
+        """,
+    )
+    done = project.python(
+        "-c",
+        f"import subprocess, sys; sys.exit(subprocess.run({[*prefix]!r} + [sys.executable, 'conftest.py']).returncode)",
+    )
+    assert done.err.splitlines()[-1] == "ignored: []"
