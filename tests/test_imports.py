@@ -159,6 +159,40 @@ def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[
     assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
 
 
+def test_the_compiler_takes_of_hera_its_models_alone(loaded: Callable[[str], set[str]]) -> None:
+    """What else Hera imports, an HTTP client for example, would be a third of the time that `flowc compile` takes."""
+    pytest.importorskip("hera")
+    modules = loaded("import flowc.backends.argo.compiler")
+    assert "hera.workflows.models" in modules
+    assert not packages(modules) & {"requests", "urllib3"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import hera.workflows as w; w.Workflow, w.models",
+        "from hera.workflows import *; Workflow",
+        "from hera import workflows; workflows.Workflow",
+    ],
+)
+def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str) -> None:
+    pytest.importorskip("hera")
+    program = f"""
+        import gc
+        from flowc.backends.argo.hera_models import m
+
+        assert gc.isenabled()
+        {statement}
+        from hera.workflows import models
+
+        assert m is models
+        """
+    project.write("program.py", program)
+    project.environment.pop("PYTHONWARNINGS")  # of Hera's own
+    done = project.python("program.py")
+    assert done.code == 0, done.err
+
+
 def test_public_names(golden: Callable[[Path, str], None]) -> None:
     """What users can rely on changes on purpose only: `--update-golden` after a change, and a line in CHANGELOG.md."""
     pytest.importorskip("hera")

@@ -37,6 +37,6 @@ def compile_flow(flow: Flow, package: Package, settings: Settings) -> Bundle:
     Raises:
         BackendError: Argo or Kubernetes cannot run it; it has every reason.
     """
-    from flowc.backends.argo.compiler import manifests  # imports Hera: half a second
+    from flowc.backends.argo.compiler import manifests  # imports Hera: 0.3 s
 
     return Bundle(manifests(flow, package, settings))

@@ -15,9 +15,8 @@ from flowc.ir.regions import region
 from flowc.ir.scopes import Loop, places
 
 if TYPE_CHECKING:
-    from hera.workflows import models as m
-
     from flowc.backends.argo.configmap import CodeMap, Package
+    from flowc.backends.argo.hera_models import m
     from flowc.backends.argo.settings import Settings
     from flowc.ir.model import Flow
 

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from hera.workflows import models as m
-
 from flowc.backends.argo import pod_options
+from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
 from flowc.ir import json_text

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from hera.workflows import models as m
-
 from flowc.backends.argo import names
+from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
 from flowc.backends.argo.strict import make
 from flowc.ir.model import NodeId, assert_never

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera.workflows import models as m
-
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.dag import Dag, arguments_of
+from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.places import PATH, ROOT_PATH, Place
 from flowc.backends.argo.series import Call, Loop, Series, first, is_call, iterations
 from flowc.backends.argo.strict import make

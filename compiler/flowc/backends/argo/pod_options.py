@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera.workflows import models as m
-
+from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.strict import make
 
 if TYPE_CHECKING:

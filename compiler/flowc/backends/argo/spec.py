@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera.workflows import models as m
-
 from flowc.backends.argo import containers
 from flowc.backends.argo.faults import untemplated
+from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.strict import dump, make
 from flowc.ir.versions import MANIFESTS
 from flowc_runtime import arguments, contract
