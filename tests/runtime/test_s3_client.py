@@ -23,6 +23,7 @@ from metaflow.plugins.datatools.s3 import (
     RangeInfo,
     S3GetObject,
     S3PutObject,
+    channel,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ pytest.importorskip("obstore")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         yield running
+        channel._stop()  # its process ends with the interpreter otherwise, long after these tests
 
 
 @pytest.fixture

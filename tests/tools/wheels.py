@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import subprocess
 import sys
 import venv
@@ -62,7 +63,7 @@ def make_environment(directory: Path) -> Path:
 
 
 def copy_distributions(environment: Path, *names: str) -> None:
-    """Copy what is installed here into an environment of the same Python."""
+    """Copy what is installed here into an environment of the same Python, with its bytecode, which goes by its times."""
     (site,) = environment.glob("lib/python3*/site-packages")
     for name in names:
         try:
@@ -70,6 +71,7 @@ def copy_distributions(environment: Path, *names: str) -> None:
         except metadata.PackageNotFoundError:  # tomli, on newer Pythons
             continue
         for file in files:
-            if ".." not in file.parts and file.suffix != ".pyc":  # programs: not needed
+            source = Path(str(file.locate()))
+            if ".." not in file.parts and source.exists():  # programs: not needed; bytecode may be missing
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
-                (site / file).write_bytes(file.read_binary())
+                shutil.copy2(source, site / file)
