@@ -30,6 +30,8 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
+# Each worker reads all test files: pytest keeps them as bytecode, unless this variable, which many images set, is there.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
