@@ -391,7 +391,7 @@ def test_what_somebody_may_not_do(user: User) -> None:
     kubeconfig["users"] = [{"name": kubeconfig["users"][0]["name"], "user": {"token": token}}]
     user.project.write("barred.json", json.dumps(kubeconfig))
     for command, verb, what in (
-        (["deploy", "barred/flow.py"], "get", "configmaps"),
+        (["deploy", "barred/flow.py"], "get", "workflowtemplates.argoproj.io"),  # the deployed revision
         (["status"], "list", "workflowtemplates.argoproj.io"),
         (["trigger", "barred"], "get", "workflowtemplates.argoproj.io"),
     ):
