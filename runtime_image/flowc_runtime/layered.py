@@ -57,11 +57,11 @@ class LayeredObjects(LocalObjects):
         except NotFound:
             return self._below.map(key)
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         try:
-            return self._own.read_blob(digest, size, key=key)
+            return self._own.read_blob(digest, size, key=key, once=once)
         except NotFound:
-            return self._below.read_blob(digest, size, key=key)
+            return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         try:
