@@ -94,6 +94,11 @@ ssize_t read(int fd, void *data, size_t size) {
     return fails("read", path_of(fd)) ? -1 : plain(fd, data, size);
 }
 
+ssize_t pread64(int fd, void *data, size_t size, off64_t offset) {
+    ssize_t (*plain)(int, void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pread64");
+    return fails("pread64", path_of(fd)) ? -1 : plain(fd, data, size, offset);
+}
+
 ssize_t write(int fd, const void *data, size_t size) {
     ssize_t (*plain)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
     if (fd > 2) {

@@ -27,6 +27,8 @@ Mode = Literal[
     "error-after",  # 500 instead of the answer
     "cut",  # half of the body, then the end of the connection
     "flip",  # one bit of the body is another
+    "noise",  # one byte of the body is another, each time a different one
+    "renamed",  # the ETag is the MD5 of something else, as it is of what a store encrypts
 ]
 SLOW = 1.0  # seconds
 _ANSWERS = {
@@ -180,6 +182,11 @@ def _pass_on(faults: Faults, client: socket.socket, message: tuple[bytes, bytes]
     if mode == "flip" and content:
         middle = len(content) // 2
         content = content[:middle] + bytes([content[middle] ^ 0x40]) + content[middle + 1 :]
+    if mode == "noise" and content:
+        at = len([each for each in faults.spoiled if each.target == target]) % len(content)
+        content = content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1 :]
+    if mode == "renamed":
+        answer_head = re.sub(rb'(?i)(\r\netag: *"?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, answer_head)
     client.sendall(answer_head + b"\r\n\r\n" + content)
     return True
 

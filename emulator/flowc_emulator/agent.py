@@ -94,7 +94,7 @@ class Agent:
         answer: str = self._ask("create_blob", [bytes(part) for part in parts])
         return answer
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         answer: bytes = self._ask("read_blob", digest, size, key)
         return answer
 

@@ -55,11 +55,15 @@ UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending a request may take: o
 
 
 class Asker:
-    """Asks one store; `connect` makes a client, as `remote_client.connect` does."""
+    """Asks one store; `connect` makes a client, as `remote_client.connect` does.
 
-    def __init__(self, url: str, connect: Connect = connect) -> None:
+    A request is made again at most `retries` times, where that many are named.
+    """
+
+    def __init__(self, url: str, connect: Connect = connect, *, retries: int | None = None) -> None:
         self.url = url
         self._connect = connect
+        self._retries = retries
         self._clients: dict[tuple[float | None, float | None], Any] = {}
         self._answered = False
         self._given_up = False
@@ -68,9 +72,12 @@ class Asker:
         """Return what `request` gives for a client; it is repeated where that may help. Raises StoreError, NotFound."""
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
-    def send(self, request: Callable[[Any], T], key: str, size: int) -> T:
-        """The same for an object of many bytes, which takes long to send; looks tell whether the store is there."""
-        upload = UPLOAD if size > SMALL else UPLOAD_SMALL
+    def send(self, request: Callable[[Any], T], key: str, size: int, *, limit: float | None = None) -> T:
+        """The same for an object of many bytes, which takes long to send; looks tell whether the store is there.
+
+        `limit` is how many seconds one request may take, where that is another number than a part of the object needs.
+        """
+        upload = limit or (UPLOAD if size > SMALL else UPLOAD_SMALL)
 
         def attempt(quiet: float) -> T:
             began, told = time.monotonic(), False
@@ -100,7 +107,7 @@ class Asker:
 
     def _repeat(self, attempt: Callable[[float], T], key: str) -> T:
         patience = self._patience()
-        pause, silences, since, told = patience.pause, 0, 0.0, False
+        pause, failures, silences, since, told = patience.pause, 0, 0, 0.0, False
         while True:
             quiet = patience.quiet[min(silences, len(patience.quiet) - 1)]
             began = time.monotonic()
@@ -114,10 +121,11 @@ class Asker:
                     raise explain(error, self.url, key) from error
                 now = time.monotonic()
                 since = since or max(began, now - quiet)
+                failures += 1
                 silences += is_silence(error)
                 wait = pause * random.uniform(0.5, 1)
                 pause = min(pause * 2, patience.longest)
-                if now + wait - since > patience.seconds - patience.quiet[0]:
+                if now + wait - since > patience.seconds - patience.quiet[0] or failures - 1 == self._retries:
                     self._given_up = True
                     raise self._unreachable(error, now - since) from error
                 if not told and now - since >= TOLD and patience.seconds > AT_FIRST.seconds:

@@ -2,7 +2,7 @@
 
 A store's `read_blob` and `map_blob` are the only readers of such bytes, and both go through `checked`. What is damaged
 is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them anew.
-Records, logs, cards and tags have no digest.
+Records have their own (`sealed`); logs and cards have none.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from flowc_runtime.lost import references
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
 from flowc_runtime.records import ReadsRecord
+from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
@@ -137,14 +138,14 @@ class Situation:
             if len(known) >= MOST_SETS:
                 reads = _union([reads, *known])
             entry = ReadsEntry(version=CACHE.current, **reads)
-            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", json_text.dumps(entry).encode())
+            self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", dump(entry))
         left: dict[str, Any] = {"assigned": dict(assigned)}
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
         left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
-        self._objects.put(f"{self._prefix}/{self._values(reads)}", json_text.dumps(left).encode())
+        self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
         """All artifacts of a task that takes over an entry: what it did not look at is handed on as it is now."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _OURS = __file__.rpartition("/")[0] + "/"
 PROCESS_DIED = "flowc.ProcessDied"
+_UNMAPPED = (
+    "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
+    "`flowc fsck`"
+)
 _LIMIT = 16_000  # characters of a message or traceback that a record keeps
 
 
@@ -194,6 +198,7 @@ def describe_death(exit_: Exit, why: str | None = None, *, ending: bool = False)
     elif name := exit_.get("signal"):
         hint = {
             "SIGSEGV": " (segmentation fault)",
+            "SIGBUS": f" ({_UNMAPPED})",
             "SIGKILL": " (the system may have run out of memory)",
         }.get(name, "")
         message = f"the process was killed by {name}{hint} {last}".rstrip()

@@ -1,7 +1,7 @@
 """Files given to a run as parameters: kept by their content in the store, once, and read by the steps that look.
 
 A run's record has, for such a parameter, the file's name, its digest and its size; the content is a blob as it is,
-however large: it is mapped, never copied.
+however large: it is read in parts.
 
 To a cluster the content goes with the name (`content`, in base64), in the code package (`packed`, the digest) or ahead
 to the store (`sent`, the digest), as `files/DIGEST`: no run has it yet, so it is no blob that may be collected
@@ -14,13 +14,13 @@ import base64
 import codecs
 import hashlib
 import io
-import mmap
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 from flowc_runtime.blobs import REMEDY
 from flowc_runtime.errors import Damaged, NotFound
+from flowc_runtime.file_parts import FileParts
 from flowc_runtime.given_files import lasting
 from flowc_runtime.objects import blob_key, sha256
 from flowc_runtime.parameters import ParameterError, config_values
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from flowc.ir.model import Flow, Parameter
     from flowc_runtime.codecs import Finder
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.objects import Buffer, Objects
 
 MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
 PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no package of the user's has it
@@ -89,11 +89,8 @@ def store_file(objects: Objects, path: str) -> FileRecord:
         record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
     with open(lasting(path), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:  # which mmap refuses
-            return FileRecord(file=path, digest=objects.create_blob([b""]), size=0)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
-            return FileRecord(file=path, digest=_store_whole(objects, content), size=size)
+        content = FileParts(file.fileno(), path)
+        return FileRecord(file=path, digest=_store_whole(objects, content, content.nbytes), size=content.nbytes)
 
 
 def store_again(objects: Objects, record: FileRecord) -> bool:
@@ -114,11 +111,11 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _store_whole(objects: Objects, content: bytes | memoryview) -> str:
+def _store_whole(objects: Objects, content: Sequence[Buffer], size: int) -> str:
     """Store content as a blob. No step makes it anew, so what has its name already is read, and replaced if damaged."""
-    digest, size = sha256([content]), len(content)
+    digest = sha256(content)
     _set_damaged_aside(objects, blob_key(digest), digest, size)
-    return objects.create_blob([content])
+    return objects.create_blob(content)
 
 
 def _set_damaged_aside(objects: Objects, key: str, digest: str, size: int) -> None:
@@ -143,23 +140,19 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
     Raises StoreError, OSError.
     """
     with open(lasting(path), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:  # which mmap refuses
-            return {"file": path, "sent": _send(objects, b""), "size": 0}
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as content:
-            digest = _send(objects, content)
-    return {"file": path, "sent": digest, "size": size}
+        content = FileParts(file.fileno(), path)
+        return {"file": path, "sent": _send(objects, content), "size": content.nbytes}
 
 
-def _send(objects: Objects | None, content: bytes | memoryview) -> str:
-    digest = sha256([content])
+def _send(objects: Objects | None, content: FileParts) -> str:
+    digest = sha256(content)
     # A collection looks at the age of what is there, and may delete it between two looks.
-    key, size = _sent_key(digest), len(content)
+    key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)
     while objects is not None and not objects.refresh(key, size):
-        if not objects.create(key, [content]) and objects.exists(key) and not objects.exists(key, size):  # it was cut
-            objects.put(key, bytes(content))
+        if not objects.create(key, content) and objects.exists(key) and not objects.exists(key, size):  # it was cut
+            objects.put(key, b"".join(content))
     return digest
 
 
@@ -189,7 +182,7 @@ def store_files(
             stored[parameter.name] = {**record, "file": value["file"]}
         elif "digest" not in value:  # else it is stored already, by the run that is resumed
             content = _content(objects, value)
-            digest = _store_whole(objects, content)
+            digest = _store_whole(objects, [content], len(content))
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
     return stored
 
@@ -232,10 +225,10 @@ def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str
     Raises UnicodeDecodeError, Damaged, NotFound.
     """
     try:
-        content = objects.map_blob(record["digest"], record["size"])
+        content = objects.read_blob(record["digest"], record["size"], once=True)
     except Damaged as error:
         raise Damaged(f"file '{record['file']}': {str(error).replace(REMEDY, GIVE_AGAIN)}") from None
     if encoding is None:
-        return bytes(content)
+        return content
     text = codecs.decode(content, encoding)
     return io.StringIO(text, newline=None).read() if "\r" in text else text

@@ -12,12 +12,12 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import objects, sweeps
 from flowc_runtime.errors import NotFound, StoreError
 from flowc_runtime.ignored import make_root
 from flowc_runtime.objects import LocalObjects
+from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ class LayeredObjects(LocalObjects):
         except NotFound:
             return self._below.map(key)
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         try:
-            return self._own.read_blob(digest, size, key=key)
+            return self._own.read_blob(digest, size, key=key, once=once)
         except NotFound:
-            return self._below.read_blob(digest, size, key=key)
+            return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         try:
@@ -99,7 +99,7 @@ def need(run: RunStore, root: str) -> None:
     name = objects.sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
-        run.objects.put(key, json_text.dumps(needs).encode())
+        run.objects.put(key, dump(needs))
         sweeps.wait(run.objects)
     if not run.exists():
         run.objects.delete(key)

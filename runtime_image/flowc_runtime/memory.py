@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import PIECE, blob_key, sha256
+from flowc_runtime.objects import PIECE, blob_key, sha256, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,15 +43,15 @@ class MemoryObjects:
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        digest, size = sha256(parts), sum(memoryview(part).nbytes for part in parts)
+        digest, size = sha256(parts), size_of(parts)
         if not self.exists(blob_key(digest), size):
             self._objects[blob_key(digest)] = b"".join(parts)
         return digest
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.get(key or blob_key(digest))
-        return self._below.read_blob(digest, size, key=key)
+        return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         if (key or blob_key(digest)) in self._objects or self._below is None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from flowc_runtime import addresses, marks, sweeps
 from flowc_runtime.blobs import checked
 from flowc_runtime.errors import NotFound, RecordError, StoreError
+from flowc_runtime.file_parts import FileParts
 from flowc_runtime.ignored import make_root
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ class Objects(Protocol):
         """
         ...
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """The bytes whose sha256 (hex) is `digest`, of the blob or of another object at `key`; `size` only for errors.
+
+        `once`: of a directory, hashed once on a machine (`flowc_runtime.marks`).
 
         Raises:
             Damaged: the store has other bytes there, which are moved aside (`flowc_runtime.blobs`).
@@ -76,7 +79,7 @@ class Objects(Protocol):
         ...
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """As `read_blob`, mapped as by `map`; of a directory, hashed once on a machine (`flowc_runtime.marks`)."""
+        """As `read_blob` with `once`, mapped as by `map`."""
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:
@@ -148,12 +151,15 @@ class LocalObjects:
         with self._reading(key), open(self._path(key), "rb") as file:
             return file.read()
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         key = key or blob_key(digest)
 
         def fetch() -> tuple[bytes, str, int]:
-            data = self.get(key)
-            return data, sha256([data]), len(data)
+            with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
+                found = marks.digest_of(file.fileno(), digest) if once else ""
+                file.seek(0)
+                data = file.read()
+            return data, found or sha256([data]), len(data)
 
         return checked(self, key, digest, size, fetch)
 
@@ -181,7 +187,7 @@ class LocalObjects:
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        size = sum(memoryview(part).nbytes for part in parts)
+        size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)
             created = self.create(blob_key(digest), parts)
@@ -198,13 +204,22 @@ class LocalObjects:
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
         # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
         digests: list[str] = []
-        hashing = threading.Thread(target=lambda: digests.append(sha256(parts)))
+
+        def hash_parts() -> None:
+            with contextlib.suppress(StoreError):  # parts that cannot be read: told below
+                digests.append(sha256(parts))
+
+        hashing = threading.Thread(target=hash_parts)
         hashing.start()
         with self._writing():
             try:
                 temporary = self._write(parts)
             finally:
                 hashing.join()
+            if not digests:
+                os.unlink(temporary)
+                digests.append(sha256(parts))
+                temporary = self._write(parts)
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
@@ -445,6 +460,11 @@ def sha256(parts: Iterable[Buffer]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def size_of(parts: Sequence[Buffer]) -> int:
+    """The bytes of all parts; a file is not read for that."""
+    return parts.nbytes if isinstance(parts, FileParts) else sum(memoryview(part).nbytes for part in parts)
 
 
 def open_objects(url: str) -> Objects:

@@ -20,7 +20,7 @@ from flowc_runtime import sweeps
 from flowc_runtime.asking import Asker
 from flowc_runtime.blobs import checked
 from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256
+from flowc_runtime.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
 from flowc_runtime.remote_errors import Lost, is_conflict
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class RemoteObjects:
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         digest = sha256(parts)
         key = blob_key(digest)
-        size = sum(memoryview(part).nbytes for part in parts)
+        size = size_of(parts)
         if size > PART:
             if not self.refresh(key, size):  # of two that send it at once both send the same bytes
                 self._send_large(key, lambda _: _pieces(parts), size)
@@ -124,7 +124,9 @@ class RemoteObjects:
             time.sleep(_CONFLICTS[0])
         return digest  # else it was there, and was collected since
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        if once:  # of any size: in parts
+            return bytes(self.map_blob(digest, size, key=key))
         key = key or blob_key(digest)
 
         def fetch() -> tuple[bytes, str, int]:

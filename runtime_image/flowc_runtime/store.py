@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime import missing, sweeps, unreadable
 from flowc_runtime.errors import NotFound, RecordError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
 from flowc_runtime.places import ASIDE
+from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse, parse_flow, parse_tag
 from flowc_runtime.tags import check_tags, name_of
 
@@ -108,7 +108,7 @@ class RunStore:
     def create(self, record: RunRecord, ir: str) -> bool:
         """Begin the run; False if a run of this id exists. The IR goes first: a run that exists has one."""
         self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
-        return self.objects.create(f"{self._prefix}/run.json", [_dump(record)])
+        return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
         """Make sure of the run that this one resumes: from now on no collection deletes it. Raises NotFound."""
@@ -144,7 +144,7 @@ class RunStore:
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status; with a `disk` it is there when this returns."""
-        (disk or self.objects).put(f"{self._prefix}/status.json", _dump({"version": RECORDS.current, **status}))
+        (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
         """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
@@ -192,7 +192,7 @@ class RunStore:
 
     def begin(self, step: str, path: str, attempt: int, record: BeginRecord) -> bool:
         """Claim an attempt's number; False if it is taken."""
-        return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [_dump(record)])
+        return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [dump(record)])
 
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
         """Write the record of an attempt that has ended, last of all it names; a `disk` has it when this returns.
@@ -202,15 +202,15 @@ class RunStore:
         step, path = record["step"], record["path"]
         to = disk or self.objects
         if record["outcome"] != "failed":
-            if to.create(self._task(step, f"{path}.json"), [_dump(record)]):
+            if to.create(self._task(step, f"{path}.json"), [dump(record)]):
                 return True
             record["superseded"] = True
-        to.create(self._task(step, f"{path}-{record['attempt']}.json"), [_dump(record)])
+        to.create(self._task(step, f"{path}-{record['attempt']}.json"), [dump(record)])
         return record["outcome"] == "failed"
 
     def reuse(self, record: AttemptRecord) -> None:
         """Write the record, with its `origin`, of a task that is not run; it has this one attempt and no beginning."""
-        self.objects.create(self._task(record["step"], f"{record['path']}.json"), [_dump(record)])
+        self.objects.create(self._task(record["step"], f"{record['path']}.json"), [dump(record)])
 
     def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
         """The same for several: at once, where each is a request."""
@@ -219,7 +219,7 @@ class RunStore:
             for record in records:
                 self.reuse(record)
         else:
-            many([(self._task(record["step"], f"{record['path']}.json"), _dump(record)) for record in records])
+            many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """The records of all tasks of a step that are done, by path; None where it is no faster than `task`.
@@ -241,7 +241,7 @@ class RunStore:
 
     def set_reused(self, tasks: int) -> None:
         """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""
-        self.objects.create(f"{self._prefix}/reused.json", [_dump({"tasks": tasks})])
+        self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:
         """Whether all that is reused has its record."""
@@ -421,7 +421,3 @@ def _tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
         return parse_tag(name, lambda: objects.get(key), key=key, url=objects.url, subject=subject)
     except NotFound:
         return None
-
-
-def _dump(record: object) -> bytes:
-    return json_text.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

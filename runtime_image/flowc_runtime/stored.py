@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir import targets
 from flowc.ir.schema import loads
 from flowc.ir.versions import NewerError
-from flowc_runtime import shapes
+from flowc_runtime import sealed, shapes
 from flowc_runtime.errors import FormatError, RecordError
 from flowc_runtime.tags import name_of, tag_of
 
@@ -41,6 +41,8 @@ def parse(
     """
     if not data:
         raise damaged("it is empty", key, url, subject)
+    if not sealed.is_whole(data):
+        raise damaged(sealed.FAULT, key, url, subject)
     try:
         record = format.read(kind, format.parse(data))
     except NewerError as error:
@@ -49,6 +51,7 @@ def parse(
         raise damaged(str(error), key, url, subject) from error
     except RecursionError:
         raise damaged("it is nested too deeply", key, url, subject) from None
+    record.pop(sealed.FIELD, None)
     if fault := shapes.find_fault(kind, record, identity):
         raise damaged(fault, key, url, subject)
     return record

@@ -11,11 +11,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import json_text
 from flowc.ir.versions import RECORDS
 from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.process import is_alive, this_process
 from flowc_runtime.progress import doing
+from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Sweep:
             "until": time.time() + LEASE,
             "process": this_process(),
         }
-        self._objects.put(self._key, json_text.dumps(lease).encode())
+        self._objects.put(self._key, dump(lease))
 
     def _forget_others(self) -> None:
         """A collection that was killed has left its lease."""

@@ -58,11 +58,42 @@ def test_each_run_has_it_and_it_is_shown(code: Project) -> None:
     assert code.python("flow.py", "spin", "end").code == 0
 
 
+GIT_INFO = "from metaflow import Flow; print(Flow('Code').latest_run['end'].task.metadata_dict.get('git-info'))"
+
+
+def test_the_client_has_it_by_metaflow_s_names(code: Project) -> None:
+    """As Metaflow 2.19 writes it: a JSON text; what is not known is left out, a detached head is HEAD."""
+
+    def told() -> object:
+        code.run("flow.py")
+        return json.loads(code.python("-c", GIT_INFO).out)
+
+    first = git(code.root, "rev-parse", "HEAD")
+    assert told() == {"branch_name": "main", "commit_sha": first}
+    code.write("notes.txt", "x")  # files that git does not know are no changes
+    assert told() == {"branch_name": "main", "commit_sha": first}
+    git(code.root, "add", "notes.txt")
+    assert told() == {"branch_name": "main", "commit_sha": first, "has_uncommitted_changes": True}
+    git(code.root, "commit", "-q", "-m", "notes")
+    git(code.root, "checkout", "-q", "--detach", first)
+    assert told() == {"branch_name": "HEAD", "commit_sha": first}
+    code.write("helper.py", "HELP = 2\n")
+    assert told() == {"branch_name": "HEAD", "commit_sha": first, "has_uncommitted_changes": True}
+
+
+def test_a_repository_without_a_commit_has_only_changes(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    repository(project.root, ".flowc/")
+    project.run("flow.py")
+    assert json.loads(project.python("-c", GIT_INFO).out) == {"has_uncommitted_changes": True}
+
+
 def test_outside_of_a_repository_there_is_none(project: Project) -> None:
     project.write("flow.py", FLOW)
     assert "revision" not in project.run("flow.py").record()
     assert json.loads(project.flowc("runs", "--json").out)[0]["revision"] is None
     assert "revision" not in project.flowc("show", "Code/latest").out
+    assert project.python("-c", GIT_INFO).out == "None\n"
 
 
 def test_a_git_that_hangs_holds_a_run_up_for_a_second_at_most(code: Project) -> None:

@@ -44,6 +44,7 @@ WAYS = [
     ("os._exit(5)", "the process exited with code 5 before the step had finished; its peak memory was", {"code": 5}),
     ("os.kill(os.getpid(), signal.SIGKILL)", "the process was killed by SIGKILL (the system may have run", {"signal": "SIGKILL"}),
     ("os.kill(os.getpid(), signal.SIGSEGV)", "the process was killed by SIGSEGV (segmentation fault)", {"signal": "SIGSEGV"}),
+    ("os.kill(os.getpid(), signal.SIGBUS)", "the process was killed by SIGBUS (a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with `flowc fsck`)", {"signal": "SIGBUS"}),
     ("self.lock = threading.Lock()", "cannot store artifact 'lock': a value of type _thread.lock cannot be pickled", {"code": 1}),
     ("self.nope", "AttributeError: flow 'Fails' has no attribute 'nope'", {"code": 1}),
 ]  # fmt: skip

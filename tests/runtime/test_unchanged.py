@@ -387,9 +387,9 @@ class Reads(LocalObjects):
 
     count = 0
 
-    def read_blob(self, digest: str, size: int | None = None, *, key: str = "") -> bytes:
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         self.count += 1
-        return super().read_blob(digest, size, key=key)
+        return super().read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
         self.count += 1

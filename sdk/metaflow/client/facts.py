@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc.ir import json_text
 from flowc_runtime.index import task_id
 from flowc_runtime.settings import datastore_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowc_runtime.records import RevisionRecord
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 
@@ -57,6 +59,8 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     yield "metaflow_version", reader.metaflow_version, False
     yield "python_version", reader.tagged("python_version:"), False
     yield "script-name", reader.flow.code.file, False
+    if (revision := reader.record.get("revision")) is not None:
+        yield "git-info", _git_info(revision), False
     yield "ds-type", datastore_of(reader.store.objects.url), False
     yield "ds-root", place if scheme == "file" else reader.store.objects.url, False
     yield "origin-run-id", str(reader.record.get("origin")), False
@@ -78,3 +82,14 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
     for name in ("code", "signal", "peak_rss"):
         if name in known["exit"]:
             yield f"exit-{name.replace('_', '-')}", str(known["exit"][name]), True
+
+
+def _git_info(revision: RevisionRecord) -> str:
+    """Return a revision as the JSON that Metaflow writes, without the address of a remote, which is not recorded."""
+    commit = revision.get("commit")
+    info: dict[str, Any] = {}
+    if commit is not None:
+        info = {"branch_name": revision.get("branch", "HEAD"), "commit_sha": commit}
+    if commit is None or not {"staged", "unstaged"}.isdisjoint(revision.get("dirty", ())):
+        info["has_uncommitted_changes"] = True
+    return json_text.dumps(info)

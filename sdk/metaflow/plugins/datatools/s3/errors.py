@@ -55,6 +55,7 @@ BY_KIND: dict[str, type[MetaflowException]] = {
     "disk": MetaflowS3InsufficientDiskSpace,
     "url": MetaflowS3URLException,
     "failed": MetaflowS3Exception,
+    "unreachable": MetaflowS3Exception,
 }
 
 for _error in (*BY_KIND.values(), MetaflowS3InvalidObject):

@@ -1,0 +1,39 @@
+"""Why a request failed, as the process that talks to the store tells it: the kind of an error, and a line."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, Final
+
+from flowc_runtime.errors import FlowcError
+from flowc_runtime.remote_errors import is_transient, reason
+
+_DENIED: Final = ("InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "AccessDenied", "403 Forbidden",
+                  "401 Unauthorized", "permission", "not authenticated")  # fmt: skip
+
+
+def explain(error: Exception, url: str) -> dict[str, Any]:
+    """Return {"error": kind, "message": text} for an error of obstore, or of flowc with that as cause."""
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    cause = error.__cause__
+    told = reason(str(cause or error))
+    if isinstance(cause, Exception) and is_transient(cause):
+        return {"error": "unreachable", "message": f"{url}: {error}"}
+    if isinstance(error, FlowcError) and isinstance(cause, Exception):
+        line, error = str(error), cause
+    else:
+        line = told
+    text = str(error)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in text for word in _DENIED):
+        return {"error": "denied", "message": f"{url}: access denied ({told}); look at AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL or METAFLOW_S3_ENDPOINT_URL"}  # fmt: skip
+    if isinstance(error, FileNotFoundError) or "NoSuchBucket" in text:
+        return {"error": "missing", "message": f"{url}: no such bucket" if "NoSuchBucket" in text else url}
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return {"error": "disk", "message": f"no space left on the local disk for {url}"}
+    if "416 Range" in text or "Range started at" in text:
+        return {"error": "range", "message": f"{url} has no such range: {told}"}
+    if isinstance(error, ValueError):
+        return {"error": "url", "message": f"{url}: {told}"}
+    return {"error": "failed", "message": f"{url}: {line}"}

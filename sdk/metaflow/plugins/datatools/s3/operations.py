@@ -1,0 +1,221 @@
+"""The requests of the process that talks to the store; what got lost on the way is asked for again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc.ir import json_text
+from flowc_runtime.errors import NotFound, StoreError
+from flowc_runtime.remote_errors import Lost, is_conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from flowc_runtime.asking import Asker
+
+    Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
+
+METADATA: Final = "metaflow-user-attributes"  # as Metaflow stores it: JSON, so that names keep their case
+_CHUNK: Final = 8 << 20
+_LARGE: Final = 1 << 17  # bytes: from here on sending takes long enough to be watched
+_PART: Final = 5 << 20  # bytes of a part of a large object, at least
+_PARTS: Final = 9000
+_WHOLE: Final = 3600.0  # seconds that sending an object in one request may take, as long as the store answers
+_PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to create an object
+_MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
+_RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
+                              "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
+_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content: those that encrypt with keys
+
+
+def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Fetch an object, or a part of it, into the file `path`; once more if its bytes are not those of its ETag."""
+    whole = item.get("length") is None and not item.get("offset")
+
+    def fetch() -> tuple[dict[str, Any], str, str]:
+        return asker.ask(lambda client: _fetch(client, key, item), key)
+
+    answer, found, expected = fetch()
+    if not whole or not expected or found == expected or asker.url in _other_tags:
+        return answer
+    answer, again, expected = fetch()
+    if again == found:
+        _other_tags.add(asker.url)
+    elif again != expected:
+        raise StoreError("its bytes came damaged twice, each time differently: look at the network and this machine")
+    return answer
+
+
+def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """Return the facts, the MD5 of what came, and the one that the ETag of an object that was sent whole promises."""
+    import obstore
+
+    offset, length = item.get("offset") or 0, item.get("length")
+    options: Any = {}
+    if length is not None:
+        options["range"] = (offset, offset + length)
+    elif offset:
+        options["range"] = {"offset": offset}
+    answer = obstore.get(client, key, options=options)
+    named = _MD5.fullmatch(answer.meta["e_tag"] or "")
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(item["path"], "wb") as file:
+        for chunk in answer.stream(min_chunk_size=_CHUNK):
+            if named:
+                digest.update(chunk)
+            file.write(chunk)
+    start, end = answer.range
+    facts = {**_facts(answer), "path": item["path"], "size": end - start,
+             "range": (answer.meta["size"], start, end - start)}  # fmt: skip
+    return facts, digest.hexdigest(), named[1] if named else ""
+
+
+def _info(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+    import obstore
+
+    return asker.ask(lambda client: _facts(obstore.get(client, key, options={"head": True})), key)
+
+
+def _facts(answer: Any) -> dict[str, Any]:
+    attributes: dict[str, str] = dict(answer.attributes)
+    metadata: dict[str, Any] = {name: value for name, value in attributes.items() if name not in _RESERVED}
+    if METADATA in attributes:
+        metadata = json_text.loads(attributes[METADATA])
+    return {
+        "size": answer.meta["size"],
+        "last_modified": answer.meta["last_modified"].timestamp(),
+        "content_type": attributes.get("Content-Type"),
+        "metadata": metadata or None,
+    }
+
+
+def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Store `data` or the file `path`; `stored` says whether it was, or was there before."""
+    from pathlib import Path
+
+    attributes: dict[str, str] = {}
+    if item.get("content_type"):
+        attributes["Content-Type"] = item["content_type"]
+    if item.get("metadata"):
+        attributes[METADATA] = json_text.dumps(item["metadata"])
+    if not item["overwrite"] and _exists(asker, key):  # spares sending what is there; the condition below decides
+        return {"stored": False}
+    source = item["data"] if item.get("path") is None else Path(item["path"])
+    size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
+    if not item["overwrite"]:
+        return {"stored": _create(asker, key, source, size, attributes)}
+    _send(asker, key, source, size, attributes)
+    return {"stored": True}
+
+
+def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> None:
+    def request(client: Any) -> None:
+        import obstore
+
+        try:
+            part = max(_PART, -(-size // _PARTS))
+            obstore.put(client, key, source, attributes=attributes or None, chunk_size=part)
+        except FileNotFoundError as error:
+            if "NoSuchUpload" not in str(error):
+                raise
+            # The answer to the request that completes it was lost, and obstore made that request once more.
+            if not _has(client, key, source):
+                raise Lost("the upload was lost") from error
+
+    if size <= _LARGE:
+        asker.ask(request, key)
+    else:
+        asker.send(request, key, size)
+
+
+def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
+    """Store what must not be there yet; False if it is another's. Where an answer was lost, what is there decides."""
+    unknown = False
+
+    def request(client: Any) -> bool | None:
+        nonlocal unknown
+        import obstore
+
+        if unknown and (same := _has(client, key, source)) is not None:
+            return same
+        unknown = True  # what becomes of this request, if it gets no answer
+        try:
+            obstore.put(client, key, source, attributes=attributes or None, mode="create", use_multipart=False)
+        except Exception as error:
+            if not is_conflict(error):
+                raise
+            return _has(client, key, source)
+        return True
+
+    for pause in _PAUSES:
+        found = asker.ask(request, key) if size <= _LARGE else asker.send(request, key, size, limit=_WHOLE)
+        if found is not None:
+            return found
+        time.sleep(pause)
+    return False  # another one is always at it
+
+
+def _has(client: Any, key: str, source: Any) -> bool | None:
+    """Whether an object has this content; None if there is none."""
+    import obstore
+
+    try:
+        answer = obstore.get(client, key)
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
+            return all(mine.read(len(piece)) == bytes(piece) for piece in answer.stream()) and not mine.read(1)
+    except FileNotFoundError:
+        return None
+
+
+def _exists(asker: Asker, key: str) -> bool:
+    import obstore
+
+    try:
+        asker.ask(lambda client: obstore.head(client, key), key)
+    except NotFound:
+        return False
+    return True
+
+
+def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+    """The next level under a prefix that is a directory: its objects, then its further prefixes."""
+    import obstore
+
+    found = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
+    return {
+        "objects": [(entry["path"], entry["size"]) for entry in found["objects"]],
+        "prefixes": [f"{prefix.rstrip('/')}/" for prefix in found["common_prefixes"]],
+    }
+
+
+def _list_recursive(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Every object under a directory; if `raw`, every object whose key begins with these letters."""
+    directory = key.rpartition("/")[0] if item["raw"] else key
+    start = key if item["raw"] else ""
+    return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}
+
+
+def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
+    import obstore
+
+    objects: list[tuple[str, int]] = []
+    for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
+        objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
+        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys come in order: nothing follows
+            break
+    return objects
+
+
+OPERATIONS: dict[str, Operation] = {
+    "get": _get,
+    "info": _info,
+    "put": _put,
+    "list": _list,
+    "list_recursive": _list_recursive,
+}
