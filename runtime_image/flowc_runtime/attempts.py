@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, final
 from flowc.ir import json_text
 from flowc_runtime import ending, failures
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
-from flowc_runtime.errors import FlowcError, FormatError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
 if TYPE_CHECKING:
+    from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
     from flowc_runtime.records import BeginRecord, ErrorRecord, Exit, Outcome
     from flowc_runtime.store import RunStore
@@ -43,8 +43,12 @@ def refuse(error: FlowcError, control: int) -> int:
     """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
     say(f"{error}\n")
     report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
-    passing = isinstance(error, StoreError) and not isinstance(error, FormatError)  # a newer flowc's stays one's
-    return INFRASTRUCTURE if passing else NO_RETRY
+    return exit_code(error)
+
+
+def exit_code(error: FlowcError) -> int:
+    """Return the exit code of an attempt that this error has ended."""
+    return INFRASTRUCTURE if error.passing else NO_RETRY
 
 
 def report(control: int, result: Result) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import flowc.cli
 from flowc.cli.card_server import Shown
+from flowc_runtime.errors import DamagedRecord, FormatError, LostRecord, RecordError
 from flowc_runtime.index import Graph
 from flowc_runtime.objects import blob_key
 from flowc_runtime.reuse import Reuse
@@ -173,6 +174,27 @@ def test_the_card_server_goes_on(kept: Kept, kind: str, damage: str) -> None:
     cards = shown._replace(run_id=kept.run.id).cards()
     assert [card["task"] for card in cards["cards"]] == ["end-0"]
     assert (cards["state"] == "unreadable") == (kind == "status")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (RecordError("cannot read run.json: Permission denied"), "its record cannot be read"),
+        (DamagedRecord("run.json is damaged"), "its record is damaged"),
+        (LostRecord("run.json was moved aside"), "its record is gone"),
+        (FormatError("run Kept/1 was written by a newer flowc"), "its record is of a newer flowc"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_list_says_why_a_record_cannot_be_read(
+    kept: Kept, error: RecordError, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(self: RunStore) -> None:
+        raise error
+
+    monkeypatch.setattr(type(kept.run), "record", record)
+    done = kept.flowc("runs", "--json")
+    assert [(row["state"], row["why"]) for row in json.loads(done.stdout)] == [("unreadable", why)] * 3
 
 
 def test_a_damaged_tag_leaves_the_others(kept: Kept) -> None:
