@@ -157,7 +157,7 @@ class Supervisor:
         agent, starts = self._plan.agent, self._plan.starts
         self._engine.begin()
         if agent is not None:
-            agent.woken = self._engine.woken
+            agent.wakeup = self._engine.wakeup
         try:
             self._reuse()
             try:
@@ -176,6 +176,8 @@ class Supervisor:
             self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])
             self._record_end_if_possible()
             self._engine.close()
+            if agent is not None:
+                agent.wakeup = None
         number = self._engine.signal or self._cut
         return RunResult(self._tally(), tuple(self._failures), number, self._unsaved)
 
@@ -430,4 +432,4 @@ class Supervisor:
             records.set_status(status | {"state": "interrupted", "message": message})
 
     def _wait_for_disk(self, disk: Disk, then: Callable[[], None]) -> None:
-        self._cut = disk.wait_apart(then, self._console.note, self._engine.woken)
+        self._cut = disk.wait_apart(then, self._console.note, self._engine.wakeup)

@@ -77,7 +77,7 @@ class ContainerTask:
                 kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
-            leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
+            leftovers.end_adopted(hurry=watcher.wakeup)  # at last: what Argo reads is there, if the pod is ended now
         return code
 
     def _claim(self, began: float) -> int:
