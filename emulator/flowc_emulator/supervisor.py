@@ -316,9 +316,10 @@ class Supervisor:
             return
         error = result.error if result else None
         died = error is None
+        ended_by_run = finished.asked or self._engine.signal is not None
         if error is None:
-            error = self._record_death(finished)
-        if finished.asked or self._engine.signal is not None:
+            error = self._record_death(finished, ended_by_run=ended_by_run)
+        if ended_by_run:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
@@ -337,11 +338,12 @@ class Supervisor:
             if self._scheduler.gang(other) == gang:
                 self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
-    def _record_death(self, finished: Finished[Job]) -> ErrorRecord:
+    def _record_death(self, finished: Finished[Job], *, ended_by_run: bool) -> ErrorRecord:
         """The process left no report: say what the kernel says, or why it was killed."""
         job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
-        error = record_death(plan.records, plan.graph, attempt, finished.began, finished.ended, finished.why)
+        began, ended, why = finished.began, finished.ended, finished.why
+        error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 

@@ -130,18 +130,27 @@ def report_failure(
 
 
 def record_death(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
+    run: RunStore,
+    graph: Graph,
+    attempt: tuple[str, str, int],
+    began: float,
+    ended: Ended,
+    message: str | None = None,
+    *,
+    ended_by_run: bool = False,
 ) -> ErrorRecord:
     """Record, as its parent, an attempt whose process ended without a report of its own.
 
-    `message` replaces what the kernel says, where the parent knows better why it ended.
+    `message` replaces what the kernel says, where the parent knows better why it ended. `ended_by_run`: as in the
+    record.
     """
     exit_: Exit = {"peak_rss": ended.peak_rss}
     if ended.signal is not None:
         exit_["signal"] = failures.signal_name(ended.signal)
     if ended.code is not None:
         exit_["code"] = ended.code
-    error = failures.describe_death(exit_, message, ending=ended.report.startswith(_ENDING))
+    ending_began = ended.report.startswith(_ENDING)
+    error = failures.describe_death(exit_, message, ending=ending_began, ended_by_run=ended_by_run)
     record_failure(run, graph, attempt, began, error, exit_)
     return error
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_runtime import references
 from flowc_runtime.collect import may_go_on
 from flowc_runtime.completeness import Completeness, run_prefix
-from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
+from flowc_runtime.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.missing import key_before
 from flowc_runtime.moving import move, move_below, stream
 from flowc_runtime.objects import LocalObjects, blob_key
@@ -163,7 +163,9 @@ class _Check:
         except NotFound:  # deleted since
             return 0, _nothing
         except RecordError as error:
-            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, _reason(error)
+            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
+            if isinstance(error, DamagedRecord):
+                why = error.why  # without the place and the advice around it
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -348,6 +350,13 @@ def digest_of(objects: Any, key: str) -> str:
     return digest.hexdigest()
 
 
+def runs_without_record(found: Found) -> list[str]:
+    """The runs whose record is lost, and not in `damaged/` either: `repair` moves the rest of them there."""
+    aside = {key_before(name) for name in found.aside}
+    lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
+    return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
+
+
 def counts(found: Found) -> dict[str, int]:
     """How many faults of each kind there are."""
     known = Counter(fault.kind for fault in found.faults)
@@ -358,14 +367,6 @@ def _is_refused(error: RecordError) -> bool:
     """Whether an object could not be read for a reason that says nothing of its content."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
-
-
-def _reason(error: RecordError) -> str:
-    """What is wrong, without the place and the advice that the message has around it."""
-    text = str(error)
-    if " is damaged: " in text:
-        return text.partition(" is damaged: ")[2].rpartition("; restore it")[0]
-    return text
 
 
 def _count(objects: int) -> str:

@@ -78,6 +78,17 @@ def fill(store: Store) -> RunStore:
     return run
 
 
+def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
+    """The id of a run is any text."""
+    store = Store.open(str(tmp_path / ".flowc"))
+    run = store.run("F", "1 is damaged: 2; restore it")
+    run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
+    run.set_status({"state": "running", "changed": 1.0})
+    store.objects.put(f"{run.prefix}/status.json", b"")
+    (fault,) = check_store(store).faults
+    assert (fault.kind, fault.why) == ("damaged-record", "it is empty")
+
+
 def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
     """The exit code, what is found, and what is told on stderr."""
     group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")

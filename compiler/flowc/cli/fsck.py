@@ -94,7 +94,7 @@ def _as_json(store: Store, found: Found) -> dict[str, Any]:
 
 
 def _say(store: Store, found: Found, *, repaired: bool) -> None:
-    from flowc_runtime.fsck import counts
+    from flowc_runtime.fsck import counts, runs_without_record
 
     for fault in found.faults:
         click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")
@@ -114,7 +114,7 @@ def _say(store: Store, found: Found, *, repaired: bool) -> None:
             click.echo(f"  damaged/{name}")
         if len(found.aside) > SHOWN:
             click.echo(f"  and {len(found.aside) - SHOWN:,} more")
-    if not repaired and any("has no record" in fault.why for fault in found.faults):
+    if not repaired and runs_without_record(found):
         click.echo("hint: restore the record of the run from a copy, or --repair moves the rest of the run to damaged/ "
                    "too", err=True)  # fmt: skip
     if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):

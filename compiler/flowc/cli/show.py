@@ -152,7 +152,15 @@ def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
 
 def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]:
     """An attempt; one without a record still runs, or its process vanished with the run."""
-    nothing = {"attempt": number, "began": None, "ended": None, "type": None, "message": None, "note": None}
+    nothing = {
+        "attempt": number,
+        "began": None,
+        "ended": None,
+        "type": None,
+        "message": None,
+        "note": None,
+        "ended_by_run": False,
+    }
     try:
         record: Any = view.attempt(step, path, number)
         begun = view.began(step, path, number) if record is None else None
@@ -171,6 +179,7 @@ def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]
         "type": record["error"]["type"] if "error" in record else None,
         "message": failures.told(record["error"]) if "error" in record else None,
         "note": record.get("note"),
+        "ended_by_run": record.get("error", {}).get("ended_by_run", False),
     }
 
 
@@ -216,19 +225,12 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _outcome(row: dict[str, Any]) -> str:
-    return "ended" if _was_ended(row) else str(row["outcome"])
-
-
-def _was_ended(row: dict[str, Any]) -> bool:
-    """Whether the run has ended the attempt: it did not fail of its own."""
-    return bool(
-        row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
-    )
+    return "ended" if row["ended_by_run"] else str(row["outcome"])
 
 
 def _why(row: dict[str, Any]) -> str:
     """Why an attempt failed, and what else is to be told of it."""
-    kind = "" if _was_ended(row) else str(row["type"] or "").rpartition(".")[2]
+    kind = "" if row["ended_by_run"] else str(row["type"] or "").rpartition(".")[2]
     error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
