@@ -21,11 +21,11 @@ from flowc_runtime.places import ASIDE, check_names, may_name, place_of
 from flowc_runtime.process import is_alive
 from flowc_runtime.progress import over
 from flowc_runtime.stored import parse
-from flowc_runtime.sweeps import GRACE, Sweep
+from flowc_runtime.sweeps import GRACE, Sweep, left_over
 from flowc_runtime.tags import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from flowc_runtime.objects import Collectable
     from flowc_runtime.store import RunStore, Store
@@ -391,9 +391,7 @@ def _is_broken(objects: Collectable, name: str) -> bool:
 def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
     """What writers that were killed have left."""
     lease.renew()
-    now = time.time()
-    old: Iterable[str] = [name for name, _, changed in objects.listing("tmp") if now - changed > GRACE]
-    objects.delete_many([f"tmp/{name}" for name in old])
+    objects.delete_many([f"tmp/{entry.name}" for entry in left_over(objects)])
 
 
 def _collectable(store: Store) -> Collectable:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime import references
-from flowc_runtime.collect import may_go_on
 from flowc_runtime.completeness import Completeness, run_prefix
 from flowc_runtime.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.missing import key_before
@@ -25,6 +24,7 @@ from flowc_runtime.moving import move, move_below, stream
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check, place_of
 from flowc_runtime.store import RunStore
+from flowc_runtime.sweeps import left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from flowc_runtime.places import Place
     from flowc_runtime.store import Store
 
-LEFT = 3600.0  # seconds: what a writer has left in `tmp/` for so long, it has left for good
-_DAY = 24 * 3600.0  # seconds: the same, where a run may still be going on
 _REQUESTS = 16  # objects of a bucket that are read at once
 _AT_ONCE = 256  # objects that wait for a thread
 
@@ -276,27 +274,10 @@ class _Check:
     # -- leftovers
 
     def _find_leftovers(self) -> None:
-        listed = self._objects.listing("tmp")
         now = time.time()
-        old = [entry for entry in listed if now - entry.changed > LEFT]
-        if old and any(now - entry.changed <= _DAY for entry in old) and self._is_live():
-            old = [entry for entry in old if now - entry.changed > _DAY]
-        for name, size, changed in old:
+        for name, size, changed in left_over(self._objects):
             hours = (now - changed) / 3600
             self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
-
-    def _is_live(self) -> bool:
-        """Whether a run of the store may still be going on."""
-        for flow in self._store.flows():
-            for id in self._store.runs(flow):
-                try:
-                    if may_go_on(self._store.run(flow, id)):
-                        return True
-                except NotFound:
-                    continue
-                except RecordError:
-                    return True
-        return False
 
 
 def repair(store: Store, found: Found) -> None:
