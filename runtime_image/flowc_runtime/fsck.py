@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.ir.counting import count
 from flowc_runtime import references
 from flowc_runtime.completeness import Completeness, run_prefix
 from flowc_runtime.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
@@ -23,6 +24,7 @@ from flowc_runtime.missing import key_before
 from flowc_runtime.moving import move, move_below, stream
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check, place_of
+from flowc_runtime.progress import doing
 from flowc_runtime.store import RunStore
 from flowc_runtime.sweeps import left_over
 
@@ -80,18 +82,17 @@ class Found:
         return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
 
 
-def check_store(store: Store, progress: Callable[[int, int, int], None] = lambda *_: None) -> Found:
-    """Read all of a store. `progress` is told how many objects and bytes are read, and how many objects are known."""
-    return _Check(store, progress).run()
+def check_store(store: Store) -> Found:
+    """Read all of a store."""
+    return _Check(store).run()
 
 
 @final
 class _Check:
-    def __init__(self, store: Store, progress: Callable[[int, int, int], None]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         objects: Any = store.objects
         self._objects = objects
-        self._progress = progress
         self._found = Found()
         self._known = 0
         self._faults: dict[tuple[str, str], Fault] = {}
@@ -131,7 +132,7 @@ class _Check:
                     note()
                     self._found.objects += 1
                     self._found.size += size
-                    self._progress(self._found.objects, self._known, self._found.size)
+                    doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
         """Note a fault; several of one kind and object are one."""
@@ -230,7 +231,7 @@ class _Check:
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:
-                why = f"run {pathspec} has no record: its {_count(rest[prefix])} left"
+                why = f"run {pathspec} has no record: its {count(rest[prefix], 'object is', 'objects are')} left"
                 self._lost(LOST_RECORD, run, why, [pathspec])
             if graph in lost and "tasks" in left:
                 self._lost(LOST_RECORD, graph, "the run has tasks", [pathspec])
@@ -348,10 +349,6 @@ def _is_refused(error: RecordError) -> bool:
     """Whether an object could not be read for a reason that says nothing of its content."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
-
-
-def _count(objects: int) -> str:
-    return "object is" if objects == 1 else f"{objects:,} objects are"
 
 
 def _nothing() -> None:

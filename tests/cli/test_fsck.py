@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime import sweeps
+from flowc_runtime import progress, sweeps
 from flowc_runtime.codecs import load_value
 from flowc_runtime.collect import Chosen, Garbage, sweep
 from flowc_runtime.errors import Damaged
@@ -307,14 +307,16 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
     assert found.faults[0].moved is None
 
 
-def test_what_is_deleted_beside_it_is_not_lost(store: Store) -> None:
+def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collection has taken the run, with its blobs, after its records were read."""
 
-    def delete(objects: int, *_: int) -> None:
-        if objects == len(store.objects.names_below("flows")):
+    def delete(what: str, done: int | None, total: int | None) -> None:
+        if done == len(store.objects.names_below("flows")):
+            assert what == "reading the store, 0 MiB:"
             shutil.rmtree(store.objects.url.removeprefix("file://"))
 
-    assert check_store(store, delete).faults == []
+    monkeypatch.setattr(progress, "listener", delete)
+    assert check_store(store).faults == []
 
 
 def test_no_store(tmp_path: Path) -> None:

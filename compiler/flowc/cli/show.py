@@ -12,6 +12,7 @@ from flowc.cli.dump import of_every_task
 from flowc.cli.read import in_order, json_option, status_or_unreadable, unreadable_tasks
 from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
+from flowc.ir.counting import count
 from flowc_runtime import failures, revision, unreadable
 from flowc_runtime.errors import RecordError
 from flowc_runtime.index import task_id, task_pathspec
@@ -216,7 +217,7 @@ def _short(value: object) -> str:
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     click.echo(f"{title}:" if rows else f"{title}: none yet")
     if title == "steps":
-        cells = [["", row["step"], f"{row['done']} of {_count(row['total'], 'task')} done", _more(row)] for row in rows]
+        cells = [["", row["step"], f"{row['done']} of {count(row['total'], 'task')} done", _more(row)] for row in rows]
     else:
         cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", _outcome(row), _times(row),
                   _why(row)] for row in rows]  # fmt: skip
@@ -237,13 +238,9 @@ def _why(row: dict[str, Any]) -> str:
 
 def _more(row: dict[str, Any]) -> str:
     """What else there is to tell of a step's tasks."""
-    attempts = _count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
+    attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
     return ", ".join(filter(None, (begun, attempts)))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _times(row: dict[str, Any]) -> str:
