@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import Store
 
 _REQUESTS = 16  # objects of a bucket that are read at once
+_FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
 _AT_ONCE = 256  # objects that wait for a thread
 
 # What is wrong: the kinds of faults, in the order in which they are told.
@@ -102,6 +103,7 @@ class _Check:
         self._records: set[str] = set()  # the keys of those that are there, whole or not
         self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
         self._complete = Completeness(store)
+        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
 
     def run(self) -> Found:
@@ -141,7 +143,10 @@ class _Check:
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
-    def _lost(self, kind: str, key: str, why: str, touched: Iterable[str]) -> None:
+    def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
+        """Note that something is not there, unless nothing that is there is touched by it."""
+        if not touched:
+            return
         if key in self._aside:
             why = f"it was moved aside before, to {ASIDE}/{key}"
         self._fault(kind, key, why, touched)
@@ -192,28 +197,27 @@ class _Check:
 
     def _check_records(self) -> None:
         """Look for the records and runs that others name."""
+        records, runs = dict[str, list[str]](), dict[str, list[str]]()  # what is missing -> what names it
         for key, named in self._kept.items():
             place = place_of(key)
-            needed = dict.fromkeys(named.records, f"{place.pathspec} needs it")
-            if (place.flow, place.run) in self._spun:
-                needed = {}
-            origins = {f"{self._store.run(*run).prefix}/run.json": run for run in named.runs}
-            # Only of what is missing it is asked whether it has come since, or who names it is gone: a request each.
-            for other in self._missing((*needed, *origins)):
-                if self._objects.exists(other) or not self._objects.exists(key):
-                    continue
-                if other in needed:
-                    self._lost(LOST_RECORD, other, needed[other], [place_of(other).pathspec, place.pathspec])
-                else:
-                    why = f"{place.pathspec} has resumed run {'/'.join(origins[other])}"
-                    self._lost(LOST_RUN, other.removesuffix("/run.json"), why, [place.pathspec])
-        for key, why in self._complete.needed(self._spun):
-            if self._missing([key]) and not self._objects.exists(key) and self._is_there(place_of(key).pathspec):
-                self._lost(LOST_RECORD, key, why, [place_of(key).pathspec])
-        for key in self._aside - self._records:
-            # Of a run that was moved aside as a whole nothing is lost here.
-            if (place := place_of(key)).run and not self._objects.exists(key) and self._is_there(place.pathspec):
-                self._lost(LOST_RECORD, key, "", [place.pathspec])
+            needed = named.records if (place.flow, place.run) not in self._spun else []
+            for other in self._missing(needed):
+                records.setdefault(other, []).append(place.pathspec)
+            for other in self._missing(f"{self._store.run(*run).prefix}/run.json" for run in named.runs):
+                runs.setdefault(other, []).append(place.pathspec)
+        for other in self._absent(records):
+            if there := self._of_runs_there(records[other]):
+                self._lost(LOST_RECORD, other, f"{there[0]} needs it", [place_of(other).pathspec, *there])
+        for other in self._absent(runs):
+            if there := self._of_runs_there(runs[other]):
+                why = f"{there[0]} has resumed run {place_of(other).pathspec}"
+                self._lost(LOST_RUN, other.removesuffix("/run.json"), why, there)
+        of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
+        for key in self._absent(of_succeeded):
+            self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
+        # Of a run that was moved aside as a whole nothing is lost here.
+        for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
+            self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()
 
     def _missing(self, keys: Iterable[str]) -> list[str]:
@@ -260,17 +264,30 @@ class _Check:
         return entry.size, lambda: self._fault(kind, key, why, self._named.get(name, ()), entry.size)
 
     def _check_blobs(self) -> None:
-        for digest, who in self._named.items():
-            key = blob_key(digest)
-            if key not in self._records and not self._objects.exists(key):
-                # With its run it may just have been deleted.
-                there = [name for name in who if self._is_there(name)]
-                if there:
-                    self._lost(LOST_BLOB, key, "it is not in the store", there)
+        missing = {key: who for digest, who in self._named.items() if (key := blob_key(digest)) not in self._records}
+        for key in self._absent(missing):
+            self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
 
-    def _is_there(self, pathspec: str) -> bool:
-        flow, run = pathspec.split("/")[:2]
-        return bool(self._objects.names(self._store.run(flow, run).prefix))
+    # -- what has changed since
+
+    def _absent(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are not there now either, for all of which it is then asked whether their runs are."""
+        self._runs_there.clear()
+        asked = list(keys)
+        if len(asked) <= _FEW or isinstance(self._objects, LocalObjects):
+            return [key for key in asked if not self._objects.exists(key)]
+        tops = {key.partition("/")[0] for key in asked}
+        there = {f"{top}/{name}" for top in tops for name in self._objects.names_below(top)}
+        return [key for key in asked if key not in there]
+
+    def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
+        """Those of runs that are there: with its run all may just have been deleted, and is not lost."""
+        return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
+
+    def _is_there(self, flow: str, run: str) -> bool:
+        if (flow, run) not in self._runs_there:
+            self._runs_there[flow, run] = bool(self._objects.names(self._store.run(flow, run).prefix))
+        return self._runs_there[flow, run]
 
     # -- leftovers
 
