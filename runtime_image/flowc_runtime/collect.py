@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
@@ -17,6 +16,7 @@ from flowc_runtime.beside import Beside, delete_beside, find_beside
 from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.missing import key_before, moved_aside
+from flowc_runtime.moving import REQUESTS, read_many
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check_names, may_name, place_of
 from flowc_runtime.process import is_alive
@@ -26,7 +26,7 @@ from flowc_runtime.sweeps import GRACE, Sweep, left_over
 from flowc_runtime.tags import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from flowc_runtime.objects import Collectable, Objects
     from flowc_runtime.store import RunStore, Store
@@ -35,8 +35,6 @@ CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # what a cached step left is forgotten when it was not asked for so long
 _DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
 _BATCH = 500  # objects deleted between two looks at the lease
-_READERS = 16  # records of a bucket that are read at once
-_AT_ONCE = 256  # records that wait for a reader
 
 
 @final
@@ -302,15 +300,8 @@ def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | 
             return error
         return content
 
-    def taken(found: Iterable[bytes | RecordError | None]) -> Iterator[tuple[str, bytes | RecordError]]:
-        return ((key, each) for key, each in zip(keys, found, strict=True) if each is not None)
-
-    if isinstance(objects, LocalObjects):
-        yield from taken(map(read, keys))
-        return
-    with ThreadPoolExecutor(_READERS) as pool:
-        batches = (keys[at : at + _AT_ONCE] for at in range(0, len(keys), _AT_ONCE))
-        yield from taken(each for batch in batches for each in pool.map(read, batch))
+    found = read_many(read, keys, 1 if isinstance(objects, LocalObjects) else REQUESTS)
+    return ((key, each) for key, each in zip(keys, found, strict=True) if each is not None)
 
 
 class Swept(NamedTuple):

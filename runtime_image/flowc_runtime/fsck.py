@@ -12,7 +12,6 @@ import hashlib
 import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -21,7 +20,7 @@ from flowc_runtime import references
 from flowc_runtime.completeness import Completeness, run_prefix
 from flowc_runtime.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.missing import key_before
-from flowc_runtime.moving import move, move_below, stream
+from flowc_runtime.moving import REQUESTS, move, move_below, read_many, stream
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check, place_of
 from flowc_runtime.progress import doing
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
     from flowc_runtime.places import Place
     from flowc_runtime.store import Store
 
-_REQUESTS = 16  # objects of a bucket that are read at once
 _FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
-_AT_ONCE = 256  # objects that wait for a thread
 
 # What is wrong: the kinds of faults, in the order in which they are told.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
@@ -127,14 +124,12 @@ class _Check:
 
     def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
         """Read the objects, many at once where each is a request; what is found out is noted one after the other."""
-        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else _REQUESTS
-        with ThreadPoolExecutor(threads) as pool:
-            for at in range(0, len(listed), _AT_ONCE):
-                for size, note in pool.map(read, listed[at : at + _AT_ONCE]):
-                    note()
-                    self._found.objects += 1
-                    self._found.size += size
-                    doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
+        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else REQUESTS
+        for size, note in read_many(read, listed, threads):
+            note()
+            self._found.objects += 1
+            self._found.size += size
+            doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
         """Note a fault; several of one kind and object are one."""
