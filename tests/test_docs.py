@@ -148,6 +148,14 @@ def headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
+@pytest.mark.parametrize("package", ["runtime_image/flowc_runtime", "compiler/flowc", "emulator/flowc_emulator"])
+def test_architecture_names_each_module(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (table,) = re.findall(rf"^\| subject \| modules of `{package.rpartition('/')[2]}` \|\n(.*?)\n\n", text, re.M | re.S)
+    named = re.findall(r"`(\w+)`", table)
+    assert sorted(named) == sorted(path.stem for path in (ROOT / package).glob("*.py") if path.stem != "__init__")
+
+
 def test_architecture_names_directories() -> None:
     """Each directory that it names exists, and each package of ours is named."""
     text = (ROOT / "docs" / "architecture.md").read_text()

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flowc.ir.counting import count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -140,11 +142,6 @@ def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = 
         count(number, what) for number, what in ((len(ordered) - warnings, "error"), (warnings, "warning")) if number
     ]
     return "\n".join([*shown, f"{', '.join(counts)}\n"])
-
-
-def count(number: int, what: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 class _Paint:

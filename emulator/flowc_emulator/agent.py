@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.files import FileRecord
     from flowc_runtime.objects import Buffer, Listed
+    from flowc_runtime.signals import Wakeup
 
 THREADS = 16  # requests at once
 HURRY = 3.0  # seconds that the store has for an answer, once a signal has said that the run is to end
@@ -42,7 +43,7 @@ class Agent:
     def __init__(self, url: str) -> None:
         """Fork the agent of the store at `url`; nothing is requested yet."""
         self.url = url
-        self.woken: int | None = None  # a descriptor that can be read once a signal ends the run
+        self.wakeup: Wakeup | None = None  # what knows of a signal that ends the run
         self.limit: float | None = None  # seconds that each answer may take
         self._number = 0  # of the latest request
         self._answered = 0  # of the latest that was answered, or needs no answer
@@ -197,21 +198,22 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent, at most until the deadline, which a signal brings nearer; the deadline."""
+        """Wait for the agent, at most until the deadline, which a signal of ENDING brings nearer; the deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
-        if self.woken is not None:
-            poll.register(self.woken, select.POLLIN)
+        if self.wakeup is not None:
+            poll.register(self.wakeup, select.POLLIN)
+        hurried = False
         while True:
+            if self.wakeup is not None and not hurried and self.wakeup.has_ending():
+                poll.unregister(self.wakeup)
+                now, hurried = time.monotonic(), True
+                deadline = min(deadline or now + HURRY, now + HURRY)
             left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
             ready = [descriptor for descriptor, _ in poll.poll(left)]
             if self._socket.fileno() in ready:
                 return deadline
-            now = time.monotonic()
-            if ready and self.woken is not None:
-                poll.unregister(self.woken)
-                deadline = min(deadline or now + HURRY, now + HURRY)
-            elif deadline is not None and now >= deadline:
+            if deadline is not None and time.monotonic() >= deadline:
                 self._kill()  # it would go on asking
                 raise StoreError(f"{self.url} does not answer, and the run is to end")
 

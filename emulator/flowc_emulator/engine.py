@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.logs import Stream
     from flowc_runtime.process import Child
+    from flowc_runtime.signals import Wakeup
     from flowc_runtime.watch import Reaper
 
 MOST_GUARDIANS = 10  # that are replaced when they are killed
@@ -178,9 +179,9 @@ class Engine(Generic[J]):
         return len(self._running)
 
     @property
-    def woken(self) -> int | None:
-        """The descriptor that can be read when a signal has come that was not told; None where that cannot be seen."""
-        return self._watcher.woken
+    def wakeup(self) -> Wakeup:
+        """What knows of the signals that have come and were not told yet."""
+        return self._watcher.wakeup
 
     # -- beginning and end
 
@@ -223,7 +224,7 @@ class Engine(Generic[J]):
         for running in self._running.values():  # only if the caller broke off
             kill_child(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
-        end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.woken)
+        end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.wakeup)
 
     def close(self) -> None:
         """Let go of everything: the jobs have ended, and whatever they were for is recorded."""

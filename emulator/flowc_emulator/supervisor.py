@@ -157,7 +157,7 @@ class Supervisor:
         agent, starts = self._plan.agent, self._plan.starts
         self._engine.begin()
         if agent is not None:
-            agent.woken = self._engine.woken
+            agent.wakeup = self._engine.wakeup
         try:
             self._reuse()
             try:
@@ -176,6 +176,8 @@ class Supervisor:
             self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])
             self._record_end_if_possible()
             self._engine.close()
+            if agent is not None:
+                agent.wakeup = None
         number = self._engine.signal or self._cut
         return RunResult(self._tally(), tuple(self._failures), number, self._unsaved)
 
@@ -314,9 +316,10 @@ class Supervisor:
             return
         error = result.error if result else None
         died = error is None
+        ended_by_run = finished.asked or self._engine.signal is not None
         if error is None:
-            error = self._record_death(finished)
-        if finished.asked or self._engine.signal is not None:
+            error = self._record_death(finished, ended_by_run=ended_by_run)
+        if ended_by_run:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
@@ -335,11 +338,12 @@ class Supervisor:
             if self._scheduler.gang(other) == gang:
                 self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
-    def _record_death(self, finished: Finished[Job]) -> ErrorRecord:
+    def _record_death(self, finished: Finished[Job], *, ended_by_run: bool) -> ErrorRecord:
         """The process left no report: say what the kernel says, or why it was killed."""
         job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
-        error = record_death(plan.records, plan.graph, attempt, finished.began, finished.ended, finished.why)
+        began, ended, why = finished.began, finished.ended, finished.why
+        error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
         self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
         return error
 
@@ -430,4 +434,4 @@ class Supervisor:
             records.set_status(status | {"state": "interrupted", "message": message})
 
     def _wait_for_disk(self, disk: Disk, then: Callable[[], None]) -> None:
-        self._cut = disk.wait_apart(then, self._console.note, self._engine.woken)
+        self._cut = disk.wait_apart(then, self._console.note, self._engine.wakeup)

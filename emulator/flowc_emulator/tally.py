@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.ir.counting import count
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,8 +55,3 @@ class Tally:
             yield f"{self.ended} ended"
         if self.not_run:
             yield f"{'' if self.exact else 'at least '}{self.not_run} not run"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir.schema import SchemaError, loads
 from flowc.ir.versions import NewerError
 from flowc_runtime import contract
+from flowc_runtime.attempts import exit_code
 from flowc_runtime.container import ContainerTask
-from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, OK
-from flowc_runtime.errors import FlowcError, FormatError, ProtocolError, StoreError
+from flowc_runtime.contract import INFRASTRUCTURE, OK
+from flowc_runtime.errors import FlowcError, ProtocolError
 from flowc_runtime.index import Graph
 from flowc_runtime.integrity import check_code
 from flowc_runtime.store import Store
@@ -47,15 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ContainerTask(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()
-    except FormatError as error:  # a store that a newer flowc has written to is so the next time, too
-        print(f"flowc: {error}", file=sys.stderr)
-        return NO_RETRY
-    except (StoreError, OSError) as error:  # OSError: a store in a volume that is full, or not there
+    except OSError as error:  # such as of a volume that is full, or not there
         print(f"flowc: {error}", file=sys.stderr)
         return INFRASTRUCTURE
     except FlowcError as error:
         print(f"flowc: {error}", file=sys.stderr)
-        return NO_RETRY
+        return exit_code(error)
 
 
 def _read_ir(path: str) -> Any:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, final
 from flowc.ir import json_text
 from flowc_runtime import ending, failures
 from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
-from flowc_runtime.errors import FlowcError, FormatError, StoreError
 from flowc_runtime.process import this_process
 from flowc_runtime.records import RECORD_VERSION, AttemptRecord
 
 if TYPE_CHECKING:
+    from flowc_runtime.errors import FlowcError
     from flowc_runtime.index import Graph
     from flowc_runtime.records import BeginRecord, ErrorRecord, Exit, Outcome
     from flowc_runtime.store import RunStore
@@ -43,8 +43,12 @@ def refuse(error: FlowcError, control: int) -> int:
     """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
     say(f"{error}\n")
     report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
-    passing = isinstance(error, StoreError) and not isinstance(error, FormatError)  # a newer flowc's stays one's
-    return INFRASTRUCTURE if passing else NO_RETRY
+    return exit_code(error)
+
+
+def exit_code(error: FlowcError) -> int:
+    """Return the exit code of an attempt that this error has ended."""
+    return INFRASTRUCTURE if error.passing else NO_RETRY
 
 
 def report(control: int, result: Result) -> None:
@@ -126,18 +130,27 @@ def report_failure(
 
 
 def record_death(
-    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, ended: Ended, message: str | None = None
+    run: RunStore,
+    graph: Graph,
+    attempt: tuple[str, str, int],
+    began: float,
+    ended: Ended,
+    message: str | None = None,
+    *,
+    ended_by_run: bool = False,
 ) -> ErrorRecord:
     """Record, as its parent, an attempt whose process ended without a report of its own.
 
-    `message` replaces what the kernel says, where the parent knows better why it ended.
+    `message` replaces what the kernel says, where the parent knows better why it ended. `ended_by_run`: as in the
+    record.
     """
     exit_: Exit = {"peak_rss": ended.peak_rss}
     if ended.signal is not None:
         exit_["signal"] = failures.signal_name(ended.signal)
     if ended.code is not None:
         exit_["code"] = ended.code
-    error = failures.describe_death(exit_, message, ending=ended.report.startswith(_ENDING))
+    ending_began = ended.report.startswith(_ENDING)
+    error = failures.describe_death(exit_, message, ending=ending_began, ended_by_run=ended_by_run)
     record_failure(run, graph, attempt, began, error, exit_)
     return error
 

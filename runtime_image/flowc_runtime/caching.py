@@ -20,10 +20,10 @@ from flowc.ir.schema import part_to_json
 from flowc.ir.versions import CACHE
 from flowc_runtime import codecs, first_cache, foreign
 from flowc_runtime.errors import FormatError, NotFound, RecordError
-from flowc_runtime.lost import references
 from flowc_runtime.objects import blob_key
 from flowc_runtime.objects import sha256 as digest_of
 from flowc_runtime.records import ReadsRecord
+from flowc_runtime.references import refs
 from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse
 
@@ -119,7 +119,7 @@ class Situation:
             if not foreign.unchanged(entry["modules"]):
                 continue
             # They may be about to be collected: from here on they are not.
-            sizes = {ref["digest"]: ref["size"] for ref in references(entry)}
+            sizes = {ref["digest"]: ref["size"] for _, ref in refs(entry)}
             refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
             if all(refreshed) and self._objects.refresh(key):
                 self._objects.refresh(f"{prefix}/reads/{_digest(reads)}")
@@ -144,7 +144,8 @@ class Situation:
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = foreign.imported(self._job.program.directory)
-        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": sorted(set(_blobs(left)))}
+        blobs = sorted({ref["digest"] for _, ref in refs(left) if "data" not in ref})
+        left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": blobs}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
@@ -210,11 +211,6 @@ def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
     each: list[dict[str, Any]] = [dict(reads) for reads in several]
     every: Any = {kind: sorted({name for reads in each for name in reads.get(kind, ())}) for kind in _KINDS}
     return every  # type: ignore[no-any-return]
-
-
-def _blobs(value: Any) -> list[str]:
-    """The digests of all references in a value that are to blobs."""
-    return [ref["digest"] for ref in references(value) if "data" not in ref]
 
 
 def _digest(value: Any) -> str:

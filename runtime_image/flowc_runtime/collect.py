@@ -16,25 +16,25 @@ from flowc_runtime.beside import Beside, delete_beside, find_beside
 from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.layered import needed_by
 from flowc_runtime.missing import key_before, moved_aside
-from flowc_runtime.objects import blob_key
+from flowc_runtime.moving import REQUESTS, read_many
+from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check_names, may_name, place_of
 from flowc_runtime.process import is_alive
-from flowc_runtime.progress import over
+from flowc_runtime.progress import doing, over
 from flowc_runtime.stored import parse
-from flowc_runtime.sweeps import GRACE, Sweep
+from flowc_runtime.sweeps import GRACE, Sweep, left_over
 from flowc_runtime.tags import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from flowc_runtime.objects import Collectable
+    from flowc_runtime.objects import Collectable, Objects
     from flowc_runtime.store import RunStore, Store
 
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # what a cached step left is forgotten when it was not asked for so long
 _DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
 _BATCH = 500  # objects deleted between two looks at the lease
-_PREFIXES = [f"{number:02x}" for number in range(256)]
 
 
 @final
@@ -239,10 +239,11 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
     """
     objects, now = _collectable(store), time.time()
     garbage = Garbage(beside=find_beside(store, objects, doomed))
-    for prefix in over(_PREFIXES, "listing what is stored: part", len(_PREFIXES)):
-        for name, size, changed in objects.listing(f"blobs/{prefix}"):
-            (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
-            garbage.beside.note_blob(name, size)
+    doing("listing what is stored")
+    for key, size, changed in objects.listing("blobs"):
+        name = key.rpartition("/")[2]
+        (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
+        garbage.beside.note_blob(name, size)
     for key in _set_aside(store):
         if may_name(key):
             garbage.unreadable[f"{ASIDE}/{key}"] = moved_aside(key, objects.url, place_of(key).subject)
@@ -253,7 +254,7 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
     """Take from the garbage what the runs name that are not doomed, and were not looked at before."""
     for flow in store.flows():
-        runs = store.runs(flow)
+        runs = store.run_ids(flow)
         for id in over(runs, f"reading what the runs of {flow} need:", len(runs)):
             if (flow, id) in doomed or (flow, id) in garbage.marked:
                 continue
@@ -277,19 +278,30 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss
-    for name in names:
-        if name.endswith(".json") and not name.endswith(".begin.json"):
-            key = f"{run.prefix}/{name}"
-            try:
-                content = run.objects.get(key)
-                if may_name(key):
-                    check_names(key, content, run.objects.url)
-            except NotFound:  # another collection took the run
-                continue
-            except RecordError as error:
-                garbage.unreadable[key] = error
-                continue
-            yield content
+    records = [name for name in names if name.endswith(".json") and not name.endswith(".begin.json")]
+    for key, found in _read(run.objects, [f"{run.prefix}/{name}" for name in records]):
+        if isinstance(found, RecordError):
+            garbage.unreadable[key] = found
+        else:
+            yield found
+
+
+def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | RecordError]]:
+    """The objects that are there, each with its key; many at once where each is a request."""
+
+    def read(key: str) -> bytes | RecordError | None:
+        try:
+            content = objects.get(key)
+            if may_name(key):
+                check_names(key, content, objects.url)
+        except NotFound:  # another collection took the run
+            return None
+        except RecordError as error:
+            return error
+        return content
+
+    found = read_many(read, keys, 1 if isinstance(objects, LocalObjects) else REQUESTS)
+    return ((key, each) for key, each in zip(keys, found, strict=True) if each is not None)
 
 
 class Swept(NamedTuple):
@@ -325,7 +337,7 @@ def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
     late = [
         (flow, id)
         for flow in store.flows()
-        for id in store.runs(flow)
+        for id in store.run_ids(flow)
         if (flow, id) not in garbage.marked and (flow, id) not in chosen.doomed
     ]
     late += [key for key, doomed in chosen.doomed.items() if _is_needed(doomed.run)]
@@ -354,28 +366,29 @@ def _is_needed(run: RunStore) -> bool:
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
     """The blobs to delete, looked at once more: one that a task has found and made young stays."""
-    wanted: dict[str, list[str]] = {}
-    for digest in garbage.blobs:
-        wanted.setdefault(digest[:2], []).append(digest)
-    for prefix, digests in over(sorted(wanted.items()), "deleting blobs: part", len(wanted)):
-        for at in range(0, len(digests), _BATCH):
-            now = time.time()
-            old = {name for name, _, changed in objects.listing(f"blobs/{prefix}") if now - changed > GRACE}
-            if batch := [digest for digest in digests[at : at + _BATCH] if digest in old]:
-                yield batch
+    digests = sorted(garbage.blobs)
+    for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
+        batch, now = digests[at : at + _BATCH], time.time()
+        prefixes = sorted({digest[:2] for digest in batch})
+        listed = (entry for prefix in prefixes for entry in objects.listing(f"blobs/{prefix}"))
+        old = {entry.name for entry in listed if now - entry.changed > GRACE}
+        if left := [digest for digest in batch if digest in old]:
+            yield left
 
 
 def _forget_cached(objects: Collectable, lease: Sweep) -> None:
     """What cached steps left and nobody has asked for in a long time, or whose blobs are gone."""
     now = time.time()
     old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
-    gone = [name for name, changed in old if now - changed > CACHE_SECONDS or _is_broken(objects, name)]
+    blobs = {name.rpartition("/")[2] for name, _, _ in objects.listing("blobs")} if old else set[str]()
+    gone = [name for name, changed in old if now - changed > CACHE_SECONDS or _is_broken(objects, name, blobs)]
     for at in range(0, len(gone), _BATCH):
         lease.renew()
         objects.delete_many([f"{CACHE}/{name}" for name in gone[at : at + _BATCH]])
 
 
-def _is_broken(objects: Collectable, name: str) -> bool:
+def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
+    """Whether what a cached step left cannot be read, or needs a blob that is not there."""
     kind = "reads" if "/reads/" in name else "entry"
     key = f"{CACHE}/{name}"
     try:
@@ -384,16 +397,13 @@ def _is_broken(objects: Collectable, name: str) -> bool:
         return False
     except StoreError:
         return True
-    blobs = entry.get("blobs", ())
-    return any(not objects.exists(blob_key(digest)) for digest in blobs)
+    return any(digest not in blobs and not objects.exists(blob_key(digest)) for digest in entry.get("blobs", ()))
 
 
 def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
     """What writers that were killed have left."""
     lease.renew()
-    now = time.time()
-    old: Iterable[str] = [name for name, _, changed in objects.listing("tmp") if now - changed > GRACE]
-    objects.delete_many([f"tmp/{name}" for name in old])
+    objects.delete_many([f"tmp/{entry.name}" for entry in left_over(objects)])
 
 
 def _collectable(store: Store) -> Collectable:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from flowc.ir import Foreach, Gang, Switch
 from flowc_runtime import breakpoints, contract, durability, failures, leftovers, logs, pods
 from flowc_runtime.assignment import Assignment
-from flowc_runtime.attempts import Result, begin_record, read_report, record_death, report_failure
+from flowc_runtime.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
 from flowc_runtime.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.durability import Disk, end_run_here
+from flowc_runtime.errors import FlowcError
 from flowc_runtime.process import adopt_orphans, load_prctl, spawn
 from flowc_runtime.program import check_runnable, open_program
 from flowc_runtime.records import StatusRecord
@@ -76,7 +77,7 @@ class ContainerTask:
                 kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
-            leftovers.end_adopted(hurry=watcher.woken)  # at last: what Argo reads is there, if the pod is ended now
+            leftovers.end_adopted(hurry=watcher.wakeup)  # at last: what Argo reads is there, if the pod is ended now
         return code
 
     def _claim(self, began: float) -> int:
@@ -173,17 +174,26 @@ class ContainerTask:
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
             return INFRASTRUCTURE  # the parent could not claim a number, and says why
-        if failure is None:
-            try:
-                pods.meet(self.run, self.graph, self.node, self.path)
-            except pods.GangError as error:
-                failure = failures.describe(error, root)
-        if program is None or failure is not None:
-            assert failure is not None
-            return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+        try:
+            if program is not None:
+                try:
+                    pods.meet(self.run, self.graph, self.node, self.path)
+                except pods.GangError as error:
+                    failure = failures.describe(error, root)
+            if program is None or failure is not None:
+                assert failure is not None
+                return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+            assignment = self._assignment(program, attempt)
+        except FlowcError as error:
+            return refuse(error, control)
+        breakpoints.install(None)
+        return perform_and_report(assignment, control)
+
+    def _assignment(self, program: Program, attempt: int) -> Assignment:
+        """What the child performs. Raises FlowcError where the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
         record = self.run.record()  # the parent made it before it claimed the number
-        assignment = Assignment(
+        return Assignment(
             run=self.run,
             graph=self.graph,
             step=self.node.id,
@@ -202,8 +212,6 @@ class ContainerTask:
             cards=cards,
             durable=self.durability == "task",
         )
-        breakpoints.install(None)
-        return perform_and_report(assignment, control)
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:

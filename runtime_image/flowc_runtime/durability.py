@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.objects import Buffer, Objects
     from flowc_runtime.records import StatusRecord
+    from flowc_runtime.signals import Wakeup
     from flowc_runtime.store import RunStore
 
 Mode: TypeAlias = Literal["run", "task", "none"]
@@ -143,11 +144,11 @@ class Disk:
 
     # -- in a process of its own
 
-    def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], woken: int | None) -> int | None:
+    def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
         """`flush`, then do what comes after it, in a process that can be left alone: a disk may not answer for minutes.
 
-        Returns the signal that came meanwhile, as a byte at the descriptor `woken`; then nothing more is done, and
-        neither is it certain that the disk has everything. Raises StoreError, also what `then` raised.
+        Returns the signal of `wakeup` that ended the wait; then nothing more is done, and neither is it certain that
+        the disk has everything. Raises StoreError, also what `then` raised.
         """
         _load_syncfs()  # before the fork: the child should only call it
         prctl = load_prctl()
@@ -171,7 +172,7 @@ class Disk:
                 os._exit(1)
         os.close(write)
         try:
-            cut = _first(read, woken, lambda: slow(self.waiting))
+            cut = _first(read, wakeup, lambda: slow(self.waiting))
             if cut is not None:
                 os.kill(pid, signal.SIGKILL)  # it ends when the kernel lets it, and does nothing more
                 return cut
@@ -253,28 +254,25 @@ def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
     os._exit(0)
 
 
-def _first(read: int, woken: int | None, slow: Callable[[], None]) -> int | None:
+def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
     """Wait until there is an answer; the signal, if one ends the wait before."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
     poll = select.poll()  # which, unlike a selector, needs no open file of its own
     poll.register(read, select.POLLIN)
-    if woken is not None:
-        poll.register(woken, select.POLLIN)
+    poll.register(wakeup, select.POLLIN)
     while True:
-        left = None if until is None else max(0.0, until - time.monotonic())
+        left = 0.0 if wakeup.seen else None if until is None else max(0.0, until - time.monotonic())
         ready = [descriptor for descriptor, _ in poll.poll(None if left is None else left * 1000)]
         if read in ready:
             return None
-        if woken is not None and woken in ready:
-            cut = next(
-                (number for number in os.read(woken, 64) if number in ENDING), None
-            )  # a user's handler has others
+        if wakeup.seen or wakeup.fileno() in ready:
+            cut = next((number for number in wakeup.take() if number in ENDING), None)  # a user's handler has others
             if cut is None:
                 continue
             if until is None:
                 return cut
-            poll.unregister(woken)
+            poll.unregister(wakeup)
             until = min(until, time.monotonic() + _HURRY)  # most disks are done in a moment
         elif until is not None and time.monotonic() >= until:
             if cut is not None:

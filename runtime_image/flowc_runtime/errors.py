@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class FlowcError(Exception):
-    """Base of the errors that are told to a user in one line, without a traceback of ours."""
+    """Base of the errors that are told to a user in one line, without a traceback of ours.
+
+    `passing` says whether the same may go well at another attempt.
+    """
+
+    passing: ClassVar[bool] = False
 
 
 class NotFound(FlowcError):
@@ -18,6 +23,14 @@ class NotFound(FlowcError):
 
 class StoreError(FlowcError):
     """The store could not be read or written, or holds something damaged."""
+
+    passing = True
+
+
+class AddressError(StoreError):
+    """An address at which this installation can open no store."""
+
+    passing = False
 
 
 class RecordError(StoreError):
@@ -34,9 +47,23 @@ class RecordError(StoreError):
 class FormatError(RecordError):
     """An object of the store was written by a newer flowc."""
 
+    passing = False
+
+
+class DamagedRecord(RecordError):
+    """An object of the store has another content than its kind has: `why` says what is wrong with it."""
+
+    passing = False
+
+    def __init__(self, message: str, key: str = "", subject: str = "", why: str = "") -> None:
+        super().__init__(message, key, subject)
+        self.why = why
+
 
 class LostRecord(RecordError):
     """An object of the store is gone that has been there: it was moved aside, or what needs it is there."""
+
+    passing = False
 
 
 class ArtifactError(FlowcError):
@@ -49,6 +76,8 @@ class Damaged(ArtifactError):
 
 class DamagedOnTheWay(Damaged):
     """The bytes came wrong, and those in the store may be whole: another attempt may read them."""
+
+    passing = True
 
 
 class ProtocolError(FlowcError):

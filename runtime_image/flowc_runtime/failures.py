@@ -187,10 +187,12 @@ def describe_refusal(error: FlowcError) -> ErrorRecord:
 # -- processes that did not come back ----------------------------------------------------------------------------------
 
 
-def describe_death(exit_: Exit, why: str | None = None, *, ending: bool = False) -> ErrorRecord:
+def describe_death(
+    exit_: Exit, why: str | None = None, *, ending: bool = False, ended_by_run: bool = False
+) -> ErrorRecord:
     """A process that ended without a record of its own: by a signal, or by an exit code.
 
-    `ending`: its code had ended, and threads were waited for or exit handlers called.
+    `ending`: its code had ended, and threads were waited for or exit handlers called. `ended_by_run`: as in the record.
     """
     last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
     if why is not None:
@@ -210,6 +212,8 @@ def describe_death(exit_: Exit, why: str | None = None, *, ending: bool = False)
         "repr": f"ProcessDied({message!r})",
         "frames": [],
     }
+    if ended_by_run:
+        error["ended_by_run"] = True
     if why is None:  # else what it used is not why it ended
         error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     return error

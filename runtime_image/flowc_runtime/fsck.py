@@ -12,19 +12,20 @@ import hashlib
 import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.ir.counting import count
 from flowc_runtime import references
-from flowc_runtime.collect import may_go_on
 from flowc_runtime.completeness import Completeness, run_prefix
-from flowc_runtime.errors import FormatError, NotFound, RecordError, StoreError
+from flowc_runtime.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.missing import key_before
-from flowc_runtime.moving import move, move_below, stream
+from flowc_runtime.moving import REQUESTS, move, move_below, read_many, stream
 from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.places import ASIDE, check, place_of
+from flowc_runtime.progress import doing
 from flowc_runtime.store import RunStore
+from flowc_runtime.sweeps import left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     from flowc_runtime.places import Place
     from flowc_runtime.store import Store
 
-LEFT = 3600.0  # seconds: what a writer has left in `tmp/` for so long, it has left for good
-_DAY = 24 * 3600.0  # seconds: the same, where a run may still be going on
-_REQUESTS = 16  # objects of a bucket that are read at once
-_AT_ONCE = 256  # objects that wait for a thread
+_FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
 
 # What is wrong: the kinds of faults, in the order in which they are told.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
@@ -82,18 +80,17 @@ class Found:
         return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
 
 
-def check_store(store: Store, progress: Callable[[int, int, int], None] = lambda *_: None) -> Found:
-    """Read all of a store. `progress` is told how many objects and bytes are read, and how many objects are known."""
-    return _Check(store, progress).run()
+def check_store(store: Store) -> Found:
+    """Read all of a store."""
+    return _Check(store).run()
 
 
 @final
 class _Check:
-    def __init__(self, store: Store, progress: Callable[[int, int, int], None]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         objects: Any = store.objects
         self._objects = objects
-        self._progress = progress
         self._found = Found()
         self._known = 0
         self._faults: dict[tuple[str, str], Fault] = {}
@@ -103,6 +100,7 @@ class _Check:
         self._records: set[str] = set()  # the keys of those that are there, whole or not
         self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
         self._complete = Completeness(store)
+        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
 
     def run(self) -> Found:
@@ -126,14 +124,12 @@ class _Check:
 
     def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
         """Read the objects, many at once where each is a request; what is found out is noted one after the other."""
-        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else _REQUESTS
-        with ThreadPoolExecutor(threads) as pool:
-            for at in range(0, len(listed), _AT_ONCE):
-                for size, note in pool.map(read, listed[at : at + _AT_ONCE]):
-                    note()
-                    self._found.objects += 1
-                    self._found.size += size
-                    self._progress(self._found.objects, self._known, self._found.size)
+        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else REQUESTS
+        for size, note in read_many(read, listed, threads):
+            note()
+            self._found.objects += 1
+            self._found.size += size
+            doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
         """Note a fault; several of one kind and object are one."""
@@ -142,7 +138,10 @@ class _Check:
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
-    def _lost(self, kind: str, key: str, why: str, touched: Iterable[str]) -> None:
+    def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
+        """Note that something is not there, unless nothing that is there is touched by it."""
+        if not touched:
+            return
         if key in self._aside:
             why = f"it was moved aside before, to {ASIDE}/{key}"
         self._fault(kind, key, why, touched)
@@ -163,7 +162,9 @@ class _Check:
         except NotFound:  # deleted since
             return 0, _nothing
         except RecordError as error:
-            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, _reason(error)
+            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
+            if isinstance(error, DamagedRecord):
+                why = error.why  # without the place and the advice around it
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -191,28 +192,27 @@ class _Check:
 
     def _check_records(self) -> None:
         """Look for the records and runs that others name."""
+        records, runs = dict[str, list[str]](), dict[str, list[str]]()  # what is missing -> what names it
         for key, named in self._kept.items():
             place = place_of(key)
-            needed = dict.fromkeys(named.records, f"{place.pathspec} needs it")
-            if (place.flow, place.run) in self._spun:
-                needed = {}
-            origins = {f"{self._store.run(*run).prefix}/run.json": run for run in named.runs}
-            # Only of what is missing it is asked whether it has come since, or who names it is gone: a request each.
-            for other in self._missing((*needed, *origins)):
-                if self._objects.exists(other) or not self._objects.exists(key):
-                    continue
-                if other in needed:
-                    self._lost(LOST_RECORD, other, needed[other], [place_of(other).pathspec, place.pathspec])
-                else:
-                    why = f"{place.pathspec} has resumed run {'/'.join(origins[other])}"
-                    self._lost(LOST_RUN, other.removesuffix("/run.json"), why, [place.pathspec])
-        for key, why in self._complete.needed(self._spun):
-            if self._missing([key]) and not self._objects.exists(key) and self._is_there(place_of(key).pathspec):
-                self._lost(LOST_RECORD, key, why, [place_of(key).pathspec])
-        for key in self._aside - self._records:
-            # Of a run that was moved aside as a whole nothing is lost here.
-            if (place := place_of(key)).run and not self._objects.exists(key) and self._is_there(place.pathspec):
-                self._lost(LOST_RECORD, key, "", [place.pathspec])
+            needed = named.records if (place.flow, place.run) not in self._spun else []
+            for other in self._missing(needed):
+                records.setdefault(other, []).append(place.pathspec)
+            for other in self._missing(f"{self._store.run(*run).prefix}/run.json" for run in named.runs):
+                runs.setdefault(other, []).append(place.pathspec)
+        for other in self._absent(records):
+            if there := self._of_runs_there(records[other]):
+                self._lost(LOST_RECORD, other, f"{there[0]} needs it", [place_of(other).pathspec, *there])
+        for other in self._absent(runs):
+            if there := self._of_runs_there(runs[other]):
+                why = f"{there[0]} has resumed run {place_of(other).pathspec}"
+                self._lost(LOST_RUN, other.removesuffix("/run.json"), why, there)
+        of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
+        for key in self._absent(of_succeeded):
+            self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
+        # Of a run that was moved aside as a whole nothing is lost here.
+        for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
+            self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()
 
     def _missing(self, keys: Iterable[str]) -> list[str]:
@@ -230,7 +230,7 @@ class _Check:
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:
-                why = f"run {pathspec} has no record: its {_count(rest[prefix])} left"
+                why = f"run {pathspec} has no record: its {count(rest[prefix], 'object is', 'objects are')} left"
                 self._lost(LOST_RECORD, run, why, [pathspec])
             if graph in lost and "tasks" in left:
                 self._lost(LOST_RECORD, graph, "the run has tasks", [pathspec])
@@ -259,42 +259,38 @@ class _Check:
         return entry.size, lambda: self._fault(kind, key, why, self._named.get(name, ()), entry.size)
 
     def _check_blobs(self) -> None:
-        for digest, who in self._named.items():
-            key = blob_key(digest)
-            if key not in self._records and not self._objects.exists(key):
-                # With its run it may just have been deleted.
-                there = [name for name in who if self._is_there(name)]
-                if there:
-                    self._lost(LOST_BLOB, key, "it is not in the store", there)
+        missing = {key: who for digest, who in self._named.items() if (key := blob_key(digest)) not in self._records}
+        for key in self._absent(missing):
+            self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
 
-    def _is_there(self, pathspec: str) -> bool:
-        flow, run = pathspec.split("/")[:2]
-        return bool(self._objects.names(self._store.run(flow, run).prefix))
+    # -- what has changed since
+
+    def _absent(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are not there now either, for all of which it is then asked whether their runs are."""
+        self._runs_there.clear()
+        asked = list(keys)
+        if len(asked) <= _FEW or isinstance(self._objects, LocalObjects):
+            return [key for key in asked if not self._objects.exists(key)]
+        tops = {key.partition("/")[0] for key in asked}
+        there = {f"{top}/{name}" for top in tops for name in self._objects.names_below(top)}
+        return [key for key in asked if key not in there]
+
+    def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
+        """Those of runs that are there: with its run all may just have been deleted, and is not lost."""
+        return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
+
+    def _is_there(self, flow: str, run: str) -> bool:
+        if (flow, run) not in self._runs_there:
+            self._runs_there[flow, run] = bool(self._objects.names(self._store.run(flow, run).prefix))
+        return self._runs_there[flow, run]
 
     # -- leftovers
 
     def _find_leftovers(self) -> None:
-        listed = self._objects.listing("tmp")
         now = time.time()
-        old = [entry for entry in listed if now - entry.changed > LEFT]
-        if old and any(now - entry.changed <= _DAY for entry in old) and self._is_live():
-            old = [entry for entry in old if now - entry.changed > _DAY]
-        for name, size, changed in old:
+        for name, size, changed in left_over(self._objects):
             hours = (now - changed) / 3600
             self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
-
-    def _is_live(self) -> bool:
-        """Whether a run of the store may still be going on."""
-        for flow in self._store.flows():
-            for id in self._store.runs(flow):
-                try:
-                    if may_go_on(self._store.run(flow, id)):
-                        return True
-                except NotFound:
-                    continue
-                except RecordError:
-                    return True
-        return False
 
 
 def repair(store: Store, found: Found) -> None:
@@ -348,6 +344,13 @@ def digest_of(objects: Any, key: str) -> str:
     return digest.hexdigest()
 
 
+def runs_without_record(found: Found) -> list[str]:
+    """The runs whose record is lost, and not in `damaged/` either: `repair` moves the rest of them there."""
+    aside = {key_before(name) for name in found.aside}
+    lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
+    return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
+
+
 def counts(found: Found) -> dict[str, int]:
     """How many faults of each kind there are."""
     known = Counter(fault.kind for fault in found.faults)
@@ -358,18 +361,6 @@ def _is_refused(error: RecordError) -> bool:
     """Whether an object could not be read for a reason that says nothing of its content."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
-
-
-def _reason(error: RecordError) -> str:
-    """What is wrong, without the place and the advice that the message has around it."""
-    text = str(error)
-    if " is damaged: " in text:
-        return text.partition(" is damaged: ")[2].rpartition("; restore it")[0]
-    return text
-
-
-def _count(objects: int) -> str:
-    return "object is" if objects == 1 else f"{objects:,} objects are"
 
 
 def _nothing() -> None:

@@ -18,6 +18,8 @@ from flowc_runtime.process import HAS_PIDFD
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from flowc_runtime.signals import Wakeup
+
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -30,10 +32,10 @@ def children() -> list[int]:
         return []
 
 
-def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: int | None = None) -> None:
+def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
     """End and reap every child of this process but those in `keep`, and what these leave in turn.
 
-    When the descriptor `hurry` can be read, the time between SIGTERM and SIGKILL is over.
+    When a signal of `hurry` ends this program, the time between SIGTERM and SIGKILL is over.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -59,11 +61,13 @@ def _reap(pids: Iterable[int]) -> list[int]:
     return running
 
 
-def wait_for_one(pids: Iterable[int], deadline: float, hurry: int | None = None) -> bool:
-    """Wait until one of the processes has ended; return False if the deadline (monotonic), or `hurry`, comes first."""
-    left = max(0.0, deadline - time.monotonic())
+def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = None) -> bool:
+    """Wait until one of the processes has ended.
+
+    Return False if the deadline (monotonic), or a signal of `hurry` that ends the program, comes first.
+    """
     if not HAS_PIDFD:
-        return _pause(left)
+        return _pause(deadline)
     with contextlib.ExitStack() as opened:
         poll = select.poll()
         for pid in pids:
@@ -72,16 +76,20 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: int | None = None)
             except ProcessLookupError:  # of another's child, which is reaped
                 return True
             except OSError:  # too many descriptors are open, which may be why the processes are to be ended
-                return _pause(left)
+                return _pause(deadline)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)
         if hurry is not None:
             poll.register(hurry, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
-        return bool(ready - {hurry})
+        while hurry is None or not hurry.has_ending():
+            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if hurry is None or ready != {hurry.fileno()}:
+                return bool(ready)
+    return False
 
 
-def _pause(left: float) -> bool:
+def _pause(deadline: float) -> bool:
     """Wait a moment where nothing tells of the end of a process; return whether time is left."""
+    left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

@@ -13,9 +13,8 @@ from flowc_runtime.objects import LocalObjects, blob_key
 from flowc_runtime.references import refs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from flowc_runtime.codecs import ArtifactRef
     from flowc_runtime.objects import Objects
     from flowc_runtime.records import AttemptRecord
 
@@ -39,15 +38,3 @@ def is_lost(objects: Objects, ref: Mapping[str, Any]) -> bool:
         return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
     except FileNotFoundError:
         return not objects.exists(key)  # it may be in a store below this one
-
-
-def references(value: Any) -> Iterator[ArtifactRef]:
-    """All references to artifacts in a record, or in a part of one."""
-    if isinstance(value, dict):
-        if "digest" in value and "codec" in value:
-            yield value  # type: ignore[misc]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)

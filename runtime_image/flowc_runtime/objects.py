@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flowc_runtime import addresses, marks, sweeps
 from flowc_runtime.blobs import checked
-from flowc_runtime.errors import NotFound, RecordError, StoreError
+from flowc_runtime.errors import AddressError, NotFound, RecordError, StoreError
 from flowc_runtime.file_parts import FileParts
 from flowc_runtime.ignored import make_root
 
@@ -471,10 +471,10 @@ def open_objects(url: str) -> Objects:
     """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Raises:
-        StoreError: the scheme is not supported, or credentials may stand in it.
+        AddressError: the scheme is not supported, or credentials may stand in it.
     """
     if problem := addresses.fault(url):
-        raise StoreError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
+        raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         from flowc_runtime.layered import open_directory
@@ -484,6 +484,6 @@ def open_objects(url: str) -> Objects:
 
     if scheme in SCHEMES and rest:
         return RemoteObjects(url)
-    raise StoreError(
+    raise AddressError(
         f"cannot open the store {addresses.shown(url)!r}: a directory, file://, s3://, gs:// or az:// and a bucket"
     )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 ASIDE = blobs.DIRECTORY  # before the key of an object that was damaged and is moved aside
-_TASK = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
+# The name of a record of a task: its path, the attempt, whether it is of the attempt's beginning.
+RECORD_NAME = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
 _ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -80,7 +81,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> Place:
             return Place(_OF_A_RUN[name], flow, run)
         case ["spun", name] if name.endswith(".json"):
             return Place("spin", flow, run)
-        case ["tasks", step, name] if parts := _TASK.fullmatch(name):
+        case ["tasks", step, name] if parts := RECORD_NAME.fullmatch(name):
             return Place("begin" if parts[3] else "attempt", flow, run, unquote(step), parts[1])
         case ["cards", step, attempt, name] if parts := _ATTEMPT.fullmatch(attempt):
             kind = "card" if name.endswith(".data.json") else "other" if name.endswith(".html") else "unknown"

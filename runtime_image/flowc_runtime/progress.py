@@ -23,7 +23,7 @@ def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]
         yield item
 
 
-def doing(what: str) -> None:
-    """Tell what is being done now."""
+def doing(what: str, done: int | None = None, total: int | None = None) -> None:
+    """Tell what is being done now, and how far it is if that is known."""
     if listener is not None:
-        listener(what, None, None)
+        listener(what, done, total)

@@ -124,7 +124,8 @@ class Frame(TypedDict):
 class ErrorRecord(TypedDict, total=False):
     """Why an attempt failed. `frames` are the user's own, outermost first; a killed process has none.
 
-    `note` is what differs from machine to machine, such as the peak memory.
+    `note` is what differs from machine to machine, such as the peak memory. `ended_by_run`: the attempt did not fail of
+    its own, since the run was interrupted or another task of its gang failed.
     """
 
     type: str
@@ -133,6 +134,7 @@ class ErrorRecord(TypedDict, total=False):
     traceback: str
     frames: list[Frame]
     note: str
+    ended_by_run: bool
 
 
 class Exit(TypedDict, total=False):

@@ -68,9 +68,9 @@ def items(path: str, count: int) -> list[str]:
 
 
 def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The artifacts that a record names, with their names; items of a foreach have none."""
-    yield from record["artifacts"].items()
-    yield from record.get("constants", {}).items()
+    """The artifacts that a record of a task or a cache entry names, with their names; items of a foreach have none."""
+    for part in ("artifacts", "assigned", "constants"):
+        yield from record.get(part, {}).items()
     fanout = record.get("fanout", {})
     if "items" in fanout:
         yield "", fanout["items"]

@@ -185,12 +185,21 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The object's bytes, in pieces. Raises NotFound."""
-        found = self._head(key)
-        if found is None:
-            raise NotFound(f"no {key} in {self.url}")
-        for at in range(0, found["size"], PART):
-            yield self._part(key, at, min(at + PART, found["size"]))
+        """The object's bytes, in pieces; a small one takes one request. Raises NotFound."""
+
+        def request(client: Any) -> tuple[int, bytes | None]:
+            import obstore
+
+            answer = obstore.get(client, key)
+            size = answer.meta["size"]
+            return size, bytes(answer.bytes()) if size <= PART else None
+
+        size, whole = self._asker.ask(request, key)
+        if whole is not None:
+            yield whole
+            return
+        for at in range(0, size, PART):
+            yield self._part(key, at, min(at + PART, size))
 
     def exists(self, key: str, size: int | None = None) -> bool:
         found = self._head(key)

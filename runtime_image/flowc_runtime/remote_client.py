@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.contract import POD
-from flowc_runtime.errors import StoreError
+from flowc_runtime.errors import AddressError
 from flowc_runtime.remote_errors import reason
 
 if TYPE_CHECKING:
@@ -23,22 +23,22 @@ _POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": 
 
 
 def library(url: str) -> ModuleType:
-    """Import obstore for the store at `url`. Raises StoreError where it is missing or cannot be loaded."""
+    """Import obstore for the store at `url`. Raises AddressError where it is missing or cannot be loaded."""
     try:
         import obstore
         import obstore.store
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "obstore":
-            raise StoreError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
+            raise AddressError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
         text = (str(error).splitlines() or ["no reason given"])[0]
-        raise StoreError(
+        raise AddressError(
             f"the store {url} needs obstore, which cannot be loaded ({text}): install it anew, {INSTALL}"
         ) from error
     return obstore
 
 
 def connect(url: str, quiet: float | None, upload: float | None) -> Any:
-    """Make a client of the bucket at `url`; nothing is requested yet. Raises StoreError.
+    """Make a client of the bucket at `url`; nothing is requested yet. Raises AddressError.
 
     `quiet` is how many seconds may pass without a byte of an answer, in which obstore counts the sending too; `upload`,
     of a client that sends what is large, how many a request may take.
@@ -55,7 +55,7 @@ def connect(url: str, quiet: float | None, upload: float | None) -> Any:
         options = {"connect_timeout": _CONNECT, "allow_http": _says_http(), **limit}
         return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
     except Exception as error:
-        raise StoreError(f"cannot open the store {url}: {reason(str(error))}") from error
+        raise AddressError(f"cannot open the store {url}: {reason(str(error))}") from error
 
 
 def _says_http() -> bool:

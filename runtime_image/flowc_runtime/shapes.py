@@ -86,6 +86,7 @@ _ERROR = Fields(
         "traceback": _TEXT,
         "frames": Each(list, Fields({"file": _TEXT, "line": (int,), "function": _TEXT, "text": _TEXT})),
         "note": _TEXT,
+        "ended_by_run": (bool,),
     },
 )
 

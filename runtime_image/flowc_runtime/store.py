@@ -12,7 +12,7 @@ from flowc_runtime import missing, sweeps, unreadable
 from flowc_runtime.errors import NotFound, RecordError, TagError
 from flowc_runtime.index import path_order
 from flowc_runtime.objects import PIECE, Objects, open_objects
-from flowc_runtime.places import ASIDE
+from flowc_runtime.places import ASIDE, RECORD_NAME
 from flowc_runtime.sealed import dump
 from flowc_runtime.stored import parse, parse_flow, parse_tag
 from flowc_runtime.tags import check_tags, name_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # as in the ids that flowc gives
-_RECORD = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)  # path, attempt, its beginning
 
 
 class Store:
@@ -47,12 +46,15 @@ class Store:
 
     def runs(self, flow: str) -> list[str]:
         """The run ids of a flow, oldest first."""
-        runs = _inside(self.objects, f"flows/{_quote(flow)}/runs")
-        return sorted(runs, key=lambda run: (self._began(flow, run), run))
+        return sorted(self.run_ids(flow), key=lambda run: (self._began(flow, run), run))
+
+    def run_ids(self, flow: str) -> list[str]:
+        """The run ids of a flow, in no order: one listing, where `runs` may read records."""
+        return _inside(self.objects, f"flows/{_quote(flow)}/runs")
 
     def has_runs(self, flow: str) -> bool:
         """Whether the flow has run."""
-        return bool(_inside(self.objects, f"flows/{_quote(flow)}/runs"))
+        return bool(self.run_ids(flow))
 
     def _began(self, flow: str, run: str) -> str:
         """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
@@ -316,7 +318,7 @@ class RunStore:
         What else is there, such as an editor's copy, is none of ours.
         """
         for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
-            if parts := _RECORD.fullmatch(name):
+            if parts := RECORD_NAME.fullmatch(name):
                 path, attempt, begins = parts.groups()
                 yield path, int(attempt) if attempt is not None else None, begins is not None
 

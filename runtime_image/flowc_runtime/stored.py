@@ -8,7 +8,7 @@ from flowc.ir import targets
 from flowc.ir.schema import loads
 from flowc.ir.versions import NewerError
 from flowc_runtime import sealed, shapes
-from flowc_runtime.errors import FormatError, RecordError
+from flowc_runtime.errors import DamagedRecord, FormatError
 from flowc_runtime.tags import name_of, tag_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def parse(
 
     Raises:
         FormatError: a newer flowc wrote it.
-        RecordError: it is damaged.
+        DamagedRecord: it is damaged.
     """
     if not data:
         raise damaged("it is empty", key, url, subject)
@@ -57,14 +57,14 @@ def parse(
     return record
 
 
-def damaged(why: str, key: str, url: str, subject: str) -> RecordError:
+def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
     """Return the error of an object that is damaged."""
     message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or see what is lost: flowc fsck"
-    return RecordError(message, key, subject)
+    return DamagedRecord(message, key, subject, why)
 
 
 def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
-    """Return the flow of an IR in the store. Raises FormatError, RecordError."""
+    """Return the flow of an IR in the store. Raises FormatError, DamagedRecord."""
     try:
         flow = loads(data.decode())
     except NewerError as error:
@@ -85,7 +85,7 @@ def _lost_steps(flow: Flow) -> set[str]:
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag that an object of this name stands for; `read` gives its bytes. Raises RecordError."""
+    """Return the tag that an object of this name stands for; `read` gives its bytes. Raises DamagedRecord."""
     try:
         tag = tag_of(name, read)
     except UnicodeDecodeError as error:

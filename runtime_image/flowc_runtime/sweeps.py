@@ -21,10 +21,10 @@ from flowc_runtime.stored import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.objects import Listed, Objects
     from flowc_runtime.records import LeaseRecord
 
-GRACE = 24 * 3600.0  # seconds: what is younger is never deleted, whether or not a record names it
+GRACE = 24 * 3600.0  # seconds: what is younger is never deleted, named or not, nor taken for left over
 REFRESH = 6 * 3600.0  # seconds: what is older is made young when it is used again; a record follows in time
 LEASE = 300.0  # seconds: what a sweep deletes after one look at its lease is gone by then
 _SKEW = 60.0  # seconds by which the clocks of two machines may differ
@@ -59,6 +59,15 @@ def _written(objects: Any, key: str) -> float:
     """When an object was written; 0 if it is gone."""
     top, _, name = key.rpartition("/")
     return max((entry.changed for entry in objects.listing(top) if entry.name == name), default=0.0)
+
+
+def left_over(objects: Any) -> list[Listed]:
+    """Return what writers that were killed have left in `tmp/`: what is older than GRACE.
+
+    A huge object may be written for hours, and its file counts from its last bytes.
+    """
+    now = time.time()
+    return [entry for entry in objects.listing("tmp") if now - entry.changed > GRACE]
 
 
 @final

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from flowc_runtime import leftovers
 from flowc_runtime.process import HAS_PIDFD, Child, peak_rss
+from flowc_runtime.signals import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,14 +112,12 @@ class Watcher:
         self._early: list[Event] = []  # events that were seen outside of poll()
         self._left: dict[int, float] = {}  # groups of processes that a child has left behind -> when they are killed
         self._undo = ExitStack()
-        self._wake_read, self._wake_write = -1, -1
+        self._wakeup = Wakeup()
 
     def __enter__(self) -> Watcher:
-        self._wake_read, self._wake_write = os.pipe()
-        for descriptor in (self._wake_read, self._wake_write):
-            os.set_blocking(descriptor, False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ)
-        previous = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        write = self._wakeup.open()
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._wakeup)
+        previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
             # A handler of Python's must be set for the wakeup descriptor to be written; the work is done in poll().
@@ -136,20 +135,19 @@ class Watcher:
             self._forget(watched)
         self._forget_waking()
         self._selector.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._wakeup.close()
 
     @property
-    def woken(self) -> int | None:
-        """The descriptor that can be read when a signal has come that no event has told of; None if any child's may."""
-        return self._wake_read if self._use_pidfd else None
+    def wakeup(self) -> Wakeup:
+        """What knows of the signals that have come and that no event has told of yet."""
+        return self._wakeup
 
     def descriptors(self) -> list[int]:
         """What a forked child should close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
-        return [*held, *more, self._wake_read, self._wake_write, *([selector()] if selector else []), *self._reapers]
+        return [*held, *more, *self._wakeup.descriptors(), *([selector()] if selector else []), *self._reapers]
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
         """Watch a child from now on. A death before this call is not missed.
@@ -215,18 +213,15 @@ class Watcher:
         reports = [reaper for reaper in self._reapers.values() if reaper.queued]
         called = False
         timeout = self._kill_left(timeout)
-        for key, _ in self._selector.select(0 if events or reports else timeout):
-            source: _Watched | Reaper | None = key.data
+        signalled = self._wakeup.seen
+        for key, _ in self._selector.select(0 if events or reports or signalled else timeout):
+            source: _Watched | Reaper | Wakeup = key.data  # but for those two
             if key.fd == self._listened:
                 called = True
             elif key.fd == self._waking:
                 continue
-            elif source is None:
-                for number in os.read(self._wake_read, READ):
-                    if number == signal.SIGCHLD and not self._use_pidfd:
-                        dead += [each for each in self._children.values() if each not in dead and each.own]
-                    elif number in self._signals:
-                        events.append(Signalled(number))
+            elif isinstance(source, Wakeup):
+                signalled = True
             elif not isinstance(source, _Watched):
                 if source not in reports:
                     reports.append(source)
@@ -234,6 +229,8 @@ class Watcher:
                 dead.append(source)
             else:
                 self._read(source, key.fd, events)
+        if signalled:
+            self._take_signals(events, dead)
         if called:
             events.append(Called())
         for watched in dead:
@@ -243,6 +240,13 @@ class Watcher:
             if reaper.gone:
                 self.detach(reaper)
         return events
+
+    def _take_signals(self, events: list[Event], dead: list[_Watched]) -> None:
+        for number in self._wakeup.take():
+            if number == signal.SIGCHLD and not self._use_pidfd:
+                dead += [each for each in self._children.values() if each not in dead and each.own]
+            elif number in self._signals:
+                events.append(Signalled(number))
 
     def _take_report(self, reaper: Reaper, events: list[Event]) -> None:
         for pid, status, peak in reaper.ended():

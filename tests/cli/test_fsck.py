@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime import sweeps
+from flowc_runtime import progress, sweeps
 from flowc_runtime.codecs import load_value
+from flowc_runtime.collect import Chosen, Garbage, sweep
 from flowc_runtime.errors import Damaged
 from flowc_runtime.fsck import check_store, repair
 from flowc_runtime.layered import need, put_on
 from flowc_runtime.objects import LocalObjects, blob_key
-from flowc_runtime.process import this_process
 from flowc_runtime.store import Store
 from flowc_runtime.unreadable import RecordWarning
 from gateway import gateway
@@ -76,6 +76,17 @@ def fill(store: Store) -> RunStore:
     run.set_status({"state": "succeeded", "changed": 9.0})
     run.add_tags(["good", "y" * 300])
     return run
+
+
+def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
+    """The id of a run is any text."""
+    store = Store.open(str(tmp_path / ".flowc"))
+    run = store.run("F", "1 is damaged: 2; restore it")
+    run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
+    run.set_status({"state": "running", "changed": 1.0})
+    store.objects.put(f"{run.prefix}/status.json", b"")
+    (fault,) = check_store(store).faults
+    assert (fault.kind, fault.why) == ("damaged-record", "it is empty")
 
 
 def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
@@ -237,7 +248,8 @@ def leave(store: Store, name: str, hours: float) -> Path:
 
 
 def test_leftovers(store: Store) -> None:
-    old, young = leave(store, "1-a", 2), leave(store, "1-b", 0.5)
+    """Who writes a huge blob may be slow: `flowc gc` leaves them for as long."""
+    old, young = leave(store, "1-a", 24.1), leave(store, "1-b", 23.9)
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
     assert old.exists()
@@ -247,13 +259,13 @@ def test_leftovers(store: Store) -> None:
     assert fsck(store)[0] == 0
 
 
-def test_leftovers_beside_a_run_that_goes_on(store: Store) -> None:
-    """Who writes a huge blob there may be slow: then they are left for a day, as `flowc gc` does."""
-    run = store.run("F", "going on")
-    run.create(run_record(run, process=this_process()), run_ir())
-    old, older = leave(store, "1-a", 2), leave(store, "1-b", 30)
-    assert fsck(store, "--repair")[0] == 1
-    assert (old.exists(), older.exists()) == (True, False)
+def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for age in (0.0, 3600.0, 100 * 3600.0):
+        monkeypatch.setattr(sweeps, "GRACE", age)
+        old, young = leave(store, "1-a", age / 3600 + 0.1), leave(store, "1-b", age / 3600 - 0.1)
+        assert faults(fsck(store)[1]) == {"tmp/1-a": "leftover"}
+        sweep(store, Chosen(), Garbage())
+        assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,14 +307,16 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
     assert found.faults[0].moved is None
 
 
-def test_what_is_deleted_beside_it_is_not_lost(store: Store) -> None:
+def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collection has taken the run, with its blobs, after its records were read."""
 
-    def delete(objects: int, *_: int) -> None:
-        if objects == len(store.objects.names_below("flows")):
+    def delete(what: str, done: int | None, total: int | None) -> None:
+        if done == len(store.objects.names_below("flows")):
+            assert what == "reading the store, 0 MiB:"
             shutil.rmtree(store.objects.url.removeprefix("file://"))
 
-    assert check_store(store, delete).faults == []
+    monkeypatch.setattr(progress, "listener", delete)
+    assert check_store(store).faults == []
 
 
 def test_no_store(tmp_path: Path) -> None:
@@ -337,7 +351,7 @@ def test_stores_of_every_version(project: Project, golden: Path) -> None:
 def test_what_people_are_told(store: Store) -> None:
     key = model(store)
     store.objects.put(key, b"")
-    leave(store, "1-a", 5.1)
+    leave(store, "1-a", 50.1)
     group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--repair", "--store", store.objects.url])
     lines = done.stdout.splitlines()
@@ -345,7 +359,7 @@ def test_what_people_are_told(store: Store) -> None:
         f"damaged blob {key}, 0 bytes: it is empty; moved to damaged/{key}",
         "  F/1/end/end-0/model",
         "  F/1/start/start-0/model",
-        "leftover tmp/1-a, 4 bytes: a writer has left it 5 hours ago; removed",
+        "leftover tmp/1-a, 4 bytes: a writer has left it 50 hours ago; removed",
         "runs that this is about: F/1",
     ]
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.failures import describe_death
+from project import done_record
+
 if TYPE_CHECKING:
     from project import Project
 
@@ -103,6 +106,25 @@ def test_an_attempt_that_vanished_with_its_run(shown: Project) -> None:
     (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]
     assert (task["outcome"], task["began"], task["ended"]) == ("vanished", 1.0, None)
     assert "0 of 1 task done" in shown.flowc("show", "Shown/latest").out
+
+
+@pytest.mark.parametrize("by_run", [False, True])
+def test_whether_the_run_ended_an_attempt_is_no_matter_of_words(shown: Project, by_run: bool) -> None:
+    run = shown.latest()
+    run.begin("end", "0", 1, {"version": 1, "began": 1.0, "process": {}})
+    error = describe_death(
+        {}, "it went on after its timeout" if by_run else "interrupted by nobody", ended_by_run=by_run
+    )
+    run.finish(done_record(run, "end", outcome="failed", error=error))
+    (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]
+    assert (task["outcome"], task["ended_by_run"]) == ("failed", by_run)
+    line = shown.flowc("show", "Shown/latest/end").out.splitlines()[-1]
+    told = (
+        " ended " in line,
+        line.endswith("  it went on after its timeout"),
+        "ProcessDied: interrupted by nobody" in line,
+    )
+    assert told == (by_run, by_run, not by_run), line
 
 
 @pytest.mark.parametrize("command", ["show", "logs", "dump"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from gateway import Gateway, gateway
 from project import wait_until
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
     from faults import Faults
@@ -56,6 +54,7 @@ COMMANDS = {
     "debug": ["-m", "flowc", "debug", "Far/latest/end"],
     "client": ["-c", "from metaflow import Flow; Flow('Far').latest_run"],
 }
+GIVEN_UP = 15  # seconds that docs/store.md names
 ERROR = re.compile(r"cannot reach (s3://\S+) at (http://\S+): (.*?)(?: \(tried for (\d+) s\))?$", re.MULTILINE)
 
 
@@ -81,7 +80,7 @@ def far(project: Project, s3: Gateway, way: Faults, request: pytest.FixtureReque
 
 
 @pytest.mark.parametrize("how", ["hang", "refused"])
-def test_each_command_tells_it_within_twenty_seconds(far: Project, way: Faults, how: str) -> None:
+def test_each_command_tells_it_when_it_gives_up(far: Project, way: Faults, how: str) -> None:
     url, words = way.url, "no answer"
     if how == "hang":
         way.begin("hang", times=None)
@@ -100,30 +99,37 @@ def test_each_command_tells_it_within_twenty_seconds(far: Project, way: Faults, 
             assert process.returncode == 1, f"{name}: {err}"
             (found,) = ERROR.findall(err)
             assert found[:3] == (far.environment["FLOWC_STORE"], url, words), err
-            assert int(found[3]) < 18, err
-            assert "Traceback" not in err or name == "client"
+            assert int(found[3]) <= GIVEN_UP, err
+            assert ("Traceback" in err) == (name == "client")
+    if how == "hang":
+        assert len(way.spoiled) == 2 * len(COMMANDS)  # which have 4 and 10 seconds
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["runs", "gc", "run", "resume", "client"])
-def test_who_waits_can_be_interrupted(far: Project, way: Faults, command: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [
+        ("runs", signal.SIGINT, 130), ("gc", signal.SIGINT, 130), ("run", signal.SIGINT, 130),
+        ("resume", signal.SIGINT, 130), ("client", signal.SIGINT, -signal.SIGINT),
+        ("run", signal.SIGTERM, 143), ("resume", signal.SIGTERM, 143),
+        # Nothing is to be recorded: the signal itself ends them.
+        ("runs", signal.SIGTERM, -signal.SIGTERM), ("gc", signal.SIGTERM, -signal.SIGTERM),
+        ("client", signal.SIGTERM, -signal.SIGTERM),
+    ],
+)  # fmt: skip
+def test_who_waits_can_be_interrupted(
+    far: Project, way: Faults, command: str, number: signal.Signals, code: int
+) -> None:
     way.begin("hang", times=None)
     with far.start(*COMMANDS[command]) as process:
         wait_until(lambda: bool(way.spoiled), "nothing is asked")
-        seconds = interrupt(process, number)
-    assert process.returncode not in (0, None)
-    assert seconds < 3
-
-
-def interrupt(process: subprocess.Popen[str], number: int) -> float:
-    """Send a signal; the seconds until the process, and whatever holds its output, has ended."""
-    began = time.monotonic()
-    process.send_signal(number)
-    try:
-        process.communicate(timeout=60)
-    finally:
-        process.kill()
-    return time.monotonic() - began
+        process.send_signal(number)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == code, err
+    assert "cannot reach" not in err  # as what waits until the store is given up says, and ends with 1
+    assert len(way.spoiled) == 1
 
 
 def test_a_run_is_interrupted_while_its_store_is_silent(far: Project, way: Faults) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import shlex
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc.cli.refusals import told_in_a_line
+from flowc.cli.streams import is_of_a_stream, told_if_full
 from project import Finished
 
 if TYPE_CHECKING:
@@ -132,3 +136,40 @@ def test_a_pod_whose_own_log_is_full_goes_on(full: Project) -> None:
     done = shell(full, f"{words} python -m flowc_runtime task start --path 0 --retry 0 > /dev/full")
     assert (done.code, done.err) == (0, "")
     assert "line 2\n" in full.flowc("logs", "Full/full-1/start").out
+
+
+class Failing(io.RawIOBase):
+    """A stream on a disk that fails."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_disk_that_fails_below_the_output_is_told_in_a_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = io.TextIOWrapper(io.BufferedWriter(Failing()))
+    monkeypatch.setattr(sys, name, stream)
+    stream.write("more")
+    with pytest.raises(SystemExit) as ended, told_if_full():
+        stream.flush()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == ("error: cannot write the output: Input/output error\n" * (name == "stdout"))
+    with pytest.raises(OSError, match="Input/output error"):
+        stream.close()
+
+
+def test_a_file_that_the_disk_cannot_read_is_no_matter_of_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+    error = OSError(errno.EIO, "Input/output error")  # as of `file.read()`, which names no file
+    assert not is_of_a_stream(error)
+    with pytest.raises(OSError, match="Input/output error") as raised, told_if_full():
+        raise error
+    assert raised.value is error
+    with pytest.raises(SystemExit) as ended, told_if_full(), told_in_a_line():
+        raise error
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: Input/output error\n"

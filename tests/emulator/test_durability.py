@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pytest
 from disk_faults import Call, Disk, build
 from flowc_runtime import durability
 from flowc_runtime.objects import LocalObjects
+from flowc_runtime.signals import Wakeup
 from gateway import gateway
 from project import wait_until
 
@@ -286,27 +286,32 @@ def test_a_disk_that_is_quick_is_waited_for_all_the_same(tmp_path: Path, monkeyp
     monkeypatch.setattr(durability, "_HURRY", 60)
     monkeypatch.setattr(durability, "PATIENCE", 60)
     disk = durability.Disk(LocalObjects(tmp_path))
-    read, write = os.pipe()
-    os.write(write, bytes([signal.SIGINT]))
+    os.write((wakeup := Wakeup()).open(), bytes([signal.SIGINT]))
     try:
-        assert disk.wait_apart((tmp_path / "then").touch, lambda told: None, read) is None
+        assert disk.wait_apart((tmp_path / "then").touch, lambda told: None, wakeup) is None
         assert (tmp_path / "then").exists()
     finally:
-        for descriptor in (read, write, disk.descriptor()):
-            os.close(descriptor)
+        wakeup.close()
+        os.close(disk.descriptor())
 
 
+@pytest.mark.parametrize("looked", [False, True], ids=["not seen", "seen"])
 @pytest.mark.parametrize("patience", [0.05, 60], ids=["told before", "not told"])
-def test_a_signal_before_the_word_ends_the_wait_too(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+def test_a_signal_before_the_word_ends_the_wait_too(
+    monkeypatch: pytest.MonkeyPatch, patience: float, looked: bool
+) -> None:
     monkeypatch.setattr(durability, "_HURRY", 0.05)
     monkeypatch.setattr(durability, "PATIENCE", patience)
     told: list[str] = []
-    (never, _), (woken, write) = pipes = os.pipe(), os.pipe()
-    os.write(write, bytes([signal.SIGUSR1, signal.SIGTERM]))  # a handler of the user's own has others
+    never = os.pipe()
+    # A handler of the user's own has others.
+    os.write((wakeup := Wakeup()).open(), bytes([signal.SIGUSR1, signal.SIGTERM]))
     try:
-        assert durability._first(never, woken, lambda: told.append("slow")) == signal.SIGTERM
+        assert wakeup.has_ending() or not looked
+        assert durability._first(never[0], wakeup, lambda: told.append("slow")) == signal.SIGTERM
     finally:
-        for descriptor in itertools.chain(*pipes):
+        wakeup.close()
+        for descriptor in never:
             os.close(descriptor)
     assert told == []
 

@@ -270,6 +270,7 @@ def test_when_one_of_a_gang_fails_the_others_are_ended(project: Project) -> None
     ended = project.latest().attempt("gang", "0.2", 1)
     assert ended is not None
     assert ended["error"]["message"] == "ended, because gang/0.1 of the same gang failed"
+    assert ended["error"]["ended_by_run"]
 
 
 def test_one_of_a_gang_is_tried_again_while_the_others_wait(project: Project) -> None:

@@ -93,6 +93,7 @@ def test_a_signal_ends_the_run(
     plain = run.attempt("plain", "0", 1)
     assert plain is not None
     assert plain.get("error", {})["message"].startswith(f"interrupted by {number.name}")
+    assert plain.get("error", {})["ended_by_run"]
     assert run.attempts("plain") == {"0": [1]}  # an interrupted task is not retried
     assert b"asleep" in run.objects.get(run.log_key("plain", "0", 1))
 

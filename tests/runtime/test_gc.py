@@ -439,7 +439,6 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
         for number in range(2):
             finish(begin(plain, f"old-{number}", created=time.time() - 30 * DAY), "start", x=big(str(number)))
         age(plain)
-        monkeypatch.setattr("flowc_runtime.collect._PREFIXES", sorted({digest[:2] for digest in blobs(plain)}))
         objects = Interleaved(tmp_path / str(seed))
         shared = Store(objects)
         objects.__dict__["turns"] = turns = Turns(seed)
@@ -473,7 +472,6 @@ def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pyte
         plain = Store(LocalObjects(tmp_path / str(seed)))
         finish(begin(plain, "old", created=time.time() - 30 * DAY), "start", x=big("x"))
         age(plain)
-        monkeypatch.setattr("flowc_runtime.collect._PREFIXES", sorted({digest[:2] for digest in blobs(plain)}))
         objects = Interleaved(tmp_path / str(seed))
         shared = Store(objects)
         objects.__dict__["turns"] = turns = Turns(seed)

@@ -357,7 +357,7 @@ def test_a_deleted_pod_leaves_a_record(cluster: Cluster) -> None:
         (["task", "nope", "--path", "0", "--retry", "0"], {}, 79, "has no step 'nope'"),
         (["task", "work", "--path", "0.x", "--retry", "0"], {}, 79, "not an index path"),
         (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": ""}, 79, "FLOWC_STORE is not set"),
-        (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": "ftp://x"}, 75, "cannot open the store"),
+        (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_STORE": "ftp://x"}, 79, "cannot open the store"),
         (["task", "work", "--path", "0.0", "--retry", "0"], {"FLOWC_IR": "/nope"}, 79, "cannot read the IR"),
         (
             ["task", "work", "--path", "0.0", "--retry", "0"],

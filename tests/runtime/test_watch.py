@@ -8,13 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime import leftovers
 from flowc_runtime.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
+from flowc_runtime.signals import Wakeup
 from flowc_runtime.watch import Ended, Output, Signalled, Watcher
 from project import has_ended, wait_until
 
@@ -53,6 +56,39 @@ def wait(watcher: Watcher, children: int = 1) -> tuple[list[Ended], dict[tuple[i
             elif isinstance(event, Ended):
                 ended.append(event)
     return ended, output
+
+
+def test_a_signal_that_somebody_has_looked_at_is_told(watcher: Watcher) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert not watcher.wakeup.has_ending()
+    assert watcher.wakeup.seen
+    assert watcher.poll(60) == [Signalled(signal.SIGUSR1)]
+    assert watcher.poll(0) == []
+
+
+@pytest.mark.skipif(not HAS_PIDFD, reason="this system has no pidfd")
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT])
+def test_only_a_signal_that_ends_the_program_hurries_what_is_left(number: int) -> None:
+    wakeup = Wakeup()
+    os.write(wakeup.open(), bytes([number]))
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as process:
+
+        def end() -> None:
+            wait_until(lambda: wakeup.seen, "nobody looks at the signals")
+            process.kill()
+
+        ending = threading.Thread(target=end)
+        if number == signal.SIGUSR1:
+            ending.start()
+        else:
+            wakeup.has_ending()
+        try:
+            assert leftovers.wait_for_one([process.pid], time.monotonic() + 60, wakeup) == (number == signal.SIGUSR1)
+        finally:
+            process.kill()
+            wakeup.close()
+    if number == signal.SIGUSR1:
+        ending.join()
 
 
 def test_output_report_and_exit_code(watcher: Watcher) -> None:

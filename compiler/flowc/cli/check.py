@@ -22,7 +22,7 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
-    from flowc.diagnostics import count
+    from flowc.ir.counting import count
 
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
     note_elsewhere(found.flow)

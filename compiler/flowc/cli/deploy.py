@@ -13,6 +13,7 @@ from flowc.cli.cluster import connected, context_option, kubeconfig_option
 from flowc.cli.common import FAULTY, FlowOptions, load_flow, warn
 from flowc.cli.compile import argo_options, compile_argo
 from flowc.ir import json_text
+from flowc.ir.counting import count
 from flowc_runtime import configuration
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> N
             message = f"warning: {leftover.title} still starts runs, but the flow has no @schedule: --prune deletes it"
             click.echo(message, err=True)
     if codes := [leftover for leftover in free if leftover.kind is not CRON]:
-        many = "1 ConfigMap" if len(codes) == 1 else f"{len(codes)} ConfigMaps"
+        many = count(len(codes), "ConfigMap")
         click.echo(f"{many} with older code kept: --prune deletes what no run refers to", err=True)
 
 

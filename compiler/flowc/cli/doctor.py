@@ -14,6 +14,7 @@ import click
 from flowc import __version__, distributions, installation
 from flowc.cli.common import FAULTY, fail
 from flowc.ir import json_text
+from flowc.ir.counting import count
 from flowc_runtime import configuration
 from flowc_runtime.errors import ConfigurationError
 
@@ -167,8 +168,11 @@ def _configuration() -> list[Finding]:
         return [Finding("BAD", f"{fault.message}: {fault.hint}", bad=True) for fault in error.faults]
     if file is None:
         return [Finding("ok", "no configuration file, here or above")]
-    count = "1 setting" if len(file.values) == 1 else f"{len(file.values)} settings"
-    return [Finding("ok", f"configuration file {file.path}, {count}; `flowc config` shows them")]
+    return [
+        Finding(
+            "ok", f"configuration file {file.path}, {count(len(file.values), 'setting')}; `flowc config` shows them"
+        )
+    ]
 
 
 def _store() -> Finding:

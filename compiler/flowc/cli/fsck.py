@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowc.cli.common import FAULTY, fail, open_store, store_option
 from flowc.cli.read import json_option
+from flowc.cli.working import working
 from flowc.ir import json_text
+from flowc.ir.counting import count
 
 if TYPE_CHECKING:
     from flowc_runtime.fsck import Fault, Found
@@ -28,7 +28,6 @@ _KINDS = {
     "unknown-file": ("unknown file", "unknown files"),
     "leftover": ("leftover", "leftovers"),
 }
-_EVERY = 0.2  # seconds between two lines of progress
 
 
 @click.command(
@@ -51,13 +50,11 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
     store = open_store(store_url)
     if not any(store.objects.names("")):
         fail(f"there is no store in {store.objects.url}", "--store says where it is")
-    progress = _Progress()
-    try:
-        found = fsck.check_store(store, progress.tell)
-    finally:
-        progress.end()
+    with working("reading the store"):
+        found = fsck.check_store(store)
     if repair:
-        fsck.repair(store, found)
+        with working("moving what is damaged aside"):
+            fsck.repair(store, found)
     if as_json:
         click.echo(json_text.shown(_as_json(store, found), indent=2, ensure_ascii=False))
     else:
@@ -94,7 +91,7 @@ def _as_json(store: Store, found: Found) -> dict[str, Any]:
 
 
 def _say(store: Store, found: Found, *, repaired: bool) -> None:
-    from flowc_runtime.fsck import counts
+    from flowc_runtime.fsck import counts, runs_without_record
 
     for fault in found.faults:
         click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")
@@ -104,17 +101,17 @@ def _say(store: Store, found: Found, *, repaired: bool) -> None:
             click.echo(f"  and {len(fault.touched) - SHOWN:,} more")
     if found.runs:
         click.echo(f"runs that this is about: {', '.join(found.runs)}")
-    total = ", ".join(_count(number, _KINDS[kind]) for kind, number in counts(found).items())
+    total = ", ".join(count(number, *_KINDS[kind]) for kind, number in counts(found).items())
     click.echo(
         f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'all is well'}"
     )
     if found.aside:
-        click.echo(f"{_count(len(found.aside), ('object was', 'objects were'))} moved aside before:")
+        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved aside before:")
         for name in found.aside[:SHOWN]:
             click.echo(f"  damaged/{name}")
         if len(found.aside) > SHOWN:
             click.echo(f"  and {len(found.aside) - SHOWN:,} more")
-    if not repaired and any("has no record" in fault.why for fault in found.faults):
+    if not repaired and runs_without_record(found):
         click.echo("hint: restore the record of the run from a copy, or --repair moves the rest of the run to damaged/ "
                    "too", err=True)  # fmt: skip
     if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):
@@ -128,28 +125,3 @@ def _size(fault: Fault) -> str:
 
 def _done(fault: Fault) -> str:
     return f"; moved to {fault.moved}" if fault.moved else "; removed" if fault.removed else ""
-
-
-def _count(number: int, words: tuple[str, str]) -> str:
-    return f"{number:,} {words[number != 1]}"
-
-
-@final
-class _Progress:
-    """A line on stderr that is written over, if that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._last, self._written = 0.0, False
-
-    def tell(self, objects: int, known: int, size: int) -> None:
-        now = time.monotonic()
-        if self._shown and now - self._last >= _EVERY:
-            self._last, self._written = now, True
-            click.echo(
-                f"\rread {objects:,} of {known:,} objects, {size / (1 << 20):,.0f} MiB\x1b[K", err=True, nl=False
-            )
-
-    def end(self) -> None:
-        if self._written:
-            click.echo("\r\x1b[K", err=True, nl=False)

@@ -11,6 +11,7 @@ from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.read import json_option
 from flowc.cli.working import working
 from flowc.ir import json_text
+from flowc.ir.counting import count
 from flowc_runtime import unreadable
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
 
 
 def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
-    rows = [[row["pathspec"], _number(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
+    rows = [[row["pathspec"], count(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
     if rows:
         table(rows)
     for pathspec in chosen.live:
@@ -129,10 +130,10 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         click.echo("hint: restore what flowc fsck names; or move it to damaged/ with flowc fsck --repair, and delete "
                    "it there", err=True)  # fmt: skip
     if number := found["young_blobs"]:
-        click.echo(f"{_number(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
+        click.echo(f"{count(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
                    f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip
     if number := len(found["sent_files"]):
-        click.echo(f"{_number(number, 'file')} sent ahead of runs {'goes' if number == 1 else 'go'}: no run needs "
+        click.echo(f"{count(number, 'file')} sent ahead of runs {'goes' if number == 1 else 'go'}: no run needs "
                    f"{'it' if number == 1 else 'them'}")  # fmt: skip
     for pathspec in found["kept_by_extensions"]:
         click.echo(f"what extensions have kept of {pathspec} goes: no run needs it")
@@ -145,8 +146,4 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
 
 
 def _counted(runs: int, blobs: int) -> str:
-    return f"{_number(runs, 'run')} and {_number(blobs, 'blob')}"
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{count(runs, 'run')} and {count(blobs, 'blob')}"

@@ -13,13 +13,18 @@ from flowc.cli.common import fail, open_store, store_option, table
 from flowc.cli.run_filters import UNREADABLE, filter_options, selected
 from flowc.ir import json_text
 from flowc_runtime import unreadable
-from flowc_runtime.errors import FormatError, LostRecord, NotFound, RecordError
+from flowc_runtime.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc_runtime.store import RunStore
 
+_WHY_UNREADABLE: dict[type[RecordError], str] = {
+    FormatError: "is of a newer flowc",
+    LostRecord: "is gone",
+    DamagedRecord: "is damaged",
+}
 CHECKED = 1000  # records of a step's tasks that are read to count those that can be
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -77,8 +82,7 @@ def run_row(run: RunStore) -> dict[str, Any]:
         return row  # its first task has not got as far as to say so
     except RecordError as error:
         unreadable.tell(error)
-        what = {FormatError: "is of a newer flowc", LostRecord: "is gone"}.get(type(error), "is damaged")
-        return row | {"state": UNREADABLE, "why": f"its record {what}"}
+        return row | {"state": UNREADABLE, "why": f"its record {_WHY_UNREADABLE.get(type(error), 'cannot be read')}"}
     took = None if status["state"] in ("running", UNREADABLE) else round(status["changed"] - record["created"], 3)
     return {
         "pathspec": f"{run.flow}/{run.id}",

@@ -12,6 +12,7 @@ from flowc.cli.dump import of_every_task
 from flowc.cli.read import in_order, json_option, status_or_unreadable, unreadable_tasks
 from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
+from flowc.ir.counting import count
 from flowc_runtime import failures, revision, unreadable
 from flowc_runtime.errors import RecordError
 from flowc_runtime.index import task_id, task_pathspec
@@ -152,7 +153,15 @@ def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
 
 def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]:
     """An attempt; one without a record still runs, or its process vanished with the run."""
-    nothing = {"attempt": number, "began": None, "ended": None, "type": None, "message": None, "note": None}
+    nothing = {
+        "attempt": number,
+        "began": None,
+        "ended": None,
+        "type": None,
+        "message": None,
+        "note": None,
+        "ended_by_run": False,
+    }
     try:
         record: Any = view.attempt(step, path, number)
         begun = view.began(step, path, number) if record is None else None
@@ -171,6 +180,7 @@ def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]
         "type": record["error"]["type"] if "error" in record else None,
         "message": failures.told(record["error"]) if "error" in record else None,
         "note": record.get("note"),
+        "ended_by_run": record.get("error", {}).get("ended_by_run", False),
     }
 
 
@@ -207,7 +217,7 @@ def _short(value: object) -> str:
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     click.echo(f"{title}:" if rows else f"{title}: none yet")
     if title == "steps":
-        cells = [["", row["step"], f"{row['done']} of {_count(row['total'], 'task')} done", _more(row)] for row in rows]
+        cells = [["", row["step"], f"{row['done']} of {count(row['total'], 'task')} done", _more(row)] for row in rows]
     else:
         cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", _outcome(row), _times(row),
                   _why(row)] for row in rows]  # fmt: skip
@@ -216,32 +226,21 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _outcome(row: dict[str, Any]) -> str:
-    return "ended" if _was_ended(row) else str(row["outcome"])
-
-
-def _was_ended(row: dict[str, Any]) -> bool:
-    """Whether the run has ended the attempt: it did not fail of its own."""
-    return bool(
-        row["type"] == failures.PROCESS_DIED and row["message"].startswith(("interrupted by ", "ended, because "))
-    )
+    return "ended" if row["ended_by_run"] else str(row["outcome"])
 
 
 def _why(row: dict[str, Any]) -> str:
     """Why an attempt failed, and what else is to be told of it."""
-    kind = "" if _was_ended(row) else str(row["type"] or "").rpartition(".")[2]
+    kind = "" if row["ended_by_run"] else str(row["type"] or "").rpartition(".")[2]
     error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: dict[str, Any]) -> str:
     """What else there is to tell of a step's tasks."""
-    attempts = _count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
+    attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
     return ", ".join(filter(None, (begun, attempts)))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _times(row: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MOMENT = 500  # milliseconds
 
 
@@ -60,8 +60,28 @@ def told_if_full() -> Iterator[None]:
 
 
 def is_of_a_stream(error: OSError) -> bool:
-    """Whether an error is that of an output stream: such a one names no file."""
-    return error.filename is None and (isinstance(error, BrokenPipeError) or error.errno in _FULL)
+    """Whether an error is that of an output stream: such a one names no file.
+
+    Reading a file can fail with EIO as well. A stream that has failed with it does so again.
+    """
+    if error.filename is not None:
+        return False
+    if error.errno == errno.EIO:
+        return _fails_again(errno.EIO) or _terminal_is_gone()
+    return isinstance(error, BrokenPipeError) or error.errno in _FULL
+
+
+def _fails_again(number: int) -> bool:
+    """Whether what stdout or stderr still holds cannot be written, with this error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            if error.errno == number:
+                return True
+        except ValueError:  # it is closed
+            continue
+    return False
 
 
 def _terminal_is_gone() -> bool:

@@ -171,6 +171,7 @@ RECORDS = Format(
             number=2,
             adds=(
                 "AttemptRecord.note: str",
+                "ErrorRecord.ended_by_run: bool",
                 "RunRecord.sources: PackageRecord",
                 "RunRecord.revision: RevisionRecord",
                 "RevisionRecord.commit: str",
