@@ -39,6 +39,10 @@ class LostRecord(RecordError):
     """An object of the store is gone that has been there: it was moved aside, or what needs it is there."""
 
 
+class MovedAside(LostRecord):
+    """An object of the store was moved aside by `flowc fsck --repair`, and may be restored."""
+
+
 class ArtifactError(FlowcError):
     """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
 

@@ -12,6 +12,7 @@ from flowc.cli.read import json_option
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import unreadable
+from flowc_runtime.missing import one_per_run
 
 if TYPE_CHECKING:
     from flowc_runtime.collect import Chosen, Garbage, Selection
@@ -66,7 +67,7 @@ def gc_command(
     with working("looking for what nothing needs"):
         chosen = choose(store, selection)
         garbage = find_garbage(store, set(chosen.doomed))
-    for error in (*chosen.unreadable.values(), *garbage.unreadable.values()):
+    for error in one_per_run((*chosen.unreadable.values(), *garbage.unreadable.values()), store.objects.url):
         unreadable.tell(error)
     found = _found(chosen, garbage) | {"deleted": delete}
     if delete:

@@ -77,7 +77,8 @@ def run_row(run: RunStore) -> dict[str, Any]:
         return row  # its first task has not got as far as to say so
     except RecordError as error:
         unreadable.tell(error)
-        what = {FormatError: "is of a newer flowc", LostRecord: "is gone"}.get(type(error), "is damaged")
+        gone = "is gone" if isinstance(error, LostRecord) else "is damaged"
+        what = "is of a newer flowc" if isinstance(error, FormatError) else gone
         return row | {"state": UNREADABLE, "why": f"its record {what}"}
     took = None if status["state"] in ("running", UNREADABLE) else round(status["changed"] - record["created"], 3)
     return {
