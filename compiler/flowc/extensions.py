@@ -38,8 +38,8 @@ def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
         directories[:] = sorted(inner for inner in directories if inner != "__pycache__" and inner[0] != ".")
         for file in files:
             kept = file.endswith(wanted) if wanted else not file.endswith(unwanted)
-            if kept and file[0] != ".":
-                path = os.path.join(place, file)
+            path = os.path.join(place, file)
+            if kept and file[0] != "." and os.path.exists(path):  # else a link that leads nowhere
                 with open(path, "rb") as opened:
                     yield f"{name}/{os.path.relpath(path, directory).replace(os.sep, '/')}", opened.read()
 

@@ -272,7 +272,7 @@ def root_of(store: Store, code: Code, hint: str) -> Path:
     """The root of the code of a run's flow, here or beside the store; where it is neither, the program ends."""
     beside = Path(store.objects.url.removeprefix("file://")).parent
     for root in (Path.cwd(), beside):
-        if (root / code.file).is_file():
+        if os.path.isfile(root / code.file):
             return root
     fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
 

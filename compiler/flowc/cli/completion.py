@@ -6,8 +6,8 @@ at once: what is in the store is read afresh, nothing of the user's is executed,
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
@@ -96,10 +96,11 @@ def _files(incomplete: str) -> Iterator[str]:
         return
     directory, _, begun = incomplete.rpartition("/")
     top = f"{directory}/" if directory or incomplete.startswith("/") else ""
-    for path in sorted(Path(top or ".").iterdir()):
-        hidden = path.name.startswith((".", "__")) and not begun.startswith((".", "__"))
-        if not hidden and (path.is_dir() or path.suffix == ".py"):
-            yield f"{top}{path.name}{'/' if path.is_dir() else ''}"
+    for name in sorted(os.listdir(top or ".")):
+        hidden = name.startswith((".", "__")) and not begun.startswith((".", "__"))
+        is_directory = os.path.isdir(f"{top}{name}")
+        if not hidden and (is_directory or name.endswith(".py")):
+            yield f"{top}{name}{'/' if is_directory else ''}"
 
 
 _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {

@@ -6,6 +6,7 @@ there, before a command of `flowc` nothing is known of the flow.
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -101,13 +102,11 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
     """The error where the first word is a flow instead of a command of `flowc`; None if it is not."""
-    from pathlib import Path
-
     from flowc.opening import OpeningError, names_code, parse
 
     try:
         name = parse(args[0]).name
-        is_flow = names_code(args[0]) or Path(name).is_file() or Path(f"{name}.py").is_file()
+        is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")
     except OpeningError:
         is_flow = False
     if not is_flow:

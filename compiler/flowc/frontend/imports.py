@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -203,7 +204,7 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
 def _module_of(directory: Path, flow_file: str) -> str:
     """What to type instead of a file's path: its module, from the directory above its outermost package."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
-    while (above / "__init__.py").is_file():
+    while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)
         above = above.parent
     where = "" if above == Path.cwd() else f", in the directory {above}"
