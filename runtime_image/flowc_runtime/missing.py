@@ -18,8 +18,6 @@ NEEDED = ("run.json", "ir.json")
 """What a run has before its first task begins, and loses after its last one when it is deleted."""
 
 _NUMBER = re.compile(r"(\.json|[0-9a-f]{64})\.[0-9]+", re.ASCII)
-_ADVICE = "restore it from a copy, or see what is lost: flowc fsck"
-_ADVICE_FOR_ALL = "restore them from a copy, or see what is lost: flowc fsck"
 
 
 def key_before(key: str) -> str:
@@ -29,12 +27,12 @@ def key_before(key: str) -> str:
 
 def moved_aside(key: str, url: str, subject: str) -> MovedAside:
     """Return the error of a record that `fsck` has moved aside."""
-    return MovedAside(f"{key} in {url} ({subject}) was moved aside, to {ASIDE}/{key}; {_ADVICE}", key, subject)
+    return MovedAside(f"{key} in {url} ({subject}) was moved aside, to {ASIDE}/{key}; {_advice(url)}", key, subject)
 
 
 def lost(key: str, url: str, subject: str) -> LostRecord:
     """Return the error of a record of NEEDED that a run with tasks has lost."""
-    return LostRecord(f"{key} in {url} ({subject}) is missing, though the run has tasks; {_ADVICE}", key, subject)
+    return LostRecord(f"{key} in {url} ({subject}) is missing, though the run has tasks; {_advice(url)}", key, subject)
 
 
 def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError]:
@@ -53,4 +51,10 @@ def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError
             continue
         key = posixpath.commonpath(keys)
         what = f"{len(keys)} records of run {flow}/{run} in {url} were moved aside, to {ASIDE}/{key}"
-        yield MovedAside(f"{what}; {_ADVICE_FOR_ALL}", key, f"run {flow}/{run}")
+        yield MovedAside(f"{what}; {_advice(url, 'them')}", key, f"run {flow}/{run}")
+
+
+def _advice(url: str, what: str = "it") -> str:
+    from flowc_runtime.whereabouts import command_on  # which only errors need
+
+    return f"restore {what} from a copy, or see what is lost: {command_on(url, 'flowc', 'fsck')}"

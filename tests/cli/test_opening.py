@@ -350,8 +350,7 @@ def test_a_flow_beside_links_in_a_circle(packaged: Project) -> None:
         done = packaged.flowc(*words)
         assert "symbolic links" not in done.err, done.err
         assert done.code == (2 if words[-1] == "." else 0), done.err
-    complete = {"_FLOWC_COMPLETE": "bash_complete", "COMP_WORDS": "flowc run ", "COMP_CWORD": "2"}
-    assert "flow.py" in packaged.flowc(**complete).out
+    assert "flow.py" in packaged.flowc(COMP_LINE="flowc run ", _FLOWC_COMPLETE="bash_complete").out
 
 
 def test_two_classes(packaged: Project) -> None:

@@ -13,6 +13,7 @@ from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import unreadable
 from flowc_runtime.missing import one_per_run
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from flowc_runtime.collect import Chosen, Garbage, Selection
@@ -127,8 +128,9 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
         click.echo(f"no blob goes while {what} may need it{more}")
     if records or chosen.unreadable:
-        click.echo("hint: restore what flowc fsck names; or move it to damaged/ with flowc fsck --repair, and delete "
-                   "it there", err=True)  # fmt: skip
+        fsck = command_on(store.objects.url, "flowc", "fsck")
+        click.echo(f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair, and delete it there",
+                   err=True)  # fmt: skip
     if number := found["young_blobs"]:
         click.echo(f"{_number(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
                    f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip

@@ -19,6 +19,7 @@ from flowc_runtime import unreadable
 from flowc_runtime.errors import StoreError
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any])
         return chosen(store, flow)
     run = store.run(flow, run_id.rpartition("/")[2])
     if not run.exists():
-        fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
+        fail(f"flow '{flow}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", flow))
     return run
 
 
@@ -206,7 +207,8 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
                 run.executes()
                 return run
     what = f"flow '{flow}'" if flow else "any flow"
-    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
+    hint = command_on(store.objects.url, "flowc", "runs")
+    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", hint)
 
 
 def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:

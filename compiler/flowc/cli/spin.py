@@ -32,6 +32,7 @@ from flowc_runtime.errors import FlowcError, StoreError
 from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.layered import SPIN_NAME, need, put_on
 from flowc_runtime.settings import user_name
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,10 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
         fail(f"flow '{graph.flow.name}' has no step '{step}'", f"steps: {', '.join(sorted(graph.nodes))}")
     run = newest(store, graph.flow.name) if len(parts) == 1 else store.run(graph.flow.name, parts[0])
     if not run.exists():
-        fail(f"flow '{graph.flow.name}' has no run '{parts[0]}'", f"flowc runs {graph.flow.name}")
+        fail(
+            f"flow '{graph.flow.name}' has no run '{parts[0]}'",
+            command_on(store.objects.url, "flowc", "runs", graph.flow.name),
+        )
     path = _path(run, graph, step, parts[2] if len(parts) == 3 else None)
     return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
 
