@@ -170,7 +170,7 @@ def _check_file(name: str, path: Path) -> None:
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", _similar(path)) from None
     except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
-        hint = _HINTS.get(getattr(error, "errno", None), "make the file and the directories above it readable")
+        hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"
         raise OpeningError(f"cannot read {name!r}: {why}", hint) from None
     if other := find_other(name, content):

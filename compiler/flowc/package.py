@@ -160,7 +160,8 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
     except OSError as error:
         if prefix and isinstance(error, PermissionError):
             return []
-        raise UnreadableFileError(prefix.rstrip("/") or f"the directory {directory}", error.strerror) from error
+        name = prefix.rstrip("/") or f"the directory {directory}"
+        raise UnreadableFileError(name, error.strerror or str(error)) from error
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
@@ -170,7 +171,7 @@ def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | Non
     except OSError as error:
         if wanted is None or error.errno in _NOWHERE:
             return None
-        raise UnreadableFileError(wanted, error.strerror) from error
+        raise UnreadableFileError(wanted, error.strerror or str(error)) from error
 
 
 def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:
