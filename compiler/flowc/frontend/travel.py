@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 import sys
 import sysconfig
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from flowc.ignored import SECONDS, ignored
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
 from flowc.package import pack
+from flowc_runtime.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -86,10 +88,11 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
     if not told:
         return None
     what = "a file that git ignores stays" if len(told) == 1 else f"{len(told)} files that git ignores stay"
+    setting = BY_KEY["package-ignored"]
+    names = ",".join(dict.fromkeys(PurePosixPath(name).name for name in told[:_TOLD]))
     return (
         f"{what} on this machine: {_listed(told)}; what is secret belongs into @secrets; "
-        f"if it is to travel, name it: FLOWC_PACKAGE_IGNORED={PurePosixPath(told[0]).name}, "
-        "or package-ignored in flowc.toml"
+        f'what is to travel, into flowc.toml: {setting.key} = "{names}"; or {setting.variable}={shlex.quote(names)}'
     )
 
 
