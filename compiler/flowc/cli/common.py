@@ -347,10 +347,12 @@ class Pathspec(NamedTuple):
 def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
-    RUN may be `latest`, TASK the task's id or its index path alone. `to_read` finds tasks too that have no process of
-    their own (`flowc_runtime.run_view`).
+    RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
+    no process of their own (`flowc_runtime.run_view`).
     """
-    parts = [*pathspec.strip("/").split("/")]
+    from flowc.cli.run_names import parts_of
+
+    parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
         wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
         raise click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like")

@@ -5,13 +5,19 @@ The store knows the file, so that the hint is the whole line to type.
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from flowc_runtime.index import split_id
+
 if TYPE_CHECKING:
     from flowc_runtime.store import Store
+
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 class Named(NamedTuple):
@@ -19,6 +25,14 @@ class Named(NamedTuple):
 
     message: str
     hint: str
+
+
+def parts_of(store: Store, pathspec: str) -> list[str]:
+    """Return the parts of FLOW/RUN/STEP/TASK, of which the flow may be left out, and the step if TASK is an id."""
+    parts = pathspec.strip("/").split("/")
+    if _RUN_ID.fullmatch(parts[0]):
+        parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
+    return [*parts[:2], *split_id(parts[2])] if len(parts) == 3 else parts
 
 
 def find_named(words: str) -> Named | None:
