@@ -206,8 +206,13 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
 
 def _texts(node: ast.AST) -> Iterator[str]:
     """The texts that may be names of files, also of several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
-    for child in ast.iter_child_nodes(node):
+    waiting = [ast.iter_child_nodes(node)]
+    while waiting:
+        child = next(waiting[-1], None)
         match child:
+            case None:
+                waiting.pop()
+                continue
             case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _READ_HERE:
                 continue
             case ast.Call(func=ast.Attribute(attr="join" | "joinpath"), args=parts):
@@ -216,7 +221,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
                 yield from _joined(_divided(child))
             case ast.Constant():
                 yield from _joined([child])
-        yield from _texts(child)
+        waiting.append(ast.iter_child_nodes(child))
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
@@ -232,10 +237,11 @@ def _joined(parts: list[ast.expr]) -> Iterator[str]:
 
 
 def _divided(node: ast.expr) -> list[ast.expr]:
-    match node:
-        case ast.BinOp(op=ast.Div(), left=left, right=right):
-            return [*_divided(left), right]
-    return [node]
+    parts: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        parts.append(node.right)
+        node = node.left
+    return [node, *reversed(parts)]
 
 
 def _listed(names: list[str]) -> str:
