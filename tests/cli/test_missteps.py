@@ -207,6 +207,11 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
         (["Good/latest"], "'Good/latest' is no command. A command comes first: flowc show Good/latest\n"),
         (["Good/20261120-093838-300ptl/start"], "comes first: flowc show Good/20261120-093838-300ptl/start\n"),
         (["tag", "Good/latest"], "'Good/latest' is no command. A command comes first: flowc tag list Good/latest\n"),
+        (["tag", "Good/latest", "mine"], "A command comes first: flowc tag add Good/latest mine\n"),
+        (["tag", "rm", "Good/latest"], "No such command 'rm'. Did you mean 'remove'?"),
+        (["-h"], "No such option '-h'. Did you mean '--help'?"),
+        (["run", "good.py", "-h"], "No such option '-h'. Did you mean '--help'?"),
+        (["run", "good.py", "-learning-rate", "3"], "'-learning-rate'. Did you mean '--learning-rate'?"),
         (["tag", "Good/latest", "add", "x y"], "A command comes first: flowc tag add Good/latest 'x y'\n"),
         (["tag", "Good/20261120-093838-300ptl"], "comes first: flowc tag list Good/20261120-093838-300ptl\n"),
         (["tag", "lst"], "No such command 'lst'. Did you mean 'list'?"),
@@ -221,6 +226,27 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
 def test_words_of_flowc(good: Project, words: list[str], message: str) -> None:
     done = good.flowc(*words)
     assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_words_about_runs(good: Project) -> None:
+    good.run("good.py")
+    told = {
+        ("show", "Good"): (2, "not a pathspec: 'Good'; give FLOW/RUN, and more if you like, such as Good/latest\n"),
+        ("dump", "Good"): (2, "give FLOW/RUN/STEP, and more if you like, such as Good/latest/STEP\n"),
+        ("dump", "Good/latest"): (2, "such as Good/latest/STEP\n"),
+        ("show", "Godo"): (2, "not a pathspec: 'Godo'; give FLOW/RUN, and more if you like\n"),
+        ("show", "Good/last"): (1, "error: flow 'Good' has no run 'last'\nhint: did you mean 'latest'?\n"),
+        ("runs", "Godo"): (1, "hint: did you mean 'Good'?\n"),
+        ("runs", "Good/latest"): (1, "hint: a flow's name is needed: Good; flowc show Good/latest shows one run\n"),
+        ("gc", "zzz"): (1, "hint: flows: Good\n"),
+        ("artifact", "Godo/x"): (1, "hint: did you mean 'Good'?\n"),
+        ("spin", "good.py", "strat"): (1, "hint: did you mean 'start'?\n"),
+        ("resume", "good.py", "strat"): (1, "hint: did you mean 'start'?\n"),
+        ("logs", "Good/latest/strat", "--follow"): (1, "hint: did you mean 'start'?\n"),
+    }
+    for words, (code, message) in told.items():
+        done = good.flowc(*words)
+        assert (done.code, message in done.err) == (code, True), (words, done.err)
 
 
 def test_without_a_command(good: Project) -> None:

@@ -13,6 +13,7 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
+from flowc.cli.run_names import no_flow
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
 from flowc.ir import json_text
@@ -79,7 +80,7 @@ def _find(
 
     runs = store.runs(flow)
     if not runs:
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+        no_flow(store, flow)
     run = runs[-1] if run == "latest" else run
     runs_line = command_on(store.objects.url, "flowc", "runs", flow)
     if run is not None and run not in runs:

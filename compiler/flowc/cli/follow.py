@@ -15,7 +15,7 @@ import click
 from flowc.cli.common import fail, find_run
 from flowc.cli.log_printer import Form, Printer
 from flowc.cli.read import attempts_of
-from flowc.cli.run_names import parts_of
+from flowc.cli.run_names import parts_of, suggest
 from flowc_runtime import unreadable
 from flowc_runtime.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.index import path_of
@@ -72,7 +72,7 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in run.executes().nodes]
     if step is not None and step not in steps:
-        fail(f"flow '{run.flow}' has no step '{step}'", f"steps: {', '.join(steps)}")
+        fail(f"flow '{run.flow}' has no step '{step}'", suggest(step, steps, "steps"))
     if step is None or task is None:
         return run, step, None
     try:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.common import open_store, store_option, table
 from flowc.cli.read import json_option
+from flowc.cli.run_names import no_flow
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime import unreadable
@@ -60,7 +61,7 @@ def gc_command(
 
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+        no_flow(store, flow)
     selection = Selection(
         flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
     )

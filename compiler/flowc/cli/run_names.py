@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
 from flowc_runtime.index import split_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowc_runtime.store import Store
 
 
@@ -33,6 +35,36 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
     if _RUN_ID.fullmatch(parts[0]):
         parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
     return [*parts[:2], *split_id(parts[2])] if len(parts) == 3 else parts
+
+
+def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
+    """Return the error for what is no pathspec of at least so many parts; with an example, if it begins one."""
+    parts = pathspec.strip("/").split("/")
+    example = "/".join([*parts, *("FLOW", "latest", "STEP", "TASK")[len(parts) : least]])
+    such_as = f", such as {example}" if len(parts) < least and parts[0] in store.flows() else ""
+    wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
+    return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like{such_as}")
+
+
+def no_flow(store: Store, name: str) -> NoReturn:
+    """End the program: no run of such a flow; for what is a run, the hint is the command that shows one."""
+    from flowc.cli.common import fail
+    from flowc_runtime.whereabouts import command_on
+
+    flow, slash, rest = name.partition("/")
+    hint = suggest(name, store.flows(), "flows") or "flows: none"
+    if slash and rest and flow in store.flows():
+        hint = f"a flow's name is needed: {flow}; {command_on(store.objects.url, 'flowc', 'show', name)} shows one run"
+    fail(f"no run of a flow '{name}' in {store.objects.url}", hint)
+
+
+def suggest(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
+    """Return the hint for a name that there is not: the closest one, `also` of other words, or those there are."""
+    from difflib import get_close_matches
+
+    if close := get_close_matches(name, [*known, *also], n=1):
+        return f"did you mean '{close[0]}'?"
+    return f"{what}: {', '.join(known)}" if known else None
 
 
 def find_named(words: str) -> Named | None:

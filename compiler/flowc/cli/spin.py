@@ -21,6 +21,7 @@ from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
+from flowc.cli.run_names import suggest
 from flowc.cli.spin_artifacts import overrides
 from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.working import working
@@ -96,7 +97,7 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
     name = graph.flow.name
     run_id, step, task = _split(graph, pathspec)
     if step not in graph.nodes:
-        fail(f"flow '{name}' has no step '{step}'", f"steps: {', '.join(sorted(graph.nodes))}")
+        fail(f"flow '{name}' has no step '{step}'", suggest(step, sorted(graph.nodes), "steps"))
     run = newest(store, name) if run_id == "latest" else store.run(name, run_id)
     if not run.exists():
         fail(f"flow '{name}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", name))

@@ -75,8 +75,8 @@ def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[st
 class PathGroup(click.Group):
     """A group of commands about runs, of `flowc`: a run where a command belongs is told with the line to type."""
 
-    alone = "list"
-    """The command that is meant where there is none."""
+    meant: Mapping[str, str] = {"rm": "remove", "delete": "remove", "ls": "list", "open": "view", "show": "view"}
+    """What other programs call these commands."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -84,10 +84,13 @@ class PathGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            if not _is_pathspec(args[0]):
-                raise
             path, *rest = args
-            command = next((word for word in rest if word in self.commands), self.alone)
+            if (known := self.meant.get(path)) in self.commands:
+                raise click.UsageError(f"No such command {path!r}. Did you mean {known!r}?", ctx) from None
+            if not _is_pathspec(path):
+                raise
+            tags = [word for word in rest if not word.startswith("-")] if "add" in self.commands else []
+            command = next((word for word in rest if word in self.commands), "add" if tags else "list")
             if command in rest:
                 rest.remove(command)
             line = f"{ctx.command_path} {shlex.join(self._words(command, path, rest))}"

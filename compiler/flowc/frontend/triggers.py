@@ -47,12 +47,12 @@ def read_events(
             case {"name": EventName() as name}:
                 item = {**item, "name": _named(name, project)}
         trigger = _event(item, span)
-        for name, _ in trigger.parameters:
-            if _plain(name) not in map(_plain, known):
-                close = did_you_mean(name, known)
+        for parameter, _ in trigger.parameters:
+            if _plain(parameter) not in map(_plain, known):
+                close = did_you_mean(parameter, known)
                 has = f"it has {listed(known)}" if known else "it has none"
                 hint = f"did you mean '{close}'?" if close else f"write the name of a parameter: {has}"
-                raise _BadItem(f"the flow has no parameter '{name}'", hint)
+                raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
         return trigger
 
     return tuple(_read(reader, applied, _EVENTS, ("event", "events"), event))
