@@ -20,6 +20,12 @@ def fault(url: str) -> str | None:
     return None
 
 
+def meant(url: str) -> str | None:
+    """The address that is meant where a slash is missing, as in `s3:/bucket`; None for a directory."""
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme in ("s3", "gs", "az") else None
+
+
 def shown(url: str) -> str:
     """The address without what may be secret: `s3://…@bucket/prefix?…`."""
     scheme, separator, rest = url.partition("://")

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flowc_runtime import given_files
+from flowc_runtime import addresses, given_files
 from flowc_runtime.config_keys import BY_KEY, YES_NO
 from flowc_runtime.errors import ConfigurationError, Fault
 
@@ -39,7 +39,7 @@ class ConfigFile(NamedTuple):
     def value(self, setting: Setting) -> str | int:
         """Return the value of a setting; a relative directory is relative to the file."""
         value = self.values[setting.key]
-        if setting.type != "place" or not isinstance(value, str) or "://" in value:
+        if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
         return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
 

@@ -234,6 +234,8 @@ def test_words_about_runs(good: Project) -> None:
         ("show", "Good"): (2, "not a pathspec: 'Good'; give FLOW/RUN, and more if you like, such as Good/latest\n"),
         ("dump", "Good"): (2, "give FLOW/RUN/STEP, and more if you like, such as Good/latest/STEP\n"),
         ("dump", "Good/latest"): (2, "such as Good/latest/STEP\n"),
+        ("show", "latest"): (2, "and more if you like, such as Good/latest\n"),
+        ("dump", "latest/start"): (2, "and more if you like, such as Good/latest/start\n"),
         ("show", "Godo"): (2, "not a pathspec: 'Godo'; give FLOW/RUN, and more if you like\n"),
         ("show", "Good/last"): (1, "error: flow 'Good' has no run 'last'\nhint: did you mean 'latest'?\n"),
         ("runs", "Godo"): (1, "hint: did you mean 'Good'?\n"),

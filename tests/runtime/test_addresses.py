@@ -13,6 +13,8 @@ from flowc_runtime.remote_errors import place
 from flowc_runtime.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from project import Project
 
 SECRET = "wJalrXUtnFEMI"
@@ -60,6 +62,21 @@ def test_they_are_refused_wherever_a_store_is_named(url: str, masked: str) -> No
 def test_others_are_as_they_were(url: str) -> None:
     assert fault(url) is None
     assert shown(url) == url
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket/a", "s3:bucket/a", "gs:/b", "az:/c"])
+def test_an_address_that_lacks_a_slash_is_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheme, _, rest = url.partition(":")
+    with pytest.raises(StoreError, match=f"did you mean '{scheme}://{rest.lstrip('/')}'"):
+        Store.open(url)
+    with pytest.raises(StoreError, match="s3://…@bucket") as told:
+        Store.open(f"s3:/key:{SECRET}@bucket")
+    assert SECRET not in str(told.value)
+    Store.open(f"./{url}").objects.put("x", b"")
+    assert (tmp_path / url / "x").exists()
 
 
 FLOW = """

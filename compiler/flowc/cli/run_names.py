@@ -39,9 +39,11 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
 
 def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
     """Return the error for what is no pathspec of at least so many parts; with an example, if it begins one."""
-    parts = pathspec.strip("/").split("/")
+    parts, flows = pathspec.strip("/").split("/"), store.flows()
+    if parts[0] == "latest" and flows:  # of which flow?
+        parts = [flows[0], *parts]
     example = "/".join([*parts, *("FLOW", "latest", "STEP", "TASK")[len(parts) : least]])
-    such_as = f", such as {example}" if len(parts) < least and parts[0] in store.flows() else ""
+    such_as = f", such as {example}" if len(parts) <= least and all(parts) and parts[0] in flows else ""
     wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
     return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like{such_as}")
 
