@@ -66,9 +66,10 @@ class ProgressLine:
             bars = [*bars[: most - 1], f"… and {len(bars) - most + 1} more progress bars"]
         totals, done = scheduler.totals, scheduler.done
         names = ", ".join(job.task for job in running[:3]) + (" …" if len(running) > 3 else "")
-        numbers = f"{done}/{totals.least}{'' if totals.exact else '+'} tasks  {now - self._began:.0f} s"
+        numbers = f"{done}/{totals.least}{'' if totals.exact else '+'} tasks"
         if running and not stops and (waiting := scheduler.ready(sys.maxsize)):
-            numbers += f"  {waiting} wait{'s' if waiting == 1 else ''} for a worker"
+            numbers += f", {waiting} wait{'s' if waiting == 1 else ''} for a worker"
+        numbers += f"  {now - self._began:.0f} s"
         line = self._table.grid(padding=(0, 1))
         if width >= _NARROW:
             line.add_column(width=20)

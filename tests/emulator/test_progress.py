@@ -230,7 +230,7 @@ def test_how_many_tasks_wait_for_a_worker_is_told(project: Project) -> None:
     with Terminal(
         project, "-m", "flowc", "run", "flow.py", "--max-workers", "2", TERM="xterm", NO_COLOR="1"
     ) as terminal:
-        terminal.until("  3 wait for a worker ")
+        terminal.until(" tasks, 3 wait for a worker  ")
         (project.root / "go").touch()
         assert terminal.end() == 0
     waiting = [int(number) for number in re.findall(r"(\d+) waits? for a worker", terminal.seen)]
