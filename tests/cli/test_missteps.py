@@ -236,6 +236,8 @@ def test_words_about_runs(good: Project) -> None:
         ("dump", "Good/latest"): (2, "such as Good/latest/STEP\n"),
         ("show", "latest"): (2, "and more if you like, such as Good/latest\n"),
         ("dump", "latest/start"): (2, "and more if you like, such as Good/latest/start\n"),
+        ("debug", "latest/start/0"): (1, "hint: a flow's name comes first: Good/latest/start/0\n"),
+        ("dump", "Godo/latest/start"): (1, "hint: did you mean 'Good'?\n"),
         ("show", "Godo"): (2, "not a pathspec: 'Godo'; give FLOW/RUN, and more if you like\n"),
         ("show", "Good/last"): (1, "error: flow 'Good' has no run 'last'\nhint: did you mean 'latest'?\n"),
         ("runs", "Godo"): (1, "hint: did you mean 'Good'?\n"),

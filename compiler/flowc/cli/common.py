@@ -350,7 +350,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
     no process of their own (`flowc_runtime.run_view`).
     """
-    from flowc.cli.run_names import no_pathspec, parts_of, suggest
+    from flowc.cli.run_names import no_flow, no_pathspec, parts_of, suggest
 
     parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
@@ -359,7 +359,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     assert flow and run_id
     runs = store.runs(flow)
     if not runs:
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", suggest(flow, store.flows(), "flows"))
+        no_flow(store, flow, pathspec)
     if run_id == "latest":
         run_id = runs[-1]
     run = store.run(flow, run_id)

@@ -48,13 +48,18 @@ def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
     return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like{such_as}")
 
 
-def no_flow(store: Store, name: str) -> NoReturn:
-    """End the program: no run of such a flow; for what is a run, the hint is the command that shows one."""
+def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
+    """End the program: no run of such a flow; for what is a run, the hint is the command that shows one.
+
+    `pathspec` is what begins with the name, if it begins something.
+    """
     from flowc.cli.common import fail
     from flowc_runtime.whereabouts import command_on
 
     flow, slash, rest = name.partition("/")
-    hint = suggest(name, store.flows(), "flows") or "flows: none"
+    hint = suggest(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
+    if name == "latest" and flows:
+        hint = f"a flow's name comes first: {flows[0]}/{pathspec or name}"
     if slash and rest and flow in store.flows():
         hint = f"a flow's name is needed: {flow}; {command_on(store.objects.url, 'flowc', 'show', name)} shows one run"
     fail(f"no run of a flow '{name}' in {store.objects.url}", hint)

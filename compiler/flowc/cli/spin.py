@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore, Store
 
 OPTIONS: tuple[click.Parameter, ...] = (
-    click.Argument(["pathspec"], metavar="STEP|RUN/STEP[/TASK]"),
+    click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
@@ -224,7 +224,7 @@ KIND = Kind(
 
 @run_like(
     KIND,
-    "FLOW STEP|RUN/STEP[/TASK]",
+    "FLOW [RUN/]STEP[/TASK]",
     "Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
     "The run is left as it is, and of the step nothing is kept without --persist.",
 )
