@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowc import package
+from flowc import extensions, package
 from flowc.package import UnreadableFileError, collect, pack
 
 
@@ -151,3 +151,20 @@ def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     failing[str(tmp_path)] = errno.EACCES
     with pytest.raises(UnreadableFileError, match=f"cannot read the directory {tmp_path}: Permission denied"):
         collect(flow)
+
+
+def test_files_of_extensions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "plugins/tool.py", "inner/deep.py")
+    for name, target in NOWHERE.items():
+        (tmp_path / f"plugins/{name}.py").symlink_to(f"{target}.py" if target in NOWHERE else target)
+    assert {name for name, _ in extensions._files(str(tmp_path), "org")} == {"org/plugins/tool.py", "org/inner/deep.py"}
+    listing = os.scandir
+
+    def scandir(path: str) -> object:
+        if path.endswith("inner"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return listing(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*inner"):
+        [*extensions._files(str(tmp_path), "org")]
