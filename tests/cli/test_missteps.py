@@ -208,6 +208,7 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
         (["Good/20261120-093838-300ptl/start"], "comes first: flowc show Good/20261120-093838-300ptl/start\n"),
         (["tag", "Good/latest"], "'Good/latest' is no command. A command comes first: flowc tag list Good/latest\n"),
         (["tag", "Good/latest", "mine"], "A command comes first: flowc tag add Good/latest mine\n"),
+        (["tag", "Good/good-x7k2v"], "A command comes first: flowc tag list Good/good-x7k2v\n"),
         (["tag", "rm", "Good/latest"], "No such command 'rm'. Did you mean 'remove'?"),
         (["-h"], "No such option '-h'. Did you mean '--help'?"),
         (["run", "good.py", "-h"], "No such option '-h'. Did you mean '--help'?"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _RUN = re.compile(r"latest|\d{8}-\d{6}.*")
-# What `flowc` lists under other names elsewhere.
+# What other programs call a command of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
 # The commands of `flowc` that a flow's own file does not have, and what stands behind them.
 _BEHIND: Mapping[str, str] = {
@@ -87,7 +87,7 @@ class PathGroup(click.Group):
             path, *rest = args
             if (known := self.meant.get(path)) in self.commands:
                 raise click.UsageError(f"No such command {path!r}. Did you mean {known!r}?", ctx) from None
-            if not _is_pathspec(path):
+            if "/" not in path and not _is_pathspec(path):
                 raise
             tags = [word for word in rest if not word.startswith("-")] if "add" in self.commands else []
             command = next((word for word in rest if word in self.commands), "add" if tags else "list")
