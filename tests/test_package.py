@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from flowc import package
-from flowc.package import collect, pack
+from flowc import extensions, package
+from flowc.package import UnreadableFileError, collect, pack
 
 
 def write(root: Path, *files: str) -> Path:
@@ -107,3 +108,63 @@ def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
     assert [name for name, _ in collect(flow, suffixes=(".sql", ".csv")).files] == ["flow.py", "q.sql", "sub/a.csv"]
     assert collect(flow).digest != collect(flow, suffixes=(".sql",)).digest
     assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest
+
+
+# What a link may lead to that is no file: a circle, nothing, and a name that no file can have.
+NOWHERE = {
+    "loop": "loop",
+    "first": "second",
+    "second": "first",
+    "gone": "missing",
+    "long": "x" * 300,
+    "below": "flow.py/x",
+}
+
+
+@pytest.mark.parametrize("end", ["", ".py", ".sql"])
+def test_links_that_lead_nowhere_are_no_files(tmp_path: Path, end: str) -> None:
+    flow = write(tmp_path, "flow.py")
+    for name, target in NOWHERE.items():
+        (tmp_path / f"{name}{end}").symlink_to(f"{target}{end}" if target in NOWHERE else target)
+    assert names(flow) == ["flow.py"]
+    assert [name for name, _ in collect(flow, suffixes=(".sql",)).files] == ["flow.py"]
+
+
+def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories that may not be read are left out, as those are that may not be entered; else code would lack."""
+    flow = write(tmp_path, "flow.py")
+    write(tmp_path / "inner", "tool.py")
+    listing, failing = os.scandir, dict[str, int]()
+
+    def scandir(path: str) -> object:
+        if path in failing:
+            raise OSError(failing[path], os.strerror(failing[path]), path)
+        return listing(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    failing[str(tmp_path / "inner")] = errno.EACCES
+    assert names(flow) == ["flow.py"]
+    failing[str(tmp_path / "inner")] = errno.EIO
+    with pytest.raises(UnreadableFileError, match=r"cannot read inner: Input/output error"):
+        collect(flow)
+    failing.clear()
+    failing[str(tmp_path)] = errno.EACCES
+    with pytest.raises(UnreadableFileError, match=f"cannot read the directory {tmp_path}: Permission denied"):
+        collect(flow)
+
+
+def test_files_of_extensions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "plugins/tool.py", "inner/deep.py")
+    for name, target in NOWHERE.items():
+        (tmp_path / f"plugins/{name}.py").symlink_to(f"{target}.py" if target in NOWHERE else target)
+    assert {name for name, _ in extensions._files(str(tmp_path), "org")} == {"org/plugins/tool.py", "org/inner/deep.py"}
+    listing = os.scandir
+
+    def scandir(path: str) -> object:
+        if path.endswith("inner"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return listing(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*inner"):
+        [*extensions._files(str(tmp_path), "org")]

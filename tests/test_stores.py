@@ -251,7 +251,7 @@ def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
     path = kept.root / ".flowc" / run.prefix / "tasks/join/0.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": RECORDS.current + 1}))
     assert reuse.find("join", "0") is None
-    assert f"task Kept/{failed}/join/0 was written by a newer flowc" in reuse.reasons["join"]
+    assert f"task Kept/{failed}/join/join-0 was written by a newer flowc" in reuse.reasons["join"]
 
 
 class Many(LocalObjects):

@@ -349,21 +349,21 @@ def test_the_ir(kept: Kept, command: str) -> None:
 @pytest.mark.parametrize("command", ["dump", "debug"])
 def test_an_attempt(kept: Kept, command: str) -> None:
     change(kept.directory / "tasks/start/0.json", version=RECORDS.current + 1)
-    assert kept.fails(*words(kept, command)) == f"error: task {kept.name}/start/0 was {newer(RECORDS)}\n"
+    assert kept.fails(*words(kept, command)) == f"error: task {kept.name}/start/start-0 was {newer(RECORDS)}\n"
 
 
 def test_an_attempt_among_others(kept: Kept) -> None:
     change(kept.directory / "tasks/start/0.json", version=RECORDS.current + 1)
     done = kept.project.flowc(*words(kept, "artifact"))
     assert done.code == 0
-    assert done.err == f"warning: task {kept.name}/start/0 was {newer(RECORDS)}\n"
+    assert done.err == f"warning: task {kept.name}/start/start-0 was {newer(RECORDS)}\n"
 
 
 def test_the_beginning_of_an_attempt(kept: Kept) -> None:
     change(kept.directory / "tasks/start/0-1.begin.json", version=RECORDS.current + 1)
     with pytest.raises(FormatError) as caught:
         kept.run.beginning("start", "0", 1)
-    assert str(caught.value) == f"task {kept.name}/start/0 was {newer(RECORDS)}"
+    assert str(caught.value) == f"task {kept.name}/start/start-0 was {newer(RECORDS)}"
 
 
 def test_an_artifact(kept: Kept) -> None:

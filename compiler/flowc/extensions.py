@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import runpy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +34,18 @@ def extension_files() -> dict[str, bytes]:
 
 def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
     wanted, unwanted = _suffixes(directory)
-    for place, directories, files in os.walk(directory):
+    for place, directories, files in os.walk(directory, onerror=_fail):
         directories[:] = sorted(inner for inner in directories if inner != "__pycache__" and inner[0] != ".")
         for file in files:
             kept = file.endswith(wanted) if wanted else not file.endswith(unwanted)
-            if kept and file[0] != ".":
-                path = os.path.join(place, file)
+            path = os.path.join(place, file)
+            if kept and file[0] != "." and os.path.exists(path):  # else a link that leads nowhere
                 with open(path, "rb") as opened:
                     yield f"{name}/{os.path.relpath(path, directory).replace(os.sep, '/')}", opened.read()
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error  # else what is in the directory would be left out unsaid
 
 
 def _suffixes(directory: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,6 +6,7 @@ the words is here, with a hint; faults of the flow itself are diagnostics of wha
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -148,6 +149,12 @@ def _open_file(words: Words, ask: Ask) -> Loaded:
     return _load(path, words, ask)
 
 
+_HINTS = {
+    errno.ELOOP: "its links lead to each other: delete one of them",
+    errno.ENAMETOOLONG: "a name may have 255 bytes, and a path 4,095: shorten it",
+}
+
+
 def _check_file(name: str, path: Path) -> None:
     """Raise OpeningError unless there is a file that can hold a flow."""
     try:
@@ -163,7 +170,8 @@ def _check_file(name: str, path: Path) -> None:
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", _similar(path)) from None
     except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
-        hint = "make the file and the directories above it readable, or name another file"
+        hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
+        hint += ", or name another file"
         raise OpeningError(f"cannot read {name!r}: {why}", hint) from None
     if other := find_other(name, content):
         raise OpeningError(f"{name!r} is {other.what}, not a Python file", other.hint)
@@ -203,14 +211,15 @@ def _flows_in(directory: Path, package: str | None = None) -> str:
 def _package_name(directory: Path) -> str | None:
     """The name of a package in the working directory or below; None where the directory is no package."""
     name = os.path.normpath(directory).replace("/", ".")
-    return name if _is_dotted(name) and (directory / "__init__.py").is_file() else None
+    return name if _is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 
 
 def _python_files(directory: Path) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(directory) if name.endswith(".py") and (directory / name).is_file())
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
     except OSError:
         return []
+    return [name for name in names if os.path.isfile(directory / name)]
 
 
 def _mentions_flow(path: Path) -> bool:

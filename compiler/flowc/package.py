@@ -8,7 +8,9 @@ Extensions of the API travel with it, as `metaflow_extensions/…`: a flow that 
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -24,6 +26,7 @@ MAX_FILES = 2_000
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # where a link may lead
 
 
 @final
@@ -80,9 +83,9 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
     found = {file.as_posix(): flow_file.stat().st_size}
     scan = _Scan((".py", *suffixes))
     if root.name not in _INSTALLED:
-        found.update(scan.below(str(root), "", frozenset()))
+        found.update(scan.below(str(root), ""))
     elif len(file.parts) > 1:
-        found.update(scan.below(str(root / file.parts[0]), f"{file.parts[0]}/", frozenset()))
+        found.update(scan.below(str(root / file.parts[0]), f"{file.parts[0]}/"))
     extensions = extension_files()
     found.update((name, len(content)) for name, content in extensions.items())
 
@@ -116,30 +119,59 @@ class _Scan:
 
     suffixes: tuple[str, ...]
 
-    def below(self, directory: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int]]:
-        """(relative path, size) of each file below; `above` are the links followed so far, against cycles."""
-        with os.scandir(directory) as entries:
-            listed = list(entries)
-        if prefix and any(entry.name == "pyvenv.cfg" for entry in listed):
-            return
-        for entry in listed:
-            name = entry.name
-            if name.startswith("."):
+    def below(self, top: str, prefix: str) -> Iterator[tuple[str, int]]:
+        """Yield (relative path, size) of each file below a directory. Raises UnreadableFileError."""
+        # Directories to look at, with the links followed so far, against cycles.
+        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(top, prefix, frozenset())]
+        while waiting:
+            directory, prefix, above = waiting.pop()
+            listed = _listed(directory, prefix)
+            if prefix and any(entry.name == "pyvenv.cfg" for entry in listed):
                 continue
-            if entry.is_dir():
-                if name in _SKIPPED or name.endswith(".egg-info"):
+            for entry in listed:
+                name = f"{prefix}{entry.name}"
+                if entry.name.startswith("."):
                     continue
-                inside = above
-                if entry.is_symlink():
-                    status = entry.stat()
-                    identity = (status.st_dev, status.st_ino)
-                    if identity in above or f"{directory}/".startswith(f"{os.path.realpath(entry.path)}/"):
-                        continue
-                    inside = above | {identity}
-                if os.access(entry.path, os.R_OK | os.X_OK):
-                    yield from self.below(entry.path, f"{prefix}{name}/", inside)
-            elif name.endswith(self.suffixes) and entry.is_file():
-                yield f"{prefix}{name}", entry.stat().st_size
+                if (status := _status(entry, name if name.endswith(self.suffixes) else None)) is None:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    if name.endswith(self.suffixes):
+                        yield name, status.st_size
+                elif stat.S_ISDIR(status.st_mode) and not _is_skipped(entry.name):
+                    inside = above
+                    if entry.is_symlink():
+                        identity = (status.st_dev, status.st_ino)
+                        if identity in above or f"{directory}/".startswith(f"{os.path.realpath(entry.path)}/"):
+                            continue
+                        inside = above | {identity}
+                    if os.access(entry.path, os.R_OK | os.X_OK):
+                        waiting.append((entry.path, f"{name}/", inside))
+
+
+def _is_skipped(name: str) -> bool:
+    return name in _SKIPPED or name.endswith(".egg-info")
+
+
+def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
+    """The entries of a directory; none where it may not be read, unless it is the flow's own."""
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except OSError as error:
+        if prefix and isinstance(error, PermissionError):
+            return []
+        name = prefix.rstrip("/") or f"the directory {directory}"
+        raise UnreadableFileError(name, error.strerror or str(error)) from error
+
+
+def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
+    """What is there, behind links; None for a link that leads nowhere. `wanted` is the name of a file that travels."""
+    try:
+        return entry.stat()
+    except OSError as error:
+        if wanted is None or error.errno in _NOWHERE:
+            return None
+        raise UnreadableFileError(wanted, error.strerror or str(error)) from error
 
 
 def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:

@@ -29,7 +29,10 @@ _NAMED = 8  # steps that are named, where there are more
 
 
 class Console(Protocol):
-    """What the supervisor tells. `live` asks for progress() to be called now and then without an event."""
+    """What the supervisor tells. `live` asks for progress() to be called now and then without an event.
+
+    `stops`: no further task starts.
+    """
 
     @property
     def live(self) -> bool: ...
@@ -42,7 +45,7 @@ class Console(Protocol):
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None: ...
     def task_ended(self, job: Job, error: ErrorRecord) -> None: ...
     def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
-    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None: ...
+    def progress(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None: ...
     def finish(self, job: Job) -> None: ...
     def hold(self, job: Job) -> None: ...
     def release(self) -> None: ...
@@ -161,14 +164,14 @@ class TextConsole:
         tasks = count(running, "running task")
         self._say(f"{signal_name(number)}: {how} {tasks}" + ("" if again else "; once more kills them"))
 
-    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+    def progress(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
         for job, stream, lines in self._lines.settle():
             self._show([(stream, line) for line in lines], job)
             self.output(job, stream, b"")
         for job, stream in sorted(self._bars_new, key=str):
             self._tell_bars(job, stream)
         if self._progress is not None and not self._held:
-            self._progress.draw(scheduler, running)
+            self._progress.draw(scheduler, running, stops=stops)
 
     def hold(self, job: Job) -> None:
         """The terminal is a debugger's from here on, until `release`."""

@@ -63,7 +63,7 @@ class JsonConsole:
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
         self._event("interrupted", signal=signal_name(number), running=running)
 
-    def progress(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
+    def progress(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
         return
 
     def hold(self, job: Job) -> None:

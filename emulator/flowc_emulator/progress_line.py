@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from typing import TYPE_CHECKING, final
 
@@ -36,11 +37,11 @@ class ProgressLine:
         self.bars: dict[Job, Sequence[str]] = {}
         """The states of tasks' own progress bars."""
 
-    def draw(self, scheduler: Scheduler, running: Sequence[Job]) -> None:
-        """Show how far the run is."""
+    def draw(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
+        """Show how far the run is; `stops`: no further task starts."""
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:
-            lines = self._render(scheduler, running, now)
+            lines = self._render(scheduler, running, now, stops=stops)
             data, self._drawn = b"\r\n".join(lines), now
         elif self._height:
             return
@@ -56,7 +57,7 @@ class ProgressLine:
             self._sink.write(b"\r\x1b[2K" + b"\x1b[A\x1b[2K" * (self._height - 1))
             self._height = 0
 
-    def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float) -> list[bytes]:
+    def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float, *, stops: bool) -> list[bytes]:
         size = shutil.get_terminal_size()
         self._rich.width = width = max(10, size.columns - 1)  # the last column makes some terminals wrap
         bars = [f"[{job.task}] {bar}" for job in running for bar in self.bars.get(job, ())]
@@ -65,7 +66,10 @@ class ProgressLine:
             bars = [*bars[: most - 1], f"… and {len(bars) - most + 1} more progress bars"]
         totals, done = scheduler.totals, scheduler.done
         names = ", ".join(job.task for job in running[:3]) + (" …" if len(running) > 3 else "")
-        numbers = f"{done}/{totals.least}{'' if totals.exact else '+'} tasks  {now - self._began:.0f} s"
+        numbers = f"{done}/{totals.least}{'' if totals.exact else '+'} tasks"
+        if running and not stops and (waiting := scheduler.ready(sys.maxsize)):
+            numbers += f", {waiting} wait{'s' if waiting == 1 else ''} for a worker"
+        numbers += f"  {now - self._began:.0f} s"
         line = self._table.grid(padding=(0, 1))
         if width >= _NARROW:
             line.add_column(width=20)

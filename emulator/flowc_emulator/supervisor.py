@@ -213,7 +213,7 @@ class Supervisor:
             self._fill()
             if not len(self._engine):
                 return
-            self._console.progress(self._scheduler, self._engine.jobs)
+            self._console.progress(self._scheduler, self._engine.jobs, stops=self._stops)
             for finished in self._engine.poll(self._patience()):
                 self._ended(finished)
 

@@ -13,11 +13,17 @@ def fault(url: str) -> str | None:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         return None
-    if "@" in rest.partition("/")[0]:
+    if _userinfo_end(rest):
         return "it has a key or a password before the bucket, and it is written into records and manifests"
     if "?" in rest or "#" in rest:
         return "it has a query or a fragment, where credentials stand, and it is written into records and manifests"
     return None
+
+
+def meant(url: str) -> str | None:
+    """The address that is meant where a slash is missing, as in `s3:/bucket`; None for a directory."""
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme in ("s3", "gs", "az") else None
 
 
 def shown(url: str) -> str:
@@ -25,8 +31,13 @@ def shown(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         return url
-    place, slash, path = rest.partition("/")
-    _, at, host = place.rpartition("@")
-    whole = f"{host}{slash}{path}"
+    at = _userinfo_end(rest)
+    whole = rest[at:]
     ends = [index for mark in "?#" if (index := whole.find(mark)) >= 0]
     return f"{scheme}://{'…@' if at else ''}{f'{whole[: min(ends) + 1]}…' if ends else whole}"
+
+
+def _userinfo_end(rest: str) -> int:
+    """Where the host or bucket begins, behind a key and a password; 0 where there are none. A password may hold a /."""
+    place = rest.partition("/")[0]
+    return (rest if ":" in place else place).rfind("@") + 1

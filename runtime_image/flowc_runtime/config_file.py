@@ -9,8 +9,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flowc_runtime import given_files
-from flowc_runtime.config_keys import BY_KEY
+from flowc_runtime import addresses, given_files
+from flowc_runtime.config_keys import BY_KEY, YES_NO
 from flowc_runtime.errors import ConfigurationError, Fault
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ConfigFile(NamedTuple):
     def value(self, setting: Setting) -> str | int:
         """Return the value of a setting; a relative directory is relative to the file."""
         value = self.values[setting.key]
-        if setting.type != "place" or not isinstance(value, str) or "://" in value:
+        if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
         return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
 
@@ -108,7 +108,7 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
     lines = dict(_lines(text, section))
     if faults := [*_faults(path, table, lines)]:
         raise ConfigurationError(faults)
-    return ConfigFile(path, table, lines)
+    return ConfigFile(path, {key: normal(BY_KEY[key], value) for key, value in table.items()}, lines)
 
 
 def _content(path: str) -> bytes:
@@ -184,8 +184,21 @@ def meant(key: str) -> str:
     return f"did you mean '{close[0]}'?" if close else f"the settings are {', '.join(BY_KEY)}"
 
 
+_SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
+
+
+def normal(setting: Setting, value: Any) -> Any:
+    """Return the value of a setting as it is known by: of one that is yes or no, also for what else means that."""
+    if setting.choices != YES_NO:
+        return value
+    if isinstance(value, bool):
+        return YES_NO[not value]
+    return _SAME.get(value.lower(), value) if isinstance(value, str) else value
+
+
 def wrong(setting: Setting, value: object) -> str | None:
     """Return what is wrong with the value of a setting; None for a value that it can have."""
+    value = normal(setting, value)
     if setting.type == "number":
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     else:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Type: TypeAlias = Literal["text", "number", "place"]
 
 
+YES_NO: Final = ("yes", "no")
+
+
 class Setting(NamedTuple):
     """One setting.
 
@@ -124,7 +127,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         option="none",
         help="Whether a run here leaves its Python files in the store, for classes that cannot be imported later.",
         default="yes",
-        choices=("yes", "no"),
+        choices=YES_NO,
     ),
     Setting(
         key="image",

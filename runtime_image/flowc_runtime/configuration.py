@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from flowc_runtime import settings
-from flowc_runtime.config_file import ConfigFile, describe, find_file, wrong
+from flowc_runtime.config_file import ConfigFile, describe, find_file, normal, wrong
 from flowc_runtime.config_keys import BY_KEY
 from flowc_runtime.contract import POD
 from flowc_runtime.errors import ConfigurationError, Fault
@@ -87,7 +87,7 @@ def current_file() -> ConfigFile | None:
 def _read(setting: Setting, written: str) -> str | int:
     """The value of a variable; a text that is no number is left for `wrong` to refuse."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
-    return int(written) if is_number else written
+    return int(written) if is_number else str(normal(setting, written))
 
 
 def _from_metaflow(key: str) -> Found | None:

@@ -66,6 +66,10 @@ class LostRecord(RecordError):
     passing = False
 
 
+class MovedAside(LostRecord):
+    """An object of the store was moved aside by `flowc fsck --repair`, and may be restored."""
+
+
 class ArtifactError(FlowcError):
     """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
 

@@ -72,6 +72,12 @@ def path_of(step: str, task: str) -> str:
         raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; such as {example}") from None
 
 
+def split_id(task: str) -> tuple[str, ...]:
+    """Return the step and the id of a task that is named by its id alone; what is no id is one part."""
+    step, hyphen, path = task.partition("-")  # no step's name has a hyphen
+    return (step, task) if hyphen and _PATH.fullmatch(path) else (task,)
+
+
 def task_pathspec(*names: str, path: str) -> str:
     """Return the pathspec of a task; the last of `names` is its step: `FLOW/RUN/train/train-0.3`, `RUN/…`."""
     return "/".join([*names, task_id(names[-1], path)])

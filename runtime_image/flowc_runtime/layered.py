@@ -132,6 +132,7 @@ def open_directory(root: str) -> LocalObjects:
             return LayeredObjects(root, file.read())
     except (FileNotFoundError, NotADirectoryError):
         return LocalObjects(root)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StoreError(f"cannot read {BELOW} of the store {root}: {why}") from None
+    except OSError as error:
+        raise StoreError(f"cannot read the store {root}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StoreError(f"cannot read {BELOW} of the store {root}: it is not UTF-8") from None

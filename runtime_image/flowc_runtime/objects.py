@@ -476,6 +476,9 @@ def open_objects(url: str) -> Objects:
     if problem := addresses.fault(url):
         raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
     scheme, separator, rest = url.partition("://")
+    if not separator and (meant := addresses.meant(url)):
+        why = f"a slash is missing; did you mean '{addresses.shown(meant)}'? A directory of that name begins with ./"
+        raise StoreError(f"cannot open the store: {why}")
     if not separator or scheme == "file":
         from flowc_runtime.layered import open_directory
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from flowc_runtime import addresses
 from flowc_runtime.contract import POD
 from flowc_runtime.errors import FlowcError, NotFound, StoreError
 
@@ -94,7 +95,7 @@ def place(text: str, url: str) -> str:
 
     found = _PLACE.search(text)
     machine = found[1] if found else endpoint() if url.startswith("s3://") else None
-    return f"{url} at {machine}" if machine else url
+    return f"{url} at {addresses.shown(machine)}" if machine else url
 
 
 def reason(text: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from flowc.ir.versions import RECORDS
 from flowc_runtime import missing, sweeps, unreadable
 from flowc_runtime.errors import NotFound, RecordError, TagError
-from flowc_runtime.index import path_order
+from flowc_runtime.index import path_order, task_pathspec
 from flowc_runtime.objects import PIECE, Objects, open_objects
 from flowc_runtime.places import ASIDE, RECORD_NAME
 from flowc_runtime.sealed import dump
@@ -402,7 +402,10 @@ class RunStore:
         return parse(RECORDS, kind, data, key=key, url=url, subject=subject, identity=identity)
 
     def _subject(self, *task: str) -> str:
-        return "/".join([f"{'task' if task else 'run'} {self.flow}", self.id, *task])
+        if not task:
+            return f"run {self.flow}/{self.id}"
+        step, path = task
+        return f"task {task_pathspec(self.flow, self.id, step, path=path)}"
 
 
 def _inside(objects: Objects, prefix: str) -> list[str]:

@@ -59,7 +59,10 @@ def parse(
 
 def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
     """Return the error of an object that is damaged."""
-    message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or see what is lost: flowc fsck"
+    from flowc_runtime.whereabouts import command_on  # which only errors need
+
+    fsck = command_on(url, "flowc", "fsck")
+    message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or see what is lost: {fsck}"
     return DamagedRecord(message, key, subject, why)
 
 

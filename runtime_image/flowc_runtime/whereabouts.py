@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from flowc_runtime import settings
 from flowc_runtime.config_file import upward
 from flowc_runtime.configuration import Found, from_file, from_variable
+from flowc_runtime.errors import FlowcError
 
 LOCAL_NAME = ".flowc"
 
@@ -14,6 +16,22 @@ LOCAL_NAME = ".flowc"
 def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
     """Return the address of the store; see `locate`. Raises SettingsError, ConfigurationError."""
     return str(locate(start, datastore=datastore, root=root).value)
+
+
+def store_words(url: str, typed: str | None = None) -> list[str]:
+    """Return the option that names a store, as it was typed if it was; nothing where commands take it anyway."""
+    try:
+        default = default_url()
+    except FlowcError:  # the settings are wrong, which is told elsewhere
+        default = ""
+    if url in (default, f"file://{os.path.abspath(default)}") or "://" not in url:
+        return []
+    return ["--store", typed or url]
+
+
+def command_on(url: str, *words: str) -> str:
+    """Return a command to paste in a shell that is about the store at `url`."""
+    return shlex.join([*words, *store_words(url)])
 
 
 def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> Found:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.config_keys import BY_KEY, SETTINGS
+from flowc_runtime.config_keys import BY_KEY, SETTINGS, YES_NO
 from project import ROOT
 
 if TYPE_CHECKING:
@@ -305,6 +305,15 @@ def test_a_program_that_lives_long_sees_a_change(project: Project) -> None:
     assert project.python("-c", code).out.split() == ["fork", "fresh", "auto"]
 
 
+@pytest.mark.parametrize("key", [setting.key for setting in SETTINGS if setting.choices == YES_NO])
+def test_yes_and_no_have_their_other_names(project: Project, key: str) -> None:
+    for written, value in (("true", "yes"), ("false", "no"), ('"on"', "yes"), ('"False"', "no"), ('"yes"', "yes")):
+        project.write("flowc.toml", f"{key} = {written}\n")
+        assert project.flowc("config", key).out == f"{value}\n"
+        given = project.flowc("config", key, **{BY_KEY[key].variable: written.strip('"')})
+        assert given.out == f"{value}\n"
+
+
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +334,9 @@ def test_a_program_that_lives_long_sees_a_change(project: Project) -> None:
         ("image.name = 'x'\n", "flowc.toml:1: image must be a text, not {'name': 'x'}", 'write image = "…"'),
         ("start = 'Fork'\n", 'start must be one of auto, fork, fresh, not "Fork"', 'write start = "auto"'),
         ("start = 2026-01-01\n", "start must be one of auto, fork, fresh, not datetime", 'write start = "auto"'),
+        ("keep-sources = 'maybe'\n", 'keep-sources must be one of yes, no, not "maybe"', 'write keep-sources = "yes"'),
+        ("keep-sources = 0\n", "keep-sources must be one of yes, no, not 0", 'write keep-sources = "yes"'),
+        ("start = true\n", "start must be one of auto, fork, fresh, not true", 'write start = "auto"'),
         ("image = x\n", "flowc.toml:1: not valid TOML: Invalid value", "texts in quotes"),
         ("\nimage = 'x\n", "flowc.toml:2: not valid TOML", "texts in quotes"),
         ("image = 'x'\nimage = 'y'\n", "flowc.toml:2: not valid TOML: Cannot overwrite a value", "one setting a line"),

@@ -179,7 +179,7 @@ def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str
     Story(store.run("Slow", "r1"), iter(())).begin()
     with pytest.raises(SystemExit):
         follow.follow_run(store, "Slow/r1/strat", Form(), None)
-    assert capfd.readouterr().err == "error: flow 'Slow' has no step 'strat'\nhint: steps: start, end\n"
+    assert capfd.readouterr().err == "error: flow 'Slow' has no step 'strat'\nhint: did you mean 'start'?\n"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,20 @@ def test_they_are_in_no_manifest_and_those_that_the_flow_imports_are_told(local:
     assert PASSWORD not in done.out
     assert done.err == (
         "note: 2 files that git ignores stay on this machine: late_settings.py, local_settings.py; what is secret "
-        "belongs into @secrets; if it is to travel, name it: FLOWC_PACKAGE_IGNORED=late_settings.py, or "
-        "package-ignored in flowc.toml\n"
+        "belongs into @secrets; what is to travel, into flowc.toml: "
+        'package-ignored = "late_settings.py,local_settings.py"; or '
+        "FLOWC_PACKAGE_IGNORED=late_settings.py,local_settings.py\n"
     )
+
+
+def test_what_is_said_to_be_typed_works(local: Project) -> None:
+    (said,) = re.findall(r"into flowc.toml: (.*); or (\S*)", compiled(local)[0].err)
+    variable, _, value = said[1].partition("=")
+    local.write("flowc.toml", said[0])
+    for environment in ({}, {variable: value}):
+        done, files = compiled(local, **environment)
+        assert (done.err, files) == ("", {"flow.py", "helper.py", "late_settings.py", "local_settings.py"})
+        (local.root / "flowc.toml").unlink(missing_ok=True)
 
 
 def test_data_files_too_and_what_was_asked_for_is_told(local: Project) -> None:

@@ -146,6 +146,26 @@ def test_a_runner_of_a_notebook(project: Project) -> None:
         (["--quite", "run"], "No such option '--quite'. Did you mean '--quiet'?"),
         (["--nonsense", "run"], "No such option '--nonsense'.\n"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["runs"], "No such command 'runs' of a flow's file. It is one of flowc: flowc runs Good\n"),
+        (["runs", "--json"], "It is one of flowc: flowc runs Good --json\n"),
+        (["artifact"], "It is one of flowc: flowc artifact Good/NAME\n"),
+        (["artifact", "seen"], "It is one of flowc: flowc artifact Good/seen\n"),
+        (["artefact", "Good/seen"], "It is one of flowc: flowc artifact Good/seen\n"),
+        (["ir"], "It is one of flowc: flowc ir good.py\n"),
+        (["compile", "-o", "x y"], "It is one of flowc: flowc compile good.py -o 'x y'\n"),
+        (["debug", "latest/start/0"], "It is one of flowc: flowc debug Good/latest/start/0\n"),
+        (["debug"], "It is one of flowc: flowc debug Good/RUN/STEP[/TASK]\n"),
+        (["gc", "--delete"], "It is one of flowc: flowc gc Good --delete\n"),
+        (["fsck"], "It is one of flowc: flowc fsck\n"),
+        (["config", "store"], "It is one of flowc: flowc config store\n"),
+        (["status", "x"], "It is one of flowc: flowc status x\n"),
+        (["retry"], "No such command 'retry'. Did you mean: python good.py resume\n"),
+        (["latest"], "'latest' is no command. A command comes first: flowc show Good/latest\n"),
+        (["Good/latest/start"], "A command comes first: flowc show Good/latest/start\n"),
+        (["tag", "latest"], "'latest' is no command. A command comes first: python good.py tag list latest\n"),
+        (["tag", "latest", "add", "x"], "comes first: python good.py tag add --run-id latest x\n"),
+        (["card", "latest/start"], "A command comes first: python good.py card list latest/start\n"),
+        (["card", "latest/start", "view"], "A command comes first: python good.py card view latest/start\n"),
         (["run", "n=3"], "Got unexpected extra argument (n=3). A parameter is an option: --n 3"),
         (["run", "learning_rate=3"], "A parameter is an option: --learning-rate 3"),
         (["run", "n", "3"], "Got unexpected extra arguments (n 3). A parameter is an option: --n VALUE"),
@@ -179,6 +199,25 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
         (["rnu", "good.py"], "No such command 'rnu'. Did you mean 'run'?"),
         (["nonsense"], "No such command 'nonsense'.\n"),
         (["help"], "No such command 'help'. Did you mean 'flowc --help'?"),
+        (["version"], "No such command 'version'. Did you mean 'flowc --version'?"),
+        (["list"], "No such command 'list'. Did you mean 'runs'?"),
+        (["output-raw"], "No such command 'output-raw'. A flow's own file has it: python FLOW.py output-raw\n"),
+        (["step", "x"], "No such command 'step'. Instead: it is how Metaflow runs a task: python FLOW.py run starts"),
+        (["argo-workflows", "status"], "No such command 'argo-workflows'. Instead: flowc status NAME\n"),
+        (["Good/latest"], "'Good/latest' is no command. A command comes first: flowc show Good/latest\n"),
+        (["Good/20261120-093838-300ptl/start"], "comes first: flowc show Good/20261120-093838-300ptl/start\n"),
+        (["tag", "Good/latest"], "'Good/latest' is no command. A command comes first: flowc tag list Good/latest\n"),
+        (["tag", "Good/latest", "mine"], "A command comes first: flowc tag add Good/latest mine\n"),
+        (["tag", "Good/good-x7k2v"], "A command comes first: flowc tag list Good/good-x7k2v\n"),
+        (["tag", "rm", "Good/latest"], "No such command 'rm'. Did you mean 'remove'?"),
+        (["-h"], "No such option '-h'. Did you mean '--help'?"),
+        (["run", "good.py", "-h"], "No such option '-h'. Did you mean '--help'?"),
+        (["run", "good.py", "-learning-rate", "3"], "'-learning-rate'. Did you mean '--learning-rate'?"),
+        (["tag", "Good/latest", "add", "x y"], "A command comes first: flowc tag add Good/latest 'x y'\n"),
+        (["tag", "Good/20261120-093838-300ptl"], "comes first: flowc tag list Good/20261120-093838-300ptl\n"),
+        (["tag", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["card", "Good/latest/start"], "A command comes first: flowc card list Good/latest/start\n"),
+        (["card", "Good/latest/start", "get"], "A command comes first: flowc card get Good/latest/start\n"),
         (["hlep"], "No such command 'hlep'. Did you mean 'flowc --help'?"),
         (["run", "good.py", "--tag", ""], "Error: a tag cannot be empty\n"),
         (["run", "good.py", "n=3"], "A parameter is an option: --n 3"),
@@ -188,6 +227,31 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
 def test_words_of_flowc(good: Project, words: list[str], message: str) -> None:
     done = good.flowc(*words)
     assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_words_about_runs(good: Project) -> None:
+    good.run("good.py")
+    told = {
+        ("show", "Good"): (2, "not a pathspec: 'Good'; give FLOW/RUN, and more if you like, such as Good/latest\n"),
+        ("dump", "Good"): (2, "give FLOW/RUN/STEP, and more if you like, such as Good/latest/STEP\n"),
+        ("dump", "Good/latest"): (2, "such as Good/latest/STEP\n"),
+        ("show", "latest"): (2, "and more if you like, such as Good/latest\n"),
+        ("dump", "latest/start"): (2, "and more if you like, such as Good/latest/start\n"),
+        ("debug", "latest/start/0"): (1, "hint: a flow's name comes first: Good/latest/start/0\n"),
+        ("dump", "Godo/latest/start"): (1, "hint: did you mean 'Good'?\n"),
+        ("show", "Godo"): (2, "not a pathspec: 'Godo'; give FLOW/RUN, and more if you like\n"),
+        ("show", "Good/last"): (1, "error: flow 'Good' has no run 'last'\nhint: did you mean 'latest'?\n"),
+        ("runs", "Godo"): (1, "hint: did you mean 'Good'?\n"),
+        ("runs", "Good/latest"): (1, "hint: a flow's name is needed: Good; flowc show Good/latest shows one run\n"),
+        ("gc", "zzz"): (1, "hint: flows: Good\n"),
+        ("artifact", "Godo/x"): (1, "hint: did you mean 'Good'?\n"),
+        ("spin", "good.py", "strat"): (1, "hint: did you mean 'start'?\n"),
+        ("resume", "good.py", "strat"): (1, "hint: did you mean 'start'?\n"),
+        ("logs", "Good/latest/strat", "--follow"): (1, "hint: did you mean 'start'?\n"),
+    }
+    for words, (code, message) in told.items():
+        done = good.flowc(*words)
+        assert (done.code, message in done.err) == (code, True), (words, done.err)
 
 
 def test_without_a_command(good: Project) -> None:

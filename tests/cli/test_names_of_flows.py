@@ -175,7 +175,7 @@ def test_help_before_other_commands_is_that_of_the_file(project: Project) -> Non
 
 def test_the_usage_names_a_flow_only_where_one_is_named(project: Project) -> None:
     project.write("flow.py", f"{HEAD}\nclass Given(Steps):\n    pass\n{MAIN}")
-    for command, behind in (("run", ""), ("resume", " [STEP]"), ("spin", " STEP|RUN/STEP[/TASK]")):
+    for command, behind in (("run", ""), ("resume", " [STEP]"), ("spin", " [RUN/]STEP[/TASK]")):
         wrong = project.python("flow.py", command, "--branch", "zz")
         assert f"Usage: python flow.py {command} [OPTIONS]{behind}\n" in wrong.err
     assert "Usage: flowc run [OPTIONS] FLOW\n" in project.flowc("run", "flow.py", "--branch", "zz").err

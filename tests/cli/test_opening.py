@@ -311,6 +311,48 @@ def test_no_permission(public_project: Project) -> None:
     assert "flow.py': Permission denied | make the file and the directories above it readable" in done.out, done.err
 
 
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "hint"),
+    [
+        (
+            ["check", "loop.py"],
+            "cannot read 'loop.py': Too many levels of symbolic links",
+            "its links lead to each other",
+        ),
+        (["check", f"{LONG}.py"], f"cannot read '{LONG}.py': File name too long", "a name may have 255 bytes"),
+        (["run", f"{LONG}/flow.py"], f"cannot read '{LONG}/flow.py': File name too long", "a name may have 255 bytes"),
+        ([LONG], f"No such command '{LONG}'.", None),
+        (["runs", "--store", "loop"], "cannot read the store loop: Too many levels of symbolic links", None),
+        (["runs", "--store", LONG], f"cannot read the store {LONG}: File name too long", None),
+    ],
+)
+def test_names_that_no_file_can_have(packaged: Project, words: list[str], line: str, hint: str | None) -> None:
+    for name in ("loop", "loop.py"):
+        (packaged.root / name).symlink_to(name)
+    done = packaged.flowc(*words)
+    assert done.code in (1, 2) and "Traceback" not in done.err
+    assert line in done.err
+    assert hint is None or f"hint: {hint}" in done.err
+
+
+def test_a_flow_beside_links_in_a_circle(packaged: Project) -> None:
+    for name, target in (("a", "b"), ("b", "a"), ("c.py", "c.py")):
+        (packaged.root / name).symlink_to(target)
+    for words in (
+        ("check", "flow.py:First"),
+        ("run", "--notes", "pkg/notes.txt", "flow.py:First"),
+        ("ir", "flow.py:First"),
+        ("check", "."),
+    ):
+        done = packaged.flowc(*words)
+        assert "symbolic links" not in done.err, done.err
+        assert done.code == (2 if words[-1] == "." else 0), done.err
+    assert "flow.py" in packaged.flowc(COMP_LINE="flowc run ", _FLOWC_COMPLETE="bash_complete").out
+
+
 def test_two_classes(packaged: Project) -> None:
     for words in (["flow.py:First", "--flow", "Second"], ["--flow", "Second", "pkg.flows:First"]):
         done = packaged.flowc("run", *words)

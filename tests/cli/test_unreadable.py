@@ -363,6 +363,26 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
     assert kept.project.store.runs("Kept") == [kept.run.id]
 
 
+def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
+    """Others are named one by one: each is at another place."""
+    for kind in ("run", "ir", "attempt", "first"):
+        kept.damage(kind, "empty")
+    other = kept.project.store.run("Kept", kept.others[0])
+    lone = kept.root / other.prefix / "tasks/end/0.json"
+    lone.write_bytes(b"")
+    assert kept.flowc("fsck", "--repair").exit_code == 1
+    for name in ("start", "join"):
+        (kept.root / other.prefix / f"tasks/{name}/0.json").write_bytes(b"")
+    for words in ((), ("--delete",), ("--older-than", "1s"), ("--json",)):
+        warnings = [line for line in kept.flowc("gc", *words).stderr.splitlines() if line.startswith("warning: ")]
+        (together,) = [line for line in warnings if kept.run.id in line]
+        where = f"file://{kept.root} were moved aside, to damaged/{kept.run.prefix}; restore them"
+        assert together.startswith(f"warning: 4 records of run Kept/{kept.run.id} in {where}")
+        assert len(warnings) == 4
+        (alone,) = [line for line in warnings if "was moved aside" in line]
+        assert f"{other.prefix}/tasks/end/0.json" in alone and f"(task Kept/{other.id}/end/end-0)" in alone
+
+
 # -- what tasks read ---------------------------------------------------------------------------------------------------
 
 

@@ -201,3 +201,31 @@ def test_the_list_of_runs_has_the_step_and_the_type_of_the_error(mixed: Project)
     assert told["why"] == "work/0.2: KeyError: 'never\\nwell'"
     followed = mixed.flowc("logs", "Mixed/latest", "--follow")
     assert followed.err.splitlines()[-1].endswith("failed: work/0.2: KeyError: 'never\\nwell'")
+
+
+def test_every_hint_names_a_store_that_is_not_the_usual_one(mixed: Project) -> None:
+    """Those of commands that are about a run, and those of warnings about what is damaged."""
+    mixed.flowc("run", "--store", "my runs", "--max-workers", "1", "flow.py")
+    store = f"file://{mixed.root}/my runs"
+    named = f"--store {shlex.quote(store)}"
+    told = {
+        ("resume", "flow.py", "--origin-run-id", "1"): f"flowc runs Mixed {named}",
+        ("spin", "flow.py", "1/work/0.0"): f"flowc runs Mixed {named}",
+        ("artifact", "Mixed/nope"): f"flowc dump Mixed/latest/end {named} prints",
+        ("artifact", "Mixed/items", "--run", "1"): f"flowc runs Mixed {named}",
+    }
+    for words, line in told.items():
+        done = mixed.flowc(words[0], "--store", "my runs", *words[1:])
+        assert done.code == 1, words
+        assert f"hint: {line}" in done.err, done.err
+    (record,) = (mixed.root / "my runs").glob("flows/Mixed/runs/*/tasks/start/0.json")
+    record.write_bytes(b"")
+    fsck = f"flowc fsck {named}"
+    assert f"or see what is lost: {fsck}\n" in mixed.flowc("show", "Mixed/latest", "--store", "my runs").err
+    assert (
+        f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair"
+        in mixed.flowc("gc", "--store", "my runs").err
+    )
+    hint = typed(mixed, f"fsck: {fsck}", "fsck")
+    assert "damaged record" in hint.stdout, hint.stderr
+    assert "--store" not in mixed.flowc("gc", FLOWC_STORE="my runs").err

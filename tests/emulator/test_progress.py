@@ -223,3 +223,34 @@ def test_many_bars_do_not_fill_the_terminal(project: Project) -> None:
         (project.root / "go").touch()
         assert terminal.end() == 0
     assert not [line for line in screen(terminal.seen, 200) if "inner" in line or "more progress" in line]
+
+
+def test_how_many_tasks_wait_for_a_worker_is_told(project: Project) -> None:
+    flow(project, items=5)
+    with Terminal(
+        project, "-m", "flowc", "run", "flow.py", "--max-workers", "2", TERM="xterm", NO_COLOR="1"
+    ) as terminal:
+        terminal.until(" tasks, 3 wait for a worker  ")
+        (project.root / "go").touch()
+        assert terminal.end() == 0
+    waiting = [int(number) for number in re.findall(r"(\d+) waits? for a worker", terminal.seen)]
+    assert waiting == sorted(waiting, reverse=True) and waiting[0] == 3
+    assert not [line for line in screen(terminal.seen, 200) if "for a worker" in line]
+
+
+def test_no_task_waits_for_a_worker_once_the_run_has_failed(project: Project) -> None:
+    flow(project, items=5)
+    code = (project.root / "flow.py").read_text(encoding="utf-8")
+    project.write(
+        "flow.py", code.replace("        sys.stderr.flush()\n", "        assert self.input, 'the first'\n", 1)
+    )
+    with Terminal(
+        project, "-m", "flowc", "run", "flow.py", "--max-workers", "2", TERM="xterm", NO_COLOR="1"
+    ) as terminal:
+        terminal.until("failed work/0.0")
+        terminal.until(" tasks  ")
+        terminal.until("work/0.1")
+        live = screen(terminal.seen, 200)
+        (project.root / "go").touch()
+        assert terminal.end() == 1
+    assert " tasks  " in live[-1] and "for a worker" not in live[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flowc_runtime.store import RunStore
 
@@ -300,6 +302,54 @@ def test_what_is_printed_is_accepted(named: Project) -> None:
         f"{top}/work/work-0.0", f"{top}/work/work-0.1",
     }  # fmt: skip
     failed.delete()
+
+
+# How an output names a task, and what stands before that where a command takes it.
+FORMS = (
+    r"Named/[0-9]{8}-[\w-]+/\w+/[\w.-]+",
+    r"\b[0-9]{8}-[\w-]+/\w+/\w+-0[0-9.~]*",
+    r"\bwork/0[0-9.]*",
+    r"\bwork-0[0-9.]*",
+)
+
+
+def test_every_form_that_is_printed_is_taken_by_every_command(named: Project, tmp_path: Path) -> None:
+    ran = named.flowc("run", "flow.py", IDS=str(tmp_path), FAIL="b")
+    failed = named.latest()
+    top = f"Named/{failed.id}"
+    outputs = [
+        ran,
+        named.flowc("runs"),
+        *(named.flowc("show", f"{top}{part}") for part in ("", "/work", "/work/0.1")),
+        *(named.flowc("logs", f"{top}/work", *option) for option in ((), ("--merge",), ("--sizes",), ("--json",))),
+        named.flowc("dump", f"{top}/work"),
+        named.flowc("dump", f"{top}/work/0.7"),
+        named.flowc("artifact", "Named/tid", "--run", failed.id),
+        named.flowc("logs", "scrub", f"{top}/work/0.1"),
+        named.flowc("card", "list", f"{top}/work"),
+    ]
+    for record in (named.root / ".flowc" / failed.prefix).glob("tasks/work/0.1.json"):
+        record.write_bytes(b"")
+    outputs += [named.flowc("fsck"), named.flowc("show", f"{top}/work"), named.flowc("gc")]
+    found = {form for done in outputs for each in FORMS for form in re.findall(each, done.out + done.err)}
+    found = {form for form in found if "0.7" not in form and ("2" not in form or failed.id in form)}
+    assert {top + "/work/work-0.1", f"{failed.id}/work/work-0.1", "work/0.0", "work-0.0"} <= found
+    for form in sorted(found):
+        name = form if failed.id in form else f"{top}/{form}"
+        for command in (["show"], ["logs"], ["logs", "--follow"], ["dump"], ["card", "list"], ["debug", "--inspect"]):
+            done = named.flowc(*command, name)
+            assert not [word for word in ("no run", "no step", "no task", "not a pathspec") if word in done.err], (
+                name,
+                done,
+            )
+    failed.delete()
+
+
+@pytest.mark.parametrize("form", ["work/0.1", "work/work-0.1", "work-0.1", "latest/work-0.1", "latest/work/0.1"])
+def test_spin_takes_each_form_of_a_task(named: Project, tmp_path: Path, form: str) -> None:
+    done = named.flowc("spin", "flow.py", form, IDS=str(tmp_path))
+    assert done.code == 0, done.err
+    assert f"note: work runs with the inputs of Named/{named.latest().id}/work/work-0.1" in done.err
 
 
 def test_the_line_of_a_failure_names_the_task(named: Project) -> None:

@@ -9,14 +9,19 @@ import pytest
 from flowc.backends.argo import Settings
 from flowc_runtime.addresses import fault, shown
 from flowc_runtime.errors import StoreError
+from flowc_runtime.remote_errors import place
 from flowc_runtime.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from project import Project
 
 SECRET = "wJalrXUtnFEMI"
 WITH_CREDENTIALS = [
     (f"s3://AKIA:{SECRET}@bucket/prefix", "s3://…@bucket/prefix"),
+    (f"s3://AKIA:{SECRET}/{SECRET}@bucket/prefix", "s3://…@bucket/prefix"),
+    (f"s3://AKIA:{SECRET}?{SECRET}#@bucket", "s3://…@bucket"),
     (f"s3://{SECRET}@bucket", "s3://…@bucket"),
     (f"gs://user:{SECRET}@bucket/a/b", "gs://…@bucket/a/b"),
     (f"az://x:{SECRET}@y@bucket/a", "az://…@bucket/a"),
@@ -57,6 +62,21 @@ def test_they_are_refused_wherever_a_store_is_named(url: str, masked: str) -> No
 def test_others_are_as_they_were(url: str) -> None:
     assert fault(url) is None
     assert shown(url) == url
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket/a", "s3:bucket/a", "gs:/b", "az:/c"])
+def test_an_address_that_lacks_a_slash_is_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheme, _, rest = url.partition(":")
+    with pytest.raises(StoreError, match=f"did you mean '{scheme}://{rest.lstrip('/')}'"):
+        Store.open(url)
+    with pytest.raises(StoreError, match="s3://…@bucket") as told:
+        Store.open(f"s3:/key:{SECRET}@bucket")
+    assert SECRET not in str(told.value)
+    Store.open(f"./{url}").objects.put("x", b"")
+    assert (tmp_path / url / "x").exists()
 
 
 FLOW = """
@@ -100,3 +120,29 @@ def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
         assert done.code != 0
         assert SECRET not in done.out + done.err
     assert not any(SECRET in path.read_text() for path in project.root.rglob("*.json"))
+
+
+def test_what_prints_settings_does_not_print_them(project: Project) -> None:
+    for url, masked in WITH_CREDENTIALS[:1] + WITH_CREDENTIALS[-3:]:
+        for setting in ("store", "cluster-store"):
+            project.write("flowc.toml", f'{setting} = "{url}"\n')
+            for command in (("config",), ("config", setting), ("config", "--json"), ("config", setting, "--json")):
+                done = project.flowc(*command)
+                assert (done.code, SECRET in done.out + done.err, masked in done.out) == (0, False, True), done
+        project.write("flowc.toml", f'store = "{url}"\n')
+        done = project.flowc("doctor")
+        assert (done.code, SECRET in done.out + done.err) == (1, False), done
+        assert f"BAD  the store {masked}: it has a " in done.out or masked.startswith("https:"), done.out
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "masked"),
+    [
+        (f"http://user:{SECRET}@127.0.0.1:1", "http://…@127.0.0.1:1"),
+        (f"http://127.0.0.1:1/?key={SECRET}", "http://127.0.0.1:1/?…"),
+    ],
+)
+def test_those_of_an_endpoint_are_not_repeated(monkeypatch: pytest.MonkeyPatch, endpoint: str, masked: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert place("no address in it", "s3://bucket") == f"s3://bucket at {masked}"
+    assert SECRET not in place(f"error sending request for url ({endpoint}/bucket)", "s3://bucket")

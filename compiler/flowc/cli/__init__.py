@@ -168,14 +168,20 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if self.misplaced == "before_command":
-                from flowc.cli.misplaced import not_a_command
+            from flowc.cli import misplaced, unknown
 
-                if (flow := not_a_command(ctx, args, self._lazy)) is not None:
-                    raise flow from error
+            if self.misplaced == "before_command":
+                told = unknown.of_flowc(ctx, args, FLOW_COMMANDS) or misplaced.not_a_command(ctx, args, self._lazy)
+                if told is not None:
+                    raise told from error
             if self.misplaced == "before_command" and _closest(args[0], ("help",)):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx) from error
-            if close := _closest(args[0], self._lazy):
+            close, flow = _closest(args[0], self._lazy), ctx.find_object(type)
+            if flow is not None and (args[0] in COMMANDS or not close):
+                told = unknown.of_a_flow(ctx, args, COMMANDS, flow.__name__)
+                if told is not None:
+                    raise told from error
+            if close:
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
 

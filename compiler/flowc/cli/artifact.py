@@ -13,10 +13,12 @@ import click
 from flowc.cli.classes import class_finder
 from flowc.cli.common import fail, open_store, store_option, table, writing
 from flowc.cli.read import json_option
+from flowc.cli.run_names import no_flow
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc_runtime.index import task_id, task_pathspec
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from flowc_runtime.codecs import ArtifactRef
@@ -78,10 +80,11 @@ def _find(
 
     runs = store.runs(flow)
     if not runs:
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+        no_flow(store, flow)
     run = runs[-1] if run == "latest" else run
+    runs_line = command_on(store.objects.url, "flowc", "runs", flow)
     if run is not None and run not in runs:
-        fail(f"flow '{flow}' has no run '{run}'", f"flowc runs {flow}")
+        fail(f"flow '{flow}' has no run '{run}'", runs_line)
     every = versions(store, flow, name, run=run, step=step)
     with working(f"looking for a version of {flow}/{name}"):
         matching = [version for version in every if version.digest.startswith(digest)] if digest else []
@@ -93,10 +96,11 @@ def _find(
     if not found:
         if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
             fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
-                 f"flowc runs {flow} --parameter {name}=… finds the runs with a value")  # fmt: skip
+                 f"{runs_line} --parameter {name}=… finds the runs with a value")  # fmt: skip
         where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
         version = f"version {digest} of artifact" if digest else "artifact"
-        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"flowc dump {flow}/latest/end prints those there are")
+        dump = command_on(store.objects.url, "flowc", "dump", f"{flow}/latest/end")
+        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"{dump} prints those there are")
     return found
 
 

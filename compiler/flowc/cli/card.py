@@ -6,9 +6,10 @@ import click
 
 from flowc.cli.cards import Paths, add_reading_commands, newest, served_options
 from flowc.cli.common import Pathspec, find_run, open_store, store_option
+from flowc.cli.unknown import PathGroup
 
 
-@click.group("card", help="Show the cards of tasks. RUN may be `latest`.")
+@click.group("card", cls=PathGroup, help="Show the cards of tasks. RUN may be `latest`.")
 def card_command() -> None:
     """Group the commands about cards."""
 

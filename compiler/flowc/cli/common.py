@@ -272,7 +272,7 @@ def root_of(store: Store, code: Code, hint: str) -> Path:
     """The root of the code of a run's flow, here or beside the store; where it is neither, the program ends."""
     beside = Path(store.objects.url.removeprefix("file://")).parent
     for root in (Path.cwd(), beside):
-        if (root / code.file).is_file():
+        if os.path.isfile(root / code.file):
             return root
     fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
 
@@ -347,35 +347,37 @@ class Pathspec(NamedTuple):
 def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
-    RUN may be `latest`, TASK the task's id or its index path alone. `to_read` finds tasks too that have no process of
-    their own (`flowc_runtime.run_view`).
+    RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
+    no process of their own (`flowc_runtime.run_view`).
     """
-    parts = [*pathspec.strip("/").split("/")]
+    from flowc.cli.run_names import no_flow, no_pathspec, parts_of, suggest
+
+    parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
-        wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
-        raise click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like")
+        raise no_pathspec(store, pathspec, least)
     flow, run_id, step, task = [*parts, None, None][:4]
     assert flow and run_id
     runs = store.runs(flow)
     if not runs:
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", _suggest(flow, store.flows(), "flows"))
+        no_flow(store, flow, pathspec)
     if run_id == "latest":
         run_id = runs[-1]
     run = store.run(flow, run_id)
     if not run.exists():
-        fail(f"flow '{flow}' has no run '{run_id}'", _suggest(run_id, runs[-5:], "newest runs"))
+        fail(f"flow '{flow}' has no run '{run_id}'", suggest(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)
     from flowc_runtime.run_view import RunView
 
     view = RunView(run)
     if step not in run.steps() and not (to_read and view.has_step(step)):
-        fail(f"run '{run_id}' has no tasks of a step '{step}'", _suggest(step, run.steps(), "steps"))
+        fail(f"run '{run_id}' has no tasks of a step '{step}'", suggest(step, run.steps(), "steps"))
     return Pathspec(run, step, None if task is None else find_path(view if to_read else run, step, task))
 
 
 def find_path(run: RunStore | RunView, step: str, task: str) -> str:
     """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
+    from flowc.cli.run_names import suggest
     from flowc_runtime.errors import ProtocolError
     from flowc_runtime.index import path_of, task_id
 
@@ -386,13 +388,5 @@ def find_path(run: RunStore | RunView, step: str, task: str) -> str:
         path = ""
     if path not in known:
         ids = [task_id(step, each) for each in known]
-        fail(f"step '{step}' has no task '{task}'", _suggest(task, ids[:5], "tasks"))
+        fail(f"step '{step}' has no task '{task}'", suggest(task, ids[:5], "tasks"))
     return path
-
-
-def _suggest(name: str, known: Sequence[str], what: str) -> str | None:
-    from difflib import get_close_matches
-
-    if close := get_close_matches(name, known, n=1):
-        return f"did you mean '{close[0]}'?"
-    return f"{what}: {', '.join(known)}" if known else None

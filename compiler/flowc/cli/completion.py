@@ -6,8 +6,8 @@ at once: what is in the store is read afresh, nothing of the user's is executed,
 
 from __future__ import annotations
 
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
@@ -81,6 +81,23 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
                 yield from (f"{flow}/{name}" for name in sorted(run.task(step, done)["artifacts"]))
 
 
+def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """RUN or FLOW/RUN, to compare with a run that is named before; `.` are the files here."""
+    from flowc.cli.common import open_store
+
+    store = open_store(ctx.params.get("store_url"))
+    if "/" in incomplete:
+        yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
+        return
+    # Where an option lacks its value, click leaves the words besides the options as they are.
+    flow, _, run = (ctx.params.get("pathspec") or next(iter(ctx.args), "")).partition("/")
+    runs = store.runs(flow) if flow else []
+    compared = runs[-1] if run == "latest" and runs else run
+    newest = ["latest"] if runs and compared != runs[-1] else []
+    yield from (".", *newest, *(known for known in reversed(runs) if known != compared))
+    yield from (f"{known}/" for known in store.flows())
+
+
 def _states(store: Store, _: str) -> Iterator[str]:
     yield from ("running", "succeeded", "failed", "interrupted", "killed")
 
@@ -96,10 +113,11 @@ def _files(incomplete: str) -> Iterator[str]:
         return
     directory, _, begun = incomplete.rpartition("/")
     top = f"{directory}/" if directory or incomplete.startswith("/") else ""
-    for path in sorted(Path(top or ".").iterdir()):
-        hidden = path.name.startswith((".", "__")) and not begun.startswith((".", "__"))
-        if not hidden and (path.is_dir() or path.suffix == ".py"):
-            yield f"{top}{path.name}{'/' if path.is_dir() else ''}"
+    for name in sorted(os.listdir(top or ".")):
+        hidden = name.startswith((".", "__")) and not begun.startswith((".", "__"))
+        is_directory = os.path.isdir(f"{top}{name}")
+        if not hidden and (is_directory or name.endswith(".py")):
+            yield f"{top}{name}{'/' if is_directory else ''}"
 
 
 _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
@@ -154,6 +172,8 @@ def prepare(command: click.Command) -> None:
             param.type = _Completed(lambda _, begun: _files(begun))
         elif param.name == "class_name":
             param.type = _Completed(classes_of_file)
+        elif param.name == "other":
+            param.type = _Completed(_others_of_flow)
         elif param.name == "origin_run_id":
             param.type = _Completed(runs_of_flow)
         elif what is not None and (what != "FLOW" or param.name == "flow"):

@@ -10,7 +10,7 @@ import click
 
 from flowc.cli.common import FAULTY, table, tell_error
 from flowc.ir import json_text
-from flowc_runtime import configuration
+from flowc_runtime import addresses, configuration
 from flowc_runtime.config_file import meant
 from flowc_runtime.config_keys import BY_KEY, SETTINGS
 from flowc_runtime.errors import ConfigurationError
@@ -39,13 +39,13 @@ def config_command(key: str | None, as_json: bool) -> None:
             tell_error(fault.message, fault.hint)
         raise SystemExit(FAULTY) from None
     if as_json:
-        said: Any = {name: {"value": one.value, "from": one.place} for name, one in found.items()}
+        said: Any = {name: {"value": _masked(one.value), "from": one.place} for name, one in found.items()}
         all_of_it = {"file": file.path if file else None, "settings": said}
-        click.echo(json_text.shown(said[key] if key else all_of_it, indent=2))
+        click.echo(json_text.shown(said[key] if key else all_of_it, indent=2, ensure_ascii=False))
         return
     if key:
         if found[key].value is not None:
-            click.echo(found[key].value)
+            click.echo(_masked(found[key].value))
         return
     table([(name, _shown(one.value, BY_KEY[name].without), one.place) for name, one in found.items()])
     click.echo(f"file: {file.path}" if file else "no flowc.toml, and no [tool.flowc], here or above", err=True)
@@ -53,7 +53,12 @@ def config_command(key: str | None, as_json: bool) -> None:
 
 
 def _shown(value: str | int | None, without: str) -> str:
-    return f"({without})" if value is None else str(value)
+    return f"({without})" if value is None else str(_masked(value))
+
+
+def _masked(value: str | int | None) -> str | int | None:
+    """The value without what may be secret: an address that has that is refused by whatever would use it."""
+    return addresses.shown(value) if isinstance(value, str) else value
 
 
 def _tell_unknown() -> None:

@@ -102,7 +102,7 @@ def _root_in(given: str, file: str) -> Path | None:
     """The root of the code, where what is given is the path of the run's file, which is in a package."""
     path = Path(given)
     inner = Path(file).parts
-    if len(inner) == 1 or path.parts[-len(inner) :] != inner or not path.is_file():
+    if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):
         return None
     return Path(*path.parts[: -len(inner)])
 

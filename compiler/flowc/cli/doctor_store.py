@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from flowc_runtime import addresses
 from flowc_runtime.errors import ConfigurationError, FlowcError
 from flowc_runtime.remote import SCHEMES
 from flowc_runtime.whereabouts import default_url
@@ -29,6 +30,8 @@ def examine_store() -> tuple[str, str]:
         return "--", "the store: it is not known before the configuration is mended"
     except FlowcError as error:
         return "BAD", f"the store: {error}"
+    if problem := addresses.fault(url):
+        return "BAD", f"the store {addresses.shown(url)}: {problem}; {addresses.HINT}"
     if url.partition("://")[0] not in SCHEMES:
         return "ok", f"the store is {url}"
     done = subprocess.run([sys.executable, "-c", _LOAD, url], capture_output=True, text=True, check=False)

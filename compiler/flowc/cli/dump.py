@@ -18,6 +18,7 @@ from flowc_runtime import unreadable
 from flowc_runtime.errors import RecordError
 from flowc_runtime.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run_view import RunView
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -121,7 +122,10 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
             if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
-                fail(unfinished, f"flowc logs {task_pathspec(run.flow, run.id, step, path=path)}")
+                fail(
+                    unfinished,
+                    command_on(run.objects.url, "flowc", "logs", task_pathspec(run.flow, run.id, step, path=path)),
+                )
             say(unfinished)
             continue
         if record["outcome"] == "failed":

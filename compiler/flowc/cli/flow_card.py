@@ -7,9 +7,10 @@ import click
 from flowc.cli.cards import Paths, add_reading_commands, newest, served_options
 from flowc.cli.common import Pathspec, fail, find_run, open_store
 from flowc.cli.flow_file import flow_name, tell
+from flowc.cli.unknown import PathGroup
 
 
-@click.group("card", help="Show the cards of tasks.")
+@click.group("card", cls=PathGroup, help="Show the cards of tasks.")
 def card_command() -> None:
     """Group the commands about cards."""
 

@@ -5,6 +5,7 @@ A flow whose bases are in other files has more parameters than its file says: th
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,7 +58,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
     try:
         parsed = parse(words)
         path = Path(parsed.name)
-        if not path.is_file() and not parsed.name.endswith(".py"):
+        if not os.path.isfile(path) and not parsed.name.endswith(".py"):
             path = Path(*find_module(parsed.name))
     except (OpeningError, ModuleError):
         return None

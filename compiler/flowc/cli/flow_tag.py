@@ -10,6 +10,7 @@ import click
 from flowc.cli.common import fail, find_run, open_store, top
 from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
+from flowc.cli.unknown import OwnTagGroup
 from flowc.ir import json_text
 from flowc_runtime import unreadable
 from flowc_runtime.settings import user_name
@@ -47,7 +48,7 @@ def _run_options(function: Command) -> Command:
     return run_id(namespace(function))
 
 
-@click.group("tag", help="Tag runs, and list their tags.")
+@click.group("tag", cls=OwnTagGroup, help="Tag runs, and list their tags.")
 def tag_command() -> None:
     """Group the commands about tags."""
 

@@ -15,6 +15,7 @@ import click
 from flowc.cli.common import fail, find_run
 from flowc.cli.log_printer import Form, Printer
 from flowc.cli.read import attempts_of
+from flowc.cli.run_names import parts_of, suggest
 from flowc_runtime import unreadable
 from flowc_runtime.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.index import path_of
@@ -64,14 +65,14 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
     """The run, once it has begun; its steps are those of the flow, begun or not."""
-    parts = pathspec.strip("/").split("/")
+    parts = parts_of(store, pathspec)
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
         _await_begin(store, store.run(parts[0], parts[1]), run_spec, pause)
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in run.executes().nodes]
     if step is not None and step not in steps:
-        fail(f"flow '{run.flow}' has no step '{step}'", f"steps: {', '.join(steps)}")
+        fail(f"flow '{run.flow}' has no step '{step}'", suggest(step, steps, "steps"))
     if step is None or task is None:
         return run, step, None
     try:

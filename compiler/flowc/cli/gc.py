@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.common import open_store, store_option, table
 from flowc.cli.read import json_option
+from flowc.cli.run_names import no_flow
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc.ir.counting import count
 from flowc_runtime import unreadable
+from flowc_runtime.missing import one_per_run
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from flowc_runtime.collect import Chosen, Garbage, Selection
@@ -59,7 +62,7 @@ def gc_command(
 
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+        no_flow(store, flow)
     selection = Selection(
         flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
     )
@@ -67,7 +70,7 @@ def gc_command(
     with working("looking for what nothing needs"):
         chosen = choose(store, selection)
         garbage = find_garbage(store, set(chosen.doomed))
-    for error in (*chosen.unreadable.values(), *garbage.unreadable.values()):
+    for error in one_per_run((*chosen.unreadable.values(), *garbage.unreadable.values()), store.objects.url):
         unreadable.tell(error)
     found = _found(chosen, garbage) | {"deleted": delete}
     if delete:
@@ -127,8 +130,9 @@ def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
         click.echo(f"no blob goes while {what} may need it{more}")
     if records or chosen.unreadable:
-        click.echo("hint: restore what flowc fsck names; or move it to damaged/ with flowc fsck --repair, and delete "
-                   "it there", err=True)  # fmt: skip
+        fsck = command_on(store.objects.url, "flowc", "fsck")
+        click.echo(f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair, and delete it there",
+                   err=True)  # fmt: skip
     if number := found["young_blobs"]:
         click.echo(f"{count(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
                    f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip

@@ -6,7 +6,9 @@ there, before a command of `flowc` nothing is known of the flow.
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -83,6 +85,8 @@ def _no_option(
 ) -> click.UsageError:
     from flowc.frontend.names import did_you_mean
 
+    if option == "-h":
+        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
     names = {name.lstrip("-"): name for name in (*behind, *known) if name.startswith("--")}
     close = did_you_mean(option.lstrip("-"), names)
     meant = names[close] if close else None
@@ -101,13 +105,11 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
     """The error where the first word is a flow instead of a command of `flowc`; None if it is not."""
-    from pathlib import Path
-
     from flowc.opening import OpeningError, names_code, parse
 
     try:
         name = parse(args[0]).name
-        is_flow = names_code(args[0]) or Path(name).is_file() or Path(f"{name}.py").is_file()
+        is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")
     except OpeningError:
         is_flow = False
     if not is_flow:
@@ -141,7 +143,12 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
     """The error for an option that the command does not have: of `-name`, the one with two dashes may be meant."""
     option = error.option_name
+    if option == "-h" and "-h" in sys.argv:
+        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
     names = [name for name in _options(ctx.command.params) if " (" not in name]
+    # Of `-name` click tells `-n`.
+    given = (word.partition("=")[0] for word in sys.argv if word.startswith(option) and not word.startswith("--"))
+    option = next((word for word in given if f"-{word}" in names), option)
     words = f"--{option.lstrip('-')}"
     if option.startswith("-") and not option.startswith("--") and words in names:
         return click.UsageError(f"No such option '{option}'. Did you mean '{words}'?", ctx)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.cluster import cluster_options, connected
-from flowc.cli.common import fail, open_store, store_option, table
+from flowc.cli.common import open_store, store_option, table
 from flowc.cli.run_filters import UNREADABLE, filter_options, selected
+from flowc.cli.run_names import no_flow
 from flowc.ir import json_text
 from flowc_runtime import unreadable
 from flowc_runtime.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
@@ -61,7 +62,7 @@ def runs_command(
         return
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
-        fail(f"no run of a flow '{flow}' in {store.objects.url}", f"flows: {', '.join(store.flows()) or 'none'}")
+        no_flow(store, flow)
     found = selected(store, [flow] if flow else store.flows(), filters)
     rows = [run_row(run) for run in islice(found, limit)]
     if as_json:

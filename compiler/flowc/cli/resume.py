@@ -13,12 +13,14 @@ from flowc.cli.classes import class_finder
 from flowc.cli.common import ROOT, fail, open_store, root_of
 from flowc.cli.options import RESUME_OPTIONS
 from flowc.cli.run import Kind, Resumption, run_like, start, words_of
+from flowc.cli.run_names import suggest
 from flowc.cli.words import NO_NAMES
 from flowc.opening import names_code
 from flowc_runtime import unreadable
 from flowc_runtime.errors import StoreError
 from flowc_runtime.liveness import status_of
 from flowc_runtime.settings import user_name
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +46,7 @@ def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, An
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         run_id = step.rpartition("/")[2]
         is_run = store.run(found.flow.name, run_id).exists()
-        hint = f"it is a run: --origin-run-id {run_id}" if is_run else f"steps: {', '.join(known)}"
+        hint = f"it is a run: --origin-run-id {run_id}" if is_run else suggest(step, known, "steps")
         fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, found.flow.name, options)
     _check_ended(run, force=options["force"])
@@ -59,7 +61,7 @@ def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any])
         return chosen(store, flow)
     run = store.run(flow, run_id.rpartition("/")[2])
     if not run.exists():
-        fail(f"flow '{flow}' has no run '{run_id}'", f"flowc runs {flow}")
+        fail(f"flow '{flow}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", flow))
     return run
 
 
@@ -206,7 +208,8 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
                 run.executes()
                 return run
     what = f"flow '{flow}'" if flow else "any flow"
-    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", "flowc runs")
+    hint = command_on(store.objects.url, "flowc", "runs")
+    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", hint)
 
 
 def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:

@@ -5,13 +5,21 @@ The store knows the file, so that the hint is the whole line to type.
 
 from __future__ import annotations
 
+import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
+from flowc_runtime.index import split_id
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowc_runtime.store import Store
+
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 class Named(NamedTuple):
@@ -19,6 +27,51 @@ class Named(NamedTuple):
 
     message: str
     hint: str
+
+
+def parts_of(store: Store, pathspec: str) -> list[str]:
+    """Return the parts of FLOW/RUN/STEP/TASK, of which the flow may be left out, and the step if TASK is an id."""
+    parts = pathspec.strip("/").split("/")
+    if _RUN_ID.fullmatch(parts[0]):
+        parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
+    return [*parts[:2], *split_id(parts[2])] if len(parts) == 3 else parts
+
+
+def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
+    """Return the error for what is no pathspec of at least so many parts; with an example, if it begins one."""
+    parts, flows = pathspec.strip("/").split("/"), store.flows()
+    if parts[0] == "latest" and flows:  # of which flow?
+        parts = [flows[0], *parts]
+    example = "/".join([*parts, *("FLOW", "latest", "STEP", "TASK")[len(parts) : least]])
+    such_as = f", such as {example}" if len(parts) <= least and all(parts) and parts[0] in flows else ""
+    wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
+    return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like{such_as}")
+
+
+def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
+    """End the program: no run of such a flow; for what is a run, the hint is the command that shows one.
+
+    `pathspec` is what begins with the name, if it begins something.
+    """
+    from flowc.cli.common import fail
+    from flowc_runtime.whereabouts import command_on
+
+    flow, slash, rest = name.partition("/")
+    hint = suggest(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
+    if name == "latest" and flows:
+        hint = f"a flow's name comes first: {flows[0]}/{pathspec or name}"
+    if slash and rest and flow in store.flows():
+        hint = f"a flow's name is needed: {flow}; {command_on(store.objects.url, 'flowc', 'show', name)} shows one run"
+    fail(f"no run of a flow '{name}' in {store.objects.url}", hint)
+
+
+def suggest(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
+    """Return the hint for a name that there is not: the closest one, `also` of other words, or those there are."""
+    from difflib import get_close_matches
+
+    if close := get_close_matches(name, [*known, *also], n=1):
+        return f"did you mean '{close[0]}'?"
+    return f"{what}: {', '.join(known)}" if known else None
 
 
 def find_named(words: str) -> Named | None:

@@ -21,6 +21,7 @@ from flowc.cli.environment import isolate
 from flowc.cli.parameters import run_values
 from flowc.cli.resume import newest, reading
 from flowc.cli.run import Kind, run_like, start
+from flowc.cli.run_names import suggest
 from flowc.cli.spin_artifacts import overrides
 from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.working import working
@@ -29,9 +30,10 @@ from flowc.ir.scopes import Loop
 from flowc.revision import Look
 from flowc_runtime.attempts import begin_record
 from flowc_runtime.errors import FlowcError, StoreError
-from flowc_runtime.index import ROOT, task_id, task_pathspec
+from flowc_runtime.index import ROOT, split_id, task_id, task_pathspec
 from flowc_runtime.layered import SPIN_NAME, need, put_on
 from flowc_runtime.settings import user_name
+from flowc_runtime.whereabouts import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store import RunStore, Store
 
 OPTIONS: tuple[click.Parameter, ...] = (
-    click.Argument(["pathspec"], metavar="STEP|RUN/STEP[/TASK]"),
+    click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
                  help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
@@ -92,17 +94,30 @@ def _spare(run: RunStore, root: str) -> None:
 
 
 def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
-    parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
-    if len(parts) > 3 or not all(parts):
-        fail(f"not a path: {pathspec!r}", "give STEP, RUN/STEP or RUN/STEP/TASK")
-    step = parts[0] if len(parts) == 1 else parts[1]
+    name = graph.flow.name
+    run_id, step, task = _split(graph, pathspec)
     if step not in graph.nodes:
-        fail(f"flow '{graph.flow.name}' has no step '{step}'", f"steps: {', '.join(sorted(graph.nodes))}")
-    run = newest(store, graph.flow.name) if len(parts) == 1 else store.run(graph.flow.name, parts[0])
+        fail(f"flow '{name}' has no step '{step}'", suggest(step, sorted(graph.nodes), "steps"))
+    run = newest(store, name) if run_id == "latest" else store.run(name, run_id)
     if not run.exists():
-        fail(f"flow '{graph.flow.name}' has no run '{parts[0]}'", f"flowc runs {graph.flow.name}")
-    path = _path(run, graph, step, parts[2] if len(parts) == 3 else None)
+        fail(f"flow '{name}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", name))
+    path = _path(run, graph, step, task)
     return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
+
+
+def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
+    """The run, the step and the task of a path; without a run the newest is meant, and a task's id names its step."""
+    parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
+    if len(parts) == 1 or parts[0] in graph.nodes:
+        parts = ["latest", *parts]
+    if len(parts) == 2:
+        parts = [parts[0], *split_id(parts[1])]
+    if len(parts) > 3 or not all(parts):
+        fail(f"not a path: {pathspec!r}", "give STEP, STEP/TASK, RUN/STEP or RUN/STEP/TASK")
+    run_id, step, task = [*parts, None][:3]
+    assert run_id is not None
+    assert step is not None
+    return run_id, step, task
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
@@ -209,7 +224,7 @@ KIND = Kind(
 
 @run_like(
     KIND,
-    "FLOW STEP|RUN/STEP[/TASK]",
+    "FLOW [RUN/]STEP[/TASK]",
     "Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
     "The run is left as it is, and of the step nothing is kept without --persist.",
 )

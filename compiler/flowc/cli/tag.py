@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option
+from flowc.cli.unknown import PathGroup
 from flowc.ir import json_text
 from flowc_runtime import unreadable
 from flowc_runtime.errors import FlowcError
@@ -38,7 +39,7 @@ def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> N
         fail(str(error))
 
 
-@click.group("tag", help="Tag runs, and list their tags. A run is FLOW/RUN; RUN may be `latest`.")
+@click.group("tag", cls=PathGroup, help="Tag runs, and list their tags. A run is FLOW/RUN; RUN may be `latest`.")
 def tag_command() -> None:
     """Group the commands about tags."""
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import ROOT, top
+from flowc_runtime.whereabouts import store_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from flowc_runtime.store import RunStore
 
@@ -26,7 +27,7 @@ def resume_line(run: RunStore, options: Mapping[str, Any]) -> str:
     flowc's options stand before FLOW, where no parameter of the flow can be meant.
     """
     flow: str | None = click.get_current_context().meta.get(FLOW)
-    words = [*_given(), *_store(run, options.get("store_url"))]
+    words = [*_given(), *store_words(run.objects.url, options.get("store_url"))]
     if options.get("class_name"):
         words += ["--flow", options["class_name"]]
     command = ["flowc", "resume", *words, _from_here(flow)] if flow is not None else [*_own_file(), *words, "resume"]
@@ -35,7 +36,7 @@ def resume_line(run: RunStore, options: Mapping[str, Any]) -> str:
 
 def logs_line(run: RunStore, pathspec: str, options: Mapping[str, Any]) -> str:
     """Return the command that prints the logs of a part of a run."""
-    return shlex.join(["flowc", "logs", pathspec, *_store(run, options.get("store_url"))])
+    return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, options.get("store_url"))])
 
 
 def _given() -> list[str]:
@@ -51,16 +52,6 @@ def _given() -> list[str]:
     if given.cache is not None:
         words.append("--cache" if given.cache else "--no-cache")
     return words
-
-
-def _store(run: RunStore, typed: str | None) -> Sequence[str]:
-    """Name the store, if commands typed here would take another one."""
-    from flowc_runtime.whereabouts import default_url
-
-    default, url = default_url(), run.objects.url
-    if url in (default, f"file://{os.path.abspath(default)}"):
-        return ()
-    return ("--store", typed or url)
 
 
 def _own_file() -> list[str]:

@@ -53,18 +53,24 @@ def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
 
     `self.x: int` without a value assigns nothing.
     """
-    yield tree
-    expecting: list[ast.AST] = []
-    match tree:
-        case ast.AnnAssign(target=target, value=None):
-            expecting = [target]
-        case ast.Try(body=body, handlers=handlers) if handlers:
-            expecting = [*body]
-        case ast.With(items=items, body=body) if any("AttributeError" in ast.unparse(item) for item in items):
-            expecting = [*body]
-    for child in ast.iter_child_nodes(tree):
-        if child not in expecting:
-            yield from _unguarded(child)
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        expecting: list[ast.AST] = []
+        match node:
+            case ast.AnnAssign(target=target, value=None):
+                expecting = [target]
+            case ast.Try(body=body, handlers=handlers) if handlers:
+                expecting = [*body]
+            case ast.With(items=items, body=body) if any(map(_names_the_error, items)):
+                expecting = [*body]
+        waiting += reversed([child for child in ast.iter_child_nodes(node) if child not in expecting])
+
+
+def _names_the_error(item: ast.AST) -> bool:
+    names = (getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(item))
+    return "AttributeError" in names
 
 
 def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import STEP_DECORATORS
 from flowc.frontend.exit_hooks import read_hooks
+from flowc.frontend.parameters import declared_parameters
 from flowc.frontend.plugins import plugin_class, read_flow_plugin
 from flowc.frontend.project import Deployment, check_unused, read_project
 from flowc.frontend.reader import Reader
@@ -71,7 +72,7 @@ def read_flow(
         *(
             trigger
             for one in found.get("trigger", ())
-            for trigger in read_events(one.reader, one.applied, fields.get("project"))
+            for trigger in read_events(one.reader, one.applied, fields.get("project"), declared_parameters(cls))
         ),
         *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,12 +42,17 @@ def check_imports(source: Source) -> list[Diagnostic]:
     """Every name taken from metaflow that is not here. An import that the file itself guards is left to it."""
     if "metaflow" not in "\n".join(source.lines):
         return []
-    return [*_check_body(source, source.tree, set())]
+    return [*_check_body(source)]
 
 
-def _check_body(source: Source, node: ast.AST, aliases: set[str]) -> Iterator[Diagnostic]:
-    for child in ast.iter_child_nodes(node):
+def _check_body(source: Source) -> Iterator[Diagnostic]:
+    aliases = set[str]()
+    waiting = [ast.iter_child_nodes(source.tree)]  # no recursion: Python reads expressions of thousands of terms
+    while waiting:
+        child = next(waiting[-1], None)
         match child:
+            case None:
+                waiting.pop()
             case ast.ImportFrom(module=str(module), level=0, names=names) if _is_ours(module):
                 missing = [*_check_module(module, source.span(child))]
                 yield from missing
@@ -64,7 +70,7 @@ def _check_body(source: Source, node: ast.AST, aliases: set[str]) -> Iterator[Di
             case ast.Try(handlers=handlers) if any(_catches_import(handler) for handler in handlers):
                 continue
             case _:
-                yield from _check_body(source, child, aliases)
+                waiting.append(ast.iter_child_nodes(child))
 
 
 def _is_unused(source: Source, alias: ast.alias) -> bool:
@@ -203,7 +209,7 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
 def _module_of(directory: Path, flow_file: str) -> str:
     """What to type instead of a file's path: its module, from the directory above its outermost package."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
-    while (above / "__init__.py").is_file():
+    while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)
         above = above.parent
     where = "" if above == Path.cwd() else f", in the directory {above}"

@@ -110,7 +110,11 @@ class _Examination:
         """Look at what importing a module runs."""
         scope = Scope(module)
         scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
-        self._statements(module.tree.body, scope)
+        for statement in executed(module.tree.body):
+            try:
+                self._statement(statement, scope)
+            except RecursionError:
+                self._harm(statement, scope, "is nested too deeply to be looked at")
 
     def _harm(self, node: ast.AST, scope: Scope, what: str) -> None:
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
@@ -479,9 +483,14 @@ class _Examination:
         match node:
             case ast.Name(id=name):
                 return self._local(name, scope)
-            case ast.Attribute(value=value, attr=attribute):
+            case ast.Attribute():
+                attributes: list[str] = []
+                value: ast.expr = node
+                while isinstance(value, ast.Attribute):
+                    attributes.append(value.attr)
+                    value = value.value
                 base = self._name(value, scope)
-                return f"{base}.{attribute}" if base else None
+                return ".".join([base, *reversed(attributes)]) if base else None
             case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
                 return module if self._name(function, scope) == "importlib.import_module" else None
         return None

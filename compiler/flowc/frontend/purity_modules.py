@@ -110,23 +110,28 @@ def _above(name: str) -> Iterator[str]:
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements that are run when these are, those inside of compound ones too, but not bodies of definitions."""
-    for statement in statements:
+    waiting = [*reversed(statements)]
+    while waiting:
+        statement = waiting.pop()
         yield statement
-        match statement:
-            case ast.If(test=test, body=body, orelse=orelse):
-                if not is_main_guard(test):
-                    yield from executed(body)
-                yield from executed(orelse)
-            case ast.For(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
-                yield from executed([*body, *orelse])
-            case ast.With(body=body):
-                yield from executed(body)
-            case ast.Match(cases=cases):
-                yield from executed([inner for case in cases for inner in case.body])
-            case _ if isinstance(statement, _TRIES):
-                tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the same fields
-                handled = [inner for handler in tried.handlers for inner in handler.body]
-                yield from executed([*tried.body, *handled, *tried.orelse, *tried.finalbody])
+        waiting += reversed(_inside(statement))
+
+
+def _inside(statement: ast.stmt) -> list[ast.stmt]:
+    match statement:
+        case ast.If(test=test, body=body, orelse=orelse):
+            return orelse if is_main_guard(test) else [*body, *orelse]
+        case ast.For(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
+            return [*body, *orelse]
+        case ast.With(body=body):
+            return body
+        case ast.Match(cases=cases):
+            return [inner for case in cases for inner in case.body]
+        case _ if isinstance(statement, _TRIES):
+            tried: ast.Try = statement  # type: ignore[assignment,unused-ignore]  # TryStar has the same fields
+            handled = [inner for handler in tried.handlers for inner in handler.body]
+            return [*tried.body, *handled, *tried.orelse, *tried.finalbody]
+    return []
 
 
 def is_main_guard(test: ast.expr) -> bool:

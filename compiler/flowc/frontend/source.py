@@ -31,19 +31,23 @@ class Source:
         self._index(self.tree.body, "")
 
     def _index(self, body: list[ast.stmt], prefix: str) -> None:
-        for statement in body:
+        waiting = [(statement, prefix) for statement in reversed(body)]
+        while waiting:
+            statement, prefix = waiting.pop()
+            inside: list[ast.stmt] = []
             if isinstance(statement, ast.ClassDef):
                 self.classes[prefix + statement.name] = statement
-                self._index(statement.body, f"{prefix}{statement.name}.")
+                inside, prefix = statement.body, f"{prefix}{statement.name}."
             elif isinstance(statement, Function):
                 first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
                 self._functions.setdefault(first, []).append(statement)
-                self._index(statement.body, f"{prefix}{statement.name}.<locals>.")
+                inside, prefix = statement.body, f"{prefix}{statement.name}.<locals>."
             else:  # the arms of an `if`, `try`, `with`, …
                 for field in ("body", "orelse", "finalbody"):
-                    self._index(getattr(statement, field, None) or [], prefix)
+                    inside = [*inside, *(getattr(statement, field, None) or [])]
                 for handler in getattr(statement, "handlers", ()):
-                    self._index(handler.body, prefix)
+                    inside = [*inside, *handler.body]
+            waiting += [(inner, prefix) for inner in reversed(inside)]
 
     def function(self, name: str, first_line: int) -> Function | None:
         """The function of a code object: `co_firstlineno` is the line of its first decorator."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 import sys
 import sysconfig
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from flowc.ignored import SECONDS, ignored
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
 from flowc.package import pack
+from flowc_runtime.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -86,10 +88,11 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
     if not told:
         return None
     what = "a file that git ignores stays" if len(told) == 1 else f"{len(told)} files that git ignores stay"
+    setting = BY_KEY["package-ignored"]
+    names = ",".join(dict.fromkeys(PurePosixPath(name).name for name in told[:_TOLD]))
     return (
         f"{what} on this machine: {_listed(told)}; what is secret belongs into @secrets; "
-        f"if it is to travel, name it: FLOWC_PACKAGE_IGNORED={PurePosixPath(told[0]).name}, "
-        "or package-ignored in flowc.toml"
+        f'what is to travel, into flowc.toml: {setting.key} = "{names}"; or {setting.variable}={shlex.quote(names)}'
     )
 
 
@@ -203,8 +206,13 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
 
 def _texts(node: ast.AST) -> Iterator[str]:
     """The texts that may be names of files, also of several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
-    for child in ast.iter_child_nodes(node):
+    waiting = [ast.iter_child_nodes(node)]
+    while waiting:
+        child = next(waiting[-1], None)
         match child:
+            case None:
+                waiting.pop()
+                continue
             case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _READ_HERE:
                 continue
             case ast.Call(func=ast.Attribute(attr="join" | "joinpath"), args=parts):
@@ -213,7 +221,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
                 yield from _joined(_divided(child))
             case ast.Constant():
                 yield from _joined([child])
-        yield from _texts(child)
+        waiting.append(ast.iter_child_nodes(child))
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
@@ -229,10 +237,11 @@ def _joined(parts: list[ast.expr]) -> Iterator[str]:
 
 
 def _divided(node: ast.expr) -> list[ast.expr]:
-    match node:
-        case ast.BinOp(op=ast.Div(), left=left, right=right):
-            return [*_divided(left), right]
-    return [node]
+    parts: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        parts.append(node.right)
+        node = node.left
+    return [node, *reversed(parts)]
 
 
 def _listed(names: list[str]) -> str:

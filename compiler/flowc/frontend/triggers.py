@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
-from flowc.frontend.names import listed
+from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.reader import OPTIONS, Kind, canonical, shown
 from flowc.ir import Trigger
 from metaflow.events import EventName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from flowc.frontend.reader import Reader
     from flowc.ir import Project, Span
@@ -32,8 +32,13 @@ class _BadItem(Exception):
         self.hint = hint
 
 
-def read_events(reader: Reader, applied: Applied, project: Project | None) -> tuple[Trigger, ...]:
-    """The events that start a run together; those of the flow's own project have its name and its branch's."""
+def read_events(
+    reader: Reader, applied: Applied, project: Project | None, known: Collection[str]
+) -> tuple[Trigger, ...]:
+    """The events that start a run together; those of the flow's own project have its name and its branch's.
+
+    `known` are the names of the flow's parameters, which a field of an event may give a value.
+    """
 
     def event(item: Any, span: Span) -> Trigger:
         match item:
@@ -41,9 +46,20 @@ def read_events(reader: Reader, applied: Applied, project: Project | None) -> tu
                 item = _named(item, project)
             case {"name": EventName() as name}:
                 item = {**item, "name": _named(name, project)}
-        return _event(item, span)
+        trigger = _event(item, span)
+        for parameter, _ in trigger.parameters:
+            if _plain(parameter) not in map(_plain, known):
+                close = did_you_mean(parameter, known)
+                has = f"it has {listed(known)}" if known else "it has none"
+                hint = f"did you mean '{close}'?" if close else f"write the name of a parameter: {has}"
+                raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
+        return trigger
 
     return tuple(_read(reader, applied, _EVENTS, ("event", "events"), event))
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "_").lower()
 
 
 def _named(name: EventName, project: Project | None) -> str:
