@@ -83,7 +83,7 @@ def damaged(cluster: Pods, name: str, subject: str, why: str = "it is empty") ->
 def test_a_damaged_record_of_a_parent_is_no_matter_of_another_attempt(cluster: Pods) -> None:
     cluster.path("tasks/start/0.json").write_bytes(b"")
     done = cluster.call("work", "0.0")
-    told = damaged(cluster, "tasks/start/0.json", "task Pods/pods-x7/start/0").removeprefix("flowc: ")
+    told = damaged(cluster, "tasks/start/0.json", "task Pods/pods-x7/start/start-0").removeprefix("flowc: ")
     assert (done.code, done.err) == (NO_RETRY, told)
     assert cluster.run.status()["state"] == "failed"  # though retries are left
 
@@ -107,7 +107,7 @@ def test_a_damaged_beginning_in_a_gang_is_told_in_a_line(cluster: Pods) -> None:
     cluster.path("tasks/work").mkdir()
     cluster.path("tasks/work/0.0-1.begin.json").write_bytes(b"")
     done = cluster.call("work", "0.1", FLOWC_POD_IP="10.0.0.2")
-    told = damaged(cluster, "tasks/work/0.0-1.begin.json", "task Pods/pods-x7/work/0.0").removeprefix("flowc: ")
+    told = damaged(cluster, "tasks/work/0.0-1.begin.json", "task Pods/pods-x7/work/work-0.0").removeprefix("flowc: ")
     assert (done.code, done.err) == (NO_RETRY, told)
 
 
