@@ -16,7 +16,6 @@ from flowc_runtime.errors import NotFound, RecordError
 from flowc_runtime.process import is_alive, this_process
 from flowc_runtime.progress import doing
 from flowc_runtime.sealed import dump
-from flowc_runtime.stored import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +47,8 @@ def _is_on(objects: Objects, key: str) -> bool:
         return False
     if not data:  # the power was lost, and with it the collection
         return False
+    from flowc_runtime.stored import parse  # late: the authoring API imports this module, and no record's shape
+
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
     except RecordError:  # its end is unknown; a live collection renews its lease, so the age of the object decides

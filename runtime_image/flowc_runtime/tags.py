@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
         f"metaflow_version:{FULL_VERSION}",
-        f"python_version:{platform.python_version()}",
+        f"python_version:{sys.version.split()[0]}",
         f"runtime:{runtime}",
         f"user:{user}",
     ])  # fmt: skip
