@@ -39,8 +39,17 @@ class Machine:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
 
     def up(self) -> None:
-        """Mount it."""
+        """Mount it. What was shut down is mounted once more as it was, as long as anything still holds it."""
+        wait_until(self._mount, f"{self.root} stays shut down")
+
+    def _mount(self) -> bool:
         subprocess.run(["mount", "-o", "loop", self._image, self.root], check=True)
+        try:
+            (self.root / "up").touch()
+        except OSError:
+            self.down()
+            return False
+        return True
 
     def cut(self) -> None:
         """Cut the power: nothing is written any more."""
