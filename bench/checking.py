@@ -9,7 +9,7 @@ import time
 
 def main(what: str) -> None:
     """Print the seconds of one reading, after the imports."""
-    from flowc_runtime import objects
+    from flowc_runtime.store.backends import objects
     from metaflow import Flow, namespace
 
     namespace(None)

@@ -12,8 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from flowc_runtime.durability import Disk
-from flowc_runtime.objects import LocalObjects
+from flowc_runtime.store.backends.durability import Disk
+from flowc_runtime.store.backends.objects import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime.codecs import load_value
-from flowc_runtime.records import RECORD_VERSION
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.store.records.record_types import RECORD_VERSION
+from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

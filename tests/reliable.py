@@ -12,16 +12,16 @@ import subprocess
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime import logs
-from flowc_runtime.codecs import load_value
-from flowc_runtime.errors import NotFound
-from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.process import logs
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.values.codecs import load_value
 from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
     from metaflow import Run
 
 FLOW = """

@@ -17,7 +17,7 @@ from project import PACKAGES, ROOT
 from test_golden_ir import CASES
 
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 
@@ -36,7 +36,7 @@ def played(project: Project, file: str, *options: str, **parameters: str) -> Run
     url = f"file://{project.root}/.cluster"
     workflow = play(manifests, url, work, parameters, name="played", environment=environment)
     (config,) = [manifest for manifest in manifests if manifest["kind"] == "ConfigMap"]
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
     (flow,) = Store.open(url).flows()
     run = Store.open(url).run(flow, "played")

@@ -14,14 +14,15 @@ from flowc.backends.argo import Settings, compile_flow
 from flowc.frontend.flowspec import load
 from flowc.ir import Catch, Node, Retry
 from flowc_emulator import supervisor
-from flowc_runtime import config_keys, contract
 from flowc_runtime.__main__ import main
+from flowc_runtime.base import contract
+from flowc_runtime.base.config import config_keys
 from project import PACKAGES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONTRACT = ROOT / "runtime_image/flowc_runtime/contract.py"
+CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
 FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py")) if path != CONTRACT]
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
@@ -29,7 +30,10 @@ VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z
 # What users set for commands on their own machine: the table of settings owns it. FLOWC_STORE is in both.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE"}
 OWNERS = {  # where else a literal may stand, and why
-    ("runtime_image/flowc_runtime/config_keys.py", contract.STORE),  # the setting has the name that a pod reads
+    (
+        "runtime_image/flowc_runtime/base/config/config_keys.py",
+        contract.STORE,
+    ),  # the setting has the name that a pod reads
     ("compiler/flowc/ir/versions.py", "flowc.dev/"),  # the IR imports nothing: its versions name their annotation
 }
 NUMBERS = {

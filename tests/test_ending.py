@@ -13,11 +13,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from flowc_runtime import logs
+from flowc_runtime.process import logs
 from project import has_ended
 
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Finished, Project
 
 FLOW = """

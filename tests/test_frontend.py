@@ -89,7 +89,7 @@ def test_a_class_of_main_gives_the_same_bytes(tmp_path: Path) -> None:
         path.read_text()
         + textwrap.dedent("""
         if __name__ == "__main__":
-            from flowc_runtime.loader import adopt_main
+            from flowc_runtime.process.loader import adopt_main
             adopt_main()
             from flowc.frontend.flowspec import load_class
             from flowc.ir import schema

@@ -84,7 +84,7 @@ ELSEWHERE = {
 }
 OTHERS = {  # packages that are not in the image, by the module that imports them where the user's code has them
     "IPython": "metaflow.runner._notebook",
-    "coverage": "flowc_runtime.ending",
+    "coverage": "flowc_runtime.process.ending",
     "pandas": "metaflow.client.metrics",
     "yaml": "metaflow.plugins.parsers",
 }

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flowc.ir import json_text
 from flowc.ir.model import Parameter, Span
-from flowc_runtime import arguments, parameters
+from flowc_runtime.pod import arguments
+from flowc_runtime.store.values import parameters
 
 if TYPE_CHECKING:
     from project import Project

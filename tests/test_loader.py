@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flowc_runtime import loader
-from flowc_runtime.loader import load_module, module_name
+from flowc_runtime.process import loader
+from flowc_runtime.process.loader import load_module, module_name
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 
@@ -84,7 +84,7 @@ def test_a_failed_import_is_not_registered(tmp_path: Path) -> None:
 
 PROGRAM = """
 import enum, pickle, sys
-from flowc_runtime import loader
+from flowc_runtime.process import loader
 
 class Outer:
     class Inner:

@@ -11,8 +11,8 @@ from flowc.frontend.flowspec import load
 from flowc.ir import schema
 from flowc.ir.text import print_flow
 from flowc.testing import run_step
-from flowc_runtime import arguments
-from flowc_runtime.parameters import default_of
+from flowc_runtime.pod import arguments
+from flowc_runtime.store.values.parameters import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from flowc.cluster.submission import Accepted, arguments_of
 from flowc.frontend.flowspec import load
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 from flowc.testing import run_step
-from flowc_runtime import arguments
-from flowc_runtime.parameters import ParameterError, check_parameter, from_text
+from flowc_runtime.pod import arguments
+from flowc_runtime.store.values.parameters import ParameterError, check_parameter, from_text
 
 if TYPE_CHECKING:
     from pathlib import Path

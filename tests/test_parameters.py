@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowc.frontend.flowspec import load
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
-from flowc_runtime.parameters import ParameterError, check_value, from_text, parse_value, to_text
+from flowc_runtime.store.values.parameters import ParameterError, check_value, from_text, parse_value, to_text
 from metaflow import JSONType, Parameter
 
 

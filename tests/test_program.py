@@ -20,13 +20,13 @@ from flowc.ir.verify import verify
 from flowc_emulator.console import make_console
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
-from flowc_runtime import contract
-from flowc_runtime.breakpoints import CALL
-from flowc_runtime.errors import ProtocolError
-from flowc_runtime.index import Graph
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.program import OPENS, Program, check_runnable, load_program, open_program
-from flowc_runtime.store import Store
+from flowc_runtime.base import contract
+from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.program import OPENS, Program, check_runnable, load_program, open_program
+from flowc_runtime.run.task.breakpoints import CALL
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.records.store import Store
 from metaflow._program import FlowProgram
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from argo.controller import play
-from flowc_runtime.reuse import Order
+from flowc_runtime.run.reuse import Order
 from project import PACKAGES, ROOT, Project
 
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 FLOW = """
 import os

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flowc.revision import SECONDS, Look, read_head
-from flowc_runtime.revision import shown
+from flowc_runtime.store.records.revision import shown
 from repository import commit, git, repository
 
 

@@ -14,12 +14,12 @@ from flowc.cluster.submission import accepted, flow_of
 from flowc.cluster.targets import find_deployed
 from flowc.ir import schema
 from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
-from flowc_runtime import sealed
-from flowc_runtime.codecs import load_value
-from flowc_runtime.index import Graph
-from flowc_runtime.objects import LocalObjects
-from flowc_runtime.reuse import Reuse
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.reuse import Reuse
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.records import sealed
+from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.values.codecs import load_value
 from stores import STORES, opened
 from test_versions import Cluster, _marks, fields_now, listed
 

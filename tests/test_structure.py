@@ -15,10 +15,10 @@ from flowc.ir.regions import region
 from flowc.ir.scopes import places
 from flowc.ir.structure import Vertex, analyse
 from flowc.ir.verify import verify
-from flowc_runtime.attempts import new_record
-from flowc_runtime.index import Graph
-from flowc_runtime.parents import Parents
-from flowc_runtime.store import Store
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.parents import Parents
+from flowc_runtime.run.task.attempts import new_record
+from flowc_runtime.store.records.store import Store
 
 HERE = Span("flow.py", 1, 1)
 

@@ -10,9 +10,10 @@ from unittest.mock import Mock
 import pytest
 
 from flowc.testing import FaultyFlowError, run_step
-from flowc_runtime import codecs, context, reads
-from flowc_runtime.errors import ArtifactError, ProtocolError, StepTimeout
-from flowc_runtime.loader import load_module
+from flowc_runtime.base.errors import ArtifactError, ProtocolError, StepTimeout
+from flowc_runtime.process.loader import load_module
+from flowc_runtime.run import context, reads
+from flowc_runtime.store.values import codecs
 from metaflow import current
 from metaflow.exception import UnhandledInMergeArtifactsException
 

@@ -23,11 +23,11 @@ from flowc.ir import IR_VERSION, json_text, schema
 from flowc.ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
 from flowc.ir.policies import Plugin
 from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
-from flowc_runtime import caching, first_cache, sweeps
-from flowc_runtime.errors import FormatError, StoreError
-from flowc_runtime.files import FileRecord
-from flowc_runtime.layered import needed_by
-from flowc_runtime.records import (
+from flowc_runtime.base.errors import FormatError, StoreError
+from flowc_runtime.run import caching, first_cache
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.layered import needed_by
+from flowc_runtime.store.records.record_types import (
     RECORD_VERSION,
     AttemptRecord,
     BeginRecord,
@@ -37,7 +37,8 @@ from flowc_runtime.records import (
     SpinRecord,
     StatusRecord,
 )
-from flowc_runtime.unreadable import RecordWarning
+from flowc_runtime.store.records.unreadable import RecordWarning
+from flowc_runtime.store.values.files import FileRecord
 from metaflow.plugins.cards._store import read_data
 from stores import STORES, opened
 from tools.fields import fields_of, lines

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from flowc_runtime import marks
+from flowc_runtime.store.backends import marks
 from metaflow import FlowSpec, step
 
 if "BENCH_UNCHECKED" in os.environ:

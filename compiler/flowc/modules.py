@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from flowc_runtime.loader import is_taken
+from flowc_runtime.process.loader import is_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc.extensions import extension_files
-from flowc_runtime.integrity import digest_of
+from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

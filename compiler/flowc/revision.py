@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from flowc import git
 
 if TYPE_CHECKING:
-    from flowc_runtime.records import RevisionRecord
+    from flowc_runtime.store.records.record_types import RevisionRecord
 
 SECONDS: Final = 1.0  # how long git may take
 _STATUS: Final = (

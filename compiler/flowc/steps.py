@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flowc_runtime.external import ExternalFile, external_file
+from flowc_runtime.store.backends.external import ExternalFile, external_file
 from metaflow.decorators import _decorate
 
 if TYPE_CHECKING:

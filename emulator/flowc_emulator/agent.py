@@ -20,17 +20,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from flowc_runtime.errors import FlowcError, StoreError
-from flowc_runtime.files import store_file
-from flowc_runtime.objects import PIECE
-from flowc_runtime.remote import RemoteObjects
+from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.store.backends.objects import PIECE
+from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowc_runtime.files import FileRecord
-    from flowc_runtime.objects import Buffer, Listed
-    from flowc_runtime.signals import Wakeup
+    from flowc_runtime.base.signals import Wakeup
+    from flowc_runtime.store.backends.objects import Buffer, Listed
+    from flowc_runtime.store.values.files import FileRecord
 
 THREADS = 16  # requests at once
 HURRY = 3.0  # seconds that the store has for an answer, once a signal has said that the run is to end
@@ -38,7 +38,7 @@ _HEAD = struct.Struct("<Q")
 
 
 class Agent:
-    """The supervisor's side: what it needs of `flowc_runtime.objects.Objects`, asked of the agent's process."""
+    """The supervisor's side: what it needs of `Objects`, asked of the agent's process."""
 
     def __init__(self, url: str) -> None:
         """Fork the agent of the store at `url`; nothing is requested yet."""

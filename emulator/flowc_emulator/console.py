@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 from flowc.ir.counting import count
 from flowc_emulator.lines import Lines
 from flowc_emulator.sink import NOT_SHOWN, Sink
-from flowc_runtime.failures import short_type, signal_name, told
+from flowc_runtime.run.task.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flowc_emulator.progress_line import ProgressLine
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_emulator.tally import Tally
-    from flowc_runtime.logs import Stream
-    from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.store.records.record_types import ErrorRecord
 
 _BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # seconds until a line tells of a task's progress bar where there is no terminal
 _NAMED = 8  # steps that are named, where there are more

@@ -17,22 +17,23 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 from flowc_emulator.guardian import Guardian
 from flowc_emulator.hangs import Hangs
 from flowc_emulator.terminal import Lender, Terminal
-from flowc_runtime import breakpoints, ending, failures
-from flowc_runtime.contract import TIMEOUT_GRACE
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.leftovers import GRACE as LEFT_GRACE
-from flowc_runtime.leftovers import children, end_adopted
-from flowc_runtime.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
-from flowc_runtime.signals import heeded
-from flowc_runtime.watch import Called, Ended, Output, Signalled, Watcher, kill_child
+from flowc_runtime.base.contract import TIMEOUT_GRACE
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.signals import heeded
+from flowc_runtime.process import ending
+from flowc_runtime.process.leftovers import GRACE as LEFT_GRACE
+from flowc_runtime.process.leftovers import children, end_adopted
+from flowc_runtime.process.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
+from flowc_runtime.process.watch import Called, Ended, Output, Signalled, Watcher, kill_child
+from flowc_runtime.run.task import breakpoints, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from flowc_runtime.logs import Stream
-    from flowc_runtime.process import Child
-    from flowc_runtime.signals import Wakeup
-    from flowc_runtime.watch import Reaper
+    from flowc_runtime.base.signals import Wakeup
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.process.process import Child
+    from flowc_runtime.process.watch import Reaper
 
 MOST_GUARDIANS = 10  # that are replaced when they are killed
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_emulator.scheduler import Job
-from flowc_runtime.hooks import run_hooks
-from flowc_runtime.index import ROOT
+from flowc_runtime.base.index import ROOT
+from flowc_runtime.pod.hooks import run_hooks
 
 if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc_emulator.console import Console
     from flowc_emulator.starts import Starts
-    from flowc_runtime.logs import Stream
-    from flowc_runtime.program import Program
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.store.records.store import RunStore
 
 
 def call_exit_hooks(

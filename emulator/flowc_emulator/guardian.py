@@ -12,7 +12,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from flowc_runtime.watch import kill_group
+from flowc_runtime.process.watch import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_runtime.process import STACK_SIGNAL
+from flowc_runtime.process.process import STACK_SIGNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

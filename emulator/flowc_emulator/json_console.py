@@ -9,16 +9,16 @@ from typing import IO, TYPE_CHECKING, Any
 from flowc.ir import json_text
 from flowc_emulator.lines import Lines
 from flowc_emulator.sink import NOT_SHOWN, Sink
-from flowc_runtime.failures import signal_name, told
-from flowc_runtime.index import task_id
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.task.failures import signal_name, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_emulator.scheduler import Job, Scheduler
     from flowc_emulator.tally import Tally
-    from flowc_runtime.logs import Stream
-    from flowc_runtime.records import ErrorRecord
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.store.records.record_types import ErrorRecord
 
 
 class JsonConsole:

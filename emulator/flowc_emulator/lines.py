@@ -8,7 +8,7 @@ from flowc_emulator.rows import PIECE, Rows
 
 if TYPE_CHECKING:
     from flowc_emulator.scheduler import Job
-    from flowc_runtime.logs import Stream
+    from flowc_runtime.process.logs import Stream
 
 _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 

@@ -7,8 +7,8 @@ import os
 import signal
 import time
 
-from flowc_runtime.contract import RUN
-from flowc_runtime.leftovers import GRACE, wait_for_one
+from flowc_runtime.base.contract import RUN
+from flowc_runtime.process.leftovers import GRACE, wait_for_one
 
 
 def end_marked(run: str) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, final
 from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc.ir.model import assert_never
 from flowc_emulator.totals import Totals
-from flowc_runtime.contract import retries
-from flowc_runtime.index import ROOT, outer_path
+from flowc_runtime.base.contract import retries
+from flowc_runtime.base.index import ROOT, outer_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.attempts import Result
-    from flowc_runtime.index import Graph
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.task.attempts import Result
 
 
 @final

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_emulator.forkserver.client import ForkServer, TaskLauncher
 from flowc_emulator.forkserver.wire import Setup, StartHook
-from flowc_runtime import ending
+from flowc_runtime.process import ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from flowc.ir import Node
     from flowc_emulator.engine import Launcher
     from flowc_emulator.forkserver.client import Branch
-    from flowc_runtime.assignment import Assignment
-    from flowc_runtime.origin import Origin
-    from flowc_runtime.process import Child
-    from flowc_runtime.store import RunStore
-    from flowc_runtime.watch import Reaper
+    from flowc_runtime.process.origin import Origin
+    from flowc_runtime.process.process import Child
+    from flowc_runtime.process.watch import Reaper
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.store.records.store import RunStore
 
 Environment = tuple[tuple[str, str], ...]
 

@@ -18,15 +18,16 @@ from flowc_emulator.scheduler import Job, Scheduler
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.tally import Tally
 from flowc_emulator.threads import Threads
-from flowc_runtime import breakpoints, failures, logs
-from flowc_runtime.assignment import Assignment
-from flowc_runtime.attempts import read_report, record_death
-from flowc_runtime.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
-from flowc_runtime.durability import Disk, end_run, end_run_here
-from flowc_runtime.errors import FlowcError, StoreError
-from flowc_runtime.program import check_runnable
-from flowc_runtime.records import StatusRecord
-from flowc_runtime.task import perform_and_report
+from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
+from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.process import logs
+from flowc_runtime.run.assignment import Assignment
+from flowc_runtime.run.program import check_runnable
+from flowc_runtime.run.task import breakpoints, failures
+from flowc_runtime.run.task.attempts import read_report, record_death
+from flowc_runtime.run.task.task import perform_and_report
+from flowc_runtime.store.backends.durability import Disk, end_run, end_run_here
+from flowc_runtime.store.records.record_types import StatusRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from flowc_emulator.engine import Finished, Launcher, Place
     from flowc_emulator.environments import Isolation
     from flowc_emulator.starts import Starts
-    from flowc_runtime.attempts import Result
-    from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.index import Graph
-    from flowc_runtime.program import Program
-    from flowc_runtime.records import ErrorRecord
-    from flowc_runtime.reuse import Reuse
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.run.task.attempts import Result
+    from flowc_runtime.store.records.record_types import ErrorRecord
+    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.values.codecs import ArtifactRef
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds that the store has to record that a run was interrupted

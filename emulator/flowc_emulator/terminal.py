@@ -19,8 +19,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime import calling
-from flowc_runtime.breakpoints import NoTerminalError
+from flowc_runtime.run.task import calling
+from flowc_runtime.run.task.breakpoints import NoTerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from flowc.ir.model import assert_never
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.index import Graph
+    from flowc_runtime.base.index import Graph
 
 
 @final

@@ -1,6 +1,6 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
-Everything else comes by environment; `flowc_runtime.contract` has all variables.
+Everything else comes by environment; `flowc_runtime.base.contract` has all variables.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.ir.schema import SchemaError, loads
 from flowc.ir.versions import NewerError
-from flowc_runtime import contract
-from flowc_runtime.attempts import exit_code
-from flowc_runtime.container import ContainerTask
-from flowc_runtime.contract import INFRASTRUCTURE, OK
-from flowc_runtime.errors import FlowcError, ProtocolError
-from flowc_runtime.index import Graph
-from flowc_runtime.integrity import check_code
-from flowc_runtime.store import Store
-from flowc_runtime.workflow import environment, finish
+from flowc_runtime.base import contract
+from flowc_runtime.base.contract import INFRASTRUCTURE, OK
+from flowc_runtime.base.errors import FlowcError, ProtocolError
+from flowc_runtime.base.index import Graph
+from flowc_runtime.pod.container import ContainerTask
+from flowc_runtime.pod.integrity import check_code
+from flowc_runtime.pod.workflow import environment, finish
+from flowc_runtime.run.task.attempts import exit_code
+from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.contract`."""
+    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.base.contract`."""
     parser = argparse.ArgumentParser(prog="python -m flowc_runtime", description="flowc's in-pod entrypoint")
     commands = parser.add_subparsers(dest="command", required=True)
     task = commands.add_parser(contract.TASK, help="make one attempt of one task")

@@ -12,7 +12,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
-from flowc_runtime.parameters import same, shortened
+from flowc_runtime.store.values.parameters import same, shortened
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:

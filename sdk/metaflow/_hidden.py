@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import context
-from flowc_runtime.state import STATE
+from flowc_runtime.run import context
+from flowc_runtime.run.state import STATE
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from metaflow.exception import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.state import TaskState
+    from flowc_runtime.run.state import TaskState
+    from flowc_runtime.store.values.codecs import ArtifactRef
 
 
 def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:

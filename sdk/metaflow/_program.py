@@ -7,9 +7,9 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime.loader import code_root
-from flowc_runtime.program import method_name
-from flowc_runtime.state import PARAMETERS, STATE
+from flowc_runtime.process.loader import code_root
+from flowc_runtime.run.program import method_name
+from flowc_runtime.run.state import PARAMETERS, STATE
 from metaflow._hidden import bring_forward
 from metaflow.decorators import COMMAND_LINE, USER_ATTRIBUTE, Applied
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from flowc.ir import Flow, Node, Transition
-    from flowc_runtime.errors import StepTimeout
-    from flowc_runtime.state import TaskState
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.base.errors import StepTimeout
+    from flowc_runtime.run.state import TaskState
+    from flowc_runtime.store.records.store import RunStore
     from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow.client import Run
     from metaflow.flowspec import FlowSpec

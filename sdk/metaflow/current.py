@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from flowc_runtime import context
+from flowc_runtime.run import context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.context import Parallel, TaskContext
+    from flowc_runtime.run.context import Parallel, TaskContext
     from metaflow.client import Run, Task
 
 __all__ = ["Current", "current"]
@@ -103,14 +103,14 @@ class Current:
         ir = self._task("graph").ir
         if ir is None:
             raise AttributeError("current.graph is not known in this process")
-        from flowc_runtime.graph_info import graph_info
+        from flowc_runtime.run.graph_info import graph_info
 
         return graph_info(ir)
 
     @property
     def tempdir(self) -> str:
         """A directory for temporary files: METAFLOW_TEMPDIR, or the working directory. It has a value anywhere."""
-        from flowc_runtime import settings
+        from flowc_runtime.base.config import settings
 
         return settings.get("TEMPDIR") or "."
 

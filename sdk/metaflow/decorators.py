@@ -65,7 +65,7 @@ def added_to(cls: type) -> tuple[Applied, ...]:
 
 def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
     """The options of the `inline` sources of a step's `@secrets`, in the order written."""
-    from flowc_runtime.secrets import PROVIDERS
+    from flowc_runtime.run.task.secrets import PROVIDERS
 
     own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
     added = [applied for applied in added_to(cls) if applied.name == "secrets"]

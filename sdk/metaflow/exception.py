@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.contract import DISALLOW_RETRY
+from flowc_runtime.base.contract import DISALLOW_RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 METAFLOW_EXIT_DISALLOW_RETRY = DISALLOW_RETRY
-"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.contract`."""
+"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.base.contract`."""
 METAFLOW_EXIT_ALLOW_RETRY = 203
 """Metaflow's exit code of a task that may be retried."""
 
@@ -65,7 +65,7 @@ class _Wrapping(type):
     """`isinstance` of what `@catch` stored as well: the runtime, which knows nothing of this module, made that."""
 
     def __instancecheck__(cls, instance: object) -> bool:
-        from flowc_runtime.failures import Caught
+        from flowc_runtime.run.task.failures import Caught
 
         return isinstance(instance, Caught) or type.__instancecheck__(cls, instance)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime import origin
-from flowc_runtime.loader import refuse_call
-from flowc_runtime.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from flowc_runtime.process import origin
+from flowc_runtime.process.loader import refuse_call
+from flowc_runtime.run.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow import _uncalled
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
@@ -148,7 +148,7 @@ class FlowSpec:
     @property
     def _graph(self) -> FlowGraph:
         """The flow's graph; outside of a run, read from its source, which needs no value of a config."""
-        from flowc_runtime import context
+        from flowc_runtime.run import context
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):

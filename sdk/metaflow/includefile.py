@@ -6,14 +6,14 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, final, overload
 
-from flowc_runtime.state import STATE
+from flowc_runtime.run.state import STATE
 from metaflow.parameters import Parameter, ParameterContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.files import FileRecord
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.values.files import FileRecord
 
 __all__ = ["IncludeFile", "IncludedFile"]
 
@@ -37,7 +37,7 @@ class IncludedFile:
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
         """The content: text, or bytes for one that was included with `is_text=False`."""
-        from flowc_runtime.files import read_file
+        from flowc_runtime.store.values.files import read_file
 
         return read_file(self._objects, self.descriptor, self.encoding)
 

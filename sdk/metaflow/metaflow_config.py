@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir import json_text
-from flowc_runtime import settings
+from flowc_runtime.base.config import settings
 from metaflow import _extensions
 
 if TYPE_CHECKING:

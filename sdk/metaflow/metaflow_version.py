@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowc_runtime.version import API_VERSION, FULL_VERSION
+from flowc_runtime.base.version import API_VERSION, FULL_VERSION
 
 __all__ = ["API_VERSION", "get_version"]
 

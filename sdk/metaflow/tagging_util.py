@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_runtime.errors import TagError
-from flowc_runtime.tags import MAX_LENGTH, check_tag
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.store.records.tags import MAX_LENGTH, check_tag
 from metaflow.exception import MetaflowTaggingError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.state import Said
+from flowc_runtime.run.state import Said
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:

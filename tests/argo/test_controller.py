@@ -79,7 +79,7 @@ def test_environment(tmp_path: Path) -> None:
 
 
 def test_parameters_reach_start_only(tmp_path: Path) -> None:
-    from flowc_runtime import arguments
+    from flowc_runtime.pod import arguments
 
     flow = flows.EXAMPLES["parameters"]
     _, calls = played(flow, tmp_path, {}, {"needed": "it", "alpha": "0.5"})
@@ -134,7 +134,7 @@ def test_the_kubelets_expansion() -> None:
 
 @pytest.mark.parametrize("typed", ["a$$b $(FLOWC_STORE)", "{{workflow.name}} {{=1+1}} {{nope}} {{", "\x1b\x7f\u2028😀"])
 def test_what_people_type_arrives(tmp_path: Path, typed: str) -> None:
-    from flowc_runtime import arguments
+    from flowc_runtime.pod import arguments
 
     flow = flows.EXAMPLES["parameters"]
     _, calls = played(flow, tmp_path, {}, {"needed": typed})

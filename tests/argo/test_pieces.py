@@ -17,7 +17,7 @@ from flowc.backends.argo import Settings, compile_flow
 from flowc.backends.argo.containers import literal
 from flowc.backends.argo.strict import make
 from flowc.ir import Flow, Schedule, Span, schema
-from flowc_runtime import contract
+from flowc_runtime.base import contract
 
 
 def manifests(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> dict[str, dict[str, Any]]:

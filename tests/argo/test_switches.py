@@ -21,7 +21,7 @@ from flowc.backends.argo import Settings, compile_flow
 from flowc.ir import Flow, Foreach, targets
 from flowc.ir.structure import Vertex, analyse
 from flowc.ir.verify import verify
-from flowc_runtime.index import Graph
+from flowc_runtime.base.index import Graph
 from test_structure import as_flow, switch_graphs
 
 At = tuple[str, str]  # step and path
@@ -141,7 +141,7 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number that the pods are told is the last that Argo can do."""
-    from flowc_runtime import pods
+    from flowc_runtime.pod import pods
 
     (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == pods.LOOPS]
     assert budget == "96:10"
@@ -157,7 +157,7 @@ def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: p
 
 
 def test_a_loop_within_a_loop_has_what_the_outer_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowc_runtime import pods
+    from flowc_runtime.pod import pods
 
     flow = flows.flow(["start", ("loop", "latch", ["a", ("loop", "inner", ["b"]), "c"]), "end"])
     (budget,) = [e["value"] for e in environment(flow, "step-inner") if e["name"] == pods.LOOPS]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowc_runtime.errors import StepTimeout
+from flowc_runtime.base.errors import StepTimeout
 from metaflow.cards import (
     Artifact,
     Error,

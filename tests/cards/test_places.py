@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
 from gateway import gateway
 from metaflow.plugins.cards import _store
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.errors import ArtifactError
-from flowc_runtime.external import digest_of, external_file
-from flowc_runtime.mounts import volume_fault
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.base.mounts import volume_fault
+from flowc_runtime.store.backends.external import digest_of, external_file
 from gateway import gateway
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not (tmp_path / "cache").exists()
     os.utime(file, (1, 1))
     assert digest_of(str(file)) == digest
-    monkeypatch.setattr("flowc_runtime.external._read_through", counted)
+    monkeypatch.setattr("flowc_runtime.store.backends.external._read_through", counted)
     assert digest_of(str(file)) == digest
     assert reads == []
     os.utime(file, (2, 2))
@@ -255,7 +255,7 @@ def test_in_a_pod_a_file_has_to_be_on_a_volume(path: str, fault: str | None) -> 
 
 def test_in_a_pod_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWC_POD", "1")
-    monkeypatch.setattr("flowc_runtime.mounts._MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr("flowc_runtime.base.mounts._MOUNTS", str(tmp_path / "mounts"))
     (tmp_path / "mounts").write_text("1 0 0:1 / / rw - overlay overlay rw\n")
     (tmp_path / "file").write_text("x")
     with pytest.raises(ArtifactError, match="own file system, so that no other task would find it; put it on a volume"):

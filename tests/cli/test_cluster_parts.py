@@ -22,8 +22,8 @@ from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check
 from flowc.cluster.targets import flow_names
 from flowc.cluster.workflows import code_of, store_of, view
 from flowc.ir import Parameter, Span
-from flowc_runtime.arguments import decode, decode_parameter
-from flowc_runtime.files import MAX_PACKED
+from flowc_runtime.pod.arguments import decode, decode_parameter
+from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
     from pathlib import Path

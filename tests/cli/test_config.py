@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.config_keys import BY_KEY, SETTINGS, YES_NO
+from flowc_runtime.base.config.config_keys import BY_KEY, SETTINGS, YES_NO
 from project import ROOT
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def test_a_pyproject_of_others_is_not_read(project: Project) -> None:
 def test_a_program_that_lives_long_sees_a_change(project: Project) -> None:
     project.write("flowc.toml", 'start = "fork"\n')
     code = (
-        "from pathlib import Path\nfrom flowc_runtime.configuration import text\nprint(text('start'))\n"
+        "from pathlib import Path\nfrom flowc_runtime.base.config.configuration import text\nprint(text('start'))\n"
         "Path('flowc.toml').write_text('start = \"fresh\"\\n')\nprint(text('start'))\n"
         "Path('flowc.toml').unlink()\nprint(text('start'))"
     )
@@ -417,7 +417,7 @@ def test_a_file_that_cannot_be_read(project: Project, name: str) -> None:
 def test_no_permission(public_project: Project) -> None:
     public_project.write("flowc.toml", "").chmod(0)
     code = (
-        "import os\nfrom flowc_runtime.configuration import current_file\nfrom flowc_runtime.errors import ConfigurationError\n"
+        "import os\nfrom flowc_runtime.base.config.configuration import current_file\nfrom flowc_runtime.base.errors import ConfigurationError\n"
         "os.setuid(65534)\ntry: current_file()\nexcept ConfigurationError as error: print(error)"
     )
     assert public_project.python("-c", code).out.startswith(
@@ -450,9 +450,7 @@ def test_a_fault_in_a_variable(small: Project, variable: str, value: str, words:
 
 
 def test_the_working_directory_is_gone(project: Project) -> None:
-    code = (
-        "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); import flowc_runtime.configuration as c; "
-    )
+    code = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); import flowc_runtime.base.config.configuration as c; "
     assert project.python("-c", code + "print(c.text('start'))").out == "auto\n"
 
 
@@ -504,7 +502,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 def test_every_setting_is_read_somewhere() -> None:
     """Each is the key of an option, or is asked for by its name."""
-    sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "runtime_image/flowc_runtime/whereabouts.py")
+    sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "runtime_image/flowc_runtime/base/config/whereabouts.py")
                         for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).glob("*.py")))  # fmt: skip
     for setting in SETTINGS:
         assert re.search(rf'(key=|text\(|from_file\(|": )"{setting.key}"', sources), setting.key
@@ -544,7 +542,7 @@ def test_old_python_needs_tomli(tmp_path: Path) -> None:
     (tmp_path / "flowc.toml").write_text('start = "fork"\n')
     code = (
         "import sys\nsys.modules['tomllib'] = sys.modules['tomli'] = None\n"
-        "from flowc_runtime.configuration import text\nfrom flowc_runtime.errors import ConfigurationError\n"
+        "from flowc_runtime.base.config.configuration import text\nfrom flowc_runtime.base.errors import ConfigurationError\n"
         "try: text('start')\nexcept ConfigurationError as error: print(error)"
     )
     path = os.pathsep.join(str(ROOT / part) for part in ("compiler", "runtime_image"))

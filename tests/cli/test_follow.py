@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from flowc.cli import follow
 from flowc.cli.log_printer import Form
-from flowc_runtime.logs import chunks, frame, whole
-from flowc_runtime.records import RECORD_VERSION
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.process.logs import chunks, frame, whole
+from flowc_runtime.store.records.record_types import RECORD_VERSION
+from flowc_runtime.store.records.store import RunStore, Store
 from project import done_record, run_record
 from terminal import Terminal
 

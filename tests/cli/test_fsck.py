@@ -12,15 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime import progress, sweeps
-from flowc_runtime.codecs import load_value
-from flowc_runtime.collect import Chosen, Garbage, sweep
-from flowc_runtime.errors import Damaged
-from flowc_runtime.fsck import check_store, repair
-from flowc_runtime.layered import need, put_on
-from flowc_runtime.objects import LocalObjects, blob_key
-from flowc_runtime.store import Store
-from flowc_runtime.unreadable import RecordWarning
+from flowc_runtime.base import progress
+from flowc_runtime.base.errors import Damaged
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.layered import need, put_on
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.records.unreadable import RecordWarning
+from flowc_runtime.store.upkeep.collect import Chosen, Garbage, sweep
+from flowc_runtime.store.upkeep.fsck import check_store, repair
+from flowc_runtime.store.values.codecs import load_value
 from gateway import gateway
 from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
 from project import done_record, run_record
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from gateway import Gateway
     from project import Project
 
@@ -62,7 +63,7 @@ def place(
 
 
 def fill(store: Store) -> RunStore:
-    from flowc_runtime.codecs import store_value
+    from flowc_runtime.store.values.codecs import store_value
 
     ir = (STORES[-1] / "ir.json").read_text()
     run = store.run("F", "1")
@@ -272,8 +273,8 @@ def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.Mon
     """However many tasks have it, and however large it is."""
     import tracemalloc
 
-    from flowc_runtime import fsck as module
-    from flowc_runtime.moving import stream
+    from flowc_runtime.store.backends.moving import stream
+    from flowc_runtime.store.upkeep import fsck as module
 
     run = store.run("F", "1")
     digest = store.objects.create_blob([bytes(64 << 20)])
@@ -370,7 +371,7 @@ def test_what_people_are_told(store: Store) -> None:
 # -- readers go on, in a bucket as in a directory (all kinds and damages: test_unreadable.py) --------------------------
 
 
-@pytest.mark.filterwarnings("always::flowc_runtime.unreadable.RecordWarning")
+@pytest.mark.filterwarnings("always::flowc_runtime.store.records.unreadable.RecordWarning")
 def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder) -> None:
     store, _ = place
     for number in range(2, 5):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from flowc_runtime.sources import read_sources
+from flowc_runtime.store.values.sources import read_sources
 from repository import git, repository
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import yaml
 from flowc.cli.sending import sender
 from flowc.cluster.submission import Accepted, BadParameter, arguments_of
 from flowc.ir import Parameter, Span, schema
-from flowc_runtime.arguments import read
-from flowc_runtime.errors import NotFound
-from flowc_runtime.files import MAX_PACKED, read_file, store_files
-from flowc_runtime.parameters import from_text
-from flowc_runtime.store import Store
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.pod.arguments import read
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.files import MAX_PACKED, read_file, store_files
+from flowc_runtime.store.values.parameters import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

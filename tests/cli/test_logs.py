@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.cli.log_printer import LONGEST
-from flowc_runtime.logs import Lines, chunks, frame, lines
-from flowc_runtime.objects import LocalObjects
-from flowc_runtime.records import RECORD_VERSION
-from flowc_runtime.scrub import scrub_log
-from flowc_runtime.store import Store
+from flowc_runtime.process.logs import Lines, chunks, frame, lines
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.records.record_types import RECORD_VERSION
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.upkeep.scrub import scrub_log
 from gateway import gateway
 from project import done_record, run_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 IR = (

@@ -21,8 +21,8 @@ from flowc.cli.words import name_of
 from flowc.cluster.submission import accepted, arguments_of
 from flowc.frontend.names import METAFLOW_OPTIONS
 from flowc.ir.schema import loads
-from flowc_runtime.files import MAX_PACKED
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.files import MAX_PACKED
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_flow import pairs
 

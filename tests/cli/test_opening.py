@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.codecs import load_value
+from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
     from project import Project
@@ -400,7 +400,7 @@ def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
     """A module of it would be run among the modules of another package."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
-        "from flowc_runtime.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
+        "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
     )
     packaged.write("other/pkg/__init__.py", "")
     done = packaged.python("-c", program)

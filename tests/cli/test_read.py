@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.objects import blob_key
+from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
     from project import Project

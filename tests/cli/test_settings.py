@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime import settings
-from flowc_runtime.config_keys import SETTINGS
-from flowc_runtime.errors import SettingsError
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.config_keys import SETTINGS
+from flowc_runtime.base.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.failures import describe_death
+from flowc_runtime.run.task.failures import describe_death
 from project import done_record
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.codecs import load_value
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.codecs import load_value
 from project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 FLOW = """
 import os

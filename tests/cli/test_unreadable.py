@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 import flowc.cli
 from flowc.cli.card_server import Shown
-from flowc_runtime.errors import DamagedRecord, FormatError, LostRecord, RecordError
-from flowc_runtime.index import Graph
-from flowc_runtime.objects import blob_key
-from flowc_runtime.reuse import Reuse
-from flowc_runtime.unreadable import RecordWarning
+from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, RecordError
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.reuse import Reuse
+from flowc_runtime.store.backends.objects import blob_key
+from flowc_runtime.store.records.unreadable import RecordWarning
 from metaflow import Flow, Metaflow, Run, default_metadata, default_namespace, metadata, namespace
 from stores import STORES, opened
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -139,7 +139,7 @@ def test_every_reader_goes_on(kept: Kept, kind: str, damage: str) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("always::flowc_runtime.unreadable.RecordWarning")
+@pytest.mark.filterwarnings("always::flowc_runtime.store.records.unreadable.RecordWarning")
 def test_the_client_goes_on(kept: Kept, kind: str, damage: str, recwarn: pytest.WarningsRecorder) -> None:
     kept.damage(kind, damage)
     names = [run.id for run in Flow("Kept")]
@@ -165,7 +165,7 @@ def test_the_client_goes_on(kept: Kept, kind: str, damage: str, recwarn: pytest.
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("ignore::flowc_runtime.unreadable.RecordWarning")
+@pytest.mark.filterwarnings("ignore::flowc_runtime.store.records.unreadable.RecordWarning")
 def test_the_card_server_goes_on(kept: Kept, kind: str, damage: str) -> None:
     kept.damage(kind, damage)
     shown = Shown(kept.project.store, "Kept", None, None, 30, 5)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.ir import json_text
-from flowc_runtime.process import this_process
+from flowc_runtime.process.process import this_process
 from screen import screen
 from terminal import Terminal
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WORK = """
     import os, sys, threading, time
     from flowc.cli.working import working
-    from flowc_runtime.progress import over
+    from flowc_runtime.base.progress import over
 
     def wait(name):
         for _ in range(3000):

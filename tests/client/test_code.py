@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.code import pack
+from flowc_runtime.pod.code import pack
 from gateway import gateway
 from metaflow import Flow, default_metadata, default_namespace, metadata, namespace
 from metaflow.client.core import MetaflowCode

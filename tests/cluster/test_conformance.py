@@ -16,8 +16,8 @@ from cluster import docker_daemon, engine
 from cluster.support import FIGURES, Cluster
 from compare import summary
 from conformance import FLOWS
-from flowc_runtime.arguments import encode
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.pod.arguments import encode
+from flowc_runtime.store.records.store import RunStore, Store
 from project import Project
 from test_golden_ir import CASES
 

@@ -18,7 +18,7 @@ from flowc.cluster.api import connect
 from flowc.cluster.difference import essence
 from flowc.cluster.errors import ClusterError
 from flowc.cluster.kinds import Kind
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.store.records.store import RunStore, Store
 from project import Finished, Project
 
 NAMESPACE = "flowc-deploy"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.support import Cluster
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
 from project import Project
 
 GANG = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.support import Cluster
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
 
 pytestmark = pytest.mark.smoke
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -11,8 +11,8 @@ import pytest
 
 from flowc_emulator import agent as agents
 from flowc_emulator.agent import Agent
-from flowc_runtime.errors import StoreError
-from flowc_runtime.signals import Wakeup
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.base.signals import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,8 +107,8 @@ def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> Non
         from flowc_emulator.console import make_console
         from flowc_emulator.seeds import Seeds
         from flowc_emulator.supervisor import Plan, Supervisor
-        from flowc_runtime.index import Graph
-        from flowc_runtime.store import Store
+        from flowc_runtime.base.index import Graph
+        from flowc_runtime.store.records.store import Store
 
         seeds = Seeds()
         found = load(Path("flow.py"))

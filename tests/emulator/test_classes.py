@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.classes import in_task
-from flowc_runtime.errors import ArtifactError
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.objects import blob_key
-from flowc_runtime.sources import read_sources, store_sources
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.backends.objects import blob_key
+from flowc_runtime.store.values.classes import in_task
+from flowc_runtime.store.values.sources import read_sources, store_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flowc_runtime.objects import Buffer
+    from flowc_runtime.store.backends.objects import Buffer
     from project import Project
 
 FLOW = """

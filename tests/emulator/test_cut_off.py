@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.objects import blob_key
+from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 FLOW = """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from damage import DAMAGES, damage
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
 from gateway import gateway
 from project import Project
 
@@ -235,7 +235,7 @@ def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None
     error = values.latest().attempt("end", "0", 1)
     assert error is not None
     assert error["error"]["message"].startswith("artifact 'array': blobs/")
-    assert error["error"]["type"] == "flowc_runtime.errors.Damaged"
+    assert error["error"]["type"] == "flowc_runtime.base.errors.Damaged"
 
 
 @pytest.mark.parametrize("catches", [False, True])

@@ -132,7 +132,7 @@ def test_numbers_in_the_environment_are_texts(project: Project) -> None:
 
 PROJECT = """
     from metaflow import FlowSpec, project, step
-    from flowc_runtime import context
+    from flowc_runtime.run import context
 
     @project(name="demo"{more})
     class Base(FlowSpec):

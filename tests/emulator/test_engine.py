@@ -14,7 +14,7 @@ import pytest
 
 import flowc_emulator.engine
 from flowc_emulator.engine import Engine, Fork
-from flowc_runtime.process import adopts_orphans
+from flowc_runtime.process.process import adopts_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

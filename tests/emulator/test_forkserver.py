@@ -24,8 +24,8 @@ from flowc_emulator.forkserver.wire import (
     reply,
     send,
 )
-from flowc_runtime.process import Child
-from flowc_runtime.watch import Ended, Output, Watcher
+from flowc_runtime.process.process import Child
+from flowc_runtime.process.watch import Ended, Output, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

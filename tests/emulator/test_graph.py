@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.errors import NotFound
+from flowc_runtime.base.errors import NotFound
 
 if TYPE_CHECKING:
     from project import Project
@@ -431,8 +431,8 @@ def test_more_splits_than_allowed_fail_the_split(project: Project) -> None:
         from flowc_emulator.console import make_console
         from flowc_emulator.seeds import Seeds
         from flowc_emulator.supervisor import Plan, Supervisor
-        from flowc_runtime.index import Graph
-        from flowc_runtime.store import Store
+        from flowc_runtime.base.index import Graph
+        from flowc_runtime.store.records.store import Store
 
         seeds = Seeds()
         found = load(Path("flow.py"))

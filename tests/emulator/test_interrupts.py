@@ -203,7 +203,7 @@ def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
         import sys
         from flowc.cli import main
         from flowc_emulator import supervisor
-        from flowc_runtime import watch
+        from flowc_runtime.process import watch
 
         supervisor.load_prctl = lambda: None
         original = watch.Watcher.__init__

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from disk_faults import Disk, build
-from flowc_runtime import files
-from flowc_runtime.codecs import load_value
-from flowc_runtime.errors import StoreError
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.objects import LocalObjects, blob_key
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.values import files
+from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.store.backends.objects import Objects
     from project import Project
 
 ARRAY = """

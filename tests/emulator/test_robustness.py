@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime import logs
+from flowc_runtime.process import logs
 
 if TYPE_CHECKING:
     from project import Finished, Project

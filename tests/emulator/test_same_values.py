@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.codecs import load_value
+from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
     from project import Project

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from argo import flows
 from flowc.ir import Catch, Flow, Foreach, Gang, Retry, targets
 from flowc_emulator.scheduler import Job, Scheduler
-from flowc_runtime.index import Graph
+from flowc_runtime.base.index import Graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.secrets import SecretError, parse_dotenv
+from flowc_runtime.run.task.secrets import SecretError, parse_dotenv
 
 if TYPE_CHECKING:
     from project import Project
@@ -135,7 +135,7 @@ def test_the_default_type_comes_from_the_environment(project: Project) -> None:
 def test_a_secret_that_cannot_be_had_can_be_caught(project: Project) -> None:
     write(project, '["env.DB_NOWHERE"]', ')\n        @catch(var="why"')
     left = project.artifacts(project.run("flow.py"), "end")
-    assert left["why"].type == "flowc_runtime.secrets.SecretError"
+    assert left["why"].type == "flowc_runtime.run.task.secrets.SecretError"
 
 
 def test_secrets_of_the_command_line(project: Project) -> None:

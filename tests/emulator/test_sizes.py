@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.codecs import load_value
+from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 pytestmark = pytest.mark.slow

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime import logs
+from flowc_runtime.process import logs
 from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 FLOW = """

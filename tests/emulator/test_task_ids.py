@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import metaflow
-from flowc_runtime.index import task_id
+from flowc_runtime.base.index import task_id
 from metaflow import DataArtifact, Run, Step, Task
 from project import Project
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 FLOW = """
     import os

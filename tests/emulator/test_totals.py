@@ -13,7 +13,7 @@ from argo import flows
 from flowc.ir import Flow, Foreach, Switch, targets
 from flowc_emulator.scheduler import Scheduler
 from flowc_emulator.totals import Totals
-from flowc_runtime.index import Graph
+from flowc_runtime.base.index import Graph
 
 if TYPE_CHECKING:
     from argo.flows import Shape

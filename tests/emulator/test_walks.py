@@ -20,11 +20,11 @@ from flowc.ir.schema import dumps
 from flowc.ir.scopes import Items, Loop
 from flowc.ir.verify import verify
 from flowc_emulator.scheduler import Scheduler
-from flowc_runtime.attempts import begin_record, new_record
-from flowc_runtime.index import Graph
-from flowc_runtime.parents import Parents
-from flowc_runtime.reuse import Reuse
-from flowc_runtime.store import Store
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.parents import Parents
+from flowc_runtime.run.reuse import Reuse
+from flowc_runtime.run.task.attempts import begin_record, new_record
+from flowc_runtime.store.records.store import Store
 from project import run_record
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from argo.flows import Shape
     from flowc.ir import Flow
     from flowc_emulator.scheduler import Job
-    from flowc_runtime.attempts import Result
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.run.task.attempts import Result
+    from flowc_runtime.store.records.store import RunStore
 
 At = tuple[str, str]  # step and path
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc import __version__
-from flowc_runtime.config_keys import BY_KEY
+from flowc_runtime.base.config.config_keys import BY_KEY
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
 

@@ -9,7 +9,7 @@ import pytest
 
 from flowc.backends.argo import Settings, compile_flow
 from flowc.frontend.flowspec import load
-from flowc_runtime.loader import load_module
+from flowc_runtime.process.loader import load_module
 from tools.helm import CHART
 
 if TYPE_CHECKING:

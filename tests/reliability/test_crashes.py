@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime.codecs import load_value
-from flowc_runtime.liveness import status_of
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.liveness import status_of
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.codecs import load_value
 from gateway import gateway
 from metaflow import Run, default_metadata, default_namespace, metadata, namespace
 from reliable import FLOW, VALUES, VICTIMS, Blow, check_store, has_begun, read_all, strike
@@ -22,7 +22,7 @@ from reliable import FLOW, VALUES, VICTIMS, Blow, check_store, has_begun, read_a
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from gateway import Gateway
     from project import Project
 

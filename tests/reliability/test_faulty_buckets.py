@@ -9,8 +9,8 @@ import pytest
 
 import faults
 from faults import is_create, is_put, names
-from flowc_runtime.codecs import load_value
-from flowc_runtime.store import Store
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.codecs import load_value
 from gateway import Gateway, gateway
 from reliable import FLOW, VALUES, check_store
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from faults import Faults, Mode, Request
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Project
 
 SEED = os.environ.get("FLOWC_SEED", "1")

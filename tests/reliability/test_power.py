@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.codecs import load_value
-from flowc_runtime.objects import blob_key
+from flowc_runtime.store.backends.objects import blob_key
+from flowc_runtime.store.values.codecs import load_value
 from power import machine
 from project import Project
 from reliable import FLOW, VALUES, check_run, records
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from power import Machine
 
 SEED = os.environ.get("FLOWC_SEED", "1")

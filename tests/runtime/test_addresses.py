@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.backends.argo import Settings
-from flowc_runtime.addresses import fault, shown
-from flowc_runtime.errors import StoreError
-from flowc_runtime.remote_errors import place
-from flowc_runtime.store import Store
+from flowc_runtime.base.addresses import fault, shown
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.backends.remote_errors import place
+from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc_runtime import codecs
-from flowc_runtime.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, short_repr, store_value
-from flowc_runtime.errors import ArtifactError, Damaged, NotFound
-from flowc_runtime.objects import LocalObjects, blob_key, sha256
+from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key, sha256
+from flowc_runtime.store.values import codecs
+from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, short_repr, store_value
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from flowc_runtime import sweeps
-from flowc_runtime.asking import Asker
-from flowc_runtime.codecs import store_value
-from flowc_runtime.collect import Selection, choose, find_garbage, sweep
-from flowc_runtime.fsck import check_store, counts
-from flowc_runtime.store import Store
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.asking import Asker
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.store.upkeep.fsck import check_store, counts
+from flowc_runtime.store.values.codecs import store_value
 from gateway import gateway
 from project import done_record, run_record
 from stores import STORES
@@ -21,7 +21,7 @@ from stores import STORES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from gateway import Gateway
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ def test_a_collection_lists_what_is_stored_once(store: Store, monkeypatch: pytes
 
 
 def test_blobs_are_deleted_many_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowc_runtime.collect.GRACE", -3600.0)
+    monkeypatch.setattr("flowc_runtime.store.upkeep.collect.GRACE", -3600.0)
     monkeypatch.setattr(sweeps, "GRACE", -3600.0)
     chosen = choose(store, Selection(older_than=0.0))
     assert chosen.live == ["F/1"]

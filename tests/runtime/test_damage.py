@@ -13,15 +13,15 @@ import pytest
 
 from damage import DAMAGES, damage
 from flowc.ir.model import Parameter, Span
-from flowc_runtime import files
-from flowc_runtime.codecs import load_value, store_value
-from flowc_runtime.errors import ArtifactError, Damaged, NotFound
-from flowc_runtime.external import external_file
-from flowc_runtime.layered import open_directory, put_on
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.objects import OVERLAP, LocalObjects, blob_key, sha256
-from flowc_runtime.remote import RemoteObjects
-from flowc_runtime.sources import read_sources, store_sources
+from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
+from flowc_runtime.store.backends.external import external_file
+from flowc_runtime.store.backends.layered import open_directory, put_on
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.backends.objects import OVERLAP, LocalObjects, blob_key, sha256
+from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.values import files
+from flowc_runtime.store.values.codecs import load_value, store_value
+from flowc_runtime.store.values.sources import read_sources, store_sources
 from gateway import gateway
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _sources(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
 
 
 def _package(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
-    from flowc_runtime.code import store_package
+    from flowc_runtime.pod.code import store_package
 
     directory = Path(objects.root).parent / "code"
     directory.mkdir(exist_ok=True)

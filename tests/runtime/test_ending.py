@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PARENT = """
     import atexit, gzip, logging, logging.handlers, multiprocessing, os, sys, tempfile, threading, time, weakref
     from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-    from flowc_runtime import ending
-    from flowc_runtime.process import load_prctl, spawn
-    from flowc_runtime.watch import Ended, Output, Watcher
+    from flowc_runtime.process import ending
+    from flowc_runtime.process.process import load_prctl, spawn
+    from flowc_runtime.process.watch import Ended, Output, Watcher
 
     PARENT = os.getpid()
 

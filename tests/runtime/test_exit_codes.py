@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime import attempts, errors
-from flowc_runtime.contract import INFRASTRUCTURE, NO_RETRY
+from flowc_runtime.base import errors
+from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY
+from flowc_runtime.run.task import attempts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Finished, Project
 
 FLOW = """

@@ -15,17 +15,17 @@ import pytest
 
 from damage import damage
 from flowc.ir import Parameter, Span
-from flowc_runtime import sweeps
-from flowc_runtime.beside import SENT_SECONDS
-from flowc_runtime.codecs import load_value, store_value
-from flowc_runtime.collect import Selection, choose, find_garbage, sweep
-from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.files import send_file, store_files
-from flowc_runtime.layered import need, put_on
-from flowc_runtime.objects import LocalObjects, blob_key
-from flowc_runtime.process import this_process
-from flowc_runtime.remote import RemoteObjects
-from flowc_runtime.store import RunStore, Store
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.process.process import this_process
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.layered import need, put_on
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.upkeep.beside import SENT_SECONDS
+from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.store.values.codecs import load_value, store_value
+from flowc_runtime.store.values.files import send_file, store_files
 from gateway import gateway
 from project import done_record
 
@@ -502,7 +502,7 @@ def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         store = Store(RemoteObjects(f"{running.bucket('garbage')}/prefix"))
         finish(begin(store, "1"), "start", mine=big("a"), ours=big("b"))
         finish(begin(store, "2"), "start", ours=big("b"))
-        monkeypatch.setattr("flowc_runtime.collect.GRACE", 0.0)
+        monkeypatch.setattr("flowc_runtime.store.upkeep.collect.GRACE", 0.0)
         monkeypatch.setattr(sweeps, "REFRESH", 0.0)
         assert collect(store, Selection(keep_last=1)) == {"F/1"}
         assert (store.runs("F"), len(blobs(store))) == (["2"], 1)

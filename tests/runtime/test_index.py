@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from argo import flows
-from flowc_runtime.errors import ProtocolError
-from flowc_runtime.index import (
+from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.base.index import (
     Graph,
     check_path,
     item_index,

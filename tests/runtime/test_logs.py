@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc_runtime.logs import chunks, frame, lines
+from flowc_runtime.process.logs import chunks, frame, lines
 
 WRITES = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(min_size=1)))
 

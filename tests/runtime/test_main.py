@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.integrity import digest_of
+from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
     from project import Finished, Project
 
 FLOW = """

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime import objects
-from flowc_runtime.asking import Asker
-from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import LocalObjects, blob_key, open_objects, sha256
-from flowc_runtime.remote import RemoteObjects
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends import objects
+from flowc_runtime.store.backends.asking import Asker
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key, open_objects, sha256
+from flowc_runtime.store.backends.remote import RemoteObjects
 
 if TYPE_CHECKING:
     from pathlib import Path

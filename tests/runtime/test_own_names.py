@@ -7,7 +7,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from flowc_runtime.own_names import own_names
+from flowc_runtime.process.own_names import own_names
 
 CASES = {
     "the method itself": ("self.a = self.b", "ab"),

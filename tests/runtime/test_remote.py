@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from compare import summary
-from flowc_runtime import asking, remote
-from flowc_runtime.codecs import load_value, store_value
-from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.objects import blob_key, sha256
-from flowc_runtime.remote import RemoteObjects
-from flowc_runtime.store import Store
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends import asking, remote
+from flowc_runtime.store.backends.objects import blob_key, sha256
+from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.codecs import load_value, store_value
 from gateway import Gateway, gateway
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_a_run_leaves_the_same_records_there(project: Project, s3: Gateway) -> N
     assert row["state"] == "succeeded"
     program = """
         import json, sys
-        from flowc_runtime.store import Store
+        from flowc_runtime.store.records.store import Store
         from compare import summary
         store = Store.open(sys.argv[1])
         print(json.dumps(summary(store.run("Far", store.runs("Far")[0]))))

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.ir.versions import CACHE, RECORDS
-from flowc_runtime import caching, codecs, records, shapes
-from flowc_runtime.errors import FormatError, RecordError
-from flowc_runtime.places import check, place_of
-from flowc_runtime.shapes import SHAPES, Fields, find_fault
+from flowc_runtime.base.errors import FormatError, RecordError
+from flowc_runtime.run import caching
+from flowc_runtime.store.records import record_types as records
+from flowc_runtime.store.records import shapes
+from flowc_runtime.store.records.places import check, place_of
+from flowc_runtime.store.records.shapes import SHAPES, Fields, find_fault
+from flowc_runtime.store.values import codecs
 from stores import STORES
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc_runtime.errors import TagError
-from flowc_runtime.process import this_process
-from flowc_runtime.store import RunStore, Store
-from flowc_runtime.tags import check_tags, name_of, system_tags
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.process.process import this_process
+from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.tags import check_tags, name_of, system_tags
 from project import run_record
 
 if TYPE_CHECKING:

@@ -16,18 +16,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc_runtime.codecs import PAGE, load_value, store_value
-from flowc_runtime.errors import StepTimeout
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.objects import LocalObjects
-from flowc_runtime.state import TaskState
-from flowc_runtime.unchanged import LARGE, Mappings, Origin
+from flowc_runtime.base.errors import StepTimeout
+from flowc_runtime.run.state import TaskState
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.values.codecs import PAGE, load_value, store_value
+from flowc_runtime.store.values.unchanged import LARGE, Mappings, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.store.backends.objects import Objects
 
 
 @dataclass(eq=False)
@@ -175,9 +175,9 @@ def test_a_tree_is_changed_exactly_if_its_values_are(tree: Any) -> None:
 SETS = """
 import json, sys
 from pathlib import Path
-from flowc_runtime.codecs import store_value
-from flowc_runtime.objects import LocalObjects
-from flowc_runtime.unchanged import LARGE, Mappings, Origin
+from flowc_runtime.store.values.codecs import store_value
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.values.unchanged import LARGE, Mappings, Origin
 objects = LocalObjects(Path(sys.argv[1]))
 if len(sys.argv) < 3:
     print(json.dumps(store_value(objects, {f"s{i}" for i in range(50)})))
@@ -210,7 +210,7 @@ def test_a_large_array_that_was_only_read_is_not_hashed(tmp_path: Path, monkeypa
         raise AssertionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("flowc_runtime.codecs.sha256", fail)
+        patch.setattr("flowc_runtime.store.values.codecs.sha256", fail)
         assert not changed(origin, origin.value)
     origin.value[1][40_000] = 7
     assert changed(origin, origin.value)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime import leftovers
-from flowc_runtime.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
-from flowc_runtime.signals import Wakeup
-from flowc_runtime.watch import Ended, Output, Signalled, Watcher
+from flowc_runtime.base.signals import Wakeup
+from flowc_runtime.process import leftovers
+from flowc_runtime.process.process import HAS_PIDFD, Child, is_alive, load_prctl, spawn, start_time, this_process
+from flowc_runtime.process.watch import Ended, Output, Signalled, Watcher
 from project import has_ended, wait_until
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
         "parent.py",
         """
         import os, select, signal, time
-        from flowc_runtime.process import load_prctl, spawn
+        from flowc_runtime.process.process import load_prctl, spawn
 
         def body(control):
             os.write(1, b"here")

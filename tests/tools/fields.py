@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, is_
 import typing_extensions
 
 from flowc.ir import model
-from flowc_runtime import caching, codecs, external, foreign, records
+from flowc_runtime.process import foreign
+from flowc_runtime.run import caching
+from flowc_runtime.store.backends import external
+from flowc_runtime.store.records import record_types as records
+from flowc_runtime.store.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -139,8 +139,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         from flowc.cli.refusals import told_in_a_line
-        from flowc_runtime import settings, unreadable
-        from flowc_runtime.errors import ConfigurationError, FlowcError
+        from flowc_runtime.base.config import settings
+        from flowc_runtime.base.errors import ConfigurationError, FlowcError
+        from flowc_runtime.store.records import unreadable
 
         try:
             settings.check()
@@ -162,7 +163,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
             _check_installation()
-            from flowc_runtime.configuration import current_file
+            from flowc_runtime.base.config.configuration import current_file
 
             current_file()  # a fault in it is told whatever the command is
         try:
@@ -250,7 +251,7 @@ def main() -> None:
 def flow_main(cls: type) -> None:
     """The command line of a flow's own file: `python flow.py run`."""
     from flowc.cli.streams import open_closed, told_if_full
-    from flowc_runtime import loader
+    from flowc_runtime.process import loader
 
     open_closed()
     if cls.__module__ == "__main__":

@@ -17,13 +17,13 @@ from flowc.cli.run_names import no_flow
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
 from flowc.ir import json_text
-from flowc_runtime.index import task_id, task_pathspec
-from flowc_runtime.whereabouts import command_on
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
-    from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.store import RunStore, Store
-    from flowc_runtime.versions import Version
+    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.versions import Version
+    from flowc_runtime.store.values.codecs import ArtifactRef
 
 SHOWN = 12  # characters of a digest
 
@@ -76,7 +76,7 @@ def artifact_command(
 def _find(
     store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
 ) -> list[Version]:
-    from flowc_runtime.versions import versions
+    from flowc_runtime.store.records.versions import versions
 
     runs = store.runs(flow)
     if not runs:
@@ -138,8 +138,8 @@ def _write(run: RunStore, version: Version, file: Path) -> None:
 def _write_value(run: RunStore, ref: ArtifactRef, file: Path) -> str:
     import shutil
 
-    from flowc_runtime.codecs import Encoded, load_value
-    from flowc_runtime.external import ExternalFile
+    from flowc_runtime.store.backends.external import ExternalFile
+    from flowc_runtime.store.values.codecs import Encoded, load_value
 
     value = load_value(run.objects, ref, class_finder(run))
     if isinstance(value, ExternalFile):

@@ -15,16 +15,16 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.failures import signal_name
-from flowc_runtime.objects import LocalObjects
-from flowc_runtime.signals import Interrupted, heeded
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.signals import Interrupted, heeded
+from flowc_runtime.run.task.failures import signal_name
+from flowc_runtime.store.backends.objects import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 GRACE = 0.8  # seconds from a signal to the end of the program, if it does not end by itself
 _here: _Beginning | None = None

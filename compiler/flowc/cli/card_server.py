@@ -14,14 +14,14 @@ from urllib.parse import unquote
 
 from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.errors import FlowcError, NotFound
-from flowc_runtime.index import task_id
+from flowc_runtime.base.errors import FlowcError, NotFound
+from flowc_runtime.base.index import task_id
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
 
 HOST = "127.0.0.1"
 # Put into each card that is served: how it is told of a refresh.

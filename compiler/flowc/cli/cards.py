@@ -8,15 +8,15 @@ import click
 
 from flowc.cli.common import FAULTY, fail, table, writing
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.errors import RecordError
-from flowc_runtime.index import task_pathspec
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from flowc.cli.common import Pathspec
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
     from metaflow.plugins.cards.card_client import Card
 
     Command = TypeVar("Command", bound=Callable[..., Any])

@@ -12,7 +12,7 @@ from flowc.cli.common import fail, find_run, root_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
 
 HERE = "."
 
@@ -54,8 +54,8 @@ def _marked(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _files(run: RunStore) -> dict[str, str]:
-    from flowc_runtime.errors import NotFound
-    from flowc_runtime.sources import read_sources
+    from flowc_runtime.base.errors import NotFound
+    from flowc_runtime.store.values.sources import read_sources
 
     try:
         files = read_sources(run.objects, run.record())
@@ -71,7 +71,7 @@ def _files_here(store: Store, run: RunStore) -> dict[str, str]:
     """The files that a run from here would leave."""
     from flowc.cli.ignoring import kept_files
     from flowc.package import UnreadableFileError, collect
-    from flowc_runtime.sources import text_of
+    from flowc_runtime.store.values.sources import text_of
 
     code = run.executes().code
     root = root_of(store, code, "call it in the directory of the flow")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
-from flowc_runtime.contract import STORE
-from flowc_runtime.settings import user_name
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.contract import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from flowc.ir.diagnostic import Diagnostic
     from flowc.opening import Asked, Choose
     from flowc.package import Package
-    from flowc_runtime.run_view import RunView
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.run.run_view import RunView
+    from flowc_runtime.store.records.store import RunStore, Store
     from metaflow._program import FlowProgram
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -85,7 +85,7 @@ class FlowOptions(NamedTuple):
 
     def suffixes(self) -> tuple[str, ...]:
         """Endings of files that travel besides Python's: those of the settings, and those given."""
-        from flowc_runtime import configuration
+        from flowc_runtime.base.config import configuration
 
         given = [part.strip() for part in (self.package_suffixes or ".").split(",")]
         if not all(given):
@@ -95,7 +95,7 @@ class FlowOptions(NamedTuple):
 
     def added(self) -> list[str]:
         """The decorators to add; METAFLOW_DEFAULT_DECOSPECS holds some too, with blanks between."""
-        from flowc_runtime import settings
+        from flowc_runtime.base.config import settings
 
         return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
@@ -239,8 +239,8 @@ def checked(loaded: Loaded) -> Checked:
 
 def require_runnable(flow: Flow) -> None:
     """End the program if the flow has a step of a kind that no task can run yet."""
-    from flowc_runtime.errors import ProtocolError
-    from flowc_runtime.program import check_runnable
+    from flowc_runtime.base.errors import ProtocolError
+    from flowc_runtime.run.program import check_runnable
 
     try:
         check_runnable(flow)
@@ -298,7 +298,7 @@ def tell_error(message: str, hint: str | None = None) -> None:
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
     """Around what writes a file that the command line names. Raises FlowcError."""
-    from flowc_runtime.errors import FlowcError
+    from flowc_runtime.base.errors import FlowcError
 
     try:
         yield
@@ -325,9 +325,9 @@ store_option = click.option(
 
 def open_store(url: str | None) -> Store:
     """The store that was asked for, or the default one."""
-    from flowc_runtime.errors import FlowcError
-    from flowc_runtime.store import Store
-    from flowc_runtime.whereabouts import default_url
+    from flowc_runtime.base.config.whereabouts import default_url
+    from flowc_runtime.base.errors import FlowcError
+    from flowc_runtime.store.records.store import Store
 
     given = top()
     try:
@@ -348,7 +348,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
     RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
-    no process of their own (`flowc_runtime.run_view`).
+    no process of their own (`flowc_runtime.run.run_view`).
     """
     from flowc.cli.run_names import no_flow, no_pathspec, parts_of, suggest
 
@@ -367,7 +367,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
         fail(f"flow '{flow}' has no run '{run_id}'", suggest(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)
-    from flowc_runtime.run_view import RunView
+    from flowc_runtime.run.run_view import RunView
 
     view = RunView(run)
     if step not in run.steps() and not (to_read and view.has_step(step)):
@@ -378,8 +378,8 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 def find_path(run: RunStore | RunView, step: str, task: str) -> str:
     """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
     from flowc.cli.run_names import suggest
-    from flowc_runtime.errors import ProtocolError
-    from flowc_runtime.index import path_of, task_id
+    from flowc_runtime.base.errors import ProtocolError
+    from flowc_runtime.base.index import path_of, task_id
 
     known = run.attempts(step)
     try:

@@ -13,8 +13,8 @@ import click
 from flowc.cli.common import FAULTY, FlowOptions, fail, flow_options, load_flow, report, require_runnable, warn, writing
 from flowc.cli.configs import takes_configs
 from flowc.cli.environment import chosen, environment_option, without_packages
-from flowc_runtime import configuration
-from flowc_runtime.settings import datastore_of
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.settings import datastore_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, C
     from flowc.cli.sending import sender
     from flowc.ir.schema import dumps
     from flowc.passes.pack_files import Room
-    from flowc_runtime.files import MAX_PACKED
+    from flowc_runtime.store.values.files import MAX_PACKED
 
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = MAX_CONFIG_MAP_BYTES - code - 2 * MAX_PACKED  # which small files take in the IR, encoded

@@ -15,12 +15,12 @@ from click.shell_completion import CompletionItem
 
 from flowc.cli.flow_completion import behind_flow, classes_behind, classes_of_file, names_flow, runs_of_flow
 from flowc.cli.shells import SHELLS
-from flowc_runtime.config_keys import BY_KEY
+from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
 
     _ParamType = click.ParamType[Any]
 else:
@@ -46,7 +46,7 @@ def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
         if len(done) == 2:
             yield from (before + step for step in steps)
         elif len(done) == 3 and done[2] in steps:
-            from flowc_runtime.index import task_id
+            from flowc_runtime.base.index import task_id
 
             paths = run.attempts(done[2])
             yield from (before + task_id(done[2], path) for path in paths)
@@ -144,7 +144,7 @@ class _Completed(_ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from itertools import islice
 
-        from flowc_runtime.errors import FlowcError
+        from flowc_runtime.base.errors import FlowcError
 
         try:
             found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))

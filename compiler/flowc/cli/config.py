@@ -10,10 +10,11 @@ import click
 
 from flowc.cli.common import FAULTY, table, tell_error
 from flowc.ir import json_text
-from flowc_runtime import addresses, configuration
-from flowc_runtime.config_file import meant
-from flowc_runtime.config_keys import BY_KEY, SETTINGS
-from flowc_runtime.errors import ConfigurationError
+from flowc_runtime.base import addresses
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.config_file import meant
+from flowc_runtime.base.config.config_keys import BY_KEY, SETTINGS
+from flowc_runtime.base.errors import ConfigurationError
 
 
 def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:

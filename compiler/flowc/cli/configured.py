@@ -8,9 +8,9 @@ import click
 from click.core import ParameterSource
 
 from flowc.cli.common import USAGE, tell_error
-from flowc_runtime import configuration
-from flowc_runtime.config_keys import BY_KEY
-from flowc_runtime.errors import ConfigurationError
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

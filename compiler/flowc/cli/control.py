@@ -6,8 +6,8 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail
-from flowc_runtime.contract import END_PATIENCE as PATIENCE
-from flowc_runtime.settings import user_name
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.contract import END_PATIENCE as PATIENCE
 
 
 @click.command("suspend", help="Hold a run (NAME is its id) or the schedule of a flow (NAME is its template or class).")

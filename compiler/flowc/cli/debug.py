@@ -12,14 +12,14 @@ import click
 
 from flowc.cli.common import fail, find_run, open_store, opened, root_of, store_option
 from flowc.cli.ignoring import is_code
-from flowc_runtime.index import task_pathspec
+from flowc_runtime.base.index import task_pathspec
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
     from flowc.cli.common import Checked
-    from flowc_runtime.store import RunStore, Store
-    from flowc_runtime.task import Attempt
+    from flowc_runtime.run.task.task import Attempt
+    from flowc_runtime.store.records.store import RunStore, Store
 
 
 @click.command(
@@ -37,7 +37,7 @@ def debug_command(
     pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
 ) -> None:
     """Debug a task."""
-    from flowc_runtime.errors import FlowcError
+    from flowc_runtime.base.errors import FlowcError
 
     if post_mortem and inspect:
         raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
@@ -83,7 +83,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     """
     from flowc.frontend.configs import ConfigSources
     from flowc.opening import Asked
-    from flowc_runtime.parameters import own_decorators
+    from flowc_runtime.store.values.parameters import own_decorators
     from metaflow.decorators import COMMAND_LINE, Applied
 
     then = run.executes()
@@ -108,11 +108,11 @@ def _root_in(given: str, file: str) -> Path | None:
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
-    from flowc_runtime.assignment import Assignment
-    from flowc_runtime.index import Graph
-    from flowc_runtime.memory import MemoryObjects
-    from flowc_runtime.store import RunStore
-    from flowc_runtime.task import Attempt, begin_cards
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.task.task import Attempt, begin_cards
+    from flowc_runtime.store.backends.memory import MemoryObjects
+    from flowc_runtime.store.records.store import RunStore
 
     record = run.record()
     number = run.attempts(step)[path][-1]
@@ -175,7 +175,7 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
 
 def _stopper(code: CodeType | None) -> Any:
     """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
-    from flowc_runtime.breakpoints import make_pdb
+    from flowc_runtime.run.task.breakpoints import make_pdb
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code is not code:
@@ -188,8 +188,8 @@ def _stopper(code: CodeType | None) -> Any:
 
 
 def _post_mortem(error: BaseException, root: str) -> None:
-    from flowc_runtime.breakpoints import is_ours, make_pdb
-    from flowc_runtime.failures import describe
+    from flowc_runtime.run.task.breakpoints import is_ours, make_pdb
+    from flowc_runtime.run.task.failures import describe
 
     click.echo(describe(error, root).get("traceback", ""), err=True, nl=False)
     debugger = make_pdb()
@@ -210,7 +210,7 @@ def _links(error: BaseException) -> list[TracebackType]:
 
 def _tell(attempt: Attempt, before: Any) -> None:
     """What the task would have left."""
-    from flowc_runtime.errors import ArtifactError
+    from flowc_runtime.base.errors import ArtifactError
 
     try:
         refs = attempt.state.store(attempt.flow)

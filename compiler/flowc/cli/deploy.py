@@ -14,7 +14,7 @@ from flowc.cli.common import FAULTY, FlowOptions, load_flow, warn
 from flowc.cli.compile import argo_options, compile_argo
 from flowc.ir import json_text
 from flowc.ir.counting import count
-from flowc_runtime import configuration
+from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from flowc import __version__, distributions, installation
 from flowc.cli.common import FAULTY, fail
 from flowc.ir import json_text
 from flowc.ir.counting import count
-from flowc_runtime import configuration
-from flowc_runtime.errors import ConfigurationError
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

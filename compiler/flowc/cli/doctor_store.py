@@ -5,16 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from flowc_runtime import addresses
-from flowc_runtime.errors import ConfigurationError, FlowcError
-from flowc_runtime.remote import SCHEMES
-from flowc_runtime.whereabouts import default_url
+from flowc_runtime.base import addresses
+from flowc_runtime.base.config.whereabouts import default_url
+from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.store.backends.remote import SCHEMES
 
 # In a process of its own: a library that cannot be loaded may end it, and what this one has imported is looked at.
 _LOAD = """
 import sys
-from flowc_runtime.errors import StoreError
-from flowc_runtime.remote_client import library
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.backends.remote_client import library
 try:
     library(sys.argv[1])
 except StoreError as error:

@@ -14,18 +14,18 @@ from flowc.cli.common import FAULTY, fail, find_run, open_store, store_option, t
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.errors import RecordError
-from flowc_runtime.index import ROOT, task_id, task_pathspec
-from flowc_runtime.run_view import RunView
-from flowc_runtime.whereabouts import command_on
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import ROOT, task_id, task_pathspec
+from flowc_runtime.run.run_view import RunView
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.common import Pathspec
-    from flowc_runtime.errors import ArtifactError
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.base.errors import ArtifactError
+    from flowc_runtime.store.records.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -138,7 +138,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
     """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
-    from flowc_runtime.files import seen_values
+    from flowc_runtime.store.values.files import seen_values
 
     run, flow = view.store, view.flow
     first = None
@@ -154,7 +154,7 @@ def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
 
 
 def _parameter(value: Any) -> Value:
-    from flowc_runtime.codecs import Encoded
+    from flowc_runtime.store.values.codecs import Encoded
 
     size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
     return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
@@ -162,7 +162,7 @@ def _parameter(value: Any) -> Value:
 
 def stored(run: RunStore, ref: Any) -> Value:
     """What a record says of an artifact."""
-    from flowc_runtime.codecs import load_value
+    from flowc_runtime.store.values.codecs import load_value
 
     return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref)
 
@@ -172,7 +172,7 @@ _DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
 
 def note_damage(error: ArtifactError) -> str:
     """Tell an artifact that is damaged on stderr; the others are printed all the same. What stands in place of it."""
-    from flowc_runtime.errors import Damaged
+    from flowc_runtime.base.errors import Damaged
 
     if not isinstance(error, Damaged):
         return str(error)
@@ -204,7 +204,7 @@ def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
 
 
 def _row(value: Value, limit: int) -> dict[str, Any]:
-    from flowc_runtime.errors import ArtifactError
+    from flowc_runtime.base.errors import ArtifactError
 
     if value.size < limit:
         try:
@@ -230,7 +230,7 @@ def _is_plain(value: object) -> bool:
 
 def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice) -> None:
     """Write the values to a file."""
-    from flowc_runtime.errors import ArtifactError
+    from flowc_runtime.base.errors import ArtifactError
 
     values: dict[str, dict[str, Any]] = {}
     name = ""
@@ -296,7 +296,7 @@ def dump_command(
 
 
 def _text(value: Value, limit: int) -> str:
-    from flowc_runtime.errors import ArtifactError
+    from flowc_runtime.base.errors import ArtifactError
 
     try:
         text = repr(value.load())

@@ -10,7 +10,7 @@ import click
 
 from flowc.cli.common import TOP, fail, top
 from flowc.cli.working import working
-from flowc_runtime import configuration, settings
+from flowc_runtime.base.config import configuration, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ from flowc.cli.working import working
 from flowc.diagnostics import describe
 from flowc.ir.schema import dumps
 from flowc.revision import Look
-from flowc_runtime.settings import datastore_of, user_name
+from flowc_runtime.base.config.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import Plan, RunResult
-    from flowc_runtime.durability import Disk
-    from flowc_runtime.files import FileRecord
-    from flowc_runtime.index import Graph
-    from flowc_runtime.reuse import Reuse
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.values.files import FileRecord
 
     Given = Mapping[str, Sequence[str]]
 
@@ -44,10 +44,10 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     from flowc_emulator.console import make_console
     from flowc_emulator.places import default_places
     from flowc_emulator.supervisor import Plan
-    from flowc_runtime.durability import Disk
-    from flowc_runtime.index import Graph
-    from flowc_runtime.objects import LocalObjects
-    from flowc_runtime.store import Store
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.backends.objects import LocalObjects
+    from flowc_runtime.store.records.store import Store
 
     tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
     store = open_store(options["store_url"])
@@ -103,7 +103,7 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
 def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, Any]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     from flowc_emulator.supervisor import Supervisor
-    from flowc_runtime.errors import FlowcError
+    from flowc_runtime.base.errors import FlowcError
 
     run, began = plan.run, time.monotonic()
     _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
@@ -142,8 +142,8 @@ def _begin(
     store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: Kind, look: Look
 ) -> tuple[RunStore, dict[str, Any], Reuse | None]:
     """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
-    from flowc_runtime.files import store_files
-    from flowc_runtime.reuse import Reuse
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.values.files import store_files
 
     resumption = kind.find(store, found, options) if kind.find else None
     before = resumption.parameters if resumption else {}
@@ -162,8 +162,8 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
     """A resumed run takes files from the one before, which may be lost or damaged: then they are stored anew, where
     they are here still. Raises StoreError.
     """
-    from flowc_runtime.errors import StoreError
-    from flowc_runtime.files import store_again
+    from flowc_runtime.base.errors import StoreError
+    from flowc_runtime.store.values.files import store_again
 
     for parameter in flow.parameters:
         value = values.get(parameter.name)
@@ -175,9 +175,9 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
 
 
 def _fault_of_file(store: Store, value: FileRecord) -> str:
-    from flowc_runtime.errors import Damaged
-    from flowc_runtime.lost import is_lost
-    from flowc_runtime.marks import verify_always
+    from flowc_runtime.base.errors import Damaged
+    from flowc_runtime.store.backends.marks import verify_always
+    from flowc_runtime.store.records.lost import is_lost
 
     if is_lost(store.objects, value):
         return "the store has lost"

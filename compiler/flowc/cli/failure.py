@@ -6,8 +6,8 @@ import linecache
 import os
 from typing import TYPE_CHECKING
 
-from flowc_runtime.failures import short_type, told
-from flowc_runtime.index import ROOT, task_id, task_pathspec
+from flowc_runtime.base.index import ROOT, task_id, task_pathspec
+from flowc_runtime.run.task.failures import short_type, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from flowc.ir import Flow
     from flowc_emulator.scheduler import Job
     from flowc_emulator.supervisor import Failure
-    from flowc_runtime.records import Frame
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.record_types import Frame
+    from flowc_runtime.store.records.store import RunStore
 
 
 def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:

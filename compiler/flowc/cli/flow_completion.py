@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.run import RunCommand
     from flowc.ir.model import Flow
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
 
 class Typed(NamedTuple):
@@ -71,7 +71,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 def _newest(store: Store, flow: str) -> Flow | None:
     """The flow of its newest run, as the store has it."""
-    from flowc_runtime.errors import FlowcError
+    from flowc_runtime.base.errors import FlowcError
 
     try:
         runs = store.runs(flow)

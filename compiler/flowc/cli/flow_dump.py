@@ -21,8 +21,8 @@ from flowc.cli.dump import (
     write_pickle,
 )
 from flowc.cli.flow_file import find_task, flow_name, inner_path, tell
-from flowc_runtime.index import task_id
-from flowc_runtime.run_view import RunView
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.run_view import RunView
 
 
 @click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
@@ -80,7 +80,7 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
 
 
 def _shown(value: Value, limit: int) -> str:
-    from flowc_runtime.errors import ArtifactError
+    from flowc_runtime.base.errors import ArtifactError
 
     if value.size >= limit:
         return "< artifact too large >"

@@ -11,8 +11,8 @@ from flowc import __version__
 from flowc.cli import LazyGroup
 from flowc.cli.common import TOP, fail, find_run, open_store, top
 from flowc.cli.options import BEFORE_COMMAND, split_top, take_before
-from flowc_runtime import configuration
-from flowc_runtime.settings import user_name
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.settings import user_name
 
 if TYPE_CHECKING:
     from flowc.cli.common import Pathspec

@@ -14,15 +14,15 @@ from flowc.cli.flow_file import find_task, tell
 from flowc.cli.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.logs import LogsGroup, pieces
 from flowc.cli.scrub import flow_scrub_command
-from flowc_runtime.index import task_id
-from flowc_runtime.run_view import RunView
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.cli.log_printer import Task
-    from flowc_runtime.logs import Stream
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.store.records.store import RunStore
 
 
 @click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
@@ -69,7 +69,7 @@ def show_command(
 
 
 def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
-    from flowc_runtime.logs import chunks
+    from flowc_runtime.process.logs import chunks
 
     step, path, number = attempt
     told = (step, path, number - 1)
@@ -78,7 +78,7 @@ def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
 
 
 def _print(run: RunStore, attempt: Task, streams: Sequence[Stream], timestamps: bool) -> None:
-    from flowc_runtime.logs import chunks, lines
+    from flowc_runtime.process.logs import chunks, lines
 
     out = sys.stdout.buffer
     for stream in streams:

@@ -12,8 +12,8 @@ from flowc import __version__
 from flowc.cli.common import load_flow
 from flowc.cli.flow_file import tell
 from flowc.ir import json_text, targets
-from flowc_runtime.graph_info import decorators, graph_info, in_order, step_info, step_type
-from flowc_runtime.index import Graph
+from flowc_runtime.base.index import Graph
+from flowc_runtime.run.graph_info import decorators, graph_info, in_order, step_info, step_type
 
 if TYPE_CHECKING:
     from flowc.ir import Node

@@ -12,13 +12,13 @@ from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
 from flowc.cli.unknown import OwnTagGroup
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.settings import user_name
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 

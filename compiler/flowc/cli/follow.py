@@ -16,20 +16,20 @@ from flowc.cli.common import fail, find_run
 from flowc.cli.log_printer import Form, Printer
 from flowc.cli.read import attempts_of
 from flowc.cli.run_names import parts_of, suggest
-from flowc_runtime import unreadable
-from flowc_runtime.errors import NotFound, ProtocolError, RecordError
-from flowc_runtime.index import path_of
-from flowc_runtime.liveness import status_of
-from flowc_runtime.logs import chunks, whole
-from flowc_runtime.objects import PIECE
+from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
+from flowc_runtime.base.index import path_of
+from flowc_runtime.process.logs import chunks, whole
+from flowc_runtime.store.backends.objects import PIECE
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.liveness import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc.cli.log_printer import Task
-    from flowc_runtime.logs import Chunk
-    from flowc_runtime.records import StatusRecord
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.process.logs import Chunk
+    from flowc_runtime.store.records.record_types import StatusRecord
+    from flowc_runtime.store.records.store import RunStore, Store
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
 SETTLED = 5.0  # seconds without news after which an attempt that has its record is read no more, until the end

@@ -13,8 +13,8 @@ from flowc.ir import json_text
 from flowc.ir.counting import count
 
 if TYPE_CHECKING:
-    from flowc_runtime.fsck import Fault, Found
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.upkeep.fsck import Fault, Found
 
 SHOWN = 10  # pathspecs of a fault
 _KINDS = {
@@ -45,7 +45,7 @@ _KINDS = {
 @store_option
 def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
     """Check a store. It is safe beside flows that run; no data is deleted."""
-    from flowc_runtime import fsck
+    from flowc_runtime.store.upkeep import fsck
 
     store = open_store(store_url)
     if not any(store.objects.names("")):
@@ -64,8 +64,8 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
 
 
 def _as_json(store: Store, found: Found) -> dict[str, Any]:
-    from flowc_runtime.fsck import counts
-    from flowc_runtime.places import ASIDE
+    from flowc_runtime.store.records.places import ASIDE
+    from flowc_runtime.store.upkeep.fsck import counts
 
     return {
         "store": store.objects.url,
@@ -91,7 +91,7 @@ def _as_json(store: Store, found: Found) -> dict[str, Any]:
 
 
 def _say(store: Store, found: Found, *, repaired: bool) -> None:
-    from flowc_runtime.fsck import counts, runs_without_record
+    from flowc_runtime.store.upkeep.fsck import counts, runs_without_record
 
     for fault in found.faults:
         click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")

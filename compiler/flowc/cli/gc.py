@@ -13,13 +13,13 @@ from flowc.cli.run_names import no_flow
 from flowc.cli.working import working
 from flowc.ir import json_text
 from flowc.ir.counting import count
-from flowc_runtime import unreadable
-from flowc_runtime.missing import one_per_run
-from flowc_runtime.whereabouts import command_on
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.missing import one_per_run
 
 if TYPE_CHECKING:
-    from flowc_runtime.collect import Chosen, Garbage, Selection
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.upkeep.collect import Chosen, Garbage, Selection
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -58,7 +58,7 @@ def gc_command(
     store_url: str | None,
 ) -> None:
     """Collect garbage. Safe beside flows that run, and beside another one of itself."""
-    from flowc_runtime.collect import Selection, choose, find_garbage, sweep
+    from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
 
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():

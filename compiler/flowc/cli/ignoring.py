@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.common import fail
-from flowc_runtime import configuration
+from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
     from flowc.cli.common import Checked

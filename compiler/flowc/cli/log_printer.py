@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import click
 
 from flowc.ir import json_text
-from flowc_runtime.index import task_id
-from flowc_runtime.logs import Chunk, Lines
+from flowc_runtime.base.index import task_id
+from flowc_runtime.process.logs import Chunk, Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flowc_emulator.rows import Rows
-    from flowc_runtime.logs import Stream
+    from flowc_runtime.process.logs import Stream
 
     Task = tuple[str, str, int]
     """Step, path and number of an attempt."""

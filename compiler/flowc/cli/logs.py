@@ -12,9 +12,9 @@ from flowc.cli.log_printer import LONGEST, Form, Printer
 from flowc.cli.read import attempts_of
 from flowc.cli.scrub import scrub_command
 from flowc.ir import json_text
-from flowc_runtime.index import task_id
-from flowc_runtime.logs import chunks, lines
-from flowc_runtime.run_view import RunView
+from flowc_runtime.base.index import task_id
+from flowc_runtime.process.logs import chunks, lines
+from flowc_runtime.run.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from flowc.cli.log_printer import Task
-    from flowc_runtime.logs import Chunk, Stream
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.process.logs import Chunk, Stream
+    from flowc_runtime.store.records.store import RunStore
 
 MERGED_PIECE = 1 << 16  # bytes that are held of each log of which a line waits for its turn
 

@@ -13,9 +13,9 @@ from flowc.cli.beginning import record_made
 from flowc.cli.common import fail, top, writing
 from flowc.cli.working import working
 from flowc.ir import json_text
-from flowc_runtime import configuration, settings
-from flowc_runtime.errors import FlowcError, TagError
-from flowc_runtime.tags import check_tags
+from flowc_runtime.base.config import configuration, settings
+from flowc_runtime.base.errors import FlowcError, TagError
+from flowc_runtime.store.records.tags import check_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from flowc.revision import Look
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import RunResult
-    from flowc_runtime.durability import Disk
-    from flowc_runtime.records import PackageRecord, RunRecord, StatusRecord
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
+    from flowc_runtime.store.records.store import RunStore, Store
 
 
 def new_run_id(now: float) -> str:
@@ -64,7 +64,7 @@ def begin_run(
     """
     from flowc.cli.triggers import trigger_events
     from flowc.ir.schema import dumps
-    from flowc_runtime.runs import new_run_record
+    from flowc_runtime.store.records.runs import new_run_record
 
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, **_sources(store, found)}
@@ -97,7 +97,7 @@ def begin_run(
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
     from flowc.cli.ignoring import kept_files
-    from flowc_runtime.sources import store_sources
+    from flowc_runtime.store.values.sources import store_sources
 
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
@@ -109,7 +109,7 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
-    from flowc_runtime.durability import end_run_here
+    from flowc_runtime.store.backends.durability import end_run_here
 
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
     end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)

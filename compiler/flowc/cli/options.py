@@ -16,8 +16,8 @@ from flowc.cli.common import TOP, Top, top
 from flowc.cli.configured import ConfiguredOption
 from flowc.cli.verify import verify_option
 from flowc.frontend.names import METAFLOW_OPTIONS
-from flowc_runtime import settings
-from flowc_runtime.contract import STORE
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.contract import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

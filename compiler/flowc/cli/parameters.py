@@ -50,7 +50,7 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
 def _shown_default(parameter: Parameter) -> str | None:
     """A default as it would be given on the command line."""
     from flowc.ir import json_text
-    from flowc_runtime.parameters import from_text
+    from flowc_runtime.store.values.parameters import from_text
 
     if parameter.computed:
         return "computed when the run starts"
@@ -97,8 +97,8 @@ def run_values(
     """
     from flowc.frontend.parameters import declared_parameters
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
-    from flowc_runtime.files import check_file, find_file
-    from flowc_runtime.parameters import ParameterError, default_of, parse_texts
+    from flowc_runtime.store.values.files import check_file, find_file
+    from flowc_runtime.store.values.parameters import ParameterError, default_of, parse_texts
 
     warn_of_unread(found.flow)
     in_files = read_params_files(found.flow, params_files, found.cls)
@@ -139,7 +139,7 @@ def run_values(
 
 def _kept(parameter: Parameter, value: Any) -> Any:
     """A value of an earlier run, if it is one of the parameter as it is now. Raises ParameterError."""
-    from flowc_runtime.parameters import ParameterError, check_parameter
+    from flowc_runtime.store.values.parameters import ParameterError, check_parameter
 
     if value is None:
         return None

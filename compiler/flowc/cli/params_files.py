@@ -12,7 +12,7 @@ import click
 
 from flowc.cli.yaml_params import Entry, YamlError
 from flowc.cli.yaml_params import read as read_yaml
-from flowc_runtime import given_files
+from flowc_runtime.base import given_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,7 @@ def _declared(cls: type) -> dict[str, Declared[Any]]:
 def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> Any:
     """A value of a file, if it is one of the parameter, as records keep it."""
     from flowc.frontend.defaults import given as given_value
-    from flowc_runtime.parameters import ParameterError
+    from flowc_runtime.store.values.parameters import ParameterError
 
     entry = given if isinstance(given, Entry) else None
     value = entry.value if entry is not None else given
@@ -80,7 +80,7 @@ def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, fil
 
 def check_converted(declared: Declared[Any], value: Any) -> None:
     """Let the type of a parameter make of a recorded value what steps will see. Raises ParameterError."""
-    from flowc_runtime.parameters import ParameterError
+    from flowc_runtime.store.values.parameters import ParameterError
     from metaflow._conversions import ConversionError, seen
 
     try:

@@ -13,13 +13,13 @@ from flowc.cli.common import open_store, store_option, table
 from flowc.cli.run_filters import UNREADABLE, filter_options, selected
 from flowc.cli.run_names import no_flow
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
+from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 _WHY_UNREADABLE: dict[type[RecordError], str] = {
     FormatError: "is of a newer flowc",
@@ -102,7 +102,7 @@ def run_row(run: RunStore) -> dict[str, Any]:
 
 def status_or_unreadable(run: RunStore) -> Any:
     """How a run is doing; where its status cannot be read, `state` is UNREADABLE and nothing else is known."""
-    from flowc_runtime.liveness import status_of
+    from flowc_runtime.store.records.liveness import status_of
 
     try:
         return status_of(run)

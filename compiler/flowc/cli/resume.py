@@ -16,11 +16,11 @@ from flowc.cli.run import Kind, Resumption, run_like, start, words_of
 from flowc.cli.run_names import suggest
 from flowc.cli.words import NO_NAMES
 from flowc.opening import names_code
-from flowc_runtime import unreadable
-from flowc_runtime.errors import StoreError
-from flowc_runtime.liveness import status_of
-from flowc_runtime.settings import user_name
-from flowc_runtime.whereabouts import command_on
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.liveness import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.common import Checked
     from flowc.ir import Code, Config
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
 
@@ -83,7 +83,7 @@ def newest(store: Store, flow: str) -> RunStore:
 
 
 def _check_ended(run: RunStore, *, force: bool) -> None:
-    from flowc_runtime.process import is_alive
+    from flowc_runtime.process.process import is_alive
 
     if status_of(run)["state"] != "running":
         return
@@ -122,7 +122,7 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
     """A config whose objects are of the classes that the flow has now: its file may have been renamed since."""
     if "$pickle" not in config.exact:
         return config
-    from flowc_runtime.exact import from_exact, to_exact
+    from flowc_runtime.store.values.exact import from_exact, to_exact
 
     try:
         return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
@@ -133,8 +133,8 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
 @contextmanager
 def reading(url: str | None) -> Iterator[Store]:
     """The store, for a program that is going to fork: what is remote is read by another process."""
-    from flowc_runtime.objects import LocalObjects
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.backends.objects import LocalObjects
+    from flowc_runtime.store.records.store import Store
 
     store = open_store(url)
     if isinstance(store.objects, LocalObjects):

@@ -19,10 +19,10 @@ from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
 from flowc.cluster.revisions import with_revision
 from flowc.revision import Look
-from flowc_runtime import configuration
-from flowc_runtime.contract import RESUME
-from flowc_runtime.reuse import Order
-from flowc_runtime.settings import datastore_of
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.contract import RESUME
+from flowc_runtime.run.reuse import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowc.cli.common import Checked
     from flowc.cli.run import Resumption
     from flowc.cluster.kinds import Object
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
     Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
 
@@ -54,7 +54,7 @@ def resume_on_argo(
     if options["output"] and options["run_id_file"]:
         raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
     from flowc.cli.compile import compile_argo
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
     url = _store_of_pods(options["store_url"])
     resumption = find(Store.open(url), found, options)
@@ -112,9 +112,9 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
 def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
     """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
     from flowc.cli.sending import sender
-    from flowc_runtime.arguments import argument_name, encode_parameter
-    from flowc_runtime.files import MAX_PACKED, pack, size_of
-    from flowc_runtime.parameters import ParameterError
+    from flowc_runtime.pod.arguments import argument_name, encode_parameter
+    from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
+    from flowc_runtime.store.values.parameters import ParameterError
 
     send = sender(store, MAX_PACKED)
     texts = {}

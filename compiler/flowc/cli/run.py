@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from flowc.cli.common import Top
     from flowc.ir import Config
-    from flowc_runtime.objects import Objects
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.store import RunStore, Store
 
 
 class Resumption(NamedTuple):
@@ -162,7 +162,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.process_state import State
     from flowc_emulator.seeds import Seeds
-    from flowc_runtime.origin import Origin
+    from flowc_runtime.process.origin import Origin
 
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -267,7 +267,7 @@ def _file_of(ctx: click.Context, file: str | None) -> Path | None:
 
 def _keep_from_obstore() -> None:
     """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
-    from flowc_runtime import remote
+    from flowc_runtime.store.backends import remote
 
     def ask(url: str) -> Objects:
         from flowc_emulator.agent import Agent

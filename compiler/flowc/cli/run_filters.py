@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.common import USAGE, fail
-from flowc_runtime.errors import NotFound, RecordError
+from flowc_runtime.base.errors import NotFound, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
     from metaflow.client.query import Query
     from metaflow.client.reader import RunReader
 

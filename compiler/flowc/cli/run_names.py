@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from flowc_runtime.index import split_id
+from flowc_runtime.base.index import split_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}.*")
@@ -54,7 +54,7 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
     `pathspec` is what begins with the name, if it begins something.
     """
     from flowc.cli.common import fail
-    from flowc_runtime.whereabouts import command_on
+    from flowc_runtime.base.config.whereabouts import command_on
 
     flow, slash, rest = name.partition("/")
     hint = suggest(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
@@ -77,7 +77,7 @@ def suggest(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()
 def find_named(words: str) -> Named | None:
     """Return what the words name in the default store; None if that is nothing, or the store cannot be read."""
     from flowc.cli.common import open_store
-    from flowc_runtime.errors import FlowcError
+    from flowc_runtime.base.errors import FlowcError
 
     flow, _, rest = words.strip("/").partition("/")
     if not flow.isidentifier():

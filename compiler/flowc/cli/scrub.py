@@ -9,15 +9,15 @@ import click
 from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.cli.flow_file import find_task
 from flowc.cli.log_printer import chosen_streams
-from flowc_runtime.index import task_pathspec
-from flowc_runtime.run_view import RunView
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.run.run_view import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from flowc.cli.common import Pathspec
     from flowc.cli.log_printer import Task
-    from flowc_runtime.logs import Stream
+    from flowc_runtime.process.logs import Stream
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **
 
 
 def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, Any], *, first: int) -> None:
-    from flowc_runtime.scrub import scrub_log
+    from flowc_runtime.store.upkeep.scrub import scrub_log
 
     assert found.step is not None
     streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])

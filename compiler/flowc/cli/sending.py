@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.working import working
-from flowc_runtime import configuration
+from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +28,9 @@ def sender(
     """
 
     def send(path: str) -> dict[str, Any]:
-        from flowc_runtime.files import send_file, size_of
-        from flowc_runtime.objects import open_objects
-        from flowc_runtime.parameters import ParameterError
+        from flowc_runtime.store.backends.objects import open_objects
+        from flowc_runtime.store.values.files import send_file, size_of
+        from flowc_runtime.store.values.parameters import ParameterError
 
         size = size_of(path)
         large = f"file '{path}' has {size:,} bytes, and there is room for {max(limit, 0):,}"

@@ -13,10 +13,11 @@ from flowc.cli.read import in_order, json_option, status_or_unreadable, unreadab
 from flowc.cli.run_filters import UNREADABLE
 from flowc.ir import json_text
 from flowc.ir.counting import count
-from flowc_runtime import failures, revision, unreadable
-from flowc_runtime.errors import RecordError
-from flowc_runtime.index import task_id, task_pathspec
-from flowc_runtime.run_view import RunView
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import task_id, task_pathspec
+from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.task import failures
+from flowc_runtime.store.records import revision, unreadable
 
 _MANY = 100  # records that are read to know how wide a foreach is
 

@@ -28,18 +28,18 @@ from flowc.cli.working import working
 from flowc.ir.schema import dumps
 from flowc.ir.scopes import Loop
 from flowc.revision import Look
-from flowc_runtime.attempts import begin_record
-from flowc_runtime.errors import FlowcError, StoreError
-from flowc_runtime.index import ROOT, split_id, task_id, task_pathspec
-from flowc_runtime.layered import SPIN_NAME, need, put_on
-from flowc_runtime.settings import user_name
-from flowc_runtime.whereabouts import command_on
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.base.index import ROOT, split_id, task_id, task_pathspec
+from flowc_runtime.run.task.attempts import begin_record
+from flowc_runtime.store.backends.layered import SPIN_NAME, need, put_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.index import Graph
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import RunStore, Store
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
@@ -63,8 +63,8 @@ class Inputs(NamedTuple):
 
 
 def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
-    from flowc_runtime.index import Graph
-    from flowc_runtime.store import Store
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import Store
 
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
@@ -147,8 +147,8 @@ def _perform(
 ) -> int:
     from flowc_emulator.console import make_console
     from flowc_emulator.supervisor import Only, Plan, Supervisor
-    from flowc_runtime.files import store_files
-    from flowc_runtime.index import Graph
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.values.files import store_files
 
     tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found, store.objects, options["artifacts_module"])

@@ -12,17 +12,17 @@ from flowc.diagnostics import describe
 
 if TYPE_CHECKING:
     from flowc.cli.common import Checked
-    from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.objects import Objects
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.values.codecs import ArtifactRef
 
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
     """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
     from flowc.frontend.defaults import given
     from flowc.frontend.parameters import declared_parameters
-    from flowc_runtime.codecs import store_value
-    from flowc_runtime.errors import ArtifactError
-    from flowc_runtime.parameters import ParameterError
+    from flowc_runtime.base.errors import ArtifactError
+    from flowc_runtime.store.values.codecs import store_value
+    from flowc_runtime.store.values.parameters import ParameterError
 
     flow, declared = found.flow, declared_parameters(found.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}

@@ -17,7 +17,7 @@ from flowc.frontend.purity import Harm, examine
 from flowc.frontend.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State, is_debugged
-from flowc_runtime import origin
+from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.common import Checked
     from flowc_emulator.starts import Starts
-    from flowc_runtime.origin import Origin
+    from flowc_runtime.process.origin import Origin
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
 ORIGIN = "flowc.origin"  # in a context's `meta`: the `Origin` of the process, where this process is no flow's own

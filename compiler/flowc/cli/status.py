@@ -81,7 +81,7 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 def _part(failed: Sequence[NodeView]) -> str:
     """The failed task's part of a pathspec, if it is the only one."""
-    from flowc_runtime.index import task_pathspec
+    from flowc_runtime.base.index import task_pathspec
 
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""

@@ -9,13 +9,13 @@ import click
 from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.cli.unknown import PathGroup
 from flowc.ir import json_text
-from flowc_runtime import unreadable
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 
 def add(run: RunStore, tags: Collection[str]) -> None:

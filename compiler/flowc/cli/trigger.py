@@ -53,7 +53,7 @@ def trigger_command(
     from flowc.cli.sending import sender
     from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
     from flowc.cluster.workflows import store_of
-    from flowc_runtime.files import MAX_PACKED
+    from flowc_runtime.store.values.files import MAX_PACKED
 
     local = load_flow(ctx, flow, None).flow if names_code(flow) else None
     with connected(context, kubeconfig, namespace) as cluster:

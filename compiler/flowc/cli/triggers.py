@@ -11,8 +11,8 @@ from flowc.ir import End
 
 if TYPE_CHECKING:
     from flowc.ir import Flow
-    from flowc_runtime.records import TriggerRecord
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.record_types import TriggerRecord
+    from flowc_runtime.store.records.store import Store
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
@@ -24,8 +24,8 @@ def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
 
 
 def _end_of(store: Store, name: str) -> TriggerRecord:
-    from flowc_runtime.errors import NotFound
-    from flowc_runtime.index import ROOT, task_pathspec
+    from flowc_runtime.base.errors import NotFound
+    from flowc_runtime.base.index import ROOT, task_pathspec
 
     run, step, _ = find_run(store, name)
     if step is not None:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from flowc.cli.configured import ConfiguredOption
-from flowc_runtime.config_keys import BY_KEY
+from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.common import ROOT, top
-from flowc_runtime.whereabouts import store_words
+from flowc_runtime.base.config.whereabouts import store_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 FLOW = "flowc.flow"  # in a context's `meta`: the words that named the flow, None in a flow's own file
 

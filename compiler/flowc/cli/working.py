@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, final
 
 import click
 
-from flowc_runtime import progress
+from flowc_runtime.base import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ FIRST, NEXT = 1.0, 0.2  # seconds until the line is there, and between two looks
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Around work that may take long; loops in it (`flowc_runtime.progress`) say how far they are.
+    """Around work that may take long; loops in it (`flowc_runtime.base.progress`) say how far they are.
 
     It writes nothing on the terminal but by the function that this gives, which writes a line on stderr.
     """

@@ -85,8 +85,8 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
     The exit handler knows only that the run failed, and does not run at all if it is ended `now`.
     """
-    from flowc_runtime.errors import FlowcError
-    from flowc_runtime.store import Store
+    from flowc_runtime.base.errors import FlowcError
+    from flowc_runtime.store.records.store import Store
 
     flow, url = flow_of(cluster, workflow), store_of(workflow)
     if flow is None or url is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.cluster.errors import ClusterError
 from flowc.ir.versions import MANIFESTS, NewerError, SchemaError
-from flowc_runtime.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
+from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

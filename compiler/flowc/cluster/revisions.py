@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.cluster.workflows import body_of, code_of
 from flowc.ir import json_text
-from flowc_runtime import contract
+from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.records import RevisionRecord
+    from flowc_runtime.store.records.record_types import RevisionRecord
 
 
 def with_revision(

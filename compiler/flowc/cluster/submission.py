@@ -10,11 +10,11 @@ from flowc.backends.argo.faults import MAX_ARGUMENT
 from flowc.cluster.errors import AlreadyThere, ClusterError
 from flowc.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.cluster.workflows import code_of
-from flowc_runtime.arguments import argument_name, encode_parameter, variable_size
-from flowc_runtime.contract import IR_KEY
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.files import MAX_PACKED, check_file, pack, size_of
-from flowc_runtime.parameters import ParameterError, parse_texts
+from flowc_runtime.base.contract import IR_KEY
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
+from flowc_runtime.store.values.files import MAX_PACKED, check_file, pack, size_of
+from flowc_runtime.store.values.parameters import ParameterError, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.cluster.kinds import FLOW_LABEL, labels_of, name_of
-from flowc_runtime import contract
+from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -18,12 +18,12 @@ from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
 from flowc.ir import Config as IrConfig
 from flowc.ir import json_text
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime import given_files
-from flowc_runtime.errors import ArtifactError
-from flowc_runtime.exact import is_json, readable, to_exact, without_subclasses
-from flowc_runtime.files import find_file
-from flowc_runtime.parameters import from_text, to_text
-from flowc_runtime.settings import user_name
+from flowc_runtime.base import given_files
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.store.values.exact import is_json, readable, to_exact, without_subclasses
+from flowc_runtime.store.values.files import find_file
+from flowc_runtime.store.values.parameters import from_text, to_text
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
 from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
 from flowc.ir.policies import ELSEWHERE
-from flowc_runtime.parameters import to_text
+from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.parameters import ParameterError, check_parameter, shortened
+from flowc_runtime.store.values.parameters import ParameterError, check_parameter, shortened
 from metaflow._conversions import ConversionError, as_json, written
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ from flowc.ir import Method as RunMethod
 from flowc.ir.diagnostic import Diagnostic
 from flowc.ir.verify import verify
 from flowc.package import Package, UnreadableFileError, collect, pack
-from flowc_runtime.loader import load_module
-from flowc_runtime.parameters import config_values
+from flowc_runtime.process.loader import load_module
+from flowc_runtime.store.values.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowc import diagnostics as codes
 from flowc.frontend.plugins import plugin_class
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.program import method_name
+from flowc_runtime.run.program import method_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

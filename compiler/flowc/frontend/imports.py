@@ -15,7 +15,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.loader import UnguardedFlow, put_first_on_path
+from flowc_runtime.process.loader import UnguardedFlow, put_first_on_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

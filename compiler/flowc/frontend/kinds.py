@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.frontend.decorators import shown
-from flowc_runtime.parameters import to_text
+from flowc_runtime.store.values.parameters import to_text
 from metaflow._conversions import CLICK_KINDS, converter, is_click, is_kept_by_click
 from metaflow.parameters import JSONType
 

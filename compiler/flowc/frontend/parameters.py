@@ -21,7 +21,7 @@ from flowc.frontend.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_pr
 from flowc.ir import Parameter as IrParameter
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.parameters import ParameterError, to_text
+from flowc_runtime.store.values.parameters import ParameterError, to_text
 from metaflow.includefile import IncludeFile, find_parser
 from metaflow.parameters import Parameter
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc.ir import Span
-from flowc_runtime.loader import package_place
+from flowc_runtime.process.loader import package_place
 
 if TYPE_CHECKING:
     import ast

@@ -12,7 +12,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.names import FLOW_API, is_private
 from flowc.frontend.source import Function
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.own_names import first_argument, own_names
+from flowc_runtime.process.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from flowc.ignored import SECONDS, ignored
 from flowc.ir import Span
 from flowc.ir.diagnostic import Diagnostic
 from flowc.package import pack
-from flowc_runtime.config_keys import BY_KEY
+from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

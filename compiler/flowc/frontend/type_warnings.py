@@ -15,7 +15,7 @@ from flowc import diagnostics as codes
 from flowc.frontend.decorators import shown
 from flowc.frontend.parameters import declared_parameters
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime.parameters import from_text
+from flowc_runtime.store.values.parameters import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

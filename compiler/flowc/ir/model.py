@@ -293,7 +293,7 @@ class Parameter:
 class Config:
     """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None.
 
-    Where JSON does not keep what a parser gave, such as a tuple, `exact` does (`flowc_runtime.exact`).
+    Where JSON does not keep what a parser gave, such as a tuple, `exact` does (`flowc_runtime.store.values.exact`).
     """
 
     name: str

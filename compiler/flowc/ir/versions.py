@@ -3,7 +3,7 @@
 A field that is added, dropped or given another type makes a new version, which is listed here with that field;
 `tests/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
 artifacts in a record, belongs to the format of each of those. The digest at the end of a record is of no version: it is
-checked where it stands (`flowc_runtime.sealed`).
+checked where it stands (`flowc_runtime.store.records.sealed`).
 """
 
 from __future__ import annotations

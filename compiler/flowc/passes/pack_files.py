@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.ir.diagnostic import Diagnostic
 from flowc.passes.resolve_defaults import DefaultError
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
-from flowc_runtime.given_files import lasting
-from flowc_runtime.parameters import ParameterError, from_text, to_text
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.given_files import lasting
+from flowc_runtime.store.values.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
+from flowc_runtime.store.values.parameters import ParameterError, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

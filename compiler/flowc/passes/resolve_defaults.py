@@ -13,9 +13,9 @@ from flowc import diagnostics as codes
 from flowc.frontend.defaults import given as given_value
 from flowc.frontend.parameters import declared_parameters
 from flowc.ir.diagnostic import Diagnostic
-from flowc_runtime import settings
-from flowc_runtime.context import starts
-from flowc_runtime.parameters import ParameterError, config_values, to_text
+from flowc_runtime.base.config import settings
+from flowc_runtime.run.context import starts
+from flowc_runtime.store.values.parameters import ParameterError, config_values, to_text
 from metaflow.parameters import ParameterContext, log
 
 if TYPE_CHECKING:

@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.testing.given import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
-from flowc_runtime import codecs, context, reads
+from flowc_runtime.run import context, reads
+from flowc_runtime.store.values import codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.ir import Flow
-    from flowc_runtime.program import Program
-    from flowc_runtime.task import Attempt
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.run.task.task import Attempt
 
 __all__ = ["FaultyFlowError", "StepResult", "run_step"]
 

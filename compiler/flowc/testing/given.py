@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.files import check_file, find_file
-from flowc_runtime.given_files import lasting
-from flowc_runtime.parameters import ParameterError, default_of
+from flowc_runtime.base.given_files import lasting
+from flowc_runtime.store.values.files import check_file, find_file
+from flowc_runtime.store.values.parameters import ParameterError, default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.ir import Branch, Foreach, Gang, Switch
 from flowc.ir.scopes import Items, Loop
-from flowc_runtime import codecs
-from flowc_runtime.assignment import Assignment
-from flowc_runtime.attempts import new_record
-from flowc_runtime.files import store_files
-from flowc_runtime.index import ROOT, Graph, item_path, iteration_path, parts
-from flowc_runtime.memory import MemoryObjects
-from flowc_runtime.state import OURS
-from flowc_runtime.store import Store
-from flowc_runtime.task import Attempt, begin_cards
+from flowc_runtime.base.index import ROOT, Graph, item_path, iteration_path, parts
+from flowc_runtime.run.assignment import Assignment
+from flowc_runtime.run.state import OURS
+from flowc_runtime.run.task.attempts import new_record
+from flowc_runtime.run.task.task import Attempt, begin_cards
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values import codecs
+from flowc_runtime.store.values.files import store_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc.ir import Flow, Node
-    from flowc_runtime.codecs import ArtifactRef
-    from flowc_runtime.program import Program
-    from flowc_runtime.records import Fanout
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.store.records.record_types import Fanout
+    from flowc_runtime.store.values.codecs import ArtifactRef
 
 RUN = "test"
 _held: dict[int, Any] = {}

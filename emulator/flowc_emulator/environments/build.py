@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from flowc.ir import json_text
 from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
-from flowc_runtime.user_cache import cache_home
+from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.environments import pythons
-from flowc_runtime.errors import FlowcError
+from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc.ir import json_text
 from flowc_emulator.threads import CHOSEN
-from flowc_runtime.user_cache import cache_home
+from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.assignment import Assignment
+    from flowc_runtime.run.assignment import Assignment
 
 # What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
 _SHARED = ("flowc", "flowc_runtime", "metaflow", "cloudpickle")
 # The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
 _BOOT = (
-    "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.isolated import main; "
-    "from flowc_runtime.process import leave; leave(main())"
+    "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.run.task.isolated import main; "
+    "from flowc_runtime.process.process import leave; leave(main())"
 )
 
 

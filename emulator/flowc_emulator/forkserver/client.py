@@ -23,17 +23,17 @@ from flowc_emulator.forkserver.wire import (
     Unsafe,
     send,
 )
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.process import open_pipes
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.process.process import open_pipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc_emulator.engine import Place
     from flowc_emulator.forkserver.wire import Reply, Request, Setup
-    from flowc_runtime.assignment import Assignment
-    from flowc_runtime.process import Child
-    from flowc_runtime.watch import Reaper
+    from flowc_runtime.process.process import Child
+    from flowc_runtime.process.watch import Reaper
+    from flowc_runtime.run.assignment import Assignment
 
 # What the server reads of the run's store instead, or has made itself.
 _OWN = ("run", "graph", "program", "parameters", "cards")

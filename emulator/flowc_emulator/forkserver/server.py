@@ -35,21 +35,22 @@ from flowc_emulator.guardian import register
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Borrowed
 from flowc_emulator.threads import Threads
-from flowc_runtime import breakpoints, ending
-from flowc_runtime.contract import NOT_STARTED, RUN
-from flowc_runtime.fresh import perform_fresh
-from flowc_runtime.hooks import call_hook
-from flowc_runtime.index import Graph
-from flowc_runtime.loader import precompile
-from flowc_runtime.process import PR_SET_PDEATHSIG, Writers, fork, load_prctl, peak_rss
-from flowc_runtime.program import load_program
-from flowc_runtime.store import Store
+from flowc_runtime.base.contract import NOT_STARTED, RUN
+from flowc_runtime.base.index import Graph
+from flowc_runtime.pod.hooks import call_hook
+from flowc_runtime.process import ending
+from flowc_runtime.process.loader import precompile
+from flowc_runtime.process.process import PR_SET_PDEATHSIG, Writers, fork, load_prctl, peak_rss
+from flowc_runtime.run.program import load_program
+from flowc_runtime.run.task import breakpoints
+from flowc_runtime.run.task.fresh import perform_fresh
+from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc_emulator.forkserver.wire import Reply
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 
 @dataclass(frozen=True, slots=True)

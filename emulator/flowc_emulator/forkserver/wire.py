@@ -22,7 +22,7 @@ class Setup:
     """What a server is told once: the run, its flow, and where the flow's code is.
 
     `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run.
-    `coverage` is what `flowc_runtime.ending.measured` says there.
+    `coverage` is what `flowc_runtime.process.ending.measured` says there.
     """
 
     store: str

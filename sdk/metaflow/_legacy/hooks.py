@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 from flowc.ir import json_text
-from flowc_runtime.parameters import shortened
-from flowc_runtime.program import method_name
+from flowc_runtime.run.program import method_name
+from flowc_runtime.store.values.parameters import shortened
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
 from metaflow._legacy.base import FlowDecorator, StepDecorator

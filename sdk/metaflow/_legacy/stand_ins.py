@@ -9,10 +9,10 @@ import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import context
-from flowc_runtime.program import method_name
-from flowc_runtime.settings import datastore_of
-from flowc_runtime.state import STATE
+from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.run import context
+from flowc_runtime.run.program import method_name
+from flowc_runtime.run.state import STATE
 from metaflow import _extensions
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
@@ -59,7 +59,7 @@ class FlowDatastore(_StandIn):
     @property
     def datastore_root(self) -> str:
         """Its directory or URL."""
-        from flowc_runtime.whereabouts import default_url
+        from flowc_runtime.base.config.whereabouts import default_url
 
         url = (context.task.store if context.task is not None else None) or default_url()
         return url.removeprefix("file://")

@@ -6,10 +6,10 @@ from functools import wraps
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime import context
-from flowc_runtime.contract import retries
-from flowc_runtime.index import task_id
-from flowc_runtime.state import STATE
+from flowc_runtime.base.contract import retries
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run import context
+from flowc_runtime.run.state import STATE
 from metaflow._legacy.stand_ins import Metadata, TaskDatastore
 from metaflow.decorators import USER_ATTRIBUTE
 from metaflow.plugins.catch_decorator import FailureHandledByCatch

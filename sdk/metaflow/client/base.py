@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from flowc_runtime.index import with_task_id
+from flowc_runtime.base.index import with_task_id
 from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store, shown_store
 from metaflow.client.reader import RunReader
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
@@ -13,7 +13,7 @@ from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.store import Store
+    from flowc_runtime.store.records.store import Store
 
 __all__ = ["MetaflowObject"]
 

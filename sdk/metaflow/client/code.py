@@ -7,7 +7,7 @@ import tarfile
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime.objects import blob_key
+from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
     from metaflow.client.reader import RunReader

@@ -6,8 +6,8 @@ from collections import namedtuple
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime import codecs
-from flowc_runtime.errors import NotFound
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.store.values import codecs
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.values import Constant, class_constants, constants
 from metaflow.exception import MetaflowDataMissing
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.store.values.codecs import ArtifactRef
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc.ir import json_text
-from flowc_runtime.index import task_id
-from flowc_runtime.settings import datastore_of
+from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.index import task_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.records import RevisionRecord
+    from flowc_runtime.store.records.record_types import RevisionRecord
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime import unreadable
+from flowc_runtime.store.records import unreadable
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.place import current_url, get_namespace, metadata_url, open_store
 from metaflow.client.reader import RunReader, UserTags, readers
@@ -160,8 +160,8 @@ class Flow(MetaflowObject):
         >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
         [('str', "'ABC'")]
         """
-        from flowc_runtime.index import task_pathspec
-        from flowc_runtime.versions import versions
+        from flowc_runtime.base.index import task_pathspec
+        from flowc_runtime.store.records.versions import versions
 
         return [
             {

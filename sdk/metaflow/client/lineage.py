@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from flowc.ir import Branch, Foreach, Gang, Switch, targets
 from flowc.ir.scopes import Items
-from flowc_runtime.errors import ProtocolError
-from flowc_runtime.index import item_path, parts
-from flowc_runtime.parents import Parents
+from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.base.index import item_path, parts
+from flowc_runtime.run.parents import Parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.ir import Flow
-    from flowc_runtime.records import ParentsRecord
+    from flowc_runtime.store.records.record_types import ParentsRecord
     from metaflow.client.reader import RunReader
 
 

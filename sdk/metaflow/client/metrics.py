@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.codecs import INLINE_LIMIT
+from flowc_runtime.store.values.codecs import INLINE_LIMIT
 from metaflow.client.values import class_constants, constants
 
 if TYPE_CHECKING:

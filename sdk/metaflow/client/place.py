@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from flowc_runtime import context, settings
-from flowc_runtime.layered import SPIN_NAME
-from flowc_runtime.store import Store
-from flowc_runtime.whereabouts import LOCAL_NAME, default_url
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.whereabouts import LOCAL_NAME, default_url
+from flowc_runtime.run import context
+from flowc_runtime.store.backends.layered import SPIN_NAME
+from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -130,7 +131,7 @@ def open_store(url: str) -> Store:
 
     A forked process has its own, and one that is yet to fork tasks asks another process for all of it.
     """
-    from flowc_runtime import remote
+    from flowc_runtime.store.backends import remote
 
     known = os.getpid(), url
     if known not in _stores:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from flowc_runtime import logs
+from flowc_runtime.process import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.logs import Stream
+    from flowc_runtime.process.logs import Stream
     from metaflow.client.task import Task
 
 _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}

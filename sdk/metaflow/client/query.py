@@ -6,10 +6,10 @@ import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
 
-from flowc_runtime import unreadable
-from flowc_runtime.errors import RecordError
-from flowc_runtime.liveness import status_of
-from flowc_runtime.records import RunState
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.liveness import status_of
+from flowc_runtime.store.records.record_types import RunState
 from metaflow.client.tag_expression import parse
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc.ir import End
-from flowc_runtime import unreadable
-from flowc_runtime.errors import NotFound, RecordError
-from flowc_runtime.remote import RemoteObjects
-from flowc_runtime.run_view import RunView
-from flowc_runtime.version import API_VERSION
+from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.base.version import API_VERSION
+from flowc_runtime.run.run_view import RunView
+from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from flowc_runtime.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore, Store
     from metaflow.client.values import Constant
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class RunReader(RunView):
 
     def find_class(self, module: str, name: str) -> Any:
         """A class of the run's values that cannot be imported here. Raises ArtifactError."""
-        from flowc_runtime.classes import Classes
+        from flowc_runtime.store.values.classes import Classes
         from metaflow.client.loaded import module_of
 
         return Classes(self.store, module_of).find(module, name)

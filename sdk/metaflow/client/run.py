@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime import unreadable
-from flowc_runtime.errors import TagError
-from flowc_runtime.liveness import status_of
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.liveness import status_of
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.step import Step
 from metaflow.exception import MetaflowTaggingError
@@ -120,7 +120,7 @@ class Run(MetaflowObject):
         events = self._reader.record.get("trigger")
         if not events:
             return None
-        from flowc_runtime.index import with_task_id
+        from flowc_runtime.base.index import with_task_id
         from metaflow.events import Trigger
 
         # Older records name the task whose end was the event by its index path.
@@ -192,7 +192,7 @@ class Run(MetaflowObject):
             MetaflowTaggingError: a system tag is to be removed, something is no tag, or nothing is to be changed at
                 all. Nothing is changed then.
         """
-        from flowc_runtime.tags import check_tags
+        from flowc_runtime.store.records.tags import check_tags
 
         remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime.index import path_of, task_id
+from flowc_runtime.base.index import path_of, task_id
 from metaflow.client.base import MetaflowObject
 from metaflow.client.task import Task
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from flowc_runtime.errors import RecordError
-from flowc_runtime.index import item_index, path_of, task_id
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import item_index, path_of, task_id
 from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from flowc_runtime.records import AttemptRecord, ErrorRecord
+    from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
     from metaflow.client.code import MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.step import Step

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_runtime import unreadable
-from flowc_runtime.codecs import short_repr, type_name
-from flowc_runtime.exact import exact_type, from_exact
-from flowc_runtime.parameters import from_text
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.values.codecs import short_repr, type_name
+from flowc_runtime.store.values.exact import exact_type, from_exact
+from flowc_runtime.store.values.parameters import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc.ir import Config, Parameter
-    from flowc_runtime.codecs import ArtifactRef
+    from flowc_runtime.store.values.codecs import ArtifactRef
     from metaflow.client.reader import RunReader
 
 
@@ -48,7 +48,7 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
     """Those of the flow's class, which the run's first task has left; none before it has finished."""
-    from flowc_runtime.index import ROOT
+    from flowc_runtime.base.index import ROOT
 
     first = None
     with unreadable.going_on():  # its constants are missing then, nothing else is
@@ -73,7 +73,7 @@ def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
         return value_of(tuple(value) if parameter.multiple and value is not None else value)
 
     def load() -> str | bytes:
-        from flowc_runtime.files import read_file
+        from flowc_runtime.store.values.files import read_file
 
         return read_file(reader.store.objects, value, parameter.encoding)
 
@@ -96,6 +96,6 @@ def _config(reader: RunReader, config: Config) -> Constant:
 
 
 def _graph(reader: RunReader) -> Constant:
-    from flowc_runtime.graph_info import graph_info
+    from flowc_runtime.run.graph_info import graph_info
 
     return Constant(lambda: graph_info(reader.flow), "dict", "<graph>", 0, reader.flow.code.digest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowc_runtime.errors import StepTimeout
+from flowc_runtime.base.errors import StepTimeout
 from metaflow.exception import MetaflowException
 
 __all__ = ["TimeoutException"]

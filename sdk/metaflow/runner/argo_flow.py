@@ -109,7 +109,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         from flowc.cli.sending import sender
         from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
         from flowc.cluster.workflows import store_of
-        from flowc_runtime.files import MAX_PACKED
+        from flowc_runtime.store.values.files import MAX_PACKED
 
         with self._place.cluster() as cluster:
             template = self._find(cluster).template

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime import configuration
+from flowc_runtime.base.config import configuration
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:

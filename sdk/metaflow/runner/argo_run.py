@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowc_runtime.contract import END_PATIENCE as PATIENCE
+from flowc_runtime.base.contract import END_PATIENCE as PATIENCE
 from metaflow.runner.deployer import TriggeredRun
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             MetaflowException: it has ended already.
         """
         from flowc.cluster.control import end, record_end, wait
-        from flowc_runtime import settings
+        from flowc_runtime.base.config import settings
 
         with self._target() as (cluster, target):
             end(cluster, target, now=False)

@@ -9,7 +9,7 @@ from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
 from flowc.ir import json_text
-from flowc_runtime import arguments
+from flowc_runtime.pod import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc.backends.argo.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
 from flowc.ir import json_text, schema
-from flowc_runtime import contract
-from flowc_runtime.integrity import digest_of
+from flowc_runtime.base import contract
+from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
 from flowc.ir import json_text
 from flowc.ir.model import Resources
-from flowc_runtime import contract
+from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from flowc.backends.argo.configmap import CodeMap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Final
 
-from flowc_runtime import contract
+from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

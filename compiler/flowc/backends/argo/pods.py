@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 from flowc.backends.argo import names
 from flowc.ir import Kubernetes
 from flowc.ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
-from flowc_runtime.contract import attempts_limit
+from flowc_runtime.base.contract import attempts_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias, final
 from flowc import __version__
 from flowc.backends.argo import mounts
 from flowc.backends.argo.names import MAX_FLOW
-from flowc_runtime import addresses, contract
-from flowc_runtime.errors import TagError
-from flowc_runtime.tags import check_tags
+from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.store.records.tags import check_tags
 
 Kind: TypeAlias = Literal["template", "workflow", "cron"]
 

@@ -9,8 +9,9 @@ from flowc.backends.argo.faults import untemplated
 from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.strict import dump, make
 from flowc.ir.versions import MANIFESTS
-from flowc_runtime import arguments, contract
-from flowc_runtime.parameters import default_of
+from flowc_runtime.base import contract
+from flowc_runtime.pod import arguments
+from flowc_runtime.store.values.parameters import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flowc.ir import json_text
-from flowc_runtime import remote
-from flowc_runtime.records import RECORD_VERSION, CardRecord
+from flowc_runtime.store.backends import remote
+from flowc_runtime.store.records.record_types import RECORD_VERSION, CardRecord
 from metaflow import client
 from metaflow.plugins.cards._store import DATA, PAGE
 from metaflow.plugins.cards._types import find_card
@@ -19,7 +19,7 @@ from metaflow.plugins.cards.exception import CardUnrenderableException
 
 if TYPE_CHECKING:
     from flowc.ir import Card, Flow
-    from flowc_runtime.store import RunStore
+    from flowc_runtime.store.records.store import RunStore
 
 _FINAL = "final"
 
@@ -70,7 +70,7 @@ class Maker:
         return made
 
     def _graph(self) -> dict[str, Any]:
-        from flowc_runtime.graph_info import graph_info
+        from flowc_runtime.run.graph_info import graph_info
 
         return cast("dict[str, Any]", graph_info(self.flow)["steps"])
 

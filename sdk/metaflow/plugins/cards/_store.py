@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from flowc.ir.versions import RECORDS
-from flowc_runtime import unreadable
-from flowc_runtime.errors import NotFound, RecordError
-from flowc_runtime.graph_info import in_order
-from flowc_runtime.index import Graph, task_pathspec
-from flowc_runtime.store import RunStore
-from flowc_runtime.stored import damaged, parse
+from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.base.index import Graph, task_pathspec
+from flowc_runtime.run.graph_info import in_order
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.stored import damaged, parse
 
 if TYPE_CHECKING:
-    from flowc_runtime.objects import Objects
-    from flowc_runtime.records import AttemptRecord
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import AttemptRecord
 
 PAGE, DATA = ".html", ".data.json"
 

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from flowc_runtime.errors import StoreError
-from flowc_runtime.index import task_pathspec
-from flowc_runtime.store import RunStore
+from flowc_runtime.base.errors import StoreError
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.store.records.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
 from metaflow.plugins.cards._renderer import Renderer
@@ -20,7 +20,7 @@ from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
     from flowc.ir import Flow
-    from flowc_runtime.records import OriginRecord
+    from flowc_runtime.store.records.record_types import OriginRecord
 
 
 class TaskCards:
@@ -44,7 +44,7 @@ class TaskCards:
 
     def start(self) -> None:
         """Fork the processes that make the cards: before this one has used the store or started a thread."""
-        from flowc_runtime.process import load_prctl
+        from flowc_runtime.process.process import load_prctl
 
         prctl = load_prctl()
         for renderer in self._renderers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowc_runtime.errors import StepTimeout
+from flowc_runtime.base.errors import StepTimeout
 from metaflow.plugins.cards._warn import Failure
 from metaflow.plugins.cards.card_modules.values import brief
 

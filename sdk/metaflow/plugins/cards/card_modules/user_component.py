@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime.errors import StepTimeout
+from flowc_runtime.base.errors import StepTimeout
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Any, Final
 
-from flowc_runtime.errors import FlowcError
-from flowc_runtime.remote_errors import is_transient, reason
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.backends.remote_errors import is_transient, reason
 
 _DENIED: Final = ("InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "AccessDenied", "403 Forbidden",
                   "401 Unauthorized", "permission", "not authenticated")  # fmt: skip

@@ -10,14 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.ir import json_text
-from flowc_runtime.errors import NotFound, StoreError
-from flowc_runtime.remote_errors import Lost, is_conflict
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from flowc_runtime.asking import Asker
+    from flowc_runtime.store.backends.asking import Asker
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowc_runtime import settings
+from flowc_runtime.base.config import settings
 from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 

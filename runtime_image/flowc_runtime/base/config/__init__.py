@@ -1,0 +1,1 @@
+"""Settings: their table, and their values from the environment and `flowc.toml`."""

@@ -1,0 +1,235 @@
+"""The configuration file: finding it upward, reading it, and every fault of it with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flowc_runtime.base import addresses, given_files
+from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
+from flowc_runtime.base.errors import ConfigurationError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.base.config.config_keys import Setting
+
+OWN: Final = "flowc.toml"
+PROJECT: Final = "pyproject.toml"
+_SECTION: Final = "tool.flowc"
+# Whether a pyproject.toml can have a section of ours: almost none has, and reading TOML takes longer than this.
+_MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
+
+
+class ConfigFile(NamedTuple):
+    """A configuration file: its path, what it says, and the line of each key where that is known."""
+
+    path: str
+    values: Mapping[str, str | int]
+    lines: Mapping[str, int]
+
+    def place(self, key: str) -> str:
+        """Return the file, and the line of a key, as seen from the working directory."""
+        return _place(self.path, self.lines.get(key))
+
+    def value(self, setting: Setting) -> str | int:
+        """Return the value of a setting; a relative directory is relative to the file."""
+        value = self.values[setting.key]
+        if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
+            return value
+        return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
+
+
+def find_file(start: str | None = None) -> ConfigFile | None:
+    """Return the nearest configuration file upward from `start` (the working directory), checked.
+
+    Raises:
+        ConfigurationError: it cannot be read, has a fault, or there are two in one directory.
+    """
+    try:
+        here = start or os.getcwd()
+    except FileNotFoundError:  # the working directory is deleted
+        return None
+    for directory in upward(here):
+        own, project = f"{directory}/{OWN}", f"{directory}/{PROJECT}"
+        in_project = os.path.lexists(project) and _mentions_us(project, *_stamp(project))
+        if os.path.lexists(own):
+            if in_project and _read(project, *_stamp(project)) is not None:
+                message = f"{_place(own)} and [{_SECTION}] of {_place(project)} are in one directory"
+                raise ConfigurationError([Fault(message, "move the settings of one of them into the other")])
+            return _read(own, *_stamp(own))
+        if in_project and (found := _read(project, *_stamp(project))) is not None:
+            return found
+    return None
+
+
+def upward(directory: str) -> Iterator[str]:
+    """Yield a directory and those above it, without a slash at the end."""
+    while True:
+        yield directory.rstrip("/")
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return
+        directory = parent
+
+
+@lru_cache(maxsize=8)
+def _mentions_us(path: str, *stamp: int) -> bool:
+    return re.search(_MENTIONED, _content(path), re.MULTILINE) is not None
+
+
+def _stamp(path: str) -> tuple[int, int, int]:
+    """What changes when a file is written: programs that live long, as notebooks do, read it again then."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0, 0
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, *stamp: int) -> ConfigFile | None:
+    """What a file says; None for a pyproject.toml without a section of ours. Raises ConfigurationError."""
+    text = _decoded(path, _content(path))
+    table: Any = _parsed(path, text)
+    section = ""
+    if path.endswith(f"/{PROJECT}"):
+        section, tools = _SECTION, table.get("tool")
+        if not isinstance(tools, dict) or "flowc" not in tools:
+            return None
+        table = tools["flowc"]
+        if not isinstance(table, dict):
+            message = f"{_place(path)}: [{_SECTION}] is no table"
+            raise ConfigurationError([Fault(message, f"write [{_SECTION}], and under it a line for each setting")])
+    lines = dict(_lines(text, section))
+    if faults := [*_faults(path, table, lines)]:
+        raise ConfigurationError(faults)
+    return ConfigFile(path, {key: normal(BY_KEY[key], value) for key, value in table.items()}, lines)
+
+
+def _content(path: str) -> bytes:
+    try:
+        return given_files.content(path)
+    except OSError as error:
+        hint = "make it readable, or move it away"
+        if isinstance(error, IsADirectoryError):
+            hint = f"rename the directory: {os.path.basename(path)} is the name of a configuration file"
+        raise ConfigurationError([Fault(f"cannot read {_place(path)}: {error.strerror}", hint)]) from None
+
+
+def _decoded(path: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{_place(path, line)}: byte 0x{content[error.start]:02x} is not UTF-8"
+        raise ConfigurationError([Fault(message, "save the file as UTF-8")]) from None
+
+
+def _parsed(path: str, text: str) -> dict[str, Any]:
+    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+    try:
+        toml = import_module(name)  # only where there is a file: every command would pay for it
+    except ModuleNotFoundError:  # in an interpreter of a step's own, under Python 3.10
+        message = f"reading {_place(path)} needs {name}, which is not installed"
+        raise ConfigurationError([Fault(message, f"pip install {name}, or set FLOWC_* variables instead")]) from None
+    try:
+        found: dict[str, Any] = toml.loads(text)
+    except ValueError as error:
+        message, _, place = str(error).rpartition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        last = text.rstrip("\n").count("\n") + 1  # "at end of document"
+        where = _place(path, int(line[1]) if line else last)
+        hint = 'write one setting a line, texts in quotes: image = "registry/flows:1"'
+        raise ConfigurationError([Fault(f"{where}: not valid TOML: {message or error}", hint)]) from None
+    except RecursionError:
+        raise ConfigurationError([Fault(f"{_place(path)}: nested too deeply", "settings are plain values")]) from None
+    return found
+
+
+_KEY: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]"""
+
+
+def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
+    """The line of each key of a section, for messages; what is written in another way has none."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+([^\]]+)\]", line):
+            current = re.sub(r"[\s\"']", "", header[1])
+            if (inner := current.removeprefix(f"{section}." if section else "")) != current or not section:
+                yield inner.partition(".")[0], number
+        elif current == section and (key := re.match(_KEY, line)):
+            yield next(name for name in key.groups() if name is not None), number
+
+
+def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> Iterator[Fault]:
+    for key, value in table.items():
+        where = _place(path, lines.get(key))
+        setting = BY_KEY.get(key)
+        if setting is None:
+            yield Fault(f"{where}: there is no setting '{key}'", meant(key))
+        elif (why := wrong(setting, value)) is not None:
+            yield Fault(f"{where}: {key} {why}", f"write {key} = {example(setting)}")
+
+
+def meant(key: str) -> str:
+    """Return the hint for a setting that does not exist."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(key.lower().replace("_", "-"), BY_KEY, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"the settings are {', '.join(BY_KEY)}"
+
+
+_SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
+
+
+def normal(setting: Setting, value: Any) -> Any:
+    """Return the value of a setting as it is known by: of one that is yes or no, also for what else means that."""
+    if setting.choices != YES_NO:
+        return value
+    if isinstance(value, bool):
+        return YES_NO[not value]
+    return _SAME.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def wrong(setting: Setting, value: object) -> str | None:
+    """Return what is wrong with the value of a setting; None for a value that it can have."""
+    value = normal(setting, value)
+    if setting.type == "number":
+        right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    else:
+        right = isinstance(value, str) and value != "" and (not setting.choices or value in setting.choices)
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
+    return None if right else f"must be {describe(setting)}, not {shown[:60]}"
+
+
+def describe(setting: Setting) -> str:
+    """Return what a setting can be, in words."""
+    if setting.type == "number":
+        return "a whole number of at least 1"
+    if setting.choices:
+        return f"one of {', '.join(setting.choices)}"
+    return "a directory or a URL, as text" if setting.type == "place" else "a text"
+
+
+def example(setting: Setting) -> str:
+    """Return a value of a setting as it is written in TOML."""
+    if setting.type == "number":
+        return "4"
+    return f'"{setting.choices[0] if setting.choices else "…"}"'
+
+
+def _place(path: str, line: int | None = None) -> str:
+    shown = os.path.basename(path) if os.path.dirname(path) == _here() else path
+    return f"{shown}:{line}" if line else shown
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None

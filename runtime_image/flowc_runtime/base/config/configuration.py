@@ -1,0 +1,114 @@
+"""The value of each setting and where it comes from: options, `FLOWC_*` variables, a file, defaults, in this order.
+
+The file is the nearest upward from the working directory: `flowc.toml`, or a `pyproject.toml` with `[tool.flowc]`.
+Options belong to the command line; all else is found here. METAFLOW_* variables come after `FLOWC_*` variables and
+before the file; Metaflow's own configuration file comes after it. In a pod there is no file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.config_file import ConfigFile, describe, find_file, normal, wrong
+from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import ConfigurationError, Fault
+
+if TYPE_CHECKING:
+    from flowc_runtime.base.config.config_keys import Setting
+
+_DIGITS = 19  # more than any machine has of anything
+
+Source: TypeAlias = Literal["variable", "metaflow", "file", "default"]
+
+
+class Found(NamedTuple):
+    """The value of a setting, the kind of its source, and the source by name: a variable, or a file and its line."""
+
+    value: str | int | None
+    source: Source
+    place: str
+
+    @property
+    def text(self) -> str | None:
+        """The value of a setting that is a text."""
+        return None if self.value is None else str(self.value)
+
+    @property
+    def number(self) -> int | None:
+        """The value of a setting that is a number."""
+        assert self.value is None or isinstance(self.value, int)
+        return self.value
+
+
+def lookup(key: str) -> Found:
+    """Return a setting, whatever gives it. Raises ConfigurationError, SettingsError."""
+    if key == "store":  # which METAFLOW_* variables give together
+        from flowc_runtime.base.config.whereabouts import locate
+
+        return locate()
+    found = from_variable(key) or _from_metaflow(key) or from_file(key) or _from_metaflow_file(key)
+    return found or Found(BY_KEY[key].default, "default", "default")
+
+
+def text(key: str) -> str | None:
+    """Return the value of a setting that is a text. Raises ConfigurationError, SettingsError."""
+    return lookup(key).text
+
+
+def from_variable(key: str) -> Found | None:
+    """Return a setting, if its `FLOWC_*` variable gives it; one that is empty does not. Raises ConfigurationError."""
+    setting = BY_KEY[key]
+    written = os.environ.get(setting.variable)
+    if not written:
+        return None
+    value = _read(setting, written)
+    if (why := wrong(setting, value)) is not None:
+        hint = f"unset it, or set it to {describe(setting)}"
+        raise ConfigurationError([Fault(f"{setting.variable}={written}: {why}", hint)])
+    return Found(value, "variable", setting.variable)
+
+
+def from_file(key: str) -> Found | None:
+    """Return a setting, if the configuration file gives it. Raises ConfigurationError."""
+    file = current_file()
+    if file is None or key not in file.values:
+        return None
+    return Found(file.value(BY_KEY[key]), "file", file.place(key))
+
+
+def current_file() -> ConfigFile | None:
+    """Return the configuration file that counts here, checked; None in a pod. Raises ConfigurationError."""
+    return None if POD in os.environ else find_file()
+
+
+def _read(setting: Setting, written: str) -> str | int:
+    """The value of a variable; a text that is no number is left for `wrong` to refuse."""
+    is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
+    return int(written) if is_number else str(normal(setting, written))
+
+
+def _from_metaflow(key: str) -> Found | None:
+    """What METAFLOW_* variables give."""
+    setting = BY_KEY[key]
+    for variable in setting.metaflow:
+        if written := os.environ.get(variable):
+            return _checked(setting, written, variable)
+    return None
+
+
+def _from_metaflow_file(key: str) -> Found | None:
+    setting = BY_KEY[key]
+    for variable in setting.metaflow:
+        if variable.startswith(f"{settings.PREFIX}DEFAULT_") and (written := settings.config_file().get(variable)):
+            return _checked(setting, written, settings.config_path())
+    return None
+
+
+def _checked(setting: Setting, written: str, place: str) -> Found:
+    value = _read(setting, written)
+    if (why := wrong(setting, value)) is not None:
+        raise ConfigurationError([Fault(f"{place}: {written}: {why}", f"set it to {describe(setting)}")])
+    return Found(value, "metaflow", place)

@@ -1,0 +1,171 @@
+"""What users set by `METAFLOW_*` variables and in Metaflow's configuration files.
+
+A value is that of the variable, else that in the configuration file, else the default. The file is `config.json`, or
+`config_<METAFLOW_PROFILE>.json`, in METAFLOW_HOME or `~/.metaflowconfig`: a JSON object by the variables' names.
+What would change how flows behave and cannot is refused by `check`; what means nothing here is told by `unused`.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import json_text
+from flowc_runtime.base import given_files
+from flowc_runtime.base.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "METAFLOW_"
+
+# Setting: (the values that work, what to say of others).
+CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "DEFAULT_DATASTORE": (("local", "s3", "gs", "azure"), "use local, s3, gs or azure"),
+    "DEFAULT_ENVIRONMENT": (
+        ("local", "pypi", "conda"),
+        "use local, pypi or conda; the environment of a uv project is entered by `uv run flowc run …`",
+    ),
+    "DEFAULT_EVENT_LOGGER": (("nullSidecarLogger",), "flowc has no event loggers: read its records and logs instead"),
+    "DEFAULT_METADATA": (("local",), "flowc needs no metadata service: runs are recorded in the store"),
+    "DEFAULT_MONITOR": (("nullSidecarMonitor",), "flowc has no monitors: read its records and logs instead"),
+}
+
+# The other settings that something here reads.
+READ = frozenset({
+    "DATASTORE_SYSROOT_AZURE", "DATASTORE_SYSROOT_GS", "DATASTORE_SYSROOT_LOCAL", "DATASTORE_SYSROOT_S3",
+    "DEFAULT_DECOSPECS", "HOME", "PROFILE", "S3_ENDPOINT_URL", "TEMPDIR", "USER",
+})  # fmt: skip
+
+# Beginnings of settings that are read where they belong: options of commands, extensions, what helps developers.
+READ_PREFIXES = (
+    "BRANCH", "CARD_", "CLIENT_", "CONFIG", "DATASTORE", "DATATOOLS_", "DEBUG_", "DECOSPECS", "DUMP_", "ENVIRONMENT",
+    "EVENT_LOGGER", "EXTENSIONS", "FLOW_CONFIG", "LOGS_", "METADATA", "MONITOR", "PACKAGE_SUFFIXES", "PRODUCTION",
+    "PYLINT", "QUIET", "RESUME_", "RUN_", "S3_", "SPIN_", "TAG_", "WITH",
+)  # fmt: skip
+
+
+def get(name: str, default: str | None = None) -> str | None:
+    """The setting `METAFLOW_<name>`; what is set to nothing counts as not set. Raises SettingsError."""
+    if value := os.environ.get(PREFIX + name):
+        return value
+    if name in ("HOME", "PROFILE"):  # they say which file it is
+        return default
+    return config_file().get(PREFIX + name) or default
+
+
+def config_path() -> str:
+    """Where the configuration file is, or would be."""
+    home = os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
+    profile = os.environ.get("METAFLOW_PROFILE")
+    return f"{os.path.expanduser(home)}/{f'config_{profile}.json' if profile else 'config.json'}"
+
+
+def config_file() -> Mapping[str, str]:
+    """What the configuration file says; nothing, if there is none. Raises SettingsError."""
+    return _read(config_path(), bool(os.environ.get("METAFLOW_PROFILE")))
+
+
+@cache
+def _read(path: str, needed: bool) -> Mapping[str, str]:
+    try:
+        found: Any = json_text.parsed(given_files.content(path).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        if needed:
+            raise SettingsError(f"METAFLOW_PROFILE names a profile without a file: {path} does not exist") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read the settings in {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path} is not a JSON object of settings such as METAFLOW_DEFAULT_DATASTORE")
+    return {name: value if isinstance(value, str) else json_text.shown(value) for name, value in found.items()
+            if value is not None}  # fmt: skip
+
+
+# -- what they mean ----------------------------------------------------------------------------------------------------
+
+
+def user_name() -> str:
+    """Who runs: METAFLOW_USER; the first of SUDO_USER, USERNAME and USER that is not root; the login; the user id."""
+    if name := get("USER"):
+        return name
+    for variable in ("SUDO_USER", "USERNAME", "USER"):
+        if (name := os.environ.get(variable)) and name != "root":
+            return name
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user id without a name
+        return str(os.getuid())
+
+
+_SCHEMES = {"s3": "s3", "gs": "gs", "azure": "az"}
+
+
+def store_url(datastore: str | None = None, root: str | None = None) -> str | None:
+    """The store that Metaflow's settings name, if they do. Raises SettingsError.
+
+    `datastore` and `root` are the options `--datastore` and `--datastore-root`, which come before the settings. A root
+    that is given is the store; METAFLOW_DATASTORE_SYSROOT_LOCAL is the directory in which `.flowc` is.
+    """
+    kind = datastore or get("DEFAULT_DATASTORE", "local")
+    assert kind is not None
+    if kind == "local":
+        if root:
+            if "://" in root:
+                raise SettingsError(f"--datastore-root {root} is no directory; say --datastore s3, gs or azure as well")
+            return os.path.expanduser(root)
+        parent = get("DATASTORE_SYSROOT_LOCAL")
+        return f"{os.path.expanduser(parent)}/.flowc" if parent else None
+    if kind not in _SCHEMES:
+        raise SettingsError(f"there is no datastore '{kind}': {CHOICES['DEFAULT_DATASTORE'][1]}")
+    variable, scheme = f"DATASTORE_SYSROOT_{kind.upper()}", f"{_SCHEMES[kind]}://"
+    place = root or get(variable)
+    if not place:
+        raise SettingsError(f"the datastore {kind} has no place: set {PREFIX}{variable} to {scheme}BUCKET/PREFIX")
+    if kind == "azure" and "://" not in place:  # Metaflow writes CONTAINER/PREFIX
+        place = scheme + place
+    if not place.startswith(scheme):
+        raise SettingsError(f"the datastore {kind} is at {scheme}BUCKET/PREFIX, not at {place}")
+    return place.rstrip("/")
+
+
+def store_variable() -> str | None:
+    """Return the variable in the environment that names a store or its kind, if one does. Raises SettingsError."""
+    kind = get("DEFAULT_DATASTORE", "local") or ""
+    names = (f"{PREFIX}DATASTORE_SYSROOT_{kind.upper()}", f"{PREFIX}DEFAULT_DATASTORE")
+    return next((name for name in names if os.environ.get(name)), None)
+
+
+def datastore_of(url: str) -> str:
+    """The other way round: the datastore's name, such as `local`, for the address of a store."""
+    scheme = url.partition("://")[0]
+    return next((name for name, other in _SCHEMES.items() if other == scheme), "local")
+
+
+# -- what they cannot mean ---------------------------------------------------------------------------------------------
+
+
+def check() -> None:
+    """Refuse settings that ask for what there is not. Raises SettingsError."""
+    for name, (allowed, hint) in CHOICES.items():
+        value = get(name)
+        if value is not None and value not in allowed:
+            where = "" if os.environ.get(PREFIX + name) else f" in {config_path()}"
+            raise SettingsError(f"{PREFIX}{name}={value}{where} is not supported: {hint}")
+
+
+def unused() -> list[str]:
+    """The settings that are set, and that nothing reads."""
+    names = {*os.environ, *config_file()}
+    return sorted(name for name in names if name.startswith(PREFIX) and not _is_read(name[len(PREFIX) :]))
+
+
+def _is_read(name: str) -> bool:
+    if name in CHOICES or name in READ or name.startswith(READ_PREFIXES):
+        return True
+    from flowc_runtime.base.config.config_keys import SETTINGS
+
+    return any(PREFIX + name in setting.metaflow for setting in SETTINGS)

@@ -1,0 +1,177 @@
+"""Index paths and task ids: which tasks a node has and which tasks they follow, from the IR and the paths alone.
+
+The path of a task is `0` at the root, `.i` more inside each foreach and gang, `~n` more inside each loop: `0.3.1` is
+item 1 of item 3, `0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task
+is `STEP-PATH`, such as `train-0.3`: unique in the run, and known wherever step and path are (docs/adr/0014).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flowc.ir import targets
+from flowc.ir.scopes import Items, Loop, places
+from flowc_runtime.base.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.ir import Flow, Node
+    from flowc.ir.scopes import Scope
+
+ROOT = "0"
+_PATH = re.compile(r"0(?:[.~][0-9]+)*", re.ASCII)
+_PART = re.compile(r"[.~][0-9]+", re.ASCII)
+
+
+def parts(path: str) -> list[str]:
+    """The components of a path behind the root: `.3` and `~1` of `0.3~1`."""
+    return _PART.findall(path)
+
+
+def item_path(path: str, index: int) -> str:
+    """The path of one item of a foreach whose split ran at `path`."""
+    return f"{path}.{index}"
+
+
+def iteration_path(path: str, number: int) -> str:
+    """The path of one iteration of a loop that begins at `path`."""
+    return f"{path}~{number}"
+
+
+def item_index(path: str) -> int | None:
+    """The item's number in the innermost foreach, None outside of any."""
+    items = [part for part in parts(path) if part[0] == "."]
+    return int(items[-1][1:]) if items else None
+
+
+def path_order(path: str) -> tuple[int, ...]:
+    """A key that sorts paths as their tasks follow each other."""
+    return tuple(int(part[1:]) for part in parts(path))
+
+
+def check_path(path: str) -> str:
+    """The path, if it is one. Raises ProtocolError."""
+    if not _PATH.fullmatch(path):
+        raise ProtocolError(f"not an index path: {path!r}; such as '0', '0.3.1' or '0~2'")
+    return path
+
+
+def task_id(step: str, path: str) -> str:
+    """Return the id of a task, unique in its run: `train-0.3`."""
+    return f"{step}-{path}"
+
+
+def path_of(step: str, task: str) -> str:
+    """Return the index path of a task of `step`, named by its id or by the path alone. Raises ProtocolError."""
+    try:
+        return check_path(task.removeprefix(f"{step}-"))
+    except ProtocolError:
+        example = f"'{task_id(step, '0')}' or '{task_id(step, '0.3')}'"
+        raise ProtocolError(f"not the id of a task of step '{step}': {task!r}; such as {example}") from None
+
+
+def split_id(task: str) -> tuple[str, ...]:
+    """Return the step and the id of a task that is named by its id alone; what is no id is one part."""
+    step, hyphen, path = task.partition("-")  # no step's name has a hyphen
+    return (step, task) if hyphen and _PATH.fullmatch(path) else (task,)
+
+
+def task_pathspec(*names: str, path: str) -> str:
+    """Return the pathspec of a task; the last of `names` is its step: `FLOW/RUN/train/train-0.3`, `RUN/…`."""
+    return "/".join([*names, task_id(names[-1], path)])
+
+
+def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a pathspec FLOW/RUN/STEP/TASK/… with the task's id in place of a bare index path.
+
+    What names no task stays as it is.
+    """
+    if len(parts) < 4:
+        return tuple(parts)
+    flow, run, step, task, *rest = parts
+    try:
+        return (flow, run, step, task_id(step, path_of(step, task)), *rest)
+    except ProtocolError:
+        return tuple(parts)
+
+
+class Graph:
+    """What a flow's tasks ask of its graph, worked out once: nodes, what leads to them, what they are inside of."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.nodes = flow.by_id()
+        self.predecessors: dict[str, list[Node]] = {node.id: [] for node in flow.nodes}
+        for node in flow.nodes:
+            for target in targets(node.next):
+                self.predecessors[target].append(node)
+        self.places = places(flow)
+        self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
+
+    def node(self, name: str) -> Node:
+        """The node of this name. Raises ProtocolError."""
+        try:
+            return self.nodes[name]
+        except KeyError:
+            raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
+
+    def scopes(self, node: str) -> tuple[Scope, ...]:
+        """The foreach, gangs and loops around a node: one for each component of its tasks' paths."""
+        return self.places[node].scopes
+
+    def foreach_of(self, node: Node) -> Node | None:
+        """The split whose items the node's tasks are about, None outside of any foreach and gang."""
+        splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, Items)]
+        return self.nodes[splits[-1]] if splits else None
+
+    def ends(self, join: Node) -> list[list[Node]]:
+        """The nodes that may lead to a join, by the arm of the split that they end, in the order of the split.
+
+        More than one ends an arm where a switch chooses between them.
+        """
+        assert join.joins is not None
+        arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}
+        for node in self.predecessors[join.id]:
+            _, arm = self.places[node.id].arms[-1]
+            arms[arm].append(node)
+        return list(arms.values())
+
+    def inside(self, node: str, path: str) -> str:
+        """The path. Raises ProtocolError if tasks of the node have none of that form."""
+        scopes = self.scopes(node)
+        marks = "".join(part[0] for part in parts(check_path(path)))
+        if marks != "".join("~" if isinstance(scope, Loop) else "." for scope in scopes):
+            form = ROOT + "".join("~n" if isinstance(scope, Loop) else ".i" for scope in scopes)
+            raise ProtocolError(f"step '{node}' has no task {path!r}: its tasks have paths of the form {form}")
+        return path
+
+    def shared(self, one: str, other: str) -> int:
+        """How many scopes two nodes have in common."""
+        count = 0
+        for mine, its in zip(self.scopes(one), self.scopes(other), strict=False):
+            if mine != its:
+                break
+            count += 1
+        return count
+
+    def repeats(self, node: str, target: str) -> bool:
+        """Whether the edge between them is the one that begins the next iteration of a loop."""
+        around = self.scopes(target)
+        return bool(around) and around[-1] == Loop(target) and Loop(target) in self.scopes(node)
+
+    def following(self, node: str, path: str, target: str, item: int = 0) -> str:
+        """The path of the task of `target` that a task of `node` leads to; `item` counts where that is a foreach."""
+        around, known = self.scopes(target), parts(path)
+        if self.repeats(node, target):
+            last = len(around) - 1
+            return ROOT + "".join(known[:last]) + f"~{int(known[last][1:]) + 1}"
+        shared = self.shared(node, target)
+        entered = (f".{item}" if isinstance(scope, Items) else "~0" for scope in around[shared:])
+        return ROOT + "".join([*known[:shared], *entered])
+
+
+def outer_path(path: str, depth: int) -> str:
+    """The first `depth` components of a path."""
+    return ROOT + "".join(parts(path)[:depth])

@@ -1,0 +1,41 @@
+"""The code package of a run on a cluster, kept in the store: the client gives it back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import PackageRecord
+
+
+def pack(directory: str) -> bytes:
+    """The files of a directory as a tar.gz. The same files give the same bytes."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for path in sorted(paths_in(directory)):
+            with open(f"{directory}/{path}", "rb") as file:
+                info = tarfile.TarInfo(path)
+                info.size = os.fstat(file.fileno()).st_size
+                tar.addfile(info, file)
+    return gzip.compress(archive.getvalue(), mtime=0)
+
+
+def store_package(objects: Objects, directory: str) -> PackageRecord:
+    """Store the files of a directory, once for all runs that have them, and name them."""
+    data = pack(directory)
+    return {"digest": objects.create_blob([data]), "size": len(data)}
+
+
+def paths_in(directory: str) -> list[str]:
+    """Return the files of a code package, relative to its directory, without compiled byte code."""
+    found = []
+    for here, directories, names in os.walk(directory, followlinks=True):
+        # A volume's files are links into `..data`, which is how Kubernetes exchanges all of them at once.
+        directories[:] = [name for name in directories if name != "__pycache__" and not name.startswith("..")]
+        found += [os.path.relpath(f"{here}/{name}", directory) for name in names]
+    return found

@@ -1,0 +1,233 @@
+"""One attempt in a pod's container, by two processes.
+
+The one that the container starts only watches: it forks a child for the user's code, so that also a child that is
+killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
+attempt's number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from flowc.ir import Foreach, Gang, Switch
+from flowc_runtime.base import contract
+from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.pod import pods
+from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
+from flowc_runtime.process import leftovers, logs
+from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
+from flowc_runtime.process.watch import Ended, Output, Watcher, kill_child
+from flowc_runtime.run.assignment import Assignment
+from flowc_runtime.run.program import check_runnable, open_program
+from flowc_runtime.run.reuse import Order, Reuse
+from flowc_runtime.run.task import breakpoints, failures
+from flowc_runtime.run.task.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
+from flowc_runtime.run.task.task import begin_cards, perform_and_report
+from flowc_runtime.store.backends import durability
+from flowc_runtime.store.backends.durability import Disk, end_run_here
+from flowc_runtime.store.records.record_types import StatusRecord
+from flowc_runtime.store.records.store import Store
+
+if TYPE_CHECKING:
+    from flowc.ir import Node
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.process.process import Child
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.store.records.record_types import ErrorRecord
+    from flowc_runtime.store.records.store import RunStore
+
+
+class ContainerTask:
+    """One attempt in a pod: the parent's side, and `_child`, which is the child's."""
+
+    def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
+        self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
+        self.order = Order.of(os.environ.get(contract.RESUME))
+        self.durability = durability.mode()
+        self.disk = Disk.of(run.objects, self.durability)
+
+    def main(self) -> int:
+        """Make the attempt; the exit code is one of `flowc_runtime.base.contract`. Raises FlowcError."""
+        check_runnable(self.graph.flow)
+        adopt_orphans(prctl := load_prctl())
+        numbers, number_in = os.pipe()
+        with Watcher([signal.SIGTERM, signal.SIGINT]) as watcher:
+            child = spawn(
+                lambda control: self._child(control, numbers),
+                prctl=prctl,
+                close=(number_in, *watcher.descriptors()),
+            )
+            os.close(numbers)
+            watcher.add(child)
+            began = time.time()
+            try:
+                if self.node.id == self.graph.flow.start:
+                    begin_run(self.run, self.graph, self.order)
+                if self.order is not None and (reused := self._reuse(self.order)) is not None:
+                    kill_child(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
+                    return self._kept(self._outputs(reused))
+                attempt = self._claim(began)
+                with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
+                    os.write(number_in, str(attempt).encode())
+                os.close(number_in)
+                ended = self._watch(watcher, child, attempt)
+            except BaseException:
+                kill_child(child.pid, signal.SIGKILL)
+                raise
+            code = self._kept(self._conclude(ended, attempt, began))
+            leftovers.end_adopted(hurry=watcher.wakeup)  # at last: what Argo reads is there, if the pod is ended now
+        return code
+
+    def _claim(self, began: float) -> int:
+        """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""
+        attempt = 1
+        record = begin_record(began)
+        while not self.run.begin(self.node.id, self.path, attempt, record):
+            attempt += 1
+        return attempt
+
+    def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
+        """Pass the child's output on, to the pod's own log and to the store, until it ends."""
+        key = self.run.log_key(self.node.id, self.path, attempt)
+        while True:
+            for event in watcher.poll(self.run.objects.flush()):
+                match event:
+                    case Output(_, stream, data):
+                        self.run.objects.append(key, logs.frame(time.time(), stream, data))
+                        _pass_on(1 if stream == "stdout" else 2, data)
+                    case Ended():
+                        return event
+                    case _:
+                        kill_child(child.pid, signal.SIGTERM)
+
+    def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
+        """Leave the record that the child could not, the outputs for Argo, and the exit code."""
+        result = read_report(ended.report)
+        if result is None:
+            error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
+            self.run.objects.append(
+                self.run.log_key(self.node.id, self.path, attempt),
+                logs.frame(time.time(), "stderr", f"{failures.told(error)}\n".encode()),
+            )
+            print(f"flowc: {failures.told(error)}", file=sys.stderr)
+            result = Result(outcome="failed", error=error)
+        self.run.objects.flush(now=True)
+        if result.outcome == "failed":
+            assert result.error is not None
+            follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
+            if not follows:
+                self._fail_run(failures.typed(result.error))
+            if ended.code == DISALLOW_RETRY:  # by os._exit
+                return NO_RETRY
+            return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
+        return self._outputs(result)
+
+    def _kept(self, code: int) -> int:
+        """Wait until the disk has what this pod has written: no other pod's waiting reaches it. Raises StoreError."""
+        if self.disk is not None:
+            self.disk.flush(say_in_pod)
+        return code
+
+    def _outputs(self, result: Result) -> int:
+        """What Argo reads of a task that is done."""
+        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+            print(f"flowc: {problem}", file=sys.stderr)
+            self._fail_run(problem)  # the task is done, and what it leads to cannot be
+            return NO_RETRY
+        if isinstance(self.node.next, Foreach | Gang):
+            _write_output(contract.COUNT, str(result.count))
+        if isinstance(self.node.next, Switch):
+            _write_output(contract.CHOICE, result.choice)
+        return OK
+
+    def _fail_run(self, message: str) -> None:
+        task = f"{self.node.id}/{self.path}"
+        status = StatusRecord(state="failed", changed=time.time(), failed=task, message=message)
+        end_run_here(self.run, status, say_in_pod, self.disk)
+
+    def _reuse(self, order: Order) -> Result | None:
+        """Give the task the record that it has in the run that is resumed; None: it has to run."""
+        store = Store(self.run.objects)
+        reuse = Reuse(store.run(self.run.flow, order.origin), self.graph, self.run.record()["parameters"], order.step)
+        record = reuse.find(self.node.id, self.path)
+        if record is None or not reuse.follows(self.run, self.node.id, self.path):
+            for step, why in reuse.reasons.items():
+                print(f"flowc: {step} runs again: {why}", file=sys.stderr)
+            return None
+        result = reuse.take(self.run, record)
+        reuse.flush(self.run)
+        print(f"flowc: reused from run {order.origin}", file=sys.stderr)
+        return result
+
+    # -- in the child
+
+    def _child(self, control: int, numbers: int) -> int:
+        began, root = time.time(), environment(contract.CODE)
+        program: Program | None = None
+        failure: ErrorRecord | None = None
+        try:
+            program = open_program(self.graph.flow, root)
+        except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
+            failure = failures.describe(error, root)
+        attempt = int(os.read(numbers, 32) or b"0")
+        if not attempt:
+            return INFRASTRUCTURE  # the parent could not claim a number, and says why
+        try:
+            if program is not None:
+                try:
+                    pods.meet(self.run, self.graph, self.node, self.path)
+                except pods.GangError as error:
+                    failure = failures.describe(error, root)
+            if program is None or failure is not None:
+                assert failure is not None
+                return report_failure(self.run, self.graph, (self.node.id, self.path, attempt), began, failure, control)
+            assignment = self._assignment(program, attempt)
+        except FlowcError as error:
+            return refuse(error, control)
+        breakpoints.install(None)
+        return perform_and_report(assignment, control)
+
+    def _assignment(self, program: Program, attempt: int) -> Assignment:
+        """What the child performs. Raises FlowcError where the run's record cannot be read."""
+        cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
+        record = self.run.record()  # the parent made it before it claimed the number
+        return Assignment(
+            run=self.run,
+            graph=self.graph,
+            step=self.node.id,
+            path=self.path,
+            attempt=attempt,
+            program=program,
+            parameters=record["parameters"],
+            user=record["user"],
+            last=self.retry >= contract.retries(self.node),
+            only_catch=self.retry > contract.retries(self.node),
+            claimed=True,
+            tags=tuple(record.get("tags", ())),
+            namespace=record.get("namespace"),
+            cache=os.environ.get(contract.CACHE) != "0",
+            origin=record.get("origin"),
+            cards=cards,
+            durable=self.durability == "task",
+        )
+
+
+def _pass_on(descriptor: int, data: bytes) -> None:
+    """Write to the pod's own log. Where that cannot be, because a disk is full, the log in the store has to do."""
+    left = memoryview(data)  # nothing of it in a buffer, which Python would write when it exits
+    with contextlib.suppress(OSError):
+        while left:
+            left = left[os.write(descriptor, left) :]
+
+
+def _write_output(name: str, value: str) -> None:
+    directory = os.environ.get(contract.OUT, contract.OUT_DIRECTORY)
+    os.makedirs(directory, exist_ok=True)
+    with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+        file.write(value)

@@ -1,0 +1,101 @@
+"""Exit hooks: functions of the flow's file that are called when a run has ended, each in a process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base.contract import STORE
+from flowc_runtime.process import leftovers
+from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
+from flowc_runtime.process.watch import Ended, Output, Watcher
+from flowc_runtime.run.task import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowc.ir import ExitHook, Flow
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.process.process import Child
+    from flowc_runtime.process.watch import Reaper
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.store.records.store import RunStore
+
+
+def run_hooks(
+    flow: Flow,
+    run: RunStore,
+    load: Callable[[], Program],
+    output: Callable[[str, Stream, bytes], None],
+    failed: Callable[[str, str], None],
+    *,
+    successful: bool,
+    start: Callable[[int, Sequence[int]], tuple[Child, Reaper | None]] | None = None,
+) -> None:
+    """Call the hooks of a run that has ended so, one after the other; this process must not have used a remote store.
+
+    `load` gives the flow's program, in the hook's process; `output` is given what a hook writes, with its
+    name, and `failed` how it failed, which changes nothing. `start` starts the process of the hook of this number
+    where it is not to be a fork of this one; that process must not hold the descriptors that `start` is given.
+    """
+    adopt_orphans(load_prctl())
+    wanted = "success" if successful else "error"
+    for number, hook in enumerate(flow.exit_hooks):
+        if hook.on == wanted:
+            problem = _run(hook, output, partial(start, number) if start else partial(_fork, hook, run, load))
+            if problem is not None:
+                failed(hook.function, problem)
+
+
+def _fork(
+    hook: ExitHook, run: RunStore, load: Callable[[], Program], close: Sequence[int]
+) -> tuple[Child, Reaper | None]:
+    return spawn(lambda _control: call_hook(hook, run, load), prctl=load_prctl(), close=close), None
+
+
+def _run(
+    hook: ExitHook,
+    output: Callable[[str, Stream, bytes], None],
+    start: Callable[[Sequence[int]], tuple[Child, Reaper | None]],
+) -> str | None:
+    """Start a hook's process and wait for it; how it failed, if it did."""
+    others = set(leftovers.children())
+    with Watcher() as watcher:
+        watcher.add(*start(watcher.descriptors()))
+        while True:
+            for event in watcher.poll(None):
+                match event:
+                    case Output(_, stream, data):
+                        output(hook.function, stream, data)
+                    case Ended():
+                        leftovers.end_adopted(others)
+                        return _problem(event)
+
+
+def _problem(event: Ended) -> str | None:
+    if event.signal is not None:
+        return f"it was killed by {failures.signal_name(event.signal)}"
+    return f"it ended with exit code {event.code}" if event.code else None
+
+
+def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
+    """Call a hook in this process, which is its own; the exit code."""
+    os.environ[STORE] = run.objects.url  # where the client, and what the hook starts, look for other runs
+    try:
+        program = load()
+        function, given = program.function(hook.function), {}
+        if any(it.name == "run" or it.kind is it.VAR_KEYWORD for it in inspect.signature(function).parameters.values()):
+            given["run"] = program.client_run(run)
+        function(**given)
+    except SystemExit as error:
+        return 0 if error.code in (None, 0) else 1
+    except BaseException as error:
+        told = traceback.TracebackException.from_exception(error)
+        told.stack = traceback.StackSummary.from_list([entry for entry in told.stack if entry.filename != __file__])
+        sys.stderr.write("".join(told.format()))
+        return 1
+    return 0

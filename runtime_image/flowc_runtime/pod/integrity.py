@@ -1,0 +1,52 @@
+"""Whether the code and the IR in a pod are those that were compiled: looked at before anything of them is imported."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base import contract
+from flowc_runtime.base.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
+    """The digest, `sha256:…`, of files by their paths, in whatever order they come."""
+    digest = sha256()
+    for name, content in sorted(files):
+        encoded = os.fsencode(name)
+        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths first: no two packages collide
+        digest.update(content)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def check_code() -> None:
+    """Compare the pod's code and IR with the digest that its manifest names; none is no fault.
+
+    Raises:
+        ProtocolError: they are not what was compiled, or cannot be read.
+    """
+    expected = os.environ.get(contract.CODE_DIGEST)
+    if not expected:  # an older flowc compiled it
+        return
+    from flowc_runtime.pod.code import paths_in
+
+    code, ir = os.environ.get(contract.CODE, ""), os.environ.get(contract.IR, "")
+    try:
+        files = [(contract.IR_FILE, _read(ir))]
+        files += [(f"{contract.CODE_DIRECTORY}/{path}", _read(f"{code}/{path}")) for path in paths_in(code)]
+    except OSError as error:
+        raise ProtocolError(f"cannot read the code: {error}") from error
+    if (found := digest_of(files)) != expected:
+        raise ProtocolError(
+            f"the code in {code} is not the code that was compiled: its digest is {found[:19]}…, not {expected[:19]}…; "
+            "somebody has changed its ConfigMap: deploy the flow again"
+        )
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

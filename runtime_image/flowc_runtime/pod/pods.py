@@ -1,0 +1,88 @@
+"""What only a pod's task has to ask: where the others of its gang are, and whether its loop may go on.
+
+The tasks of a gang are pods that start when the cluster has room for each. The first one's address is in the record of
+its attempt's beginning, and the others wait until it is there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from flowc.ir import Gang, targets
+from flowc.ir.policies import HOSTNAME_TIMEOUT
+from flowc.ir.scopes import Loop
+from flowc_runtime.base.contract import LOOPS, POD_IP
+from flowc_runtime.base.contract import PARALLEL_MAIN_IP as MAIN_IP
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.index import outer_path, parts
+
+if TYPE_CHECKING:
+    from flowc.ir import Node
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import RunStore
+
+_PAUSE_SECONDS = 0.5
+
+
+class GangError(FlowcError):
+    """The first task of a gang was not found in time, or has failed."""
+
+
+def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
+    """For a task of a gang: put the address of the gang's first task into the environment. Raises GangError."""
+    split = graph.foreach_of(node)
+    own = os.environ.get(POD_IP)
+    if own is None or MAIN_IP in os.environ or split is None or not isinstance(split.next, Gang):
+        return
+    control = f"{outer_path(path, len(parts(path)) - 1)}.0"
+    if path == control:
+        os.environ[MAIN_IP] = own
+        return
+    patience = node.kubernetes.hostname_resolution_timeout if node.kubernetes else HOSTNAME_TIMEOUT
+    deadline = time.monotonic() + patience
+    while (address := _address(run, node.id, control)) is None:
+        if run.status()["state"] == "failed":
+            raise GangError(f"the run has failed while {node.id}/{path} waited for the first task of its gang")
+        if time.monotonic() > deadline:
+            raise GangError(
+                f"{node.id}/{control}, the first task of the gang, has not started within {patience} s: perhaps the "
+                "cluster has no room for it; @kubernetes(hostname_resolution_timeout=…) says how long to wait"
+            )
+        time.sleep(_PAUSE_SECONDS)
+    os.environ[MAIN_IP] = address
+
+
+def _address(run: RunStore, step: str, path: str) -> str | None:
+    """Where a task runs now, or ran when it succeeded."""
+    attempt, found = 1, None
+    while (begun := run.beginning(step, path, attempt)) is not None:
+        found = begun["process"].get("ip")
+        attempt += 1
+    ended = run.attempt(step, path, attempt - 1) if attempt > 1 else None
+    return None if ended is not None and ended["outcome"] == "failed" else found
+
+
+def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
+    """Why the task may not begin the iteration that it is about to: Argo's templates call each other just so deep."""
+    budget = os.environ.get(LOOPS)
+    following = [choice] if choice else targets(node.next)
+    again = [target for target in following if graph.repeats(node.id, target)]
+    if not budget or not again:
+        return None
+    left, _, levels = budget.partition(":")
+    target = graph.following(node.id, path, again[0])
+    loops = [scope for scope in graph.scopes(node.id) if isinstance(scope, Loop)]
+    sizes = dict(zip((loop.header for loop in loops), map(int, levels.split(",")), strict=True))
+    used = 0
+    for scope, part in zip(graph.scopes(again[0]), parts(target), strict=True):
+        if isinstance(scope, Loop):
+            used += int(part[1:]) // sizes[scope.header]
+    if used <= int(left):
+        return None
+    number = int(parts(target)[-1][1:])
+    return (
+        f"the loop of step '{again[0]}' is to go on to iteration {number}, but Argo's templates call each other 100 "
+        "deep at most: do more in each iteration, or run the flow on one machine"
+    )

@@ -1,0 +1,173 @@
+"""The run that a workflow makes: its record, which its first pod leaves, and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.base import contract
+from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
+from flowc_runtime.pod.integrity import check_code
+from flowc_runtime.run.reuse import Order
+from flowc_runtime.store.backends import durability
+from flowc_runtime.store.backends.durability import Disk, end_run_here
+from flowc_runtime.store.records import revision
+from flowc_runtime.store.records.runs import new_run_record
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.records.tags import check_tags
+from flowc_runtime.store.values.files import store_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.process import logs
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.store.records.record_types import StatusRecord
+    from flowc_runtime.store.records.store import RunStore
+
+
+def environment(name: str) -> str:
+    """A variable that the pod must have. Raises ProtocolError."""
+    value = os.environ.get(name)
+    if not value:
+        raise ProtocolError(f"the environment variable {name} is not set")
+    return value
+
+
+def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
+    """Make the run's record, unless an earlier attempt of the start step did. Raises ProtocolError."""
+    from flowc_runtime.pod.arguments import read
+
+    parameters = graph.flow.parameters
+    try:
+        values = read(os.environ.get(contract.PARAMETERS) or "[]", parameters)
+        if order is not None:
+            before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
+            values |= {name: before[name] for name in values if name in before and name not in order.given}
+        _create(run, graph, store_files(run.objects, parameters, values, os.environ.get(contract.CODE)))
+        if order is not None:
+            run.hold(order.origin)
+    except ValueError as error:
+        _create(run, graph, {})  # there was such a run, and this is how it ended
+        _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
+        raise ProtocolError(str(error)) from error
+
+
+def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
+    created, user = time.time(), contract.CLUSTER_USER
+    tags = check_tags(json.loads(os.environ.get(contract.TAGS) or "[]"))
+    record = new_run_record(
+        run,
+        graph.flow,
+        created,
+        user=user,
+        target="argo",
+        parameters=parameters,
+        tags=tags,
+        namespace=f"user:{user}",
+    )
+    if (order := Order.of(os.environ.get(contract.RESUME))) is not None:
+        record["origin"] = order.origin
+        if order.step is not None:
+            record["resumed_from"] = order.step
+        if trigger := Store(run.objects).run(run.flow, order.origin).record().get("trigger"):
+            record["trigger"] = trigger
+    if (code_revision := revision.of_pod()) is not None:
+        record["revision"] = code_revision
+    if code := os.environ.get(contract.CODE):
+        from flowc_runtime.pod.code import store_package
+
+        record["package"] = store_package(run.objects, code)
+    with open(environment(contract.IR), encoding="utf-8") as file:
+        made = run.create(record, file.read())
+    if made:
+        run.add_tags(tags)
+
+
+def finish(run: RunStore, graph: Graph, phase: str) -> None:
+    """Record that the workflow ended as `phase`, and call the flow's exit hooks, if they are what was compiled."""
+    problem = None
+    try:
+        check_code()
+    except ProtocolError as error:
+        problem = str(error)
+        print(f"flowc: {problem}", file=sys.stderr)
+    _apart(lambda: _record_end(run, graph, phase, problem))
+    if problem is None:
+        _call_exit_hooks(run, graph, successful=phase == "Succeeded")
+
+
+def _apart(record: Callable[[], None]) -> None:
+    """Do it in a child: this process forks the exit hooks afterwards, so it must not use the store itself."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    try:
+        record()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(contract.OK)
+
+
+def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
+    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow.
+
+    `problem` is what is wrong with the code, and why a run failed that has no other reason.
+    """
+    try:
+        if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
+            _create(run, graph, {})
+        now = time.time()
+        status: StatusRecord = {"state": "running", "changed": now}
+        with suppress(RecordError):  # it is about to be replaced
+            status = run.status()
+        if phase == "Succeeded":
+            _end(run, {"state": "succeeded", "changed": now, "ended": now})
+        elif status["state"] == "running":
+            message = problem or f"the workflow ended as {phase}"
+            _end(run, {"state": "failed", "changed": now, "message": message, "ended": now})
+        else:
+            _end(run, {**status, "ended": now})
+        print(f"run {run.flow}/{run.id}: {phase}")
+    except (FlowcError, OSError) as error:
+        print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)
+
+
+def _end(run: RunStore, status: StatusRecord) -> None:
+    """Record the end of the run when the disk has all that this pod has written of it. Raises StoreError."""
+    end_run_here(run, status, say_in_pod, Disk.of(run.objects, durability.mode()))
+
+
+def say_in_pod(text: str) -> None:
+    """Tell the pod's log what is waited for."""
+    print(f"flowc: {text}", file=sys.stderr, flush=True)
+
+
+def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
+    """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
+    from flowc_runtime.pod.hooks import run_hooks
+
+    def load() -> Program:
+        from flowc_runtime.run.program import load_program
+
+        return load_program(graph.flow, environment(contract.CODE))
+
+    def output(_hook: str, stream: logs.Stream, data: bytes) -> None:
+        out = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+        out.write(data)
+        out.flush()
+
+    def failed(hook: str, problem: str) -> None:
+        print(f"flowc: exit hook {hook} failed: {problem}; the run stays as it is", file=sys.stderr)
+
+    run_hooks(graph.flow, run, load, output, failed, successful=successful)

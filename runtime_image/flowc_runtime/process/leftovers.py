@@ -1,0 +1,95 @@
+"""Programs that a task or an exit hook has left running: they get SIGTERM, and SIGKILL if that does not end them.
+
+Their parent is gone, so they are children of the process that has called `adopt_orphans`, or of the container's first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from flowc_runtime.process.process import HAS_PIDFD
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from flowc_runtime.base.signals import Wakeup
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+
+def children() -> list[int]:
+    """Return this process's children, those that it has adopted too; none where the system does not list them."""
+    try:
+        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:  # not Linux, or a kernel that does not list children
+        return []
+
+
+def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
+    """End and reap every child of this process but those in `keep`, and what these leave in turn.
+
+    When a signal of `hurry` ends this program, the time between SIGTERM and SIGKILL is over.
+    """
+    deadline = time.monotonic() + grace
+    asked: set[int] = set()
+    while found := _reap(pid for pid in children() if pid not in keep):
+        late = time.monotonic() >= deadline
+        for pid in found if late else set(found) - asked:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked.update(found)
+        if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
+            if late:
+                return  # it is another user's, or waits for a disk that is gone: whoever is first in line has it now
+            deadline = time.monotonic()
+
+
+def _reap(pids: Iterable[int]) -> list[int]:
+    """Reap those that have ended; return the others."""
+    running = []
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                running.append(pid)
+    return running
+
+
+def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = None) -> bool:
+    """Wait until one of the processes has ended.
+
+    Return False if the deadline (monotonic), or a signal of `hurry` that ends the program, comes first.
+    """
+    if not HAS_PIDFD:
+        return _pause(deadline)
+    with contextlib.ExitStack() as opened:
+        poll = select.poll()
+        for pid in pids:
+            try:
+                descriptor = os.pidfd_open(pid)
+            except ProcessLookupError:  # of another's child, which is reaped
+                return True
+            except OSError:  # too many descriptors are open, which may be why the processes are to be ended
+                return _pause(deadline)
+            opened.callback(os.close, descriptor)
+            poll.register(descriptor, select.POLLIN)
+        if hurry is not None:
+            poll.register(hurry, select.POLLIN)
+        while hurry is None or not hurry.has_ending():
+            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if hurry is None or ready != {hurry.fileno()}:
+                return bool(ready)
+    return False
+
+
+def _pause(deadline: float) -> bool:
+    """Wait a moment where nothing tells of the end of a process; return whether time is left."""
+    left = max(0.0, deadline - time.monotonic())
+    time.sleep(min(0.02, left))
+    return left > 0

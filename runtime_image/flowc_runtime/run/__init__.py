@@ -1,0 +1,1 @@
+"""What the tasks of one run need of each other: parents, fan-outs, routes, results that are reused."""

@@ -1,0 +1,122 @@
+"""What a task has from the tasks around it: artifacts of its parents, items of its foreach, its place in a gang."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir import Branch, Gang, targets
+from flowc.ir.scopes import Items
+from flowc_runtime.base import contract
+from flowc_runtime.base.errors import NotFound, ProtocolError
+from flowc_runtime.base.index import outer_path, parts, task_id
+from flowc_runtime.run import context
+from flowc_runtime.run.parents import Parents
+from flowc_runtime.run.state import Inputs, TaskState
+from flowc_runtime.store.values.fanouts import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir import Node
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.store.records.record_types import AttemptRecord, Fanout, ParentsRecord
+    from flowc_runtime.store.values.codecs import ArtifactRef
+
+
+@final
+class Family:
+    """The tasks around the one of an assignment."""
+
+    def __init__(self, job: Assignment) -> None:
+        self.job = job
+        self.seen: set[str] = set()  # artifacts of the inputs of a join that were looked for, in any of them
+        self.place: set[str] = set()  # what was asked of their places
+
+    def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[Any, ...]]:
+        """Give the task what its parents left; their records, and the arguments that its method is called with."""
+        job = self.job
+        parents = Parents(job.before, job.graph, job.step, job.path)
+        if job.node.joins is not None:
+            records, state.inputs = self._join(job.node.joins, parents)
+            return records, (state.inputs,)
+        if found := parents.one():
+            parent, path, record = found
+            state.inherited = dict(record["artifacts"])
+            return [{"step": parent.id, "path": path, "count": None}], ()
+        return [], ()
+
+    def _join(self, split: str, parents: Parents) -> tuple[list[ParentsRecord], Inputs[Any]]:
+        """The tasks behind a foreach are looked for when the step asks for them: there may be very many."""
+        job = self.job
+        ends = job.graph.ends(job.node)
+        steps: list[str] = []
+        last: list[str] = []
+        if isinstance(job.graph.nodes[split].next, Branch):
+            arms = [parents.ended(arm, None) for arm in ends]
+            length, steps = len(arms), [node.id for node, _, _ in arms]
+            records: list[ParentsRecord] = [{"step": node.id, "path": path, "count": None} for node, path, _ in arms]
+
+            def find(number: int) -> tuple[Node, str, AttemptRecord]:
+                return arms[number]
+
+        else:
+            fanout = self._record(split, job.path).get("fanout")
+            assert fanout is not None
+            length, last = fanout["count"], [node.id for node in ends[0]]
+            records = [{"step": node.id, "path": job.path, "count": length} for node in ends[0]]
+
+            def find(number: int) -> tuple[Node, str, AttemptRecord]:
+                return parents.ended(ends[0], number)
+
+        def make(number: int) -> Any:
+            node, path, record = find(number)
+            state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
+            state.seen, state.place = self.seen, self.place
+            made = job.program.bind(state, job.parameters)
+            job.program.start(made)
+            return made
+
+        return records, Inputs(length, make, steps, last)
+
+    def state(
+        self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
+    ) -> TaskState:
+        """The state of a task of `node`: its items are found through the records of the foreach that it is in."""
+        graph, run = self.job.graph, self.job.before
+        numbers = parts(path)
+        frames = []
+        for depth, scope in enumerate(graph.scopes(node.id)):
+            if isinstance(scope, Items):
+                body = targets(graph.nodes[scope.split].next)[0]
+
+                def find(split: str = scope.split, at: str = outer_path(path, depth)) -> Fanout:
+                    return self._record(split, at)["fanout"]
+
+                frames.append(Frame(body, int(numbers[depth][1:]), find, run.objects))
+        return TaskState(run.objects, inherited, step=node.id, path=path, frames=frames, read_only=read_only)
+
+    def _record(self, step: str, path: str) -> AttemptRecord:
+        try:
+            return self.job.before.task(step, path)
+        except NotFound:
+            raise ProtocolError(
+                f"{self.job.node.id}/{self.job.path} needs {step}/{path}, but that task is not done"
+            ) from None
+
+
+def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
+    """What a task of a gang knows of the others; one that stands alone is a gang of one, in flows with gangs."""
+    frame = state.frames[-1] if state.frames else None
+    split = job.graph.foreach_of(job.node)
+    if frame is None or split is None or not isinstance(split.next, Gang):
+        has_gang = any(isinstance(node.next, Gang) for node in job.graph.flow.nodes)
+        return context.Parallel(context.LOCALHOST, 1, 0, None) if has_gang else None
+    number, count = frame.index, frame.fanout["count"]
+    first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
+    control = task_id(job.step, first)
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # on a cluster, who starts it knows
+    os.environ[contract.PARALLEL_NUM_NODES] = str(count)
+    os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
+    os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control
+    return context.Parallel(main_ip, count, number, control)

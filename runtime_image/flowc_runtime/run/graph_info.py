@@ -1,0 +1,143 @@
+"""The graph as Metaflow's programs know it: `current.graph`, and what `output-raw --json` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import targets
+from flowc_runtime.base.index import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.ir import Flow, Node
+
+# By the name of the transition's class: Metaflow's name for a step that ends with it.
+_TYPES = {
+    "Branch": "split-static",
+    "End": "end",
+    "Foreach": "split-foreach",
+    "Gang": "split-parallel",
+    "Goto": "linear",
+    "Switch": "split-switch",
+}
+# What a node can have of decorators, in the order in which they are told.
+POLICIES = ("timeout", "retry", "catch", "resources", "environment", "kubernetes", "secrets", "cards", "packages")
+
+
+def graph_info(flow: Flow) -> dict[str, Any]:
+    """The graph of a flow as Metaflow's dictionary."""
+    graph = Graph(flow)
+    return {
+        "file": flow.code.file,
+        "start_step": flow.start,
+        "end_step": next((node.id for node in flow.nodes if not targets(node.next)), None),
+        "parameters": [{"name": parameter.name, "type": "Parameter"} for parameter in flow.parameters],
+        "constants": [],
+        "steps": {node.id: step_info(graph, node) for node in in_order(graph)},
+        "graph_structure": _structure(graph, flow.start, None, set()),
+        "doc": flow.doc,
+        "decorators": [],
+        "extensions": {"installed": {}},
+    }
+
+
+def step_info(graph: Graph, node: Node) -> dict[str, Any]:
+    """One step of it."""
+    info: dict[str, Any] = {
+        "name": node.id,
+        "type": step_type(graph, node),
+        "line": node.where.line,
+        "source_file": node.where.file,
+        "doc": node.doc,
+        "decorators": [
+            {"name": name, "attributes": attributes, "statically_defined": True, "inserted_by": None}
+            for name, attributes in decorators(node)
+        ],
+        "next": list(targets(node.next)),
+        "node_info": json.loads(node.info) if node.info else {},
+    }
+    if (over := getattr(node.next, "over", None)) is not None:
+        info["foreach_artifact"] = over
+    if (condition := getattr(node.next, "condition", None)) is not None:
+        info |= {
+            "condition": condition,
+            "switch_cases": {str(choice): target for choice, target in getattr(node.next, "arms", ())},
+        }
+    if node.id in graph.join_of:
+        info["matching_join"] = graph.join_of[node.id]
+    return info
+
+
+def step_type(graph: Graph, node: Node) -> str:
+    """`start`, `linear`, `split-static`, `split-foreach`, `split-switch`, `join` or `end`."""
+    kind = _TYPES[type(node.next).__name__]
+    if node.joins is not None and kind in ("linear", "end"):
+        return "join"
+    return "start" if kind == "linear" and node.id == graph.flow.start else kind
+
+
+def decorators(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The built-in decorators of a node and their attributes, by Metaflow's names."""
+    for name in POLICIES:
+        policy = getattr(node, name, None)
+        match name, policy:
+            case _, None | ():
+                continue
+            case "retry", _:
+                yield name, {"times": policy.times, "minutes_between_retries": policy.wait_seconds / 60}
+            case "timeout", _:
+                yield name, {"seconds": policy.seconds}
+            case "environment", _:
+                yield name, {"vars": dict(policy)}
+            case "cards", _:
+                yield from (("card", _fields(card)) for card in policy)
+            case _:
+                yield name, _fields(policy)
+
+
+def _fields(policy: Any) -> dict[str, Any]:
+    names = getattr(policy, "__dataclass_fields__", ())
+    return {name: value for name in names if (value := getattr(policy, name)) is not None}
+
+
+def in_order(graph: Graph) -> Iterator[Node]:
+    """The nodes, each after one that leads to it, branch by branch."""
+    seen: set[str] = set()
+    waiting = [graph.flow.start]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            seen.add(name)
+            yield graph.nodes[name]
+            waiting += targets(graph.nodes[name].next)
+
+
+def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[Any]:
+    """A row of steps; after a split, its branches as a list of such rows."""
+    row: list[Any] = []
+    while here is not None and here != stop and here not in seen:
+        seen.add(here)
+        row.append(here)
+        after = targets(graph.nodes[here].next)
+        if here in graph.join_of or len(after) > 1:
+            meet = graph.join_of.get(here) or _meeting(graph, after)
+            row.append([_structure(graph, target, meet, seen) for target in after])
+            here = meet
+        else:
+            here = after[0] if after else None
+    return row
+
+
+def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
+    """The first step that all arms of a switch come to."""
+    ways = [_reached(graph, arm) for arm in arms]
+    return next((name for name in ways[0] if all(name in way for way in ways[1:])), None)
+
+
+def _reached(graph: Graph, start: str) -> list[str]:
+    found = [start]
+    for name in found:  # grows as it goes
+        found += [target for target in targets(graph.nodes[name].next) if target not in found]
+    return found

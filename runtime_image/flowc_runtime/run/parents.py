@@ -1,0 +1,99 @@
+"""Which tasks a task follows: worked out from its path, and asked of the store where a switch or a loop decided it.
+
+What a task leads to is known only when it has ended, so whoever comes behind a switch looks which of the ways that lead
+to it has a record. Behind a loop the last iteration is searched by doubling: a loop of a million takes forty look-ups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.ir import Switch
+from flowc.ir.scopes import Loop
+from flowc_runtime.base.errors import NotFound, ProtocolError
+from flowc_runtime.base.index import ROOT, iteration_path, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.ir import Node
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.record_types import AttemptRecord
+    from flowc_runtime.store.records.store import RunStore
+
+
+class Parents:
+    """The tasks before one task (step and path) of a run."""
+
+    def __init__(self, run: RunStore, graph: Graph, step: str, path: str) -> None:
+        self._run, self._graph = run, graph
+        self._step, self._path = step, path
+
+    def one(self) -> tuple[Node, str, AttemptRecord] | None:
+        """The one parent of a task that is no join, with its record; None at the start. Raises ProtocolError."""
+        before = self._graph.predecessors[self._step]
+        return self._of(before, self._path) if before else None
+
+    def ended(self, ends: Sequence[Node], item: int | None) -> tuple[Node, str, AttemptRecord]:
+        """The last task of one arm, or of one item of a foreach, that a join closes. Raises ProtocolError."""
+        return self._of(ends, self._path if item is None else f"{self._path}.{item}")
+
+    def _of(self, candidates: Sequence[Node], path: str) -> tuple[Node, str, AttemptRecord]:
+        missing: list[str] = []
+        for node in candidates:
+            at = self._path_of(node, path)
+            if at is None:
+                missing.append(node.id)
+                continue
+            try:
+                record = self._run.task(node.id, at)
+            except NotFound:
+                missing.append(f"{node.id}/{at}")
+                continue
+            if not isinstance(node.next, Switch) or record.get("choice") == self._step:
+                return node, at, record
+        raise ProtocolError(f"{self._step}/{self._path} needs {' or '.join(missing)}, but that task is not done")
+
+    def _path_of(self, node: Node, path: str) -> str | None:
+        """The path that a parent of the step `node` has, None if it is none.
+
+        `path` is the task's own, or for a join that of the item that the parent is of.
+        """
+        graph, known = self._graph, parts(path)
+        around = graph.scopes(self._step)
+        begins = bool(around) and around[-1] == Loop(self._step)  # the step is where a loop begins
+        if graph.repeats(node.id, self._step):
+            number = int(known[-1][1:])
+            if number == 0:
+                return None
+            at = ROOT + "".join([*known[:-1], f"~{number - 1}"])
+        elif begins and known[-1] != "~0":
+            return None
+        elif graph.nodes[self._step].joins is not None:
+            at = path
+        else:
+            at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
+        # What is left are the loops that end between the two.
+        for scope in graph.scopes(node.id)[len(parts(at)) :]:
+            assert isinstance(scope, Loop)
+            last = self._last_iteration(scope.header, at)
+            if last is None:
+                return None
+            at = iteration_path(at, last)
+        return at
+
+    def _last_iteration(self, header: str, path: str) -> int | None:
+        """The number of the last iteration of a loop; None if it never began."""
+
+        def is_done(number: int) -> bool:
+            return self._run.is_done(header, iteration_path(path, number))
+
+        if not is_done(0):
+            return None
+        low, high = 0, 1
+        while is_done(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if is_done(middle) else (low, middle)
+        return low

@@ -1,0 +1,252 @@
+"""Resuming: which tasks of a run need not run, because the run that it resumes has done them.
+
+A task is reused if it is done there, fits the flow as it is now, and all tasks before it are reused. Nothing is
+copied: it gets a record that points at the same artifacts and says where it comes from. The log stays where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
+from flowc_runtime.base.errors import Damaged, NotFound, RecordError
+from flowc_runtime.base.index import Graph, item_path, outer_path
+from flowc_runtime.run.parents import Parents
+from flowc_runtime.run.task.attempts import Result
+from flowc_runtime.store.backends.blobs import DIRECTORY
+from flowc_runtime.store.backends.marks import verify_always
+from flowc_runtime.store.backends.objects import blob_key
+from flowc_runtime.store.records.lost import described, lost_artifact
+from flowc_runtime.store.records.references import refs
+from flowc_runtime.store.values.files import FileRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import AttemptRecord
+    from flowc_runtime.store.records.store import RunStore
+
+_AT_ONCE = 1024  # records that are written together
+_LONGEST = 100  # characters of a value that are told
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the pods of a run are told: the run to resume, the step to begin with, the parameters given anew."""
+
+    origin: str
+    step: str | None
+    given: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The order in an environment variable, in which neither Argo nor the kubelet finds anything to replace."""
+        text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
+        return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
+
+    @classmethod
+    def of(cls, text: str | None) -> Order | None:
+        """The order that a text stands for; None if there is none."""
+        if not text:
+            return None
+        told = json_text.loads(text)
+        return cls(told["origin"], told["step"], tuple(told["given"]))
+
+
+@final
+class Reuse:
+    """The tasks of `origin` for a run of `graph` with these parameters. `resumed_from`: a step that runs in any case.
+
+    `reasons` says, of each step that runs again although `origin` has done tasks of it, why.
+    """
+
+    def __init__(
+        self, origin: RunStore, graph: Graph, parameters: Mapping[str, Any], resumed_from: str | None = None
+    ) -> None:
+        self.origin, self._graph = origin, graph
+        self._changed = _changed(origin.record()["parameters"], parameters)
+        self._unfit = _unfit(Graph(origin.executes()), graph)
+        if resumed_from is not None:
+            self._unfit[resumed_from] = "it was asked for"
+        self._lost = _lost_blobs(origin.objects)
+        self._read = set[str]() if verify_always() else None  # the digests of what was read and is whole
+        self._gangs: dict[tuple[str, str], bool] = {}
+        self._ahead: dict[str, dict[str, bytes] | None] = {}
+        self._taken: list[AttemptRecord] = []
+        self.reasons: dict[str, str] = {}
+
+    def find(self, step: str, path: str) -> AttemptRecord | None:
+        """The record to reuse for a task, all of whose parents are reused; None: it has to run."""
+        record = self._find(step, path)
+        if record is not None and (split := self._gang_of(step)) is not None:
+            gang = step, outer_path(path, len(self._graph.scopes(split)))
+            if gang not in self._gangs:
+                self._gangs[gang] = self._has_gang(split, *gang)
+            return record if self._gangs[gang] else None
+        return record
+
+    def take(self, run: RunStore, record: AttemptRecord) -> Result:
+        """Give the task its record in the run, at the latest with the next `flush`."""
+        task = {"run": record["run"], "step": record["step"], "path": record["path"], "attempt": record["attempt"]}
+        reused: Any = {**record, "run": run.id, "attempt": 1, "origin": record.get("origin") or task}
+        self._taken.append(reused)
+        if len(self._taken) >= _AT_ONCE:
+            self.flush(run)
+        count = record["fanout"]["count"] if "fanout" in record else 0
+        return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""))
+
+    def flush(self, run: RunStore) -> None:
+        """Write the records that were taken."""
+        run.reuse_all(self._taken)
+        self._taken.clear()
+
+    def following(self) -> list[str]:
+        """The other steps that `origin` has begun and that run again because they follow those of `reasons`."""
+        found, waiting = set[str](), list(self.reasons)
+        while waiting:
+            following = set(targets(self._graph.nodes[waiting.pop()].next)) - found
+            found |= following
+            waiting += following
+        known = set(self.origin.steps()) if found else set[str]()
+        return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
+
+    def follows(self, run: RunStore, step: str, path: str) -> bool:
+        """Whether all parents of a task, which are done, are reused: by their records, where no scheduler knows it."""
+        node, graph = self._graph.nodes[step], self._graph
+        parents = Parents(run, graph, step, path)
+        if node.joins is None:
+            found = parents.one()
+            return found is None or "origin" in found[2]
+        ends = graph.ends(node)
+        if isinstance(graph.nodes[node.joins].next, Branch):
+            return all("origin" in parents.ended(arm, None)[2] for arm in ends)
+        if "origin" not in run.task(node.joins, path):
+            return False
+        # There may be very many: one listing says which of them were run.
+        return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.tasks_run(end.id))
+
+    def _find(self, step: str, path: str) -> AttemptRecord | None:
+        record = self._done(step, path)
+        if record is None:
+            return None
+        if damage := self._damage(record):
+            self.reasons.setdefault(step, ", ".join(damage))
+            return None
+        if (what := lost_artifact(self.origin.objects, record)) is not None:
+            self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
+            return None
+        if (why := self._unfit.get(step)) is None:
+            read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
+            changed = [self._changed[name] for name in read if name in self._changed]
+            if not changed:
+                return record
+            why = ", ".join(changed)
+        self.reasons.setdefault(step, why)
+        return None
+
+    def _damage(self, record: AttemptRecord) -> list[str]:
+        """What a task has left that was found damaged; all of it is read if the setting `verify` asks for that."""
+        if not self._lost and self._read is None:
+            return []
+        blobs = ((name, ref) for name, ref in refs(record) if "data" not in ref)
+        names = [described(name) for name, ref in blobs if self._is_damaged(ref["digest"], ref["size"])]
+        return [f"its {what} was found damaged" for what in dict.fromkeys(names)]
+
+    def _is_damaged(self, digest: str, size: int) -> bool:
+        if digest not in self._lost and self._read is not None and digest not in self._read:
+            try:
+                self.origin.objects.map_blob(digest, size)
+            except Damaged:
+                self._lost.add(digest)
+            except NotFound:  # which is told as lost
+                return False
+            else:
+                self._read.add(digest)
+        return digest in self._lost
+
+    def _done(self, step: str, path: str) -> AttemptRecord | None:
+        if step not in self._ahead:
+            self._ahead[step] = self.origin.done_tasks(step)
+        ahead = self._ahead[step]
+        try:
+            if ahead is not None:
+                return self.origin.parse_task(step, path, ahead[path]) if path in ahead else None
+            return self.origin.task(step, path)
+        except NotFound:
+            return None
+        except RecordError as error:  # such as that of a run that was cut off by the loss of power
+            self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
+            return None
+
+    def _gang_of(self, step: str) -> str | None:
+        """The split of the gang that a step's tasks are members of."""
+        before = self._graph.predecessors[step]
+        return before[0].id if before and isinstance(before[0].next, Gang) else None
+
+    def _has_gang(self, split: str, step: str, path: str) -> bool:
+        """Whether all members of a gang can be reused: they run together or not at all."""
+        opened = self._done(split, path)
+        count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
+        complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
+        if not complete:
+            self.reasons.setdefault(step, "not all of its gang is done")
+        return complete
+
+
+def _lost_blobs(objects: Objects) -> set[str]:
+    """The digests of what was found damaged, and has not been stored anew since."""
+    # A key that was moved aside more than once has a number behind it.
+    names = objects.names_below(f"{DIRECTORY}/blobs")
+    digests = {name.rpartition("/")[2].partition(".")[0] for name in names}
+    return {digest for digest in digests if not objects.exists(blob_key(digest))}
+
+
+def _unfit(old: Graph, new: Graph) -> dict[str, str]:
+    """Of the steps that both flows have, those whose tasks of then are not those of now, and why."""
+    found = {}
+    for step, node in new.nodes.items():
+        before = old.nodes.get(step)
+        if before is None:
+            continue
+        if {node.id for node in old.predecessors[step]} != {node.id for node in new.predecessors[step]}:
+            found[step] = "other steps lead to it than before"
+        elif (old.scopes(step), before.joins) != (new.scopes(step), node.joins):
+            found[step] = "its place among foreach, branches and loops has changed"
+        elif type(before.next) is not type(node.next) and any(
+            isinstance(following, Foreach | Gang | Switch) for following in (before.next, node.next)
+        ):
+            found[step] = "it is left in another way than before"
+        elif isinstance(node.next, Foreach) and isinstance(before.next, Foreach) and node.next.over != before.next.over:
+            found[step] = f"its foreach goes over self.{node.next.over} now"
+        elif isinstance(node.next, Switch) and node.next != before.next:
+            found[step] = "its switch has changed"
+    return found
+
+
+def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that have another value than before, and what of it is told. A file is what is in it."""
+    found = {}
+    for name in before.keys() & parameters.keys():
+        was, now = before[name], parameters[name]
+        if _digest(was) != _digest(now) or (_digest(was) is None and _text(was) != _text(now)):
+            found[name] = f"parameter '{name}' was {_told(was)} and is {_told(now)}"
+    return found
+
+
+def _digest(value: Any) -> str | None:
+    """The digest of a file given as a parameter, None for any other value."""
+    return value["digest"] if isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys() else None
+
+
+def _told(value: Any) -> str:
+    if (digest := _digest(value)) is not None:
+        return f"{value['file']} ({value['size']:,} bytes, {digest[:8]}…)"
+    text = _text(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _text(value: Any) -> str:
+    return json_text.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""Where a task leads: what its code said by self.next, which the IR decides about, and the tasks of its foreach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc.ir.model import assert_never
+from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.store.values import codecs
+from flowc_runtime.store.values.fanouts import items_of, store_items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir import Node, Transition
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.run.state import Said, TaskState
+    from flowc_runtime.store.records.record_types import Fanout
+    from flowc_runtime.store.values.codecs import ArtifactRef
+
+
+def check_transition(job: Assignment, flow: Any, state: TaskState) -> None:
+    """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
+    said, node = state.transition, job.node
+    if isinstance(node.next, End):
+        return
+    if said is None and state.implied is not None:
+        _imply(job.program, flow, node, state.implied)
+        return
+    if said is None and _in_gang(job):  # whose tasks have but one way to go: to their join
+        return
+    if said is None:
+        raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
+    if not _agree(said, node.next):
+        raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
+
+
+def _in_gang(job: Assignment) -> bool:
+    split = job.graph.foreach_of(job.node)
+    return split is not None and isinstance(split.next, Gang)
+
+
+def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) -> None:
+    """A decorator ran in place of the code: the step goes where the IR says, with what the decorator gives."""
+    known = {"foreach"} if isinstance(node.next, Foreach) else set()
+    if unknown := sorted(set(given) - known):
+        raise ProtocolError(
+            f"a decorator of step '{node.id}' gives self.next {', '.join(unknown)}=, which the step does not give it"
+        )
+    program.imply(flow, node.next, given)
+
+
+def _agree(said: Said, expected: Transition) -> bool:
+    """Whether what a step called self.next with is what the IR says."""
+    return (
+        said.steps == targets(expected)
+        and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
+        and said.condition == (expected.condition if isinstance(expected, Switch) else None)
+        and (said.gang is None) == (not isinstance(expected, Gang))
+    )
+
+
+def fan_out(job: Assignment, flow: Any, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
+    """The tasks that a foreach or gang makes, its items stored; None where the step opens neither.
+
+    Raises ValueError where they are too many.
+    """
+    said = state.transition
+    match job.node.next:
+        case Foreach(over=over):
+            over = said.foreach if said is not None and said.foreach is not None else over
+            value = getattr(flow, over)
+            items = items_of(value)
+            check_splits(job, len(items), f"the foreach over self.{over}")
+            whole = artifacts.get(over) or codecs.store_value(state.objects, items)  # a parameter has no ref
+            fanout = store_items(state.objects, over, items, whole)
+            if getattr(value, "flowc_unbounded", False):
+                fanout["unbounded"] = True
+            return fanout
+        case Gang():
+            assert said is not None
+            assert said.gang is not None
+            check_splits(job, said.gang, "num_parallel")
+            return {"count": said.gang}
+        case End() | Goto() | Branch() | Switch():
+            return None
+        case _:
+            assert_never(job.node.next)
+
+
+def check_splits(job: Assignment, count: int, what: str) -> None:
+    """Refuse more tasks than a foreach or gang may make. Raises ValueError."""
+    most = job.max_splits
+    if most is not None and count > most:
+        raise ValueError(f"{what} in step '{job.node.id}' makes {count} tasks, but --max-num-splits allows {most}")

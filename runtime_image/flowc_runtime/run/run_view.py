@@ -1,0 +1,181 @@
+"""A run as programs see it that read it: with the tasks that have no process, and so no records of their own.
+
+These are the only task of the step `_parameters`, whose artifacts all tasks have, and the control tasks of unbounded
+foreach (`flowc_runtime.run.control`).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
+from flowc_runtime.base.index import ROOT, Graph, path_of, path_order
+from flowc_runtime.run.control import ATTEMPT, ControlTasks
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc.ir import Flow
+    from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord
+    from flowc_runtime.store.records.store import RunStore
+
+PARAMETERS = "_parameters"
+"""The step that has one task in every run. It is not in the graph."""
+
+
+class RunView:
+    """A run; records that cannot change any more are read once."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._record: RunRecord | None = None
+        self._done: dict[tuple[str, str], AttemptRecord] = {}
+
+    @property
+    def record(self) -> RunRecord:
+        """The run's record. Raises NotFound."""
+        if self._record is None:
+            self._record = self.store.record()
+        return self._record
+
+    @cached_property
+    def flow(self) -> Flow:
+        """What the run executes."""
+        return self.store.executes()
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its graph."""
+        return Graph(self.flow)
+
+    # -- tasks
+
+    def has_step(self, step: str) -> bool:
+        """Whether a step has begun; that of the parameters has, with the run."""
+        return step in self.store.steps() or self.is_beside(step)
+
+    def is_beside(self, step: str) -> bool:
+        """Whether a step is that of the parameters, which is in no graph."""
+        return step == PARAMETERS and step not in self.graph.nodes
+
+    @cached_property
+    def controls(self) -> ControlTasks:
+        """The control tasks of its unbounded foreach."""
+        return ControlTasks(self.store, self.graph, self._read)
+
+    def is_control(self, step: str, path: str) -> bool:
+        """Whether a task is the control task of an unbounded foreach."""
+        try:
+            return self.controls.opened(step, path) is not None
+        except (NotFound, RecordError):
+            return False
+
+    def done(self, step: str, path: str) -> AttemptRecord | None:
+        """The record of a task that is done."""
+        if self.is_beside(step):
+            return self._of_parameters() if path == ROOT else None
+        try:
+            return self._read(step, path)
+        except NotFound:
+            return self._of_control(step, path)
+
+    def _of_control(self, step: str, path: str) -> AttemptRecord | None:
+        """The record of a control task that is done."""
+        try:
+            record = self.controls.record(step, path)
+        except (NotFound, RecordError):
+            return None
+        if record is not None:
+            self._done[step, path] = record
+        return record
+
+    def _read(self, step: str, path: str) -> AttemptRecord:
+        if (step, path) not in self._done:
+            self._done[step, path] = self.store.task(step, path)
+        return self._done[step, path]
+
+    def _of_parameters(self) -> AttemptRecord:
+        record = self.record
+        return {
+            "version": record["version"],
+            "flow": record["flow"],
+            "run": record["run"],
+            "step": PARAMETERS,
+            "path": ROOT,
+            "attempt": 1,
+            "outcome": "ok",
+            "began": record["created"],
+            "ended": record["created"],
+            "parents": [],
+            "artifacts": {},
+            "exit": {},
+            "process": record["process"],
+            "code": self.flow.code.digest,
+        }
+
+    def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
+        """The record of an attempt that has ended. The first attempt is number 1."""
+        with suppress(RecordError):  # that of the attempt may be another one
+            done = self.done(step, path)
+            if done is not None and done["attempt"] == number:
+                return done
+        return self.store.attempt(step, path, number)
+
+    def began(self, step: str, path: str, number: int) -> BeginRecord | None:
+        """The record of an attempt's beginning."""
+        begun = self.store.beginning(step, path, number)
+        if begun is None and number == ATTEMPT and self.is_control(step, path):
+            split = self.controls.opened(step, path)
+            assert split is not None
+            return {"version": split["version"], "began": split["ended"], "process": split["process"]}
+        return begun
+
+    def last(self, step: str, task: str) -> int:
+        """The number of the attempt that is the task's: that which is done, else the latest; 0 if there is none.
+
+        The task is named by its id or its index path.
+        """
+        try:
+            path = path_of(step, task)
+        except ProtocolError:
+            return 0
+        if (done := self.done(step, path)) is not None:
+            return done["attempt"]
+        number = 0
+        while self.store.has_begun(step, path, number + 1):
+            number += 1
+        return ATTEMPT if not number and self.is_control(step, path) else number
+
+    def attempts(self, step: str) -> dict[str, list[int]]:
+        """The attempts begun of each task of a step, as `RunStore.attempts`."""
+        if self.is_beside(step):
+            return {ROOT: [ATTEMPT]}
+        begun = self.store.attempts(step)
+        if not (controls := self._control_paths(step, begun)):
+            return begun
+        every = begun | {path: [ATTEMPT] for path in controls}
+        return {path: every[path] for path in sorted(every, key=path_order)}
+
+    def done_paths(self, step: str) -> set[str]:
+        """The paths of the tasks of a step that are done, as `RunStore.done`; records of the items are not read."""
+        if self.is_beside(step):
+            return {ROOT}
+        done = self.store.done(step)
+        return done | {path for path in self._control_paths(step, done) if self.controls.is_done(step, path, done)}
+
+    def _control_paths(self, step: str, begun: Iterable[str]) -> list[str]:
+        """As `ControlTasks.paths`; none where the graph cannot be read, which is told."""
+        with unreadable.going_on():
+            return self.controls.paths(step, begun)
+        return []
+
+    def paths(self, step: str) -> list[str]:
+        """The index paths of the tasks of a step that have begun, in their order."""
+        if self.is_beside(step):
+            return [ROOT]
+        begun = self.store.paths(step)
+        controls = self._control_paths(step, begun)
+        return sorted([*controls, *begun], key=path_order) if controls else begun

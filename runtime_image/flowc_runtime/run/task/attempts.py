@@ -1,0 +1,164 @@
+"""What is said of an attempt besides running it: records where `perform` wrote none, and the report to its parent."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc.ir import json_text
+from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
+from flowc_runtime.process import ending
+from flowc_runtime.process.process import this_process
+from flowc_runtime.run.task import failures
+from flowc_runtime.store.records.record_types import RECORD_VERSION, AttemptRecord
+
+if TYPE_CHECKING:
+    from flowc_runtime.base.errors import FlowcError
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.process.watch import Ended
+    from flowc_runtime.store.records.record_types import BeginRecord, ErrorRecord, Exit, Outcome
+    from flowc_runtime.store.records.store import RunStore
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed.
+
+    `cached` is the task that this one took everything over from, RUN/STEP/TASK. `final`: no retry is to follow a
+    failure; the parent learns that by the exit code.
+    """
+
+    outcome: Outcome
+    count: int = 0
+    choice: str = ""
+    cached: str = ""
+    error: ErrorRecord | None = None
+    final: bool = False
+
+
+def refuse(error: FlowcError, control: int) -> int:
+    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
+    say(f"{error}\n")
+    report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
+    return exit_code(error)
+
+
+def exit_code(error: FlowcError) -> int:
+    """Return the exit code of an attempt that this error has ended."""
+    return INFRASTRUCTURE if error.passing else NO_RETRY
+
+
+def report(control: int, result: Result) -> None:
+    """Tell the parent, through the control pipe, how the attempt went."""
+    error = dict(result.error or {})
+    error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
+    message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
+    if result.cached:
+        message["cached"] = result.cached
+    data = memoryview(json_text.dumps(message).encode())
+    while data:
+        data = data[os.write(control, data) :]
+
+
+_ENDING = b"\n"
+
+
+def begin_ending(control: int) -> None:
+    """Tell the parent that the code has ended, and that exit handlers run now; the report, which is JSON, follows."""
+    os.write(control, _ENDING)
+
+
+def read_report(report: bytes) -> Result | None:
+    """What a child reported; None if it died before it could."""
+    try:
+        message = json_text.loads(report)
+    except ValueError:
+        return None
+    return Result(**message)
+
+
+def begin_record(began: float) -> BeginRecord:
+    """The record of an attempt that this process begins."""
+    return {"version": RECORD_VERSION, "began": began, "process": this_process()}
+
+
+def new_record(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
+) -> AttemptRecord:
+    """The record of an attempt (step, path, number) that ends now, so far without parents and artifacts."""
+    step, path, number = attempt
+    return AttemptRecord(
+        version=RECORD_VERSION,
+        flow=run.flow,
+        run=run.id,
+        step=step,
+        path=path,
+        attempt=number,
+        outcome=outcome,
+        began=began,
+        ended=time.time(),
+        parents=[],
+        artifacts={},
+        exit=exit_,
+        process=this_process(),
+        code=graph.flow.code.digest,
+    )
+
+
+def record_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
+) -> None:
+    """Record an attempt that failed before or outside of `perform`."""
+    record = new_record(run, graph, attempt, "failed", began, exit_)
+    record["error"] = error
+    run.finish(record)
+
+
+def report_failure(
+    run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
+) -> int:
+    """Record and report an attempt whose code could not even be imported; gives the exit code."""
+    say(error["traceback"])
+    begin_ending(control)
+    ending.end()
+    record_failure(run, graph, attempt, began, error, {"code": USER_FAILED})
+    report(control, Result(outcome="failed", error=error))
+    return USER_FAILED
+
+
+def record_death(
+    run: RunStore,
+    graph: Graph,
+    attempt: tuple[str, str, int],
+    began: float,
+    ended: Ended,
+    message: str | None = None,
+    *,
+    ended_by_run: bool = False,
+) -> ErrorRecord:
+    """Record, as its parent, an attempt whose process ended without a report of its own.
+
+    `message` replaces what the kernel says, where the parent knows better why it ended. `ended_by_run`: as in the
+    record.
+    """
+    exit_: Exit = {"peak_rss": ended.peak_rss}
+    if ended.signal is not None:
+        exit_["signal"] = failures.signal_name(ended.signal)
+    if ended.code is not None:
+        exit_["code"] = ended.code
+    ending_began = ended.report.startswith(_ENDING)
+    error = failures.describe_death(exit_, message, ending=ending_began, ended_by_run=ended_by_run)
+    record_failure(run, graph, attempt, began, error, exit_)
+    return error
+
+
+def say(text: str, *, out: bool = False) -> None:
+    """Write to the task's stderr, or `out` to its stdout, if it still has one."""
+    try:
+        (sys.stdout if out else sys.stderr).write(text)
+    except (AttributeError, ValueError, OSError):  # the step closed it or took it away; the record has the text
+        return

@@ -1,0 +1,261 @@
+"""Why an attempt failed, as records, messages and `@catch` have it."""
+
+from __future__ import annotations
+
+import linecache
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.base.errors import ArtifactError, FlowcError
+from flowc_runtime.store.values.codecs import type_name
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from flowc_runtime.store.records.record_types import ErrorRecord, Exit, Frame
+    from flowc_runtime.store.records.store import RunStore
+
+_OURS = __file__.rpartition("/")[0] + "/"
+PROCESS_DIED = "flowc.ProcessDied"
+_UNMAPPED = (
+    "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
+    "`flowc fsck`"
+)
+_LIMIT = 16_000  # characters of a message or traceback that a record keeps
+
+
+FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
+
+
+class Caught(Exception):
+    """The failure of a step as `@catch(var=…)` stores it: what it was, in words that outlive its own class.
+
+    Attributes:
+        type: the dotted name of the exception's type, such as `builtins.ValueError`. What ended the step without an
+            exception of its code (a signal, an exit) is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+        exception: the exception's text, as `str` gives it.
+        stacktrace: the whole traceback, which is also this object's own text.
+    """
+
+    def __init__(self, error: ErrorRecord) -> None:
+        kind = error.get("type", "")
+        outside = kind in (PROCESS_DIED, "SystemExit")
+        self.type = FAILED_OUTSIDE if outside else kind if "." in kind else f"builtins.{kind}"
+        self.exception = error.get("message", "")
+        self.stacktrace = error.get("traceback") or f"{self.type}: {self.exception}\n"
+        super().__init__()
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self.__dict__)
+
+    def __repr__(self) -> str:
+        return self.stacktrace
+
+    def __str__(self) -> str:
+        return self.stacktrace
+
+
+def _restore(cls: type[Caught], state: dict[str, Any]) -> Caught:
+    """A stored failure again."""
+    caught = cls.__new__(cls)
+    caught.__dict__.update(state)
+    return caught
+
+
+def describe(error: BaseException, root: str, code: CodeType | None = None) -> ErrorRecord:
+    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out.
+
+    Of an artifact that cannot be stored, the place is the line of the step's `code` that assigned it.
+    """
+    if isinstance(error, ArtifactError) and len(error.args) == 2:
+        return _describe_artifact(*error.args, root, code)
+    told = traceback.TracebackException.from_exception(error)
+    own = _clean(told, root)
+    text = "".join(told.format())
+    if isinstance(error, SystemExit):  # its own text is the exit code at most
+        text += f"{_message(error)}\n"
+    return {
+        "type": type_name(type(error)),
+        "message": _message(error)[:_LIMIT],
+        "repr": _safely(repr, error)[:_LIMIT],
+        "traceback": text[-_LIMIT:],
+        "frames": [_frame(entry) for entry in own or told.stack],
+    }
+
+
+def _clean(told: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
+    """Drop the frames of flowc and name the user's files relative to `root`; gives the user's own frames.
+
+    A record says the same on every machine, and so does what @catch stores.
+    """
+    sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
+    ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
+    own: list[traceback.FrameSummary] = []
+    here: traceback.TracebackException | None = told
+    while here is not None:
+        entries = []
+        for entry in here.stack:
+            if entry.filename.startswith(ours):
+                continue
+            if _is_below(entry.filename, root):
+                file = entry.filename[len(root) + 1 :]
+                entry = traceback.FrameSummary(file, entry.lineno, entry.name, lookup_line=False, line=entry.line)
+                own += [entry] if here is told else []
+            entries.append(entry)
+        here.stack = traceback.StackSummary.from_list(entries)
+        here = here.__cause__ or here.__context__
+    return own
+
+
+def _is_below(file: str, root: str) -> bool:
+    return bool(root) and file.startswith(f"{root}/") and "/site-packages/" not in file
+
+
+def _frame(entry: traceback.FrameSummary) -> Frame:
+    return {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the step called sys.exit({error.code!r}) before it had finished"
+    return _safely(str, error)
+
+
+def _safely(convert: Any, error: BaseException) -> str:
+    """A user's exception may itself fail to print."""
+    try:
+        return str(convert(error))
+    except Exception as second:
+        return f"<{type(error).__name__} whose text fails with {type(second).__name__}>"
+
+
+def _describe_artifact(name: str, message: str, root: str, code: CodeType | None) -> ErrorRecord:
+    """An artifact that cannot be stored: point at the line that assigned it."""
+    frame = _assignment(name, root, code) if code is not None else None
+    text = f"cannot store artifact '{name}': {message}"
+    where = (
+        f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}\n    {frame["text"]}\n'
+        if frame
+        else ""
+    )
+    return {
+        "type": type_name(ArtifactError),
+        "message": text,
+        "repr": f"ArtifactError({text!r})",
+        "traceback": f"{where}{text}\n",
+        "frames": [frame] if frame else [],
+    }
+
+
+def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
+    """The last line of the step that assigns `self.<name>`."""
+    import ast
+
+    from flowc_runtime.process.own_names import own_names
+
+    try:
+        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
+    except SyntaxError:
+        return None
+    lines = [
+        target.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        and function.name == code.co_name
+        and function.lineno <= code.co_firstlineno + len(function.decorator_list) + 50
+        for own in [own_names(function)]
+        for target in ast.walk(function)
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.ctx, ast.Store)
+        and target.attr == name
+        and target.value in own
+    ]
+    if not lines:
+        return None
+    text = linecache.getline(code.co_filename, lines[-1]).strip()
+    file = code.co_filename[len(root) + 1 :] if _is_below(code.co_filename, root) else code.co_filename
+    return {"file": file, "line": lines[-1], "function": code.co_name, "text": text}
+
+
+def describe_refusal(error: FlowcError) -> ErrorRecord:
+    """An attempt that could not be made, or not recorded: our own error, without frames."""
+    return {"type": type_name(type(error)), "message": str(error), "repr": repr(error), "frames": []}
+
+
+# -- processes that did not come back ----------------------------------------------------------------------------------
+
+
+def describe_death(
+    exit_: Exit, why: str | None = None, *, ending: bool = False, ended_by_run: bool = False
+) -> ErrorRecord:
+    """A process that ended without a record of its own: by a signal, or by an exit code.
+
+    `ending`: its code had ended, and threads were waited for or exit handlers called. `ended_by_run`: as in the record.
+    """
+    last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
+    if why is not None:
+        message = f"{why} {last}".rstrip()
+    elif name := exit_.get("signal"):
+        hint = {
+            "SIGSEGV": " (segmentation fault)",
+            "SIGBUS": f" ({_UNMAPPED})",
+            "SIGKILL": " (the system may have run out of memory)",
+        }.get(name, "")
+        message = f"the process was killed by {name}{hint} {last}".rstrip()
+    else:
+        message = f"the process exited with code {exit_.get('code')} {last or 'before the step had finished'}"
+    error: ErrorRecord = {
+        "type": PROCESS_DIED,
+        "message": message,
+        "repr": f"ProcessDied({message!r})",
+        "frames": [],
+    }
+    if ended_by_run:
+        error["ended_by_run"] = True
+    if why is None:  # else what it used is not why it ended
+        error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
+    return error
+
+
+def short_type(error: ErrorRecord) -> str:
+    """`ValueError: ` before a message; nothing where the message says it all."""
+    kind = error["type"]
+    ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
+    return "" if ours else f"{kind}: "
+
+
+def typed(error: ErrorRecord) -> str:
+    """The type and the message, as lists of runs show them."""
+    return f"{short_type(error)}{error['message']}".removesuffix(": ")
+
+
+def told(error: ErrorRecord) -> str:
+    """The message and the note, for people."""
+    return "; ".join(part for part in (error["message"], error.get("note")) if part)
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def mebibytes(size: int) -> str:
+    """A size for people: `123 MiB`."""
+    return f"{size / (1 << 20):,.0f} MiB"
+
+
+def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
+    """Why the attempts before this one failed: what the last one recorded, or that it vanished."""
+    for number in range(attempt - 1, 0, -1):
+        record = run.attempt(step, path, number)
+        if record is not None and "error" in record:
+            return record["error"]
+        if record is None:
+            break
+    message = "the process vanished without a record: it was killed, or its machine was lost"
+    return {"type": PROCESS_DIED, "message": message, "repr": f"ProcessDied({message!r})", "frames": []}

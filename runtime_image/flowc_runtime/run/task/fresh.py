@@ -1,0 +1,52 @@
+"""One attempt of a task in a process that has not imported the flow yet."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.run.assignment import Assignment
+from flowc_runtime.run.program import open_program
+from flowc_runtime.run.task import failures
+from flowc_runtime.run.task.attempts import begin_record, refuse, report_failure
+from flowc_runtime.run.task.task import perform_and_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import RunStore
+
+
+def perform_fresh(
+    run: RunStore,
+    graph: Graph,
+    root: str,
+    parameters: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    control: int,
+    imported: Callable[[], None] = lambda: None,
+) -> int:
+    """Import the flow from the directory `root` and make the attempt; the exit code is one of `base.errors`.
+
+    `asked` are the fields of the `Assignment` besides those that are given here. `imported` is called between the
+    import and the step. A flow that cannot be imported is a failure of the user's code, and recorded as one.
+    """
+    began = time.time()
+    try:
+        program = open_program(graph.flow, root)
+        if asked["bare"]:
+            program.undecorate(graph.node(asked["step"]))
+        imported()
+    except BaseException as error:
+        attempt = (asked["step"], asked["path"], asked["attempt"])
+        try:
+            if not asked["claimed"]:
+                run.begin(*attempt, begin_record(began))
+            return report_failure(run, graph, attempt, began, failures.describe(error, root), control)
+        except FlowcError as refused:
+            return refuse(refused, control)
+    return perform_and_report(
+        Assignment(run=run, graph=graph, program=program, parameters=parameters, **asked), control
+    )

@@ -1,0 +1,31 @@
+"""One attempt of a task in an interpreter that is not its parent's: with the packages that its step asks for.
+
+The emulator's forked child has replaced itself by this interpreter. It reports by the same pipe, as any child, and
+reads the rest from the store, as a pod does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.index import Graph
+from flowc_runtime.process.process import open_streams
+from flowc_runtime.run.task.attempts import refuse
+from flowc_runtime.run.task.fresh import perform_fresh
+from flowc_runtime.store.records.store import Store
+
+
+def main() -> int:
+    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.base.contract`."""
+    order: dict[str, Any] = json.loads(sys.argv.pop(1))
+    control, asked = order["control"], order["assignment"]
+    open_streams()
+    try:
+        run = Store.open(order["store"]).run(order["flow"], order["run"])
+        graph, parameters = Graph(run.executes()), run.record()["parameters"]
+    except FlowcError as error:
+        return refuse(error, control)
+    return perform_fresh(run, graph, order["root"], parameters, asked, control)

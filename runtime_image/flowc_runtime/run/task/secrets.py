@@ -1,0 +1,219 @@
+"""Secrets become environment variables of one task, right before its code runs; their values are kept nowhere.
+
+A provider gives variables for the id of a secret. Besides those here, a user's own is a class with a method
+`get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import json_text
+from flowc_runtime.base.contract import POD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.ir import Secret
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_RESERVED = re.compile(r"(?:METAFLOW|FLOWC)_")
+
+
+class SecretError(Exception):
+    """A secret cannot be had, or cannot be set; the message never has a value in it."""
+
+
+def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    """Set the variables of a step's sources.
+
+    `inline` gives what the code itself says of its inline sources, in their order.
+
+    Raises:
+        SecretError: one cannot be had, two sources or the environment have the same variable.
+    """
+    given = iter(inline() if any(source.type == "inline" for source in sources) else ())
+    set_by: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for source in sources:
+        told = f"'{source.id}' ({source.type})"
+        options = next(given, {}) if source.type == "inline" else json_text.loads(source.options)
+        for name, value in _values(source, options, told).items():
+            _check(name, value, told)
+            if name in set_by:
+                raise SecretError(f"secrets {set_by[name]} and {told} both set the variable {name}")
+            set_by[name] = told
+            if source.type == "env" and os.environ.get(name) == value:
+                continue  # it is where it should be
+            if name in os.environ and not source.allow_override:
+                raise SecretError(
+                    f"secret {told} sets the variable {name}, which is set already; "
+                    "allow that with @secrets(…, allow_override=True)"
+                )
+            found[name] = value
+    os.environ.update(found)
+
+
+def _values(source: Secret, options: Mapping[str, Any], told: str) -> Mapping[str, str]:
+    provider = PROVIDERS.get(source.type) or _load(source.type, source.role)
+    try:
+        values = provider(source.id, options)
+    except SecretError as error:
+        raise SecretError(f"secret {told}: {error}") from None
+    except Exception as error:  # a user's own provider: whatever it says may be the secret
+        raise SecretError(f"secret {told}: its provider fails with {type(error).__name__}{_place(error)}") from None
+    if not isinstance(values, dict):
+        raise SecretError(f"secret {told}: its provider gives no dict, but a {type(values).__name__}")
+    return values
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" in {os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}" if trace else ""
+
+
+def _check(name: object, value: object, told: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SecretError(f"secret {told}: {name!r} is no name of a variable")
+    if _RESERVED.match(name):
+        raise SecretError(f"secret {told} sets the variable {name}, and names like that belong to flowc")
+    if not isinstance(value, str):
+        raise SecretError(f"secret {told}: the value of {name} is no text, but of type {type(value).__name__}")
+    if "\0" in value:
+        raise SecretError(f"secret {told}: the value of {name} has a NUL character, which no variable can have")
+
+
+# -- providers ---------------------------------------------------------------------------------------------------------
+
+
+def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, Any]], Mapping[str, str]]:
+    """A user's own provider."""
+    module, _, name = path.rpartition(".")
+    try:
+        provider = getattr(import_module(module), name)()
+        get: Callable[..., Mapping[str, str]] = provider.get_secret_as_dict
+    except (ImportError, AttributeError) as error:
+        raise SecretError(f"the provider of secrets '{path}' cannot be loaded: {error}") from error
+    return lambda secret, options: get(secret, options=options, role=role)
+
+
+def _env(name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+    """A variable of the environment in which the run was started; `as` gives it another name."""
+    _known(options, "as")
+    if name not in os.environ:
+        raise SecretError(f"the variable {name} is not set; set it before you start the run")
+    return {options.get("as") or name: os.environ[name]}
+
+
+def _dotenv(file: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+    """A file of lines NAME=value."""
+    _known(options, "names")
+    return _chosen(parse_dotenv(_read(Path(file))), options)
+
+
+def _files(directory: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+    """A directory of files, as secrets are mounted in a pod: the variable has the file's name."""
+    _known(options, "names")
+    try:
+        paths = [path for path in sorted(Path(directory).iterdir()) if path.is_file() and path.name[0] != "."]
+    except OSError as error:
+        raise SecretError(f"cannot read the directory: {error.strerror}") from None
+    return _chosen({path.name: _read(path).removesuffix("\n") for path in paths}, options)
+
+
+def _inline(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+    """Values written in the code: for tests only."""
+    _known(options, "env_vars")
+    values: Mapping[str, str] = options.get("env_vars", {})
+    return values
+
+
+def _kubernetes(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+    """A Secret of the cluster: its pods have it in their environment from the start."""
+    _known(options)
+    if not os.environ.get(POD):
+        raise SecretError("it is a Secret of a cluster; on this machine use env, dotenv or files")
+    return {}
+
+
+def _known(options: Mapping[str, Any], *names: str) -> None:
+    if unknown := [name for name in options if name not in names]:
+        raise SecretError(f"there is no option '{unknown[0]}'{'; there is ' + names[0] if names else ''}")
+
+
+def _chosen(values: Mapping[str, str], options: Mapping[str, Any]) -> Mapping[str, str]:
+    """All, or those that the option `names` has."""
+    names = options.get("names")
+    if names is None:
+        return values
+    if missing := [name for name in names if name not in values]:
+        raise SecretError(f"it has no {missing[0]}")
+    return {name: values[name] for name in names}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SecretError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise SecretError(f"{path} is no text in UTF-8") from None
+
+
+_LINE = re.compile(
+    r"""
+    [ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*
+    (?: '(?P<single>[^']*)' | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<plain>(?:(?![ \t]\#)[^'"\n])*) )
+    [ \t]*(?:\#[^\n]*)?\r?(?:\n|\Z)
+    """,
+    re.ASCII | re.DOTALL | re.VERBOSE,
+)
+_SKIP = re.compile(r"[ \t\r]*(?:\#[^\n]*)?(?:\n|\Z)")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def parse_dotenv(text: str) -> dict[str, str]:
+    """The variables of a `.env` file: `NAME=value`, `export`, comments, and quotes as in a shell.
+
+    Nothing is expanded; a value in quotes may go over several lines, and in double quotes has escapes such as `\\n`.
+
+    Raises:
+        SecretError: naming the line that is none.
+    """
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        if skipped := _SKIP.match(text, at):
+            at = skipped.end()
+            continue
+        match = _LINE.match(text, at)
+        if match is None:
+            raise SecretError(f"line {text.count(chr(10), 0, at) + 1} is not NAME=value")
+        found[match["name"]] = _unquoted(match)
+        at = match.end()
+    return found
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    if match["single"] is not None:
+        return match["single"]
+    if match["double"] is not None:
+        return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), match["double"], flags=re.DOTALL)
+    return (match["plain"] or "").strip()
+
+
+PROVIDERS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, str]]] = {
+    "env": _env,
+    "dotenv": _dotenv,
+    "files": _files,
+    "inline": _inline,
+    "kubernetes": _kubernetes,
+}
+"""The types of sources that need no class of the user's."""

@@ -1,0 +1,377 @@
+"""The task protocol: one attempt of one task, in this process.
+
+Input is the store, the IR, the user's program and (run, step, index path). The parents' records give the artifacts; the
+step's code runs; artifacts are stored and the record is written, last. The same function runs in a pod and in the
+emulator's forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import Switch
+from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.base.errors import (
+    ArtifactError,
+    Damaged,
+    DamagedOnTheWay,
+    FlowcError,
+    ProtocolError,
+)
+from flowc_runtime.base.index import ROOT, task_id, task_pathspec
+from flowc_runtime.process import ending
+from flowc_runtime.process.process import peak_rss
+from flowc_runtime.run import context
+from flowc_runtime.run.caching import EVERY, Situation
+from flowc_runtime.run.family import Family, parallel_of
+from flowc_runtime.run.reads import Reads
+from flowc_runtime.run.routes import check_splits, check_transition, fan_out
+from flowc_runtime.run.task import failures
+from flowc_runtime.run.task.attempts import Result, begin_ending, begin_record, new_record, refuse, report, say
+from flowc_runtime.run.task.calling import call_code
+from flowc_runtime.store.records import projects
+from flowc_runtime.store.values import classes, codecs
+from flowc_runtime.store.values.constants import store_constants
+from flowc_runtime.store.values.parameters import attribute_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.program import Cards, Program
+    from flowc_runtime.store.records.record_types import (
+        AttemptRecord,
+        ErrorRecord,
+        Exit,
+        Outcome,
+        ParentsRecord,
+        ReadsRecord,
+    )
+    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.values.codecs import ArtifactRef
+
+
+def perform(job: Assignment, end: Callable[[], None]) -> Result:
+    """Make one attempt and leave its record; `end` ends what the user's code has begun, before the record is written.
+
+    A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
+    """
+    attempt = Attempt(job, end)
+    attempt.enter()
+    try:
+        if job.only_catch:
+            return attempt.catch_lost()
+        if (recalled := attempt.recall()) is not None:
+            return recalled
+        attempt.run_code()
+        return attempt.done()
+    except FlowcError as error:
+        if isinstance(error, ArtifactError):
+            return attempt.failed(error)
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt end a step as well: it did not finish
+        return attempt.failed(error)
+
+
+def perform_and_report(job: Assignment, control: int) -> int:
+    """Perform in a forked child: report the result to the parent by its pipe and give the exit code."""
+    try:
+        result = perform(job, lambda: end_process(control))
+    except FlowcError as error:
+        return refuse(error, control)
+    report(control, result)
+    return _exit_code(result.outcome, final=result.final)
+
+
+def _exit_code(outcome: Outcome, *, final: bool) -> int:
+    return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
+
+
+def end_process(control: int) -> None:
+    """End the user's part of this process, and report that it has come to that: what it runs may end the process."""
+    begin_ending(control)
+    ending.end()
+
+
+def begin_cards(
+    program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True
+) -> Cards | None:
+    """The cards of an attempt (step, path, number), None if the step has none.
+
+    This forks, so it has to come before this process uses the store for the first time. Where they are not to be
+    `made`, it does not: the step finds them all the same.
+    """
+    if not graph.node(attempt[0]).cards:
+        return None
+    cards = program.cards(run, graph.flow, attempt)
+    if made:
+        cards.start()
+    return cards
+
+
+class Attempt:
+    """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
+
+    def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
+        self._end = end
+        self._given = job.parameters
+        self.reads = Reads(job.parameters)
+        self.job = job = replace(job, parameters=self.reads)
+        self.began = time.time()
+        self.parents: list[ParentsRecord] = []
+        self.family = Family(job)
+        self.state = self.family.state(job.node, job.path, {})
+        self.flow: Any = job.program.bind(self.state, job.parameters)
+        self.arguments: tuple[Any, ...] = ()
+        self.situation: Situation | None = None  # of a step with @cache
+        self.reads.others = self._see_all
+        self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
+        self._starting = False  # whether the program's own start has not come to its end: @catch is of the step's code
+        self.final = False  # whether the code asks for no retry
+        self.hopeless = False  # whether the store has lost what is read: no retry finds it, and @catch goes on
+        self.note = ""  # what is told of the attempt beside its outcome
+        self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
+        self.cards = job.cards
+
+    def enter(self) -> None:
+        """Find the parents' records and become the task: environment, `current`."""
+        job = self.job
+        os.environ.update(job.node.environment)
+        if self.cards is None:
+            self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
+        if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
+            raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
+        codecs.finder = classes.in_task(job.run).find
+        self.parents, self.arguments = self.family.enter(self.state)
+        self.state.parents = self.parents
+        self.state.inherited.update(job.overrides)
+        if job.step == job.graph.flow.start and job.path == ROOT:
+            # Now, since code may change what they hold.
+            values = job.program.constants(job.graph.flow, self._given)
+            self.constants = store_constants(self.state.objects, values)
+        parallel = parallel_of(job, self.state)
+        context.enter(
+            context.TaskContext(
+                flow=job.graph.flow.name,
+                run=job.run.id,
+                step=job.step,
+                task_id=task_id(job.step, job.path),
+                attempt=job.attempt,
+                user=job.user,
+                parameter_names=attribute_names(job.graph.flow),
+                project=projects.values(job.graph.flow),
+                namespace=job.namespace,
+                origin_run=job.origin,
+                tags=frozenset(job.tags),
+                store=job.run.objects.url,
+                parallel=parallel,
+                ir=job.graph.flow,
+                card=self.cards.current if self.cards else None,
+            )
+        )
+
+    def recall(self) -> Result | None:
+        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        job = self.job
+        if job.node.cache is None or not job.cache or job.inputs is not None:
+            return None
+        self.situation = Situation(job, self.state, self.reads, self.state.inputs)
+        found = self.situation.recall()
+        for damaged in self.situation.unreadable:
+            say(f"flowc: {damaged}\n")
+        if found is None:
+            if self.situation.refused is not None:
+                say(f"flowc: {self.situation.refused}; the task is run\n")
+            return None
+        entry, reads = found
+        self._end()
+        record = self._new_record("ok", self.situation.artifacts(entry))
+        record["reads"], record["cached"] = reads, entry["task"]
+        if "fanout" in entry:
+            record["fanout"] = entry["fanout"]
+            check_splits(job, entry["fanout"]["count"], f"the foreach of step '{job.step}'")
+        if "choice" in entry:
+            record["choice"] = entry["choice"]
+        if self.cards and self.cards.leave_to(entry["task"]):
+            self.cards = None
+        self._finish(record)
+        task = entry["task"]
+        origin = task_pathspec(task["run"], task["step"], path=task["path"])
+        count = entry["fanout"]["count"] if "fanout" in entry else 0
+        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+
+    def _see_all(self) -> None:
+        self.state.see_all()
+        self.family.seen.add(EVERY)
+        self.family.place.add("stack")
+
+    def run_code(self) -> None:
+        """Run the step's code under its timeout, with its secrets in the environment."""
+        for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
+            seen.clear()  # what was looked at until here, the code has not
+        self.reads.watch_forks()
+        self._starting = True
+        self.job.program.start(self.flow)
+        self._starting = False
+        self._hooked = True
+        call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
+        check_transition(self.job, self.flow, self.state)
+
+    def done(self) -> Result:
+        """Store the artifacts and the record of a step that has finished."""
+        if (catch := self.job.node.catch) and catch.var:
+            self.flow.__dict__[catch.var] = None  # whatever it was: no failure
+            self.state.forget(catch.var)
+        artifacts = self.state.store(self.flow)
+        fanout = fan_out(self.job, self.flow, self.state, artifacts)
+        self._tell_finished(ok=True)
+        self._end()
+        record = self._new_record("ok", artifacts)
+        choice = ""
+        if fanout is not None:
+            record["fanout"] = fanout
+        if isinstance(self.job.node.next, Switch) and self.state.transition is not None:
+            choice = record["choice"] = self.state.transition.choice
+        if self.situation is not None:
+            own = self.state.assigned if self.state.inputs is None else artifacts
+            self.situation.keep(record, own)
+        self._finish(record)
+        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
+
+    def failed(self, error: BaseException) -> Result:
+        """Record why the code failed; on the last attempt of a step with @catch, catch it."""
+        # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
+        self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
+        self.hopeless = isinstance(error, Damaged) and not isinstance(error, DamagedOnTheWay)
+        return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
+
+    def catch_lost(self) -> Result:
+        """Catch that the attempts before this one were lost, in an attempt that does not run the step's code."""
+        self._hooked = True
+        try:
+            self.job.program.lost(self.flow, self.job.node, self.arguments)
+        except Exception as error:  # of a hook
+            return self.failed(error)
+        lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
+        return self._end_failed(lost, keeps=False)
+
+    def _tell(self, note: str) -> None:
+        """Tell the task's log, and its record, what nobody would see by the outcome."""
+        say(f"{note}\n")
+        self.note = note
+
+    def _describe(self, error: BaseException) -> ErrorRecord:
+        program = self.job.program
+        return failures.describe(error, program.directory, program.code_of(self.job.node))
+
+    def _end_failed(self, described: ErrorRecord, *, keeps: bool) -> Result:
+        last = self.job.last or self.hopeless
+        catches = last and self.job.node.catch is not None and not self.final and not self._starting
+        try:
+            self._tell_finished(ok=catches)
+        except Exception as later:
+            described, catches = self._describe(later), False
+        if catches:
+            return self.caught(described)
+        say(described.get("traceback", ""))
+        artifacts = self._left() if keeps else {}
+        self._end()
+        self.final = self.final or self.hopeless
+        record = self._new_record("failed", artifacts)
+        record["error"] = described
+        self._finish(record)
+        return Result(outcome="failed", error=described, final=self.final)
+
+    def _left(self) -> Mapping[str, ArtifactRef]:
+        """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
+        try:
+            return self.state.store(self.flow, whatever=True)
+        except Exception as later:  # the store's, or that of a value which another thread still changes
+            say(f"the artifacts of the failed attempt are not kept: {later}\n")
+            return {}
+
+    def caught(self, error: ErrorRecord) -> Result:
+        """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""
+        catch = self.job.node.catch
+        assert catch is not None
+        if catch.print_exception:
+            say(error.get("traceback", error["message"] + "\n"), out=True)  # no error any more: what the task printed
+        failure = failures.Caught(error) if catch.var else None
+        if catch.var:
+            self.flow.__dict__[catch.var] = failure
+            self.state.forget(catch.var)
+        try:
+            artifacts = self.state.store(self.flow)
+        except ArtifactError:  # the failure may be that very value: fall back to what the step started with
+            artifacts = dict(self.state.inherited)
+            if catch.var:
+                artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
+        self._end()
+        record = self._new_record("caught", artifacts)
+        record["error"] = error
+        self._finish(record)
+        return Result(outcome="caught", error=error)
+
+    def _tell_finished(self, *, ok: bool) -> None:
+        """Tell decorators of extensions, once, how an attempt ends of which they were told that it began."""
+        if self._hooked:
+            self._hooked = False
+            self.job.program.finished(self.flow, self.job.node, ok=ok)
+
+    def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
+        job = self.job
+        peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
+        exit_: Exit = {"code": _exit_code(outcome, final=self.final), "peak_rss": peak}
+        record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
+        record["parents"] = self.parents
+        record["artifacts"] = dict(artifacts)
+        record["reads"] = self._looked()
+        if self.note:
+            record["note"] = self.note
+        if context.metadata:
+            record["metadata"] = [*context.metadata]
+        return record
+
+    def _looked(self) -> ReadsRecord:
+        looked: ReadsRecord = {"parameters": sorted(self.reads.seen), "artifacts": sorted(self.state.seen)}
+        if self.state.inputs is not None:
+            looked["inputs"] = sorted(self.family.seen)
+        if place := self.state.place | ({"stack"} if self.family.place else set()):
+            looked["place"] = sorted(place)
+        return looked
+
+    def _finish(self, record: AttemptRecord) -> None:
+        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        self._flush()
+        if self.constants:
+            record["constants"] = self.constants
+        if self.job.durable:
+            self._finish_durably(record)
+        else:
+            self.job.run.finish(record)
+        if self.cards:
+            self.cards.finish()
+            self._flush()
+
+    def _finish_durably(self, record: AttemptRecord) -> None:
+        """Write the record when the disk has all that it names. Raises StoreError."""
+        from flowc_runtime.store.backends.durability import Disk
+
+        disk = Disk.of(self.job.run.objects, "task")
+        if disk is not None:
+            disk.flush(lambda told: say(f"flowc: {told}\n"))
+        self.job.run.finish(record, disk)
+
+    def _flush(self) -> None:
+        """What the step printed goes out before the record says that it has ended."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
+                continue

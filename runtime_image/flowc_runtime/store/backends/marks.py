@@ -1,0 +1,144 @@
+"""The digest of a file that is going to be mapped: computed once on this machine, however many processes map it.
+
+Whoever has hashed a file and found what was expected leaves a mark in a table in the user's cache directory. A mark is
+a hash, keyed by the machine's boot, of the file's device, inode, size, times of modification and change, and of its
+digest: whatever writes to the file changes one of these, and what was read before the power went off counts no more.
+
+The table has a fixed size and no structure: a mark has its place by its own hash, and of two in one place the later
+stays. A mark that is not there, or damaged, means that the file is hashed again; so does a table that cannot be used.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import struct
+import time
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowc_runtime.base.user_cache import cache_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "checked"  # of the table, in flowc's part of the user's cache directory
+SLOTS, SLOT = 1 << 15, 32  # 1 MiB
+SMALL = 1 << 18  # bytes: less is hashed faster than a mark is looked for
+ALWAYS = "always"
+VARIABLE = "FLOWC_VERIFY"
+_PIECE = 1 << 18  # bytes: what is hashed while the cache of the processor still has it
+_TICK = 0.02  # seconds: two changes of a file within one tick of the kernel's clock have the same time
+_SLOWEST = 50 << 20  # bytes a second: a process that hashes a file more slowly is not waited for
+
+
+class _Place(NamedTuple):
+    offset: int
+    mark: bytes
+
+
+def digest_of(descriptor: int, expected: str) -> str:
+    """Return the sha256 (hex) of an open file: `expected`, if that was found on this machine before.
+
+    Raises:
+        ConfigurationError: the setting `verify` has no value that it can have.
+        OSError: the file cannot be read.
+    """
+    status = os.fstat(descriptor)
+    if status.st_size < SMALL or verify_always() or (place := _place(status, expected)) is None:
+        return _hash(descriptor)
+    try:
+        table = _open_table()
+    except (OSError, RuntimeError):  # no cache directory, or no home
+        return _hash(descriptor)
+    try:
+        if _has(table, place):
+            return expected
+        with _turn(table, place.offset, status.st_size):
+            if _has(table, place):
+                return expected
+            # A later change alters the file's times, unless it falls into the same clock tick as the last one.
+            settled = time.time() - max(status.st_mtime, status.st_ctime) > _TICK
+            found = _hash(descriptor)
+            if found == expected and settled:
+                with suppress(OSError):
+                    os.pwrite(table, place.mark, place.offset)
+            return found
+    finally:
+        os.close(table)
+
+
+def verify_always() -> bool:
+    """Return whether marks count for nothing: the setting `verify`. Raises ConfigurationError."""
+    if value := os.environ.get(VARIABLE):
+        if value == "once":
+            return False
+        if value == ALWAYS:
+            return True
+    from flowc_runtime.base.config import configuration
+
+    return configuration.text("verify") == ALWAYS
+
+
+def _hash(descriptor: int) -> str:
+    """By reads, not through the mapping: its pages would count as memory of this process."""
+    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        file.seek(0)
+        while read := file.readinto(piece):
+            digest.update(piece[:read])
+    return digest.hexdigest()
+
+
+def _place(status: os.stat_result, digest: str) -> _Place | None:
+    """The mark of a file with this digest, and its place; None where the machine does not name its boot."""
+    if (boot := _boot()) is None:
+        return None
+    facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    text = " ".join([*map(str, facts), digest]).encode()
+    (number,) = struct.unpack("<Q", hashlib.blake2b(text, key=boot, digest_size=8).digest())
+    return _Place(number % SLOTS * SLOT, hashlib.blake2b(text, key=boot, digest_size=SLOT).digest())
+
+
+@cache
+def _boot() -> bytes | None:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read(64).strip() or None
+    except OSError:
+        return None
+
+
+def _open_table() -> int:
+    home = cache_home()
+    os.makedirs(home, exist_ok=True)
+    return os.open(f"{home}/{NAME}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+
+
+def _has(table: int, place: _Place) -> bool:
+    try:
+        return os.pread(table, SLOT, place.offset) == place.mark
+    except OSError:
+        return False
+
+
+@contextmanager
+def _turn(table: int, offset: int, size: int) -> Iterator[None]:
+    """One process hashes a file, the others wait for its mark; not for one that was stopped, or is very slow."""
+    deadline = time.monotonic() + 1 + size / _SLOWEST
+    while not _lock(table, offset) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    yield  # closing the table lets go of it
+
+
+def _lock(table: int, offset: int) -> bool:
+    try:
+        fcntl.lockf(table, fcntl.LOCK_EX | fcntl.LOCK_NB, SLOT, offset)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # EACCES is POSIX's other word for it; a table that cannot be locked does without
+        return error.errno != errno.EACCES
+    return True

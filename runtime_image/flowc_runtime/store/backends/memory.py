@@ -1,0 +1,98 @@
+"""A store in memory: for tasks that leave nothing behind, on top of another store that is then only read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends.objects import PIECE, blob_key, sha256, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowc_runtime.store.backends.objects import Buffer, Objects
+
+
+class MemoryObjects:
+    """`Objects` whose writes are kept in memory. What is not there is looked up `below`, if there is such a store."""
+
+    def __init__(self, below: Objects | None = None) -> None:
+        self.url = below.url if below else "memory:"
+        self._below = below
+        self._objects: dict[str, bytes] = {}
+
+    def get(self, key: str) -> bytes:
+        if key in self._objects:
+            return self._objects[key]
+        if self._below is None:
+            raise NotFound(f"no {key} in {self.url}")
+        return self._below.get(key)
+
+    def put(self, key: str, data: bytes) -> None:
+        self._objects[key] = data
+
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        if self.exists(key):
+            return False
+        self._objects[key] = b"".join(parts)
+        return True
+
+    def map(self, key: str) -> memoryview:
+        if key not in self._objects and self._below is not None:
+            return self._below.map(key)
+        return memoryview(bytearray(self.get(key)))  # private and writable
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        digest, size = sha256(parts), size_of(parts)
+        if not self.exists(blob_key(digest), size):
+            self._objects[blob_key(digest)] = b"".join(parts)
+        return digest
+
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        if (key or blob_key(digest)) in self._objects or self._below is None:
+            return self.get(key or blob_key(digest))
+        return self._below.read_blob(digest, size, key=key, once=once)
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        if (key or blob_key(digest)) in self._objects or self._below is None:
+            return self.map(key or blob_key(digest))
+        return self._below.map_blob(digest, size, key=key)
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        if key in self._objects:
+            return size in (None, len(self._objects[key]))
+        return self._below is not None and self._below.exists(key, size)
+
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        return self.exists(key, size)
+
+    def append(self, key: str, data: bytes) -> None:
+        self._objects[key] = self.appended(key) + data if self.exists(key) else data
+
+    def appended(self, key: str, start: int = 0) -> bytes:
+        if key not in self._objects and self._below is not None:
+            return self._below.appended(key, start)
+        return self.get(key)[start:]
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        data = self.appended(key, start)
+        return (data[at : at + size] for at in range(0, len(data), size))
+
+    def flush(self, *, now: bool = False) -> float | None:
+        return None
+
+    def names(self, prefix: str) -> list[str]:
+        inside = f"{prefix.rstrip('/')}/"
+        rests = (key[len(inside) :].partition("/") for key in self._objects if key.startswith(inside))
+        mine = {name + slash for name, slash, _ in rests}
+        return sorted(mine.union(self._below.names(prefix) if self._below else ()))
+
+    def names_below(self, prefix: str) -> list[str]:
+        inside = f"{prefix.rstrip('/')}/"
+        mine = {key[len(inside) :] for key in self._objects if key.startswith(inside)}
+        return sorted(mine.union(self._below.names_below(prefix) if self._below else ()))
+
+    def delete(self, key: str) -> None:
+        if key not in self._objects and self._below and self._below.exists(key):
+            raise StoreError(f"{key} is in a store that is only read")
+        self._objects.pop(key, None)

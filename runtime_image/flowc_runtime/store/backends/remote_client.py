@@ -1,0 +1,76 @@
+"""The client library of buckets, obstore: loading it, and connecting to a bucket with it."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import AddressError
+from flowc_runtime.store.backends.remote_errors import reason
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+INSTALL = "pip install 'flowc[s3]'"
+_CONNECT = timedelta(seconds=4)
+_WHOLE = 3600.0  # seconds: a large download may take long while bytes keep arriving
+# obstore itself repeats what failed quickly, so that a listing of many requests survives a few faults. What lasts
+# longer is up to `asking`. Two hundred pods that start at once come back at different moments.
+_RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=3)}
+_POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
+
+
+def library(url: str) -> ModuleType:
+    """Import obstore for the store at `url`. Raises AddressError where it is missing or cannot be loaded."""
+    try:
+        import obstore
+        import obstore.store
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "obstore":
+            raise AddressError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
+        text = (str(error).splitlines() or ["no reason given"])[0]
+        raise AddressError(
+            f"the store {url} needs obstore, which cannot be loaded ({text}): install it anew, {INSTALL}"
+        ) from error
+    return obstore
+
+
+def connect(url: str, quiet: float | None, upload: float | None) -> Any:
+    """Make a client of the bucket at `url`; nothing is requested yet. Raises AddressError.
+
+    `quiet` is how many seconds may pass without a byte of an answer, in which obstore counts the sending too; `upload`,
+    of a client that sends what is large, how many a request may take.
+    """
+    library(url)
+    from obstore.store import from_url
+
+    limit = {"timeout": timedelta(seconds=upload or _WHOLE)}
+    if quiet is not None:
+        limit["read_timeout"] = timedelta(seconds=quiet)
+    retry = _RETRY | ({"backoff": _POD_BACKOFF} if POD in os.environ else {})
+    try:
+        _take_endpoint()
+        options = {"connect_timeout": _CONNECT, "allow_http": _says_http(), **limit}
+        return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
+    except Exception as error:
+        raise AddressError(f"cannot open the store {url}: {reason(str(error))}") from error
+
+
+def _says_http() -> bool:
+    """Whether the endpoint that the environment names is plain http: whoever writes that means it."""
+    return (endpoint() or "").startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+
+
+def endpoint() -> str | None:
+    """Return where S3 is, if the environment names a place of its own."""
+    return os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")
+
+
+def _take_endpoint() -> None:
+    """METAFLOW_S3_ENDPOINT_URL is the endpoint where the AWS variables name none."""
+    from flowc_runtime.base.config import settings
+
+    if (named := settings.get("S3_ENDPOINT_URL")) and not endpoint():
+        os.environ["AWS_ENDPOINT_URL"] = named

@@ -1,0 +1,109 @@
+"""What an error of obstore means: whether to ask again, and how to tell a person in one line.
+
+obstore has one class for most errors. Their texts tell them apart: a line for people, then the debug form of every
+layer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from flowc_runtime.base import addresses
+from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import FlowcError, NotFound, StoreError
+
+_DENIED = (
+    "InvalidAccessKeyId",
+    "XAdminUserNotFound",
+    "SignatureDoesNotMatch",
+    "AccessDenied",
+    "403 Forbidden",
+    "401 Unauthorized",
+)
+_CODE = re.compile(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOTALL)
+_STATUS = re.compile(r"status code: (\d{3})")
+_BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
+_PLACE = re.compile(r"Error performing \w+ (https?://[^/\s]+)")
+# Where machines and pods of cloud providers ask for credentials, if the environment has none.
+_CREDENTIALS = ("//169.254.169.254", "//169.254.170.", "//metadata.google.internal")
+_ADVICE = "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or what your provider's tools read"
+# Parts of the debug form, and what they say to a person.
+_KINDS = (
+    ("kind: Timeout", "no answer"),
+    ("ConnectionRefused", "connection refused"),
+    ("dns error", "no such host"),
+    ("NetworkUnreachable", "network unreachable"),
+    ("HostUnreachable", "host unreachable"),
+    ("kind: Connect", "no connection"),
+    ("kind: Interrupted", "the answer was cut off"),
+    ("error sending request", "the connection was dropped"),
+)
+
+
+class Lost(Exception):
+    """The object was not stored: the request has to be sent again."""
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same request may go well a little later: dropped connections, timeouts, answers of 5xx."""
+    if isinstance(error, Lost):
+        return True
+    if not type(error).__module__.startswith("obstore") or type(error).__name__ != "GenericError":
+        return False
+    text = str(error)
+    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:  # this machine has no such place
+        return False
+    if status := _STATUS.search(text):
+        return int(status[1]) >= 500 or int(status[1]) in (408, 429)
+    code = _CODE.search(text)
+    return "HttpError {" in text or "HTTP error" in text or (code is not None and code[1] in _BUSY)
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether the store took the request and said nothing."""
+    return "kind: Timeout" in str(error)
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether an object was there that was to be created, or another writer was at it (409)."""
+    return type(error).__name__ in ("AlreadyExistsError", "PreconditionError")
+
+
+def explain(error: Exception, url: str, key: str) -> FlowcError:
+    """Say in one line what the store refused, and what to look at."""
+    from obstore import exceptions
+
+    text = str(error)
+    if any(place in text for place in _CREDENTIALS):
+        return StoreError(f"there are no credentials for {url}: {_ADVICE}")
+    denied = isinstance(error, exceptions.UnauthenticatedError | exceptions.PermissionDeniedError)
+    if denied or any(word in text for word in _DENIED):
+        return StoreError(f"{url} refuses these credentials ({reason(text)}); {_ADVICE}")
+    if "NoSuchBucket" in text:
+        return StoreError(f"the bucket of {url} does not exist: create it or name another")
+    if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
+        return NotFound(f"no {key} in {url}")
+    if isinstance(error, OSError) and error.strerror:  # an error of this machine: downloads go through a local file
+        return StoreError(f"cannot keep {key} of {url} here: {error.strerror}")
+    return StoreError(f"cannot reach {place(text, url)}: {reason(text)}")
+
+
+def place(text: str, url: str) -> str:
+    """The store's address, and that of the machine that was asked."""
+    from flowc_runtime.store.backends.remote_client import endpoint
+
+    found = _PLACE.search(text)
+    machine = found[1] if found else endpoint() if url.startswith("s3://") else None
+    return f"{url} at {addresses.shown(machine)}" if machine else url
+
+
+def reason(text: str) -> str:
+    """Extract the readable part of an obstore error message."""
+    if code := _CODE.search(text):
+        return ": ".join(part for part in code.groups() if part)
+    if not _STATUS.search(text):
+        for part, words in _KINDS:
+            if part in text:
+                return words
+    return text.partition("Debug source")[0].strip().splitlines()[0][:300] if text.strip() else "no reason given"

@@ -1,0 +1,136 @@
+"""What an object of the store is, by its key: the layout of docs/adr/0003-store.md, read backwards."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from flowc.ir import json_text
+from flowc.ir.versions import CACHE, IR, RECORDS, NewerError
+from flowc_runtime.base.errors import FormatError
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.store.backends import blobs
+from flowc_runtime.store.records.stored import damaged, parse, parse_flow, parse_tag
+
+if TYPE_CHECKING:
+    from typing import Any
+
+ASIDE = blobs.DIRECTORY  # before the key of an object that was damaged and is moved aside
+# The name of a record of a task: its path, the attempt, whether it is of the attempt's beginning.
+RECORD_NAME = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
+_ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class Place(NamedTuple):
+    """What is under a key; `kind` is "unknown" for what no flowc writes there, "other" where anything may be."""
+
+    kind: str
+    flow: str = ""
+    run: str = ""
+    step: str = ""
+    path: str = ""
+
+    @property
+    def pathspec(self) -> str:
+        """The run or task that it is of; empty where it is of none."""
+        if self.path:
+            return task_pathspec(self.flow, self.run, self.step, path=self.path)
+        return "/".join(part for part in (self.flow, self.run) if part)
+
+    @property
+    def subject(self) -> str:
+        """What people call it."""
+        return f"{'task' if self.path else 'run'} {self.pathspec}" if self.pathspec else _SUBJECTS.get(self.kind, "")
+
+
+_SUBJECTS = {"lease": "a collection of garbage", "entry": "a cached step", "reads": "a cached step"}
+_OF_A_RUN = {"run.json": "run", "ir.json": "ir", "status.json": "status", "reused.json": "other"}
+
+
+def place_of(key: str) -> Place:
+    """Return what the object under a key is."""
+    match key.split("/"):
+        case ["blobs", top, name]:
+            return Place("blob" if _HEX.fullmatch(name) and name.startswith(top) and len(top) == 2 else "unknown")
+        case ["files", name]:
+            return Place("sent" if _HEX.fullmatch(name) else "unknown")
+        case ["flows", flow, "runs", run, *rest]:
+            return _in_run(unquote(flow), unquote(run), rest)
+        case ["flows", flow, "tags", run, _]:
+            return Place("tag", unquote(flow), unquote(run))
+        case ["cache", _, "reads", _]:
+            return Place("reads")
+        case ["cache", _, _]:
+            return Place("entry")
+        case ["gc", "sweeps", _]:
+            return Place("lease")
+        case ["tmp", *_]:
+            return Place("temporary")
+        case ["damaged", *_]:
+            return Place("aside")
+        case ["blobs" | "files" | "flows" | "cache" | "gc", *_]:
+            return Place("unknown")
+    return Place("other")
+
+
+def _in_run(flow: str, run: str, rest: list[str]) -> Place:
+    match rest:
+        case [name] if name in _OF_A_RUN:
+            return Place(_OF_A_RUN[name], flow, run)
+        case ["spun", name] if name.endswith(".json"):
+            return Place("spin", flow, run)
+        case ["tasks", step, name] if parts := RECORD_NAME.fullmatch(name):
+            return Place("begin" if parts[3] else "attempt", flow, run, unquote(step), parts[1])
+        case ["cards", step, attempt, name] if parts := _ATTEMPT.fullmatch(attempt):
+            kind = "card" if name.endswith(".data.json") else "other" if name.endswith(".html") else "unknown"
+            return Place(kind, flow, run, unquote(step), parts[1])
+        case ["logs", _, _, *_]:
+            return Place("other", flow, run)
+    return Place("unknown", flow, run)
+
+
+def check(key: str, data: bytes, url: str) -> Any:
+    """Return what a record's bytes say: the record, the flow, the tag; None where nothing is known of its content.
+
+    Raises:
+        RecordError: it is damaged, or a newer flowc wrote it.
+    """
+    place = place_of(key)
+    if place.kind == "ir":
+        return parse_flow(data, key=key, url=url, subject=place.subject)
+    if place.kind == "tag":
+        return parse_tag(key.rpartition("/")[2], lambda: data, key=key, url=url, subject=place.subject)
+    if place.kind in ("entry", "reads"):
+        return parse(CACHE, place.kind, data, key=key, url=url, subject=place.subject)
+    identity: dict[str, object] = {"flow": place.flow, "run": place.run}
+    if place.kind == "attempt":
+        identity |= {"step": place.step, "path": place.path}
+    if place.kind in ("run", "attempt"):
+        return parse(RECORDS, place.kind, data, key=key, url=url, subject=place.subject, identity=identity)
+    if place.kind in ("status", "begin", "spin", "card", "lease"):
+        return parse(RECORDS, place.kind, data, key=key, url=url, subject=place.subject)
+    return None
+
+
+def may_name(key: str) -> bool:
+    """Return whether a record of this key may name blobs and other runs."""
+    return place_of(key).kind in ("run", "ir", "attempt")
+
+
+def check_names(key: str, data: bytes, url: str) -> None:
+    """As `check`, of a record that `may_name` something, at the least cost. Raises RecordError."""
+    place = place_of(key)
+    if place.kind != "ir":
+        check(key, data, url)
+        return
+    try:  # not each of its nodes
+        flow = json_text.plain(data)
+        if not isinstance(flow, dict) or not isinstance(flow.get("nodes"), list):
+            raise damaged("it is no flow", key, url, place.subject)
+        IR.check("ir", flow.get(IR.key))
+    except NewerError as error:
+        raise FormatError(f"{place.subject} was {error}", key, place.subject) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(str(error) if data else "it is empty", key, url, place.subject) from error

@@ -1,0 +1,89 @@
+"""What the records of a store name: blobs, other records, other runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowc_runtime.base.index import item_path
+from flowc_runtime.store.records.store import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.store.records.places import Place
+
+
+class Named(NamedTuple):
+    """The digests of blobs and the keys of records, each with the pathspec of what needs it; and runs (flow, run).
+
+    `faults` are artifacts that stand in the record itself and are not what their digests say.
+    """
+
+    blobs: list[tuple[str, str]]
+    records: list[str]
+    runs: list[tuple[str, str]]
+    faults: list[tuple[str, str]]
+
+
+def named(place: Place, record: Any) -> Named:
+    """Return what a whole record names."""
+    found = Named([], [], [], [])
+    if place.kind == "run":
+        _of_run(place, record, found)
+    elif place.kind == "attempt":
+        _of_attempt(place, record, found)
+    return found
+
+
+def _of_run(place: Place, record: Mapping[str, Any], found: Named) -> None:
+    for name in ("package", "sources"):
+        if name in record:
+            found.blobs.append((record[name]["digest"], place.pathspec))
+    for name, value in record["parameters"].items():
+        if isinstance(value, dict) and value.keys() == {"file", "digest", "size"}:
+            found.blobs.append((str(value["digest"]), f"{place.pathspec}/_parameters/_parameters-0/{name}"))
+    if record.get("origin"):
+        found.runs.append((place.flow, record["origin"]))
+
+
+def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
+    for name, ref in refs(record):
+        who = f"{place.pathspec}/{name}" if name else place.pathspec
+        if "data" not in ref:
+            found.blobs.append((ref["digest"], who))
+        elif not _is_whole(ref):
+            found.faults.append((who, f"the bytes of '{name or 'its items'}', which stand in it, have another digest"))
+    parents = record["parents"]
+    if len(parents) == 1:  # of several, some may not have run
+        run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
+        paths = [parent["path"]] if (count := parent["count"]) is None else items(parent["path"], count)
+        found.records.extend(run.task_key(parent["step"], path) for path in paths)
+
+
+def items(path: str, count: int) -> list[str]:
+    """The paths of the items of a foreach whose split ran at `path`; of a count that is nonsense, the first million."""
+    return [item_path(path, number) for number in range(min(count, 1_000_000))]
+
+
+def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The artifacts that a record of a task or a cache entry names, with their names; items of a foreach have none."""
+    for part in ("artifacts", "assigned", "constants"):
+        yield from record.get(part, {}).items()
+    fanout = record.get("fanout", {})
+    if "items" in fanout:
+        yield "", fanout["items"]
+    for chunk in fanout.get("chunks", ()):
+        yield "", chunk
+
+
+def _is_whole(ref: Mapping[str, Any]) -> bool:
+    try:
+        digest = hashlib.sha256(base64.b64decode(ref["data"], validate=True)).hexdigest()
+    except ValueError:
+        return False
+    return bool(digest == ref["digest"])
+
+
+_NOWHERE: Any = None

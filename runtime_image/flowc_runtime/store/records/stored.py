@@ -1,0 +1,98 @@
+"""Reading the JSON objects of the store: whatever their kind, the same checks of their version and their shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.ir import targets
+from flowc.ir.schema import loads
+from flowc.ir.versions import NewerError
+from flowc_runtime.base.errors import DamagedRecord, FormatError
+from flowc_runtime.store.records import sealed, shapes
+from flowc_runtime.store.records.tags import name_of, tag_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.ir import Flow
+    from flowc.ir.versions import Format
+
+_NOBODY: Mapping[str, object] = {}
+
+
+def parse(
+    format: Format,
+    kind: str,
+    data: bytes,
+    *,
+    key: str,
+    url: str,
+    subject: str,
+    identity: Mapping[str, object] = _NOBODY,
+) -> Any:
+    """Return an object of the store as the current version of its format has it.
+
+    `key` and `url` say where it is, `subject` what people call it, such as `run Flow/1`. `identity` are the fields by
+    which it belongs there: one that says something else was put there by somebody else.
+
+    Raises:
+        FormatError: a newer flowc wrote it.
+        DamagedRecord: it is damaged.
+    """
+    if not data:
+        raise damaged("it is empty", key, url, subject)
+    if not sealed.is_whole(data):
+        raise damaged(sealed.FAULT, key, url, subject)
+    try:
+        record = format.read(kind, format.parse(data))
+    except NewerError as error:
+        raise FormatError(f"{subject} was {error}", key, subject) from error
+    except ValueError as error:
+        raise damaged(str(error), key, url, subject) from error
+    except RecursionError:
+        raise damaged("it is nested too deeply", key, url, subject) from None
+    record.pop(sealed.FIELD, None)
+    if fault := shapes.find_fault(kind, record, identity):
+        raise damaged(fault, key, url, subject)
+    return record
+
+
+def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
+    """Return the error of an object that is damaged."""
+    from flowc_runtime.base.config.whereabouts import command_on  # which only errors need
+
+    fsck = command_on(url, "flowc", "fsck")
+    message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or see what is lost: {fsck}"
+    return DamagedRecord(message, key, subject, why)
+
+
+def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
+    """Return the flow of an IR in the store. Raises FormatError, DamagedRecord."""
+    try:
+        flow = loads(data.decode())
+    except NewerError as error:
+        raise FormatError(f"{subject} was {error}", key, subject) from error
+    except ValueError as error:
+        raise damaged(str(error) if data else "it is empty", key, url, subject) from error
+    except RecursionError:
+        raise damaged("it is nested too deeply", key, url, subject) from None
+    if lost := _lost_steps(flow):
+        raise damaged(f"it has no step '{min(lost)}'", key, url, subject)
+    return flow
+
+
+def _lost_steps(flow: Flow) -> set[str]:
+    """The steps that a flow's graph leads to and does not have."""
+    named = {flow.start, *(target for node in flow.nodes for target in targets(node.next))}
+    return (named | {node.joins for node in flow.nodes if node.joins is not None}) - {node.id for node in flow.nodes}
+
+
+def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
+    """Return the tag that an object of this name stands for; `read` gives its bytes. Raises DamagedRecord."""
+    try:
+        tag = tag_of(name, read)
+    except UnicodeDecodeError as error:
+        raise damaged(f"its tag is no text: {error}", key, url, subject) from error
+    if name_of(tag)[0] != name:
+        raise damaged("its name is not that of its tag", key, url, subject)
+    return tag

@@ -1,0 +1,63 @@
+"""Tags of runs (docs/adr/0007-tags.md): which there can be, and the objects' names that stand for them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.base.version import FULL_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_LENGTH = 500  # characters
+_MAX_NAME = 200  # bytes of a name: file systems allow 255
+
+
+def check_tags(tags: Iterable[object]) -> list[str]:
+    """The tags, each once, in order. Raises TagError for what is none."""
+    return list(dict.fromkeys(map(check_tag, tags)))
+
+
+def check_tag(tag: object) -> str:
+    """The tag, if it is one. Raises TagError."""
+    if not isinstance(tag, str):
+        raise TagError(f"a tag is text, not of type {type(tag).__name__}")
+    if not tag:
+        raise TagError("a tag cannot be empty")
+    if len(tag) > MAX_LENGTH:
+        raise TagError(f"a tag has at most {MAX_LENGTH} characters; this one has {len(tag)}: {tag[:40]!r}…")
+    try:
+        tag.encode()
+    except UnicodeEncodeError:
+        raise TagError(f"the tag {tag!r} is not valid Unicode text") from None
+    return tag
+
+
+def system_tags(user: str, runtime: str, created: float) -> list[str]:
+    """What every run is tagged with, for good: by whom, when, and with what it was made."""
+    return sorted([
+        f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
+        f"metaflow_version:{FULL_VERSION}",
+        f"python_version:{sys.version.split()[0]}",
+        f"runtime:{runtime}",
+        f"user:{user}",
+    ])  # fmt: skip
+
+
+def name_of(tag: str) -> tuple[str, bytes]:
+    """The last part of the tag's key, and the object's content: the tag itself where it does not fit into a name."""
+    name = "%2E" * len(tag) if tag in (".", "..") else quote(tag, safe="")
+    if len(name) <= _MAX_NAME:
+        return name, b""
+    encoded = tag.encode()
+    return f"={sha256(encoded).hexdigest()}", encoded  # no quoted name begins with `=`
+
+
+def tag_of(name: str, read: Callable[[], bytes]) -> str:
+    """The tag of a name; `read` gives the object's content."""
+    return read().decode() if name.startswith("=") else unquote(name)

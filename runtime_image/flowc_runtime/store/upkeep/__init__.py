@@ -1,0 +1,1 @@
+"""Checking a store, and deleting from it what no run refers to."""

@@ -1,0 +1,411 @@
+"""Deleting runs and the blobs that nothing needs any more, beside flows that run (docs/adr/0009-gc.md).
+
+`choose` says which runs go, `find_garbage` which blobs go with them; neither changes anything. `sweep` deletes them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from flowc.ir import versions
+from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
+from flowc_runtime.base.progress import doing, over
+from flowc_runtime.process.process import is_alive
+from flowc_runtime.store.backends.layered import needed_by
+from flowc_runtime.store.backends.moving import REQUESTS, read_many
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.sweeps import GRACE, Sweep, left_over
+from flowc_runtime.store.records.missing import key_before, moved_aside
+from flowc_runtime.store.records.places import ASIDE, check_names, may_name, place_of
+from flowc_runtime.store.records.stored import parse
+from flowc_runtime.store.records.tags import name_of
+from flowc_runtime.store.upkeep.beside import Beside, delete_beside, find_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from flowc_runtime.store.backends.objects import Collectable, Objects
+    from flowc_runtime.store.records.store import RunStore, Store
+
+CACHE = "cache"
+CACHE_SECONDS = 30 * 24 * 3600.0  # what a cached step left is forgotten when it was not asked for so long
+_DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
+_BATCH = 500  # objects deleted between two looks at the lease
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which runs go: those that all of this is true of, and none if it says nothing.
+
+    `older_than`: they ended so many seconds ago. `keep_last`: they are not among the newest so many of their flow.
+    `tags`: they have all of these. `keep_tags`: they have none of these. `flow`: of this flow only.
+    """
+
+    flow: str | None = None
+    older_than: float | None = None
+    keep_last: int | None = None
+    tags: frozenset[str] = frozenset()
+    keep_tags: frozenset[str] = frozenset()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether runs are selected at all, or only garbage is."""
+        return self.older_than is not None or self.keep_last is not None or bool(self.tags)
+
+
+class Doomed(NamedTuple):
+    """A run that goes: its tasks that are done, and the bytes of its records, logs and cards."""
+
+    run: RunStore
+    tasks: int
+    size: int
+
+
+@final
+@dataclass(slots=True)
+class Chosen:
+    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them.
+
+    `needed` says which run has resumed it, `spun` in which directory `spin` has kept a task that was tried on it.
+    `unreadable` are the runs that stay since a record of theirs cannot be read. One of those of `blind`, by flow, may
+    have resumed any run of the flow.
+    """
+
+    doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
+    live: list[str] = field(default_factory=list)
+    needed: dict[str, str] = field(default_factory=dict)
+    spun: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, RecordError] = field(default_factory=dict)
+    blind: dict[str, str] = field(default_factory=dict)
+    kept: int = 0
+
+
+@final
+@dataclass(slots=True)
+class Garbage:
+    """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet.
+
+    `beside` is what stands beside the runs that stay, and none of them needs. `unreadable` are the records that may
+    need anything, by their keys: while there are any, no blob goes, and `held` are those that else would.
+    """
+
+    blobs: dict[str, int] = field(default_factory=dict)
+    young: dict[str, int] = field(default_factory=dict)
+    marked: set[tuple[str, str]] = field(default_factory=set)
+    beside: Beside = field(default_factory=Beside)
+    unreadable: dict[str, RecordError] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+
+    def hold(self) -> None:
+        """Leave all there is: somebody may need it of whom nothing is known."""
+        self.held |= self.blobs
+        self.blobs.clear()
+        self.beside = Beside()
+
+
+def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
+    """Which runs go. A run that others which stay have resumed stays with them, since their logs are there."""
+    chosen, now = Chosen(), time.time() if now is None else now
+    origins: dict[tuple[str, str], str] = {}  # run -> the run that it resumes
+    aside = _set_aside(store)
+    aside_of = {(place.flow, place.run): key for key in aside for place in (place_of(key),)}
+    for flow in store.flows():
+        runs = store.runs(flow)
+        newest = _newest(store, flow, runs, selection.keep_last or 0)
+        tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
+        for id in over(runs, f"looking at the runs of {flow}:", len(runs)):
+            run = store.run(flow, id)
+            origin: str | None = None
+            try:
+                record: Any = run.record()
+                origin = record.get("origin")
+                tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
+                if (key := aside_of.get((flow, id))) is not None:
+                    raise moved_aside(key, store.objects.url, place_of(key).subject)
+                _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
+            except NotFound:  # it is only beginning, or another collection has just taken it
+                pass
+            except RecordError as error:
+                chosen.kept += 1
+                chosen.unreadable[f"{flow}/{id}"] = error
+                if place_of(error.key).kind == "run":
+                    chosen.blind[flow] = f"{flow}/{id}"
+            if origin is not None:
+                origins[flow, id] = origin
+    _spare_origins(chosen, origins)
+    for key in aside:
+        place = place_of(key)
+        if place.kind == "run" or not store.objects.exists(f"{store.run(place.flow, place.run).prefix}/run.json"):
+            chosen.blind[place.flow] = f"{place.flow}/{place.run}"
+            chosen.unreadable.setdefault(chosen.blind[place.flow], moved_aside(key, store.objects.url, place.subject))
+    _spare_blindly(chosen)
+    return chosen
+
+
+def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
+    """Return the newest `keep` runs whose records can be read. Runs with unreadable records are always kept."""
+    found = set[str]()
+    for id in reversed(runs):
+        if len(found) == count:
+            break
+        with suppress(NotFound, RecordError):
+            store.run(flow, id).record()
+            store.run(flow, id).status()
+            found.add(id)
+    return found
+
+
+def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) -> None:
+    name = f"{run.flow}/{run.id}"
+    if kept or not selection.keep_tags.isdisjoint(_tags_by_name(run, selection.keep_tags)):
+        chosen.kept += 1
+    elif may_go_on(run):
+        chosen.kept += 1
+        chosen.live.append(name)
+    elif directory := needed_by(run):
+        chosen.kept += 1
+        chosen.spun[name] = directory
+    else:
+        chosen.doomed[run.flow, run.id] = _measure(run)
+
+
+def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
+    """Those of these tags that the run has an object for, whatever is in it."""
+    names = set(run.tag_names()) if tags else set[str]()
+    return {tag for tag in tags if name_of(tag)[0] in names}
+
+
+def _set_aside(store: Store) -> list[str]:
+    """The keys of the records of runs, and of their tags, that `fsck` has moved aside."""
+    return sorted({key for entry in _collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
+
+
+def _spare_blindly(chosen: Chosen) -> None:
+    """Whatever a run whose record cannot be read may have resumed."""
+    for flow, id in list(chosen.doomed):
+        if flow in chosen.blind:
+            del chosen.doomed[flow, id]
+            chosen.kept += 1
+            chosen.needed[f"{flow}/{id}"] = chosen.blind[flow]
+
+
+def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float) -> bool:
+    return (
+        selection.says_something
+        and selection.flow in (None, run.flow)
+        and (selection.older_than is None or now - run.status()["changed"] > selection.older_than)
+        and selection.tags <= tags
+        and not selection.keep_tags & tags
+    )
+
+
+def may_go_on(run: RunStore) -> bool:
+    """Whether a task of the run may still be running, as far as its records tell."""
+    status, record = run.status(), run.record()
+    if record["target"] == "argo":
+        return "ended" not in status
+    return status["state"] == "running" and is_alive(record["process"]) is not False
+
+
+def _measure(run: RunStore) -> Doomed:
+    objects: Any = run.objects
+    found = objects.listing(run.prefix)
+    done = [name for name, _, _ in found if name.startswith("tasks/") and "-" not in name.rpartition("/")[2]]
+    return Doomed(run, len(done), sum(size for _, size, _ in found))
+
+
+def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
+    """The runs that a run which stays has resumed, and what those have resumed."""
+    for (flow, id), _ in list(origins.items()):
+        if (flow, id) in chosen.doomed:
+            continue
+        at = id
+        while origin := origins.get((flow, at)):
+            if chosen.doomed.pop((flow, origin), None):
+                chosen.kept += 1
+                chosen.needed[f"{flow}/{origin}"] = f"{flow}/{id}"
+            at = origin
+
+
+def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
+    """The blobs that only doomed runs name, or none.
+
+    The blobs are listed first and the records are read then: what a run names from now on is young (see `sweeps`).
+    """
+    objects, now = _collectable(store), time.time()
+    garbage = Garbage(beside=find_beside(store, objects, doomed))
+    doing("listing what is stored")
+    for key, size, changed in objects.listing("blobs"):
+        name = key.rpartition("/")[2]
+        (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
+        garbage.beside.note_blob(name, size)
+    for key in _set_aside(store):
+        if may_name(key):
+            garbage.unreadable[f"{ASIDE}/{key}"] = moved_aside(key, objects.url, place_of(key).subject)
+    _mark(store, doomed, garbage)
+    return garbage
+
+
+def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
+    """Take from the garbage what the runs name that are not doomed, and were not looked at before."""
+    for flow in store.flows():
+        runs = store.run_ids(flow)
+        for id in over(runs, f"reading what the runs of {flow} need:", len(runs)):
+            if (flow, id) in doomed or (flow, id) in garbage.marked:
+                continue
+            garbage.marked.add((flow, id))
+            for content in _written(store.run(flow, id), garbage):
+                # Whatever looks like a digest: rather too many than one too few.
+                digests = {digest.decode() for digest in _DIGEST.findall(content)}
+                for digest in digests:
+                    garbage.blobs.pop(digest, None)
+                    garbage.young.pop(digest, None)
+                garbage.beside.spare(_collectable(store), content, digests)
+    if garbage.unreadable:
+        garbage.hold()
+
+
+def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
+    """All that the run has written of itself; what cannot be read of it goes into the garbage's `unreadable`."""
+    names = run.objects.names_below(run.prefix)
+    key = f"{run.prefix}/run.json"
+    # A graph that is lost keeps nothing: whoever has deleted it where it was moved to has given it up.
+    lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
+    if lacks and (loss := run.find_loss("run.json")) is not None:
+        garbage.unreadable[key] = loss
+    records = [name for name in names if name.endswith(".json") and not name.endswith(".begin.json")]
+    for key, found in _read(run.objects, [f"{run.prefix}/{name}" for name in records]):
+        if isinstance(found, RecordError):
+            garbage.unreadable[key] = found
+        else:
+            yield found
+
+
+def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | RecordError]]:
+    """The objects that are there, each with its key; many at once where each is a request."""
+
+    def read(key: str) -> bytes | RecordError | None:
+        try:
+            content = objects.get(key)
+            if may_name(key):
+                check_names(key, content, objects.url)
+        except NotFound:  # another collection took the run
+            return None
+        except RecordError as error:
+            return error
+        return content
+
+    found = read_many(read, keys, 1 if isinstance(objects, LocalObjects) else REQUESTS)
+    return ((key, each) for key, each in zip(keys, found, strict=True) if each is not None)
+
+
+class Swept(NamedTuple):
+    """What a sweep deleted."""
+
+    runs: int
+    blobs: int
+    size: int
+
+
+def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
+    """Delete the runs and the blobs, but for those that a run has come to need since they were found."""
+    objects, blobs, freed = _collectable(store), 0, 0
+    with Sweep(objects) as lease:
+        _spare_late(store, chosen, garbage)
+        for doomed in over(chosen.doomed.values(), "deleting runs:", len(chosen.doomed)):
+            lease.renew()
+            doomed.run.delete()
+            freed += doomed.size
+        for batch in _batches(objects, garbage):
+            lease.renew()
+            objects.delete_many([blob_key(digest) for digest in batch])
+            blobs += len(batch)
+            freed += sum(garbage.blobs[digest] for digest in batch)
+        freed += delete_beside(store, objects, garbage.beside, lease.renew)
+        _forget_cached(objects, lease)
+        _clean_temporaries(objects, lease)
+    return Swept(len(chosen.doomed), blobs, freed)
+
+
+def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
+    """What runs need that have begun since, or spun tasks: they wait now (`sweeps.wait`), or were there before."""
+    late = [
+        (flow, id)
+        for flow in store.flows()
+        for id in store.run_ids(flow)
+        if (flow, id) not in garbage.marked and (flow, id) not in chosen.doomed
+    ]
+    late += [key for key, doomed in chosen.doomed.items() if _is_needed(doomed.run)]
+    for flow, id in late:
+        at: str | None = id
+        while at is not None:
+            chosen.doomed.pop((flow, at), None)
+            try:
+                record: Any = store.run(flow, at).record()
+            except NotFound:
+                break
+            except RecordError:
+                chosen.blind[flow] = f"{flow}/{at}"
+                break
+            at = record.get("origin")
+    _spare_blindly(chosen)
+    _mark(store, chosen.doomed, garbage)
+
+
+def _is_needed(run: RunStore) -> bool:
+    try:
+        return needed_by(run) is not None
+    except RecordError:
+        return True
+
+
+def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
+    """The blobs to delete, looked at once more: one that a task has found and made young stays."""
+    digests = sorted(garbage.blobs)
+    for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
+        batch, now = digests[at : at + _BATCH], time.time()
+        prefixes = sorted({digest[:2] for digest in batch})
+        listed = (entry for prefix in prefixes for entry in objects.listing(f"blobs/{prefix}"))
+        old = {entry.name for entry in listed if now - entry.changed > GRACE}
+        if left := [digest for digest in batch if digest in old]:
+            yield left
+
+
+def _forget_cached(objects: Collectable, lease: Sweep) -> None:
+    """What cached steps left and nobody has asked for in a long time, or whose blobs are gone."""
+    now = time.time()
+    old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
+    blobs = {name.rpartition("/")[2] for name, _, _ in objects.listing("blobs")} if old else set[str]()
+    gone = [name for name, changed in old if now - changed > CACHE_SECONDS or _is_broken(objects, name, blobs)]
+    for at in range(0, len(gone), _BATCH):
+        lease.renew()
+        objects.delete_many([f"{CACHE}/{name}" for name in gone[at : at + _BATCH]])
+
+
+def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
+    """Whether what a cached step left cannot be read, or needs a blob that is not there."""
+    kind = "reads" if "/reads/" in name else "entry"
+    key = f"{CACHE}/{name}"
+    try:
+        entry = parse(versions.CACHE, kind, objects.get(key), key=key, url=objects.url, subject="a cached step")
+    except (NotFound, FormatError):  # what a newer flowc has left goes by its age only
+        return False
+    except StoreError:
+        return True
+    return any(digest not in blobs and not objects.exists(blob_key(digest)) for digest in entry.get("blobs", ()))
+
+
+def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
+    """What writers that were killed have left."""
+    lease.renew()
+    objects.delete_many([f"tmp/{entry.name}" for entry in left_over(objects)])
+
+
+def _collectable(store: Store) -> Collectable:
+    objects: Any = store.objects
+    return objects  # type: ignore[no-any-return]

@@ -1,0 +1,82 @@
+"""Which records a run has to have, as far as its other records tell: for `fsck`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from flowc.ir import End, Foreach, Gang
+from flowc_runtime.base.index import ROOT
+from flowc_runtime.store.records.places import place_of
+from flowc_runtime.store.records.references import items
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from flowc.ir import Flow
+    from flowc_runtime.store.records.store import Store
+
+_ITERATION = re.compile(r"~[0-9]+(?=\.json$)")
+
+
+class _Split(NamedTuple):
+    """A task that has opened a foreach or a gang."""
+
+    step: str
+    path: str
+    tasks: int
+
+
+@final
+class Completeness:
+    """What the records that are read one after the other say of others.
+
+    `iterated` are the keys of tasks in loops, without the numbers of their iterations.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._succeeded: set[tuple[str, str]] = set()
+        self._ends: dict[tuple[str, str], str] = {}
+        self._bodies: dict[tuple[str, str], dict[str, str]] = {}
+        self._splits: dict[tuple[str, str], list[_Split]] = {}
+        self.iterated: set[str] = set()
+
+    def note(self, key: str, record: Any) -> None:
+        """Note what a whole record says."""
+        place = place_of(key)
+        run = place.flow, place.run
+        if place.kind == "status" and record["state"] == "succeeded":
+            self._succeeded.add(run)
+        elif place.kind == "ir":
+            self._note_graph(run, record)
+        elif place.kind == "attempt":
+            if "~" in key:
+                self.iterated.add(_ITERATION.sub("", key))
+            if "fanout" in record and key.endswith(f"/{place.path}.json"):
+                split = _Split(place.step, place.path, record["fanout"]["count"])
+                self._splits.setdefault(run, []).append(split)
+
+    def _note_graph(self, run: tuple[str, str], flow: Flow) -> None:
+        self._ends[run] = next((node.id for node in flow.nodes if isinstance(node.next, End)), "")
+        self._bodies[run] = {node.id: node.next.body for node in flow.nodes if isinstance(node.next, Foreach | Gang)}
+
+    def needed(self, spun: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """The keys of the records that a run which has succeeded has, but one of `spun`, and why."""
+        for run in sorted(self._succeeded - set(spun)):
+            store = self._store.run(*run)
+            if end := self._ends.get(run):
+                yield store.task_key(end, ROOT), "the run has succeeded"
+            bodies = self._bodies.get(run, {})
+            for split in self._splits.get(run, ()):
+                if (body := bodies.get(split.step)) is not None:
+                    why = f"the run has succeeded, and {split.step}/{split.path} opened {split.tasks:,} tasks"
+                    yield from ((store.task_key(body, path), why) for path in items(split.path, split.tasks))
+
+
+def run_prefix(key: str) -> str:
+    """The key that all of an object's run is under; empty if it is of none."""
+    match key.split("/"):
+        case ["flows", flow, "runs", run, _, *_]:
+            return f"flows/{flow}/runs/{run}"
+    return ""

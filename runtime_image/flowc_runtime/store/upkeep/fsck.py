@@ -1,0 +1,367 @@
+"""Checking a store: every digest, every record, every reference, and what killed writers have left.
+
+`check_store` reads all and changes nothing. Records are read first and blobs are listed then, so that a blob which a
+record names was there before: flows may run beside it. `repair` moves what is damaged aside, below `damaged/`,
+and runs that have lost their record.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.ir.counting import count
+from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
+from flowc_runtime.base.progress import doing
+from flowc_runtime.store.backends.moving import REQUESTS, move, move_below, read_many, stream
+from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.sweeps import left_over
+from flowc_runtime.store.records import references
+from flowc_runtime.store.records.missing import key_before
+from flowc_runtime.store.records.places import ASIDE, check, place_of
+from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.upkeep.completeness import Completeness, run_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from flowc_runtime.store.backends.objects import Listed
+    from flowc_runtime.store.records.places import Place
+    from flowc_runtime.store.records.store import Store
+
+_FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
+
+# What is wrong: the kinds of faults, in the order in which they are told.
+DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
+LOST_BLOB, LOST_RECORD, LOST_RUN = "lost-blob", "lost-record", "lost-run"
+UNREADABLE, UNKNOWN_FILE, LEFTOVER = "unreadable-file", "unknown-file", "leftover"
+KINDS = (
+    DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNREADABLE, UNKNOWN_FILE, LEFTOVER
+)  # fmt: skip
+# What a disk says of a place that it cannot read any more. Other errors, such as of rights, say nothing of the content.
+_BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong. `touched` are the runs, tasks and artifacts that it is about, by their pathspecs.
+
+    `moved` is the key that it is moved to, `removed` whether it has been deleted, after `repair`.
+    """
+
+    kind: str
+    key: str
+    why: str
+    size: int | None = None
+    touched: list[str] = field(default_factory=list)
+    moved: str | None = None
+    removed: bool = False
+
+
+@final
+@dataclass(slots=True)
+class Found:
+    """What a check has found. `aside` are the keys of the objects that were moved aside before, below `damaged/`."""
+
+    faults: list[Fault] = field(default_factory=list)
+    objects: int = 0
+    size: int = 0
+    aside: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that faults are about."""
+        return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
+
+
+def check_store(store: Store) -> Found:
+    """Read all of a store."""
+    return _Check(store).run()
+
+
+@final
+class _Check:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        objects: Any = store.objects
+        self._objects = objects
+        self._found = Found()
+        self._known = 0
+        self._faults: dict[tuple[str, str], Fault] = {}
+        self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
+        self._aside = {key_before(name) for name in self._moved}
+        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
+        self._records: set[str] = set()  # the keys of those that are there, whole or not
+        self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
+        self._complete = Completeness(store)
+        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
+
+    def run(self) -> Found:
+        for top in ("flows", "cache", "gc"):
+            listed = self._listing(top)
+            self._records |= {entry.name for entry in listed}
+            self._each(self._read_record, listed)
+        self._check_records()
+        for top in ("files", "blobs"):
+            self._each(self._read_blob, self._listing(top))
+        self._check_blobs()
+        self._find_leftovers()
+        self._found.aside = self._moved
+        self._found.faults.sort(key=lambda fault: (KINDS.index(fault.kind), fault.key))
+        return self._found
+
+    def _listing(self, top: str) -> list[Listed]:
+        listed = [entry._replace(name=f"{top}/{entry.name}") for entry in self._objects.listing(top)]
+        self._known += len(listed)
+        return listed
+
+    def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
+        """Read the objects, many at once where each is a request; what is found out is noted one after the other."""
+        threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else REQUESTS
+        for size, note in read_many(read, listed, threads):
+            note()
+            self._found.objects += 1
+            self._found.size += size
+            doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
+
+    def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
+        """Note a fault; several of one kind and object are one."""
+        if (fault := self._faults.get((kind, key))) is None:
+            fault = self._faults[kind, key] = Fault(kind=kind, key=key, why=why, size=size)
+            self._found.faults.append(fault)
+        fault.touched = sorted({*fault.touched, *touched} - {""})
+
+    def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
+        """Note that something is not there, unless nothing that is there is touched by it."""
+        if not touched:
+            return
+        if key in self._aside:
+            why = f"it was moved aside before, to {ASIDE}/{key}"
+        self._fault(kind, key, why, touched)
+
+    # -- records
+
+    def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
+        place = place_of(entry.name)
+        if place.kind == "unknown":
+            hidden = entry.name.rpartition("/")[2].startswith(".")  # such as a file manager's
+            return 0, _nothing if hidden else lambda: self._fault(
+                UNKNOWN_FILE, entry.name, "no flowc writes this here", [place.pathspec], entry.size
+            )
+        if place.kind == "other":
+            return 0, _nothing
+        try:
+            record = self._checked(entry.name)
+        except NotFound:  # deleted since
+            return 0, _nothing
+        except RecordError as error:
+            kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
+            if isinstance(error, DamagedRecord):
+                why = error.why  # without the place and the advice around it
+            if _is_refused(error):
+                kind = UNREADABLE
+            return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
+        return entry.size, lambda: self._note_record(entry.name, record)
+
+    def _checked(self, key: str) -> Any:
+        try:
+            return check(key, self._objects.get(key), self._objects.url)
+        except FormatError:
+            raise
+        except RecordError:  # it may have come wrong, or have been replaced since
+            return check(key, self._objects.get(key), self._objects.url)
+
+    def _note_record(self, key: str, record: Any) -> None:
+        named = references.named(place_of(key), record)
+        for digest, who in named.blobs:
+            self._named.setdefault(digest, []).append(who)
+        for who, fault in named.faults:
+            self._fault(DAMAGED_RECORD, key, fault, [who])
+        if named.records or named.runs:
+            self._kept[key] = named
+        if place_of(key).kind == "run" and "spun_from" in record:
+            self._spun.add((record["flow"], record["run"]))
+        self._complete.note(key, record)
+
+    def _check_records(self) -> None:
+        """Look for the records and runs that others name."""
+        records, runs = dict[str, list[str]](), dict[str, list[str]]()  # what is missing -> what names it
+        for key, named in self._kept.items():
+            place = place_of(key)
+            needed = named.records if (place.flow, place.run) not in self._spun else []
+            for other in self._missing(needed):
+                records.setdefault(other, []).append(place.pathspec)
+            for other in self._missing(f"{self._store.run(*run).prefix}/run.json" for run in named.runs):
+                runs.setdefault(other, []).append(place.pathspec)
+        for other in self._absent(records):
+            if there := self._of_runs_there(records[other]):
+                self._lost(LOST_RECORD, other, f"{there[0]} needs it", [place_of(other).pathspec, *there])
+        for other in self._absent(runs):
+            if there := self._of_runs_there(runs[other]):
+                why = f"{there[0]} has resumed run {place_of(other).pathspec}"
+                self._lost(LOST_RUN, other.removesuffix("/run.json"), why, there)
+        of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
+        for key in self._absent(of_succeeded):
+            self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
+        # Of a run that was moved aside as a whole nothing is lost here.
+        for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
+            self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
+        self._check_runs()
+
+    def _missing(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that were not found; of a step in a loop, any of its iterations will do."""
+        return [key for key in keys if key not in self._records and key not in self._complete.iterated]
+
+    def _check_runs(self) -> None:
+        """Look for what every run has that has begun."""
+        rest = Counter(prefix for key in self._records if (prefix := run_prefix(key)))
+        begun = {run_prefix(key) for key in self._records if not key.endswith(("/ir.json", "/run.json"))} - {""}
+        for prefix in sorted(begun):
+            run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
+            pathspec = place_of(run).pathspec
+            # Asked in this order: a run that is being deleted loses its records last.
+            lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
+            left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
+            if run in lost and left - {"run.json", "ir.json"}:
+                why = f"run {pathspec} has no record: its {count(rest[prefix], 'object is', 'objects are')} left"
+                self._lost(LOST_RECORD, run, why, [pathspec])
+            if graph in lost and "tasks" in left:
+                self._lost(LOST_RECORD, graph, "the run has tasks", [pathspec])
+
+    # -- blobs
+
+    def _read_blob(self, entry: Listed) -> tuple[int, Callable[[], None]]:
+        key, name = entry.name, entry.name.rpartition("/")[2]
+        if place_of(key).kind == "unknown":
+            return 0, _nothing if name.startswith(".") else lambda: self._fault(
+                UNKNOWN_FILE, key, "no flowc writes this here", (), entry.size
+            )
+        kind = DAMAGED_BLOB
+        try:
+            # What was read wrong once may only have come wrong.
+            right = digest_of(self._objects, key) == name or digest_of(self._objects, key) == name
+            why = "its content has another digest" if entry.size else "it is empty"
+        except NotFound:  # deleted since
+            return 0, _nothing
+        except RecordError as error:
+            right, why = False, str(error)
+            kind = UNREADABLE if _is_refused(error) else DAMAGED_BLOB
+        self._records.add(key)
+        if right:
+            return entry.size, _nothing
+        return entry.size, lambda: self._fault(kind, key, why, self._named.get(name, ()), entry.size)
+
+    def _check_blobs(self) -> None:
+        missing = {key: who for digest, who in self._named.items() if (key := blob_key(digest)) not in self._records}
+        for key in self._absent(missing):
+            self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
+
+    # -- what has changed since
+
+    def _absent(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are not there now either, for all of which it is then asked whether their runs are."""
+        self._runs_there.clear()
+        asked = list(keys)
+        if len(asked) <= _FEW or isinstance(self._objects, LocalObjects):
+            return [key for key in asked if not self._objects.exists(key)]
+        tops = {key.partition("/")[0] for key in asked}
+        there = {f"{top}/{name}" for top in tops for name in self._objects.names_below(top)}
+        return [key for key in asked if key not in there]
+
+    def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
+        """Those of runs that are there: with its run all may just have been deleted, and is not lost."""
+        return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
+
+    def _is_there(self, flow: str, run: str) -> bool:
+        if (flow, run) not in self._runs_there:
+            self._runs_there[flow, run] = bool(self._objects.names(self._store.run(flow, run).prefix))
+        return self._runs_there[flow, run]
+
+    # -- leftovers
+
+    def _find_leftovers(self) -> None:
+        now = time.time()
+        for name, size, changed in left_over(self._objects):
+            hours = (now - changed) / 3600
+            self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
+
+
+def repair(store: Store, found: Found) -> None:
+    """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays.
+
+    A run that has lost its record, which is not in `damaged/` either, goes there as a whole.
+    """
+    objects: Any = store.objects
+    for fault in found.faults:
+        if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
+            if not _is_whole(objects, fault.key):  # a task may have written it anew since
+                try:
+                    fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
+                except StoreError as error:  # the others may go all the same
+                    fault.why += f"; it stays: {error}"
+        elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
+            if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):
+                fault.moved = _move_run(objects, place_of(fault.key))
+        elif fault.kind == LEFTOVER:
+            objects.delete(fault.key)
+            fault.removed = True
+
+
+def _move_run(objects: Any, place: Place) -> str:
+    """Move what is left of a run aside, and its tags; return where it is now."""
+    run = RunStore(objects, place.flow, place.run)
+    for prefix in (run.tags_prefix, run.prefix):
+        move_below(objects, prefix, f"{ASIDE}/{prefix}")
+    return f"{ASIDE}/{run.prefix}"
+
+
+def _is_whole(objects: Any, key: str) -> bool:
+    """Whether an object is what it should be now, or is gone."""
+    try:
+        place = place_of(key)
+        if place.kind in ("blob", "sent"):
+            return digest_of(objects, key) == key.rpartition("/")[2]
+        record = check(key, objects.get(key), objects.url)
+        return not references.named(place, record).faults
+    except NotFound:
+        return True
+    except RecordError:
+        return False
+
+
+def digest_of(objects: Any, key: str) -> str:
+    """The sha256 of an object's bytes, hex, which are read as they come."""
+    digest = hashlib.sha256()
+    for piece in stream(objects, key):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def runs_without_record(found: Found) -> list[str]:
+    """The runs whose record is lost, and not in `damaged/` either: `repair` moves the rest of them there."""
+    aside = {key_before(name) for name in found.aside}
+    lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
+    return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
+
+
+def counts(found: Found) -> dict[str, int]:
+    """How many faults of each kind there are."""
+    known = Counter(fault.kind for fault in found.faults)
+    return {kind: known[kind] for kind in KINDS if known[kind]}
+
+
+def _is_refused(error: RecordError) -> bool:
+    """Whether an object could not be read for a reason that says nothing of its content."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
+
+
+def _nothing() -> None:
+    return

@@ -1,0 +1,117 @@
+"""Values that JSON does not keep as they are, as JSON with tags: what a config's parser gave, exactly.
+
+`{"$tuple": [1, 2]}`, `{"$set": …}`, `{"$frozenset": …}`, `{"$bytes": base64}`; `{"$dict": [[key, value], …]}` where a
+key is no text or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc.ir import json_text
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.values.codecs import Finder
+
+_ATOMS: Final = (type(None), bool, int, float, str)
+_GROUPS: Final[dict[type, str]] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
+_MAKE: Final[dict[str, type]] = {tag: cls for cls, tag in _GROUPS.items()}
+
+
+def is_json(value: Any) -> bool:
+    """Whether JSON keeps the value as it is: of plain dicts with texts for keys, lists, and what stands in them."""
+    if type(value) is dict:
+        return all(type(key) is str and is_json(inner) for key, inner in value.items())
+    return all(map(is_json, value)) if type(value) is list else type(value) in _ATOMS
+
+
+def to_exact(value: Any) -> str:
+    """The value as JSON with tags. Raises ArtifactError where it holds what cannot be pickled, RecursionError."""
+    return json_text.dumps(_tagged(value), ensure_ascii=False)
+
+
+def from_exact(text: str, find: Finder | None = None) -> Any:
+    """What `to_exact` was given. Raises what `codecs.unpickle` raises of an object in it."""
+    return _untagged(json_text.loads(text), find)
+
+
+def exact_type(text: str) -> str:
+    """The name of the type of what `to_exact` was given."""
+    value = json_text.loads(text)
+    if not isinstance(value, dict) or not _looks_tagged(value):
+        return type(value).__name__
+    ((tag, inner),) = value.items()
+    return str(inner[0]) if tag == "$pickle" else tag.removeprefix("$")
+
+
+def without_subclasses(value: Any) -> Any:
+    """Dicts, lists, texts and numbers of subclasses as plain ones: packages that read files have those of their own."""
+    if isinstance(value, dict):
+        return {without_subclasses(key): without_subclasses(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_subclasses(inner) for inner in value]
+    if type(value) is tuple:
+        return tuple(map(without_subclasses, value))
+    base = next((atom for atom in (bool, int, float, str) if isinstance(value, atom)), None)
+    return value if base is None or type(value) is base else base(value)
+
+
+def readable(value: Any) -> Any:
+    """The nearest that JSON can say, for people: tuples and sets as lists, objects as a short text."""
+    from flowc_runtime.store.values.codecs import short_repr
+
+    if isinstance(value, dict):
+        return {str(key): readable(inner) for key, inner in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(readable, value), key=str)
+    if isinstance(value, list | tuple):
+        return [readable(inner) for inner in value]
+    return value if type(value) in _ATOMS else short_repr(value)
+
+
+def _tagged(value: Any) -> Any:
+    cls = type(value)
+    if cls in _ATOMS:
+        return value
+    if cls is list:
+        return [_tagged(inner) for inner in value]
+    if cls is dict and all(type(key) is str for key in value) and not _looks_tagged(value):
+        return {key: _tagged(inner) for key, inner in value.items()}
+    if cls is dict:
+        return {"$dict": [[_tagged(key), _tagged(inner)] for key, inner in value.items()]}
+    if cls is bytes:
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if cls in _GROUPS:
+        inner = [_tagged(one) for one in value]
+        return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
+    from flowc_runtime.store.values.codecs import Encoded, type_name
+
+    # No buffers: they are for large arrays in blobs.
+    data = base64.b64encode(Encoded(value, in_band=True).stream).decode("ascii")
+    return {"$pickle": [type_name(cls), data]}
+
+
+def _looks_tagged(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith("$")
+
+
+def _untagged(value: Any, find: Finder | None) -> Any:
+    if isinstance(value, list):
+        return [_untagged(inner, find) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if not _looks_tagged(value):
+        return {key: _untagged(inner, find) for key, inner in value.items()}
+    ((tag, inner),) = value.items()
+    match tag:
+        case "$dict":
+            return {_untagged(key, find): _untagged(one, find) for key, one in inner}
+        case "$bytes":
+            return base64.b64decode(inner)
+        case "$pickle":
+            from flowc_runtime.store.values.codecs import unpickle
+
+            return unpickle(base64.b64decode(inner[1]), find=find)
+        case _:
+            return _MAKE[tag](_untagged(inner, find))

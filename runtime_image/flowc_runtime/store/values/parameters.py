@@ -1,0 +1,210 @@
+"""Values of parameters: from the command line's text, and back to the canonical JSON that the IR and records keep."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from flowc.ir import json_text
+from flowc_runtime.store.values.exact import from_exact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.ir.model import Config, Flow, Parameter, ParameterType
+    from flowc_runtime.store.values.codecs import Finder
+
+Value: TypeAlias = Any
+"""A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
+
+# The words that click takes, so that a flow's command line means the same as Metaflow's.
+_BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
+          "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
+_NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
+          "file": "a file's path"}  # fmt: skip
+
+
+class ParameterError(ValueError):
+    """A value that is not of its parameter's type; the message says both: `'abc' is not an int`."""
+
+
+def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
+    """What a parameter's texts stand for: one of each option, the last counts unless the parameter is `multiple`.
+
+    Raises:
+        ParameterError: a text does not read as a value of the parameter.
+    """
+    if parameter.multiple:
+        return [among(parameter, parse_value(parameter.type, text)) for text in texts]
+    if parameter.separator is not None:
+        _check_unicode(texts[-1])
+        return [among(parameter, part) for part in texts[-1].split(parameter.separator)]
+    return among(parameter, parse_value(parameter.type, texts[-1]))
+
+
+def check_parameter(parameter: Parameter, value: object, *, texts: bool = False) -> Value:
+    """A Python value, such as a default, as a value of the parameter; `texts`: text may stand for what it reads as.
+
+    A type of the author's own may take any value of JSON: what it makes of it, only the flow's class knows.
+
+    Raises:
+        ParameterError: it is none.
+    """
+
+    def one(item: object) -> Value:
+        if parameter.converted and not isinstance(item, str):
+            return _check_json(item)
+        if texts and isinstance(item, str) and parameter.type not in ("str", "json", "file"):
+            return among(parameter, parse_value(parameter.type, item))
+        return among(parameter, check_value(parameter.type, item))
+
+    if parameter.type == "str" and isinstance(value, (int, float, list)) and parameter.default == to_text(value):
+        return value  # a number for a text: only as the default that the author wrote
+    if parameter.separator is not None and isinstance(value, str):
+        return parse_texts(parameter, [value])
+    if parameter.multiple or parameter.separator is not None:
+        if not isinstance(value, (list, tuple)):
+            raise ParameterError(f"{shortened(value)} is not a list")
+        return [one(item) for item in value]
+    return one(value)
+
+
+def default_of(parameter: Parameter) -> Value:
+    """The value of a parameter that nobody gives one."""
+    if parameter.default is not None:
+        return from_text(parameter.default)
+    return [] if parameter.multiple else None
+
+
+def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, Any]:
+    """The values of a flow's configs by name, as `Program.prepare` takes them; the flow has been imported."""
+    return {config.name: config_value(config, find) for config in configs}
+
+
+def config_value(config: Config, find: Finder | None = None) -> Any:
+    """The value of a config; None: it has none. `find` as in `codecs.unpickle`."""
+    if config.exact:
+        return from_exact(config.exact, find)
+    return None if config.value is None else from_text(config.value)
+
+
+def attribute_names(flow: Flow) -> tuple[str, ...]:
+    """What steps call the flow's parameters and configs, sorted; without those whose names begin with `_`."""
+    names = [parameter.attribute or parameter.name for parameter in flow.parameters]
+    names += [config.attribute or config.name for config in flow.configs]
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
+def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
+    """The decorators of the user's own that the command line added, with their arguments."""
+    return [(name, json_text.loads(arguments)) for name, arguments in flow.with_decorators]
+
+
+def among(parameter: Parameter, value: Value) -> Value:
+    """The value, if it is one of the choices and in the range that the parameter has."""
+    if parameter.choices and value not in parameter.choices:
+        raise ParameterError(f"{shortened(value)} is not one of {', '.join(parameter.choices)}")
+    if parameter.minimum is not None and not value >= from_text(parameter.minimum):
+        raise ParameterError(f"{shortened(value)} is less than {json_text.typed(from_text(parameter.minimum))}")
+    if parameter.maximum is not None and not value <= from_text(parameter.maximum):
+        raise ParameterError(f"{shortened(value)} is more than {json_text.typed(from_text(parameter.maximum))}")
+    return value
+
+
+def parse_value(kind: ParameterType, text: str) -> Value:
+    """The value that a text from the command line stands for.
+
+    Raises:
+        ParameterError: the text does not read as a value of that kind.
+    """
+    _check_unicode(text)
+    try:
+        match kind:
+            case "str" | "file":
+                return text
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return _BOOLS[text.strip().lower()]
+            case "json":
+                return json.loads(text)
+    except (ValueError, KeyError, RecursionError) as error:
+        hint = {"bool": ": write true or false", "json": f": {error}"}.get(kind, "")
+        raise ParameterError(f"{shortened(text)} is not {_NOUNS[kind]}{hint}") from None
+
+
+def check_value(kind: ParameterType, value: object) -> Value:
+    """A Python value, such as a default, as its parameter's kind: an int may stand for a float, text for any JSON.
+
+    Raises:
+        ParameterError: the value is of another type, or would not survive being written as JSON.
+    """
+    match kind, value:
+        case "json", str():
+            return parse_value("json", value)
+        case "json", _:
+            return _check_json(value)
+        case (("str" | "file"), str()):
+            _check_unicode(value)
+            return value
+        case "bool", bool():
+            return value
+        case (("int" | "float"), bool()):
+            pass
+        case "int", int():
+            return int(value)
+        case "float", int() | float():
+            return float(value)
+    raise ParameterError(f"{shortened(value)} is not {_NOUNS[kind]}")
+
+
+def to_text(value: Value) -> str:
+    """A checked value as canonical JSON: no spaces, keys in their own order, `NaN` as `json_text` has it."""
+    return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(text: str) -> Value:
+    """The value of a canonical JSON text."""
+    return json_text.loads(text)
+
+
+def _check_json(value: object) -> Value:
+    try:
+        text = to_text(value)
+        back = from_text(text)
+        unchanged = same(back, value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
+    # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
+    if not unchanged:
+        raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
+    _check_unicode(text)
+    return back
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are equal, where NaN is equal to NaN."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+        case list(), list():
+            return len(one) == len(other) and all(map(same, one, other))
+    return one == other or (one != one and other != other)
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"{shortened(text)} is not valid Unicode text") from None
+
+
+def shortened(value: object) -> str:
+    """A value for a message, in at most 80 characters; its own repr may fail."""
+    try:
+        shown = repr(value)
+    except Exception:
+        shown = f"<{type(value).__name__}>"
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -1,0 +1,51 @@
+"""The Python files of a run, kept in the store for classes that cannot be imported: see `classes`."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from flowc.ir import json_text
+from flowc_runtime.store.backends.objects import blob_key, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import PackageRecord, RunRecord
+
+
+def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
+    """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
+    if sources := record.get("sources"):
+        return dict(json_text.loads(objects.read_blob(sources["digest"], sources["size"])))
+    if package := record.get("package"):
+        import tarfile
+
+        with tarfile.open(fileobj=io.BytesIO(objects.read_blob(package["digest"], package["size"]))) as archive:
+            members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
+            return {path: text_of(file.read()) for path, file in members.items() if file is not None}
+    return None
+
+
+def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> PackageRecord:
+    """Store the files as `read_sources` reads them, once for all runs that have the same."""
+    text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
+    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape of it
+    digest = sha256([data])
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the files of the run before
+        objects.create_blob([data])
+    return {"digest": digest, "size": len(data)}
+
+
+def text_of(content: bytes) -> str:
+    """The text of a Python file."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        from importlib.util import decode_source  # by what its first lines say
+
+        try:
+            return decode_source(content)
+        except (SyntaxError, UnicodeDecodeError):
+            return content.decode("utf-8", "replace")
