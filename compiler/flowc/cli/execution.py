@@ -177,7 +177,7 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
 def _fault_of_file(store: Store, value: FileRecord) -> str:
     from flowc_runtime.base.errors import Damaged
     from flowc_runtime.store.backends.marks import verify_always
-    from flowc_runtime.store.records.lost import is_lost
+    from flowc_runtime.store.upkeep.lost import is_lost
 
     if is_lost(store.objects, value):
         return "the store has lost"

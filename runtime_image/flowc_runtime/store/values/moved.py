@@ -18,10 +18,10 @@ _ROOMS: Final = {
         "classes codecs constants exact fanouts files parameters reducers sources stored_modules unchanged"
     ),
     "store.records": (
-        "liveness lost missing places projects records references revision runs sealed shapes "
+        "liveness missing places projects records references revision runs sealed shapes "
         "store stored tags unreadable versions"
     ),
-    "store.upkeep": "beside collect completeness fsck scrub",
+    "store.upkeep": "beside collect completeness fsck lost scrub",
     "run": (
         "assignment caching context control family first_cache graph_info parents program reads "
         "reuse routes run_view state"
