@@ -22,6 +22,7 @@ RUN ${PIP} install --no-cache-dir --no-compile --only-binary :all: --find-links 
  && sh /compile /opt/flowc/lib
 COPY sdk/metaflow /source/metaflow
 COPY compiler/flowc /source/flowc
+COPY compiler/flowc_ir /source/flowc_ir
 COPY runtime_image/flowc_runtime /source/flowc_runtime
 RUN sh /compile -s /source -p /opt/flowc /source && cp -r /source/* /opt/flowc/lib/python3*/site-packages
 

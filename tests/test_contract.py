@@ -12,8 +12,8 @@ import yaml
 
 from flowc.backends.argo import Settings, compile_flow
 from flowc.frontend.flowspec import load
-from flowc.ir import Catch, Node, Retry
 from flowc_emulator import supervisor
+from flowc_ir import Catch, Node, Retry
 from flowc_runtime.__main__ import main
 from flowc_runtime.base import contract
 from flowc_runtime.base.config import config_keys
@@ -34,7 +34,7 @@ OWNERS = {  # where else a literal may stand, and why
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
     ),  # the setting has the name that a pod reads
-    ("compiler/flowc/ir/versions.py", "flowc.dev/"),  # the IR imports nothing: its versions name their annotation
+    ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing: its versions name their annotation
 }
 NUMBERS = {
     contract.NOT_STARTED,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowc.ir.counting import count
 from flowc_emulator.tally import Tally
+from flowc_ir.counting import count
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flowc import diagnostics
 from flowc.diagnostics import InternalError, render, split_lines
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 
 
 def fault(span: Span, code: str = "cycle", message: str = "message", hint: str | None = "do this") -> Diagnostic:

@@ -18,15 +18,15 @@ from flowc.backends.argo import faults
 from flowc.frontend.flowspec import load
 from flowc.frontend.travel import package_fault
 from flowc.frontend.type_warnings import check_types
-from flowc.ir import schema
-from flowc.ir.verify import verify
 from flowc.passes.check_schedule import check_schedule
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+from flowc_ir import schema
+from flowc_ir.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic
 
 HERE = Path(__file__).parent
 CASES = sorted([*(HERE / "errors").glob("*.py"), *(HERE / "errors").glob("*.json")])
@@ -76,7 +76,7 @@ def test_codes_cases_and_documentation_are_equal() -> None:
 
 
 def test_codes_of_the_ir_are_listed() -> None:
-    """flowc.ir imports nothing of ours, so it spells its codes out."""
+    """flowc_ir imports nothing of ours, so it spells its codes out."""
     ir = Path(schema.__file__).parent
     spelt = re.findall(r'(?:code=|_fault\(\s*)"([^"]+)"', "".join(path.read_text() for path in ir.glob("*.py")))
     assert spelt

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.frontend.flowspec import load
-from flowc.ir import Foreach, schema
+from flowc_ir import Foreach, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 

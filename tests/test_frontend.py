@@ -12,7 +12,7 @@ import pytest
 
 from flowc.frontend.flowspec import load
 from flowc.frontend.names import FLOW_API
-from flowc.ir import Branch, Flow, Span, schema
+from flowc_ir import Branch, Flow, Span, schema
 from metaflow import FlowSpec
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_a_class_of_main_gives_the_same_bytes(tmp_path: Path) -> None:
             from flowc_runtime.process.loader import adopt_main
             adopt_main()
             from flowc.frontend.flowspec import load_class
-            from flowc.ir import schema
+            from flowc_ir import schema
             print(schema.dumps(load_class(Demo).flow))
         """)
     )

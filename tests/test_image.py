@@ -73,7 +73,7 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 
 # -- imports -----------------------------------------------------------------------------------------------------------
 
-OURS = {"metaflow", "flowc", "flowc_runtime", "flowc_emulator"}
+OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
 # Modules of the image that need more than it has, because what they do is not done in pods.
 ELSEWHERE = {
     "metaflow.cli": "is a flow's command line",

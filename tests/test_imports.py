@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from project import Project
 
 HEAVY = {"hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "numpy", "asyncio"}
-OURS = {"metaflow", "flowc", "flowc_runtime", "flowc_emulator"}
+OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
 PUBLIC = (
     "metaflow",
     "flowc",
-    "flowc.ir",
+    "flowc_ir",
     "flowc.backends.argo",
     "flowc.steps",
     "flowc.testing",
@@ -71,7 +71,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
     assert not any(name.startswith(("flowc.frontend", "flowc.backends", "flowc.cli")) for name in modules)
     # 33 classes of the IR and the shapes of records: only what reads a run needs them
     assert not modules & {
-        "flowc.ir.model",
+        "flowc_ir.model",
         "flowc_runtime.store.records.stored",
         "flowc_runtime.store.records.shapes",
         "platform",
@@ -118,26 +118,25 @@ def test_reading_a_flow_is_light(project: Project, command: str) -> None:
     assert not packages(set(done.err.split())) & (HEAVY | {"cloudpickle", "flowc_emulator"})
 
 
-@pytest.mark.parametrize("module", [name for name in modules_of("flowc") if f"{name}.".startswith("flowc.ir.")])
+@pytest.mark.parametrize("module", modules_of("flowc_ir"))
 def test_ir_needs_the_standard_library_only(loaded: Callable[[str], set[str]], module: str) -> None:
     """A pod carries the IR without the compiler."""
     modules = loaded(f"import {module}")
-    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc"}
-    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc_ir"}
 
 
 def test_runtime_needs_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
     """What executes a task knows neither the authoring API nor the compiler."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_runtime")))
-    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_runtime"}
-    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+    assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_ir", "flowc_runtime"}
+    assert not any(name.startswith("flowc.") for name in modules)  # `flowc` itself is the version alone
 
 
 def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
     """The authoring API does not know the compiler, the emulator or the command line."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("metaflow")))
-    assert packages(modules) & OURS <= {"metaflow", "flowc", "flowc_runtime"}
-    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
+    assert packages(modules) & OURS <= {"metaflow", "flowc", "flowc_ir", "flowc_runtime"}
+    assert not any(name.startswith("flowc.") for name in modules)
 
 
 def test_every_name_can_be_had_in_a_pod() -> None:
@@ -161,9 +160,9 @@ def test_every_name_can_be_had_in_a_pod() -> None:
 def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
     """The emulator runs the IR; it does not know where that came from."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_emulator")))
-    assert packages(modules) & OURS <= {"flowc", "flowc_runtime", "flowc_emulator"}
+    assert packages(modules) & OURS <= {"flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
+    assert not any(name.startswith("flowc.") for name in modules)
     assert not packages(modules) & HEAVY
-    assert all(name.startswith("flowc.ir") for name in modules if name.startswith("flowc."))
 
 
 def test_the_compiler_takes_of_hera_its_models_alone(loaded: Callable[[str], set[str]]) -> None:

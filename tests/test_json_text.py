@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc.ir import json_text
-from flowc.ir.model import Parameter, Span
+from flowc_ir import json_text
+from flowc_ir.model import Parameter, Span
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values import parameters
 

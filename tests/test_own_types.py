@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.frontend.flowspec import load
-from flowc.ir import schema
-from flowc.ir.text import print_flow
 from flowc.testing import run_step
+from flowc_ir import schema
+from flowc_ir.text import print_flow
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from project import Project
 
 FLOW = """

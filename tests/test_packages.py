@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.frontend.flowspec import load
-from flowc.ir import Packages, schema
-from flowc.ir.text import print_flow
+from flowc_ir import Packages, schema
+from flowc_ir.text import print_flow
 from metaflow import conda_environment_yml_parser, pyproject_toml_parser, requirements_txt_parser
 from metaflow.plugins.pypi.parsers import ParserValueError
 

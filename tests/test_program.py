@@ -13,13 +13,13 @@ from flowc.backends.argo import Settings, compile_flow
 from flowc.cli.common import Checked
 from flowc.cli.compile import compile_argo
 from flowc.frontend.flowspec import load
-from flowc.ir import Flow, Function, Method, Notebook, Shell, Stub
-from flowc.ir.schema import dumps, loads
-from flowc.ir.text import print_flow
-from flowc.ir.verify import verify
 from flowc_emulator.console import make_console
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
+from flowc_ir import Flow, Function, Method, Notebook, Shell, Stub
+from flowc_ir.schema import dumps, loads
+from flowc_ir.text import print_flow
+from flowc_ir.verify import verify
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import Graph
@@ -31,7 +31,7 @@ from metaflow._program import FlowProgram
 
 if TYPE_CHECKING:
     from flowc.frontend.flowspec import Loaded
-    from flowc.ir import Action
+    from flowc_ir import Action
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 

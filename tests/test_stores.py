@@ -12,8 +12,8 @@ import yaml
 
 from flowc.cluster.submission import accepted, flow_of
 from flowc.cluster.targets import find_deployed
-from flowc.ir import schema
-from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
+from flowc_ir import schema
+from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.reuse import Reuse
 from flowc_runtime.store.backends.objects import LocalObjects

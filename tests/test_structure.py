@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from flowc.ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Switch, Transition, targets
-from flowc.ir.regions import region
-from flowc.ir.scopes import places
-from flowc.ir.structure import Vertex, analyse
-from flowc.ir.verify import verify
+from flowc_ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Switch, Transition, targets
+from flowc_ir.regions import region
+from flowc_ir.scopes import places
+from flowc_ir.structure import Vertex, analyse
+from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.parents import Parents
 from flowc_runtime.run.task.attempts import new_record

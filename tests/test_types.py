@@ -37,7 +37,9 @@ def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
     """mypy, which takes our packages as installed ones: what is in them is not reported."""
     pytest.importorskip("mypy")
     config = tmp_path / "mypy.ini"
-    silent = "".join(f"[mypy-{name}.*]\nfollow_imports = silent\n" for name in ("metaflow", "flowc", "flowc_runtime"))
+    silent = "".join(
+        f"[mypy-{name}.*]\nfollow_imports = silent\n" for name in ("metaflow", "flowc", "flowc_ir", "flowc_runtime")
+    )
     path = ":".join(str(ROOT / part) for part in PACKAGES)
     config.write_text(f"[mypy]\nmypy_path = {path}\n{silent}")
     command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--output", "json", *arguments]

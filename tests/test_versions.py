@@ -19,10 +19,10 @@ from flowc.cluster.errors import ClusterError
 from flowc.cluster.kinds import TEMPLATE
 from flowc.cluster.submission import flow_of
 from flowc.cluster.targets import find_deployed, find_run, find_target
-from flowc.ir import IR_VERSION, json_text, schema
-from flowc.ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
-from flowc.ir.policies import Plugin
-from flowc.ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
+from flowc_ir import IR_VERSION, json_text, schema
+from flowc_ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
+from flowc_ir.policies import Plugin
+from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
 from flowc_runtime.base.errors import FormatError, StoreError
 from flowc_runtime.run import caching, first_cache
 from flowc_runtime.store.backends import sweeps
@@ -118,7 +118,7 @@ def difference(format: Format, now: Mapping[str, str]) -> str:
         return ""
     last = format.versions[-1]
     step = f"add Version(number={last.number + 1}, …) to" if last.released else f"list it in version {last.number} of"
-    return f"{step} the format '{format.name}' in flowc/ir/versions.py: adds={added}, drops={dropped}"
+    return f"{step} the format '{format.name}' in flowc_ir/versions.py: adds={added}, drops={dropped}"
 
 
 @each_format

@@ -8,15 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from flowc.ir.counting import count
+from flowc_ir.counting import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from flowc.ir.diagnostic import Diagnostic
-    from flowc.ir.model import Span
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Span
 
-# A code is never reused for another fault. The IR's own checks (flowc.ir imports nothing of ours) spell theirs out; a
+# A code is never reused for another fault. The IR's own checks (flowc_ir imports nothing of ours) spell theirs out; a
 # test keeps this list, the sources, tests/errors and docs/errors.md equal.
 
 # the file

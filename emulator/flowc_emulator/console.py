@@ -10,9 +10,9 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Protocol
 
-from flowc.ir.counting import count
 from flowc_emulator.lines import Lines
 from flowc_emulator.sink import NOT_SHOWN, Sink
+from flowc_ir.counting import count
 from flowc_runtime.run.task.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:

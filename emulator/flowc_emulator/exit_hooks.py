@@ -9,9 +9,9 @@ from flowc_runtime.base.index import ROOT
 from flowc_runtime.pod.hooks import run_hooks
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow
     from flowc_emulator.console import Console
     from flowc_emulator.starts import Starts
+    from flowc_ir import Flow
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.run.program import Program
     from flowc_runtime.store.records.store import RunStore

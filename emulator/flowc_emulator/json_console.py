@@ -6,9 +6,9 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
-from flowc.ir import json_text
 from flowc_emulator.lines import Lines
 from flowc_emulator.sink import NOT_SHOWN, Sink
+from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.task.failures import signal_name, told
 

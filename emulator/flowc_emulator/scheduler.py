@@ -9,9 +9,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
-from flowc.ir.model import assert_never
 from flowc_emulator.totals import Totals
+from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc_ir.model import assert_never
 from flowc_runtime.base.contract import retries
 from flowc_runtime.base.index import ROOT, outer_path
 

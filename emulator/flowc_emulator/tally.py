@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir.counting import count
+from flowc_ir.counting import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

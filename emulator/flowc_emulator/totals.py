@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
-from flowc.ir.model import assert_never
+from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc_ir.model import assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

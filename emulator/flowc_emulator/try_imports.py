@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
-from flowc.ir import json_text
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State
+from flowc_ir import json_text
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir.schema import SchemaError, loads
-from flowc.ir.versions import NewerError
+from flowc_ir.schema import SchemaError, loads
+from flowc_ir.versions import NewerError
 from flowc_runtime.base import contract
 from flowc_runtime.base.contract import INFRASTRUCTURE, OK
 from flowc_runtime.base.errors import FlowcError, ProtocolError

@@ -11,7 +11,7 @@ from functools import partial
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.store.values.parameters import same, shortened
 from metaflow.parameters import JSONType
 

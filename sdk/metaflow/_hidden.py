@@ -46,7 +46,7 @@ def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
 
 def _expected(flow: Any) -> Sequence[str]:
     """What the step's own `self.next` names, in its order."""
-    from flowc.ir import Switch, targets
+    from flowc_ir import Switch, targets
 
     if context.task is None or context.task.ir is None:
         return ()

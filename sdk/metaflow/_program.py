@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import CodeType
 
-    from flowc.ir import Flow, Node, Transition
+    from flowc_ir import Flow, Node, Transition
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.store import RunStore

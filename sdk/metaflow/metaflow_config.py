@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config import settings
 from metaflow import _extensions
 

@@ -10,7 +10,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir import Transition
+    from flowc_ir import Transition
 
 
 class InvalidNextException(MetaflowException):
@@ -69,7 +69,7 @@ def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Sai
     Raises:
         InvalidNextException: an artifact that it needs is not there, or the size of a gang is in the code only.
     """
-    from flowc.ir import Foreach, Gang, Switch, targets
+    from flowc_ir import Foreach, Gang, Switch, targets
 
     match transition:
         case Foreach(over=over, body=body):

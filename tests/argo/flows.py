@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from hypothesis import strategies as st
 
-from flowc import ir
-from flowc.ir import (
+import flowc_ir as ir
+from flowc_ir import (
     Branch,
     Catch,
     Code,
@@ -26,7 +26,7 @@ from flowc.ir import (
     Switch,
     Timeout,
 )
-from flowc.ir import Parameter as FlowParameter
+from flowc_ir import Parameter as FlowParameter
 
 
 @dataclass(frozen=True)

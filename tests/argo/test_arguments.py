@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowc.ir import Parameter, Span
+from flowc_ir import Parameter, Span
 from flowc_runtime.pod import arguments
 
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet='{}$()"\\ é\x1b\x7f\u2028😀=:json')

@@ -11,7 +11,7 @@ import pytest
 from argo import flows
 from argo.controller import ManifestError, PlayedWorkflow, Pod, expand, play
 from flowc.backends.argo import Settings, compile_flow
-from flowc.ir import Flow
+from flowc_ir import Flow
 
 FAKE_RUNTIME = str(Path(__file__).parent / "fake_runtime")
 

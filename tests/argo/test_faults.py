@@ -10,7 +10,7 @@ import pytest
 from argo import flows
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow, faults
-from flowc.ir import Flow, Packages, Resources, Schedule, Span
+from flowc_ir import Flow, Packages, Resources, Schedule, Span
 
 SCHEDULE = Schedule(crons=("@daily",), where=Span("flow.py", 3, 1))
 ONE = flows.flow(["start", "end"])

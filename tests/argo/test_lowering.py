@@ -14,9 +14,9 @@ from argo import flows
 from argo.controller import Pod, play
 from flowc.backends.argo import Settings, compile_flow, series
 from flowc.backends.argo.fitting import fit
-from flowc.ir import Flow, Foreach, targets
-from flowc.ir.regions import region
-from flowc.ir.verify import verify
+from flowc_ir import Flow, Foreach, targets
+from flowc_ir.regions import region
+from flowc_ir.verify import verify
 
 
 def count_of(step: str, path: str) -> int:

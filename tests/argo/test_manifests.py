@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 from argo import flows
 from flowc.backends.argo import Bundle, Settings, compile_flow
-from flowc.ir import Flow
+from flowc_ir import Flow
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -16,7 +16,7 @@ from argo.controller import expand
 from flowc.backends.argo import Settings, compile_flow
 from flowc.backends.argo.containers import literal
 from flowc.backends.argo.strict import make
-from flowc.ir import Flow, Schedule, Span, schema
+from flowc_ir import Flow, Schedule, Span, schema
 from flowc_runtime.base import contract
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from argo import flows
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow, names
-from flowc.ir import Flow, Kubernetes, Project, Resources, Secret, SecurityContext, Span, Toleration, Trigger
+from flowc_ir import Flow, Kubernetes, Project, Resources, Secret, SecurityContext, Span, Toleration, Trigger
 
 ONE = flows.flow(["start", "end"])
 HERE = Span("flow.py", 3, 1)

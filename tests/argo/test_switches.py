@@ -18,9 +18,9 @@ from argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, pl
 from emulator.test_walks import Walk, number
 from flowc.backends import BackendError
 from flowc.backends.argo import Settings, compile_flow
-from flowc.ir import Flow, Foreach, targets
-from flowc.ir.structure import Vertex, analyse
-from flowc.ir.verify import verify
+from flowc_ir import Flow, Foreach, targets
+from flowc_ir.structure import Vertex, analyse
+from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from test_structure import as_flow, switch_graphs
 

@@ -21,14 +21,14 @@ from flowc.cluster.revisions import with_revision
 from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
 from flowc.cluster.targets import flow_names
 from flowc.cluster.workflows import code_of, store_of, view
-from flowc.ir import Parameter, Span
+from flowc_ir import Parameter, Span
 from flowc_runtime.pod.arguments import decode, decode_parameter
 from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc.ir import ParameterType
+    from flowc_ir import ParameterType
 
 # -- what differs ------------------------------------------------------------------------------------------------------
 

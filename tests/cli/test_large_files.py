@@ -15,7 +15,7 @@ import yaml
 
 from flowc.cli.sending import sender
 from flowc.cluster.submission import Accepted, BadParameter, arguments_of
-from flowc.ir import Parameter, Span, schema
+from flowc_ir import Parameter, Span, schema
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.pod.arguments import read
 from flowc_runtime.store.records.store import Store
@@ -25,7 +25,7 @@ from flowc_runtime.store.values.parameters import from_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from project import Project
 
 FLOW = """

@@ -20,7 +20,7 @@ from flowc.cli.spin import spin_command
 from flowc.cli.words import name_of
 from flowc.cluster.submission import accepted, arguments_of
 from flowc.frontend.names import METAFLOW_OPTIONS
-from flowc.ir.schema import loads
+from flowc_ir.schema import loads
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.files import MAX_PACKED
 from metaflow.runner._signature import FlowParameter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.process.process import this_process
 from screen import screen
 from terminal import Terminal

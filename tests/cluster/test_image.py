@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import importlib.util as util, json, os, sys
-wanted = ["flowc_runtime", "flowc.ir", "flowc.steps", "metaflow", "click", "cloudpickle", "markdown_it", "obstore"]
+wanted = ["flowc_runtime", "flowc_ir", "flowc.steps", "metaflow", "click", "cloudpickle", "markdown_it", "obstore"]
 refused = ["pip", "hera", "yaml", "kubernetes", "flowc.frontend", "flowc.backends", "flowc.cli", "flowc_emulator", "rich"]
 def there(name):
     try:

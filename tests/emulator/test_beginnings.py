@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.process.process import this_process
 from project import has_ended, wait_until
 from terminal import Terminal

@@ -11,14 +11,14 @@ import pytest
 
 from flowc.frontend.configs import ConfigSources
 from flowc.frontend.flowspec import load
-from flowc.ir.schema import loads
+from flowc_ir.schema import loads
 from metaflow import Config, ConfigValue, config_expr
 from test_conformance import played
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from project import Project
 
 FLOW = """

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.ir import Packages
 from flowc_emulator.environments import BuildError, build, interpreters, pythons
 from flowc_emulator.environments.spec import Spec, make_spec, match_spec, requirement
+from flowc_ir import Packages
 from project import has_ended, wait_until
 from screen import screen
 from terminal import Terminal

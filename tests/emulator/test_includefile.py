@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.ir.schema import loads
+from flowc_ir.schema import loads
 from flowc_runtime.store.values.files import seen_values
 from gateway import gateway
 from test_conformance import played

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc.ir import Flow, Foreach, Switch, targets
 from flowc_emulator.scheduler import Scheduler
 from flowc_emulator.totals import Totals
+from flowc_ir import Flow, Foreach, Switch, targets
 from flowc_runtime.base.index import Graph
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.backends.argo.settings import Settings
-from flowc.ir.model import Parameter, Span
+from flowc_ir.model import Parameter, Span
 from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_flow import pairs

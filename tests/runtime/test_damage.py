@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from damage import DAMAGES, damage
-from flowc.ir.model import Parameter, Span
+from flowc_ir.model import Parameter, Span
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
 from flowc_runtime.store.backends.external import external_file
 from flowc_runtime.store.backends.layered import open_directory, put_on

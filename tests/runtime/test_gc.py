@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from damage import damage
-from flowc.ir import Parameter, Span
+from flowc_ir import Parameter, Span
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.process.process import this_process
 from flowc_runtime.store.backends import sweeps

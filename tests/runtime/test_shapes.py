@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.ir.versions import CACHE, RECORDS
+from flowc_ir.versions import CACHE, RECORDS
 from flowc_runtime.base.errors import FormatError, RecordError
 from flowc_runtime.run import caching
 from flowc_runtime.store.records import record_types as records

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, is_
 
 import typing_extensions
 
-from flowc.ir import model
+from flowc_ir import model
 from flowc_runtime.process import foreign
 from flowc_runtime.run import caching
 from flowc_runtime.store.backends import external

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic
 
 __all__ = ["BackendError"]
 

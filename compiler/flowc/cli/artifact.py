@@ -16,7 +16,7 @@ from flowc.cli.read import json_option
 from flowc.cli.run_names import no_flow
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.index import task_id, task_pathspec
 

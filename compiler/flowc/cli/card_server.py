@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from flowc.cli.run_filters import UNREADABLE
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError, NotFound
 from flowc_runtime.base.index import task_id
 from flowc_runtime.store.records import unreadable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.common import FAULTY, fail, table, writing
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.records import unreadable

@@ -22,7 +22,7 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
-    from flowc.ir.counting import count
+    from flowc_ir.counting import count
 
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
     note_elsewhere(found.flow)
@@ -40,8 +40,8 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
 @click.pass_context
 def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, **options: Any) -> None:
     """Print the IR."""
-    from flowc.ir.schema import dumps
-    from flowc.ir.text import print_flow
+    from flowc_ir.schema import dumps
+    from flowc_ir.text import print_flow
 
     flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True).flow
     click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)

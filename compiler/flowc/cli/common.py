@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from flowc.frontend.flowspec import Loaded
     from flowc.frontend.project import Deployment
-    from flowc.ir import Code, Flow
-    from flowc.ir.diagnostic import Diagnostic
     from flowc.opening import Asked, Choose
     from flowc.package import Package
+    from flowc_ir import Code, Flow
+    from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.run_view import RunView
     from flowc_runtime.store.records.store import RunStore, Store
     from metaflow._program import FlowProgram

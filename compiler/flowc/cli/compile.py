@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from flowc.backends.argo import Bundle, Settings
     from flowc.cli.common import Checked
-    from flowc.ir import Flow
     from flowc.package import Package
     from flowc.passes.pack_files import Room
+    from flowc_ir import Flow
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -156,8 +156,8 @@ def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, C
     """
     from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
     from flowc.cli.sending import sender
-    from flowc.ir.schema import dumps
     from flowc.passes.pack_files import Room
+    from flowc_ir.schema import dumps
     from flowc_runtime.store.values.files import MAX_PACKED
 
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flowc.cli.common import FAULTY, table, tell_error
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.config_file import meant

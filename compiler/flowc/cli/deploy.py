@@ -12,8 +12,8 @@ import click
 from flowc.cli.cluster import connected, context_option, kubeconfig_option
 from flowc.cli.common import FAULTY, FlowOptions, load_flow, warn
 from flowc.cli.compile import argo_options, compile_argo
-from flowc.ir import json_text
-from flowc.ir.counting import count
+from flowc_ir import json_text
+from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import click
 
 from flowc import __version__, distributions, installation
 from flowc.cli.common import FAULTY, fail
-from flowc.ir import json_text
-from flowc.ir.counting import count
+from flowc_ir import json_text
+from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
 

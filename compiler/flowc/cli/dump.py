@@ -13,7 +13,7 @@ from flowc.cli.classes import class_finder
 from flowc.cli.common import FAULTY, fail, find_run, open_store, store_option, tell_error, writing
 from flowc.cli.verify import with_verify_option
 from flowc.cli.working import working
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.cli.common import Checked
-    from flowc.ir import Flow, Node
     from flowc_emulator.environments import Isolation
+    from flowc_ir import Flow, Node
 
 environment_option = click.option(
     "--environment",
@@ -68,7 +68,7 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
 
 def note_elsewhere(flow: Flow) -> None:
     """Say which decorators are for back ends that flowc has not: they have no effect on this machine."""
-    from flowc.ir.policies import ELSEWHERE
+    from flowc_ir.policies import ELSEWHERE
 
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():

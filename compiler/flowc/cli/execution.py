@@ -18,18 +18,18 @@ from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.what_next import logs_line, resume_line
 from flowc.cli.working import working
 from flowc.diagnostics import describe
-from flowc.ir.schema import dumps
 from flowc.revision import Look
+from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.run import Kind
-    from flowc.ir import Flow
     from flowc_emulator.agent import Agent
     from flowc_emulator.console import Console
     from flowc_emulator.supervisor import Plan, RunResult
+    from flowc_ir import Flow
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Disk

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flowc.ir import Flow
     from flowc_emulator.scheduler import Job
     from flowc_emulator.supervisor import Failure
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import Frame
     from flowc_runtime.store.records.store import RunStore
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from flowc.cli.run import RunCommand
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
     from flowc_runtime.store.records.store import Store
 
 

@@ -11,12 +11,12 @@ import click
 from flowc import __version__
 from flowc.cli.common import load_flow
 from flowc.cli.flow_file import tell
-from flowc.ir import json_text, targets
+from flowc_ir import json_text, targets
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.graph_info import decorators, graph_info, in_order, step_info, step_type
 
 if TYPE_CHECKING:
-    from flowc.ir import Node
+    from flowc_ir import Node
 
 
 def _graph(ctx: click.Context) -> Graph:

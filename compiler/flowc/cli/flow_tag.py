@@ -11,7 +11,7 @@ from flowc.cli.common import fail, find_run, open_store, top
 from flowc.cli.flow_file import flow_name, tell
 from flowc.cli.tag import change
 from flowc.cli.unknown import OwnTagGroup
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.store.records import unreadable
 

@@ -9,8 +9,8 @@ import click
 from flowc.cli.common import FAULTY, fail, open_store, store_option
 from flowc.cli.read import json_option
 from flowc.cli.working import working
-from flowc.ir import json_text
-from flowc.ir.counting import count
+from flowc_ir import json_text
+from flowc_ir.counting import count
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store

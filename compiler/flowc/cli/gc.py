@@ -11,8 +11,8 @@ from flowc.cli.common import open_store, store_option, table
 from flowc.cli.read import json_option
 from flowc.cli.run_names import no_flow
 from flowc.cli.working import working
-from flowc.ir import json_text
-from flowc.ir.counting import count
+from flowc_ir import json_text
+from flowc_ir.counting import count
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.missing import one_per_run

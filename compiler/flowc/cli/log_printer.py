@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import Chunk, Lines
 

@@ -11,7 +11,7 @@ from flowc.cli.common import fail, find_run, open_store, store_option, table
 from flowc.cli.log_printer import LONGEST, Form, Printer
 from flowc.cli.read import attempts_of
 from flowc.cli.scrub import scrub_command
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines
 from flowc_runtime.run.run_view import RunView

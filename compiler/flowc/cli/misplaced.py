@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from flowc.ir.model import Parameter
+    from flowc_ir.model import Parameter
 
 
 # -- options before the command ----------------------------------------------------------------------------------------

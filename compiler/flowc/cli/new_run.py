@@ -12,7 +12,7 @@ import click
 from flowc.cli.beginning import record_made
 from flowc.cli.common import fail, top, writing
 from flowc.cli.working import working
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError
 from flowc_runtime.store.records.tags import check_tags
@@ -63,7 +63,7 @@ def begin_run(
     Raises FlowcError.
     """
     from flowc.cli.triggers import trigger_events
-    from flowc.ir.schema import dumps
+    from flowc_ir.schema import dumps
     from flowc_runtime.store.records.runs import new_run_record
 
     tags, definition = tags_given(), dumps(found.flow)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from flowc.cli.common import Checked
-    from flowc.ir.model import Flow, Parameter
+    from flowc_ir.model import Flow, Parameter
 
 
 _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
@@ -49,7 +49,7 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
 
 def _shown_default(parameter: Parameter) -> str | None:
     """A default as it would be given on the command line."""
-    from flowc.ir import json_text
+    from flowc_ir import json_text
     from flowc_runtime.store.values.parameters import from_text
 
     if parameter.computed:

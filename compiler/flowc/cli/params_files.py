@@ -17,7 +17,7 @@ from flowc_runtime.base import given_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc.ir.model import Flow, Parameter
+    from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
 
 params_file_option = click.option(

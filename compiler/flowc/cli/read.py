@@ -12,7 +12,7 @@ from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import open_store, store_option, table
 from flowc.cli.run_filters import UNREADABLE, filter_options, selected
 from flowc.cli.run_names import no_flow
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
 from flowc_runtime.store.records import unreadable
 

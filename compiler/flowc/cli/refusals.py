@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-_OWN = ("flowc", "flowc_emulator", "flowc_runtime", "metaflow")
+_OWN = ("flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow")
 
 
 @contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.common import Checked
-    from flowc.ir import Code, Config
+    from flowc_ir import Code, Config
     from flowc_runtime.store.records.store import RunStore, Store
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowc.cli.common import Top
-    from flowc.ir import Config
+    from flowc_ir import Config
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.store import RunStore, Store
 

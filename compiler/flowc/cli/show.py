@@ -11,8 +11,8 @@ from flowc.cli.common import FAULTY, find_run, open_store, store_option, table
 from flowc.cli.dump import of_every_task
 from flowc.cli.read import in_order, json_option, status_or_unreadable, unreadable_tasks
 from flowc.cli.run_filters import UNREADABLE
-from flowc.ir import json_text
-from flowc.ir.counting import count
+from flowc_ir import json_text
+from flowc_ir.counting import count
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_id, task_pathspec
 from flowc_runtime.run.run_view import RunView
@@ -106,7 +106,7 @@ def _width(view: RunView, step: str) -> int:
 
 
 def _fanned_out(view: RunView, step: str) -> int:
-    from flowc.ir import Foreach, Gang
+    from flowc_ir import Foreach, Gang
 
     before = view.graph.predecessors.get(step, [])
     if len(before) != 1 or not isinstance(before[0].next, Foreach | Gang):

@@ -10,7 +10,7 @@ import click
 
 from flowc.cli.common import load_flow
 from flowc.cli.configs import EARLIER
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 
 @click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")

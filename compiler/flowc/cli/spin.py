@@ -25,9 +25,9 @@ from flowc.cli.run_names import suggest
 from flowc.cli.spin_artifacts import overrides
 from flowc.cli.starting import begin_starts, state_before
 from flowc.cli.working import working
-from flowc.ir.schema import dumps
-from flowc.ir.scopes import Loop
 from flowc.revision import Look
+from flowc_ir.schema import dumps
+from flowc_ir.scopes import Loop
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError

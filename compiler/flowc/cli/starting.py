@@ -33,7 +33,7 @@ SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
 _OWN = frozenset(
-    {"click", "cloudpickle", "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions"}
+    {"click", "cloudpickle", "flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow", "metaflow_extensions"}
 )
 
 

@@ -10,7 +10,7 @@ import click
 
 from flowc.cli.cluster import cluster_options, connected
 from flowc.cli.common import fail, table
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

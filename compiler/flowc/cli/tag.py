@@ -8,7 +8,7 @@ import click
 
 from flowc.cli.common import fail, find_run, open_store, store_option
 from flowc.cli.unknown import PathGroup
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.records import unreadable
 

@@ -17,7 +17,7 @@ from flowc.opening import names_code
 if TYPE_CHECKING:
     from flowc.cluster.api import Cluster
     from flowc.cluster.kinds import Object
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 
 def _pair(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

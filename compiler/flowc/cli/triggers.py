@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.common import fail, find_run, top
-from flowc.ir import End
+from flowc_ir import End
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import TriggerRecord
     from flowc_runtime.store.records.store import Store
 

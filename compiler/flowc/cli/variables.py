@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 _PREFIX = "METAFLOW_RUN_"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from yaml import Node  # noqa: TID251  # for type checkers only
 
-    from flowc.ir.model import Parameter
+    from flowc_ir.model import Parameter
 
 _TAG: Final = "tag:yaml.org,2002:"
 _OCTAL: Final = re.compile(r"[-+]?0[0-9_]+")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.cluster.errors import ClusterError
-from flowc.ir.versions import MANIFESTS, NewerError, SchemaError
+from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
 from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
 
 if TYPE_CHECKING:

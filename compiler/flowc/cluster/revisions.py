@@ -9,7 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from flowc.cluster.workflows import body_of, code_of
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc.cluster.api import Cluster
     from flowc.cluster.kinds import Object
-    from flowc.ir.model import Flow, Parameter
+    from flowc_ir.model import Flow, Parameter
 
 MAX_NAME = 63
 
@@ -52,8 +52,8 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     Raises:
         ClusterError: a newer flowc wrote the IR.
     """
-    from flowc.ir.schema import loads
-    from flowc.ir.versions import NewerError, SchemaError
+    from flowc_ir.schema import loads
+    from flowc_ir.versions import NewerError, SchemaError
 
     name = code_of(item)
     code = cluster.find(CONFIG_MAP, name) if name else None

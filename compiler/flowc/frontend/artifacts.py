@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import Reader
 from flowc.frontend.names import FLOW_API
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 from metaflow._hidden import is_hideable
 from metaflow.parameters import Parameter
 from metaflow.user_configs.config_parameters import Config
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.frontend.steps import Members, Method
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.decorators import Applied
 
 _ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # an artifact of that name is read instead

@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING, TypeAlias
 
 from flowc import diagnostics as codes
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,15 +10,15 @@ from flowc.frontend.cards import check_card_types
 from flowc.frontend.decorators import STEP_DECORATORS, policies
 from flowc.frontend.plugins import is_json
 from flowc.frontend.reader import canonical
-from flowc.ir import Plugin
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Plugin
+from flowc_ir.diagnostic import Diagnostic
 from metaflow.decorators import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.frontend.steps import Method
-    from flowc.ir import Node
+    from flowc_ir import Node
     from metaflow._legacy.hooks import Added
 
 _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_internal", "cache"})

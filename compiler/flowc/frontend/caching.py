@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowc import diagnostics as codes
 from flowc.diagnostics import decode
 from flowc.frontend.gangs import is_parallel
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from flowc.frontend.graph import Graph

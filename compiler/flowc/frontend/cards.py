@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import BOOL, COUNT, OPTIONS, TEXT, Kind, Reader, canonical, optional
-from flowc.ir import Card
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Card
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

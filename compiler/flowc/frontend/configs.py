@@ -15,9 +15,9 @@ from flowc import diagnostics as codes
 from flowc.frontend.assignments import call_of, span_of
 from flowc.frontend.decorators import shown
 from flowc.frontend.names import FLOW_API, did_you_mean, is_private, listed
-from flowc.ir import Config as IrConfig
-from flowc.ir import json_text
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Config as IrConfig
+from flowc_ir import json_text
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base import given_files
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.errors import ArtifactError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc.frontend.source import Sources
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.user_configs.config_parameters import Declared
 
 FILES, VALUES = "METAFLOW_FLOW_CONFIG", "METAFLOW_FLOW_CONFIG_VALUE"

@@ -17,8 +17,8 @@ from flowc.frontend.reader import JSON as _JSON
 from flowc.frontend.reader import MIB as _MIB
 from flowc.frontend.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontend.secrets import SECRETS, read_secrets
-from flowc.ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
-from flowc.ir.policies import ELSEWHERE
+from flowc_ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
+from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.frontend.steps import Method
-    from flowc.ir import Plugin, Transition
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir import Plugin, Transition
+    from flowc_ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
 __all__ = ["SEVERAL", "STEP_DECORATORS", "Kind", "Reader", "check_misplaced", "policies", "shown"]

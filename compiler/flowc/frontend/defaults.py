@@ -8,7 +8,7 @@ from flowc_runtime.store.values.parameters import ParameterError, check_paramete
 from metaflow._conversions import ConversionError, as_json, written
 
 if TYPE_CHECKING:
-    from flowc.ir import Parameter as IrParameter
+    from flowc_ir import Parameter as IrParameter
     from metaflow.parameters import Parameter
 
 

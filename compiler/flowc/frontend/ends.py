@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from flowc.frontend.graph import Candidates

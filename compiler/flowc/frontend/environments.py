@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import ENVIRONMENTS, Kind, Reader
-from flowc.ir import Packages
+from flowc_ir import Packages
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowc.frontend.source import Source
     from flowc.frontend.steps import Method
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
     Pairs: TypeAlias = tuple[tuple[str, str], ...]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import OPTIONS, Kind, canonical, shown
-from flowc.ir import ExitHook
+from flowc_ir import ExitHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flowc.frontend.reader import Reader
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.decorators import Applied
 
 _FUNCTIONS = Kind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc.frontend.source import Source
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic
     from metaflow.decorators import Applied
 
 _SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")

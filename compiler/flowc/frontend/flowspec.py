@@ -34,11 +34,11 @@ from flowc.frontend.reader import canonical
 from flowc.frontend.source import Source, Sources
 from flowc.frontend.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
 from flowc.frontend.with_decorators import WithError, seen_by_mutators, unknown
-from flowc.ir import Code, Flow, Node, Span
-from flowc.ir import Method as RunMethod
-from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.verify import verify
 from flowc.package import Package, UnreadableFileError, collect, pack
+from flowc_ir import Code, Flow, Node, Span
+from flowc_ir import Method as RunMethod
+from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.verify import verify
 from flowc_runtime.process.loader import load_module
 from flowc_runtime.store.values.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from flowc.frontend.graph import Graph
-    from flowc.ir import Packages
     from flowc.opening import Asked, Choose
+    from flowc_ir import Packages
     from metaflow.decorators import Applied
 
 

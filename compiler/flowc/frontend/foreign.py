@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from flowc import diagnostics as codes
 from flowc.frontend.plugins import plugin_class
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.run.program import method_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir import Flow, Span
     from flowc.package import Package
+    from flowc_ir import Flow, Span
 
 
 def packing_decorators(flow: Flow) -> Iterator[Diagnostic]:

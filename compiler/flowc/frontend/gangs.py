@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
 from flowc.frontend.plugins import plugin_class
-from flowc.ir import Gang, Goto, targets
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Gang, Goto, targets
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,15 @@ from flowc.frontend.leaving import Leaving
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.steps import find_method
 from flowc.frontend.transitions import leaving
-from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.structure import Vertex, analyse
+from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
     from flowc.frontend.source import Sources
     from flowc.frontend.steps import Members, Method
-    from flowc.ir import Span, Transition
+    from flowc_ir import Span, Transition
 
 
 @final

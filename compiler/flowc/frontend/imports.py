@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.process.loader import UnguardedFlow, put_first_on_path
 
 if TYPE_CHECKING:

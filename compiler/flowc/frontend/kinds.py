@@ -12,7 +12,7 @@ from metaflow.parameters import JSONType
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc.ir import ParameterType
+    from flowc_ir import ParameterType
     from metaflow.parameters import Parameter
 
 TYPES: Final = "a parameter is of type str, int, float, bool, JSONType, one of click's, or a function of a text"

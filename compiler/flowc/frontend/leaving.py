@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     import ast
 
     from flowc.frontend.steps import Method
-    from flowc.ir import Span, Transition
+    from flowc_ir import Span, Transition
 
 
 @final

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc import diagnostics as codes
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from flowc.frontend.graph import Candidates, connect
 from flowc.frontend.places import place_of_class, written_at
 from flowc.frontend.source import Sources
 from flowc.frontend.steps import clean_doc, find_methods, members_of
-from flowc.ir import Code, Flow, Method, Node
+from flowc_ir import Code, Flow, Method, Node
 
 if TYPE_CHECKING:
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic
 
 
 def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:

@@ -18,9 +18,9 @@ from flowc.frontend.decorators import shown
 from flowc.frontend.defaults import recorded
 from flowc.frontend.kinds import KindError, kind_of
 from flowc.frontend.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_private
-from flowc.ir import Parameter as IrParameter
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Parameter as IrParameter
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.store.values.parameters import ParameterError, to_text
 from metaflow.includefile import IncludeFile, find_parser
 from metaflow.parameters import Parameter

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import Span
+from flowc_ir import Span
 from flowc_runtime.process.loader import package_place
 
 if TYPE_CHECKING:

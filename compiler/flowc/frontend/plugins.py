@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc import diagnostics as codes
 from flowc.frontend.mutators import mutator_fault
 from flowc.frontend.reader import Kind, canonical
-from flowc.ir import Plugin, Retry, json_text
+from flowc_ir import Plugin, Retry, json_text
 from metaflow import _extensions
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from flowc.frontend.reader import Reader
     from flowc.frontend.source import Sources
     from flowc.frontend.steps import Method
-    from flowc.ir import Flow, Node
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir import Flow, Node
+    from flowc_ir.diagnostic import Diagnostic
     from metaflow._program import FlowProgram
     from metaflow.decorators import Applied
 

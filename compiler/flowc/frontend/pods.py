@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowc import diagnostics as codes
 from flowc.frontend.reader import BOOL, CORES, COUNT, MIB, TEXT, Kind, decimal_text, is_texts, optional
-from flowc.ir import Kubernetes, Resources, SecurityContext, Toleration
-from flowc.ir.policies import HOSTNAME_TIMEOUT, TMPFS_PATH
+from flowc_ir import Kubernetes, Resources, SecurityContext, Toleration
+from flowc_ir.policies import HOSTNAME_TIMEOUT, TMPFS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from flowc import diagnostics as codes
 from flowc.frontend.reader import BOOL, TEXT, Kind, optional
-from flowc.ir import Project
+from flowc_ir import Project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

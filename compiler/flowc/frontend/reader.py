@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
-from flowc.ir import json_text
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import json_text
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc.frontend.source import Function, Source
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.decorators import Applied
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc import diagnostics as codes
 from flowc.frontend.reader import BOOL as _BOOL
 from flowc.frontend.reader import Kind
-from flowc.ir import Schedule
+from flowc_ir import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.frontend.reader import Reader
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.decorators import Applied
 
 _FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"

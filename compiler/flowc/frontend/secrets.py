@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import BOOL, TEXT, Kind, canonical, is_json_object, optional, shown
-from flowc.ir import Secret
+from flowc_ir import Secret
 from flowc_runtime.run.task.secrets import PROVIDERS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
-from flowc.ir import Span
+from flowc_ir import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 from flowc import diagnostics as codes
 from flowc.frontend.names import FLOW_API, is_private
 from flowc.frontend.source import Function
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.process.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flowc.frontend.source import Source, Sources
-    from flowc.ir import Span
+    from flowc_ir import Span
     from metaflow.decorators import Applied
 
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"

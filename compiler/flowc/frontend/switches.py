@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowc import diagnostics as codes
 from flowc.frontend.leaving import Leaving, fault_of, step_named
-from flowc.ir import Switch
+from flowc_ir import Switch
 
 if TYPE_CHECKING:
     from flowc.frontend.steps import Method
-    from flowc.ir import Choice, Span
+    from flowc_ir import Choice, Span
 
 _NOTHING = object()
 

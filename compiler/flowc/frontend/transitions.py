@@ -10,12 +10,12 @@ from flowc.frontend.constants import text_of
 from flowc.frontend.leaving import Leaving, diagnostic_of, fault_of, step_named
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.switches import read_switch
-from flowc.ir import Branch, End, Foreach, Gang, Goto
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Branch, End, Foreach, Gang, Goto
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from flowc.frontend.steps import Members, Method
-    from flowc.ir import Span
+    from flowc_ir import Span
 
 _EXAMPLE = "self.next(self.train)"
 

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Final
 from flowc import diagnostics as codes
 from flowc.diagnostics import decode
 from flowc.ignored import SECONDS, ignored
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
 from flowc.package import pack
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from flowc.ir import Flow
     from flowc.package import Package
+    from flowc_ir import Flow
 
 # Modules of flowc, which the image has, and of extensions, which travel in any case; and what Python runs first.
 _OURS: Final = frozenset({
-    "flowc", "flowc_emulator", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize", "usercustomize",
+    "flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize",
+    "usercustomize",
 })  # fmt: skip
 EXTENSIONS: Final = "metaflow_extensions"
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})

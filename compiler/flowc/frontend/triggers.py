@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc import diagnostics as codes
 from flowc.frontend.names import did_you_mean, listed
 from flowc.frontend.reader import OPTIONS, Kind, canonical, shown
-from flowc.ir import Trigger
+from flowc_ir import Trigger
 from metaflow.events import EventName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from flowc.frontend.reader import Reader
-    from flowc.ir import Project, Span
+    from flowc_ir import Project, Span
     from metaflow.decorators import Applied
 
 _ANY = Kind("anything", lambda value: True)

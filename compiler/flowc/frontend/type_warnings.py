@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc import diagnostics as codes
 from flowc.frontend.decorators import shown
 from flowc.frontend.parameters import declared_parameters
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.store.values.parameters import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc.ir import Flow
-    from flowc.ir import Parameter as IrParameter
+    from flowc_ir import Flow
+    from flowc_ir import Parameter as IrParameter
 
 
 _SEVERAL: Final = "multiple=True for an option that may be repeated, or type=JSONType for a list such as [1, 2]"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.frontend.decorators import SEVERAL, STEP_DECORATORS
 from flowc.frontend.names import did_you_mean
 from flowc.frontend.reader import shown
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:

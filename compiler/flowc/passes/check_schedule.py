@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flowc import diagnostics as codes
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from flowc.cron import Kind
-    from flowc.ir import Flow
+    from flowc_ir import Flow
 
 _CODES: Final[Mapping[Kind, str]] = {
     "never": codes.SCHEDULE_NEVER_FIRES,

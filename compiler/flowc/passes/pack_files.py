@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
-from flowc.ir.diagnostic import Diagnostic
 from flowc.passes.resolve_defaults import DefaultError
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.given_files import lasting
 from flowc_runtime.store.values.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flowc.ir import Flow
-    from flowc.ir import Parameter as IrParameter
+    from flowc_ir import Flow
+    from flowc_ir import Parameter as IrParameter
 
 
 @final

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 from flowc import diagnostics as codes
 from flowc.frontend.defaults import given as given_value
 from flowc.frontend.parameters import declared_parameters
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.config import settings
 from flowc_runtime.run.context import starts
 from flowc_runtime.store.values.parameters import ParameterError, config_values, to_text
@@ -21,8 +21,8 @@ from metaflow.parameters import ParameterContext, log
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowc.ir import Flow
-    from flowc.ir import Parameter as IrParameter
+    from flowc_ir import Flow
+    from flowc_ir import Parameter as IrParameter
     from metaflow.parameters import Parameter
 
 

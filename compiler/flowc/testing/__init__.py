@@ -26,7 +26,7 @@ from flowc_runtime.store.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.task.task import Attempt
 

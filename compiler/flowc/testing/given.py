@@ -15,8 +15,8 @@ from flowc_runtime.store.values.parameters import ParameterError, default_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flowc.ir import Flow
-    from flowc.ir.model import Parameter
+    from flowc_ir import Flow
+    from flowc_ir.model import Parameter
 
 
 def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:

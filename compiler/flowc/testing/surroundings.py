@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import Branch, Foreach, Gang, Switch
-from flowc.ir.scopes import Items, Loop
+from flowc_ir import Branch, Foreach, Gang, Switch
+from flowc_ir.scopes import Items, Loop
 from flowc_runtime.base.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.state import OURS
@@ -22,7 +22,7 @@ from flowc_runtime.store.values.files import store_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowc.ir import Flow, Node
+    from flowc_ir import Flow, Node
     from flowc_runtime.run.program import Program
     from flowc_runtime.store.records.record_types import Fanout
     from flowc_runtime.store.values.codecs import ArtifactRef

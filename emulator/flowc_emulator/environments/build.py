@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowc.ir import json_text
 from flowc_emulator.environments import interpreters, pythons
 from flowc_emulator.environments.interpreters import BuildError
+from flowc_ir import json_text
 from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
-from flowc.ir import json_text
 from flowc_emulator.threads import CHOSEN
+from flowc_ir import json_text
 from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.assignment import Assignment
 
 # What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
-_SHARED = ("flowc", "flowc_runtime", "metaflow", "cloudpickle")
+_SHARED = ("flowc", "flowc_ir", "flowc_runtime", "metaflow", "cloudpickle")
 # The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
 _BOOT = (
     "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.run.task.isolated import main; "

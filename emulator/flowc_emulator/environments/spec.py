@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import json_text
 from flowc_emulator.environments.interpreters import Interpreter, check_python, find, this_version
+from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowc.ir import Packages
+    from flowc_ir import Packages
 
 
 @final

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from flowc.ir.schema import loads
 from flowc_emulator.forkserver.preload import preload
 from flowc_emulator.forkserver.wire import (
     Exited,
@@ -35,6 +34,7 @@ from flowc_emulator.guardian import register
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.terminal import Borrowed
 from flowc_emulator.threads import Threads
+from flowc_ir.schema import loads
 from flowc_runtime.base.contract import NOT_STARTED, RUN
 from flowc_runtime.base.index import Graph
 from flowc_runtime.pod.hooks import call_hook

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from flowc.ir.model import Node
+    from flowc_ir.model import Node
 
 # -- exit codes of a task's process ------------------------------------------------------------------------------------
 # 64 is never used: Argo's executor reserves it for its own failures.

@@ -14,15 +14,15 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.contract import PARAMETERS
 from flowc_runtime.store.values.parameters import among, from_text, parse_texts, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ir.model import Parameter
-    from flowc.ir.model import ParameterType as Kind
+    from flowc_ir.model import Parameter
+    from flowc_ir.model import ParameterType as Kind
 
 MARKER = "json:"
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)

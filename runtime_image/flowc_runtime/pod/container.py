@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from flowc.ir import Foreach, Gang, Switch
+from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
@@ -35,7 +35,7 @@ from flowc_runtime.store.records.record_types import StatusRecord
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.process.process import Child
     from flowc_runtime.run.program import Program

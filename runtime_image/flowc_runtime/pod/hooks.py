@@ -18,7 +18,7 @@ from flowc_runtime.run.task import failures
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.ir import ExitHook, Flow
+    from flowc_ir import ExitHook, Flow
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper

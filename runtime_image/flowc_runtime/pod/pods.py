@@ -10,16 +10,16 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from flowc.ir import Gang, targets
-from flowc.ir.policies import HOSTNAME_TIMEOUT
-from flowc.ir.scopes import Loop
+from flowc_ir import Gang, targets
+from flowc_ir.policies import HOSTNAME_TIMEOUT
+from flowc_ir.scopes import Loop
 from flowc_runtime.base.contract import LOOPS, POD_IP
 from flowc_runtime.base.contract import PARALLEL_MAIN_IP as MAIN_IP
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import outer_path, parts
 
 if TYPE_CHECKING:
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.records.store import RunStore
 

@@ -19,7 +19,16 @@ Modules: TypeAlias = dict[str, list[str]]
 """The file and the digest of its content by the module's name."""
 
 # The program that began, such as `flowc`, is no code of the step's; extensions of the API are in the code package.
-_OWN = ("__main__", "__mp_main__", "flowc", "flowc_runtime", "flowc_emulator", "metaflow", "metaflow_extensions")
+_OWN = (
+    "__main__",
+    "__mp_main__",
+    "flowc",
+    "flowc_ir",
+    "flowc_runtime",
+    "flowc_emulator",
+    "metaflow",
+    "metaflow_extensions",
+)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
 # what happens to be loaded or installed: the laptop and the pod have to come to the same name.
 _TAKEN = frozenset({
-    "metaflow", "flowc", "flowc_runtime", "flowc_emulator", "click", "cloudpickle", "rich", "hera", "pydantic", "yaml",
-    "obstore", "numpy", "pandas", "torch", "sklearn", "scipy", "conftest", "pytest", "test",
+    "metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator", "click", "cloudpickle", "rich", "hera",
+    "pydantic", "yaml", "obstore", "numpy", "pandas", "torch", "sklearn", "scipy", "conftest", "pytest", "test",
 })  # fmt: skip
 
 _compiled: dict[str, tuple[bytes, CodeType]] = {}

@@ -10,7 +10,7 @@ from flowc_runtime.store.records.store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.store.values.codecs import ArtifactRef

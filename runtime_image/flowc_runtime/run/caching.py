@@ -15,9 +15,9 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypedDict, cast, final
 
-from flowc.ir import json_text
-from flowc.ir.schema import part_to_json
-from flowc.ir.versions import CACHE
+from flowc_ir import json_text
+from flowc_ir.schema import part_to_json
+from flowc_ir.versions import CACHE
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError
 from flowc_runtime.process import foreign
 from flowc_runtime.run import first_cache

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
 
 LOCALHOST = "127.0.0.1"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from flowc.ir import Foreach
+from flowc_ir import Foreach
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import item_path, outer_path, parts
 from flowc_runtime.store.records.record_types import AttemptRecord

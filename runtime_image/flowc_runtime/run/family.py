@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import Branch, Gang, targets
-from flowc.ir.scopes import Items
+from flowc_ir import Branch, Gang, targets
+from flowc_ir.scopes import Items
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import outer_path, parts, task_id
@@ -18,7 +18,7 @@ from flowc_runtime.store.values.fanouts import Frame
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.store.records.record_types import AttemptRecord, Fanout, ParentsRecord
     from flowc_runtime.store.values.codecs import ArtifactRef

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never
+from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never
 
 if TYPE_CHECKING:
-    from flowc.ir.model import Flow, Node, Transition
+    from flowc_ir.model import Flow, Node, Transition
 
 _VERSION = 2
 

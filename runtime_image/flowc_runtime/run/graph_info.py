@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import targets
+from flowc_ir import targets
 from flowc_runtime.base.index import Graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir import Flow, Node
+    from flowc_ir import Flow, Node
 
 # By the name of the transition's class: Metaflow's name for a step that ends with it.
 _TYPES = {

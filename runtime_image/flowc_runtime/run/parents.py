@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir import Switch
-from flowc.ir.scopes import Loop
+from flowc_ir import Switch
+from flowc_ir.scopes import Loop
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import ROOT, iteration_path, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.records.record_types import AttemptRecord
     from flowc_runtime.store.records.store import RunStore

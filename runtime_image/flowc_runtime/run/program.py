@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flowc.ir.model import Function, Method, Notebook, Shell, Stub, assert_never
+from flowc_ir.model import Function, Method, Notebook, Shell, Stub, assert_never
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.process.loader import load_module
 from flowc_runtime.store.values.parameters import config_values, own_decorators
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
-    from flowc.ir import Flow, Node, Transition
-    from flowc.ir.model import Action
+    from flowc_ir import Flow, Node, Transition
+    from flowc_ir.model import Action
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord

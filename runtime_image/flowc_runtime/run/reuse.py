@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir import Branch, Foreach, Gang, Switch, json_text, targets
+from flowc_ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.base.errors import Damaged, NotFound, RecordError
 from flowc_runtime.base.index import Graph, item_path, outer_path
 from flowc_runtime.run.parents import Parents

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Branch, End, Foreach, Gang, Goto, Switch, targets
-from flowc.ir.model import assert_never
+from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc_ir.model import assert_never
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.store.values import codecs
 from flowc_runtime.store.values.fanouts import items_of, store_items
@@ -13,7 +13,7 @@ from flowc_runtime.store.values.fanouts import items_of, store_items
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir import Node, Transition
+    from flowc_ir import Node, Transition
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.state import Said, TaskState

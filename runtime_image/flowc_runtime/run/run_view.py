@@ -18,7 +18,7 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord
     from flowc_runtime.store.records.store import RunStore
 

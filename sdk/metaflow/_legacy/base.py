@@ -53,7 +53,7 @@ class Decorator:
 
     def make_decorator_spec(self) -> str:
         """As `--with` has it: `name:attribute=value`; attributes that are None are left out."""
-        from flowc.ir import json_text
+        from flowc_ir import json_text
 
         given = {name: value for name, value in self.attributes.items() if value is not None}
         written = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.run.program import method_name
 from flowc_runtime.store.values.parameters import shortened
 from metaflow import _extensions
@@ -21,8 +21,8 @@ from metaflow.user_decorators._errors import PreparationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flowc.ir import Flow, Node, Span
-    from flowc.ir.policies import Plugin
+    from flowc_ir import Flow, Node, Span
+    from flowc_ir.policies import Plugin
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")

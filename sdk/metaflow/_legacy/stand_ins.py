@@ -20,7 +20,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flowc.ir import Node
+    from flowc_ir import Node
     from metaflow.datastore.datastore_storage import DataStoreStorage
     from metaflow.metadata_provider import MetaDatum
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.index import task_id
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir import Branch, Foreach, Gang, Switch, targets
-from flowc.ir.scopes import Items
+from flowc_ir import Branch, Foreach, Gang, Switch, targets
+from flowc_ir.scopes import Items
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import item_path, parts
 from flowc_runtime.run.parents import Parents
@@ -13,7 +13,7 @@ from flowc_runtime.run.parents import Parents
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import ParentsRecord
     from metaflow.client.reader import RunReader
 

@@ -10,7 +10,7 @@ from metaflow.flowspec import FlowSpec
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
 
 
 def module_of(flow: Flow) -> ModuleType | None:

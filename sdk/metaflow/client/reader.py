@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowc.ir import End
+from flowc_ir import End
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.version import API_VERSION
 from flowc_runtime.run.run_view import RunView

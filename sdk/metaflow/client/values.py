@@ -15,7 +15,7 @@ from flowc_runtime.store.values.parameters import from_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc.ir import Config, Parameter
+    from flowc_ir import Config, Parameter
     from flowc_runtime.store.values.codecs import ArtifactRef
     from metaflow.client.reader import RunReader
 

@@ -21,7 +21,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ir.model import Parameter
+    from flowc_ir.model import Parameter
 
 
 @final

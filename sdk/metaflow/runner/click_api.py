@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._errors import DecoratorImportError
 from metaflow.user_decorators.common import known_classes, matching

@@ -12,7 +12,7 @@ from flowc.backends.argo.settings import Settings
 
 if TYPE_CHECKING:
     from flowc.backends.argo.configmap import Package
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 __all__ = ["Bundle", "Settings", "compile_flow"]
 
@@ -32,7 +32,7 @@ class Bundle:
 
 
 def compile_flow(flow: Flow, package: Package, settings: Settings) -> Bundle:
-    """Lower a flow without faults (`flowc.ir.verify`) and its code to Argo.
+    """Lower a flow without faults (`flowc_ir.verify`) and its code to Argo.
 
     Raises:
         BackendError: Argo or Kubernetes cannot run it; it has every reason.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults, names
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.option_checks import check_options
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.pod import arguments
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from flowc.backends.argo.pods import StepTemplate
     from flowc.backends.argo.settings import Settings
-    from flowc.ir.diagnostic import Diagnostic
-    from flowc.ir.model import Flow, Node, NodeId
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Flow, Node, NodeId
 
 # flowc's own, and Argo's own: a second variable of a name would win or lose by its place in a list.
 _RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")

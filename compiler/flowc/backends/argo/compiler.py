@@ -11,14 +11,14 @@ from flowc.backends.argo.loops import budgets
 from flowc.backends.argo.lowering import Lowering
 from flowc.backends.argo.pods import step_templates
 from flowc.backends.argo.series import series
-from flowc.ir.regions import region
-from flowc.ir.scopes import Loop, places
+from flowc_ir.regions import region
+from flowc_ir.scopes import Loop, places
 
 if TYPE_CHECKING:
     from flowc.backends.argo.configmap import CodeMap, Package
     from flowc.backends.argo.hera_models import m
     from flowc.backends.argo.settings import Settings
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 _INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from flowc.backends.argo.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
-from flowc.ir import json_text, schema
+from flowc_ir import json_text, schema
 from flowc_runtime.base import contract
 from flowc_runtime.pod.integrity import digest_of
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    from flowc.ir.diagnostic import Diagnostic
-    from flowc.ir.model import Flow
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Flow
 
     class Package(Protocol):
         """The code package: `files` by path (posix, relative, sorted), `digest` is `sha256:…`."""

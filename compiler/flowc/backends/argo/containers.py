@@ -10,15 +10,15 @@ from flowc.backends.argo import pod_options
 from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.pods import PLAIN, PodSpec
 from flowc.backends.argo.strict import make
-from flowc.ir import json_text
-from flowc.ir.model import Resources
+from flowc_ir import json_text
+from flowc_ir.model import Resources
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from flowc.backends.argo.configmap import CodeMap
     from flowc.backends.argo.pods import StepTemplate
     from flowc.backends.argo.settings import Settings
-    from flowc.ir import Kubernetes
+    from flowc_ir import Kubernetes
 
 
 _TOKEN_VOLUME = "executor-token"

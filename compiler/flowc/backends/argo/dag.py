@@ -16,8 +16,8 @@ from flowc.backends.argo import names
 from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
 from flowc.backends.argo.strict import make
-from flowc.ir.model import NodeId, assert_never
-from flowc.ir.regions import Again
+from flowc_ir.model import NodeId, assert_never
+from flowc_ir.regions import Again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from flowc.backends import BackendError
-from flowc.ir import Span
-from flowc.ir.diagnostic import Diagnostic
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
 
 # The CRDs of Argo 4 refuse more; 3.7 takes them, but a manifest is right for both.
 MAX_TEMPLATES = 200

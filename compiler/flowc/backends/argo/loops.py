@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from flowc.backends.argo import faults
 from flowc.backends.argo.series import iterations, levels, loops
-from flowc.ir.model import targets
-from flowc.ir.scopes import Loop
+from flowc_ir.model import targets
+from flowc_ir.scopes import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.backends.argo.series import Series
-    from flowc.ir.model import Flow, NodeId
-    from flowc.ir.scopes import Scope
+    from flowc_ir.model import Flow, NodeId
+    from flowc_ir.scopes import Scope
 
 MAX_LEVELS = 99
 

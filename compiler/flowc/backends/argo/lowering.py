@@ -14,13 +14,13 @@ from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.places import PATH, ROOT_PATH, Place
 from flowc.backends.argo.series import Call, Loop, Series, first, is_call, iterations
 from flowc.backends.argo.strict import make
-from flowc.ir.model import NodeId
+from flowc_ir.model import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.backends.argo.pods import StepTemplate
-    from flowc.ir.scopes import Scope
+    from flowc_ir.scopes import Scope
 
 
 class Lowering:

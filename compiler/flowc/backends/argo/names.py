@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 MAX_STEP = 40  # leaves room for `each-body-` within the 63 characters of a label
 MAX_FLOW = 52  # a CronWorkflow's; its runs are named `<name>-<unix time>`

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from flowc.backends.argo import faults, mounts
 from flowc.backends.argo.faults import fault
 from flowc.backends.argo.settings import is_reference
-from flowc.ir.model import Gang
-from flowc.ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
+from flowc_ir.model import Gang
+from flowc_ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.backends.argo.settings import Settings
-    from flowc.ir import Flow, Kubernetes, Node, SecurityContext
-    from flowc.ir.diagnostic import Diagnostic
+    from flowc_ir import Flow, Kubernetes, Node, SecurityContext
+    from flowc_ir.diagnostic import Diagnostic
 
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.backends.argo.pods import PodSpec
-    from flowc.ir import Kubernetes
-    from flowc.ir.model import Resources
+    from flowc_ir import Kubernetes
+    from flowc_ir.model import Resources
 
 TEMPDIR = "METAFLOW_TEMPDIR"
 

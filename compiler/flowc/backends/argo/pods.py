@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc.backends.argo import names
-from flowc.ir import Kubernetes
-from flowc.ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
+from flowc_ir import Kubernetes
+from flowc_ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
 from flowc_runtime.base.contract import attempts_limit
 
 if TYPE_CHECKING:

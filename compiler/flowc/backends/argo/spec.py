@@ -8,7 +8,7 @@ from flowc.backends.argo import containers
 from flowc.backends.argo.faults import untemplated
 from flowc.backends.argo.hera_models import m
 from flowc.backends.argo.strict import dump, make
-from flowc.ir.versions import MANIFESTS
+from flowc_ir.versions import MANIFESTS
 from flowc_runtime.base import contract
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc.backends.argo.configmap import CodeMap
     from flowc.backends.argo.settings import Settings
-    from flowc.ir.model import Flow, Parameter, Schedule
+    from flowc_ir.model import Flow, Parameter, Schedule
 
 API_VERSION = "argoproj.io/v1alpha1"
 VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # as an annotation

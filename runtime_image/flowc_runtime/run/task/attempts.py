@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
 from flowc_runtime.process import ending
 from flowc_runtime.process.process import this_process

@@ -139,7 +139,7 @@ def make_pdb() -> pdb.Pdb:
 
 def is_ours(frame: FrameType) -> bool:
     """Whether a frame is flowc's own."""
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_runtime", "metaflow")
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_ir", "flowc_runtime", "metaflow")
 
 
 def _is_users(frame: FrameType) -> bool:

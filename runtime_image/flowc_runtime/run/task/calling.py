@@ -16,7 +16,7 @@ from flowc_runtime.run.task.attempts import say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc.ir import Node
+    from flowc_ir import Node
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.program import Program
 

@@ -12,13 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.contract import POD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc.ir import Secret
+    from flowc_ir import Secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = re.compile(r"(?:METAFLOW|FLOWC)_")

@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import Switch
+from flowc_ir import Switch
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import (
     ArtifactError,

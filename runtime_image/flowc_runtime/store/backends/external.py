@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, TypedDict, final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.base.mounts import volume_fault

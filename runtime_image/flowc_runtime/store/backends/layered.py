@@ -12,7 +12,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
-from flowc.ir.versions import RECORDS
+from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.base.ignored import make_root
 from flowc_runtime.store.backends import objects, sweeps

@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir.versions import RECORDS
+from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.progress import doing
 from flowc_runtime.process.process import is_alive, this_process

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from flowc.ir import json_text
-from flowc.ir.versions import CACHE, IR, RECORDS, NewerError
+from flowc_ir import json_text
+from flowc_ir.versions import CACHE, IR, RECORDS, NewerError
 from flowc_runtime.base.errors import FormatError
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.backends import blobs

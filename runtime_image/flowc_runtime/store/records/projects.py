@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow, Project
+    from flowc_ir import Flow, Project
 
 
 def values(flow: Flow) -> dict[str, Any]:

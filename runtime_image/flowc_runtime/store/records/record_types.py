@@ -1,13 +1,13 @@
 """The JSON records of the store. They are what other programs read: a field is added, never given another meaning.
 
-A field that is added makes a new version of the records: `flowc.ir.versions` lists it.
+A field that is added makes a new version of the records: `flowc_ir.versions` lists it.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from flowc.ir.versions import RECORDS
+from flowc_ir.versions import RECORDS
 from flowc_runtime.process.process import Process
 from flowc_runtime.store.values.codecs import ArtifactRef
 

@@ -10,7 +10,7 @@ from flowc_runtime.store.records.record_types import RECORD_VERSION, RunRecord
 from flowc_runtime.store.records.tags import system_tags
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.store import RunStore
 
 _RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # as Metaflow tags them

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from flowc.ir.versions import RECORDS
+from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError, TagError
 from flowc_runtime.base.index import path_order, task_pathspec
 from flowc_runtime.store.backends import sweeps
@@ -21,7 +21,7 @@ from flowc_runtime.store.records.tags import check_tags, name_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.base.errors import LostRecord
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import targets
-from flowc.ir.schema import loads
-from flowc.ir.versions import NewerError
+from flowc_ir import targets
+from flowc_ir.schema import loads
+from flowc_ir.versions import NewerError
 from flowc_runtime.base.errors import DamagedRecord, FormatError
 from flowc_runtime.store.records import sealed, shapes
 from flowc_runtime.store.records.tags import name_of, tag_of
@@ -14,8 +14,8 @@ from flowc_runtime.store.records.tags import name_of, tag_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc.ir import Flow
-    from flowc.ir.versions import Format
+    from flowc_ir import Flow
+    from flowc_ir.versions import Format
 
 _NOBODY: Mapping[str, object] = {}
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from flowc.ir import versions
+from flowc_ir import versions
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing, over
 from flowc_runtime.process.process import is_alive

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from flowc.ir import End, Foreach, Gang
+from flowc_ir import End, Foreach, Gang
 from flowc_runtime.base.index import ROOT
 from flowc_runtime.store.records.places import place_of
 from flowc_runtime.store.records.references import items
@@ -13,7 +13,7 @@ from flowc_runtime.store.records.references import items
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.store import Store
 
 _ITERATION = re.compile(r"~[0-9]+(?=\.json$)")

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.ir.counting import count
+from flowc_ir.counting import count
 from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing
 from flowc_runtime.store.backends.moving import REQUESTS, move, move_below, read_many, stream

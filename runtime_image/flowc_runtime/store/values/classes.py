@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.values.stored_modules import Modules
 

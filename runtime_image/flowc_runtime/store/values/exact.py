@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder

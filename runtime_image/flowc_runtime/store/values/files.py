@@ -28,7 +28,7 @@ from flowc_runtime.store.values.parameters import ParameterError, config_values
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ir.model import Flow, Parameter
+    from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.backends.objects import Buffer, Objects
     from flowc_runtime.store.values.codecs import Finder
 

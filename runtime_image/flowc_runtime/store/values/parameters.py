@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.store.values.exact import from_exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir.model import Config, Flow, Parameter, ParameterType
+    from flowc_ir.model import Config, Flow, Parameter, ParameterType
     from flowc_runtime.store.values.codecs import Finder
 
 Value: TypeAlias = Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.store.backends.objects import blob_key, sha256
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import StepTimeout
 from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent

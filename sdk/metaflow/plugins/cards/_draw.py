@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.plugins.cards._dag import dag_svg
 from metaflow.plugins.cards._markdown import to_html
 

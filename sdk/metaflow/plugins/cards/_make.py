@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.store.backends import remote
 from flowc_runtime.store.records.record_types import RECORD_VERSION, CardRecord
 from metaflow import client
@@ -18,7 +18,7 @@ from metaflow.plugins.cards.card_modules.card import MetaflowCard
 from metaflow.plugins.cards.exception import CardUnrenderableException
 
 if TYPE_CHECKING:
-    from flowc.ir import Card, Flow
+    from flowc_ir import Card, Flow
     from flowc_runtime.store.records.store import RunStore
 
 _FINAL = "final"

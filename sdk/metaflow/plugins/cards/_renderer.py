@@ -21,7 +21,7 @@ from metaflow.plugins.cards.exception import CardClassFoundException
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from flowc.ir import Card
+    from flowc_ir import Card
     from metaflow.plugins.cards._make import Maker
 
 _LENGTH = struct.Struct("!Q")

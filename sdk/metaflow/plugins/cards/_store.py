@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from flowc.ir.versions import RECORDS
+from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import Graph, task_pathspec
 from flowc_runtime.run.graph_info import in_order

@@ -19,7 +19,7 @@ from metaflow.plugins.cards.card_modules.basic import ErrorCard
 from metaflow.plugins.cards.exception import CardClassFoundException
 
 if TYPE_CHECKING:
-    from flowc.ir import Flow
+    from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import OriginRecord
 
 

@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import NamedTuple
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 told: set[str] = set()
 

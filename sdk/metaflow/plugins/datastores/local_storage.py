@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.datastore.datastore_storage import CloseAfterUse, DataStoreStorage, ListContentResult, sorted_entries
 
 if TYPE_CHECKING:

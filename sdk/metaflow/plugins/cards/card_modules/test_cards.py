@@ -7,7 +7,7 @@ import string
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.plugins.cards.card_modules.renderer_tools import render_safely
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
 from metaflow.plugins.cards.card_modules.values import plain

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import IO, Any, Final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from metaflow.plugins.datatools.s3.errors import MetaflowS3Exception
 
 HEAD: Final = struct.Struct("<Q")

@@ -9,7 +9,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import targets
-from flowc.ir.versions import SchemaError
+from flowc_ir.model import targets
+from flowc_ir.versions import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 
 def check_references(flow: Flow, where: str = "flow") -> None:
     """Check the start, what steps lead to and join, and that no two steps or parameters have one name.
 
-    `flowc.ir.verify` says all that is wrong with a flow. This is what everybody who reads one relies on.
+    `flowc_ir.verify` says all that is wrong with a flow. This is what everybody who reads one relies on.
 
     Raises:
         SchemaError: naming the place, such as `flow.nodes[3].next`.

@@ -9,8 +9,8 @@ import json
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from flowc.ir import json_text
-from flowc.ir.model import (
+from flowc_ir import json_text
+from flowc_ir.model import (
     IR_VERSION,
     Action,
     Branch,
@@ -41,17 +41,17 @@ from flowc.ir.model import (
     Transition,
     assert_never,
 )
-from flowc.ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
-from flowc.ir.reading import Read as _Read
-from flowc.ir.reading import many as _many
-from flowc.ir.reading import of as _of
-from flowc.ir.reading import one as _one
-from flowc.ir.reading import pairs as _pairs
-from flowc.ir.reading import record as _record
-from flowc.ir.reading import span as _span
-from flowc.ir.references import check_references
-from flowc.ir.versions import IR
-from flowc.ir.versions import SchemaError as SchemaError  # for those who read with `loads`
+from flowc_ir.policy_schema import FLOW_POLICIES, STEP_POLICIES
+from flowc_ir.reading import Read as _Read
+from flowc_ir.reading import many as _many
+from flowc_ir.reading import of as _of
+from flowc_ir.reading import one as _one
+from flowc_ir.reading import pairs as _pairs
+from flowc_ir.reading import record as _record
+from flowc_ir.reading import span as _span
+from flowc_ir.references import check_references
+from flowc_ir.versions import IR
+from flowc_ir.versions import SchemaError as SchemaError  # for those who read with `loads`
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir.model import Span
+    from flowc_ir.model import Span
 
 Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
 """A mapping from text to text, in the order written."""

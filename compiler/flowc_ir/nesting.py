@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from flowc.ir.model import Branch, End, Foreach, Gang, Goto, NodeId, Switch, assert_never, targets
+from flowc_ir.model import Branch, End, Foreach, Gang, Goto, NodeId, Switch, assert_never, targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.ir.structure import Vertex
+    from flowc_ir.structure import Vertex
 
 Stack: TypeAlias = tuple[tuple[NodeId, NodeId], ...]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from flowc.ir.model import NodeId
+    from flowc_ir.model import NodeId
 
 
 def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -> list[NodeId]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, TypeAlias, final
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
-from flowc.ir.versions import IR
+from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
+from flowc_ir.versions import IR
 
 IR_VERSION = IR.current
 
@@ -225,7 +225,7 @@ class Node:
     `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
     `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
     `info` is what its author notes about it, canonical JSON: flowc only hands it on. `elsewhere` are decorators that
-    are for other back ends than flowc's (`flowc.ir.policies.ELSEWHERE`), by their names.
+    are for other back ends than flowc's (`flowc_ir.policies.ELSEWHERE`), by their names.
     """
 
     id: NodeId

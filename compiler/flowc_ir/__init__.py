@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowc.ir.model import (
+    from flowc_ir.model import (
         IR_VERSION,
         Action,
         Branch,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Transition,
         targets,
     )
-    from flowc.ir.policies import (
+    from flowc_ir.policies import (
         Card,
         ExitHook,
         Kubernetes,
@@ -95,10 +95,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # A program that reads records needs `flowc.ir.versions` and none of the nodes, which take long to make.
+    # A program that reads records needs `flowc_ir.versions` and none of the nodes, which take long to make.
     if name not in __all__:
-        raise AttributeError(f"module 'flowc.ir' has no attribute '{name}'")
-    from flowc.ir import model, policies
+        raise AttributeError(f"module 'flowc_ir' has no attribute '{name}'")
+    from flowc_ir import model, policies
 
     value = globals()[name] = getattr(model, name, None) or getattr(policies, name)
     return value

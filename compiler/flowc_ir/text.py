@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import (
+from flowc_ir.model import (
     Branch,
     Config,
     End,
@@ -25,12 +25,12 @@ from flowc.ir.model import (
     Transition,
     assert_never,
 )
-from flowc.ir.policies import SecurityContext, Toleration
+from flowc_ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.ir.policies import Card, Kubernetes, Plugin, Secret, Trigger
+    from flowc_ir.policies import Card, Kubernetes, Plugin, Secret, Trigger
 
 
 def print_flow(flow: Flow) -> str:

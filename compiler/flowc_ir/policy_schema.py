@@ -1,16 +1,16 @@
-"""Reading the policies of `flowc.ir.policies` from JSON."""
+"""Reading the policies of `flowc_ir.policies` from JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, SecurityContext, Toleration, Trigger
-from flowc.ir.reading import choice, many, of, one, pairs, span
+from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, SecurityContext, Toleration, Trigger
+from flowc_ir.reading import choice, many, of, one, pairs, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.ir.reading import Read
+    from flowc_ir.reading import Read
 
 _TEXT, _NUMBER, _FLAG = of(str), of(int), of(bool)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc.ir.dominance import dominators, postorder
-from flowc.ir.model import (
+from flowc_ir.dominance import dominators, postorder
+from flowc_ir.model import (
     Branch,
     Choice,
     End,
@@ -23,7 +23,7 @@ from flowc.ir.model import (
     assert_never,
     targets,
 )
-from flowc.ir.scopes import find_loops
+from flowc_ir.scopes import find_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

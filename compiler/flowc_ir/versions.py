@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
-from flowc.ir import json_text
+from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc.ir.dominance import dominates, dominators, natural_loop, postorder
-from flowc.ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
+from flowc_ir.dominance import dominates, dominators, natural_loop, postorder
+from flowc_ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flowc.ir.model import Flow
+    from flowc_ir.model import Flow
 
 
 @final

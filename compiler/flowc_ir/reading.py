@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from flowc.ir.model import Span
-from flowc.ir.versions import SchemaError
+from flowc_ir.model import Span
+from flowc_ir.versions import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ def record(cls: type[_T], readers: Mapping[str, Read], data: Any, where: str) ->
     for name in data:
         if name not in readers:
             raise SchemaError(f"{where}.{name}: unknown field; known are {', '.join(readers)}")
-    for field in fields(cls):  # type: ignore[arg-type]  # every cls is a dataclass of flowc.ir.model
+    for field in fields(cls):  # type: ignore[arg-type]  # every cls is a dataclass of flowc_ir.model
         if field.default is MISSING and field.name not in data:
             raise SchemaError(f"{where}.{field.name}: missing")
     return cls(**{name: readers[name](value, f"{where}.{name}") for name, value in data.items()})

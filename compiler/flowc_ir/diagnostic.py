@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from flowc.ir.model import Span
+from flowc_ir.model import Span
 
 
 @final

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.diagnostic import Diagnostic
-from flowc.ir.model import (
+from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.model import (
     Action,
     Branch,
     Code,
@@ -22,7 +22,7 @@ from flowc.ir.model import (
     assert_never,
     targets,
 )
-from flowc.ir.structure import Vertex, analyse
+from flowc_ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
