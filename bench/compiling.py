@@ -23,8 +23,8 @@ def write_chain(path: Path) -> None:
 def main(path: Path) -> None:
     """Time loading the flow, importing Hera, and compiling; Hera's import is not the compiler's doing."""
     began = time.perf_counter()
-    from flowc.backends.argo import Settings, compile_flow
-    from flowc.frontend.flowspec import load
+    from flowc.frontends.metaflow.flowspec import load
+    from flowc.targets.argo import Settings, compile_flow
 
     loaded = load(path)
     assert loaded.flow is not None, loaded.diagnostics

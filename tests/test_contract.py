@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flowc.backends.argo import Settings, compile_flow
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
+from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator import supervisor
 from flowc_ir import Catch, Node, Retry
 from flowc_runtime.__main__ import main

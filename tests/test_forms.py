@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc_ir import Foreach, schema
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.frontend.flowspec import load
-from flowc.frontend.names import FLOW_API
+from flowc.frontends.metaflow.flowspec import load
+from flowc.frontends.names import FLOW_API
 from flowc_ir import Branch, Flow, Span, schema
 from metaflow import FlowSpec
 
 if TYPE_CHECKING:
-    from flowc.frontend.flowspec import Loaded
+    from flowc.frontends.metaflow.flowspec import Loaded
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 
@@ -91,7 +91,7 @@ def test_a_class_of_main_gives_the_same_bytes(tmp_path: Path) -> None:
         if __name__ == "__main__":
             from flowc_runtime.process.loader import adopt_main
             adopt_main()
-            from flowc.frontend.flowspec import load_class
+            from flowc.frontends.metaflow.flowspec import load_class
             from flowc_ir import schema
             print(schema.dumps(load_class(Demo).flow))
         """)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.backends.argo import Bundle, Settings, compile_flow
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc.passes.resolve_defaults import resolve_defaults
+from flowc.targets.argo import Bundle, Settings, compile_flow
 from test_golden_ir import CASES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc_ir import schema
 from flowc_ir.text import print_flow
 from flowc_ir.verify import verify
@@ -56,7 +56,7 @@ def test_json_is_valid_and_comes_back_the_same(case: Path) -> None:
 def test_same_source_same_bytes() -> None:
     """Two processes with different hash seeds print the same JSON."""
     program = (
-        "import sys; from pathlib import Path; from flowc.frontend.flowspec import load; from flowc_ir import schema\n"
+        "import sys; from pathlib import Path; from flowc.frontends.metaflow.flowspec import load; from flowc_ir import schema\n"
         "print(schema.dumps(load(Path(sys.argv[1])).flow))"
     )
     case = HERE / "golden" / "policies" / "flow.py"

@@ -15,8 +15,8 @@ import yaml
 
 import image
 from argo.controller import play, start
-from flowc.frontend.decorators import ENVIRONMENTS, STEP_DECORATORS
-from flowc.frontend.flow_decorators import FLOW_DECORATORS
+from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
+from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, STEP_DECORATORS
 from image_flows import FLOWS, REFUSED
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ PUBLIC = (
     "metaflow",
     "flowc",
     "flowc_ir",
-    "flowc.backends.argo",
+    "flowc.targets.argo",
     "flowc.steps",
     "flowc.testing",
     "flowc_runtime",
@@ -68,7 +68,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
     """Every task of every flow pays for `import metaflow`."""
     modules = loaded("import metaflow")
     assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator", "pathlib"})
-    assert not any(name.startswith(("flowc.frontend", "flowc.backends", "flowc.cli")) for name in modules)
+    assert not any(name.startswith(("flowc.frontends", "flowc.targets", "flowc.cli")) for name in modules)
     # 33 classes of the IR and the shapes of records: only what reads a run needs them
     assert not modules & {
         "flowc_ir.model",
@@ -105,7 +105,7 @@ def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str
     """Everything about a cluster but the talking to it works, and starts, without the Kubernetes client."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc") if "cluster" in name))
     assert not packages(modules) & (HEAVY | {"cloudpickle", "flowc_emulator", "urllib3"})
-    assert not any(name.startswith("flowc.cli.") for name in loaded("import flowc.cluster.control"))
+    assert not any(name.startswith("flowc.cli.") for name in loaded("import flowc.targets.argo.cluster.control"))
 
 
 @pytest.mark.parametrize("command", ["check", "ir"])
@@ -168,7 +168,7 @@ def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[
 def test_the_compiler_takes_of_hera_its_models_alone(loaded: Callable[[str], set[str]]) -> None:
     """What else Hera imports, an HTTP client for example, would be a third of the time that `flowc compile` takes."""
     pytest.importorskip("hera")
-    modules = loaded("import flowc.backends.argo.compiler")
+    modules = loaded("import flowc.targets.argo.compiler")
     assert "hera.workflows.models" in modules
     assert not packages(modules) & {"requests", "urllib3"}
 
@@ -185,7 +185,7 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
     pytest.importorskip("hera")
     program = f"""
         import gc
-        from flowc.backends.argo.hera_models import m
+        from flowc.targets.argo.hera_models import m
 
         assert gc.isenabled()
         {statement}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc.testing import run_step
 from flowc_ir import schema
 from flowc_ir.text import print_flow

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.cluster.submission import Accepted, arguments_of
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+from flowc.targets.argo.cluster.submission import Accepted, arguments_of
 from flowc.testing import run_step
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, from_text

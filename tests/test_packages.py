@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc_ir import Packages, schema
 from flowc_ir.text import print_flow
 from metaflow import conda_environment_yml_parser, pyproject_toml_parser, requirements_txt_parser

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
 from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
 from flowc_runtime.store.values.parameters import ParameterError, check_value, from_text, parse_value, to_text
 from metaflow import JSONType, Parameter

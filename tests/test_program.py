@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from flowc.backends.argo import Settings, compile_flow
 from flowc.cli.common import Checked
 from flowc.cli.compile import compile_argo
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
+from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator.console import make_console
 from flowc_emulator.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
@@ -30,7 +30,7 @@ from flowc_runtime.store.records.store import Store
 from metaflow._program import FlowProgram
 
 if TYPE_CHECKING:
-    from flowc.frontend.flowspec import Loaded
+    from flowc.frontends.metaflow.flowspec import Loaded
     from flowc_ir import Action
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from flowc.frontend.purity import examine
+from flowc.frontends.purity import examine
 
 HARMLESS = {
     "definitions": "def f(x=1): return open(x)\nclass A:\n    n = 1\n    def g(self): return open('x')",

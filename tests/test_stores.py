@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flowc.cluster.submission import accepted, flow_of
-from flowc.cluster.targets import find_deployed
+from flowc.targets.argo.cluster.submission import accepted, flow_of
+from flowc.targets.argo.cluster.targets import find_deployed
 from flowc_ir import schema
 from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
 from flowc_runtime.base.index import Graph

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flowc.cluster.errors import ClusterError
-from flowc.cluster.kinds import TEMPLATE
-from flowc.cluster.submission import flow_of
-from flowc.cluster.targets import find_deployed, find_run, find_target
+from flowc.targets.argo.cluster.errors import ClusterError
+from flowc.targets.argo.cluster.kinds import TEMPLATE
+from flowc.targets.argo.cluster.submission import flow_of
+from flowc.targets.argo.cluster.targets import find_deployed, find_run, find_target
 from flowc_ir import IR_VERSION, json_text, schema
 from flowc_ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
 from flowc_ir.policies import Plugin

@@ -18,9 +18,9 @@ from flowc.not_python import by_name, find_other
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flowc.frontend.configs import ConfigSources
-    from flowc.frontend.flowspec import Loaded
-    from flowc.frontend.project import Deployment
+    from flowc.frontends.metaflow.configs import ConfigSources
+    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.flowspec import Loaded
     from metaflow.decorators import Applied
 
 _HEAD: Final = 8192  # bytes in which a binary file shows a null byte
@@ -184,7 +184,7 @@ def _check_file(name: str, path: Path) -> None:
 
 def _similar(path: Path) -> str:
     """The hint for a file that does not exist: one nearby of a similar name."""
-    from flowc.frontend.names import did_you_mean
+    from flowc.frontends.names import did_you_mean
 
     directory = path.parent
     if not os.path.isdir(directory):
@@ -271,7 +271,7 @@ def _open_module(words: Words, ask: Ask) -> Loaded:
 
 
 def _load(path: Path, words: Words, ask: Ask) -> Loaded:
-    from flowc.frontend.flowspec import load
+    from flowc.frontends.metaflow.flowspec import load
 
     return load(
         path,

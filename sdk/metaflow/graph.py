@@ -96,7 +96,7 @@ def outline(cls: type) -> FlowGraph:
     Raises:
         MetaflowException: the steps make no valid graph; it tells the first fault.
     """
-    from flowc.frontend import outline as front_end  # upward and late, as `FlowSpec()` does
+    from flowc.frontends.metaflow import outline as front_end  # upward and late, as `FlowSpec()` does
 
     found = front_end.outline(cls)
     if isinstance(found, tuple):

@@ -13,7 +13,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc.frontend.flowspec import Loaded
+    from flowc.frontends.metaflow.flowspec import Loaded
 
 __all__ = ["FlowLinter", "LintWarn", "linter", "warning"]
 
@@ -69,9 +69,9 @@ class FlowLinter:
 def _check(flow: type) -> None:
     # Upward, and late, as FlowSpec() does: the checks are the front end's.
     from flowc.diagnostics import CONFIG_VALUE
-    from flowc.frontend.configs import ConfigSources
-    from flowc.frontend.flowspec import Loaded, load_class
-    from flowc.frontend.outline import outline
+    from flowc.frontends.metaflow.configs import ConfigSources
+    from flowc.frontends.metaflow.flowspec import Loaded, load_class
+    from flowc.frontends.metaflow.outline import outline
 
     loaded = load_class(flow, configs=ConfigSources(environment=os.environ))
     if {fault.code for fault in loaded.diagnostics} == {CONFIG_VALUE}:  # nothing else of the flow was read

@@ -10,7 +10,7 @@ import pytest
 
 from argo import flows
 from argo.controller import ManifestError, PlayedWorkflow, Pod, expand, play
-from flowc.backends.argo import Settings, compile_flow
+from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow
 
 FAKE_RUNTIME = str(Path(__file__).parent / "fake_runtime")

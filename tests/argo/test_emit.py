@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowc.backends.argo.emit import emit
+from flowc.targets.argo.emit import emit
 
 text = st.text(st.characters(exclude_categories=["Cs"])) | st.text(alphabet=" \t\n\r\x85\u2028\ufeffa#:-'\"|>%é😀\x1b")
 keys = text.filter(lambda key: len(key) < 100)  # longer ones would need YAML's `? ` form

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from argo import flows
-from flowc.backends import BackendError
-from flowc.backends.argo import Settings, compile_flow, faults
+from flowc.targets import BackendError
+from flowc.targets.argo import Settings, compile_flow
+from flowc.targets.argo.checking import faults
 from flowc_ir import Flow, Packages, Resources, Schedule, Span
 
 SCHEDULE = Schedule(crons=("@daily",), where=Span("flow.py", 3, 1))

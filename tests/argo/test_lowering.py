@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from argo import flows
 from argo.controller import Pod, play
-from flowc.backends.argo import Settings, compile_flow, series
-from flowc.backends.argo.fitting import fit
+from flowc.targets.argo import Settings, compile_flow, series
+from flowc.targets.argo.checking.fitting import fit
 from flowc_ir import Flow, Foreach, targets
 from flowc_ir.regions import region
 from flowc_ir.verify import verify
@@ -104,8 +104,8 @@ def test_random_flows(flow: Flow) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_flows_cut_into_small_dags(flow: Flow, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as workdir:
-        patch.setattr("flowc.backends.argo.faults.MAX_TASKS", limit)
-        patch.setattr("flowc.backends.argo.faults.MAX_TEMPLATES", 10**6)
+        patch.setattr("flowc.targets.argo.checking.faults.MAX_TASKS", limit)
+        patch.setattr("flowc.targets.argo.checking.faults.MAX_TEMPLATES", 10**6)
         check(flow, Path(workdir))
         spec = compile_flow(flow, flows.CODE, Settings()).manifests[1]["spec"]
         assert all(len(t["dag"]["tasks"]) <= limit for t in spec["templates"] if "dag" in t)

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from argo import flows
-from flowc.backends.argo import Bundle, Settings, compile_flow
+from flowc.targets.argo import Bundle, Settings, compile_flow
 from flowc_ir import Flow
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -170,7 +170,7 @@ def test_a_hundred_steps_are_small_and_fast() -> None:
 
 def test_the_same_in_every_process() -> None:
     script = (
-        "from argo import flows; from flowc.backends.argo import *; import sys;"
+        "from argo import flows; from flowc.targets.argo import *; import sys;"
         "[sys.stdout.write(compile_flow(f, flows.CODE, Settings()).to_yaml()) for f in flows.EXAMPLES.values()]"
     )
     path, command = ":".join(sys.path), [sys.executable, "-c", script]
@@ -186,7 +186,7 @@ def test_the_same_in_every_process() -> None:
 
 def test_settings_load_no_hera() -> None:
     script = (
-        "import sys, flowc.backends.argo as a; a.Settings();"
+        "import sys, flowc.targets.argo as a; a.Settings();"
         "assert not {'hera', 'pydantic', 'yaml'} & sys.modules.keys(), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": ":".join(sys.path)}, check=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo.flows import identifiers
-from flowc.backends.argo import names
+from flowc.targets.argo import names
 
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 

@@ -13,9 +13,9 @@ from hera.workflows import models as m
 
 from argo import flows
 from argo.controller import expand
-from flowc.backends.argo import Settings, compile_flow
-from flowc.backends.argo.containers import literal
-from flowc.backends.argo.strict import make
+from flowc.targets.argo import Settings, compile_flow
+from flowc.targets.argo.pod.containers import literal
+from flowc.targets.argo.strict import make
 from flowc_ir import Flow, Schedule, Span, schema
 from flowc_runtime.base import contract
 

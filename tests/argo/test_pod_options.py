@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc.backends import BackendError
-from flowc.backends.argo import Settings, compile_flow, names
+from flowc.targets import BackendError
+from flowc.targets.argo import Settings, compile_flow, names
 from flowc_ir import Flow, Kubernetes, Project, Resources, Secret, SecurityContext, Span, Toleration, Trigger
 
 ONE = flows.flow(["start", "end"])

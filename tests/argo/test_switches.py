@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from argo import flows
 from argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, play
 from emulator.test_walks import Walk, number
-from flowc.backends import BackendError
-from flowc.backends.argo import Settings, compile_flow
+from flowc.targets import BackendError
+from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow, Foreach, targets
 from flowc_ir.structure import Vertex, analyse
 from flowc_ir.verify import verify
@@ -88,8 +88,8 @@ def test_random_flows(data: st.DataObject) -> None:
 def test_random_flows_cut_into_small_dags(data: st.DataObject, limit: int) -> None:
     shape = data.draw(flows.shapes([f"s{at}" for at in range(900)], 2, switches=True))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as workdir:
-        patch.setattr("flowc.backends.argo.faults.MAX_TASKS", limit)
-        patch.setattr("flowc.backends.argo.faults.MAX_TEMPLATES", 10**6)
+        patch.setattr("flowc.targets.argo.checking.faults.MAX_TASKS", limit)
+        patch.setattr("flowc.targets.argo.checking.faults.MAX_TEMPLATES", 10**6)
         check(shape, Path(workdir))
 
 

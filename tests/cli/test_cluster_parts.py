@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowc.cli.sending import sender
-from flowc.cluster import api, submission
-from flowc.cluster.deployment import Change
-from flowc.cluster.difference import difference, essence
-from flowc.cluster.errors import AlreadyThere, Missing
-from flowc.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
-from flowc.cluster.revisions import with_revision
-from flowc.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
-from flowc.cluster.targets import flow_names
-from flowc.cluster.workflows import code_of, store_of, view
+from flowc.targets.argo.cluster import api, submission
+from flowc.targets.argo.cluster.deployment import Change
+from flowc.targets.argo.cluster.difference import difference, essence
+from flowc.targets.argo.cluster.errors import AlreadyThere, Missing
+from flowc.targets.argo.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
+from flowc.targets.argo.cluster.revisions import with_revision
+from flowc.targets.argo.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
+from flowc.targets.argo.cluster.targets import flow_names
+from flowc.targets.argo.cluster.workflows import code_of, store_of, view
 from flowc_ir import Parameter, Span
 from flowc_runtime.pod.arguments import decode, decode_parameter
 from flowc_runtime.store.values.files import MAX_PACKED
@@ -384,7 +384,7 @@ def test_other_refusals(status: int, said: object, message: str) -> None:
 
 def test_the_logs_of_the_one_task_that_failed_are_named_by_its_id() -> None:
     from flowc.cli.status import _part
-    from flowc.cluster.workflows import NodeView
+    from flowc.targets.argo.cluster.workflows import NodeView
 
     train, other = (NodeView(task=task, phase="Failed", message="") for task in ("train/0.1", "an exit handler"))
     assert _part([train]) == "/train/train-0.1"

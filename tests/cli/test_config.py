@@ -493,8 +493,8 @@ def test_the_keys_are_completed(project: Project) -> None:
 def test_defaults_are_those_of_the_back_end() -> None:
     from dataclasses import fields
 
-    from flowc.backends.argo.settings import Settings
     from flowc.cli.compile import KEYS
+    from flowc.targets.argo.settings import Settings
 
     defaults = {field.name: field.default for field in fields(Settings)}
     assert {name: BY_KEY[key].default for name, key in KEYS.items()} == {name: defaults[name] for name in KEYS}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from flowc.cli.sending import sender
-from flowc.cluster.submission import Accepted, BadParameter, arguments_of
+from flowc.targets.argo.cluster.submission import Accepted, BadParameter, arguments_of
 from flowc_ir import Parameter, Span, schema
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.pod.arguments import read

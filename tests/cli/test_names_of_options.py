@@ -18,8 +18,8 @@ from flowc.cli.run import run_command
 from flowc.cli.sending import sender
 from flowc.cli.spin import spin_command
 from flowc.cli.words import name_of
-from flowc.cluster.submission import accepted, arguments_of
-from flowc.frontend.names import METAFLOW_OPTIONS
+from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.targets.argo.cluster.submission import accepted, arguments_of
 from flowc_ir.schema import loads
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.files import MAX_PACKED

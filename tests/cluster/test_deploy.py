@@ -14,10 +14,10 @@ import pytest
 from cluster import description, tenant
 from cluster.kind_cluster import Kubectl
 from cluster.support import Cluster
-from flowc.cluster.api import connect
-from flowc.cluster.difference import essence
-from flowc.cluster.errors import ClusterError
-from flowc.cluster.kinds import Kind
+from flowc.targets.argo.cluster.api import connect
+from flowc.targets.argo.cluster.difference import essence
+from flowc.targets.argo.cluster.errors import ClusterError
+from flowc.targets.argo.cluster.kinds import Kind
 from flowc_runtime.store.records.store import RunStore, Store
 from project import Finished, Project
 

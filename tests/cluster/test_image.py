@@ -15,7 +15,7 @@ from argo.controller import play
 from cluster import docker_daemon, engine, measure, runtime_image
 from cluster.engine import Engine
 from cluster.support import FIGURES, Cluster
-from flowc.backends.argo import Settings, compile_flow
+from flowc.targets.argo import Settings, compile_flow
 from image_flows import FLOWS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import importlib.util as util, json, os, sys
 wanted = ["flowc_runtime", "flowc_ir", "flowc.steps", "metaflow", "click", "cloudpickle", "markdown_it", "obstore"]
-refused = ["pip", "hera", "yaml", "kubernetes", "flowc.frontend", "flowc.backends", "flowc.cli", "flowc_emulator", "rich"]
+refused = ["pip", "hera", "yaml", "kubernetes", "flowc.frontends", "flowc.targets", "flowc.cli", "flowc_emulator", "rich"]
 def there(name):
     try:
         return util.find_spec(name) is not None

@@ -101,7 +101,7 @@ def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> Non
         "go.py",
         """
         from pathlib import Path
-        from flowc.frontend.flowspec import load
+        from flowc.frontends.metaflow.flowspec import load
         from flowc_ir.schema import dumps
         from flowc_emulator.agent import Agent
         from flowc_emulator.console import make_console

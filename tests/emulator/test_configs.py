@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.frontend.configs import ConfigSources
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.configs import ConfigSources
+from flowc.frontends.metaflow.flowspec import load
 from flowc_ir.schema import loads
 from metaflow import Config, ConfigValue, config_expr
 from test_conformance import played

@@ -426,7 +426,7 @@ def test_more_splits_than_allowed_fail_the_split(project: Project) -> None:
         """
         import sys
         from pathlib import Path
-        from flowc.frontend.flowspec import load
+        from flowc.frontends.metaflow.flowspec import load
         from flowc_ir.schema import dumps
         from flowc_emulator.console import make_console
         from flowc_emulator.seeds import Seeds

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.backends.argo import Settings, compile_flow
-from flowc.frontend.flowspec import load
+from flowc.frontends.metaflow.flowspec import load
+from flowc.targets.argo import Settings, compile_flow
 from flowc_runtime.process.loader import load_module
 from tools.helm import CHART
 

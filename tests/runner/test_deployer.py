@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.backends.argo.settings import Settings
+from flowc.targets.argo.settings import Settings
 from flowc_ir.model import Parameter, Span
 from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter

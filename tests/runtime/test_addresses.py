@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.backends.argo import Settings
+from flowc.targets.argo import Settings
 from flowc_runtime.base.addresses import fault, shown
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.store.backends.remote_errors import place

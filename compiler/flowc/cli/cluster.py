@@ -13,7 +13,7 @@ from flowc.cli.configured import ConfiguredOption
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc.cluster.api import Cluster
+    from flowc.targets.argo.cluster.api import Cluster
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,8 +46,8 @@ def connected(
     context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
 ) -> Iterator[Cluster]:
     """The cluster. What goes wrong with it inside is told, and ends the program."""
-    from flowc.cluster.api import connect
-    from flowc.cluster.errors import ClusterError
+    from flowc.targets.argo.cluster.api import connect
+    from flowc.targets.argo.cluster.errors import ClusterError
 
     try:
         yield connect(kubeconfig=kubeconfig, context=context, namespace=namespace or None)

@@ -16,8 +16,8 @@ from flowc_runtime.base.contract import STORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flowc.frontend.flowspec import Loaded
-    from flowc.frontend.project import Deployment
+    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.flowspec import Loaded
     from flowc.opening import Asked, Choose
     from flowc.package import Package
     from flowc_ir import Code, Flow
@@ -72,7 +72,7 @@ class FlowOptions(NamedTuple):
 
     def deployment(self) -> Deployment:
         """With what the environment says where the command line says nothing."""
-        from flowc.frontend.project import Deployment
+        from flowc.frontends.metaflow.decorators.project import Deployment
 
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return Deployment(
@@ -165,8 +165,8 @@ def load_flow(
     called with the flow's class before anything of it is looked at, where the words depend on what it declares;
     `otherwise` is that of `open_flow`.
     """
-    from flowc.frontend.project import DeploymentError
-    from flowc.frontend.with_decorators import WithError
+    from flowc.frontends.metaflow.decorators.project import DeploymentError
+    from flowc.frontends.metaflow.decorators.with_decorators import WithError
 
     def ask(cls: type) -> Asked:
         if read is not None:
@@ -192,7 +192,7 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
     """What the command line and the environment say of the flow."""
     from flowc.cli.configs import config_sources
     from flowc.cli.options import top_of_environment
-    from flowc.frontend.with_decorators import parse_with
+    from flowc.frontends.metaflow.decorators.with_decorators import parse_with
     from flowc.opening import Asked
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
@@ -201,7 +201,7 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
 
 
 def _of_class(cls: type, asked: Asked) -> Checked:
-    from flowc.frontend.flowspec import load_class
+    from flowc.frontends.metaflow.flowspec import load_class
 
     return checked(load_class(cls, ask=lambda _: asked))
 
@@ -260,7 +260,7 @@ def warn(found: Checked, *, schedule: bool = True) -> int:
 
     `schedule` is whether one may start it.
     """
-    from flowc.frontend.type_warnings import check_types
+    from flowc.frontends.metaflow.type_warnings import check_types
     from flowc.passes.check_schedule import check_schedule
 
     if warnings := [*check_types(found.cls, found.flow), *(check_schedule(found.flow) if schedule else ())]:

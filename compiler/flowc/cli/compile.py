@@ -19,10 +19,10 @@ from flowc_runtime.base.config.settings import datastore_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc.backends.argo import Bundle, Settings
     from flowc.cli.common import Checked
     from flowc.package import Package
     from flowc.passes.pack_files import Room
+    from flowc.targets.argo import Bundle, Settings
     from flowc_ir import Flow
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -106,13 +106,13 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
 
     `sends` is whether files that have no room in them go to the store.
     """
-    from flowc.backends import BackendError
-    from flowc.backends.argo import compile_flow
     from flowc.cli.ignoring import travelling
-    from flowc.frontend.foreign import foreign_decorators, packing_decorators
-    from flowc.frontend.travel import left_behind, package_fault
+    from flowc.frontends.metaflow.foreign import foreign_decorators, packing_decorators
+    from flowc.frontends.travel import left_behind, package_fault
     from flowc.passes.pack_files import pack_files, send_files
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+    from flowc.targets import BackendError
+    from flowc.targets.argo import compile_flow
 
     require_runnable(found.flow)
     if (excess := package_fault(found.package, found.flow)) is not None:
@@ -154,9 +154,9 @@ def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, C
 
     And what sends a file there.
     """
-    from flowc.backends.argo.faults import MAX_CONFIG_MAP_BYTES
     from flowc.cli.sending import sender
     from flowc.passes.pack_files import Room
+    from flowc.targets.argo.checking.faults import MAX_CONFIG_MAP_BYTES
     from flowc_ir.schema import dumps
     from flowc_runtime.store.values.files import MAX_PACKED
 
@@ -169,7 +169,7 @@ def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, C
 
 def _settings(given: Mapping[str, str | None]) -> Settings:
     """The command line, then the environment, then the configuration file, then the defaults."""
-    from flowc.backends.argo import Settings
+    from flowc.targets.argo import Settings
 
     configured = {name: configuration.lookup(key) for name, key in KEYS.items() if given.get(name) is None}
     values: dict[str, Any] = {name: found.value for name, found in configured.items() if found.source != "default"}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.cli.common import Top
-    from flowc.frontend.configs import ConfigSources
+    from flowc.frontends.metaflow.configs import ConfigSources
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,7 +56,7 @@ def takes_configs(function: Command) -> Command:
 
 def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
     """What the command line and the environment give the configs of the flow."""
-    from flowc.frontend.configs import ConfigSources
+    from flowc.frontends.metaflow.configs import ConfigSources
 
     kept = ctx.meta.get(_CONFIGS, {"config": {}, "config_value": {}})
     return ConfigSources(

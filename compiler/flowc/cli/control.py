@@ -27,8 +27,8 @@ def unsuspend_command(name: str, context: str | None, kubeconfig: str | None, na
 
 
 def _suspend(name: str, context: str | None, kubeconfig: str | None, namespace: str | None, *, on: bool) -> None:
-    from flowc.cluster.control import suspend
-    from flowc.cluster.targets import find_target
+    from flowc.targets.argo.cluster.control import suspend
+    from flowc.targets.argo.cluster.targets import find_target
 
     with connected(context, kubeconfig, namespace) as cluster:
         click.echo(suspend(cluster, find_target(cluster, name), on=on))
@@ -46,8 +46,8 @@ def terminate_command(
     run: str, now: bool, no_wait: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """End a run, and see to it that its record says so."""
-    from flowc.cluster.control import end, record_end, wait
-    from flowc.cluster.targets import find_run
+    from flowc.targets.argo.cluster.control import end, record_end, wait
+    from flowc.targets.argo.cluster.targets import find_run
 
     with connected(context, kubeconfig, namespace) as cluster:
         found = find_run(cluster, run)
@@ -80,8 +80,8 @@ def delete_command(
     name: str, yes: bool, force: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """Delete after a look at what is active, and a question."""
-    from flowc.cluster.control import active_runs, belongings
-    from flowc.cluster.targets import find_target
+    from flowc.targets.argo.cluster.control import active_runs, belongings
+    from flowc.targets.argo.cluster.targets import find_target
 
     with connected(context, kubeconfig, namespace) as cluster:
         target = find_target(cluster, name)

@@ -81,7 +81,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
     It is imported in the environment of the step, as in a run.
     """
-    from flowc.frontend.configs import ConfigSources
+    from flowc.frontends.metaflow.configs import ConfigSources
     from flowc.opening import Asked
     from flowc_runtime.store.values.parameters import own_decorators
     from metaflow.decorators import COMMAND_LINE, Applied

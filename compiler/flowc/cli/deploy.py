@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.cli.common import Checked
-    from flowc.cluster.api import Cluster
-    from flowc.cluster.deployment import Change, Leftover
-    from flowc.cluster.kinds import Object
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.deployment import Change, Leftover
+    from flowc.targets.argo.cluster.kinds import Object
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
 
@@ -57,9 +57,9 @@ def deploy_command(
     **given: Any,
 ) -> None:
     """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
-    from flowc.cluster.deployment import carry_out, leftovers, plan
-    from flowc.cluster.kinds import name_of
-    from flowc.cluster.workflows import store_of
+    from flowc.targets.argo.cluster.deployment import carry_out, leftovers, plan
+    from flowc.targets.argo.cluster.kinds import name_of
+    from flowc.targets.argo.cluster.workflows import store_of
 
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     manifests = compile_argo(found, given).manifests
@@ -92,7 +92,7 @@ def own_deploy_command() -> click.Command:
 
 def _remark(change: Change) -> str:
     """A schedule stays suspended: its manifest does not speak of that."""
-    from flowc.cluster.kinds import CRON
+    from flowc.targets.argo.cluster.kinds import CRON
 
     suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
     return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
@@ -100,7 +100,7 @@ def _remark(change: Change) -> str:
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
     """Delete what may go, or say that it is there."""
-    from flowc.cluster.kinds import CRON
+    from flowc.targets.argo.cluster.kinds import CRON
 
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
@@ -142,7 +142,7 @@ def diff_command(
     **given: Any,
 ) -> None:
     """Print a unified diff of the objects' YAML, without what the server itself writes into them."""
-    from flowc.cluster.deployment import plan, show
+    from flowc.targets.argo.cluster.deployment import plan, show
 
     try:
         found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
@@ -160,9 +160,9 @@ def diff_command(
 
 def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
     """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
-    from flowc.cluster.kinds import TEMPLATE, name_of
-    from flowc.cluster.revisions import with_revision
     from flowc.revision import Look
+    from flowc.targets.argo.cluster.kinds import TEMPLATE, name_of
+    from flowc.targets.argo.cluster.revisions import with_revision
 
     code, template, *others = manifests
     with closing(Look(str(found.package.root))) as look:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.frontend.syntax import FlowSyntax, ParameterSyntax, read_flows
+from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -22,7 +22,7 @@ def travelling(found: Checked) -> Checked:
 
     Where git does not say what it ignores, the program ends.
     """
-    from flowc.frontend.travel import stays, without_ignored
+    from flowc.frontends.travel import stays, without_ignored
     from flowc.ignored import NoGitError, UnknownError
 
     try:
@@ -44,7 +44,7 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
     `own` is the flow's file. A file in which the word `secrets` stands may hold some; with `secrets` it counts too.
     """
-    from flowc.frontend.travel import without_ignored
+    from flowc.frontends.travel import without_ignored
     from flowc.ignored import NoGitError, UnknownError
 
     try:
@@ -58,7 +58,7 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
 def is_code(found: Checked, digest: str) -> bool:
     """Whether a digest is that of the flow's code, as a whole or as it travels."""
-    from flowc.frontend.travel import without_ignored
+    from flowc.frontends.travel import without_ignored
     from flowc.ignored import UnknownError
 
     if digest == found.package.digest:

@@ -53,7 +53,7 @@ def before_own_command(
 
 def _parameters(ctx: click.Context) -> dict[str, bool]:
     """The parameters of the flow whose own command line this is, and whether each is a flag."""
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.parameters import declared_parameters
 
     cls = ctx.find_object(type)
     return {name: bool(each.is_flag) for name, each in declared_parameters(cls).items()} if cls is not None else {}
@@ -83,7 +83,7 @@ def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | No
 def _no_option(
     ctx: click.Context, option: str, known: Collection[str], behind: Collection[str] = ()
 ) -> click.UsageError:
-    from flowc.frontend.names import did_you_mean
+    from flowc.frontends.names import did_you_mean
 
     if option == "-h":
         return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from flowc.cli.common import TOP, Top, top
 from flowc.cli.configured import ConfiguredOption
 from flowc.cli.verify import verify_option
-from flowc.frontend.names import METAFLOW_OPTIONS
+from flowc.frontends.names import METAFLOW_OPTIONS
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import STORE
 

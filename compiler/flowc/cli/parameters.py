@@ -27,7 +27,7 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
     """An option for each parameter, but those called as in `without`; `given_texts` takes their values."""
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.parameters import declared_parameters
 
     silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
     options = []
@@ -95,7 +95,7 @@ def run_values(
 
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.store.values.files import check_file, find_file
     from flowc_runtime.store.values.parameters import ParameterError, default_of, parse_texts

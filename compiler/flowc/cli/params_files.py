@@ -51,14 +51,14 @@ def _is_null(given: Any) -> bool:
 
 
 def _declared(cls: type) -> dict[str, Declared[Any]]:
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.parameters import declared_parameters
 
     return declared_parameters(cls)
 
 
 def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> Any:
     """A value of a file, if it is one of the parameter, as records keep it."""
-    from flowc.frontend.defaults import given as given_value
+    from flowc.frontends.metaflow.defaults import given as given_value
     from flowc_runtime.store.values.parameters import ParameterError
 
     entry = given if isinstance(given, Entry) else None

@@ -17,8 +17,8 @@ from flowc.cli.configured import is_given
 from flowc.cli.new_run import new_run_id
 from flowc.cli.parameters import run_values
 from flowc.cli.params_files import read_params_files
-from flowc.cluster.revisions import with_revision
 from flowc.revision import Look
+from flowc.targets.argo.cluster.revisions import with_revision
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.contract import RESUME
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.common import Checked
     from flowc.cli.run import Resumption
-    from flowc.cluster.kinds import Object
+    from flowc.targets.argo.cluster.kinds import Object
     from flowc_runtime.store.records.store import Store
 
     Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
@@ -95,10 +95,10 @@ def _store_of_pods(given: str | None) -> str:
 
 def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
     """Start the Workflow, under a name that is told with its namespace."""
-    from flowc.backends.argo.names import flow_name
-    from flowc.cluster.deployment import carry_out
-    from flowc.cluster.kinds import WORKFLOW
-    from flowc.cluster.submission import run_name
+    from flowc.targets.argo.cluster.deployment import carry_out
+    from flowc.targets.argo.cluster.kinds import WORKFLOW
+    from flowc.targets.argo.cluster.submission import run_name
+    from flowc.targets.argo.names import flow_name
 
     with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
         carry_out(cluster, [code])

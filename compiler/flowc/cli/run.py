@@ -31,7 +31,7 @@ from flowc.cli.run_help import GroupedCommand
 from flowc.cli.starting import ORIGIN, STATE, foresee
 from flowc.cli.what_next import FLOW
 from flowc.cli.words import NO_NAMES, Names, Words, name_of
-from flowc.frontend.names import METAFLOW_OPTIONS
+from flowc.frontends.names import METAFLOW_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -203,7 +203,7 @@ def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Ch
     Mutators add parameters and remove them, so that the names are known only when the flow is loaded. If by them other
     options behind FLOW are flowc's than those that it was loaded with, it is loaded again.
     """
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.parameters import declared_parameters
 
     known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
     tried: list[frozenset[str]] = []

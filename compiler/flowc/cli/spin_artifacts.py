@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
     """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
-    from flowc.frontend.defaults import given
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.defaults import given
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc_runtime.base.errors import ArtifactError
     from flowc_runtime.store.values.codecs import store_value
     from flowc_runtime.store.values.parameters import ParameterError

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.frontend.purity import Harm, examine
-from flowc.frontend.purity_modules import loaded_imports
+from flowc.frontends.purity import Harm, examine
+from flowc.frontends.purity_modules import loaded_imports
 from flowc_emulator.packages import UNSAFE
 from flowc_emulator.process_state import State, is_debugged
 from flowc_runtime.process import origin

@@ -15,9 +15,9 @@ from flowc_ir import json_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.cluster.api import Cluster
-    from flowc.cluster.targets import Deployed, Run
-    from flowc.cluster.workflows import NodeView, RunView
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.targets import Deployed, Run
+    from flowc.targets.argo.cluster.workflows import NodeView, RunView
 
 SHOWN = 10  # tasks of a kind; --json has all
 
@@ -34,7 +34,7 @@ def status_command(
     name: str | None, as_json: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """Report on a run, a flow or all flows."""
-    from flowc.cluster.targets import Run, find_target
+    from flowc.targets.argo.cluster.targets import Run, find_target
 
     with connected(context, kubeconfig, namespace) as cluster:
         if name is None:
@@ -51,8 +51,8 @@ def status_command(
 
 
 def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
-    from flowc.cluster.submission import flow_of
-    from flowc.cluster.workflows import store_of, view
+    from flowc.targets.argo.cluster.submission import flow_of
+    from flowc.targets.argo.cluster.workflows import store_of, view
 
     seen, store, flow = view(run.workflow), store_of(run.workflow), flow_of(cluster, run.workflow)
     pathspec = f"{flow.name}/{run.name}" if flow else None
@@ -98,7 +98,7 @@ def _tasks(title: str, nodes: Sequence[NodeView]) -> None:
 
 
 def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
-    from flowc.cluster.targets import flow_label, runs_of
+    from flowc.targets.argo.cluster.targets import flow_label, runs_of
 
     row = _flow_row(flow)
     label = flow_label(flow)
@@ -143,8 +143,8 @@ def _schedule(row: dict[str, Any]) -> str:
 
 def _all(cluster: Cluster, as_json: bool) -> None:
     """Each deployed flow with its newest run."""
-    from flowc.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, labels_of, name_of
-    from flowc.cluster.targets import Deployed, runs_of
+    from flowc.targets.argo.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, labels_of, name_of
+    from flowc.targets.argo.cluster.targets import Deployed, runs_of
 
     templates = {name_of(item): item for item in cluster.search(TEMPLATE, FLOW_LABEL)}
     crons = {name_of(item): cluster.find(CRON, name_of(item)) for item in cluster.search(CRON, FLOW_LABEL)}
@@ -169,11 +169,11 @@ def _all(cluster: Cluster, as_json: bool) -> None:
 
 def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> None:
     """The newest runs of a flow (its template's name or its class), or of all flows."""
-    from flowc.cluster.targets import flow_names, runs_of
+    from flowc.targets.argo.cluster.targets import flow_names, runs_of
 
     items = runs_of(cluster, None)
     if flow is not None:
-        from flowc.cluster.kinds import FLOW_LABEL, labels_of
+        from flowc.targets.argo.cluster.kinds import FLOW_LABEL, labels_of
 
         names = flow_names(flow)
         known = sorted({labels_of(item)[FLOW_LABEL] for item in items})
@@ -192,8 +192,8 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[RunView]:
     """The runs whose metadata are given; one that has just been deleted is left out."""
-    from flowc.cluster.kinds import WORKFLOW, name_of
-    from flowc.cluster.workflows import view
+    from flowc.targets.argo.cluster.kinds import WORKFLOW, name_of
+    from flowc.targets.argo.cluster.workflows import view
 
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]

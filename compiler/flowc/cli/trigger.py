@@ -15,8 +15,8 @@ from flowc.cli.params_files import params_file_option, read_params_files
 from flowc.opening import names_code
 
 if TYPE_CHECKING:
-    from flowc.cluster.api import Cluster
-    from flowc.cluster.kinds import Object
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.kinds import Object
     from flowc_ir.model import Flow
 
 
@@ -51,8 +51,8 @@ def trigger_command(
 ) -> None:
     """Check the parameters against what the deployed flow declares, then submit."""
     from flowc.cli.sending import sender
-    from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
-    from flowc.cluster.workflows import store_of
+    from flowc.targets.argo.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
+    from flowc.targets.argo.cluster.workflows import store_of
     from flowc_runtime.store.values.files import MAX_PACKED
 
     local = load_flow(ctx, flow, None).flow if names_code(flow) else None
@@ -75,8 +75,8 @@ def trigger_command(
 
 
 def _template(cluster: Cluster, text: str) -> Object:
-    from flowc.cluster.kinds import TEMPLATE
-    from flowc.cluster.targets import find_deployed, missing
+    from flowc.targets.argo.cluster.kinds import TEMPLATE
+    from flowc.targets.argo.cluster.targets import find_deployed, missing
 
     deployed = find_deployed(cluster, text)
     if deployed is None or deployed.template is None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
-from flowc.frontend.defaults import given as given_value
-from flowc.frontend.parameters import declared_parameters
+from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.config import settings
 from flowc_runtime.run.context import starts

@@ -128,9 +128,9 @@ def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
     from pathlib import Path
 
     from flowc.diagnostics import render
-    from flowc.frontend.configs import ConfigSources
-    from flowc.frontend.flowspec import load_class
-    from flowc.frontend.project import Deployment
+    from flowc.frontends.metaflow.configs import ConfigSources
+    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.flowspec import load_class
     from metaflow.user_configs.config_parameters import configs_of
 
     check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])

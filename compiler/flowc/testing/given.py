@@ -33,8 +33,8 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
         TypeError: there is no such parameter, or it has not the kind of content that it is given.
         ParameterError: a value is not of its parameter's type.
     """
-    from flowc.frontend.defaults import given as given_value
-    from flowc.frontend.parameters import declared_parameters
+    from flowc.frontends.metaflow.defaults import given as given_value
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc.passes.resolve_defaults import resolve_defaults
 
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))

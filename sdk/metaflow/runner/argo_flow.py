@@ -15,8 +15,8 @@ from metaflow.runner.deployer import DeployedFlow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc.cluster.api import Cluster
-    from flowc.cluster.targets import Deployed
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.targets import Deployed
 
 __all__ = ["ArgoWorkflowsDeployedFlow"]
 
@@ -72,7 +72,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
     @classmethod
     def list(cls, flow_name: str | None) -> Iterator[ArgoWorkflowsDeployedFlow]:
         """What `DeployedFlow.list_deployed_flows` gives."""
-        from flowc.cluster.kinds import FLOW_LABEL, MANAGED_LABEL, TEMPLATE, name_of
+        from flowc.targets.argo.cluster.kinds import FLOW_LABEL, MANAGED_LABEL, TEMPLATE, name_of
 
         with Place().cluster() as cluster:
             for item in cluster.search(TEMPLATE, f"{FLOW_LABEL},{MANAGED_LABEL}=flowc"):
@@ -82,8 +82,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @classmethod
     def _of(cls, cluster: Cluster, deployed: Deployed, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
-        from flowc.cluster.submission import flow_of
-        from flowc.cluster.workflows import store_of
+        from flowc.targets.argo.cluster.submission import flow_of
+        from flowc.targets.argo.cluster.workflows import store_of
 
         template = deployed.template
         assert template is not None
@@ -107,8 +107,15 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """
         from flowc.cli.new_run import new_run_id
         from flowc.cli.sending import sender
-        from flowc.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
-        from flowc.cluster.workflows import store_of
+        from flowc.targets.argo.cluster.submission import (
+            BadParameter,
+            accepted,
+            arguments_of,
+            check_size,
+            flow_of,
+            submit,
+        )
+        from flowc.targets.argo.cluster.workflows import store_of
         from flowc_runtime.store.values.files import MAX_PACKED
 
         with self._place.cluster() as cluster:
@@ -135,8 +142,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         Raises:
             MetaflowException: runs of it are active, which would lose what they need; `force` deletes all the same.
         """
-        from flowc.cluster.control import active_runs, belongings
-        from flowc.cluster.targets import find_deployed
+        from flowc.targets.argo.cluster.control import active_runs, belongings
+        from flowc.targets.argo.cluster.targets import find_deployed
 
         with self._place.cluster() as cluster:
             target = find_deployed(cluster, self.name)
@@ -150,9 +157,9 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
 def _deployed(cluster: Cluster, name: str) -> Deployed:
     """The deployed flow of a name. Raises ClusterError."""
-    from flowc.cluster.errors import ClusterError
-    from flowc.cluster.kinds import TEMPLATE
-    from flowc.cluster.targets import find_deployed, missing
+    from flowc.targets.argo.cluster.errors import ClusterError
+    from flowc.targets.argo.cluster.kinds import TEMPLATE
+    from flowc.targets.argo.cluster.targets import find_deployed, missing
 
     found = find_deployed(cluster, name)
     if found is None or found.template is None:

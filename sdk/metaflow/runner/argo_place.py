@@ -12,7 +12,7 @@ from metaflow.exception import MetaflowException
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.cluster.api import Cluster
+    from flowc.targets.argo.cluster.api import Cluster
 
 
 @final
@@ -27,8 +27,8 @@ class Place:
     @contextmanager
     def cluster(self) -> Iterator[Cluster]:
         """The cluster. What goes wrong with it inside is a MetaflowException."""
-        from flowc.cluster.api import connect
-        from flowc.cluster.errors import ClusterError
+        from flowc.targets.argo.cluster.api import connect
+        from flowc.targets.argo.cluster.errors import ClusterError
 
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")

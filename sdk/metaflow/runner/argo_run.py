@@ -12,8 +12,8 @@ from metaflow.runner.deployer import TriggeredRun
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.cluster.api import Cluster
-    from flowc.cluster.targets import Run as Target
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.targets import Run as Target
     from metaflow.client import Run
     from metaflow.runner.argo_flow import ArgoWorkflowsDeployedFlow
 
@@ -39,7 +39,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
     @contextmanager
     def _target(self) -> Iterator[tuple[Cluster, Target]]:
-        from flowc.cluster.targets import find_run
+        from flowc.targets.argo.cluster.targets import find_run
 
         with self.deployed_flow._place.cluster() as cluster:
             yield cluster, find_run(cluster, self.name)
@@ -52,7 +52,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     @property
     def status(self) -> str:
         """As Argo says it: Pending, Running, Succeeded, Failed or Error; Suspended while it is held."""
-        from flowc.cluster.workflows import view
+        from flowc.targets.argo.cluster.workflows import view
 
         with self._target() as (_, target):
             seen = view(target.workflow)
@@ -61,7 +61,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     @property
     def is_running(self) -> bool:
         """Whether it has yet to end."""
-        from flowc.cluster.workflows import view
+        from flowc.targets.argo.cluster.workflows import view
 
         with self._target() as (_, target):
             return view(target.workflow).active
@@ -110,7 +110,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         return self._suspend(on=False)
 
     def _suspend(self, *, on: bool) -> bool:
-        from flowc.cluster.control import suspend
+        from flowc.targets.argo.cluster.control import suspend
 
         with self._target() as (cluster, target):
             suspend(cluster, target, on=on)
@@ -122,7 +122,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         Raises:
             MetaflowException: it has ended already.
         """
-        from flowc.cluster.control import end, record_end, wait
+        from flowc.targets.argo.cluster.control import end, record_end, wait
         from flowc_runtime.base.config import settings
 
         with self._target() as (cluster, target):

@@ -1,0 +1,1 @@
+"""The front end of the Metaflow API."""

@@ -1,0 +1,93 @@
+"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide a method and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.policies import Reader
+from flowc.frontends.names import FLOW_API
+from flowc_ir.diagnostic import Diagnostic
+from metaflow._hidden import is_hideable
+from metaflow.parameters import Parameter
+from metaflow.user_configs.config_parameters import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc_ir import Span
+    from metaflow.decorators import Applied
+
+_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # an artifact of that name is read instead
+_RENAME = "give the artifact another name"
+
+
+def check_artifacts(
+    steps: Mapping[str, Method], members: Members, added: Sequence[Applied] = ()
+) -> Iterator[Diagnostic]:
+    """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
+    for method in steps.values():
+        of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
+        for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
+            fault = _fault(name, span, steps, members)
+            if fault is not None:
+                yield fault
+
+
+def _named(method: Method) -> Iterator[tuple[str, Span]]:
+    for node in _unguarded(method.tree):
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
+                yield name, method.source.span(node)
+    reader = Reader(method.source, method.tree, [])
+    for applied in method.applied:
+        var = applied.kwargs.get("var")
+        if applied.name == "catch" and isinstance(var, str):
+            yield var, reader.span(applied, "var")
+
+
+def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer.
+
+    `self.x: int` without a value assigns nothing.
+    """
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        expecting: list[ast.AST] = []
+        match node:
+            case ast.AnnAssign(target=target, value=None):
+                expecting = [target]
+            case ast.Try(body=body, handlers=handlers) if handlers:
+                expecting = [*body]
+            case ast.With(items=items, body=body) if any(map(_names_the_error, items)):
+                expecting = [*body]
+        waiting += reversed([child for child in ast.iter_child_nodes(node) if child not in expecting])
+
+
+def _names_the_error(item: ast.AST) -> bool:
+    names = (getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(item))
+    return "AttributeError" in names
+
+
+def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:
+    value, _ = members.get(name, (None, object))
+    if isinstance(value, Config):
+        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a config: a step cannot assign to it",
+                          span=span, hint="keep the changed value under another name")  # fmt: skip
+    if isinstance(value, Parameter):
+        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
+                          span=span, hint="keep the changed value under another name")  # fmt: skip
+    if name in FLOW_API - _ALSO_ARTIFACTS:
+        reason = "flows use that name"
+    elif name in steps or is_hideable(value):  # a method, which an artifact may hide
+        return None
+    elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
+        reason = "the class defines it, for every task alike"
+    else:
+        return None
+    message = f"an artifact cannot be called '{name}': {reason}"
+    return Diagnostic(code=codes.RESERVED_NAME, message=message, span=span, hint=_RENAME)

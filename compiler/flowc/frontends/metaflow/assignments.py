@@ -1,0 +1,88 @@
+"""The statements of a class's body that make its parameters and configs: where they are, and what hides them."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, TypeAlias
+
+from flowc import diagnostics as codes
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.frontends.source import Source
+
+Call: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
+
+
+def call_of(source: Source | None, line: int, owner: type) -> Call:
+    """The statement of the class's body that makes the parameter or config whose call Python saw in this line."""
+    body = source.classes.get(owner.__qualname__) if source else None
+    for statement in body.body if body else ():
+        match statement:
+            case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
+                if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
+                    return statement, call
+    return None
+
+
+def span_of(source: Source | None, found: Call, line: int, known: Sequence[str], argument: str | None = None) -> Span:
+    """Where such a statement stands, or one of its arguments; `known` are those it takes, in their order."""
+    if source is None or found is None:
+        return source.whole_line(line) if source else Span("?", line, 1)
+    statement, call = found
+    if argument is None:
+        return source.span(statement)
+    for keyword in call.keywords:
+        if keyword.arg == argument:
+            return source.span(keyword)
+    index = known.index(argument) if argument in known else len(call.args)
+    return source.span(call.args[index] if index < len(call.args) else statement)
+
+
+def check_shadowed(tree: ast.ClassDef, source: Source) -> list[Diagnostic]:
+    """A class body that gives one name to a parameter and to something else: Python keeps the last, silently."""
+    bound: dict[str, int] = {}
+    found: list[Diagnostic] = []
+    parameters = _assigned_parameters(tree)
+    for statement in tree.body:
+        for name in _bound(statement):
+            if name in bound and name in parameters:
+                found.append(
+                    Diagnostic(
+                        code=codes.PARAMETER_CLASH,
+                        message=f"'{name}' is the name of a parameter and of something else in the class",
+                        span=source.header(statement)
+                        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+                        else source.span(statement),
+                        hint="give one of them another name",
+                        note=f"the other one is in line {bound[name]}",
+                    )
+                )
+            bound.setdefault(name, statement.lineno)
+    return found
+
+
+def _assigned_parameters(tree: ast.ClassDef) -> set[str]:
+    names: set[str] = set()
+    for statement in tree.body:
+        match statement:
+            case (
+                ast.Assign(value=ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)))
+                | ast.AnnAssign(value=ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)))
+            ) if called in ("Parameter", "IncludeFile", "Config"):
+                names.update(_bound(statement))
+    return names
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=several):
+            return [target.id for target in several if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            return [name]
+    return []

@@ -1,0 +1,272 @@
+"""`Config`s of a flow's class -> their values, before anything that may depend on them is read.
+
+What is given on the command line counts first, then the environment (METAFLOW_FLOW_CONFIG and
+METAFLOW_FLOW_CONFIG_VALUE, JSON objects by the configs' names), then the default.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.assignments import call_of, span_of
+from flowc.frontends.metaflow.decorators.policies import shown
+from flowc.frontends.names import FLOW_API, did_you_mean, is_private, listed
+from flowc_ir import Config as IrConfig
+from flowc_ir import json_text
+from flowc_ir.diagnostic import Diagnostic
+from flowc_runtime.base import given_files
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.store.values.exact import is_json, readable, to_exact, without_subclasses
+from flowc_runtime.store.values.files import find_file
+from flowc_runtime.store.values.parameters import from_text, to_text
+from metaflow.user_configs.config_parameters import configs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.frontends.source import Sources
+    from flowc_ir import Span
+    from metaflow.user_configs.config_parameters import Declared
+
+FILES, VALUES = "METAFLOW_FLOW_CONFIG", "METAFLOW_FLOW_CONFIG_VALUE"
+_KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser", "plain", "show_default")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSources:
+    """What configs are given: files, and texts or values, by name. `environment` is looked at after the flow's file was
+    imported.
+
+    `earlier` gives the configs of the earlier run that a run of the flow of this name resumes: for
+    those that it had, nothing else counts. Without a `user_name` it is who runs.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user_name: str | None = None
+    earlier: Callable[[str], Mapping[str, IrConfig]] | None = None
+
+
+def read_configs(
+    cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
+) -> tuple[IrConfig, ...]:
+    """The configs of a class with their values; what is wrong with one, or with what is given, is a fault."""
+    declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
+    if not declared:
+        given = replace(given, earlier=None)  # it is asked for nothing
+    reader = _Reader(cls, where, sources, given, faults)
+    reader.check_given([config.name for config in declared.values()])
+    found: dict[str, IrConfig] = {}
+    for attribute, config in declared.items():
+        if reader.check(attribute, config):
+            found[config.name] = reader.read(config)
+    return tuple(found.values())
+
+
+class _FailedError(Exception):
+    """A config without a value; the message says why."""
+
+    def __init__(self, message: str, hint: str | None = None, note: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.note = note
+
+
+class _Reader:
+    def __init__(
+        self, cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
+    ) -> None:
+        self.cls = cls
+        self.where = where
+        self.sources = sources
+        self.given = given
+        self.faults = faults
+        self.seen: set[object] = set()
+        self.earlier = given.earlier(cls.__name__) if given.earlier is not None else {}
+        self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
+
+    def _variable(self, name: str) -> dict[str, Any]:
+        text = self.given.environment.get(name)
+        if not text:
+            return {}
+        try:
+            found = json_text.parsed(text)
+            if not isinstance(found, dict):
+                raise ValueError("it is no JSON object")
+        except ValueError as error:
+            self.fault(codes.CONFIG_VALUE, f"the environment variable {name} cannot be read: {error}", self.where,
+                       'write a JSON object by the configs\' names: {"config": …}')  # fmt: skip
+            return {}
+        return found
+
+    def fault(self, code: str, message: str, span: Span, hint: str | None, note: str | None = None) -> None:
+        self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint, note=note))
+
+    def span(self, config: Declared, argument: str | None = None) -> Span:
+        source = self.sources.of(config.file)
+        call = call_of(source, config.line, config.owner)
+        return span_of(source, call, config.line, _KNOWN, argument)
+
+    def check_given(self, known: list[Any]) -> None:
+        """Every name that is given is a config's, and has a file or a value."""
+        names = [str(name) for name in known]
+        environment = self.from_environment
+        for source in (self.given.files, self.given.values, environment[FILES], environment[VALUES]):
+            for name in source:
+                if name in names:
+                    continue
+                meant = did_you_mean(name, names)
+                hint = f"did you mean '{meant}'?" if meant else f"there is {listed(names)}" if names else None
+                message = f"flow '{self.cls.__name__}' has no config '{name}'"
+                self.fault(codes.CONFIG_VALUE, message, self.where, hint or "it has no config at all")
+        for files, values in ((self.given.files, self.given.values), (environment[FILES], environment[VALUES])):
+            for name in files:
+                if name in values:
+                    self.fault(codes.CONFIG_VALUE, f"config '{name}' is given both a file and a value", self.where,
+                               "give it one of them")  # fmt: skip
+
+    def check(self, attribute: str, config: Declared) -> bool:
+        """Whether a config's own arguments are right."""
+        before = len(self.faults)
+        for name in config.unknown:
+            meant = did_you_mean(name, _KNOWN)
+            hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(_KNOWN)}"
+            self.fault(codes.BAD_CONFIG, f"Config has no argument '{name}'", self.span(config, name), hint)
+        if not isinstance(config.name, str) or not config.name:
+            self.fault(codes.BAD_CONFIG, "a config needs a name as text", self.span(config, "name"),
+                       f'write `{attribute} = Config("{attribute}")`')  # fmt: skip
+        elif config.name in self.seen:
+            self.fault(codes.BAD_CONFIG, f"config '{config.name}' is defined twice", self.span(config),
+                       "give one of them another name")  # fmt: skip
+        self.seen.add(config.name)
+        if attribute in FLOW_API or is_private(attribute):
+            self.fault(codes.RESERVED_NAME, f"a config cannot be called '{attribute}': flows use that name",
+                       self.span(config), "give the config another name")  # fmt: skip
+        if config.default is not None and config.default_value is not None:
+            self.fault(codes.BAD_CONFIG, "a config has a default or a default_value, not both",
+                       self.span(config, "default_value"), "leave out one of them")  # fmt: skip
+        for argument, kinds, words in _ARGUMENTS:
+            value = getattr(config, argument)
+            if value is not None and not isinstance(value, kinds) and not (callable(value) and argument in _FUNCTIONS):
+                self.fault(codes.BAD_CONFIG, f"{argument} is {words}, not {shown(value)}", self.span(config, argument),
+                           None)  # fmt: skip
+        return len(self.faults) == before
+
+    def read(self, config: Declared) -> IrConfig:
+        """The config with its value, if it has one."""
+        where = self.span(config)
+        attribute = config.attribute if config.attribute != config.name else ""
+        if config.name in self.earlier:
+            return replace(self.earlier[config.name], where=where, attribute=attribute)
+        try:
+            value, exact = self._value(config) or (None, "")
+        except _FailedError as error:
+            self.fault(codes.CONFIG_VALUE, str(error), where, error.hint, error.note)
+            value, exact = None, ""
+        return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
+
+    def _value(self, config: Declared) -> tuple[str, str] | None:
+        """The value as canonical JSON, and exactly where that is not the same. Raises _FailedError."""
+        name, environment = config.name, self.from_environment
+        if name in self.given.files:
+            return self._parsed(config, self._file(config, self.given.files[name]))
+        if name in self.given.values:
+            return self._parsed(config, self.given.values[name])
+        if name in environment[FILES]:
+            return self._parsed(config, self._file(config, str(environment[FILES][name])))
+        if name in environment[VALUES]:
+            return self._parsed(config, environment[VALUES][name])
+        if config.default is not None:
+            path = self._called(config, config.default)
+            if not isinstance(path, str):
+                raise _FailedError(f"the default of config '{name}' is a file's path, not {shown(path)}")
+            return self._parsed(config, self._file(config, path, default=True))
+        value = self._called(config, config.default_value)
+        if value is not None:
+            return self._parsed(config, value)
+        if config.required:
+            hint = f"give it a file: --config {name} FILE, or a value: --config-value {name} TEXT"
+            raise _FailedError(f"missing configuration for '{name}': it is required", hint)
+        return None
+
+    def _called(self, config: Declared, value: Any) -> Any:
+        if not callable(value):
+            return value
+        from metaflow.parameters import ParameterContext
+
+        context = ParameterContext(self.cls.__name__, self.given.user_name or user_name(), config.name)
+        try:
+            return value(context)
+        except Exception as error:
+            message = f"the default of config '{config.name}' failed: {codes.describe(error)}"
+            raise _FailedError(message, "it is called before a run starts and when the flow is compiled",
+                               codes.raised_at(error)) from None  # fmt: skip
+
+    def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
+        beside = os.path.dirname(config.file) if default else None
+        try:
+            found = given_files.content(find_file(path, beside))
+            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # with any line's end as `\n`
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            which = "default configuration file" if default else "configuration file"
+            hint = "a relative path is looked up in the working directory"
+            message = f"{which} '{path}' could not be read for '{config.name}': {why}"
+            raise _FailedError(message, f"{hint}, then beside the flow" if default else hint) from None
+
+    def _parsed(self, config: Declared, text: Any) -> tuple[str, str]:
+        value = self._parse(config, text) if isinstance(text, str) else text
+        if not isinstance(value, dict) and not config.plain:
+            what = f"the parser of config '{config.name}' gave" if config.parser else f"config '{config.name}' is"
+            raise _FailedError(f"{what} {shown(value)}, but a config is a dict", "with plain=True it may be anything")
+        try:
+            if config.parser is None or not isinstance(text, str):
+                return to_text(from_text(to_text(value))), ""
+            value = value if config.plain else without_subclasses(value)
+            if is_json(value):
+                return to_text(value), ""
+            exact = to_exact(value)
+            return to_text(readable(value)), exact
+        except (TypeError, ValueError, RecursionError, ArtifactError) as error:
+            hint = "let its parser give what can be pickled: dicts, lists, texts, numbers and objects of classes"
+            raise _FailedError(f"config '{config.name}' cannot be kept: {error}", hint) from None
+
+    def _parse(self, config: Declared, text: str) -> Any:
+        if config.parser is None:
+            if config.plain:
+                return text
+            try:
+                return json_text.parsed(text)
+            except ValueError as error:
+                message = f"configuration value for '{config.name}' is not valid JSON: {error}"
+                raise _FailedError(message, "for other formats, give Config a parser=") from None
+        from metaflow.includefile import find_parser
+
+        try:
+            parser = find_parser(config.parser)
+        except Exception as error:
+            message = f"the parser of config '{config.name}' cannot be found: {codes.describe(error)}"
+            raise _FailedError(message, 'it is a function or its dotted name, such as "json.loads"') from None
+        try:
+            return parser(text)
+        except Exception as error:
+            message = f"the parser of config '{config.name}' failed: {codes.describe(error)}"
+            raise _FailedError(message, "it is called with the text of the config", codes.raised_at(error)) from None
+
+
+_FUNCTIONS: Final = ("default", "default_value", "parser")
+_ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
+    ("default", (str,), "a file's path or a function"),
+    ("default_value", (str, dict), "a text, a dict or a function"),
+    ("help", (str,), "text"),
+    ("required", (bool,), "True or False"),
+    ("parser", (str,), "a function or its dotted name"),
+    ("plain", (bool,), "True or False"),
+)

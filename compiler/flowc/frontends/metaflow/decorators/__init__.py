@@ -1,0 +1,1 @@
+"""Decorators of steps and flows -> what the IR says of nodes and flows."""

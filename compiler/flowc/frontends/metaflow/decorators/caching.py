@@ -1,0 +1,50 @@
+"""`@cache`: the code on which what a step's tasks leave depends."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from flowc import diagnostics as codes
+from flowc.diagnostics import decode
+from flowc.frontends.metaflow.structure.gangs import is_parallel
+from flowc_ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from flowc.frontends.metaflow.structure.graph import Graph
+    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.package import Package
+
+
+def cached_code(method: Method, graph: Graph, package: Package, faults: list[Diagnostic]) -> str | None:
+    """The digest of a step's code: the code package without the other steps of the flow, and without blank lines.
+
+    None for the tasks of a gang, which run together or not at all.
+    """
+    if is_parallel(method):
+        if any(applied.name == "cache" for applied in method.applied):
+            hint = "remove @cache: the tasks of a gang wait for each other, so that all of them have to run"
+            message = f"step '{method.name}' has @cache, but it runs as a gang"
+            faults.append(Diagnostic(code=codes.MISPLACED_DECORATOR, message=message, span=method.where, hint=hint))
+        return None
+    others = _lines_of_others(method, graph)
+    digest = sha256()
+    package = package.every() if package.every is not None else package
+    for name, content in package.files:
+        if not name.endswith(".py"):
+            digest.update(f"{name}\0".encode() + content)
+            continue
+        skipped = others.get(name, set())
+        lines = [line for number, line in enumerate(decode(content).split("\n"), 1) if number not in skipped]
+        digest.update("\n".join([name, *(line.rstrip() for line in lines if line.strip()), "\0"]).encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _lines_of_others(method: Method, graph: Graph) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for other in graph.steps.values():
+        if other.name != method.name:
+            first = min([other.tree.lineno, *(decorator.lineno for decorator in other.tree.decorator_list)])
+            lines = range(first, (other.tree.end_lineno or first) + 1)
+            found.setdefault(other.source.file, set()).update(lines)
+    return found

@@ -1,0 +1,134 @@
+"""`@pypi`, `@conda`, `@pypi_base` and `@conda_base` -> the packages of each step."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, Kind, Reader
+from flowc_ir import Packages
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Mapping
+
+    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.source import Source
+    from flowc_ir.diagnostic import Diagnostic
+    from metaflow.decorators import Applied
+
+    Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+# A version, or a range of several conditions as packages have it. Whether flowc runs on it counts where one is built.
+_CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
+_PYTHON: Final = re.compile(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
+# Names and versions become arguments of an installer: nothing that it could take for an option of its own.
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+")
+_VERSION: Final = re.compile(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
+
+
+def _is_packages(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(
+            isinstance(name, str) and isinstance(version, str)
+            and _NAME.fullmatch(name) and _VERSION.fullmatch(version.strip())
+            for name, version in value.items()
+        )
+    )  # fmt: skip
+
+
+_PACKAGES = Kind(
+    "a dict from packages to versions, all as text", _is_packages, 'such as {"pandas": "2.2.3", "six": ">=1.16"}'
+)
+_PYPI: Final[Mapping[str, Kind]] = {
+    "packages": _PACKAGES,
+    "python": Kind(
+        "a version as text",
+        lambda value: value is None or (isinstance(value, str) and _PYTHON.fullmatch(value) is not None),
+        'such as python="3.12", python="3.12.4", python="3.12.*" or python=">=3.11,<3.14"',
+    ),
+    "disabled": Kind("True or False", lambda value: value is None or isinstance(value, bool)),
+}
+_TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
+
+
+def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: list[Diagnostic]) -> Packages | None:
+    """What the flow's class says for all its steps; of each decorator, that of the nearest class."""
+    reader = Reader(source, tree, faults)
+    found: dict[str, Applied] = {}
+    for owner in cls.__mro__:
+        own: dict[str, Applied] = {}
+        for applied in reversed(applied_to(owner)):
+            kind = applied.name.removesuffix("_base")
+            if kind not in ENVIRONMENTS:
+                continue
+            if applied.name == kind and owner is cls:
+                reader.fault(codes.MISPLACED_DECORATOR, f"@{kind} decorates a step, not the flow's class",
+                             reader.span(applied), f"for all steps write @{kind}_base")  # fmt: skip
+            elif kind in own and owner is cls:
+                reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{applied.name} twice",
+                             reader.span(applied), "write one with all its packages")  # fmt: skip
+            else:
+                own[kind] = applied
+        found = own | found
+    return _read(found, reader)
+
+
+def step_packages(method: Method, base: Packages | None, faults: list[Diagnostic]) -> Packages | None:
+    """What a step asks for, added to what the flow's class says."""
+    reader = Reader(method.source, method.tree, faults)
+    found: dict[str, Applied] = {}
+    for applied in reversed(method.applied):
+        if applied.name not in ENVIRONMENTS:
+            continue
+        if applied.name in found:
+            reader.fault(codes.DUPLICATE_DECORATOR, f"step '{method.name}' has @{applied.name} twice",
+                         reader.span(applied), "write one with all its packages")  # fmt: skip
+        found.setdefault(applied.name, applied)
+    own = _read(found, reader)
+    if base is None or own is None or own.disabled:
+        return own or base
+    return Packages(
+        python=own.python or base.python,
+        pypi=_merged(base.pypi, own.pypi),
+        conda=_merged(base.conda, own.conda),
+    )
+
+
+def _merged(base: Pairs, own: Pairs) -> Pairs:
+    """The step's own versions replace those of the flow, however the names are spelt."""
+    named = {_spelling(name) for name, _ in own}
+    return (*((name, version) for name, version in base if _spelling(name) not in named), *own)
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+
+
+def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
+    """The packages of @pypi and @conda on one definition."""
+    given: dict[str, dict[str, Any]] = {}
+    for kind, applied in found.items():
+        arguments = reader.arguments(applied, _TABLES[kind])
+        if arguments is not None:
+            given[kind] = arguments
+    pythons = {kind: arguments["python"] for kind, arguments in given.items() if arguments.get("python")}
+    if len({python.removesuffix(".*") for python in pythons.values()}) > 1:
+        reader.fault(codes.BAD_ARGUMENT, f"@pypi says python {pythons['pypi']} and @conda {pythons['conda']}",
+                     reader.span(found["conda"], "python"), "a step has one Python: say it once")  # fmt: skip
+    if not found or len(given) < len(found):
+        return None
+    conda = given.get("conda", {})
+    return Packages(
+        python=next(iter(pythons.values()), None),
+        pypi=_pairs(given.get("pypi", {}).get("packages")),
+        conda=_pairs({**(conda.get("libraries") or {}), **(conda.get("packages") or {})}),
+        disabled=any(arguments.get("disabled") for arguments in given.values()),
+    )
+
+
+def _pairs(packages: Mapping[str, str] | None) -> Pairs:
+    return tuple((name, version.strip()) for name, version in (packages or {}).items())

@@ -1,0 +1,76 @@
+"""`@exit_hook` -> the IR's ExitHooks: functions of the flow's module, by their names there."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.reader import OPTIONS, Kind, canonical, shown
+from flowc.frontends.names import did_you_mean
+from flowc_ir import ExitHook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.frontends.metaflow.decorators.reader import Reader
+    from flowc_ir import Span
+    from metaflow.decorators import Applied
+
+_FUNCTIONS = Kind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
+_HOOKS: Final[Mapping[str, Kind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
+_WHEN: Final[tuple[tuple[str, Literal["success", "error"]], ...]] = (("on_success", "success"), ("on_error", "error"))
+
+
+def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
+    """The hooks without fault, in the order written."""
+    given = reader.arguments(applied, _HOOKS)
+    if given is None:
+        return
+    if not given.get("on_success") and not given.get("on_error"):
+        reader.fault(codes.BAD_ARGUMENT, "@exit_hook names no function", reader.span(applied),
+                     "write @exit_hook(on_success=[…], on_error=[…])")  # fmt: skip
+    options = canonical(given.get("options"))
+    module = vars(sys.modules[cls.__module__])
+    for argument, on in _WHEN:
+        for index, hook in enumerate(given.get(argument, ())):
+            span = reader.span(applied, argument, index)
+            name = _name(reader, hook, module, span)
+            if name is not None and _is_callable_hook(reader, module[name], span):
+                yield ExitHook(on=on, function=name, where=span, options=options)
+
+
+def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> str | None:
+    """The name that the function has in the module: a pod finds it by that."""
+    if isinstance(hook, str):
+        if isinstance(module.get(hook), FunctionType):
+            return hook
+        functions = [name for name, value in module.items() if isinstance(value, FunctionType)]
+        meant = did_you_mean(hook, functions)
+        hint = f"did you mean '{meant}'?" if meant else "define it in the flow's file, or import it there"
+        reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: the flow's file has no function '{hook}'", span, hint)
+        return None
+    for name, value in module.items():
+        if value is hook and callable(hook):
+            return name
+    what = "a lambda" if getattr(hook, "__name__", "") == "<lambda>" else shown(hook)
+    reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: {what} is no function that the flow's file has by a name", span,
+                 "write a `def` at the top level of the file")  # fmt: skip
+    return None
+
+
+def _is_callable_hook(reader: Reader, function: Any, span: Span) -> bool:
+    """Whether it can be called with `run=` or with nothing."""
+    needs = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "run"
+        and parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needs:
+        reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: the function needs '{needs[0]}', and is given nothing but `run`",
+                     span, "write `def hook():` or `def hook(run):`")  # fmt: skip
+    return not needs

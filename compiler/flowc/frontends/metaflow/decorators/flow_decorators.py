@@ -1,0 +1,110 @@
+"""The decorators of a flow's class and of its bases -> fields of the IR's Flow.
+
+A class inherits its bases' decorators. Where it has one of its own of the same name, that one counts, but exit hooks
+add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.exit_hooks import read_hooks
+from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
+from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
+from flowc.frontends.metaflow.decorators.project import Deployment, check_unused, read_project
+from flowc.frontends.metaflow.decorators.reader import Reader
+from flowc.frontends.metaflow.decorators.schedule import read_schedule
+from flowc.frontends.metaflow.decorators.triggers import read_events, read_finishes
+from flowc.frontends.metaflow.parameters import declared_parameters
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from flowc.frontends.source import Source
+    from flowc_ir.diagnostic import Diagnostic
+    from metaflow.decorators import Applied
+
+_SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")
+FLOW_DECORATORS: Final = ("schedule", "project", "trigger", "trigger_on_finish", "exit_hook", *_SENSORS)
+_SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One application, with the reader of the class that it decorates."""
+
+    applied: Applied
+    reader: Reader
+
+
+def read_flow(
+    cls: type,
+    place: Callable[[type], tuple[Source, ast.ClassDef] | None],
+    deployment: Deployment,
+    faults: list[Diagnostic],
+) -> dict[str, Any]:
+    """The fields of the flow. `place` finds where a class is written; one that is written nowhere has no decorators."""
+    found: dict[str, list[_Found]] = {}
+    for owner in cls.__mro__:
+        where = place(owner) if applied_to(owner) else None
+        if where is None:
+            continue
+        own: dict[str, list[_Found]] = {}
+        for one in _of_class(owner, Reader(*where, faults)):
+            own.setdefault(one.applied.name, []).append(one)
+        for name, several in own.items():
+            if name in _SEVERAL:
+                found.setdefault(name, []).extend(several)
+            else:
+                found.setdefault(name, several[:1])
+    fields: dict[str, Any] = {}
+    for one in found.get("schedule", ()):
+        fields["schedule"] = read_schedule(one.reader, one.applied)
+    for one in found.get("project", ()):
+        fields["project"] = read_project(one.reader, one.applied, deployment)
+    check_unused(deployment, cls.__name__, has_project="project" in found)
+    fields["triggers"] = (
+        *(
+            trigger
+            for one in found.get("trigger", ())
+            for trigger in read_events(one.reader, one.applied, fields.get("project"), declared_parameters(cls))
+        ),
+        *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
+    )
+    fields["exit_hooks"] = tuple(
+        hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls)
+    )
+    fields["elsewhere"] = tuple(name for name in found if name in _SENSORS)
+    plugins = [
+        read_flow_plugin(one.reader, one.applied, cls)
+        for name, several in found.items()
+        if name not in FLOW_DECORATORS
+        for one in several
+    ]
+    fields["plugins"] = tuple(plugin for plugin in reversed(plugins) if plugin is not None)  # the lowest first
+    return fields
+
+
+def _of_class(cls: type, reader: Reader) -> list[_Found]:
+    """What decorates one class, from the top; faults where it does not decorate flows, or twice."""
+    found: list[_Found] = []
+    seen: set[str] = set()
+    for applied in reversed(applied_to(cls)):
+        name = applied.name
+        of_flow = name in FLOW_DECORATORS or plugin_class(name, "flow") is not None
+        if not of_flow and (name in STEP_DECORATORS or plugin_class(name, "step") is not None):
+            reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a step, not the flow's class",
+                         reader.span(applied), "put it above a step's `def`")  # fmt: skip
+        elif name in seen and name not in _SEVERAL:
+            hint = 'for several times give one @schedule a list: cron=["…", "…"]' if name == "schedule" else None
+            reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{name} twice", reader.span(applied),
+                         hint or "keep one of them")  # fmt: skip
+        elif of_flow:
+            seen.add(name)
+            found.append(_Found(applied, reader))
+    return found

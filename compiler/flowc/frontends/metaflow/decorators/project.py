@@ -1,0 +1,88 @@
+"""`@project` -> the IR's Project, with its branch resolved."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, optional
+from flowc_ir import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.frontends.metaflow.decorators.reader import Reader
+    from metaflow.decorators import Applied
+
+_PROJECT: Final[Mapping[str, Kind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
+_NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
+_MAX_NAME = 128
+
+
+class DeploymentError(Exception):
+    """What the command line says does not fit the flow."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Whose flow it is, and what `--branch` and `--production` say; None leaves it to the decorator.
+
+    `needs_project` refuses a flow that has no project.
+    """
+
+    user: str = ""
+    branch: str | None = None
+    production: bool = False
+    needs_project: bool = False
+
+
+def read_project(reader: Reader, applied: Applied, deployment: Deployment) -> Project | None:
+    """The project, unless it has a fault.
+
+    Raises:
+        DeploymentError: the command line contradicts the decorator.
+    """
+    given = reader.arguments(applied, _PROJECT)
+    if given is None:
+        return None
+    name, branch = given.get("name"), given.get("branch")
+    if name is None:
+        reader.fault(codes.BAD_ARGUMENT, "@project has no name", reader.span(applied), 'write @project(name="…")')
+        return None
+    before = len(reader.faults)
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
+        reader.fault(codes.BAD_ARGUMENT, f"@project: {name!r} is no name of a project", reader.span(applied, "name"),
+                     f"use lower-case letters, digits and _, at most {_MAX_NAME}")  # fmt: skip
+    if branch is not None and not _NAME.fullmatch(branch):
+        reader.fault(codes.BAD_ARGUMENT, f"@project: {branch!r} is no name of a branch",
+                     reader.span(applied, "branch"), "use lower-case letters, digits and _")  # fmt: skip
+    if deployment.branch is not None:
+        if branch is not None:
+            raise DeploymentError(f"--branch says '{deployment.branch}', but @project says '{branch}': say it once")
+        if not _NAME.fullmatch(deployment.branch):
+            raise DeploymentError(f"{deployment.branch!r} is no name of a branch: lower-case letters, digits and _")
+        branch = deployment.branch
+    if len(reader.faults) > before:
+        return None
+    production = given.get("production", False) or deployment.production
+    return Project(name=name, branch=_resolve(branch, deployment.user, production=production), production=production)
+
+
+def _resolve(branch: str | None, user: str, *, production: bool) -> str:
+    if branch is None:
+        return "prod" if production else f"user.{user}"
+    return f"{'prod' if production else 'test'}.{branch}"
+
+
+def check_unused(deployment: Deployment, flow: str, *, has_project: bool) -> None:
+    """Refuse a branch for a flow that has none.
+
+    Raises:
+        DeploymentError: the flow has no project.
+    """
+    if deployment.needs_project and not has_project:
+        option = "--branch" if deployment.branch is not None else "--production"
+        raise DeploymentError(f"{option} is for flows with @project, and {flow} has none")

@@ -1,0 +1,190 @@
+"""Reading one application of a decorator: what each argument may be, and where it is written."""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.names import did_you_mean
+from flowc_ir import json_text
+from flowc_ir.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.frontends.source import Function, Source
+    from flowc_ir import Span
+    from metaflow.decorators import Applied
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an argument may be: in words, and as a predicate; and what to do about the usual slip."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+    hint: str | None = None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    """An int, or as in Metaflow its digits as text."""
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit()
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_cores(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            return value.isascii() and Decimal(value).is_finite() and Decimal(value) > 0
+        except InvalidOperation:
+            return False
+    return _is_number(value) and value > 0  # type: ignore[operator]  # a number by now
+
+
+def _is_duration(value: object) -> bool:
+    """A number, or its decimal digits as text."""
+    if isinstance(value, str):
+        whole, _, fraction = value.partition(".")
+        return value.isascii() and whole.isdigit() and (fraction.isdigit() or "." not in value)
+    return _is_number(value) and value >= 0  # type: ignore[operator]  # a number by now
+
+
+def is_texts(value: object) -> bool:
+    """A dict from texts to texts."""
+    return isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
+
+
+def is_json(value: object) -> bool:
+    """A value that JSON gives back as it was: with lists, no tuples, and texts for keys."""
+    try:
+        return bool(json_text.loads(json_text.dumps(value)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def is_json_object(value: object) -> bool:
+    """A dict that JSON can hold."""
+    try:
+        json_text.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, dict)
+
+
+def optional(kind: Kind) -> Kind:
+    """The same, or None."""
+    return Kind(kind.words, lambda value: value is None or kind.accepts(value), kind.hint)
+
+
+COUNT = Kind("a whole number, 0 or more", _is_count)
+DURATION = Kind("a number, 0 or more", _is_duration)
+MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(value), "16 GiB are 16384 MiB")
+CORES = Kind("a number of cores", lambda value: value is None or _is_cores(value))
+BOOL = Kind("True or False", lambda value: isinstance(value, bool))
+TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
+JSON = Kind("a value that JSON can hold", is_json, "such as a dict of texts and numbers: with lists for tuples")
+OPTIONS = Kind("a dict that JSON can hold", lambda value: value is None or is_json_object(value))
+
+
+def canonical(value: object) -> str:
+    """Free-form options as the IR keeps them."""
+    return json_text.dumps(value or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def decimal_text(value: float | str) -> str:
+    """Plain decimal text: no exponent, no trailing zeros, and 0.1 as it was written."""
+    text = format(Decimal(str(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@final
+class Reader:
+    """Reads the decorators of one definition; faults point into its source."""
+
+    def __init__(self, source: Source, tree: Function | ast.ClassDef, faults: list[Diagnostic]) -> None:
+        self.source = source
+        self.tree = tree
+        self.faults = faults
+
+    def arguments(self, applied: Applied, table: Mapping[str, Kind]) -> dict[str, Any] | None:
+        """The arguments given, all of their kinds; None where any has a fault."""
+        before = len(self.faults)
+        if applied.args:
+            known = ", ".join(f"{name}=" for name in table)
+            hint = f"it takes {known}" if table else f"write `@{applied.name}`"
+            self.fault(codes.BAD_ARGUMENT, f"@{applied.name} takes its arguments by name", self.span(applied), hint)
+        for name, value in applied.kwargs.items():
+            kind = table.get(name)
+            span = self.span(applied, name)
+            if kind is None:
+                self.fault(codes.UNKNOWN_ARGUMENT, f"@{applied.name} has no argument '{name}'", span,
+                           _suggest(name, table))  # fmt: skip
+            elif not kind.accepts(value):
+                message = f"@{applied.name}: {name} is {kind.words}, not {shown(value)}"
+                self.fault(codes.BAD_ARGUMENT, message, span, kind.hint)
+        if applied.by:
+            place = f" in {applied.file.rpartition('/')[2]}:{applied.line}" if applied.line else ""
+            note = f"@{applied.name} was added by {applied.by}{place}"
+            self.faults[before:] = [replace(fault, note=note) for fault in self.faults[before:]]
+        return dict(applied.kwargs) if len(self.faults) == before else None
+
+    def fault(self, code: str, message: str, span: Span, hint: str | None) -> None:
+        self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint))
+
+    def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
+        """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
+        node = None if applied.by else self._node(applied)
+        if node is None:
+            return self.source.header(self.tree)
+        if argument is not None and isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                match keyword:
+                    case ast.keyword(arg=name, value=ast.List(elts=items)) if name == argument and item < len(items):
+                        return self.source.span(items[item])
+                    case ast.keyword(arg=name) if name == argument:
+                        return self.source.span(keyword)
+        return self.source.span(node)
+
+    def _node(self, applied: Applied) -> ast.expr | None:
+        candidates = [node for node in self.tree.decorator_list if _name_of(node) == applied.name]
+        for node in candidates:
+            if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
+                return node
+        return candidates[0] if candidates else None
+
+
+def _name_of(node: ast.expr) -> str | None:
+    match node:
+        case ast.Call(func=function):
+            return _name_of(function)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return None
+
+
+def _suggest(name: str, table: Mapping[str, Kind]) -> str:
+    meant = did_you_mean(name, table)
+    if meant:
+        return f"did you mean '{meant}'?"
+    return f"it takes {', '.join(table)}" if table else "it takes no arguments"
+
+
+def shown(value: object) -> str:
+    """A value for a message: short, and without the address that a default repr has."""
+    if type(value).__repr__ is object.__repr__ or callable(value):
+        return f"a {type(value).__name__}"
+    try:
+        text = repr(value)
+    except Exception:  # the user's own __repr__
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."

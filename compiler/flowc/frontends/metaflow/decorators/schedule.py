@@ -1,0 +1,110 @@
+"""`@schedule` on a flow's class -> the IR's Schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
+from flowc.frontends.metaflow.decorators.reader import Kind
+from flowc_ir import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.frontends.metaflow.decorators.reader import Reader
+    from flowc_ir import Span
+    from metaflow.decorators import Applied
+
+_FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
+
+
+def _is_crons(value: object) -> bool:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return value is None or (bool(several) and all(isinstance(cron, str) for cron in several))
+
+
+_SCHEDULE: Final[Mapping[str, Kind]] = {
+    "hourly": _BOOL,
+    "daily": _BOOL,
+    "weekly": _BOOL,
+    "cron": Kind("a cron expression as text, or a list of them", _is_crons),
+    "timezone": Kind("a time zone's name as text", lambda value: value is None or isinstance(value, str)),
+}
+_CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * * 0"}
+
+
+def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
+    """The schedule; None if it has a fault, or is off: `daily=False` and nothing else."""
+    given = reader.arguments(applied, _SCHEDULE)
+    if given is None:
+        return None
+    before = len(reader.faults)
+    crons = _crons(applied, given, reader)
+    timezone = given.get("timezone")
+    if timezone is not None:
+        _check_timezone(applied, timezone, reader)
+    where = reader.span(applied)
+    if len(reader.faults) > before or not crons:
+        return None
+    return Schedule(crons=crons, timezone=timezone, where=where)
+
+
+def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str, ...]:
+    cron = given.get("cron")
+    chosen = [name for name in _CRONS if given.get(name)] + (["cron"] if cron is not None else [])
+    if len(chosen) > 1:
+        reader.fault(codes.BAD_SCHEDULE, f"@schedule says {' and '.join(chosen)}", reader.span(applied, chosen[1]),
+                     'say one of them; for several times give a list: cron=["…", "…"]')  # fmt: skip
+        return ()
+    if not chosen:
+        return (_CRONS["daily"],) if given.get("daily", True) else ()
+    if cron is None:
+        return (_CRONS[chosen[0]],)
+    several = (cron,) if isinstance(cron, str) else tuple(cron)
+    return tuple(_read_cron(one, reader.span(applied, "cron", index), reader) for index, one in enumerate(several))
+
+
+def _read_cron(written: str, span: Span, reader: Reader) -> str:
+    """The five fields that Argo reads, checked; faults name what is written."""
+    fields = written.split()
+    # AWS has six: minute first, a year at the end, and one of the two days is `?`. With seconds first, as elsewhere, a
+    # `?` stands at another place.
+    of_aws = len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
+    if of_aws and fields[5] == "*" and not any(map(str.isdigit, fields[4])):
+        five = " ".join(fields[:5]).replace("?", "*")
+        _check_cron(five, written, span, reader)
+        return five
+    if of_aws and (fields[5] == "*" or fields[5][:2] == "20"):
+        what = "a year" if fields[5] != "*" else "days of the week by numbers, which AWS counts from 1 and Argo from 0"
+        hint = ("leave the year out, and take the schedule away when it is over" if fields[5] != "*" else
+                "name the days, such as MON-FRI, or write Argo's five fields")  # fmt: skip
+        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is an AWS schedule with {what}", span, hint)
+        return written
+    _check_cron(written, written, span, reader)
+    return written
+
+
+def _check_cron(cron: str, written: str, span: Span, reader: Reader) -> None:
+    from flowc.cron import check
+
+    fault = check(cron)
+    if fault is not None:
+        what, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is not a schedule: {what}", span, hint or _FIELDS)
+
+
+def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
+        from flowc.cron import check_timezone  # lists every zone there is
+
+        fault = check_timezone(timezone)
+    else:
+        return
+    if fault is not None:
+        message, _, hint = fault.partition(": ")
+        reader.fault(codes.BAD_SCHEDULE, message, reader.span(applied, "timezone"), hint or None)

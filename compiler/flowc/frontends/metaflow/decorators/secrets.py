@@ -1,0 +1,97 @@
+"""`@secrets` -> the IR's Secret: which secrets from where. No value of one is ever read here."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, canonical, is_json_object, optional, shown
+from flowc.frontends.names import did_you_mean
+from flowc_ir import Secret
+from flowc_runtime.run.task.secrets import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.frontends.metaflow.decorators.reader import Reader
+    from metaflow.decorators import Applied
+
+DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
+
+SECRETS: Final[Mapping[str, Kind]] = {
+    "sources": Kind("a list of sources", lambda value: True),  # what else it is is not shown: it may be a secret
+    "role": optional(TEXT),
+    "allow_override": BOOL,
+}
+_CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
+_FIELDS: Final = ("type", "id", "options", "role")
+
+
+def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tuple[Secret, ...]:
+    """The sources without fault, in the order written."""
+    found: list[Secret] = []
+    if not isinstance(given.get("sources", ()), (list, tuple)):
+        reader.fault(codes.BAD_ARGUMENT, "@secrets: sources is a list of sources", reader.span(applied, "sources"),
+                     'such as ["dotenv..env"]')  # fmt: skip
+        return ()
+    for index, source in enumerate(given.get("sources", ())):
+        made = _source(source, given)
+        if isinstance(made, Secret):
+            found.append(made)
+        else:
+            message, hint = made
+            reader.fault(codes.BAD_ARGUMENT, f"@secrets: {message}", reader.span(applied, "sources", index), hint)
+    return tuple(found)
+
+
+def _source(source: object, given: dict[str, Any]) -> Secret | tuple[str, str | None]:
+    """A source, or what is wrong with it and what to do."""
+    if isinstance(source, str):
+        source = _spelt_out(source)
+        if isinstance(source, tuple):
+            return source
+    if not isinstance(source, dict):
+        # Not shown: whatever stands where a source should be may be the secret itself.
+        return f"a source is a text or a dict, not of type {type(source).__name__}", 'write {"type": "env", "id": "X"}'
+    if unknown := [name for name in source if name not in _FIELDS]:
+        return f"a source has no {shown(unknown[0])}", f"it has {', '.join(_FIELDS)}"
+    kind, name, options = source.get("type") or os.environ.get(DEFAULT_TYPE), source.get("id"), source.get("options")
+    if not isinstance(kind, str) or not isinstance(name, str) or not name:
+        missing = "id" if isinstance(kind, str) else "type"
+        return f"a source has a text as its {missing}", 'write {"type": "env", "id": "X"}'
+    if problem := _problem(kind):
+        return problem
+    if not is_json_object(options or {}):
+        return f"the options of {kind} '{name}' are a dict that JSON can hold", None
+    role = source.get("role") or given.get("role")
+    # The values of an inline secret stay in the code: a task reads them off the decorator.
+    kept = canonical({} if kind == "inline" else options)
+    return Secret(type=kind, id=name, options=kept, role=role, allow_override=given.get("allow_override", False))
+
+
+def _spelt_out(text: str) -> dict[str, Any] | tuple[str, str]:
+    """`type.id`, or an id of the default type."""
+    kind, dot, name = text.partition(".")
+    if dot and (kind in PROVIDERS or kind in _CLOUDS):
+        return {"type": kind, "id": name}
+    default = os.environ.get(DEFAULT_TYPE)
+    if not default:
+        return (
+            f"'{text}' does not say where it comes from",
+            f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or set {DEFAULT_TYPE}',
+        )
+    return {"type": default, "id": text}
+
+
+def _problem(kind: str) -> tuple[str, str] | None:
+    if kind in PROVIDERS or ("." in kind and all(part.isidentifier() for part in kind.split("."))):
+        return None
+    known = ", ".join(PROVIDERS)
+    if kind in _CLOUDS:
+        return (
+            f"'{kind}' is not supported",
+            f"use one of {known}, or write a class with get_secret_as_dict and name it: {{'type': 'module.Class'}}",
+        )
+    meant = did_you_mean(kind, PROVIDERS)
+    return f"there is no type of secrets '{kind}'", f"did you mean '{meant}'?" if meant else f"types are {known}"

@@ -1,0 +1,384 @@
+"""The front end of the Metaflow API: a file with a FlowSpec -> IR, with every fault of it at once.
+
+The user's module is imported, which reads its decorators and parameters; its steps' trees say how they are left. No
+step and no default function is ever run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc import diagnostics as codes
+from flowc.diagnostics import InternalError, in_order
+from flowc.frontends.metaflow.artifacts import check_artifacts
+from flowc.frontends.metaflow.assignments import check_shadowed
+from flowc.frontends.metaflow.configs import ConfigSources, read_configs
+from flowc.frontends.metaflow.decorators.caching import cached_code
+from flowc.frontends.metaflow.decorators.cards import check_card_types
+from flowc.frontends.metaflow.decorators.environments import read_base, step_packages
+from flowc.frontends.metaflow.decorators.flow_decorators import read_flow
+from flowc.frontends.metaflow.decorators.plugins import begin_plugins, plugin_class
+from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, check_misplaced, policies
+from flowc.frontends.metaflow.decorators.project import Deployment
+from flowc.frontends.metaflow.decorators.reader import canonical
+from flowc.frontends.metaflow.decorators.with_decorators import WithError, seen_by_mutators, unknown
+from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
+from flowc.frontends.metaflow.mutators import mutator_fault
+from flowc.frontends.metaflow.parameters import read_parameters
+from flowc.frontends.metaflow.structure.gangs import check_gangs
+from flowc.frontends.metaflow.structure.graph import Candidates, connect
+from flowc.frontends.metaflow.structure.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
+from flowc.frontends.names import did_you_mean, listed
+from flowc.frontends.places import Place, place_of_class, written_at
+from flowc.frontends.source import Source, Sources
+from flowc.package import Package, UnreadableFileError, collect, pack
+from flowc_ir import Code, Flow, Node, Span
+from flowc_ir import Method as RunMethod
+from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.verify import verify
+from flowc_runtime.process.loader import load_module
+from flowc_runtime.store.values.parameters import config_values
+from metaflow._program import FlowProgram, required_by_init
+from metaflow.decorators import ADDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from flowc.frontends.metaflow.structure.graph import Graph
+    from flowc.opening import Asked, Choose
+    from flowc_ir import Packages
+    from metaflow.decorators import Applied
+
+
+_NAMED = 5  # flows of a file that a hint names
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What a file holds: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
+
+    package: Package
+    flow: Flow | None = None
+    program: FlowProgram | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def cls(self) -> type | None:
+        """The flow's class."""
+        return self.program.cls if self.program is not None else None
+
+
+def load(
+    path: Path,
+    *,
+    root: Path | None = None,
+    name: str | None = None,
+    class_name: str | Choose | None = None,
+    with_decorators: Sequence[Applied] = (),
+    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
+    ask: Callable[[type], Asked] | None = None,
+) -> Loaded:
+    """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
+
+    `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
+    the file was called by who asks. `class_name` may be a function: it is called with the class that there would be
+    without it, or None. `with_decorators` are added to steps that have none of that name. Files that end in one of the
+    `suffixes` travel as well as Python's. `ask` says all of that when the class is known.
+
+    Raises:
+        OSError: the file cannot be read.
+        DeploymentError: `deployment` does not fit the flow.
+    """
+    place = Place.of(path, root)
+    package, fault = _collect(place)
+    if fault is not None:
+        return Loaded(package=package, diagnostics=(fault,))
+    sources = Sources(package.root, dict(package.files))
+    try:
+        source = sources.parse(place.file, dict(package.files)[place.file])
+    except (SyntaxError, ValueError) as error:
+        return Loaded(package=package, diagnostics=(syntax_fault(error, sources, place.file),))
+    broken = check_extensions(package.root, place.file)
+    faults = [broken] if broken else check_imports(source)
+    if faults:
+        return Loaded(package=package, diagnostics=in_order(faults))
+    try:
+        module = load_module(package.root, place.file, guarded=True)
+    except (Exception, SystemExit) as error:
+        return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
+    if callable(class_name):
+        natural = _choose(module, source, None, name or place.file)
+        class_name = class_name(None if isinstance(natural, Diagnostic) else natural[1])
+    chosen = _choose(module, source, class_name, name or place.file)
+    if isinstance(chosen, Diagnostic):
+        return Loaded(package=package, diagnostics=(chosen,))
+    given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    asked = _Asked.of(chosen[1], ask) if ask else given
+    package, fault = _with_data(place, package, asked)
+    if fault is not None:
+        return Loaded(package=package, diagnostics=(fault,))
+    return _lower(*chosen, source, sources, package, asked)
+
+
+def load_class(
+    cls: type,
+    *,
+    with_decorators: Sequence[Applied] = (),
+    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    configs: ConfigSources | None = None,
+    suffixes: Collection[str] = (),
+    ask: Callable[[type], Asked] | None = None,
+    alone: bool = False,
+) -> Loaded:
+    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
+
+    `alone` leaves the other files beside it out of the package.
+    """
+    place = place_of_class(cls)
+    package, fault = (_pack_alone(place), None) if alone else _collect(place)
+    if fault is not None:
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
+    sources = Sources(package.root, dict(package.files))
+    source = sources.of(str(place.path))
+    if source is None:  # it ran, so it is Python, unless it has changed since
+        raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
+    # It was imported, but may use what can be imported and no more.
+    if "metaflow._unsupported" in sys.modules and (faults := check_imports(source)):
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
+    given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    asked = _Asked.of(cls, ask) if ask else given
+    package, fault = _with_data(place, package, asked) if not alone else (package, None)
+    if fault is not None:
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
+    return _lower(cls.__qualname__, cls, source, sources, package, asked)
+
+
+def _collect(place: Place, suffixes: Collection[str] = ()) -> tuple[Package, Diagnostic | None]:
+    try:
+        return collect(place.path, place.root if place.packaged else None, suffixes), None
+    except UnreadableFileError as error:
+        message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
+        hint = "make it readable, or move it out of the flow's directory"
+        span = Span(place.file, 1, 1)
+        return pack(place.root, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+
+
+def _with_data(place: Place, package: Package, asked: _Asked) -> tuple[Package, Diagnostic | None]:
+    """The package, with the files besides Python's that are asked for: the class says what its options are."""
+    return _collect(place, asked.suffixes) if asked.suffixes else (package, None)
+
+
+def _pack_alone(place: Place) -> Package:
+    return pack(place.root, [(place.file, place.path.read_bytes())])
+
+
+# -- which class -------------------------------------------------------------------------------------------------------
+
+
+def _choose(module: ModuleType, source: Source, class_name: str | None, called: str) -> tuple[str, type] | Diagnostic:
+    """The flow's class and its name in the module, which the user has called so."""
+    from metaflow import FlowSpec
+
+    everything = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec
+    }
+    top = Span(source.file, 1, 1)
+    if class_name is not None:
+        if class_name in everything:
+            return class_name, everything[class_name]
+        meant = did_you_mean(class_name, everything)
+        hint = f"did you mean '{meant}'?" if meant else f"it has {', '.join(everything) or 'no flow'}"
+        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} has no flow '{class_name}'", span=top, hint=hint)
+    defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
+    # `if __name__ == "__main__": TrainFlow()` says which flow `python flow.py` is.
+    main = [name for name in _called_in_main(source.tree) if name in everything]
+    bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
+    leaves = [name for name, cls in defined.items() if cls not in bases]
+    for names in (main, leaves):
+        if len(names) == 1:
+            return names[0], everything[names[0]]
+    if not leaves:
+        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} defines no flow", span=top,
+                          hint="write a class that derives from FlowSpec")  # fmt: skip
+    second = source.classes.get(leaves[1])
+    return Diagnostic(
+        code=codes.MANY_FLOWS,
+        message=f"{source.file} defines several flows: {listed(leaves)}",
+        span=source.header(second) if second else top,
+        hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
+    )
+
+
+def _called_in_main(tree: ast.Module) -> list[str]:
+    names: list[str] = []
+    for statement in tree.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=body):
+                for node in (node for inner in body for node in ast.walk(inner)):
+                    match node:
+                        case ast.Call(func=ast.Name(id=name)):
+                            names.append(name)
+    return list(dict.fromkeys(names))
+
+
+# -- lowering ----------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is said of the flow besides its source."""
+
+    with_decorators: tuple[Applied, ...]
+    deployment: Deployment
+    configs: ConfigSources
+    suffixes: Collection[str]
+
+    @classmethod
+    def of(cls, flow: type, ask: Callable[[type], Asked]) -> _Asked:
+        """Return what is said once the flow's class is known."""
+        said = ask(flow)
+        deployment, configs = said.deployment or Deployment(), said.configs or ConfigSources()
+        return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
+
+
+def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:
+    from metaflow import FlowSpec
+
+    faults: list[Diagnostic] = []
+    program = FlowProgram(cls)
+    added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
+    own = [one for one in asked.with_decorators if one not in added]
+    setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
+    attached = seen_by_mutators(cls, asked.with_decorators, own)
+    added = [one for one in added if one not in attached]
+    where, tree, home = written_at(cls, source, sources)
+    configs = read_configs(cls, where, sources, asked.configs, faults)
+    if not faults:
+        faults += _prepare(program, config_values(configs), attached, sources)
+    if faults:  # what depends on a config cannot be read
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
+    members = members_of(cls, FlowSpec)
+    methods, lost = find_methods(members, sources, where, faults)
+    graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    base = read_base(cls, home, tree, faults) if tree is not None else None
+    nodes = _nodes(graph, base, package, added, faults)
+    for method in methods.values():
+        if method.name not in graph.steps:
+            check_misplaced(method, faults)
+    faults += check_gangs(graph)
+    faults += check_duplicates(methods)
+    parameters = read_parameters(members, sources, faults)
+    faults += check_artifacts(graph.steps, members, added)
+    faults += _check_init(cls, where)
+    if tree is not None:
+        faults += check_shadowed(tree, home)
+
+    def place(owner: type) -> tuple[Source, ast.ClassDef] | None:
+        _, written, file = written_at(owner, source, sources)
+        return (file, written) if written else None
+
+    fields = read_flow(cls, place, asked.deployment, faults)
+    if faults:
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
+    flow = Flow(
+        name=cls.__name__,
+        code=Code(file=source.file, name=name, digest=package.digest),
+        where=where,
+        start=graph.start,
+        nodes=nodes,
+        parameters=parameters,
+        configs=configs,
+        with_decorators=tuple(
+            (applied.name, canonical(applied.kwargs)) for applied in attached if applied.name != "secrets"
+        ),
+        **fields,
+        doc=clean_doc(cls.__dict__.get("__doc__")),
+    )
+    missed = verify(flow)
+    if missed:
+        raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
+    flow = begin_plugins(program, flow, graph.steps, sources, faults)
+    if faults:
+        return Loaded(package=package, program=program, diagnostics=in_order(faults))
+    return Loaded(package=package, program=program, flow=flow)
+
+
+def _check_init(cls: Any, where: Span) -> list[Diagnostic]:
+    """A fault if the flow's own `__init__` needs arguments: a task has none to give."""
+    lacking = required_by_init(cls)
+    if not lacking:
+        return []
+    return [
+        Diagnostic(
+            code=codes.UNSUPPORTED_FEATURE,
+            message=f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
+            span=where,
+            hint="give them defaults: each task makes its own object of the flow, and has none to give",
+        )
+    ]
+
+
+def _prepare(
+    program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources
+) -> Iterable[Diagnostic]:
+    """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
+    from metaflow.exception import ConfigError
+    from metaflow.user_decorators._errors import (
+        DecoratorImportError,
+        PreparationError,
+        UnknownStepDecoratorException,
+    )
+
+    try:
+        program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
+    except ConfigError as error:
+        for message, file, line in error.faults:
+            source = sources.of(file)
+            span = source.whole_line(line) if source else Span(sources.relative(file), line, 1)
+            yield Diagnostic(code=codes.CONFIG_EXPRESSION, message=message, span=span,
+                             hint="it is evaluated with the configs' values before a run starts")  # fmt: skip
+    except PreparationError as error:
+        yield mutator_fault(error, sources)
+    except UnknownStepDecoratorException as error:
+        raise unknown(error.name) from error
+    except DecoratorImportError as error:
+        raise WithError(f"--with: {error}") from error
+
+
+def _nodes(
+    graph: Graph, base: Packages | None, package: Package, added: Sequence[Applied], faults: list[Diagnostic]
+) -> tuple[Node, ...]:
+    """The nodes of the steps, but for those whose transition is unknown, which a fault says."""
+    nodes = []
+    for method in graph.steps.values():
+        transition = graph.next_of[method.name]
+        faults += check_step(method)
+        given = policies(method, transition, faults, added)
+        given["packages"] = step_packages(method, base, faults)
+        faults += check_card_types(method, added, given)
+        if given.pop("cache", None):
+            given["cache"] = cached_code(method, graph, package, faults)
+        if transition is not None:
+            nodes.append(
+                Node(
+                    id=method.name,
+                    where=method.where,
+                    run=RunMethod(name=method.name),
+                    next=transition,
+                    joins=graph.closes.get(method.name),
+                    doc=method.doc,
+                    **given,
+                )
+            )
+    return tuple(nodes)

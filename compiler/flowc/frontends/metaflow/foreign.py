@@ -1,0 +1,74 @@
+"""Decorators of the user's own from modules that do not travel with the flow."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.plugins import plugin_class
+from flowc_ir.diagnostic import Diagnostic
+from flowc_runtime.run.program import method_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.package import Package
+    from flowc_ir import Flow, Span
+
+
+def packing_decorators(flow: Flow) -> Iterator[Diagnostic]:
+    """A fault for each decorator of an extension that has files of its own to put into the code package."""
+    from metaflow._legacy.hooks import PACKAGING
+
+    places = [("flow", flow.where, flow.plugins), *(("step", node.where, node.plugins) for node in flow.nodes)]
+    for kind, where, plugins in places:
+        for plugin in plugins:
+            hooks = [hook for hook in PACKAGING if hasattr(plugin_class(plugin.name, kind), hook)]
+            if hooks:
+                yield Diagnostic(
+                    code=codes.UNSUPPORTED_FEATURE,
+                    message=f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
+                    span=where,
+                    hint="put what it needs into the image; files of the flow's directory and of extensions travel",
+                )
+
+
+def foreign_decorators(cls: type, flow: Flow, package: Package) -> list[Diagnostic]:
+    """A fault for each module with decorators that is neither in the package nor installed, as libraries are."""
+    faults: dict[str, Diagnostic] = {}
+    for decorator, where in _decorators(cls, flow):
+        module = type(decorator).__module__
+        if module not in faults and not _travels(module, package):
+            file = getattr(sys.modules.get(module), "__file__", None)
+            faults[module] = Diagnostic(
+                code=codes.UNSUPPORTED_FEATURE,
+                message=f"the decorator {decorator.decorator_name} is in the module '{module}', which does not travel "
+                "with the flow",
+                span=where,
+                hint=f"move {file} into the flow's directory, or install it here and in the image",
+            )
+    return list(faults.values())
+
+
+def _decorators(cls: type, flow: Flow) -> Iterator[tuple[Any, Span]]:
+    if "metaflow.user_decorators.common" not in sys.modules:  # then there are none
+        return
+    from metaflow.user_decorators.common import user_decorators
+
+    for owner in cls.__mro__:
+        yield from ((decorator, flow.where) for decorator in user_decorators(owner))
+    for node in flow.nodes:
+        yield from ((decorator, node.where) for decorator in user_decorators(getattr(cls, method_name(node))))
+
+
+def _travels(module: str, package: Package) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or module.partition(".")[0] in ("metaflow", "metaflow_extensions"):
+        return True
+    path = Path(file)
+    if any(path == package.root / name for name, _ in package.files):
+        return True
+    return any(path.is_relative_to(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib"))

@@ -1,0 +1,110 @@
+"""What a `Parameter` says about its values -> the fields of the IR's: type, several, choices, range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc.frontends.metaflow.decorators.policies import shown
+from flowc_runtime.store.values.parameters import to_text
+from metaflow._conversions import CLICK_KINDS, converter, is_click, is_kept_by_click
+from metaflow.parameters import JSONType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc_ir import ParameterType
+    from metaflow.parameters import Parameter
+
+TYPES: Final = "a parameter is of type str, int, float, bool, JSONType, one of click's, or a function of a text"
+_KINDS: Final[Mapping[object, ParameterType]] = {
+    str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
+}  # fmt: skip
+# click's own types are known by the names of their classes: the front end does not import click for them.
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "Tuple": "use multiple=True, or give a list as JSON: type=JSONType",
+    "File": "use IncludeFile",
+}
+
+
+class KindError(Exception):
+    """An argument that is wrong: its name, and a hint."""
+
+    def __init__(self, message: str, argument: str, hint: str | None) -> None:
+        super().__init__(message)
+        self.argument = argument
+        self.hint = hint
+
+
+def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
+    """The fields of the IR that say what a value is. Raises KindError."""
+    multiple, separator = bool(parameter.multiple), parameter.separator
+    given = parameter.type
+    click = is_click(given)
+    if click and type(given).__name__ in _OTHERWISE:
+        raise KindError(f"a parameter cannot be of click's type {type(given).__name__}", "type",
+                        _OTHERWISE[type(given).__name__])  # fmt: skip
+    kept = click and is_kept_by_click(given)
+    fields: dict[str, Any] = {"type": CLICK_KINDS[type(given).__name__] if kept else _plain_kind(parameter)}
+    if converter(parameter) is not None:
+        fields = {"type": "str", "converted": True}
+    elif fields["type"] is None:
+        hint = _OTHERWISE["Tuple"] if isinstance(given, tuple) else TYPES
+        raise KindError(f"a parameter cannot be of type {shown(given)}", "type", hint)
+    kind: ParameterType = fields["type"]
+    if kept:
+        fields |= _limits(given)
+    if parameter.choices is not None:
+        fields["choices"] = _choices(parameter.choices)
+    if fields.get("choices") and (kind != "str" or "converted" in fields):
+        raise KindError("choices are of texts", "choices", "check other values in the first step")
+    if separator is not None:
+        _check_separator(
+            separator, "one of the author's own" if "converted" in fields else f"type {kind}", several=multiple
+        )
+        fields["separator"] = separator
+    if multiple:
+        fields["multiple"] = True
+    if parameter.is_flag:
+        if kind != "bool" or multiple:
+            raise KindError("a flag is a bool", "is_flag", "leave out type= and multiple=")
+        fields["flag"] = True
+    if parameter.hidden:
+        fields["hidden"] = True
+    return fields
+
+
+def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
+    given = parameter.type
+    if given is None:
+        given = bool if parameter.is_flag else parameter._flowc_type() or str
+    try:
+        return _KINDS.get(given)
+    except TypeError:  # what cannot be a key is no type
+        return None
+
+
+def _limits(given: Any) -> dict[str, Any]:
+    name = type(given).__name__
+    if name == "Choice":
+        return {"choices": _choices(given.choices)}
+    if name not in ("IntRange", "FloatRange"):
+        return {}
+    number: Callable[[Any], Any] = int if name == "IntRange" else float
+    limits = {"minimum": given.min, "maximum": given.max}
+    return {limit: to_text(number(value)) for limit, value in limits.items() if value is not None}
+
+
+def _choices(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str) or not all(isinstance(choice, str) for choice in given) or not given:
+        raise KindError(f"choices are a list of texts, not {shown(given)}", "choices", 'write choices=["a", "b"]')
+    return tuple(given)
+
+
+def _check_separator(separator: Any, whose: str, *, several: bool) -> None:
+    if not isinstance(separator, str) or not separator:
+        raise KindError(f"a separator is a text, not {shown(separator)}", "separator", 'write separator=","')
+    if whose != "type str":
+        raise KindError(f"a separator is for texts only, not for {whose}", "separator",
+                        "use multiple=True, or type=JSONType")  # fmt: skip
+    if several:
+        raise KindError("a parameter has multiple=True or a separator, not both", "separator", "leave out one of them")

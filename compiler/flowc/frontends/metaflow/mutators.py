@@ -1,0 +1,36 @@
+"""A mutator, or the `init` of a decorator of the user's own, that failed while the flow was prepared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc import diagnostics as codes
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
+from metaflow.exception import MetaflowException
+
+if TYPE_CHECKING:
+    from flowc.frontends.source import Sources
+    from metaflow.user_decorators._errors import PreparationError
+
+
+def mutator_fault(error: PreparationError, sources: Sources) -> Diagnostic:
+    """What was raised, at the innermost frame that is the user's own, else where the decorator is applied."""
+    cause = error.__cause__ or error
+    place = error.file, error.line
+    trace = cause.__traceback__
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if filename.startswith(f"{sources.root}/"):
+            place = filename, trace.tb_lineno
+        trace = trace.tb_next
+    source = sources.of(place[0])
+    span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), max(place[1], 1), 1)
+    # The API's own exceptions say it all; of any other the type is half of what it says.
+    why = str(cause) if isinstance(cause, MetaflowException) else codes.describe(cause)
+    return Diagnostic(
+        code=codes.MUTATOR_FAILED,
+        message=f"{error.what} failed: {why}",
+        span=span,
+        hint="mutators run wherever the flow does: when it is checked, compiled or started, and in every pod",
+    )

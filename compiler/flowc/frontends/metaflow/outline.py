@@ -1,0 +1,61 @@
+"""The steps of a flow's class and where each leads, and nothing else of it.
+
+Neither configs, parameters nor decorators are read, and no mutator runs: a program may look at the structure of a flow
+whose configs have no value yet, and a decorator of an extension may do so while it begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.diagnostics import in_order
+from flowc.frontends.metaflow.structure.graph import Candidates, connect
+from flowc.frontends.metaflow.structure.steps import clean_doc, find_methods, members_of
+from flowc.frontends.places import place_of_class, written_at
+from flowc.frontends.source import Sources
+from flowc_ir import Code, Flow, Method, Node
+
+if TYPE_CHECKING:
+    from flowc_ir.diagnostic import Diagnostic
+
+
+def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
+    """Return a flow whose nodes have a name, a place, a doc and a transition; or the faults of its structure.
+
+    Raises:
+        TypeError: the class was defined in no file, or the file has changed and is no Python any more.
+    """
+    from metaflow import FlowSpec
+
+    place = place_of_class(cls)
+    sources = Sources(place.root, {})  # each is read when a method of the flow is in it
+    source = sources.of(str(place.path))
+    if source is None:
+        raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
+    faults: list[Diagnostic] = []
+    where, _, _ = written_at(cls, source, sources)
+    members = members_of(cls, FlowSpec)
+    methods, lost = find_methods(members, sources, where, faults)
+    graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    if faults:
+        return in_order(faults)
+    nodes = [
+        Node(
+            id=method.name,
+            where=method.where,
+            run=Method(name=method.name),
+            next=transition,
+            joins=graph.closes.get(method.name),
+            doc=method.doc,
+        )
+        for method in graph.steps.values()
+        if (transition := graph.next_of[method.name]) is not None
+    ]
+    return Flow(
+        name=cls.__name__,
+        code=Code(file=source.file, name=cls.__qualname__, digest=""),
+        where=where,
+        start=graph.start,
+        nodes=tuple(nodes),
+        doc=clean_doc(cls.__dict__.get("__doc__")),
+    )

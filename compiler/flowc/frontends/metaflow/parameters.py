@@ -1,0 +1,199 @@
+"""`Parameter`s of a flow's class -> the IR's, in the order written.
+
+The IR's name of a parameter is its `name`, the command line's; the attribute that it is assigned to may differ and is
+the class's own affair. A default that is a function is never called here: `flowc.passes.resolve_defaults` does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import typing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc import diagnostics as codes
+from flowc.diagnostics import describe
+from flowc.frontends.metaflow.assignments import call_of, span_of
+from flowc.frontends.metaflow.decorators.policies import shown
+from flowc.frontends.metaflow.defaults import recorded
+from flowc.frontends.metaflow.kinds import KindError, kind_of
+from flowc.frontends.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_private
+from flowc_ir import Parameter as IrParameter
+from flowc_ir import Span
+from flowc_ir.diagnostic import Diagnostic
+from flowc_runtime.store.values.parameters import ParameterError, to_text
+from metaflow.includefile import IncludeFile, find_parser
+from metaflow.parameters import Parameter
+
+if TYPE_CHECKING:
+    from flowc.frontends.metaflow.structure.steps import Members
+    from flowc.frontends.source import Sources
+
+_ELSEWHERE: Final = {
+    "nargs": "use multiple=True, or give a list as JSON: type=JSONType",
+    "count": "use type=int",
+    "envvar": "the environment variable is METAFLOW_RUN_ and the parameter's name",
+    "callback": "compute in the first step",
+}
+_FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
+
+
+def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
+    """The parameters that the class has now, by name: also those of its bases, unless another attribute hides them.
+
+    Before its mutators have run these are the ones that are written, afterwards those that mutators leave.
+    """
+    attributes = {attribute: value for base in reversed(cls.__mro__) for attribute, value in vars(base).items()}
+    found = (value for value in attributes.values() if isinstance(value, Parameter))
+    return {parameter.name: parameter for parameter in found if isinstance(parameter.name, str)}
+
+
+def read_parameters(members: Members, sources: Sources, faults: list[Diagnostic]) -> tuple[IrParameter, ...]:
+    """The parameters among the class's attributes; faults of each, and clashes between them."""
+    read: list[IrParameter] = []
+    seen: dict[str, str] = {}
+    for attribute, (value, owner) in members.items():
+        if not isinstance(value, Parameter):
+            continue
+        reader = _Reader(value, attribute, owner, sources, faults)
+        parameter = reader.read()
+        if parameter is None:
+            continue
+        read.append(parameter)
+        reader.check_clash(seen)
+    return tuple(read)
+
+
+class _Reader:
+    def __init__(
+        self, parameter: Parameter[object], attribute: str, owner: type, sources: Sources, faults: list[Diagnostic]
+    ) -> None:
+        self.parameter = parameter
+        self.attribute = attribute
+        self.faults = faults
+        self.source = sources.of(parameter.file)
+        self.call = call_of(self.source, parameter.line, owner)
+        self.where = self.span()
+
+    def span(self, argument: str | None = None) -> Span:
+        return span_of(self.source, self.call, self.parameter.line, self.parameter.ARGUMENTS, argument)
+
+    def fault(self, message: str, hint: str | None, argument: str | None = None, code: str | None = None) -> None:
+        self.faults.append(
+            Diagnostic(code=code or codes.BAD_PARAMETER, message=message, span=self.span(argument), hint=hint)
+        )
+
+    def read(self) -> IrParameter | None:
+        parameter, before = self.parameter, len(self.faults)
+        self._check_arguments()
+        if not self._check_name():
+            return None
+        blank = IrParameter(name=parameter.name, type="str", where=self.where)  # its name may still clash
+        try:
+            fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
+        except KindError as error:
+            self.fault(str(error), error.hint, error.argument)
+            return blank
+        if len(self.faults) > before:
+            return blank
+        computed = callable(parameter.default)
+        found = IrParameter(
+            name=parameter.name,
+            where=self.where,
+            computed=computed,
+            required=bool(parameter.required) and parameter.default is None,
+            help=parameter.help or "",
+            attribute=self.attribute if self.attribute != parameter.name else "",
+            **fields,
+        )
+        default = None if computed else self._default(found)
+        own = default is None and not computed and self.parameter.default is not None
+        return replace(found, default=default, converted=found.converted or own)
+
+    def _check_arguments(self) -> None:
+        parameter, called = self.parameter, type(self.parameter).__name__
+        wrong = [*parameter.unknown]
+        if isinstance(parameter, IncludeFile):
+            wrong += [name for name in _FILE_ONLY if getattr(parameter, name) is not None]
+        for name in wrong:
+            hint = _ELSEWHERE.get(name)
+            if hint is None:
+                meant = did_you_mean(name, parameter.ARGUMENTS)
+                hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(parameter.ARGUMENTS)}"
+            self.fault(f"{called} has no argument '{name}'", hint, name)
+        for name in ("required", "is_text", "multiple", "is_flag", "hidden"):
+            value = getattr(parameter, name, None)
+            if not isinstance(value, (bool, type(None))):
+                self.fault(f"{name} is True or False, not {shown(value)}", None, name)
+        if not isinstance(parameter.help, (str, type(None))):
+            self.fault(f"help is text, not {shown(parameter.help)}", None, "help")
+
+    def _file(self) -> dict[str, Any]:
+        """The fields of an IncludeFile."""
+        parameter = self.parameter
+        assert isinstance(parameter, IncludeFile)
+        encoding, parser = parameter.text_encoding, parameter.parser
+        try:
+            if encoding is not None:
+                codecs.lookup(encoding)
+        except (LookupError, TypeError):
+            raise KindError(f"there is no encoding {shown(encoding)}", "encoding", 'such as "utf-8"') from None
+        if parser is not None and not callable(parser):
+            try:
+                find_parser(parser)
+            except Exception as error:
+                message = f"parser is a function or its dotted name: {describe(error)}"
+                raise KindError(message, "parser", 'such as parser="json.loads"') from None
+        if parameter.default is not None and not callable(parameter.default) and not isinstance(parameter.default, str):
+            raise KindError(f"the default of a file is its path, not {shown(parameter.default)}", "default", None)
+        return {"type": "file", "encoding": encoding, "hidden": bool(parameter.hidden)}
+
+    def _check_name(self) -> bool:
+        name: object = self.parameter.name
+        if not isinstance(name, str):
+            self.fault("a parameter needs a name as text", f'write `{self.attribute} = Parameter("{self.attribute}")`',
+                       "name")  # fmt: skip
+            return False
+        if name.startswith("-") or not name.replace("-", "_").isidentifier():
+            self.fault(f"{name!r} cannot be an option of the command line",
+                       "use letters, digits, `_` and `-`, and begin with a letter", "name")  # fmt: skip
+            return False
+        if name.replace("-", "_") in METAFLOW_OPTIONS:
+            self.fault(f"a parameter cannot be called '{name}': Metaflow's `run` has that option",
+                       "give the parameter another name", "name", codes.RESERVED_NAME)  # fmt: skip
+        if self.attribute in FLOW_API or is_private(self.attribute):
+            self.fault(f"a parameter cannot be called '{self.attribute}': flows use that name",
+                       "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
+        return True
+
+    def _default(self, parameter: IrParameter) -> str | None:
+        if self.parameter.default is None:
+            return "false" if parameter.flag else None
+        try:
+            value = recorded(self.parameter, parameter, self.parameter.default)
+            return None if value is None else to_text(value)
+        except ParameterError as error:
+            self.fault(f"the default of parameter '{parameter.name}': {error}", self._hint(), "default")
+            return None
+
+    def _hint(self) -> str | None:
+        if typing.get_origin(self.parameter.type) is None:
+            return None
+        from flowc.frontends.metaflow.type_warnings import hint_for
+
+        return hint_for(self.parameter.type)
+
+    def check_clash(self, seen: dict[str, str]) -> None:
+        """Names are compared as options are: without regard to case, and `-` is `_`."""
+        name = self.parameter.name
+        other = seen.get(_option(name))
+        seen[_option(name)] = name
+        if other is not None:
+            message = f"parameters '{other}' and '{name}' are the same option of the command line"
+            if other == name:
+                message = f"parameter '{name}' is defined twice"
+            self.fault(message, "give one of them another name", None, codes.PARAMETER_CLASH)
+
+
+def _option(name: str) -> str:
+    return name.lower().replace("-", "_")

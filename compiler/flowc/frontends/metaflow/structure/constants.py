@@ -1,0 +1,66 @@
+"""Texts that stand in the source by another name: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
+
+Nothing is run for them: a name is looked up in the module, the class or a module or class that those know.
+"""
+
+from __future__ import annotations
+
+import ast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from flowc.frontends.metaflow.structure.steps import Members, Method
+
+_UNKNOWN: Final = object()
+
+
+def text_of(method: Method, members: Members, node: ast.expr) -> str | None:
+    """The text that an expression of a step always has; None where only running the step would tell."""
+    value = _value(method, members, node)
+    return str.__str__(value) if isinstance(value, str) else None  # of an Enum too, whose own __str__ is another
+
+
+def _value(method: Method, members: Members, node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return _variable(method, name)
+        case ast.Attribute(attr=name) if method.attribute(node):
+            return _of_class(members, name)
+        case ast.Attribute(value=inner, attr=name):
+            holder = _value(method, members, inner)
+            if isinstance(holder, dict):  # of a config: its items are attributes
+                return holder.get(name, _UNKNOWN)
+            # Of anything else, reading an attribute may run code.
+            return getattr(holder, name, _UNKNOWN) if isinstance(holder, (ModuleType, type)) else _UNKNOWN
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _joined(method, members, [left, right])
+        case ast.JoinedStr(values=parts):
+            plain = [part.value if isinstance(part, ast.FormattedValue) else part for part in parts]
+            formatted = any(isinstance(part, ast.FormattedValue) and (part.format_spec or part.conversion != -1)
+                            for part in parts)  # fmt: skip
+            return _UNKNOWN if formatted else _joined(method, members, plain)
+    return _UNKNOWN
+
+
+def _joined(method: Method, members: Members, parts: list[ast.expr]) -> Any:
+    texts = [text_of(method, members, part) for part in parts]
+    return _UNKNOWN if None in texts else "".join(filter(None, texts))
+
+
+def _variable(method: Method, name: str) -> Any:
+    function: Any = method.function
+    code = function.__code__
+    if name in code.co_varnames or name in code.co_cellvars:  # assigned by the step itself
+        return _UNKNOWN
+    if name in code.co_freevars:
+        cell = function.__closure__[code.co_freevars.index(name)]
+        return cell.cell_contents if cell != type(cell)() else _UNKNOWN
+    return function.__globals__.get(name, _UNKNOWN)
+
+
+def _of_class(members: Members, name: str) -> Any:
+    value, owner = members.get(name, (_UNKNOWN, object))
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # a config gives its value

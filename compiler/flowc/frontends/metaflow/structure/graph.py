@@ -1,0 +1,162 @@
+"""Steps and their transitions -> a graph whose joins are known, or the faults that keep it from being one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.structure.ends import find_ends
+from flowc.frontends.metaflow.structure.leaving import Leaving
+from flowc.frontends.metaflow.structure.steps import find_method
+from flowc.frontends.metaflow.structure.transitions import leaving
+from flowc.frontends.names import did_you_mean
+from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.structure import Vertex, analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc.frontends.source import Sources
+    from flowc_ir import Span, Transition
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`next_of` is None for a step that a reported fault leaves without a transition. `start` is where runs begin."""
+
+    start: str
+    steps: Mapping[str, Method]
+    next_of: Mapping[str, Transition | None]
+    closes: Mapping[str, str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be a step: `methods` by a sign of it, `members` by being led to; of `lost` a fault is reported."""
+
+    methods: Mapping[str, Method]
+    lost: Set[str]
+    members: Members
+    sources: Sources
+
+
+def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Diagnostic]) -> Graph:
+    """Read every step's transition, resolve the names in it and find what each join closes."""
+    steps = _Steps(candidates, faults)
+    steps.read()
+    start = steps.start
+    _check_ends(flow_name, where, steps, faults)
+    faults += [left.fault for left in steps.left.values() if left.fault is not None]
+    next_of = {name: left.next for name, left in steps.left.items()}
+    closes: Mapping[str, str] = {}
+    if start in steps.found and not steps.ambiguous:
+        shape = analyse(start, [
+            Vertex(id=name, where=method.where, takes_inputs=method.takes_inputs, next=next_of[name])
+            for name, method in steps.found.items()
+        ])  # fmt: skip
+        closes = shape.closes
+        known = {method.where for method in steps.found.values() if not method.is_step}
+        faults += [fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known]
+    order = [name for name in candidates.members if name in steps.found]
+    return Graph(start, {name: steps.found[name] for name in order}, next_of, closes)
+
+
+class _Steps:
+    """The steps found so far. A method that is led to, or leads on, but lacks `@step` is reported and taken for one."""
+
+    def __init__(self, candidates: Candidates, faults: list[Diagnostic]) -> None:
+        self.candidates = candidates
+        self.faults = faults
+        self.found: dict[str, Method] = {}
+        self.left: dict[str, Leaving] = {}
+        before = len(faults)
+        self.start, self.end = find_ends(candidates, faults)
+        self.ambiguous = len(faults) > before
+
+    def read(self) -> None:
+        for method in self.candidates.methods.values():
+            left = self._leaving(method)
+            if method.is_step:
+                self._add(method, left)
+            elif (left.mentions and not method.name.startswith("_")) or method.name in (self.start, self.end):
+                self._add_unmarked(method, left)
+        for name in (self.start, self.end):
+            self._take_unmarked(name)
+        for name in [*self.found]:
+            self._resolve(name)
+
+    def _leaving(self, method: Method) -> Leaving:
+        return leaving(method, self.candidates.members, is_end=method.name == self.end)
+
+    def _add(self, method: Method, left: Leaving) -> None:
+        self.found[method.name] = method
+        self.left[method.name] = left
+
+    def _add_unmarked(self, method: Method, left: Leaving) -> None:
+        self.faults.append(
+            Diagnostic(
+                code=codes.MISSING_STEP_DECORATOR,
+                message=f"method '{method.name}' is used as a step but has no @step",
+                span=method.where,
+                hint="write @step above it",
+            )
+        )
+        # One cause, one fault: whoever adds @step will hear what else is missing.
+        self._add(method, Leaving(None) if left.fault and left.fault.code == codes.MISSING_NEXT else left)
+
+    def _take_unmarked(self, name: str) -> bool:
+        """Whether there is, or now is, a step of that name."""
+        if name in self.found:
+            return True
+        known = self.candidates
+        method = known.methods.get(name) or find_method(name, known.members, known.sources)
+        if method is None:
+            return False
+        self._add_unmarked(method, self._leaving(method))
+        self._resolve(name)
+        return True
+
+    def _resolve(self, name: str) -> None:
+        """Report the names that are no steps; what is then unknown of the transition ends the walk there."""
+        left = self.left[name]
+        lost = self.candidates.lost
+        unknown = [(name, span) for name, span in left.mentions if name in lost or not self._take_unmarked(name)]
+        for target, span in unknown:
+            # That there is no end is said once, for the whole flow.
+            if target != self.end and target not in lost:
+                self.faults.append(self._unknown(target, span))
+        if unknown:
+            self.left[name] = Leaving(None, (), left.fault)
+
+    def _unknown(self, target: str, span: Span) -> Diagnostic:
+        if target in self.candidates.members:
+            message, hint = f"'{target}' is an attribute of the flow, not a step", "name a method that has @step"
+        else:
+            meant = did_you_mean(target, self.found)
+            message = f"there is no step '{target}'"
+            hint = f"did you mean '{meant}'?" if meant else f"add a step `def {target}(self):`"
+        return Diagnostic(code=codes.UNKNOWN_STEP, message=message, span=span, hint=hint)
+
+
+def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: list[Diagnostic]) -> None:
+    if steps.start not in steps.found:
+        faults.append(
+            Diagnostic(
+                code=codes.NO_START,
+                message=f"flow '{flow_name}' has no step 'start'",
+                span=where,
+                hint="add a step `def start(self):`, where every run begins, or write @step(start=True) above one",
+            )
+        )
+    if steps.end in steps.found:
+        return
+    last = [name for name, left in steps.left.items() if left.fault and left.fault.code == codes.MISSING_NEXT]
+    hint = "add a step `def end(self):`, where every run ends"
+    if len(last) == 1:  # one cause, one fault: the step that leads nowhere was to be the last
+        hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
+        steps.left[last[0]] = Leaving(None)
+    faults.append(Diagnostic(code=codes.NO_END, message=f"flow '{flow_name}' has no step 'end'", span=where, hint=hint))

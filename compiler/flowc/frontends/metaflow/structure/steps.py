@@ -1,0 +1,231 @@
+"""The methods of a flow's class, each with its tree; which of them are steps; and faults of a step by itself."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+from flowc import diagnostics as codes
+from flowc.frontends.names import FLOW_API, is_private
+from flowc.frontends.source import Function
+from flowc_ir.diagnostic import Diagnostic
+from flowc_runtime.process.own_names import first_argument, own_names
+from metaflow.decorators import applied_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.frontends.source import Source, Sources
+    from flowc_ir import Span
+    from metaflow.decorators import Applied
+
+Members: TypeAlias = "Mapping[str, tuple[object, type]]"
+"""Every attribute of a flow's class, with the class that defines it."""
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `inspect` names them
+
+
+@final
+@dataclass(frozen=True)
+class Method:
+    """A method with its source. `is_step` is whether `@step` is among what is `applied` to it."""
+
+    name: str
+    owner: type
+    function: FunctionType
+    tree: Function
+    source: Source
+    applied: tuple[Applied, ...]
+    is_static: bool = False
+
+    @property
+    def is_step(self) -> bool:
+        return any(applied.name == "step" for applied in self.applied)
+
+    def is_marked(self, which: str) -> bool:
+        """Whether it has `@step(start=True)`, or `end=True`."""
+        return any(applied.name == "step" and applied.kwargs.get(which) is True for applied in self.applied)
+
+    @property
+    def where(self) -> Span:
+        return self.source.header(self.tree)
+
+    @property
+    def self_name(self) -> str:
+        """What the method calls the flow: by custom `self`."""
+        return first_argument(self.tree)
+
+    @cached_property
+    def own_names(self) -> frozenset[ast.Name]:
+        """The names in its tree that are the flow, and no `self` of a function or a class inside it."""
+        return own_names(self.tree)
+
+    def attribute(self, node: ast.AST | None) -> str | None:
+        """The name of an attribute of the flow, where the node is `self.name`."""
+        match node:
+            case ast.Attribute(value=ast.Name() as owner, attr=name) if owner in self.own_names:
+                return name
+        return None
+
+    @property
+    def takes_inputs(self) -> bool:
+        return len(self.tree.args.posonlyargs) + len(self.tree.args.args) == 2
+
+    @property
+    def doc(self) -> str:
+        return clean_doc(self.function.__doc__)
+
+
+def clean_doc(doc: str | None) -> str:
+    """A docstring without its indentation."""
+    from inspect import cleandoc
+
+    return cleandoc(doc) if doc else ""
+
+
+def members_of(cls: type, base: type) -> Members:
+    """Every attribute that the class and its bases below `base` define, with its owner: bases first, as written."""
+    found: dict[str, tuple[object, type]] = {}
+    for owner in reversed(cls.__mro__):
+        if owner not in base.__mro__:
+            found.update((name, (value, owner)) for name, value in vars(owner).items())
+    return found
+
+
+def find_methods(
+    members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]
+) -> tuple[dict[str, Method], set[str]]:
+    """The methods that are steps, are decorated like one, or call `self.next`; and those reported to have no source."""
+    methods: dict[str, Method] = {}
+    lost: set[str] = set()
+    for name, (value, owner) in members.items():
+        is_static = isinstance(value, (staticmethod, classmethod))
+        marks = applied_to(value)
+        function: Any = getattr(value, "__func__", value)
+        applied = applied_to(function) or marks
+        inner = _unwrapped(function)
+        if not isinstance(inner, FunctionType):
+            if applied and not isinstance(value, type):
+                faults.append(_no_source(name, cls_span))
+                lost.add(name)
+            continue
+        if not applied and "next" not in inner.__code__.co_names:
+            continue
+        source, tree = _locate(name, owner, inner, sources)
+        if source is None or tree is None:
+            if applied:
+                faults.append(_no_source(name, cls_span))
+                lost.add(name)
+            continue
+        methods[name] = Method(name, owner, inner, tree, source, applied, is_static)
+    return methods, lost
+
+
+def find_method(name: str, members: Members, sources: Sources) -> Method | None:
+    """A method that is no step by any sign but its name."""
+    value, owner = members.get(name, (None, object))
+    inner = _unwrapped(value)
+    if not isinstance(inner, FunctionType):
+        return None
+    source, tree = _locate(name, owner, inner, sources)
+    return Method(name, owner, inner, tree, source, applied_to(value)) if source and tree else None
+
+
+def _unwrapped(function: Any) -> object:
+    """The user's own function inside the wrappers that `functools.wraps` made."""
+    seen = 0
+    while hasattr(function, "__wrapped__") and seen < 100:
+        function, seen = function.__wrapped__, seen + 1
+    return function
+
+
+def _locate(name: str, owner: type, function: FunctionType, sources: Sources) -> tuple[Source | None, Function | None]:
+    code = function.__code__
+    source = sources.of(code.co_filename)
+    tree = source.function(code.co_name, code.co_firstlineno) if source else None
+    if tree is not None and tree.name == name:
+        return source, tree
+    # A wrapper made without functools.wraps: what the class's own body calls by that name is the step.
+    module_file = getattr(_module_of(owner), "__file__", None)
+    source = sources.of(module_file) if module_file else None
+    body = source.classes.get(owner.__qualname__) if source else None
+    for statement in body.body if body else ():
+        if isinstance(statement, Function) and statement.name == name:
+            return source, statement
+    return (source, tree) if tree is not None else (None, None)
+
+
+def _module_of(cls: type) -> object:
+    import sys
+
+    return sys.modules.get(cls.__module__)
+
+
+def _no_source(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        code=codes.NO_SOURCE,
+        message=f"the source of step '{name}' cannot be found",
+        span=span,
+        hint="write steps as `def` in a class in a file; what generates them cannot be compiled",
+    )
+
+
+# -- faults of one step ------------------------------------------------------------------------------------------------
+
+
+def check_step(method: Method) -> Iterator[Diagnostic]:
+    """What is wrong with a step whatever the other steps are."""
+    name, where = method.name, method.where
+    if name in FLOW_API or is_private(name):
+        yield Diagnostic(code=codes.RESERVED_NAME, message=f"a step cannot be called '{name}': flows use that name",
+                         span=where, hint="give the step another name")  # fmt: skip
+    yield from _check_kind(method)
+    arguments = method.tree.args
+    count = len(arguments.posonlyargs) + len(arguments.args)
+    # A step is called with self, and a join with its inputs: what else there is has to have a default.
+    wanting = any(default is None for default in arguments.kw_defaults)
+    if method.is_static or wanting or count not in (1, 2):
+        yield Diagnostic(
+            code=codes.STEP_SIGNATURE,
+            message=f"step '{name}' takes other arguments than a step is called with",
+            span=where,
+            hint=f"write `def {name}(self):`, or `def {name}(self, inputs):` for a join",
+        )
+
+
+def _check_kind(method: Method) -> Iterator[Diagnostic]:
+    flags = method.function.__code__.co_flags
+    is_async = isinstance(method.tree, ast.AsyncFunctionDef) or flags & (_COROUTINE | _ASYNC_GENERATOR)
+    if is_async or flags & _GENERATOR:
+        what = "an async function" if is_async else "a generator"
+        yield Diagnostic(
+            code=codes.STEP_NOT_PLAIN,
+            message=f"step '{method.name}' is {what}: calling it would run nothing",
+            span=method.where,
+            hint="call asyncio.run(…) inside a plain step" if is_async else "move the `yield` to a function of its own",
+        )
+
+
+def check_duplicates(methods: Mapping[str, Method]) -> Iterator[Diagnostic]:
+    """A class body that defines a step twice: Python keeps the last, silently."""
+    for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
+        body = source.classes.get(owner.__qualname__)
+        seen: dict[str, int] = {}
+        for statement in body.body if body else ():
+            if not isinstance(statement, Function):
+                continue
+            name = statement.name
+            if name not in methods or methods[name].owner is not owner:
+                continue
+            if name in seen:
+                yield Diagnostic(
+                    code=codes.DUPLICATE_STEP,
+                    message=f"step '{name}' is defined twice",
+                    span=source.header(statement),
+                    hint="give one of them another name",
+                    note=f"the other one is in line {seen[name]}",
+                )
+            seen[name] = statement.lineno

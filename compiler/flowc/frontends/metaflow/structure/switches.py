@@ -1,0 +1,87 @@
+"""A switch as written: `self.next({"x": self.a, "y": self.b}, condition="choice")`."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_named
+from flowc_ir import Switch
+
+if TYPE_CHECKING:
+    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc_ir import Choice, Span
+
+_NOTHING = object()
+
+
+def read_switch(method: Method, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
+    """The transition of a step that ends with a switch, or its fault."""
+    if condition is None:
+        return fault_of(method, codes.SWITCH_CONDITION, f"the switch of step '{method.name}' has no condition", call,
+                        'name the artifact that chooses: `condition="choice"`')  # fmt: skip
+    match condition.value:
+        case ast.Constant(value=str(name)) if name.isidentifier():
+            pass
+        case ast.Attribute(attr=attribute) if method.attribute(condition.value):
+            return _bad_condition(method, condition, f'write `condition="{attribute}"`')
+        case _:
+            return _bad_condition(method, condition, 'assign it to self.choice and write `condition="choice"`')
+    arms: list[tuple[Choice, str]] = []
+    mentions: list[tuple[str, Span]] = []
+    for key, value in zip(cases.keys, cases.values, strict=True):
+        choice = _choice(method, key)
+        if not isinstance(choice, str | int | float):
+            return fault_of(
+                method,
+                codes.SWITCH_ARMS,
+                f"a choice of step '{method.name}' is no text, number or boolean that stands in the source",
+                key or value,
+                'write the values that the condition may have, as in `{"x": self.a, "y": self.b}`, or a config\'s',
+            )
+        if choice in dict(arms):
+            return fault_of(method, codes.SWITCH_ARMS, f"step '{method.name}' has the choice {choice!r} twice", key,
+                            "give each choice one step; to Python, 1, 1.0 and True are the same")  # fmt: skip
+        step = step_named(method, value)
+        if step is None:
+            return fault_of(method, codes.SWITCH_ARMS, f"the choice {choice!r} leads to something that is not a step",
+                            value, "name a step without calling it, as in `self.train`")  # fmt: skip
+        arms.append((choice, step[0]))
+        mentions.append(step)
+    if len(arms) < 2:
+        message = f"the switch of step '{method.name}' has fewer than two choices"
+        return fault_of(method, codes.SWITCH_ARMS, message, cases,
+                        "name each value of the condition with its step, or write `self.next(self.a)`")  # fmt: skip
+    return Leaving(Switch(condition=name, arms=tuple(arms)), tuple(mentions))
+
+
+def _bad_condition(method: Method, condition: ast.keyword, hint: str) -> Leaving:
+    message = "condition takes the name of an artifact, written as a string"
+    return fault_of(method, codes.SWITCH_CONDITION, message, condition.value, hint)
+
+
+def _choice(method: Method, key: ast.expr | None) -> Any:
+    """The value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
+    match key:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.Attribute() | ast.Subscript():
+            return _from_class(method, key)
+    return _NOTHING
+
+
+def _from_class(method: Method, key: ast.expr) -> Any:
+    match key:
+        case ast.Attribute(attr=name) if method.attribute(key):
+            return getattr(method.owner, name, _NOTHING)
+        case ast.Attribute(value=inner, attr=name):
+            return getattr(_from_class(method, inner), name, _NOTHING)
+        case ast.Subscript(value=inner, slice=ast.Constant(value=index)):
+            try:
+                return _from_class(method, inner)[index]
+            except (LookupError, TypeError):
+                return _NOTHING
+    return _NOTHING

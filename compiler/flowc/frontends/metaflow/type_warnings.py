@@ -1,0 +1,86 @@
+"""What the types of a flow's parameters do that their author may not expect.
+
+n = Parameter("n", type=Optional[int])
+
+warning[parameter-type]: parameter 'n' takes no value: Optional[int] is for type checkers and cannot be called
+"""
+
+from __future__ import annotations
+
+import typing
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc import diagnostics as codes
+from flowc.frontends.metaflow.decorators.policies import shown
+from flowc.frontends.metaflow.parameters import declared_parameters
+from flowc_ir.diagnostic import Diagnostic
+from flowc_runtime.store.values.parameters import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_ir import Flow
+    from flowc_ir import Parameter as IrParameter
+
+
+_SEVERAL: Final = "multiple=True for an option that may be repeated, or type=JSONType for a list such as [1, 2]"
+_HINTS: Final[Mapping[object, str]] = {
+    list: f"write {_SEVERAL}",
+    set: f"write {_SEVERAL}",
+    frozenset: f"write {_SEVERAL}",
+    tuple: f"write {_SEVERAL}",
+    dict: "write type=JSONType",
+    typing.Literal: "write choices=[…]",
+}
+
+
+def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
+    """Return warnings about types that are hints for type checkers, and about defaults that are not of their type."""
+    declared = declared_parameters(cls)
+    found: list[Diagnostic] = []
+    for parameter in flow.parameters:
+        if (written := declared.get(parameter.name)) is not None:
+            found += _of_type(written.type, parameter)
+            found += _of_default(written.default, parameter)
+    return tuple(found)
+
+
+def _of_type(given: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
+    origin = typing.get_origin(given)
+    if origin is None or origin is typing.Annotated:  # which makes what its type makes
+        return
+    name = str(given).replace("typing.", "")
+    if isinstance(given, GenericAlias):
+        made = f"is made by {origin.__name__}() of the text: what {name} says of items is ignored"
+    else:
+        made = f"takes no value: {name} is for type checkers and cannot be called"
+    message = f"parameter '{parameter.name}' {made}"
+    yield Diagnostic(code=codes.PARAMETER_TYPE, message=message, span=parameter.where, hint=hint_for(given))
+
+
+def hint_for(given: Any) -> str:
+    """Return what to write instead of a type that is for type checkers."""
+    origin = typing.get_origin(given)
+    inner = [part for part in typing.get_args(given) if part is not type(None)]
+    if len(inner) < len(typing.get_args(given)) and len(inner) == 1 and isinstance(inner[0], type):
+        return f"write type={inner[0].__name__}: without a value and a default it is None anyway"
+    return _HINTS.get(origin, "give the function or class that makes the value of a text")
+
+
+def _of_default(default: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
+    """A default that steps see in another form than one from the command line, or as another value."""
+    if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
+        return
+    recorded = from_text(parameter.default)
+    what = {"str": "a text", "int": "an int"}.get(parameter.type)
+    odd = not isinstance(default, str) if parameter.type == "str" else isinstance(default, (float, bool))
+    if what is None or not odd:
+        return
+    yield Diagnostic(
+        code=codes.DEFAULT_TYPE,
+        message=f"the default of parameter '{parameter.name}' is not {what} but {shown(default)}: "
+        f"steps see {shown(recorded)} where no value is given",
+        span=parameter.where,
+        hint="write a default of the parameter's type",
+    )

@@ -1,0 +1,64 @@
+"""Where a flow is written: its file, the root of its code, and the tree of its class."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from flowc_ir import Span
+from flowc_runtime.process.loader import package_place
+
+if TYPE_CHECKING:
+    import ast
+
+    from flowc.frontends.source import Source, Sources
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a flow's file is: the root of its code, and its path below that."""
+
+    root: Path
+    file: str
+    packaged: bool
+
+    @classmethod
+    def of(cls, path: Path, root: Path | None) -> Place:
+        """Return the place of a file: in a package that `root` holds, or by itself in its directory."""
+        if root is None:
+            path = path.resolve()
+            return cls(path.parent, path.name, packaged=False)
+        return cls(root.resolve(), path.relative_to(root).as_posix(), packaged=True)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.root / self.file
+
+
+def place_of_class(cls: type) -> Place:
+    """Return the place of a class that exists: under `python -m pkg.module`, where its package is imported from.
+
+    Raises:
+        TypeError: the class was defined in no file.
+    """
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
+    place = package_place(cls.__module__, os.path.abspath(file)) if module is sys.modules.get("__main__") else None
+    if place is None:
+        return Place.of(Path(file), None)
+    return Place.of(Path(*place), Path(place[0]))
+
+
+def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
+    """Return where a class is written, its tree and its file; one made by a call has no tree: it is at the top."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    home = (sources.of(file) if file else None) or source
+    tree = home.classes.get(cls.__qualname__)
+    return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home

@@ -1,0 +1,560 @@
+"""Whether importing a user's modules is harmless: found in their syntax trees, without running them.
+
+The import of a module is harmless if its top level only defines, imports, and calls what is known to give the same
+result in every process and to leave nothing outside of its memory (`purity_names`). Functions of the user's own that it
+calls are looked at in the same way.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowc.frontends.purity_modules import (
+    FUNCTIONS,
+    Function,
+    Module,
+    Scope,
+    base_of,
+    bound,
+    constants,
+    decorators_of,
+    executed,
+    imports,
+    is_given,
+    is_main_guard,
+    methods,
+    parse,
+    value_of,
+)
+from flowc.frontends.purity_names import (
+    BUILTINS,
+    CALLING_FIRST,
+    CLASS_MAKERS,
+    DECORATOR_MAKERS,
+    ENVIRONMENT,
+    EXCEPT_WITH,
+    KEEPING,
+    METHODS,
+    METHODS_CALLING,
+    NOW,
+    SEEDED,
+    is_below,
+    is_listed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_ACCESSORS = ("setter", "getter", "deleter", "register")
+_MADE = ("__new__", "__init__", "__post_init__")
+# Methods that are called by name or by a statement, which is then looked at; the others may be called by any operator.
+_NOT_OPERATORS = frozenset({
+    "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
+    "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
+})  # fmt: skip
+_PROPERTIES = frozenset({"property", "cached_property"})
+_FACTORIES = ("default_factory", "factory")
+_HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumType", "type"})
+
+
+class Harm(NamedTuple):
+    """One statement that makes an import unsafe to share: where it is, and what it does."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.what}"
+
+
+class Purity(NamedTuple):
+    """What the top levels of some modules do. `environment` are the places that use environment variables."""
+
+    harms: tuple[Harm, ...]
+    environment: tuple[Harm, ...]
+    imports: tuple[str, ...]
+    """The modules that are imported, in order, by their dotted names; also those that are none, but names in one."""
+
+
+def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
+    """Look at modules, by their names: the file, as it is to be named, and the source of each.
+
+    Raises SyntaxError where a source is no Python.
+    """
+    parsed = {name: parse(name, file, source) for name, (file, source) in modules.items()}
+    examination = _Examination(parsed)
+    for module in parsed.values():
+        examination.top_level(module)
+    found = tuple(dict.fromkeys(name for module in parsed.values() for name in imports(module)))
+    return Purity(tuple(dict.fromkeys(examination.harms)), tuple(dict.fromkeys(examination.environment)), found)
+
+
+class _Examination:
+    def __init__(self, modules: Mapping[str, Module]) -> None:
+        self._modules = modules
+        self._seen: set[int] = set()  # functions and classes that were looked at
+        self._constants: dict[str, set[str]] = {}  # by module, where they were asked for
+        self._methods: dict[str, list[tuple[Function, ast.ClassDef, Module]]] = {}
+        for module in modules.values():
+            for node in (each for classes in module.classes.values() for each in classes):
+                for method in (inner for inner in node.body if isinstance(inner, FUNCTIONS)):
+                    self._methods.setdefault(method.name, []).append((method, node, module))
+        self._properties = {name for name, found in self._methods.items() if any(_is_property(f) for f, _, _ in found)}
+        self.harms: list[Harm] = []
+        self.environment: list[Harm] = []
+
+    def top_level(self, module: Module) -> None:
+        """Look at what importing a module runs."""
+        scope = Scope(module)
+        scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
+        for statement in executed(module.tree.body):
+            try:
+                self._statement(statement, scope)
+            except RecursionError:
+                self._harm(statement, scope, "is nested too deeply to be looked at")
+
+    def _harm(self, node: ast.AST, scope: Scope, what: str) -> None:
+        self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
+
+    # -- statements
+
+    def _statements(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
+        for statement in executed(statements):
+            self._statement(statement, scope)
+
+    def _statement(self, statement: ast.stmt, scope: Scope) -> None:
+        match statement:
+            case ast.Import() | ast.ImportFrom():
+                scope.imported.update(bound(scope.module.name, scope.module.file, statement))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                scope.functions[statement.name] = [*scope.functions.get(statement.name, ()), statement]
+                self._defaults(statement.args, scope)
+                self._decorators(statement.decorator_list, scope)
+            case ast.ClassDef():
+                self._class(statement, scope)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._target(target, scope)
+                self._expression(value, scope)
+                self._alias(targets, value, scope)
+            case ast.AugAssign(target=target, value=value) | ast.AnnAssign(target=target, value=value):
+                self._target(target, scope)
+                if value is not None:
+                    self._expression(value, scope)
+                    self._alias([target], value, scope)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    self._target(target, scope)
+            case ast.If(test=test) if is_main_guard(test):
+                return
+            case ast.Match(subject=value, cases=cases):
+                for guard in (value, *(case.guard for case in cases if case.guard is not None)):
+                    self._expression(guard, scope)
+            case ast.If(test=value) | ast.While(test=value) | ast.Expr(value=value):
+                self._expression(value, scope)
+            case ast.For(target=target, iter=value):
+                self._target(target, scope)
+                self._expression(value, scope)
+            case ast.With(items=items):
+                for item in items:
+                    self._expression(item.context_expr, scope)
+                    self._methods_called("__enter__")
+                    self._methods_called("__exit__")
+                    if item.optional_vars is not None:
+                        self._target(item.optional_vars, scope)
+            case ast.Return(value=ast.expr() as value) | ast.Raise(exc=ast.expr() as value) | ast.Assert(test=value):
+                self._expression(value, scope)
+
+    def _target(self, target: ast.expr, scope: Scope) -> None:
+        for node in ast.walk(target):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()):
+                    scope.values.add(name)
+                case ast.Name() | ast.Attribute():  # os.environ["X"] = …
+                    self._look_for_environment(node, scope)
+                case ast.Call():
+                    self._call(node, scope)
+
+    def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: Scope) -> None:
+        """Another name for what was imported, which is not a plain value."""
+        for target in targets:
+            if not isinstance(target, ast.Name):
+                continue
+            name = self._name(value, scope) if isinstance(value, (ast.Name, ast.Attribute)) else None
+            if isinstance(value, ast.Call) and (made := self._name(value.func, scope)) in CLASS_MAKERS:
+                name = made
+            if name is not None and name.partition(".")[0] not in ("builtins", scope.module.name.partition(".")[0]):
+                scope.values.discard(target.id)
+                scope.imported[target.id] = name
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        for base in node.bases:
+            self._expression(base, scope)
+        for keyword in node.keywords:
+            self._expression(keyword.value, scope)
+            if keyword.arg == "metaclass" and self._name(keyword.value, scope) not in _HARMLESS_METACLASSES:
+                self._harm(node, scope, f"makes the class {node.name} by a metaclass")
+        self._statements(node.body, scope.inside(node))
+        self._decorators(node.decorator_list, scope)
+        for parent, home in list(self._family(node, scope))[1:]:
+            for method in methods(parent, ("__init_subclass__",)):
+                self._body(method, Scope(home, self_class=parent))
+
+    def _family(self, node: ast.ClassDef, scope: Scope) -> Iterator[tuple[ast.ClassDef, Module]]:
+        """A class of the user's, and those above it that are the user's too."""
+        yield node, scope.module
+        for base in node.bases:
+            for parent, home in self._find(self._name(base_of(base), scope), scope):
+                if isinstance(parent, ast.ClassDef) and parent is not node:
+                    yield from self._family(parent, Scope(home))
+
+    def _decorators(self, decorators: Sequence[ast.expr], scope: Scope) -> None:
+        """Calling a decorator with what it decorates; one with arguments is called twice."""
+        for decorator in decorators:
+            if isinstance(decorator, ast.Call):
+                self._call(decorator, scope)
+                continue
+            name = self._name(decorator, scope)
+            if not self._is_accessor(decorator, name, scope):
+                self._called(decorator, name, (), scope)
+            elif isinstance(decorator, ast.Attribute):
+                self._methods_called(decorator.attr)
+
+    @staticmethod
+    def _is_accessor(decorator: ast.expr, name: str | None, scope: Scope) -> bool:
+        """`@name.setter` of a property, `@name.register` of a generic function: the module's own."""
+        if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
+            return False
+        return name is None or name.startswith(f"{scope.module.name}.")
+
+    # -- expressions
+
+    def _expression(self, expression: ast.expr, scope: Scope) -> None:
+        """Look at an expression, but not at the bodies of its lambdas, which are not run."""
+        waiting: list[ast.AST] = [expression]
+        while waiting:
+            node = waiting.pop()
+            match node:
+                case ast.Lambda(args=arguments):
+                    self._defaults(arguments, scope)
+                    continue
+                case ast.Call():
+                    self._call(node, scope)
+                    continue
+                case ast.Attribute() | ast.Name():
+                    self._look_for_environment(node, scope)
+                    if isinstance(node, ast.Attribute) and node.attr in self._properties:
+                        self._methods_called(node.attr)
+                case ast.NamedExpr(target=ast.Name(id=name)):
+                    scope.values.add(name)
+                case ast.comprehension(target=target):
+                    self._target(target, scope)
+            waiting += ast.iter_child_nodes(node)
+
+    def _defaults(self, arguments: ast.arguments, scope: Scope) -> None:
+        for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)):
+            self._expression(default, scope)
+
+    def _look_for_environment(self, node: ast.expr, scope: Scope) -> None:
+        name = self._name(node, scope)
+        if name is not None and is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, node.lineno, "uses environment variables"))
+
+    def _call(self, node: ast.Call, scope: Scope) -> None:
+        given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for argument in given:
+            self._expression(value_of(argument), scope)
+        match node.func:
+            case ast.Call() as inner:
+                self._call(inner, scope)
+                self._result_called(inner, scope)
+            case ast.Lambda(body=body):
+                self._expression(body, scope)
+            case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._find(
+                self._name(function, scope), scope
+            ):  # Box[int](…)
+                self._called(function, self._name(function, scope), given, scope)
+            case function:
+                self._called(function, self._name(function, scope), given, scope)
+
+    def _result_called(self, inner: ast.Call, scope: Scope) -> None:
+        """A call of what a call gives: of a function that a function has made, or of a decorator with arguments."""
+        name = self._name(inner.func, scope)
+        found = self._find(name, scope)
+        for definition, home in found:
+            if isinstance(definition, ast.ClassDef):
+                self._methods_called("__call__")
+            else:
+                self._functions_inside(definition, home)
+        if not found and not (name is not None and is_below(name, DECORATOR_MAKERS)):
+            self._harm(inner, scope, f"calls what {name or ast.unparse(inner.func)} gives")
+
+    def _functions_inside(self, function: Function, home: Module) -> None:
+        """A function that a function of the user's has made is called."""
+        for inner in ast.walk(function):
+            if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
+                self._body(inner, Scope(home))
+
+    def _called(
+        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: Scope
+    ) -> None:
+        """Judge the call of a function, whose dotted name is known or not."""
+        if name is not None and is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
+            return
+        found = self._find(name, scope)
+        for definition, home in found:
+            if isinstance(definition, ast.ClassDef):
+                self._made(function, definition, home, scope)
+            else:
+                self._body(definition, Scope(home))
+                self._wrappers_called(definition, home)
+        if found or (name is not None and self._is_harmless(name, given, scope)):
+            return
+        if isinstance(function, ast.Attribute) and (name is None or self._is_value(function, scope)):
+            self._method_called(function, given, scope)
+            return
+        if isinstance(function, ast.Name) and function.id == "cls" and scope.self_class is not None:
+            self._made(function, scope.self_class, scope.module, scope)
+            return
+        if name is None and isinstance(function, ast.Name) and function.id in scope.values and scope.self_class is None:
+            self._harm(function, scope, f"calls {function.id}, which is not known before the import")
+            return
+        self._harm(function, scope, f"calls {name or ast.unparse(function)}")
+
+    def _method_called(self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """A method of a plain value, or of an object of a class of the user's."""
+        match function.value:
+            case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
+                self._super_called(function, scope.self_class, scope)
+                return
+        before = len(self.harms)
+        self._expression(function.value, scope)
+        if len(self.harms) > before:  # the first call of a chain is the one to tell
+            return
+        self._methods_called(function.attr)
+        if function.attr in METHODS_CALLING:
+            self._called_by(given, scope)
+        moves_a_file = function.attr == "replace" and len(given) == 1  # a path's; that of a text has two arguments
+        known = function.attr in METHODS or function.attr in self._methods
+        if moves_a_file or not known:
+            self._harm(function, scope, f"calls {ast.unparse(function)}")
+
+    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: Scope) -> None:
+        for parent, home in list(self._family(node, Scope(scope.module)))[1:]:
+            for method in methods(parent, (function.attr,)):
+                self._body(method, Scope(home, self_class=parent))
+        # Bases of somebody else's are judged where an object is made.
+        if function.attr not in (*_MADE, "__init_subclass__", "__set_name__") and function.attr not in self._methods:
+            self._harm(function, scope, f"calls {ast.unparse(function)}")
+
+    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: Scope) -> None:
+        """An object of a class of the user's is made: constructors are called, and operators may be."""
+        for parent, where in self._family(definition, Scope(home)):
+            inside = Scope(where, self_class=parent)
+            for base in parent.bases:
+                self._base_made(function, parent, self._name(base_of(base), Scope(where)), scope)
+            if id(parent) in self._seen:
+                continue
+            self._seen.add(id(parent))
+            for method in (inner for inner in parent.body if isinstance(inner, FUNCTIONS)):
+                special = method.name.startswith("__") and method.name.endswith("__")
+                if (special and method.name not in _NOT_OPERATORS) or self._is_validator(method, inside):
+                    self._body(method, Scope(where, self_class=parent))
+            for node in (inner for statement in parent.body for inner in ast.walk(statement)):
+                if isinstance(node, ast.keyword) and node.arg in _FACTORIES:
+                    self._called_by([node.value], inside)
+
+    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: Scope) -> None:
+        if name is None or name == "builtins.object" or self._find(name, scope):
+            return
+        if is_below(name, ENVIRONMENT):
+            self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
+        elif not self._is_harmless(name, (), scope):
+            self._harm(function, scope, f"makes an object of {node.name}, which is a {name}")
+
+    def _is_validator(self, method: Function, scope: Scope) -> bool:
+        """Whether pydantic or attrs call a method whenever an object is made."""
+        names = (self._decorator_name(each, scope) for each in decorators_of(method))
+        return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
+
+    def _decorator_name(self, decorator: ast.expr, scope: Scope) -> str | None:
+        return self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
+
+    def _wrappers_called(self, definition: Function, home: Module) -> None:
+        """A decorated function is called: what the user's decorators have put around it is run too."""
+        for decorator in decorators_of(definition):
+            name = self._decorator_name(decorator, Scope(home))
+            for wrapper, where in self._find(name, Scope(home)):
+                if isinstance(wrapper, ast.ClassDef):
+                    self._methods_called("__call__")
+                else:
+                    self._functions_inside(wrapper, where)
+
+    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> bool:
+        if name in SEEDED:
+            return any(self._is_seed(value_of(argument), scope) for argument in given)
+        if name in EXCEPT_WITH:
+            return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in given)
+        if name == "importlib.import_module":
+            return bool(given) and isinstance(given[0], ast.Constant)
+        if name.startswith("builtins."):
+            short = name.removeprefix("builtins.")
+            if short not in BUILTINS and not _is_exception(short):
+                return False
+        elif not is_listed(name):
+            return False
+        values = [value_of(argument) for argument in given]
+        if name.startswith("pandas.") and any(isinstance(v, ast.Constant) and v.value in NOW for v in values):
+            return False
+        if name in CALLING_FIRST:
+            self._called_by(given[:1], scope)
+        if name.startswith("metaflow."):
+            self._functions_given(given, scope)
+        elif not is_below(name, KEEPING):
+            self._called_by([arg for arg in given if _is_key(arg)], scope)
+            self._functions_given([arg for arg in given if not _is_key(arg)], scope)
+        return True
+
+    def _is_seed(self, value: ast.expr, scope: Scope) -> bool:
+        """Whether a value is known not to be None, with which a generator of random numbers seeds itself."""
+        if is_given(value):
+            return True
+        dotted = self._name(value, scope)
+        source, _, name = dotted.rpartition(".") if dotted is not None else ("", "", getattr(value, "id", ""))
+        module = self._modules.get(source) if dotted is not None else scope.module
+        if module is None:
+            return False
+        if module.name not in self._constants:
+            self._constants[module.name] = constants(module)
+        return name in self._constants[module.name]
+
+    def _methods_called(self, name: str) -> None:
+        """The value may be of any class of the user's that has such a method."""
+        for method, node, module in self._methods.get(name, ()):
+            self._body(method, Scope(module, self_class=node))
+            self._wrappers_called(method, module)
+
+    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """Judge the functions that a function is given and calls."""
+        for argument in given:
+            value = value_of(argument)
+            match value:
+                case ast.Lambda():
+                    self._body(value, scope.inside())
+                case ast.Name() | ast.Attribute():
+                    if (name := self._name(value, scope)) is not None:
+                        self._called(value, name, (), scope)
+
+    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+        """Functions of the user's that are called by what they are given to: a parameter's default, a parser."""
+        for argument in given:
+            value = value_of(argument)
+            match value:
+                case ast.Lambda():
+                    self._body(value, scope.inside())
+                case ast.Name() | ast.Attribute():
+                    for definition, home in self._find(self._name(value, scope), scope):
+                        if not isinstance(definition, ast.ClassDef):
+                            self._body(definition, Scope(home))
+                case ast.Constant(value=str()) if isinstance(argument, ast.keyword) and argument.arg == "parser":
+                    self._harm(value, scope, "names a parser, which runs before the import is done")
+
+    def _body(self, function: Function, scope: Scope) -> None:
+        """Look at what a call of the function runs."""
+        if id(function) in self._seen:
+            return
+        self._seen.add(id(function))
+        arguments = function.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        scope.values |= {argument.arg for argument in every if argument is not None}
+        if isinstance(function, ast.Lambda):
+            self._expression(function.body, scope)
+        else:
+            self._statements(function.body, scope)
+
+    # -- names
+
+    def _name(self, node: ast.expr, scope: Scope) -> str | None:
+        """The dotted name of what an expression stands for: `numpy.random.rand`; None for a value."""
+        match node:
+            case ast.Name(id=name):
+                return self._local(name, scope)
+            case ast.Attribute():
+                attributes: list[str] = []
+                value: ast.expr = node
+                while isinstance(value, ast.Attribute):
+                    attributes.append(value.attr)
+                    value = value.value
+                base = self._name(value, scope)
+                return ".".join([base, *reversed(attributes)]) if base else None
+            case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+                return module if self._name(function, scope) == "importlib.import_module" else None
+        return None
+
+    def _local(self, name: str, scope: Scope) -> str | None:
+        if name in scope.functions:
+            return f"{scope.module.name}.{name}"
+        if name in scope.imported:
+            return scope.imported[name]
+        if name in scope.module.imported and name not in scope.values:
+            return scope.module.imported[name]
+        if name in scope.module.functions or name in scope.module.classes:
+            return f"{scope.module.name}.{name}"
+        if name in scope.values:
+            return None
+        for star in scope.module.stars:
+            home, dotted = self._modules.get(star), f"{star}.{name}"
+            if home is not None and (name in home.functions or name in home.classes or name in home.imported):
+                return dotted
+            if home is None and (is_listed(dotted) or dotted in SEEDED or is_below(dotted, ENVIRONMENT)):
+                return dotted
+        return f"builtins.{name}" if hasattr(builtins, name) else None
+
+    def _is_value(self, function: ast.Attribute, scope: Scope) -> bool:
+        """Whether a method is called of a value, not of a module or a class of somebody else's."""
+        root: ast.expr = function
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return self._name(root, scope) is None
+        name = self._name(root, scope)
+        if name is None or name.startswith("builtins."):
+            return True
+        # `module.VALUE.append(…)` of a module of the user's own, or `Class.VALUES.append(…)` of its class.
+        return name in self._modules or bool(self._find(name, scope)) or name.rpartition(".")[0] in self._modules
+
+    def _find(self, name: str | None, scope: Scope) -> list[tuple[Function | ast.ClassDef, Module]]:
+        """The definitions of a function or class of the user's, and their module."""
+        if name is None:
+            return []
+        module, _, short = name.rpartition(".")
+        if module == scope.module.name and short in scope.functions:
+            return [(each, scope.module) for each in scope.functions[short]]
+        home = self._modules.get(module)
+        if home is None:
+            return []
+        if short in home.functions or short in home.classes:
+            return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
+        if short in home.imported and home.imported[short] != name:  # passed on from where it is defined
+            return self._find(home.imported[short], Scope(home))
+        return []
+
+
+def _is_property(function: Function) -> bool:
+    names = (
+        each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators_of(function)
+    )
+    return any(name in _PROPERTIES for name in names)
+
+
+def _is_key(argument: ast.expr | ast.keyword) -> bool:
+    return isinstance(argument, ast.keyword) and argument.arg == "key"
+
+
+def _is_exception(name: str) -> bool:
+    value = getattr(builtins, name, None)
+    return isinstance(value, type) and issubclass(value, BaseException)

@@ -1,0 +1,136 @@
+"""Which options of pods, secrets and triggers Argo or Kubernetes cannot take, or flowc does not lower yet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from flowc.targets.argo.checking import faults
+from flowc.targets.argo.checking.faults import fault
+from flowc.targets.argo.pod import mounts
+from flowc.targets.argo.settings import is_reference
+from flowc_ir.model import Gang
+from flowc_ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.targets.argo.settings import Settings
+    from flowc_ir import Flow, Kubernetes, Node, SecurityContext
+    from flowc_ir.diagnostic import Diagnostic
+
+_LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_LOCAL = ("env", "dotenv", "files", "inline")
+_ARGO = "workflows.argoproj.io"  # by labels and annotations of this prefix Argo knows its pods
+
+
+def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
+    """Everything that can be said before lowering."""
+    for name in flow.elsewhere:
+        service, hint = ELSEWHERE[name]
+        yield fault(faults.ELSEWHERE, f"flow '{flow.name}' has @{name}, which is for {service}", flow.where, hint)
+    for trigger in flow.triggers:
+        what = "the event" if trigger.kind == "event" else "the end of"
+        yield fault(
+            faults.TRIGGER,
+            f"flow '{flow.name}' starts on {what} '{trigger.name}', which is not lowered to Argo yet",
+            trigger.where,
+            "remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
+        )
+    for node in flow.nodes:
+        for name in node.elsewhere:
+            service, hint = ELSEWHERE[name]
+            yield fault(faults.ELSEWHERE, f"step '{node.id}' has @{name}, which is for {service}", node.where, hint)
+        if node.kubernetes is not None:
+            in_gang = any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes)
+            for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
+                yield fault(faults.POD_OPTION, f"step '{node.id}': @kubernetes {problem}", node.where, hint)
+        yield from _secrets(node)
+
+
+def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
+    yield from _not_lowered(pod, settings)
+    if pod.hostname_resolution_timeout != HOSTNAME_TIMEOUT and not in_gang:
+        yield "has hostname_resolution_timeout, but starts in no gang", "leave it out"
+    if pod.security_context is not None:
+        yield from _security(pod.security_context)
+    if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
+        yield "is of best effort, and asks for cpu or memory", "leave the amounts out, or qos"
+    for name in ("labels", "node_selector"):
+        for key, value in getattr(pod, name):
+            if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+                yield f"has no valid label {key!r}: {value!r} in {name}", "use letters, digits, '-', '_' and '.'"
+    for key, _ in (*pod.annotations, *pod.extended_resources):
+        if not _LABEL_KEY.fullmatch(key):
+            yield f"has the key {key!r}, which Kubernetes does not take", "write example.com/name"
+    claims = [claim for claim, _ in pod.persistent_volume_claims]
+    for name in filter(None, (*pod.secrets, *pod.image_pull_secrets, *claims, pod.service_account)):
+        if not _OBJECT.fullmatch(name):
+            yield f"names {name!r}, which no object of Kubernetes is called", "use lower-case letters, digits and '-'"
+    taken: list[str] = []
+    for path in [path for _, path in pod.persistent_volume_claims] + ([pod.tmpfs_path] if pod.use_tmpfs else []):
+        if what := mounts.problem(path, settings.store_directory, taken):
+            yield f"mounts a volume at {path!r}, which {what}", "choose another directory, such as /data"
+        taken.append(path)
+    if pod.image is not None and "{{" not in pod.image and not is_reference(pod.image):
+        yield f"has the image {pod.image!r}, which is none", "write a plain reference, such as registry/name:1.0"
+    for name in ("labels", "annotations"):
+        for key, _ in getattr(pod, name):
+            if key.partition("/")[0] == _ARGO and "/" in key:
+                yield f"has {key!r} in {name}, which belongs to Argo", "choose a prefix of your own: example.com/name"
+    for field in fields(pod):
+        if "{{" in str(getattr(pod, field.name)):
+            yield f"has '{{{{' in {field.name}, which Argo takes for a template", "write it without"
+
+
+def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str]]:
+    if pod.namespace is not None and pod.namespace != settings.namespace:
+        here = f"'{settings.namespace}'" if settings.namespace else "kubectl's"
+        yield (
+            f"asks for namespace '{pod.namespace}', but a workflow's pods run where it does: in {here}",
+            f"compile with --namespace {pod.namespace}, or leave it out",
+        )
+    unknown: dict[str, tuple[Any, str]] = {
+        "compute_pool": (pod.compute_pool, "choose nodes with node_selector"),
+        "port": (pod.port, "leave it out; a pod may listen on any port"),
+        "executable": (pod.executable, "use an image whose `python` is the one to run"),
+    }
+    for name, (value, hint) in unknown.items():
+        if value is not None:
+            yield f"has {name}={value!r}, which is not lowered to Argo", hint
+
+
+def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
+    """Pods meet the "restricted" standard: what widens that is refused by the namespaces that they are made for."""
+    hint = "leave it out: pods are confined to the 'restricted' Pod Security Standard"
+    if asked.privileged:
+        yield "asks to be privileged", hint
+    if asked.allow_privilege_escalation:
+        yield "asks for privilege escalation", hint
+    if asked.run_as_non_root is False or asked.run_as_user == 0:
+        yield "asks to run as root", hint
+
+
+def _secrets(node: Node) -> Iterator[Diagnostic]:
+    for secret in node.secrets:
+        if secret.type in _LOCAL:
+            yield fault(
+                faults.LOCAL_SECRET,
+                f"step '{node.id}': the secret '{secret.id}' ({secret.type}) is on this machine, not in a pod",
+                node.where,
+                f"make a Secret of the cluster: {{'type': 'kubernetes', 'id': '{_suggested(secret.id)}'}}",
+            )
+        elif secret.type == "kubernetes" and not _OBJECT.fullmatch(secret.id):
+            yield fault(
+                faults.LOCAL_SECRET,
+                f"step '{node.id}': no Secret of a cluster is called {secret.id!r}",
+                node.where,
+                "use lower-case letters, digits and '-'",
+            )
+
+
+def _suggested(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "my-secret"

@@ -1,0 +1,283 @@
+"""The Kubernetes API, as far as flowc needs it. Only here is its client imported, and not before `connect` is called.
+
+The client brings what is hard, which is finding the cluster and proving who we are (kubeconfig, exec plugins, tokens
+that expire). Its models, its 0.3 s of discovery and its cache file in /tmp are left aside: four kinds of object have
+paths that never change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubernetes.client import ApiClient
+
+    from flowc.targets.argo.cluster.kinds import Kind, Object
+
+MANAGER = "flowc"
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
+PAGE = 500
+_APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
+    """The cluster and namespace that kubectl would talk to, or those that are given. Nothing is asked of it yet.
+
+    Raises:
+        ClusterError: the client is not installed, or nothing says where the cluster is.
+    """
+    try:
+        from kubernetes.client import ApiClient, Configuration
+        from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+        from urllib3 import Retry
+        from yaml import YAMLError  # the client reads its files with it
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("kubernetes", "urllib3"):
+            raise
+        raise ClusterError(
+            "talking to a cluster needs the package kubernetes", "pip install 'flowc[cluster]'"
+        ) from None
+    configuration = Configuration()
+    files = _files(kubeconfig)
+    try:
+        if files:
+            load_kube_config(files, context=context, client_configuration=configuration)
+            own = _namespace(files, context)
+        elif context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            load_incluster_config(client_configuration=configuration)
+            own = _ACCOUNT.read_text().strip() if _ACCOUNT.exists() else None
+        else:
+            raise ClusterError(
+                "no kubeconfig says where the cluster is",
+                "give one with --kubeconfig or KUBECONFIG; kubectl needs it too",
+            )
+    except ConfigException as error:
+        named = f" '{context}'" if context else ""
+        raise ClusterError(f"the kubeconfig cannot be used: {error}", f"kubectl config get-contexts{named}") from None
+    except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, YAMLError) as error:
+        # The client takes for granted that the file is what kubectl writes.
+        raise ClusterError(f"the kubeconfig {files} cannot be used: {_why(error)}", "kubectl config view") from None
+    # A server that says 'too many requests' has done nothing, so everything may be tried again; all else fails at once.
+    configuration.retries = Retry(
+        total=5,
+        connect=0,
+        read=0,
+        other=0,
+        redirect=0,
+        backoff_factor=0.5,
+        status_forcelist=[429],
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+    return Cluster(ApiClient(configuration), namespace or own or "default")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8"
+    if isinstance(error, (AttributeError, LookupError, TypeError)):
+        return "it has not the form of a kubeconfig"
+    return " ".join(str(error).split())
+
+
+def _files(kubeconfig: str | None) -> str | None:
+    """The kubeconfig files that there are, joined as in KUBECONFIG."""
+    if kubeconfig is not None:
+        if not Path(kubeconfig).is_file():
+            raise ClusterError(f"there is no kubeconfig {kubeconfig}")
+        return kubeconfig
+    places = (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
+    found = [place for place in map(os.path.expanduser, places) if os.path.isfile(place)]
+    return os.pathsep.join(found) or None
+
+
+def _namespace(files: str, context: str | None) -> str | None:
+    """The namespace of the context in use."""
+    from kubernetes.config import list_kube_config_contexts
+
+    found: Any = list_kube_config_contexts(files)
+    contexts, active = found
+    chosen = next((entry for entry in contexts if entry["name"] == context), active)
+    return chosen["context"].get("namespace") or None
+
+
+class Cluster:
+    """One namespace of a cluster. Every method raises ClusterError."""
+
+    def __init__(self, client: ApiClient, namespace: str) -> None:
+        self.namespace = namespace
+        self._client = client
+
+    def get(self, kind: Kind, name: str) -> Object:
+        """An object. Raises Missing."""
+        return self._call(_Call("GET", kind, name))
+
+    def find(self, kind: Kind, name: str) -> Object | None:
+        """An object, or None."""
+        try:
+            return self.get(kind, name)
+        except Missing:
+            return None
+
+    def search(self, kind: Kind, selector: str = "") -> list[Object]:
+        """The metadata of all objects with these labels: the whole of them can be a megabyte each."""
+        return list(self._pages(kind, selector))
+
+    def _pages(self, kind: Kind, selector: str) -> Iterator[Object]:
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        more = ""
+        while True:
+            page = self._call(_Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA))
+            yield from page["items"] or ()  # Go writes an empty list of these as null
+            more = page["metadata"].get("continue") or ""
+            if not more:
+                return
+
+    def apply(self, manifest: Mapping[str, Any], kind: Kind, *, dry_run: bool = False, force: bool = False) -> Object:
+        """Make the object what the manifest says (server-side apply), and give it back as it then is."""
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
+        query |= {"dryRun": "All"} if dry_run else {}
+        return self._call(_Call("PATCH", kind, manifest["metadata"]["name"], query, manifest, _APPLY))
+
+    def create(self, manifest: Mapping[str, Any], kind: Kind) -> Object:
+        """Make a new object. Raises AlreadyThere."""
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
+        return self._call(_Call("POST", kind, None, query, manifest, "application/json"))
+
+    def patch(self, kind: Kind, name: str, changes: Mapping[str, Any]) -> Object:
+        """Change some fields; None removes one. Raises Missing."""
+        return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))
+
+    def delete(self, kind: Kind, name: str) -> bool:
+        """Delete an object and what it owns; False if it was not there."""
+        try:
+            self._call(_Call("DELETE", kind, name, {"propagationPolicy": "Background"}))
+        except Missing:
+            return False
+        return True
+
+    def _call(self, call: _Call) -> Object:
+        from urllib3.exceptions import HTTPError
+
+        path = f"{call.kind.root}/namespaces/{self.namespace}/{call.kind.plural}"
+        headers = {"Accept": call.accept} | ({"Content-Type": call.content} if call.content else {})
+        method, url, headers, body, _ = self._client.param_serialize(
+            call.method,
+            f"{path}/{call.name}" if call.name else path,
+            query_params=list(call.query.items()),
+            header_params=headers,
+            body=call.body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._client.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            status, data = response.status, response.read()
+        except HTTPError as error:
+            raise ClusterError(
+                f"the cluster does not answer at {self._client.configuration.host}: {_reason(error)}",
+                "is it running, and is this the right --context?",
+            ) from None
+        if 200 <= status < 300:
+            answer = json.loads(data)
+            assert isinstance(answer, dict)
+            return answer
+        raise refusal(call.method, call.kind, call.name, self.namespace, status, data)
+
+
+class _Call(NamedTuple):
+    method: str
+    kind: Kind
+    name: str | None
+    query: dict[str, str] = {}  # noqa: RUF012 - never changed
+    body: Mapping[str, Any] | None = None
+    content: str | None = None
+    accept: str = "application/json"
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in a line: urllib3 wraps `Connection refused` in three objects with their addresses."""
+    cause = getattr(error, "reason", None) or error.__cause__ or error.__context__
+    if isinstance(cause, BaseException) and cause is not error:
+        return _reason(cause)
+    return str(getattr(error, "strerror", None) or error).strip().partition("\n")[0] or type(error).__name__
+
+
+# -- what the server says when it refuses ------------------------------------------------------------------------------
+
+
+def refusal(method: str, kind: Kind, name: str | None, namespace: str, status: int, data: bytes) -> ClusterError:
+    """An answer other than success as the error to raise."""
+    said = _status(data)
+    message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]
+    shown = f"{kind.title}/{name}" if name else kind.plural
+    match status:
+        case 401:
+            return ClusterError(
+                "the cluster does not accept your credentials", "log in again; `kubectl get ns` tells more"
+            )
+        case 403:
+            return _forbidden(method, kind, name, namespace, message)
+        case 404 if not said:  # no object answered, but the server: it does not know the path
+            return ClusterError(
+                f"the cluster has no {kind.qualified}: Argo Workflows is not installed there",
+                "install it, or choose another cluster with --context",
+            )
+        case 404 if said.get("details", {}).get("kind") == "namespaces":
+            return ClusterError(f"there is no namespace '{namespace}'", f"kubectl create namespace {namespace}")
+        case 404:
+            return Missing(f"there is no {shown} in namespace {namespace}")
+        case 409 if said.get("reason") == "AlreadyExists":
+            return AlreadyThere(f"{shown} exists")
+        case 409 if managers := _managers(said):
+            fields = ", ".join(cause["field"] for cause in said["details"]["causes"][:3])
+            return ClusterError(
+                f"{shown} is also managed by {managers}, which wants another value of {fields}",
+                "--force-conflicts takes these fields over",
+            )
+    return ClusterError(f"the cluster refuses {shown}: {message or f'HTTP {status}'}")
+
+
+def _status(data: bytes) -> dict[str, Any]:
+    """The `Status` object of an answer; a proxy's page or a bare text is none."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _forbidden(method: str, kind: Kind, name: str | None, namespace: str, message: str) -> ClusterError:
+    verb = "list" if method == "GET" and name is None else _VERBS[method]
+    if "cannot" in message and f'"{kind.plural}"' in message:
+        verb = (
+            message.partition("cannot ")[2].partition(" ")[0] or verb
+        )  # an apply may lack `create` instead of `patch`
+        return ClusterError(
+            f"you may not {verb} {kind.qualified} in namespace {namespace}",
+            f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] gives it; '
+            "docs/deploy.md has the whole Role",
+        )
+    return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")  # quota, admission
+
+
+def _managers(said: Mapping[str, Any]) -> str:
+    """Who else manages fields that an apply wants to change, as the causes of a conflict name them."""
+    causes = said.get("details", {}).get("causes") or []
+    found = {
+        cause.get("message", "").partition('"')[2].partition('"')[0]
+        for cause in causes
+        if cause.get("reason") == "FieldManagerConflict"
+    }
+    return ", ".join(f"'{manager}'" for manager in sorted(found))

@@ -1,0 +1,129 @@
+"""Applying a flow's manifests: first all of them for show, so that a refusal of the last leaves nothing half done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
+
+from flowc.targets.argo.cluster.difference import difference, essence
+from flowc.targets.argo.cluster.kinds import (
+    CONFIG_MAP,
+    CRON,
+    FLOW_LABEL,
+    MANAGED_LABEL,
+    TEMPLATE,
+    WORKFLOW,
+    kind_of,
+    name_of,
+)
+from flowc.targets.argo.cluster.workflows import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.kinds import Kind, Object
+
+# Seconds until Argo's controller knows a new template. A schedule that it hears of before, it takes for an invalid one,
+# and looks at again after 20 minutes (argoproj/argo-workflows#12332); a run of it ends at once as an error.
+SETTLING = 1.0
+
+Effect: TypeAlias = Literal["created", "changed", "unchanged"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object: as it was (None: it was not) and as the manifest makes it."""
+
+    kind: Kind
+    name: str
+    before: Object | None
+    after: Object
+
+    @property
+    def effect(self) -> Effect:
+        """What happens to what the object says; who manages it does not count."""
+        if self.before is None:
+            return "created"
+        return "unchanged" if essence(self.before) == essence(self.after) else "changed"
+
+    @property
+    def title(self) -> str:
+        """The object as it is named in front of people."""
+        return f"{self.kind.title}/{self.name}"
+
+
+def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
+    """What applying the manifests would change; the cluster checks them and changes nothing. Raises ClusterError."""
+    return [_apply(cluster, manifest, dry_run=True, force=force) for manifest in manifests]
+
+
+def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
+    """Apply the manifests in their order: the code first, then the template that refers to it. Raises ClusterError."""
+    changes = []
+    for manifest in manifests:
+        change = _apply(cluster, manifest, dry_run=False, force=force)
+        changes.append(change)
+        if change.kind is TEMPLATE and change.before is None:
+            time.sleep(SETTLING)
+    return changes
+
+
+def _apply(cluster: Cluster, manifest: Object, *, dry_run: bool, force: bool) -> Change:
+    kind, name = kind_of(manifest), name_of(manifest)
+    before = cluster.find(kind, name)
+    return Change(kind, name, before, cluster.apply(manifest, kind, dry_run=dry_run, force=force))
+
+
+def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
+    """A change as a diff. New code is compared with the code that the deployed template refers to."""
+    before, old_name = change.before, change.name
+    if change.kind is CONFIG_MAP and before is None:
+        template = next((other.before for other in changes if other.kind is TEMPLATE), None)
+        old_name = (code_of(template["spec"]) if template else None) or old_name
+        before = cluster.find(CONFIG_MAP, old_name)
+    names = (f"cluster/{change.kind.title}/{old_name}", f"flow/{change.kind.title}/{change.name}")
+    return difference(before, change.after, names)
+
+
+# -- what an older deployment has left ---------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """An object of the flow that its manifests no longer have. `used_by` names a run that needs it."""
+
+    kind: Kind
+    name: str
+    used_by: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The object as it is named in front of people."""
+        return f"{self.kind.title}/{self.name}"
+
+
+def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[Leftover]:
+    """The flow's schedules and code that are there and not in the manifests. Raises ClusterError."""
+    current = {(kind_of(manifest), name_of(manifest)) for manifest in manifests}
+    found = [
+        (kind, name_of(item))
+        for kind in (CRON, CONFIG_MAP)
+        for item in cluster.search(kind, f"{FLOW_LABEL}={flow},{MANAGED_LABEL}=flowc")
+    ]
+    old = [(kind, name) for kind, name in found if (kind, name) not in current]
+    users = _code_users(cluster, flow) if any(kind is CONFIG_MAP for kind, _ in old) else {}
+    return [Leftover(kind, name, users.get(name) if kind is CONFIG_MAP else None) for kind, name in old]
+
+
+def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
+    """Code ConfigMap -> a run that refers to it. Also a run that has ended does: it may be retried."""
+    users = {}
+    for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
+        run = cluster.find(WORKFLOW, name_of(item))
+        if run is not None and (code := code_of(run)):
+            users[code] = name_of(run)
+    return users

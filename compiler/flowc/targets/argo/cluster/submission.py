@@ -1,0 +1,205 @@
+"""Starting a run of a deployed template: what it takes, checking what is given, and the Workflow that says so."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+from flowc.targets.argo.checking.faults import MAX_ARGUMENT
+from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError
+from flowc.targets.argo.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
+from flowc.targets.argo.cluster.workflows import code_of
+from flowc_runtime.base.contract import IR_KEY
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
+from flowc_runtime.store.values.files import MAX_PACKED, check_file, pack, size_of
+from flowc_runtime.store.values.parameters import ParameterError, parse_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.kinds import Object
+    from flowc_ir.model import Flow, Parameter
+
+MAX_NAME = 63
+
+Given: TypeAlias = "Sequence[tuple[str, str]]"
+"""Names and texts from the command line, in its order."""
+Send: TypeAlias = "Callable[[str], dict[str, Any]]"
+"""Sends a file ahead of a run and returns what stands for it. Raises ParameterError, FlowcError."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A parameter of a template. `declared` is None where only Argo's declaration is known: text is passed as it is."""
+
+    name: str
+    argument: str
+    declared: Parameter | None
+    required: bool
+
+
+class BadParameter(Exception):
+    """What is given does not fit what the template takes: a mistake on the command line."""
+
+
+def flow_of(cluster: Cluster, item: Object) -> Flow | None:
+    """The flow that a template or a run executes, from the IR beside its code; None if that is not there.
+
+    Raises:
+        ClusterError: a newer flowc wrote the IR.
+    """
+    from flowc_ir.schema import loads
+    from flowc_ir.versions import NewerError, SchemaError
+
+    name = code_of(item)
+    code = cluster.find(CONFIG_MAP, name) if name else None
+    try:
+        return loads(code["data"][IR_KEY]) if code else None
+    except NewerError as error:
+        raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
+    except (SchemaError, KeyError):
+        return None  # another object of this name, or one that somebody has changed
+
+
+def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
+    """The parameters of a template, typed as far as its flow says how."""
+    kinds = {argument_name(p.name): p for p in flow.parameters} if flow else {}
+    declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
+    found = []
+    for entry in declared:
+        argument = entry["name"]
+        parameter = kinds.get(argument)
+        name = parameter.name if parameter else argument
+        found.append(Accepted(name, argument, parameter, required="value" not in entry and "default" not in entry))
+    return tuple(found)
+
+
+def arguments_of(
+    parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, Any] | None = None
+) -> list[dict[str, str]]:
+    """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
+
+    `in_files` are values of the parameters, as `read_params_files` gives them.
+
+    A file of more than 64 KiB is given to `send`.
+
+    Raises:
+        BadParameter: a name that there is not, twice the same, a value of the wrong type, or one that is missing.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    texts: dict[str, list[str]] = {}
+    for name, text in given:
+        if name not in known:
+            raise BadParameter(f"there is no parameter '{name}'{_suggest(name, known)}")
+        declared = known[name].declared
+        if name in texts and not (declared and declared.multiple):
+            raise BadParameter(f"parameter '{name}' is given twice")
+        texts.setdefault(name, []).append(text)
+    values = {name: value for name, value in (in_files or {}).items() if name not in texts}
+    missing = [name for name, parameter in known.items() if parameter.required and name not in {**texts, **values}]
+    if missing:
+        raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
+    found = {name: _parsed(known[name], several) for name, several in texts.items()} | values
+    for name, value in found.items():
+        _check_file(known[name], value)
+    # Only now that nothing is wrong are files sent.
+    return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
+
+
+def _parsed(parameter: Accepted, texts: Sequence[str]) -> Any:
+    """What was typed as a value. Raises BadParameter."""
+    with _told(parameter):
+        return parse_texts(parameter.declared, texts) if parameter.declared is not None else texts[0]
+
+
+def _check_file(parameter: Accepted, value: Any) -> None:
+    declared = parameter.declared
+    if declared is not None and declared.type == "file" and value is not None:
+        with _told(parameter):
+            check_file(value, declared.encoding)
+
+
+def _text(parameter: Accepted, value: Any, send: Send) -> str:
+    """A value as Argo's text, its file packed or sent. Raises BadParameter."""
+    declared = parameter.declared
+    if declared is None:
+        return str(value)
+    if declared.type == "file" and value is not None:
+        with _told(parameter):
+            value = send(value) if size_of(value) > MAX_PACKED else pack(value)
+    return encode_parameter(declared, value)
+
+
+@contextmanager
+def _told(parameter: Accepted) -> Iterator[None]:
+    """Put the name of the parameter before an error about its value."""
+    try:
+        yield
+    except (ParameterError, FlowcError) as error:
+        raise BadParameter(f"parameter '{parameter.name}': {error}") from None
+
+
+def _named(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"parameter '{names[0]}' is"
+    return f"each of the parameters {', '.join(map(repr, names))} is"
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = list(known)
+    if close := get_close_matches(name, names, n=1):
+        return f"; did you mean '{close[0]}'?"
+    return f"; there are {', '.join(names)}" if names else "; the flow has none"
+
+
+def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
+    """A run's parameters have to fit into its first pod; `names` are theirs in the flow. Raises BadParameter."""
+    values = {entry["name"]: entry["value"] for entry in arguments}
+    declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
+    passed = [entry | ({"value": values[entry["name"]]} if entry["name"] in values else {}) for entry in declared]
+    size = variable_size(passed)
+    if size > MAX_ARGUMENT:
+        longest = max(passed, key=lambda entry: len(entry.get("value", "")))["name"]
+        raise BadParameter(
+            f"the parameters take {size / 1024:,.0f} KiB together, but a pod takes {MAX_ARGUMENT // 1024}; "
+            f"the longest is '{names.get(longest, longest)}'"
+        )
+
+
+def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]) -> Object:
+    """The Workflow of a run."""
+    flow = labels_of(template).get(FLOW_LABEL)
+    manifest: Object = {
+        "apiVersion": f"{WORKFLOW.group}/{WORKFLOW.version}",
+        "kind": WORKFLOW.name,
+        "metadata": {"name": name, "labels": {MANAGED_LABEL: "flowc"} | ({FLOW_LABEL: flow} if flow else {})},
+        "spec": {"workflowTemplateRef": {"name": name_of(template)}},
+    }
+    if arguments:
+        manifest["spec"]["arguments"] = {"parameters": list(arguments)}
+    return manifest
+
+
+def submit(
+    cluster: Cluster, template: Object, arguments: Sequence[Mapping[str, str]], new_id: Callable[[], str]
+) -> str:
+    """Start a run under a name that nobody has; its name, which is the run's id. Raises ClusterError."""
+    for _ in range(5):
+        name = run_name(name_of(template), new_id())
+        try:
+            cluster.create(workflow(template, name, arguments), WORKFLOW)
+        except AlreadyThere:
+            continue
+        return name
+    raise ClusterError(f"no name for a run of {name_of(template)} is free")
+
+
+def run_name(template: str, run_id: str) -> str:
+    """The template's name, cut where it is too long, and an id that says when: people and `latest` go by it."""
+    return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

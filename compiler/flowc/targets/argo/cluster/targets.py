@@ -1,0 +1,115 @@
+"""Which object a name on the command line means: a run, or a deployed flow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc.targets.argo.cluster.errors import ClusterError
+from flowc.targets.argo.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, check_version, labels_of, name_of
+from flowc.targets.argo.names import flow_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.kinds import Kind, Object
+
+_OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that the cluster knows."""
+
+    name: str
+    workflow: Object
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployed flow: its template, its schedule, or both."""
+
+    name: str
+    template: Object | None
+    cron: Object | None
+
+
+Target: TypeAlias = Run | Deployed
+
+
+def find_target(cluster: Cluster, text: str) -> Target:
+    """What `text` names: a run (its name, or FLOW/RUN), or a flow (its template's name, or its class).
+
+    Raises:
+        ClusterError: there is neither, and it says what is close; or a newer flowc has deployed it.
+    """
+    run = text.rpartition("/")[2]
+    if workflow := _find(cluster, WORKFLOW, run):
+        return Run(run, workflow)
+    if "/" not in text and (deployed := find_deployed(cluster, text)):
+        return deployed
+    raise ClusterError(*missing(cluster, "run or flow", run, [TEMPLATE, WORKFLOW]))
+
+
+def find_run(cluster: Cluster, text: str) -> Run:
+    """The run that `text` names. Raises ClusterError."""
+    run = text.rpartition("/")[2]
+    if workflow := _find(cluster, WORKFLOW, run):
+        return Run(run, workflow)
+    raise ClusterError(*missing(cluster, "run", run, [WORKFLOW]))
+
+
+def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
+    """The flow whose template or class `text` names. Raises ClusterError if a newer flowc has deployed it."""
+    for name in flow_names(text):
+        template, cron = _find(cluster, TEMPLATE, name), _find(cluster, CRON, name)
+        if template or cron:
+            return Deployed(name, template, cron)
+    return None
+
+
+def _find(cluster: Cluster, kind: Kind, name: str) -> Object | None:
+    """Return the object of this name, if there is one and this flowc knows the form of its manifest."""
+    item = cluster.find(kind, name) if _OBJECT_NAME.fullmatch(name) else None
+    if item is not None:
+        check_version(item, kind)
+    return item
+
+
+def flow_names(text: str) -> list[str]:
+    """The names that a template may have if people call its flow `text`, the likelier first."""
+    own = [text] if _OBJECT_NAME.fullmatch(text) else []
+    return list(dict.fromkeys([*own, flow_name(text)]))
+
+
+def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[Kind]) -> tuple[str, str | None]:
+    """That there is no such thing, and what is close to it."""
+    known = [name_of(item) for kind in kinds for item in cluster.search(kind)]
+    message = f"there is no {what} '{text}' in namespace {cluster.namespace}"
+    for name in (text, flow_name(text)):
+        if close := get_close_matches(name, known, n=1):
+            return message, f"did you mean '{close[0]}'?"
+    if not known:
+        return message, "flowc deploy puts a flow there"
+    newest = sorted(known)[:5]
+    return message, f"there are {', '.join(newest)}{', …' if len(known) > len(newest) else ''}"
+
+
+def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
+    """The metadata of the runs of a flow, or of all of flowc's, newest first."""
+    items = cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}" if flow else FLOW_LABEL)
+    return sorted(items, key=lambda item: (item["metadata"]["creationTimestamp"], name_of(item)), reverse=True)
+
+
+def flow_label(target: Target) -> str | None:
+    """The label that all objects of the target's flow have."""
+    match target:
+        case Run(workflow=item):
+            return labels_of(item).get(FLOW_LABEL)
+        case Deployed(template=template, cron=cron):
+            return labels_of(template or cron or {"metadata": {}}).get(FLOW_LABEL)

@@ -1,0 +1,70 @@
+"""Puts the pieces together: checks, names, regions, containers, manifests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.targets.argo import names, spec
+from flowc.targets.argo.checking import checks, faults
+from flowc.targets.argo.checking.fitting import fit
+from flowc.targets.argo.configmap import code_map
+from flowc.targets.argo.loops import budgets
+from flowc.targets.argo.lowering import Lowering
+from flowc.targets.argo.pod import containers
+from flowc.targets.argo.pod.pods import step_templates
+from flowc.targets.argo.series import series
+from flowc_ir.regions import region
+from flowc_ir.scopes import Loop, places
+
+if TYPE_CHECKING:
+    from flowc.targets.argo.configmap import CodeMap, Package
+    from flowc.targets.argo.hera_models import m
+    from flowc.targets.argo.settings import Settings
+    from flowc_ir.model import Flow
+
+_INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
+
+
+def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
+    """The manifests of a flow; see `compile_flow`."""
+    faults.fail_if(checks.check_flow(flow, settings))
+    flow_name = settings.name or names.deployment_name(flow)
+    code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
+    body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings, code))
+    made = _objects(flow, settings, flow_name, body)
+    faults.fail_if(checks.check_size(flow, made[0]))
+    return (code.manifest, *made)
+
+
+def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpec) -> tuple[dict[str, Any], ...]:
+    if settings.kind == "workflow":
+        return (spec.workflow(flow, settings, flow_name, body),)
+    template = spec.workflow_template(flow, settings, flow_name, body)
+    if flow.schedule is None:
+        return (template,)
+    return (template, spec.cron_workflow(flow, flow.schedule, settings, flow_name))
+
+
+def _templates(flow: Flow, settings: Settings, code: CodeMap) -> list[m.Template]:
+    blocks = fit(series(region(flow)), faults.MAX_TASKS)
+    scopes = {node: place.scopes for node, place in places(flow).items()}
+    path_length = 1 + _INDEX * max(map(len, scopes.values()))
+    # A title and a path that are too long together for a display name would fail the node: the title gives way.
+    room = names.MAX_LABEL - path_length - len("-")
+    titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
+    steps = step_templates(flow, titles, budgets(flow, blocks, scopes), tagged=bool(settings.tags))
+    lowering = Lowering(steps, titles, scopes, settings.parallelism)
+    lowering.main(blocks)
+    shared = {template.name: template for template in steps.values()}
+    faults.fail_if(checks.check_templates(flow, steps, [*lowering.templates, *shared, "finish"]))
+    faults.fail_if(checks.check_tasks(flow, lowering.templates))
+    shown = containers.Shown(
+        name=room >= 8,
+        path=path_length <= names.MAX_LABEL,
+        loops=any(isinstance(scope, Loop) for inside in scopes.values() for scope in inside),
+    )
+    return [
+        *lowering.templates.values(),
+        *(containers.step(template, settings, code, shown) for template in shared.values()),
+        containers.finish(settings, code),
+    ]

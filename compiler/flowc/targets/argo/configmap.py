@@ -1,0 +1,120 @@
+"""The ConfigMap that carries the code and the IR: plain text, so that a diff of the manifest shows the code."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from flowc.targets.argo.checking.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
+from flowc_ir import json_text, schema
+from flowc_runtime.base import contract
+from flowc_runtime.pod.integrity import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Flow
+
+    class Package(Protocol):
+        """The code package: `files` by path (posix, relative, sorted), `digest` is `sha256:…`."""
+
+        @property
+        def files(self) -> tuple[tuple[str, bytes], ...]: ...
+        @property
+        def digest(self) -> str: ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CodeMap:
+    """A ConfigMap's manifest and, for the volume, its keys with their paths below /flowc, whose digest is `digest`."""
+
+    manifest: dict[str, Any]
+    files: tuple[tuple[str, str], ...]
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The ConfigMap's name, which changes with the content."""
+        name = self.manifest["metadata"]["name"]
+        assert isinstance(name, str)
+        return name
+
+
+def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, Any]) -> CodeMap:
+    """The ConfigMap of a flow.
+
+    Raises:
+        BackendError: it would be too large, or a file has a name that a volume cannot have.
+    """
+    fail_if([*_check_names(flow, package), *_check_size(flow, package)])
+    data: dict[str, str] = {}
+    binary: dict[str, str] = {}
+    paths: list[tuple[str, str]] = []
+    for index, (path, content) in enumerate(package.files):
+        key = f"c{index}"
+        paths.append((key, f"{contract.CODE_DIRECTORY}/{path}"))
+        try:
+            data[key] = content.decode("utf-8")
+        except UnicodeDecodeError:
+            binary[key] = base64.b64encode(content).decode("ascii")
+    data[contract.IR_KEY] = ir_text(flow)
+    paths.append((contract.IR_KEY, contract.IR_FILE))
+    content_digest = hashlib.sha256(json_text.dumps([data, binary, paths]).encode()).hexdigest()
+    manifest: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {**metadata, "name": f"{base_name}-code-{content_digest[:10]}"},
+        "immutable": True,
+        "data": data,
+    }
+    if binary:
+        manifest["binaryData"] = binary
+    contents = [(f"{contract.CODE_DIRECTORY}/{path}", content) for path, content in package.files]
+    return CodeMap(manifest, tuple(paths), digest_of([*contents, (contract.IR_FILE, data[contract.IR_KEY].encode())]))
+
+
+def ir_text(flow: Flow) -> str:
+    """The IR as JSON with a line for each node, so that a diff shows the steps that changed."""
+    fields = []
+    for name, value in schema.to_json(flow).items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            fields.append(f"{_json(name)}:[\n" + ",\n".join(_json(item) for item in value) + "\n]")
+        else:
+            fields.append(f"{_json(name)}:{_json(value)}")
+    return "{" + ",\n".join(fields) + "}\n"
+
+
+def _json(value: object) -> str:
+    return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_names(flow: Flow, package: Package) -> Iterator[Diagnostic]:
+    for path, _ in package.files:
+        parts = path.split("/")
+        if "{{" in path or not path.isprintable() or any(part.startswith("..") for part in parts):
+            yield fault(
+                CODE_FILE_NAME,
+                f"the code package has a file named {path!r}, which a ConfigMap volume cannot hold",
+                flow.where,
+                "rename it: no '{{', no control characters, no part that starts with '..'",
+            )
+
+
+def _check_size(flow: Flow, package: Package) -> Iterator[Diagnostic]:
+    sizes = {path: len(content) for path, content in package.files}
+    # As a volume holds it: Kubernetes counts the decoded bytes.
+    total = sum(sizes.values()) + len(ir_text(flow).encode())
+    if total > MAX_CONFIG_MAP_BYTES:
+        largest = sorted(sizes, key=lambda path: -sizes[path])[:3]
+        named = ", ".join(f"{path} ({sizes[path] / 1024:,.0f} KiB)" for path in largest)
+        yield fault(
+            CODE_TOO_LARGE,
+            f"the code package has {total / 1024:,.0f} KiB, but a ConfigMap holds at most 1,024; the largest: {named}",
+            flow.where,
+            "leave data files out of the flow's directory, or build them into the image (--image)",
+        )

@@ -1,0 +1,149 @@
+"""The tasks of one DAG template, and what each waits for.
+
+What follows a task waits for its name, which in Argo stands for "succeeded or skipped"; a task that has a `when` is
+waited for by `name.Succeeded` in its own arm. So what follows a task that is not run, because another arm was chosen,
+is omitted, as is what follows a failure, and no more is needed of arms of several tasks:
+
+    switch -> a (when the choice is a) -> a2         a2: depends a.Succeeded
+           -> b (when the choice is b) ----> meet    meet: depends (a2 || a.Skipped) && b
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from flowc.targets.argo import names
+from flowc.targets.argo.hera_models import m
+from flowc.targets.argo.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
+from flowc.targets.argo.strict import make
+from flowc_ir.model import NodeId, assert_never
+from flowc_ir.regions import Again
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.argo.lowering import Lowering
+    from flowc.targets.argo.places import Place
+
+# All of these terms of `depends` hold where the next task may run; None: nothing is run next, but a loop's iteration.
+After: TypeAlias = "list[str] | None"
+
+
+class Dag:
+    """Collects the tasks of one DAG; of a loop's template, so many iterations in a row."""
+
+    def __init__(self, lowering: Lowering, place: Place, loop: Loop | None = None, iterations: int = 1) -> None:
+        self._lowering = lowering
+        self._place = place
+        self._loop = loop
+        self._iterations = iterations
+        self._tasks: dict[str, m.DAGTask] = {}
+
+    def run(self, blocks: Series) -> list[m.DAGTask]:
+        """The tasks of the series."""
+        self._series(blocks, [])
+        return list(self._tasks.values())
+
+    def _series(self, blocks: Series, after: After, when: str | None = None) -> After:
+        """Add the blocks behind `after`, the first on a condition; what the next one waits for."""
+        for block in blocks:
+            if after is None:
+                break
+            after, when = self._block(block, after, when), None
+        return after
+
+    def _block(self, block: Block, after: list[str], when: str | None) -> After:
+        match block:
+            case Call(node=node):
+                return [self._wait(self._step(node, after, when))]
+            case FanOut(split=split, body=body, together=together):
+                return [self._each(split, body, together, self._step(split, after, when))]
+            case Fork(arms=arms):
+                return [term for arm in arms for term in self._series(arm, after) or ()]
+            case Part(series=inner):
+                template = self._lowering.dag_template("part", inner, self._place)
+                name = f"part--{names.step_name(first(inner))}"
+                return [self._wait(self._task(name, template, self._place.arguments(), after, when))]
+            case Choice():
+                return self._choice(block, after, when)
+            case Loop(header=header):
+                template = self._lowering.loop_template(block, self._place)
+                begin = self._place.arguments() | {f"n{len(self._place.rounds) + 1}": "0"}
+                return [self._wait(self._task(f"loop--{names.step_name(header)}", template, begin, after, when))]
+            case Again(header=header):
+                self._again(header, after, when)
+                return None
+            case _:
+                assert_never(block)
+
+    def _choice(self, choice: Choice, after: list[str], when: str | None) -> After:
+        """One head an arm, on the condition that the switch has chosen it; what all arms that go on come to."""
+        switch = self._step(choice.switch, after, when)
+        chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
+        terms, goes_on = [], False
+        for target, arm in choice.arms:
+            if not arm:  # leads straight to what follows, where all others are skipped
+                goes_on = True
+                continue
+            known = len(self._tasks)
+            ends = self._series(arm, [self._wait(switch)], f'{chosen} == "{target}"')
+            head = list(self._tasks)[known]
+            goes_on = goes_on or ends is not None
+            terms.append(_either(ends, head))
+        return (terms or [self._wait(switch)]) if goes_on else None
+
+    def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
+        """The next iteration: in this DAG too, or in another call of the loop's template."""
+        here, following = self._place, self._place.again(header)
+        last = following.rounds[-1]
+        if self._loop is not None and self._loop.header == header and last.offset < self._iterations:
+            self._place = following
+            self._series(self._loop.body, after, when)
+            self._place = here
+        else:
+            self._task(f"again--{names.step_name(header)}", last.template, following.arguments(), after, when)
+
+    def _step(self, node: NodeId, after: list[str], when: str | None) -> str:
+        template, arguments = self._lowering.step_template(node), self._lowering.step_arguments(node)
+        return self._task(names.step_name(node), template, arguments | self._at(node), after, when)
+
+    def _each(self, split: NodeId, body: Series, together: bool, task: str) -> str:
+        template, passed = self._lowering.each_template(body, together)
+        given = passed | {"count": f"{{{{tasks.{task}.outputs.parameters.count}}}}"} | self._at(split)
+        return self._task(f"each--{names.step_name(first(body))}", template, given, [self._wait(task)])
+
+    def _at(self, node: NodeId) -> dict[str, str]:
+        return {"path": self._lowering.path(node, self._place)}
+
+    def _task(
+        self, base: str, template: str, arguments: dict[str, str], after: Sequence[str], when: str | None = None
+    ) -> str:
+        name, number = base, 1
+        while name in self._tasks:  # a step in several arms or iterations
+            number += 1
+            name = f"{base}--{number}"
+        self._tasks[name] = make(
+            m.DAGTask,
+            name=name,
+            template=template,
+            arguments=arguments_of(arguments),
+            depends=" && ".join(after) or None,
+            when=when,
+        )
+        return name
+
+    def _wait(self, task: str) -> str:
+        """The term of `depends` that holds when the task has been run."""
+        return f"{task}.Succeeded" if self._tasks[task].when else task
+
+
+def _either(ends: After, head: str) -> str:
+    """The term that holds when an arm has come to its ends, or another was chosen."""
+    if ends is None:
+        return f"{head}.Skipped"
+    return head if ends == [f"{head}.Succeeded"] else f"({' && '.join(ends)} || {head}.Skipped)"
+
+
+def arguments_of(values: dict[str, str]) -> m.Arguments:
+    """Arguments of a task."""
+    return make(m.Arguments, parameters=[make(m.Parameter, name=key, value=value) for key, value in values.items()])

@@ -1,0 +1,126 @@
+"""Series of calls as Argo templates: a DAG for fixed structure and for each loop, a Steps template for each fan-out.
+
+Four values cross Argo: the step, its index path, the count of a foreach, and the step that a switch leads to.
+Everything else is read from the store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.targets.argo import names
+from flowc.targets.argo.checking import faults
+from flowc.targets.argo.dag import Dag, arguments_of
+from flowc.targets.argo.hera_models import m
+from flowc.targets.argo.places import PATH, ROOT_PATH, Place
+from flowc.targets.argo.series import Call, Loop, Series, first, is_call, iterations
+from flowc.targets.argo.strict import make
+from flowc_ir.model import NodeId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.targets.argo.pod.pods import StepTemplate
+    from flowc_ir.scopes import Scope
+
+
+class Lowering:
+    """Collects the DAG and Steps templates that a series needs, in the order they are met."""
+
+    def __init__(
+        self,
+        steps: Mapping[NodeId, StepTemplate],
+        titles: Mapping[NodeId, str],
+        scopes: Mapping[NodeId, tuple[Scope, ...]],
+        parallelism: int,
+    ) -> None:
+        self.templates: dict[str, m.Template] = {}
+        self._steps = steps
+        self._titles = titles
+        self._scopes = scopes
+        self._parallelism = parallelism
+        self._made: dict[object, str] = {}
+
+    def main(self, blocks: Series) -> None:
+        """The entrypoint: the flow's root region, at path 0."""
+        self.templates["main"] = make(m.Template, name="main")  # first in the file, filled in below
+        self.templates["main"] = make(m.Template, name="main", dag=self._dag(Dag(self, Place(ROOT_PATH)), blocks))
+
+    def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
+        # failFast only decides how soon the DAG is called failed; running tasks and other branches go on either way.
+        return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
+
+    def dag_template(self, prefix: str, blocks: Series, place: Place) -> str:
+        """The name of the DAG template that runs the series in a place like this."""
+        place = place.called()
+        key = (prefix, blocks, place)
+        if key not in self._made:
+            name = self._made[key] = self._reserve(f"{prefix}-{names.step_name(first(blocks))}")
+            self._fill(name, Dag(self, place), blocks, place)
+        return self._made[key]
+
+    def loop_template(self, loop: Loop, place: Place) -> str:
+        """The name of the DAG template that runs iterations of the loop, and calls itself for those that follow."""
+        key = (loop, place.called())
+        if key not in self._made:
+            name = self._made[key] = self._reserve(f"loop-{names.step_name(loop.header)}")
+            inside = place.into(loop.header, name)
+            self._fill(name, Dag(self, inside, loop, iterations(loop, faults.MAX_TASKS)), loop.body, inside)
+        return self._made[key]
+
+    def _reserve(self, base: str) -> str:
+        name, number = base, 1
+        while name in self.templates:  # a part that starts with a part, or a step in several arms
+            number += 1
+            name = f"{base}--{number}"
+        self.templates[name] = make(m.Template, name=name)
+        return name
+
+    def _fill(self, name: str, dag: Dag, blocks: Series, place: Place) -> None:
+        inputs = _inputs(*place.inputs())
+        self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
+
+    def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
+        """The Steps template that runs the body for each item, and the arguments it needs besides `path` and `count`.
+
+        Never a DAG with `withParam`: its expansion takes time quadratic in the number of items. Nothing limits how many
+        tasks of a gang run at once.
+        """
+        if is_call(body) and isinstance(body[0], Call):
+            template = self._steps[body[0].node].name
+            passed = self.step_arguments(body[0].node)
+        else:
+            template, passed = self.dag_template("body", body, Place()), {}
+        name = f"{'gang' if together else 'each'}-{template}"
+        arguments = {key: f"{{{{inputs.parameters.{key}}}}}" for key in passed} | {"path": f"{PATH}.{{{{item}}}}"}
+        item = make(
+            m.WorkflowStep,
+            name="item",
+            template=template,
+            arguments=arguments_of(arguments),
+            with_sequence=make(m.Sequence, count="{{inputs.parameters.count}}"),
+        )
+        self.templates[name] = make(
+            m.Template,
+            name=name,
+            inputs=_inputs(*passed, "path", "count"),
+            parallelism=None if together else self._parallelism,
+            steps=[m.ParallelSteps([item])],
+        )
+        return name, passed
+
+    def step_arguments(self, node: NodeId) -> dict[str, str]:
+        """What tells a shared container template which step it is."""
+        return {"step": node} | ({"title": self._titles[node]} if self._steps[node].titled else {})
+
+    def step_template(self, node: NodeId) -> str:
+        """The name of a step's container template."""
+        return self._steps[node].name
+
+    def path(self, node: NodeId, place: Place) -> str:
+        """The index path of a step's task in a place."""
+        return place.path(self._scopes[node])
+
+
+def _inputs(*parameters: str) -> m.Inputs:
+    return make(m.Inputs, parameters=[make(m.Parameter, name=name) for name in parameters])

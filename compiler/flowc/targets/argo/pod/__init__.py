@@ -1,0 +1,1 @@
+"""The pod of a task: its containers, volumes and options."""

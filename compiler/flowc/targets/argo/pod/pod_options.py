@@ -1,0 +1,101 @@
+"""What `@kubernetes` and `@secrets` say of a step's pods, as parts of its container template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.targets.argo.hera_models import m
+from flowc.targets.argo.strict import make
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.argo.pod.pods import PodSpec
+    from flowc_ir import Kubernetes
+    from flowc_ir.model import Resources
+
+TEMPDIR = "METAFLOW_TEMPDIR"
+
+
+def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
+    """Requests, as Metaflow's users know them: a task may use more memory than it asked for while its node has some.
+
+    A guaranteed pod gets exactly what it asks for.
+    """
+    requests = {
+        "cpu": asked.cpu,
+        "memory": f"{asked.memory}Mi" if asked.memory else None,
+        "ephemeral-storage": f"{asked.disk}Mi" if asked.disk else None,
+    }
+    # Kubernetes neither shares nor overcommits these: request and limit are one.
+    whole = dict(pod.extended_resources)
+    if asked.gpu:
+        whole[f"{pod.gpu_vendor or 'nvidia'}.com/gpu"] = str(asked.gpu)
+    shared = {name: amount for name, amount in requests.items() if amount is not None}
+    limits = whole | (shared if pod.qos == "guaranteed" else {})
+    if not shared and not whole:
+        return None
+    return make(m.ResourceRequirements, requests=shared | whole, limits=limits or None)
+
+
+def volumes(spec: PodSpec) -> list[tuple[m.Volume, m.VolumeMount]]:
+    """The volumes that only these pods have, each with the place where it is mounted."""
+    pod, asked = spec.pod, spec.resources
+    found: list[tuple[m.Volume, m.VolumeMount]] = []
+    if asked and asked.shared_memory:
+        found.append((_memory("shm", asked.shared_memory), make(m.VolumeMount, name="shm", mount_path="/dev/shm")))
+    if pod.use_tmpfs:
+        half = asked.memory // 2 if asked and asked.memory else None
+        mount = make(m.VolumeMount, name="tmpfs", mount_path=pod.tmpfs_path)
+        found.append((_memory("tmpfs", pod.tmpfs_size or half), mount))
+    for number, (claim, path) in enumerate(pod.persistent_volume_claims):
+        source = make(m.PersistentVolumeClaimVolumeSource, claim_name=claim)
+        volume = make(m.Volume, name=f"claim-{number}", persistent_volume_claim=source)
+        found.append((volume, make(m.VolumeMount, name=volume.name, mount_path=path)))
+    return found
+
+
+def _memory(name: str, size: int | None) -> m.Volume:
+    source = make(m.EmptyDirVolumeSource, medium="Memory", size_limit=f"{size}Mi" if size else None)
+    return make(m.Volume, name=name, empty_dir=source)
+
+
+def environment(pod: Kubernetes) -> list[m.EnvVar]:
+    """Variables that follow from it."""
+    if pod.use_tmpfs and pod.tmpfs_tempdir:
+        return [make(m.EnvVar, name=TEMPDIR, value=pod.tmpfs_path)]
+    return []
+
+
+def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
+    """Secrets whose keys become environment variables; a pod waits until they are there."""
+    return [make(m.EnvFromSource, secret_ref=make(m.SecretEnvSource, name=name)) for name in names]
+
+
+def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:
+    """In Kubernetes' own terms."""
+    return [
+        make(
+            m.Toleration,
+            key=one.key,
+            operator=one.operator,
+            value=one.value,
+            effect=one.effect,
+            toleration_seconds=one.toleration_seconds,
+        )
+        for one in pod.tolerations
+    ] or None
+
+
+def security(pod: Kubernetes) -> m.SecurityContext:
+    """The container's half of the "restricted" Pod Security Standard, with the step's own user within it."""
+    asked = pod.security_context
+    return make(
+        m.SecurityContext,
+        allow_privilege_escalation=False,
+        capabilities=make(m.Capabilities, drop=["ALL"]),
+        read_only_root_filesystem=True,
+        run_as_user=asked.run_as_user if asked else None,
+        run_as_group=asked.run_as_group if asked else None,
+        run_as_non_root=asked.run_as_non_root if asked else None,
+    )

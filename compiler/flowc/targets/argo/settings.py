@@ -1,0 +1,111 @@
+"""What the flow does not say and the platform does: where its images, store and pods are. Imports no hera."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from flowc import __version__
+from flowc.targets.argo.names import MAX_FLOW
+from flowc.targets.argo.pod import mounts
+from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.store.records.tags import check_tags
+
+Kind: TypeAlias = Literal["template", "workflow", "cron"]
+
+KINDS: tuple[Kind, ...] = ("template", "workflow", "cron")
+_DNS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a flow is deployed.
+
+    Attributes:
+        image: runs every task; it has Python and `flowc_runtime`.
+        store: where pods keep records and artifacts.
+        namespace: of the manifests; None leaves it to kubectl's context.
+        name: of the template, and of the schedule; None makes one from the flow's name.
+        kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
+            (as `template`, but a flow without a schedule is an error).
+        service_account: of the pods; needs what Argo's executor needs.
+        store_claim: a PersistentVolumeClaim that is mounted at the directory of a `file://` store.
+        store_secret: a Secret whose keys become environment variables (credentials of the store); it may be missing.
+        parallelism: how many items of one foreach run at once.
+        ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
+        deadline_seconds: ends a whole run; None lets it run for as long as it takes.
+        concurrency: what a schedule does when the run before is still going.
+        tags: of every run.
+        starting_deadline_seconds: how late a missed schedule may still start a run.
+    """
+
+    image: str = f"flowc-runtime:{__version__}"
+    store: str = "s3://flowc"
+    namespace: str | None = None
+    name: str | None = None
+    kind: Kind = "template"
+    service_account: str = "flowc"
+    store_claim: str | None = None
+    store_secret: str = "flowc-store"
+    parallelism: int = 100
+    ttl_seconds: int = 7 * 86400
+    deadline_seconds: int | None = None
+    concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
+    starting_deadline_seconds: int = 300
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what Argo or Kubernetes would misread: settings come from command lines and files.
+
+        Raises:
+            ValueError: naming the setting.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
+        for name in ("image", "store"):
+            value = getattr(self, name)
+            if not is_reference(value):
+                shown = addresses.shown(value)
+                raise ValueError(f"{name}: a plain reference without '{{{{', '$' and blanks, not {shown!r}")
+        for name in ("namespace", "name", "service_account", "store_secret", "store_claim"):
+            value = getattr(self, name)
+            if value is not None and not _DNS.fullmatch(value):
+                raise ValueError(f"{name}: lower-case letters, digits and '-', not {value!r}")
+        if self.name is not None and len(self.name) > MAX_FLOW:
+            raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
+        self._check_store()
+        try:
+            check_tags(self.tags)
+        except TagError as error:
+            raise ValueError(f"tags: {error}") from None
+        for name in ("parallelism", "deadline_seconds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: at least 1, not {value}")
+
+    def _check_store(self) -> None:
+        if problem := addresses.fault(self.store):
+            raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
+        scheme, _, rest = self.store.partition("://")
+        if scheme in ("s3", "gs", "az") and rest:
+            if self.store_claim is not None:
+                raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
+        elif scheme != "file":
+            raise ValueError(f"store: s3://, gs:// or az:// and a bucket, or file:///directory, not {self.store!r}")
+        elif self.store_claim is None:
+            raise ValueError(f"store: {self.store} reaches a pod as a volume only; name its claim with --store-claim")
+        elif not rest.startswith("/") or mounts.problem(rest) or mounts.is_below(rest, contract.TMP):
+            raise ValueError(f"store: an absolute directory, not /, /tmp or /flowc, not {self.store!r}")
+
+    @property
+    def store_directory(self) -> str | None:
+        """Where the claim is mounted; None where the store is a bucket."""
+        return self.store.removeprefix("file://") if self.store_claim is not None else None
+
+
+def is_reference(value: str) -> bool:
+    """Whether a text can be an image or an address: no white space, and nothing that Argo or the kubelet expands."""
+    return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

@@ -1,0 +1,125 @@
+"""The manifests around the templates: WorkflowTemplate, Workflow and CronWorkflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.targets.argo.checking.faults import untemplated
+from flowc.targets.argo.hera_models import m
+from flowc.targets.argo.pod import containers
+from flowc.targets.argo.strict import dump, make
+from flowc_ir.versions import MANIFESTS
+from flowc_runtime.base import contract
+from flowc_runtime.pod import arguments
+from flowc_runtime.store.values.parameters import default_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.argo.configmap import CodeMap
+    from flowc.targets.argo.settings import Settings
+    from flowc_ir.model import Flow, Parameter, Schedule
+
+API_VERSION = "argoproj.io/v1alpha1"
+VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # as an annotation
+MAX_DESCRIPTION = 4000  # of the 256 KiB that all annotations of an object share
+
+
+def labels(flow_name: str) -> dict[str, str]:
+    """The labels of every object of a flow."""
+    return {
+        "app.kubernetes.io/managed-by": "flowc",
+        "app.kubernetes.io/part-of": flow_name,
+        contract.FLOW_LABEL: flow_name,
+    }
+
+
+def about(flow: Flow) -> dict[str, str]:
+    """Title and description, which Argo's page shows as Markdown."""
+    doc = untemplated(flow.doc).strip()
+    description = doc if len(doc) <= MAX_DESCRIPTION else f"{doc[:MAX_DESCRIPTION]}…"
+    return {"workflows.argoproj.io/title": flow.name} | (
+        {"workflows.argoproj.io/description": description} if description else {}
+    )
+
+
+def metadata(settings: Settings, flow_name: str, **fields: Any) -> dict[str, Any]:
+    """An object's metadata: labels, the manifests' version, the namespace if there is one, and what else is given."""
+    namespace = {"namespace": settings.namespace} if settings.namespace else {}
+    annotations = {**fields.get("annotations", {}), **VERSION}
+    return {**fields, **namespace, "labels": labels(flow_name), "annotations": annotations}
+
+
+def workflow_spec(
+    flow: Flow, settings: Settings, flow_name: str, code: CodeMap, templates: Sequence[m.Template]
+) -> m.WorkflowSpec:
+    """The spec that a WorkflowTemplate and a Workflow share."""
+    own = {contract.FLOW_LABEL: flow_name}
+    return make(
+        m.WorkflowSpec,
+        entrypoint="main",
+        on_exit="finish",
+        arguments=make(m.Arguments, parameters=[argument(p) for p in flow.parameters]) if flow.parameters else None,
+        templates=list(templates),
+        volumes=containers.volumes(code.name, code.files, settings),
+        service_account_name=settings.service_account,
+        security_context=containers.pod_security(),
+        image_pull_secrets=_pull_secrets(flow),
+        pod_spec_patch=containers.argo_containers(),
+        workflow_metadata=make(m.WorkflowMetadata, labels=own, annotations=VERSION),
+        pod_metadata=make(m.Metadata, labels=own),
+        # A failed pod stays as long as its Workflow: its events say what the store cannot know (image, scheduling).
+        pod_gc=make(m.PodGC, strategy="OnPodSuccess", delete_delay_duration="60s"),
+        ttl_strategy=make(m.TTLStrategy, seconds_after_completion=settings.ttl_seconds),
+        active_deadline_seconds=settings.deadline_seconds,
+    )
+
+
+def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
+    """Those of all steps: a pull secret that an image does not need is not used."""
+    names = dict.fromkeys(name for node in flow.nodes if node.kubernetes for name in node.kubernetes.image_pull_secrets)
+    return [make(m.LocalObjectReference, name=name) for name in names] or None
+
+
+def argument(parameter: Parameter) -> m.Parameter:
+    """A flow's parameter. One that is required has no value, so that Argo refuses to submit without it."""
+    value = default_of(parameter)
+    has_value = parameter.default is not None or not parameter.required
+    return make(
+        m.Parameter,
+        name=arguments.argument_name(parameter.name),
+        value=arguments.encode_parameter(parameter, value) if has_value else None,
+        description=untemplated(" ".join(parameter.help.split())) or None,
+    )
+
+
+def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
+    """The manifest that deploys a flow."""
+    fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
+    meta = make(m.ObjectMeta, **fields)
+    return dump(make(m.WorkflowTemplate, api_version=API_VERSION, kind="WorkflowTemplate", metadata=meta, spec=spec))
+
+
+def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
+    """The manifest of one run, complete in itself; to be created, not applied."""
+    fields = metadata(settings, flow_name, generate_name=f"{flow_name}-", annotations=about(flow))
+    meta = make(m.ObjectMeta, **fields)
+    return dump(make(m.Workflow, api_version=API_VERSION, kind="Workflow", metadata=meta, spec=spec))
+
+
+def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> dict[str, Any]:
+    """The manifest that starts runs of the WorkflowTemplate by itself."""
+    fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
+    spec = make(
+        m.CronWorkflowSpec,
+        schedules=list(schedule.crons),
+        # Said, not left out: without a timezone Argo takes its controller's.
+        timezone=schedule.timezone or "UTC",
+        concurrency_policy=settings.concurrency,
+        starting_deadline_seconds=settings.starting_deadline_seconds,
+        successful_jobs_history_limit=3,
+        failed_jobs_history_limit=3,
+        workflow_spec=make(m.WorkflowSpec, workflow_template_ref=make(m.WorkflowTemplateRef, name=flow_name)),
+    )
+    meta = make(m.ObjectMeta, **fields)
+    return dump(make(m.CronWorkflow, api_version=API_VERSION, kind="CronWorkflow", metadata=meta, spec=spec))
