@@ -96,8 +96,8 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
     assert {name for name in modules if name.startswith("flowc")} <= {
         "flowc",
         "flowc.cli",
-        "flowc.cli.common",
-        "flowc.cli.streams",
+        "flowc.cli.options.common",
+        "flowc.cli.rendering.streams",
     }
 
 

@@ -208,7 +208,7 @@ def test_a_runner(project: Project) -> None:
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
     """What a file gives a deployed flow, whose class is not here, arrives in its pods as a value of JSON."""
-    from flowc.cli.params_files import read_params_files
+    from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))
     assert loaded.flow is not None, loaded.diagnostics

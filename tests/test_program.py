@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from flowc.cli.common import Checked
-from flowc.cli.compile import compile_argo
+from flowc.cli.commands.flows.compile import compile_argo
+from flowc.cli.options.common import Checked
 from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator.console import make_console
@@ -112,7 +112,7 @@ def test_run_refuses_it_and_makes_no_run(
     action: Action, noun: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    from flowc.cli import run as command
+    from flowc.cli.commands.flows import run as command
 
     found, flow, program = loaded()
     monkeypatch.chdir(tmp_path)

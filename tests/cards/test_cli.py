@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import metaflow.client
-from flowc.cli.card_server import Shown, make_server
+from flowc.cli.rendering.card_server import Shown, make_server
 from metaflow.cards import get_cards
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNotFound
 from metaflow.plugins.cards.card_client import Card

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc.cli.sending import sender
+from flowc.cli.running.sending import sender
 from flowc.targets.argo.cluster import api, submission
 from flowc.targets.argo.cluster.deployment import Change
 from flowc.targets.argo.cluster.difference import difference, essence
@@ -383,7 +383,7 @@ def test_other_refusals(status: int, said: object, message: str) -> None:
 
 
 def test_the_logs_of_the_one_task_that_failed_are_named_by_its_id() -> None:
-    from flowc.cli.status import _part
+    from flowc.cli.commands.cluster.status import _part
     from flowc.targets.argo.cluster.workflows import NodeView
 
     train, other = (NodeView(task=task, phase="Failed", message="") for task in ("train/0.1", "an exit handler"))

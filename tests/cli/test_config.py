@@ -129,7 +129,9 @@ def test_the_environment_of_steps(small: Project) -> None:
 
 _TOLD = """
     import sys
-    from flowc.cli import execution, main, spin, starting
+    from flowc.cli import main
+    from flowc.cli.running import execution, starting
+    from flowc.cli.commands.flows import spin
 
     def tell(found, choice, before, note):
         print("start:", choice, file=sys.stderr)
@@ -493,7 +495,7 @@ def test_the_keys_are_completed(project: Project) -> None:
 def test_defaults_are_those_of_the_back_end() -> None:
     from dataclasses import fields
 
-    from flowc.cli.compile import KEYS
+    from flowc.cli.commands.flows.compile import KEYS
     from flowc.targets.argo.settings import Settings
 
     defaults = {field.name: field.default for field in fields(Settings)}
@@ -503,7 +505,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 def test_every_setting_is_read_somewhere() -> None:
     """Each is the key of an option, or is asked for by its name."""
     sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "runtime_image/flowc_runtime/base/config/whereabouts.py")
-                        for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).glob("*.py")))  # fmt: skip
+                        for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
     for setting in SETTINGS:
         assert re.search(rf'(key=|text\(|from_file\(|": )"{setting.key}"', sources), setting.key
 
@@ -531,7 +533,7 @@ def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
     """A variable that users set has a row: what a document or a help text names is one, or belongs to pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
             "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION"}  # fmt: skip
-    texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").glob("*.py")]
+    texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").rglob("*.py")]
     texts += [path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
     named = {name for text in texts for name in re.findall(r"FLOWC_[A-Z_]*[A-Z]", text)} - {"FLOWC_TEST_STORE"}
     assert {name for name in named if not name.startswith("FLOWC_TEST")} <= pods | {s.variable for s in SETTINGS}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowc.cli import follow
-from flowc.cli.log_printer import Form
+from flowc.cli.commands.store import follow
+from flowc.cli.rendering.log_printer import Form
 from flowc_runtime.process.logs import chunks, frame, whole
 from flowc_runtime.store.records.record_types import RECORD_VERSION
 from flowc_runtime.store.records.store import RunStore, Store

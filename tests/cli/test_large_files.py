@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flowc.cli.sending import sender
+from flowc.cli.running.sending import sender
 from flowc.targets.argo.cluster.submission import Accepted, BadParameter, arguments_of
 from flowc_ir import Parameter, Span, schema
 from flowc_runtime.base.errors import NotFound

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flowc.cli.log_printer import LONGEST
+from flowc.cli.rendering.log_printer import LONGEST
 from flowc_runtime.process.logs import Lines, chunks, frame, lines
 from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.records.record_types import RECORD_VERSION

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from flowc.cli import flow_group
-from flowc.cli.options import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
-from flowc.cli.resume import RETRY, resume_command
-from flowc.cli.run import run_command
-from flowc.cli.sending import sender
-from flowc.cli.spin import spin_command
-from flowc.cli.words import name_of
+from flowc.cli.commands.flows.resume import RETRY, resume_command
+from flowc.cli.commands.flows.run import run_command
+from flowc.cli.commands.flows.spin import spin_command
+from flowc.cli.options.definitions import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
+from flowc.cli.running.sending import sender
+from flowc.cli.words.split import name_of
 from flowc.frontends.names import METAFLOW_OPTIONS
 from flowc.targets.argo.cluster.submission import accepted, arguments_of
 from flowc_ir.schema import loads

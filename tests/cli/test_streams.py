@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.cli.refusals import told_in_a_line
-from flowc.cli.streams import is_of_a_stream, told_if_full
+from flowc.cli.rendering.refusals import told_in_a_line
+from flowc.cli.rendering.streams import is_of_a_stream, told_if_full
 from project import Finished
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc.cli.card_server import Shown
+from flowc.cli.rendering.card_server import Shown
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, RecordError
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.reuse import Reuse

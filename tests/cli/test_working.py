@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WORK = """
     import os, sys, threading, time
-    from flowc.cli.working import working
+    from flowc.cli.rendering.working import working
     from flowc_runtime.base.progress import over
 
     def wait(name):

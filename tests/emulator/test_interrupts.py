@@ -134,7 +134,7 @@ def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: i
         f"""
         import signal
         import click
-        from flowc.cli.streams import told_if_full
+        from flowc.cli.rendering.streams import told_if_full
 
         signal.signal(signal.SIGHUP, {meant})
         with told_if_full():

@@ -25,34 +25,34 @@ __all__ = ["flow_main", "main"]
 
 # name: (module of this package, what `flowc --help` says)
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "run": ("run", "Run a flow on this machine."),
-    "resume": ("resume", "Run a flow again, without what an earlier run has done."),
-    "spin": ("spin", "Run one step on the inputs that it had in an earlier run."),
-    "retry": ("resume", "Resume the newest run that failed."),
-    "check": ("check", "Check a flow and report every fault at once."),
-    "ir": ("check", "Print the flow's intermediate representation."),
-    "compile": ("compile", "Compile a flow to the manifests of an orchestrator."),
-    "deploy": ("deploy", "Compile a flow and apply it to a cluster."),
-    "diff": ("deploy", "Show what a deploy would change."),
-    "trigger": ("trigger", "Start a run of a deployed flow."),
-    "status": ("status", "Show the status of runs and deployed flows on the cluster."),
-    "suspend": ("control", "Hold a run or a schedule on the cluster."),
-    "unsuspend": ("control", "Let a suspended run or schedule go on."),
-    "terminate": ("control", "End a run on the cluster."),
-    "delete": ("control", "Delete a flow or a run from the cluster."),
-    "runs": ("read", "List runs."),
-    "tag": ("tag", "Tag runs, and list their tags."),
-    "show": ("show", "Say what a run, a step or a task is."),
-    "logs": ("logs", "Print what tasks wrote to stdout and stderr."),
-    "dump": ("dump", "Print the artifacts of a task."),
-    "artifact": ("artifact", "List the versions of an artifact, and take one out of the store."),
-    "gc": ("gc", "Delete runs, and what no run needs any more."),
-    "fsck": ("fsck", "Check that all of the store is there and whole."),
-    "debug": ("debug", "Run a task again under pdb, with the inputs that it had."),
-    "config": ("config", "Show the settings, and where each value comes from."),
-    "completion": ("completion", "Print the script that makes a shell complete what is typed."),
-    "card": ("card", "Show the cards of tasks."),
-    "doctor": ("doctor", "Say what is installed and what is missing for which command."),
+    "run": ("commands.flows.run", "Run a flow on this machine."),
+    "resume": ("commands.flows.resume", "Run a flow again, without what an earlier run has done."),
+    "spin": ("commands.flows.spin", "Run one step on the inputs that it had in an earlier run."),
+    "retry": ("commands.flows.resume", "Resume the newest run that failed."),
+    "check": ("commands.flows.check", "Check a flow and report every fault at once."),
+    "ir": ("commands.flows.check", "Print the flow's intermediate representation."),
+    "compile": ("commands.flows.compile", "Compile a flow to the manifests of an orchestrator."),
+    "deploy": ("commands.cluster.deploy", "Compile a flow and apply it to a cluster."),
+    "diff": ("commands.cluster.deploy", "Show what a deploy would change."),
+    "trigger": ("commands.cluster.trigger", "Start a run of a deployed flow."),
+    "status": ("commands.cluster.status", "Show the status of runs and deployed flows on the cluster."),
+    "suspend": ("commands.cluster.control", "Hold a run or a schedule on the cluster."),
+    "unsuspend": ("commands.cluster.control", "Let a suspended run or schedule go on."),
+    "terminate": ("commands.cluster.control", "End a run on the cluster."),
+    "delete": ("commands.cluster.control", "Delete a flow or a run from the cluster."),
+    "runs": ("commands.store.read", "List runs."),
+    "tag": ("commands.store.tag", "Tag runs, and list their tags."),
+    "show": ("commands.store.show", "Say what a run, a step or a task is."),
+    "logs": ("commands.store.logs", "Print what tasks wrote to stdout and stderr."),
+    "dump": ("commands.store.dump", "Print the artifacts of a task."),
+    "artifact": ("commands.store.artifact", "List the versions of an artifact, and take one out of the store."),
+    "gc": ("commands.store.gc", "Delete runs, and what no run needs any more."),
+    "fsck": ("commands.store.fsck", "Check that all of the store is there and whole."),
+    "debug": ("commands.flows.debug", "Run a task again under pdb, with the inputs that it had."),
+    "config": ("commands.config", "Show the settings, and where each value comes from."),
+    "completion": ("commands.completion", "Print the script that makes a shell complete what is typed."),
+    "card": ("commands.store.card", "Show the cards of tasks."),
+    "doctor": ("commands.doctor", "Say what is installed and what is missing for which command."),
 }
 # Commands that do not end at a fault of the configuration file: they tell it, or do not care.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
@@ -60,24 +60,24 @@ WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
     "spin": COMMANDS["spin"],
-    "resume": ("resume", "Run the flow again, without what an earlier run has done."),
-    "check": ("check", "Check the flow and report every fault at once (the default)."),
-    "show": ("flow_show", "Show the steps of the flow."),
-    "dump": ("flow_dump", "Print the artifacts of tasks."),
-    "logs": ("flow_logs", "Print what tasks wrote to stdout and stderr."),
-    "card": ("flow_card", "Show the cards of tasks."),
-    "tag": ("flow_tag", "Tag runs, and list their tags."),
-    "output-dot": ("flow_show", "Print the graph for Graphviz."),
-    "output-raw": ("flow_show", "Print the graph as it is known."),
-    "version": ("flow_show", "Print the version."),
-    "help": ("flow_show", "Show this help."),
+    "resume": ("commands.flows.resume", "Run the flow again, without what an earlier run has done."),
+    "check": ("commands.flows.check", "Check the flow and report every fault at once (the default)."),
+    "show": ("flow_file.show", "Show the steps of the flow."),
+    "dump": ("flow_file.dump", "Print the artifacts of tasks."),
+    "logs": ("flow_file.logs", "Print what tasks wrote to stdout and stderr."),
+    "card": ("flow_file.card", "Show the cards of tasks."),
+    "tag": ("flow_file.tag", "Tag runs, and list their tags."),
+    "output-dot": ("flow_file.show", "Print the graph for Graphviz."),
+    "output-raw": ("flow_file.show", "Print the graph as it is known."),
+    "version": ("flow_file.show", "Print the version."),
+    "help": ("flow_file.show", "Show this help."),
 }
 
 
 class LazyGroup(click.Group):
     """A group whose commands are in modules of this package; the help is known without importing them.
 
-    `misplaced` names the function of `flowc.cli.misplaced` that tells of an option that it does not have.
+    `misplaced` names the function of `flowc.cli.words.misplaced` that tells of an option that it does not have.
     """
 
     misplaced: str | None = "before_command"
@@ -102,7 +102,7 @@ class LazyGroup(click.Group):
         command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         if ctx.resilient_parsing:  # nothing will be run: a shell asks what could be
-            from flowc.cli.completion import prepare
+            from flowc.cli.commands.completion import prepare
 
             prepare(command)
         return command
@@ -133,12 +133,12 @@ class LazyGroup(click.Group):
         except click.NoSuchOption as error:
             if self.misplaced is None:
                 raise
-            from flowc.cli import misplaced
+            from flowc.cli.words import misplaced
 
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        from flowc.cli.refusals import told_in_a_line
+        from flowc.cli.rendering.refusals import told_in_a_line
         from flowc_runtime.base.config import settings
         from flowc_runtime.base.errors import ConfigurationError, FlowcError
         from flowc_runtime.store.records import unreadable
@@ -148,13 +148,13 @@ class LazyGroup(click.Group):
             with told_in_a_line(), unreadable.told_through(lambda line: click.echo(f"warning: {line}", err=True)):
                 return super().invoke(ctx)
         except ConfigurationError as error:
-            from flowc.cli.configured import FaultyConfiguration
+            from flowc.cli.options.configured import FaultyConfiguration
 
             raise FaultyConfiguration(error) from None
         except KeyboardInterrupt:
             _end_interrupted()
         except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
-            from flowc.cli.common import fail
+            from flowc.cli.options.common import fail
 
             fail(str(error))
 
@@ -169,7 +169,7 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from flowc.cli import misplaced, unknown
+            from flowc.cli.words import misplaced, unknown
 
             if self.misplaced == "before_command":
                 told = unknown.of_flowc(ctx, args, FLOW_COMMANDS) or misplaced.not_a_command(ctx, args, self._lazy)
@@ -201,7 +201,7 @@ def _check_installation() -> None:
     if fault is None:
         return
     if fault.fatal:
-        from flowc.cli.common import fail
+        from flowc.cli.options.common import fail
 
         fail(fault.message, REPAIR)
     click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
@@ -236,11 +236,11 @@ def _group(
 
 def main() -> None:
     """The program `flowc`."""
-    from flowc.cli.streams import open_closed, told_if_full
+    from flowc.cli.rendering.streams import open_closed, told_if_full
 
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
-        from flowc.cli.shells import register
+        from flowc.cli.commands.shells import register
 
         register()
     text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
@@ -250,7 +250,7 @@ def main() -> None:
 
 def flow_main(cls: type) -> None:
     """The command line of a flow's own file: `python flow.py run`."""
-    from flowc.cli.streams import open_closed, told_if_full
+    from flowc.cli.rendering.streams import open_closed, told_if_full
     from flowc_runtime.process import loader
 
     open_closed()
@@ -258,7 +258,7 @@ def flow_main(cls: type) -> None:
         names = loader.find_main()
         names["__name__"] = loader.adopt_main().__name__
     text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
-    from flowc.cli.configs import describe_configs
+    from flowc.cli.options.configs import describe_configs
 
     group = flow_group(sys.argv[0], text)
     describe_configs(group.params, cls)
@@ -273,8 +273,8 @@ def _add_options(group: click.Group, cls: type) -> None:
 
     if not _extensions.decorators:
         return
-    from flowc.cli.common import fail
-    from flowc.cli.options import BEFORE_OPTIONS
+    from flowc.cli.options.common import fail
+    from flowc.cli.options.definitions import BEFORE_OPTIONS
     from metaflow._legacy.options import options_of
 
     own = {name for option in options_of(cls) for name in option.opts}
@@ -288,17 +288,17 @@ def _add_options(group: click.Group, cls: type) -> None:
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
     """The commands of a flow's own file; which flow it is, is the context's object."""
-    from flowc.cli.flow_file import FlowGroup, begin
-    from flowc.cli.options import BEFORE_OPTIONS, TOP_OPTIONS
-    from flowc.cli.refused import refused_command
+    from flowc.cli.flow_file.common import FlowGroup, begin
+    from flowc.cli.flow_file.refused import refused_command
+    from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
 
     def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
         if command == "signature":
-            from flowc.cli.signature import signature_command
+            from flowc.cli.flow_file.signature import signature_command
 
             return signature_command
         if command == "deploy":
-            from flowc.cli.deploy import own_deploy_command
+            from flowc.cli.commands.cluster.deploy import own_deploy_command
 
             return own_deploy_command()
         return refused_command(command)

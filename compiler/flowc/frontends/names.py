@@ -13,7 +13,7 @@ FLOW_API = frozenset({
 })  # fmt: skip
 
 # Options of Metaflow's own `run`: it refuses parameters of these names too. `-` and `_` are the same. Every other
-# option yields to a parameter of its name (`flowc.cli.words`), so that a new one takes no name from anybody.
+# option yields to a parameter of its name (`flowc.cli.words.split`), so that a new one takes no name from anybody.
 METAFLOW_OPTIONS = frozenset({
     "decospecs", "max_log_size", "max_num_splits", "max_workers", "namespace", "run_id_file", "runner_attribute_file",
     "tag", "with",

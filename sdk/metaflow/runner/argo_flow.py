@@ -105,8 +105,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             ValueError: there is no such parameter, one is missing, or its value does not fit.
             TypeError: a value is of another type.
         """
-        from flowc.cli.new_run import new_run_id
-        from flowc.cli.sending import sender
+        from flowc.cli.running.new_run import new_run_id
+        from flowc.cli.running.sending import sender
         from flowc.targets.argo.cluster.submission import (
             BadParameter,
             accepted,

@@ -1,0 +1,1 @@
+"""Commands about flows and runs on a cluster."""

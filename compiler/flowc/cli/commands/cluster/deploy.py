@@ -1,0 +1,175 @@
+"""`flowc deploy` and `flowc diff`: a flow's manifests and the cluster."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.commands.flows.compile import argo_options, compile_argo
+from flowc.cli.options.cluster import connected, context_option, kubeconfig_option
+from flowc.cli.options.common import FAULTY, FlowOptions, load_flow, warn
+from flowc_ir import json_text
+from flowc_ir.counting import count
+from flowc_runtime.base.config import configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.cli.options.common import Checked
+    from flowc.targets.argo.cluster.api import Cluster
+    from flowc.targets.argo.cluster.deployment import Change, Leftover
+    from flowc.targets.argo.cluster.kinds import Object
+
+SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
+
+force_option = click.option(
+    "--force-conflicts", is_flag=True, help="Take over fields that others have set: kubectl, Argo CD."
+)
+
+
+@click.command(
+    "deploy",
+    help="Compile FLOW and apply it to a cluster, like `flowc compile FLOW | kubectl apply --server-side -f -`: its "
+    "code, its WorkflowTemplate and, with a @schedule, its CronWorkflow. Removes nothing without --prune.",
+)
+@click.argument("file", metavar="FLOW")
+@argo_options(["template", "cron"])
+@context_option
+@kubeconfig_option
+@force_option
+@click.option("--prune", is_flag=True, help="Delete a schedule the flow no longer has, and code that no run refers to.")
+@click.option("--deployer-attribute-file", type=click.Path(dir_okay=False), hidden=True)
+@click.pass_context
+def deploy_command(
+    ctx: click.Context,
+    /,
+    file: str | None,
+    class_name: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    force_conflicts: bool,
+    prune: bool,
+    deployer_attribute_file: str | None,
+    **given: Any,
+) -> None:
+    """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
+    from flowc.targets.argo.cluster.deployment import carry_out, leftovers, plan
+    from flowc.targets.argo.cluster.kinds import name_of
+    from flowc.targets.argo.cluster.workflows import store_of
+
+    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
+    manifests = compile_argo(found, given).manifests
+    warn(found)
+    name = name_of(manifests[1])
+    with connected(context, kubeconfig, _namespace(given)) as cluster:
+        manifests = _with_revision(cluster, manifests, found)
+        plan(cluster, manifests, force=force_conflicts)
+        changes = carry_out(cluster, manifests, force=force_conflicts)
+        for change in changes:
+            click.echo(f"{change.title} {change.effect}{_remark(change)}")
+        _leftovers(cluster, leftovers(cluster, name, manifests), prune=prune)
+        if all(change.effect == "unchanged" for change in changes):
+            click.echo(f"nothing to do: {name} is deployed in namespace {cluster.namespace} as it is here")
+        else:
+            click.echo(f"{name} is deployed in namespace {cluster.namespace}; flowc trigger {name} starts a run")
+        if deployer_attribute_file:
+            attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1]["spec"])}
+            place = {"kubeconfig": kubeconfig, "context": context, "namespace": cluster.namespace}
+            Path(deployer_attribute_file).write_text(json_text.shown(attributes | place), encoding="utf-8")
+
+
+def own_deploy_command() -> click.Command:
+    """The same for the command line of a flow's own file, which knows the flow."""
+    params = [param for param in deploy_command.params if param.name != "file"]
+    callback = deploy_command.callback
+    assert callback is not None
+    return click.Command("deploy", params=params, callback=partial(callback, file=None), help=deploy_command.help)
+
+
+def _remark(change: Change) -> str:
+    """A schedule stays suspended: its manifest does not speak of that."""
+    from flowc.targets.argo.cluster.kinds import CRON
+
+    suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
+    return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
+
+
+def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
+    """Delete what may go, or say that it is there."""
+    from flowc.targets.argo.cluster.kinds import CRON
+
+    free = [leftover for leftover in found if leftover.used_by is None]
+    if prune:
+        for leftover in free:
+            cluster.delete(leftover.kind, leftover.name)
+            click.echo(f"{leftover.title} deleted")
+        for leftover in found:
+            if leftover.used_by is not None:
+                click.echo(f"{leftover.title} kept: run {leftover.used_by} refers to it")
+        return
+    for leftover in free:
+        if leftover.kind is CRON:
+            message = f"warning: {leftover.title} still starts runs, but the flow has no @schedule: --prune deletes it"
+            click.echo(message, err=True)
+    if codes := [leftover for leftover in free if leftover.kind is not CRON]:
+        many = count(len(codes), "ConfigMap")
+        click.echo(f"{many} with older code kept: --prune deletes what no run refers to", err=True)
+
+
+@click.command(
+    "diff",
+    help="Show what `flowc deploy FLOW` would change, as the cluster itself works it out. Exit code 0: nothing, 1: "
+    "something, 2: it cannot be said.",
+)
+@click.argument("file", metavar="FLOW")
+@argo_options(["template", "cron"])
+@context_option
+@kubeconfig_option
+@force_option
+@click.pass_context
+def diff_command(
+    ctx: click.Context,
+    /,
+    file: str,
+    class_name: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    force_conflicts: bool,
+    **given: Any,
+) -> None:
+    """Print a unified diff of the objects' YAML, without what the server itself writes into them."""
+    from flowc.targets.argo.cluster.deployment import plan, show
+
+    try:
+        found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
+        manifests = compile_argo(found, given, sends=False).manifests
+        with connected(context, kubeconfig, _namespace(given)) as cluster:
+            manifests = _with_revision(cluster, manifests, found)
+            changes = plan(cluster, manifests, force=force_conflicts)
+            texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]
+    except SystemExit as ended:
+        raise SystemExit(TROUBLE if ended.code == FAULTY else ended.code) from None
+    for text in texts:
+        click.echo(text, nl=False)
+    raise SystemExit(DIFFERS if texts else SAME)
+
+
+def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
+    """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
+    from flowc.revision import Look
+    from flowc.targets.argo.cluster.kinds import TEMPLATE, name_of
+    from flowc.targets.argo.cluster.revisions import with_revision
+
+    code, template, *others = manifests
+    with closing(Look(str(found.package.root))) as look:
+        deployed = cluster.find(TEMPLATE, name_of(template))
+        return (code, with_revision(template, look.result(), deployed), *others)
+
+
+def _namespace(given: dict[str, str | None]) -> str | None:
+    """Where the manifests go: what they themselves say, else the context's namespace."""
+    return given["namespace"] or configuration.text("namespace")

@@ -1,0 +1,140 @@
+"""`flowc resume --target argo`: the resumption of a run as a Workflow on a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.options.cluster import connected
+from flowc.cli.options.common import fail, top, writing
+from flowc.cli.options.configured import is_given
+from flowc.cli.options.parameters import run_values
+from flowc.cli.options.params_files import read_params_files
+from flowc.cli.running.new_run import new_run_id
+from flowc.revision import Look
+from flowc.targets.argo.cluster.revisions import with_revision
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.contract import RESUME
+from flowc_runtime.run.reuse import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.cli.commands.flows.run import Resumption
+    from flowc.cli.options.common import Checked
+    from flowc.targets.argo.cluster.kinds import Object
+    from flowc_runtime.store.records.store import Store
+
+    Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
+
+# What a run here has and one on a cluster has not: the option and its value's name.
+_LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
+          "--runner-attribute-file": "runner_attribute_file", "--start": "start",
+          "--durability": "durability", "--verify": "verify"}  # fmt: skip
+
+
+def resume_on_argo(
+    find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+) -> int | None:
+    """Submit the Workflow, or write it; None if the run is to be on this machine."""
+    if options["target"] != "argo":
+        if options["output"]:
+            raise click.UsageError("--output writes what --target argo would submit")
+        return None
+    for option, name in _LOCAL.items():
+        if is_given(name):
+            raise click.UsageError(f"{option} is for runs on this machine")
+    if options["output"] and options["run_id_file"]:
+        raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
+    from flowc.cli.commands.flows.compile import compile_argo
+    from flowc_runtime.store.records.store import Store
+
+    url = _store_of_pods(options["store_url"])
+    resumption = find(Store.open(url), found, options)
+    given_names = {*given, *read_params_files(found.flow, options["params_files"], found.cls)}
+    values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
+    order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
+    settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
+    bundle = compile_argo(found, settings)
+    code, workflow = bundle.manifests[:2]
+    with closing(Look(str(found.package.root))) as look:
+        workflow = with_revision(workflow, look.result())
+    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
+    if options["output"]:
+        with writing(options["output"]):
+            Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
+        click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
+        return 0
+    name, namespace = _submit(found, code, ordered)
+    click.echo(name)
+    click.echo(f"resumes {order.origin} in namespace {namespace}; flowc status {name}", err=True)
+    if options["run_id_file"]:
+        with writing(options["run_id_file"]):
+            Path(options["run_id_file"]).write_text(name, encoding="utf-8")
+    return 0
+
+
+def _store_of_pods(given: str | None) -> str:
+    """The store that the pods will have; one that they cannot reach ends the program."""
+    url = given or configuration.text("cluster-store") or ""
+    directory = url.removeprefix("file://")
+    if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
+        fail(
+            f"the store {url} is on this machine: pods cannot read it",
+            "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_CLUSTER_STORE",
+        )
+    return url
+
+
+def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
+    """Start the Workflow, under a name that is told with its namespace."""
+    from flowc.targets.argo.cluster.deployment import carry_out
+    from flowc.targets.argo.cluster.kinds import WORKFLOW
+    from flowc.targets.argo.cluster.submission import run_name
+    from flowc.targets.argo.names import flow_name
+
+    with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
+        carry_out(cluster, [code])
+        name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
+        del workflow["metadata"]["generateName"]
+        workflow["metadata"]["name"] = name
+        cluster.create(workflow, WORKFLOW)
+        return name, cluster.namespace
+
+
+def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
+    """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
+    from flowc.cli.running.sending import sender
+    from flowc_runtime.pod.arguments import argument_name, encode_parameter
+    from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
+    from flowc_runtime.store.values.parameters import ParameterError
+
+    send = sender(store, MAX_PACKED)
+    texts = {}
+    for parameter in found.flow.parameters:
+        value = None if parameter.name in kept else values[parameter.name]
+        if parameter.type == "file" and value is not None:
+            try:
+                value = send(value) if size_of(value) > MAX_PACKED else pack(value)
+            except ParameterError as error:
+                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
+        texts[argument_name(parameter.name)] = encode_parameter(parameter, value)
+    return texts
+
+
+def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Object:
+    """The Workflow with these arguments, whose pods are told what to resume."""
+    changed = deepcopy(workflow)
+    for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
+        parameter["value"] = arguments[parameter["name"]]
+    for template in changed["spec"]["templates"]:
+        if container := template.get("container"):
+            container.setdefault("env", []).append({"name": RESUME, "value": order.text})
+    return changed

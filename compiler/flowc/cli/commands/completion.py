@@ -1,0 +1,229 @@
+"""`flowc completion`: what the shell asks when somebody presses the tab key, and what it is answered.
+
+click finds out which argument or option is meant. What can stand there is decided here, by its name, for every command
+at once: what is in the store is read afresh, nothing of the user's is executed, and what cannot be read is no answer.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
+
+import click
+from click.shell_completion import CompletionItem
+
+from flowc.cli.commands.flow_completion import behind_flow, classes_behind, classes_of_file, names_flow, runs_of_flow
+from flowc.cli.commands.shells import SHELLS
+from flowc_runtime.base.config.config_keys import BY_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from flowc_runtime.store.records.store import RunStore, Store
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # of which older clicks have only one
+
+MOST = 200  # answers: nobody reads more
+
+
+# -- what can stand there ----------------------------------------------------------------------------------------------
+
+
+def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
+    """The next part of FLOW/RUN/STEP/TASK; runs newest first."""
+    done = incomplete.split("/")[:-1]
+    before = "".join(f"{part}/" for part in done)
+    if not done:
+        yield from (f"{flow}/" for flow in store.flows())
+    elif len(done) == 1:
+        runs = store.runs(done[0])
+        yield from (before + run for run in [*(["latest"] if runs else []), *reversed(runs)])
+    elif (run := _run(store, done)) is not None:
+        steps = run.steps()
+        if len(done) == 2:
+            yield from (before + step for step in steps)
+        elif len(done) == 3 and done[2] in steps:
+            from flowc_runtime.base.index import task_id
+
+            paths = run.attempts(done[2])
+            yield from (before + task_id(done[2], path) for path in paths)
+            if not incomplete.endswith("/"):  # the user types an index path: no step's name begins with a digit
+                yield from (before + path for path in paths)
+
+
+def _run(store: Store, parts: list[str]) -> RunStore | None:
+    runs = store.runs(parts[0])
+    name = runs[-1] if parts[1] == "latest" and runs else parts[1]
+    return store.run(parts[0], name) if name in runs else None
+
+
+def _flows(store: Store, _: str) -> Iterator[str]:
+    yield from store.flows()
+
+
+def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW[/RUN]: also by itself, a flow is an answer."""
+    yield from pathspecs(store, incomplete) if "/" in incomplete else store.flows()
+
+
+def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
+    """FLOW/NAME: what a task of each step of the newest run has left."""
+    flow, slash, _ = incomplete.partition("/")
+    if not slash:
+        yield from (f"{known}/" for known in store.flows())
+    elif (run := _run(store, [flow, "latest"])) is not None:
+        for step in run.steps():
+            done = next(iter(run.done(step)), None)
+            if done is not None:
+                yield from (f"{flow}/{name}" for name in sorted(run.task(step, done)["artifacts"]))
+
+
+def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """RUN or FLOW/RUN, to compare with a run that is named before; `.` are the files here."""
+    from flowc.cli.options.common import open_store
+
+    store = open_store(ctx.params.get("store_url"))
+    if "/" in incomplete:
+        yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
+        return
+    # Where an option lacks its value, click leaves the words besides the options as they are.
+    flow, _, run = (ctx.params.get("pathspec") or next(iter(ctx.args), "")).partition("/")
+    runs = store.runs(flow) if flow else []
+    compared = runs[-1] if run == "latest" and runs else run
+    newest = ["latest"] if runs and compared != runs[-1] else []
+    yield from (".", *newest, *(known for known in reversed(runs) if known != compared))
+    yield from (f"{known}/" for known in store.flows())
+
+
+def _states(store: Store, _: str) -> Iterator[str]:
+    yield from ("running", "succeeded", "failed", "interrupted", "killed")
+
+
+def _tags(store: Store, _: str) -> Iterator[str]:
+    yield from sorted({tag for flow in store.flows() for tags in store.tagged(flow).values() for tag in tags})
+
+
+def _files(incomplete: str) -> Iterator[str]:
+    """Python files, and the directories on the way to them; behind a colon, the flows of a file."""
+    if ":" in incomplete:
+        yield from classes_behind(incomplete)
+        return
+    directory, _, begun = incomplete.rpartition("/")
+    top = f"{directory}/" if directory or incomplete.startswith("/") else ""
+    for name in sorted(os.listdir(top or ".")):
+        hidden = name.startswith((".", "__")) and not begun.startswith((".", "__"))
+        is_directory = os.path.isdir(f"{top}{name}")
+        if not hidden and (is_directory or name.endswith(".py")):
+            yield f"{top}{name}{'/' if is_directory else ''}"
+
+
+_IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
+    "pathspec": pathspecs,
+    "FLOW/RUN": pathspecs,
+    "FLOW": _flows,
+    "FLOW[/RUN]": _flows_or_runs,
+    "FLOW/NAME[@DIGEST]": _artifacts,
+    "STATUS": _states,
+    "TAG": _tags,
+    "tags": _tags,
+}  # by the metavar of a parameter, or its name
+
+
+@final
+class _Completed(_ParamType):
+    """The type of a parameter while the shell asks: takes every value, and knows what it can be."""
+
+    name = "completed"
+
+    def __init__(self, found: Callable[[click.Context, str], Iterable[str]]) -> None:
+        self._found = found
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from itertools import islice
+
+        from flowc_runtime.base.errors import FlowcError
+
+        try:
+            found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))
+        except (FlowcError, OSError, SystemExit):  # a store that cannot be read has nothing to offer
+            return []
+        return [CompletionItem(name) for name in islice(found, MOST)]
+
+
+def prepare(command: click.Command) -> None:
+    """Let the parameters of a command, and of those below it, know what they can be."""
+    for below in getattr(command, "commands", {}).values():
+        prepare(below)
+    known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
+    if known is not None:  # it parses its words itself, when it knows the flow
+        command.params += [param for param in known() if isinstance(param, click.Option)]
+    for param in command.params:
+        if isinstance(param.type, click.Choice):
+            continue
+        what = next((key for key in (param.metavar, param.name) if key in _IN_STORE), None)
+        if param.metavar == "[KEY]":
+            param.type = _Completed(lambda _ctx, _begun: BY_KEY)
+        elif param.name == "words":
+            param.type = _Completed(partial(_words, command.name))
+        elif param.name == "file":
+            param.type = _Completed(lambda _, begun: _files(begun))
+        elif param.name == "class_name":
+            param.type = _Completed(classes_of_file)
+        elif param.name == "other":
+            param.type = _Completed(_others_of_flow)
+        elif param.name == "origin_run_id":
+            param.type = _Completed(runs_of_flow)
+        elif what is not None and (what != "FLOW" or param.name == "flow"):
+            param.type = _Completed(_stored(_IN_STORE[what]))
+        elif param.name == "flow":
+            param.type = _Completed(_stored(_flows))
+
+
+def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Context, str], Iterable[str]]:
+    def ask(ctx: click.Context, incomplete: str) -> Iterable[str]:
+        from flowc.cli.options.common import open_store
+
+        return found(open_store(ctx.params.get("store_url")), incomplete)
+
+    return ask
+
+
+def _words(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """The flow, and what follows it."""
+    if names_flow(ctx):
+        yield from behind_flow(command, ctx, incomplete)
+    else:
+        yield from _files_or_flows(ctx, incomplete) if command == "retry" else _files(incomplete)
+
+
+def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    yield from _stored(_flows)(ctx, incomplete)
+    yield from _files(incomplete)
+
+
+def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """For a group that takes a pathspec in the place of a command."""
+    ask = _Completed(_stored(pathspecs))
+    return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+_LINES = {
+    "bash": 'eval "$(flowc completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(flowc completion zsh)"   # in ~/.zshrc, after compinit',
+    "fish": "flowc completion fish | source   # in ~/.config/fish/config.fish",
+}
+_HELP = "Print what makes SHELL complete commands, options, flow files, and runs, steps, tasks and tags of the store."
+
+
+@click.command("completion", help="\n\n".join([_HELP, "\b\n" + "\n".join(_LINES.values())]))
+@click.argument("shell", type=click.Choice([*SHELLS]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print a shell's script."""
+    click.echo(SHELLS[shell](ctx.find_root().command, {}, "flowc", "_FLOWC_COMPLETE").source())

@@ -1,0 +1,70 @@
+"""`flowc config`: each setting, its value, and where that comes from."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from flowc.cli.options.common import FAULTY, table, tell_error
+from flowc_ir import json_text
+from flowc_runtime.base import addresses
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.config_file import meant
+from flowc_runtime.base.config.config_keys import BY_KEY, SETTINGS
+from flowc_runtime.base.errors import ConfigurationError
+
+
+def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:
+    if key is not None and key not in BY_KEY:
+        raise click.BadParameter(f"there is no setting '{key}'; {meant(key)}", ctx, param)
+    return key
+
+
+@click.command(
+    "config",
+    help="Show each setting with its value and where that comes from; with KEY, print the value of one setting. "
+    "Exit code 1 if the configuration file or a variable has a fault.",
+)
+@click.argument("key", metavar="[KEY]", required=False, callback=_known)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def config_command(key: str | None, as_json: bool) -> None:
+    """Show the settings."""
+    try:
+        file = configuration.current_file()
+        found = {name: configuration.lookup(name) for name in ([key] if key else BY_KEY)}
+    except ConfigurationError as error:
+        for fault in error.faults:
+            tell_error(fault.message, fault.hint)
+        raise SystemExit(FAULTY) from None
+    if as_json:
+        said: Any = {name: {"value": _masked(one.value), "from": one.place} for name, one in found.items()}
+        all_of_it = {"file": file.path if file else None, "settings": said}
+        click.echo(json_text.shown(said[key] if key else all_of_it, indent=2, ensure_ascii=False))
+        return
+    if key:
+        if found[key].value is not None:
+            click.echo(_masked(found[key].value))
+        return
+    table([(name, _shown(one.value, BY_KEY[name].without), one.place) for name, one in found.items()])
+    click.echo(f"file: {file.path}" if file else "no flowc.toml, and no [tool.flowc], here or above", err=True)
+    _tell_unknown()
+
+
+def _shown(value: str | int | None, without: str) -> str:
+    return f"({without})" if value is None else str(_masked(value))
+
+
+def _masked(value: str | int | None) -> str | int | None:
+    """The value without what may be secret: an address that has that is refused by whatever would use it."""
+    return addresses.shown(value) if isinstance(value, str) else value
+
+
+def _tell_unknown() -> None:
+    """Say which variables look like one of a setting and are none: a misspelt variable is read by nobody."""
+    known = [setting.variable for setting in SETTINGS]
+    for name in sorted(os.environ):
+        if name.startswith("FLOWC_") and name not in known and (close := get_close_matches(name, known, 1, 0.85)):
+            click.echo(f"note: {name} is no setting; did you mean {close[0]}?", err=True)

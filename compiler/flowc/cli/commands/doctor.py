@@ -1,0 +1,201 @@
+"""`flowc doctor`: what is installed, what is missing for which command, and whose `metaflow` is imported."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from importlib import metadata, util
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import click
+
+from flowc import __version__, distributions, installation
+from flowc.cli.options.common import FAULTY, fail
+from flowc_ir import json_text
+from flowc_ir.counting import count
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# what: (the module that is imported, what needs it, how to get it)
+OPTIONAL = {
+    "rich": ("rich", "the progress line on a terminal", "pip install rich"),
+    "cloudpickle": ("cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
+    "hera": ("hera", "flowc compile --target argo", "pip install 'flowc[argo]'"),
+    "kubernetes": ("kubernetes", "flowc deploy, trigger, status and the like", "pip install 'flowc[cluster]'"),
+    "PyYAML": ("yaml", "flowc compile --target argo, and parameters in YAML files", "pip install 'flowc[yaml]'"),
+    "obstore": ("obstore", "runs in a bucket (--store s3://…) and metaflow.S3", "pip install 'flowc[s3]'"),
+}
+
+
+class Finding(NamedTuple):
+    """One line of the report; `bad` makes the exit code 1."""
+
+    mark: str
+    text: str
+    bad: bool = False
+
+
+@click.command(
+    "doctor",
+    help="Show what is installed and what is missing for which command; exit code 1 on a conflict, or if the store "
+    "cannot be used. With FLOW also show how its tasks begin here: as forks, or with an import of their own, "
+    "and the lines that decide it.",
+)
+@click.argument("file", metavar="[FLOW]", required=False)
+@click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+@click.option(
+    "--repair", is_flag=True, help="Uninstall what has overwritten flowc's package `metaflow`, and install flowc anew."
+)
+@click.option("--from", "source", metavar="SOURCE", help="With --repair: a wheel of flowc, or its source directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor_command(
+    ctx: click.Context, file: str | None, class_name: str | None, repair: bool, source: str | None, as_json: bool
+) -> None:
+    """Examine the installation, and perhaps a flow; or mend the installation."""
+    if repair:
+        if file or as_json:
+            raise click.UsageError("--repair goes with --from and nothing else", ctx)
+        _repair(source)
+    if source:
+        raise click.UsageError("--from goes with --repair", ctx)
+    findings = [
+        Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
+        _metaflow(),
+        *_distributions(),
+        *(_optional(name) for name in OPTIONAL),
+        *_extensions(),
+        *_configuration(),
+        _store(),
+        _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
+        _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
+    ]
+    if file is not None:
+        findings += _flow(ctx, file, class_name)
+    if as_json:
+        click.echo(json_text.shown([finding._asdict() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.mark:>7}  {finding.text}")
+    if any(finding.bad for finding in findings):
+        raise SystemExit(FAULTY)
+
+
+def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding]:
+    """How the tasks of a flow begin."""
+    from flowc.cli.commands.doctor_flow import examine_flow
+    from flowc.cli.options.common import load_flow
+    from flowc_emulator.process_state import State
+
+    before = State.now()
+    found = load_flow(ctx, file, class_name, data=True)
+    return [Finding(mark, text) for mark, text in examine_flow(found, before)]
+
+
+def _metaflow() -> Finding:
+    """Whose `metaflow` an import finds."""
+    fault = installation.find_fault()
+    if fault is not None:
+        return Finding("BAD", f"{fault.message}: {installation.REPAIR}", bad=True)
+    return Finding("ok", f"metaflow is flowc's, in {installation.directory()}")
+
+
+def _distributions() -> Iterator[Finding]:
+    """What else installs a `metaflow`, and what pip takes for the distribution of that name."""
+    for name in distributions.others():
+        text = f"the distribution '{name}' installs a `metaflow` as well: {installation.REPAIR}"
+        yield Finding("BAD", text, bad=True)
+    if missing := distributions.damaged():
+        some = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        text = f"{len(missing)} files of flowc's `metaflow` are missing or overwritten ({some}): {installation.REPAIR}"
+        yield Finding("BAD", text, bad=True)
+    if version := distributions.stands_in():
+        yield Finding("ok", f"packages that require metaflow find {version}, which is flowc's")
+    else:
+        yield Finding("note", "a package that requires metaflow would overwrite flowc's: install flowc with pip or uv")
+
+
+def _extensions() -> Iterator[Finding]:
+    """Which extensions of `metaflow` there are, and what of them has no effect."""
+    if (fault := installation.find_fault()) is not None and fault.fatal:
+        return
+    import metaflow
+    from metaflow import _extensions
+
+    unused = sorted(_extensions.without_effect())
+    if names := [name for name in _extensions.organizations() if name not in _extensions.left_out]:
+        yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
+    for organization, modules in sorted(_extensions.left_out.items()):
+        why = "; ".join(f"{module}: {error}" for module, error in modules.items())
+        text = f"the extension '{organization}' is left out as far as it cannot be imported ({why})"
+        yield Finding("note", f"{text}: mend it or uninstall it")
+    for text in _extensions.broken_decorators():
+        yield Finding("note", f"{text}: mend the extension or uninstall it")
+    for organization in sorted({organization for organization, _ in unused}):
+        kinds = ", ".join(kind for it, kind in unused if it == organization)
+        yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "
+                      "exceptions and names from extensions, and these have no effect")  # fmt: skip
+
+
+def _repair(source: str | None) -> NoReturn:
+    """Leave flowc's `metaflow` and no other. What is needed afterwards is imported before: flowc is uninstalled too."""
+    try:
+        commands = distributions.repair_commands(source)
+    except distributions.RepairError as error:
+        fail(str(error))
+    if installation.find_fault() is None and not distributions.others() and not distributions.damaged() and not source:
+        click.echo("nothing to repair: metaflow is flowc's, and whole")
+        raise SystemExit(0)
+    for number, command in enumerate(commands):
+        click.echo(f"$ {shlex.join(command)}")
+        if subprocess.run(command, check=False).returncode:
+            left = " && ".join(map(shlex.join, commands[number:]))
+            click.echo(f"error: that failed; when what it says is mended, run\n  {left}", err=True)
+            raise SystemExit(FAULTY)
+    raise SystemExit(subprocess.run([sys.executable, "-m", "flowc", "doctor"], check=False).returncode)
+
+
+def _configuration() -> list[Finding]:
+    """Which configuration file is used, and every fault of it."""
+    try:
+        file = configuration.current_file()
+    except ConfigurationError as error:
+        return [Finding("BAD", f"{fault.message}: {fault.hint}", bad=True) for fault in error.faults]
+    if file is None:
+        return [Finding("ok", "no configuration file, here or above")]
+    return [
+        Finding(
+            "ok", f"configuration file {file.path}, {count(len(file.values), 'setting')}; `flowc config` shows them"
+        )
+    ]
+
+
+def _store() -> Finding:
+    """Whether the store that is configured can be used from here."""
+    from flowc.cli.commands.doctor_store import examine_store
+
+    mark, text = examine_store()
+    return Finding(mark, text, bad=mark == "BAD")
+
+
+def _optional(name: str) -> Finding:
+    module, purpose, how = OPTIONAL[name]
+    if util.find_spec(module) is None:
+        return Finding("missing", f"{name}, for {purpose}: {how}")
+    return Finding("ok", f"{name} {_version(name)}, for {purpose}")
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "(of unknown version)"
+
+
+def _platform(name: str, there: bool, otherwise: str) -> Finding:
+    return Finding("ok", name) if there else Finding("note", f"no {name}: {otherwise}")

@@ -1,0 +1,69 @@
+"""`flowc doctor FLOW`: how the tasks of a flow begin, and the lines and packages that decide it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from flowc.cli.running.starting import judge
+from flowc_emulator.packages import UNSAFE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowc.cli.options.common import Checked
+    from flowc.cli.running.starting import Verdict
+    from flowc_emulator.process_state import State
+
+
+def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
+    """Give a mark and a text for each finding about a flow, which this process, once `before`, has imported."""
+    verdict = judge(found, before)
+    file, flow = found.flow.code.file, found.flow
+    environments = [node.id for node in flow.nodes if node.environment]
+    if verdict.harmless:
+        yield "ok", f"{file}: importing it is harmless, so tasks begin as forks of the process that has imported it"
+    else:
+        yield "fresh", f"{file}: each task imports it anew, because a fork must not share what the import does:"
+        yield from (("", str(harm)) for harm in verdict.harms)
+        yield from (("", f"the import {fault}") for fault in verdict.faults)
+        yield from (("", f"the import loads {name}, which {UNSAFE[name].why}") for name in verdict.unsafe)
+    if verdict.harmless and environments and not verdict.harmless_elsewhere:
+        why = "environment variables count when it is imported"
+        yield "fresh", f"tasks of {', '.join(environments)}, which have @environment, import it anew: {why}:"
+        yield from (("", str(place)) for place in verdict.environment)
+        yield from (("", f"it imports {name}, which may read some") for name in _packages(verdict))
+    yield from _packages_of(verdict)
+
+
+def _packages(verdict: Verdict) -> list[str]:
+    return list(dict.fromkeys(name.partition(".")[0] for name in verdict.third_parties))
+
+
+def _packages_of(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """What importing each package does; they are imported in processes made for that."""
+    for found in _try(_packages(verdict)):
+        name = f"{found['module']} {found['version']}" if found["version"] else str(found["module"])
+        if found["error"]:
+            yield "note", f"{name} cannot be imported by itself: {found['error']}"
+        elif found["faults"]:
+            why = "; ".join(found["faults"])
+            yield "fresh", f"{name}: importing it {why}; each task imports it for itself, {found['seconds']:.1f} s"
+        else:
+            yield "ok", f"{name}: imported once for all tasks"
+
+
+def _try(packages: Sequence[str]) -> list[Any]:
+    if not packages:
+        return []
+    done = subprocess.run(
+        [sys.executable, "-m", "flowc_emulator.try_imports", *packages],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]

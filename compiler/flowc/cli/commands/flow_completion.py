@@ -1,0 +1,185 @@
+"""What a shell is answered behind a flow: its parameters, its steps, its runs. The flow's file is read, never run.
+
+A flow whose bases are in other files has more parameters than its file says: those of its newest run are offered too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from flowc.cli.commands.flows.run import RunCommand
+    from flowc_ir.model import Flow
+    from flowc_runtime.store.records.store import Store
+
+
+class Typed(NamedTuple):
+    """The flow that a line names: as its file has it, and as its newest run had it."""
+
+    flows: tuple[FlowSyntax, ...]
+    class_name: str | None
+    ir: Flow | None
+
+    @property
+    def flow(self) -> FlowSyntax | None:
+        """The flow that the command line names with --flow, or else the first one in the file."""
+        return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
+
+    def parameters(self) -> list[ParameterSyntax]:
+        """The parameters of the file, then those that only the newest run had."""
+        found = {one.name: one for one in (self.flow.parameters if self.flow is not None else ())}
+        for parameter in self.ir.parameters if self.ir is not None else ():
+            if not parameter.hidden:
+                found.setdefault(parameter.name, ParameterSyntax(
+                    parameter.name, parameter.help, tuple(map(str, parameter.choices)), parameter.flag,
+                    parameter.type == "file", parameter.type == "bool",
+                ))  # fmt: skip
+        return list(found.values())
+
+    def steps(self) -> list[str]:
+        """The steps of the file, then those that only the newest run had."""
+        known = [*(self.flow.steps if self.flow is not None else ())]
+        return list(dict.fromkeys([*known, *(node.id for node in (self.ir.nodes if self.ir is not None else ()))]))
+
+
+def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed | None:
+    """Read what a FLOW on a command line names; None where there is no such file."""
+    from flowc.modules import ModuleError, find_module
+    from flowc.opening import OpeningError, parse
+
+    try:
+        parsed = parse(words)
+        path = Path(parsed.name)
+        if not os.path.isfile(path) and not parsed.name.endswith(".py"):
+            path = Path(*find_module(parsed.name))
+    except (OpeningError, ModuleError):
+        return None
+    typed = Typed(read_flows(path), parsed.class_name or class_name, None)
+    flow = typed.flow
+    if flow is not None and not flow.complete and store is not None:
+        typed = typed._replace(ir=_newest(store, flow.name))
+    return typed if typed.flows else None
+
+
+def _newest(store: Store, flow: str) -> Flow | None:
+    """The flow of its newest run, as the store has it."""
+    from flowc_runtime.base.errors import FlowcError
+
+    try:
+        runs = store.runs(flow)
+        return store.run(flow, runs[-1]).executes() if runs else None
+    except (FlowcError, OSError, ValueError):
+        return None
+
+
+def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click.Option]:
+    """Options for a shell to complete, but those whose names are flowc's wherever they stand."""
+    for number, parameter in enumerate(typed.parameters()):
+        if parameter.name.replace("-", "_") in reserved:
+            continue
+        names = [f"--{parameter.name}", f"typed_{number}"]
+        if parameter.flag:
+            yield click.Option(names, is_flag=True, help=parameter.help)
+            continue
+        kind: click.ParamType = click.STRING  # type: ignore[type-arg]  # older clicks have no argument
+        if parameter.choices:
+            kind = click.Choice(parameter.choices)
+        elif parameter.boolean:
+            kind = click.Choice(["true", "false"])
+        elif parameter.file:
+            kind = click.Path()
+        yield click.Option(names, type=kind, multiple=True, help=parameter.help)
+
+
+# -- on a command line -------------------------------------------------------------------------------------------------
+
+
+_TYPED = "flowc.typed"  # in a context's `meta`: the flow that the line names, if its file can be read
+_NAMED = "flowc.named"  # in a context's `meta`: the words that name it
+
+
+def know_flow(command: RunCommand, ctx: click.Context, args: Sequence[str]) -> None:
+    """Find the flow among the words of `run` and its like, and give the command options for its parameters."""
+    from flowc.cli.commands.flows.run import words_of
+
+    try:
+        words = words_of(ctx, args, command.kind)
+        file, class_name = words.line.file, words.class_before()
+    except click.ClickException:
+        return
+    if file is None:
+        return
+    ctx.meta[_NAMED] = file
+    typed = read_typed(file, class_name, _store(ctx))
+    if typed is None:
+        return
+    ctx.meta[_TYPED] = typed
+    options = [*parameter_options(typed, command.reserved)]
+    names = {name for option in options for name in option.opts}
+    command.params = [*options, *(param for param in command.params if names.isdisjoint(param.opts))]
+
+
+def _store(ctx: click.Context) -> Store | None:
+    from flowc.cli.options.common import open_store
+
+    try:
+        return open_store(ctx.params.get("store_url"))
+    except SystemExit:  # it cannot be opened, which is told elsewhere
+        return None
+
+
+def names_flow(ctx: click.Context) -> bool:
+    """Return whether the complete words of the command line already name a flow."""
+    return _NAMED in ctx.meta
+
+
+def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
+    """What can stand behind FLOW besides options: a step for `resume`, a step or a task for `spin`."""
+    typed: Typed | None = ctx.meta.get(_TYPED)
+    if typed is None or typed.flow is None or command not in ("resume", "retry", "spin"):
+        return
+    if "/" not in incomplete:
+        yield from typed.steps()
+    if command == "spin" and (store := _store(ctx)) is not None:
+        yield from _tasks(store, typed.flow.name, incomplete)
+
+
+def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
+    """RUN/STEP/TASK of the flow, without its name."""
+    from flowc.cli.commands.completion import pathspecs
+
+    before = f"{flow}/"
+    for found in pathspecs(store, before + incomplete):
+        inner = found.removeprefix(before)
+        yield inner if "/" in inner else f"{inner}/"
+
+
+def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
+    """The runs of the flow that the line names, newest first."""
+    typed: Typed | None = ctx.meta.get(_TYPED)
+    store = _store(ctx)
+    if typed is not None and typed.flow is not None and store is not None:
+        yield from reversed(store.runs(typed.flow.name))
+
+
+def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
+    """The flows of the file that the line names."""
+    # An option without a value ends the parsing before the arguments get their values.
+    file = ctx.meta.get(_NAMED) or ctx.params.get("file") or next(iter(ctx.args), None)
+    typed = read_typed(file, None, None) if isinstance(file, str) else None
+    yield from (flow.name for flow in (typed.flows if typed is not None else ()))
+
+
+def classes_behind(incomplete: str) -> Iterator[str]:
+    """`flow.py:CLASS` for what ends with a colon or has one."""
+    file, colon, _ = incomplete.partition(":")
+    typed = read_typed(file, None, None) if colon and file else None
+    yield from (f"{file}:{flow.name}" for flow in (typed.flows if typed is not None else ()))

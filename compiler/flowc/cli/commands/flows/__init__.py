@@ -1,0 +1,1 @@
+"""Commands that take a flow: check, compile, run, resume, spin, debug."""

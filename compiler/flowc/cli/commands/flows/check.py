@@ -1,0 +1,57 @@
+"""`flowc check` and `flowc ir`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowc.cli.options.common import FlowOptions, load_flow, warn, with_flow_options
+from flowc.cli.options.configs import takes_configs
+from flowc.cli.running.environment import note_elsewhere
+
+flow_argument = click.argument("file", metavar="FLOW", required=False)
+class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+
+
+@click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
+@flow_argument
+@class_option
+@with_flow_options
+@takes_configs
+@click.pass_context
+def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
+    """Check a flow."""
+    from flowc_ir.counting import count
+
+    found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
+    note_elsewhere(found.flow)
+    warnings = warn(found)
+    told = f", {count(warnings, 'warning')}" if warnings else ""
+    click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{told}")
+
+
+@click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")
+@flow_argument
+@class_option
+@with_flow_options
+@takes_configs
+@click.option("--text", is_flag=True, help="Print it for people.")
+@click.pass_context
+def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, **options: Any) -> None:
+    """Print the IR."""
+    from flowc_ir.schema import dumps
+    from flowc_ir.text import print_flow
+
+    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True).flow
+    click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
+
+
+def _required(ctx: click.Context, file: str | None) -> str | None:
+    """`python flow.py check` names no file; `flowc check` has to."""
+    own = ctx.find_object(type) is not None
+    if file is None and not own:
+        raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
+    if file is not None and own:
+        raise click.UsageError(f"unexpected argument {file!r}: the flow is this file's", ctx)
+    return file

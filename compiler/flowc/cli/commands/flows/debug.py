@@ -1,0 +1,227 @@
+"""`flowc debug`: a task of a run once more, in this process and under pdb, with what it had; nothing is stored."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.options.common import fail, find_run, open_store, opened, root_of, store_option
+from flowc.cli.running.ignoring import is_code
+from flowc_runtime.base.index import task_pathspec
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType, TracebackType
+
+    from flowc.cli.options.common import Checked
+    from flowc_runtime.run.task.task import Attempt
+    from flowc_runtime.store.records.store import RunStore, Store
+
+
+@click.command(
+    "debug",
+    help="Run the task FLOW/RUN/STEP/TASK again under pdb, with the inputs that it had; RUN may be `latest`. "
+    "It stops at the step's first line, and where the step raises. Nothing is stored.",
+)
+@click.argument("pathspec")
+@click.option("--post-mortem", is_flag=True, help="Stop only where the step raises.")
+@click.option("--inspect", is_flag=True, help="Do not run the step: open a Python prompt with `self` and `inputs`.")
+@click.option("--file", "flow_file", metavar="FLOW",
+              help="The flow's file or module [default: found here or beside the store].")  # fmt: skip
+@store_option
+def debug_command(
+    pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
+) -> None:
+    """Debug a task."""
+    from flowc_runtime.base.errors import FlowcError
+
+    if post_mortem and inspect:
+        raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
+    store = open_store(store_url)
+    run, step, path = _find(store, pathspec)
+    found = _load(store, run, step, flow_file)
+    if step not in found.flow.by_id():
+        fail(f"{found.flow.code.file} has no step '{step}' any more")
+    if not is_code(found, run.record()["code"]):
+        click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
+    record = run.attempt(step, path, run.attempts(step)[path][-1])
+    if record is not None and (origin := record.get("origin")):
+        then = task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"])
+        click.echo(f"note: the task was not run, but is that of {then}", err=True)
+    attempt = _attempt(run, step, path, found)
+    try:
+        attempt.enter()
+    except FlowcError as error:
+        fail(f"cannot give {step}/{path} its inputs: {error}")
+    if inspect:
+        _inspect(attempt)
+    else:
+        raise SystemExit(_debug(attempt, stop=not post_mortem))
+
+
+def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
+    """The one task that is meant."""
+    run, step, path = find_run(store, pathspec, least=3)
+    assert step is not None
+    if path is None:
+        paths = list(run.attempts(step))
+        if len(paths) > 1:
+            last = task_pathspec(run.flow, run.id, step, path=paths[-1])
+            fail(f"step '{step}' has {len(paths)} tasks: say which", last)
+        (path,) = paths
+    return run, step, path
+
+
+def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
+    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run.
+
+    It is imported in the environment of the step, as in a run.
+    """
+    from flowc.frontends.metaflow.configs import ConfigSources
+    from flowc.opening import Asked
+    from flowc_runtime.store.values.parameters import own_decorators
+    from metaflow.decorators import COMMAND_LINE, Applied
+
+    then = run.executes()
+    code, values = then.code, {config.name: config for config in then.configs}
+    os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
+    configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
+    added = [Applied(name, (), dict(arguments), COMMAND_LINE, 0) for name, arguments in own_decorators(then)]
+    asked = Asked(with_decorators=added, configs=configs)
+    root = _root_in(given, code.file) if given else root_of(store, code, f"--file path/to/{code.file}")
+    found = opened(given if given and root is None else code.file, asked, class_name=code.name, root=root)
+    project = then.project if found.flow.project else None
+    return found._replace(flow=replace(found.flow, project=project))
+
+
+def _root_in(given: str, file: str) -> Path | None:
+    """The root of the code, where what is given is the path of the run's file, which is in a package."""
+    path = Path(given)
+    inner = Path(file).parts
+    if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):
+        return None
+    return Path(*path.parts[: -len(inner)])
+
+
+def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.task.task import Attempt, begin_cards
+    from flowc_runtime.store.backends.memory import MemoryObjects
+    from flowc_runtime.store.records.store import RunStore
+
+    record = run.record()
+    number = run.attempts(step)[path][-1]
+    patient = replace(found.flow, nodes=tuple(replace(node, timeout=None) for node in found.flow.nodes))
+    graph, place = Graph(patient), RunStore(MemoryObjects(run.objects), run.flow, run.id)
+    return Attempt(
+        Assignment(
+            run=place,
+            graph=graph,
+            step=step,
+            path=path,
+            attempt=number,
+            program=found.program,
+            parameters=record["parameters"],
+            user=record["user"],
+            claimed=True,
+            tags=tuple(record.get("tags", ())),
+            namespace=record.get("namespace"),
+            origin=record.get("origin"),
+            cards=begin_cards(found.program, place, graph, (step, path, number), made=False),
+        )
+    )
+
+
+# -- the three ways ----------------------------------------------------------------------------------------------------
+
+
+def _inspect(attempt: Attempt) -> None:
+    import code
+
+    from metaflow import current
+
+    attempt.job.program.start(attempt.flow)
+    names = {"self": attempt.flow, "current": current}
+    if attempt.state.inputs is not None:
+        names["inputs"] = attempt.state.inputs
+    code.interact(banner=f"{_title(attempt)}: {', '.join(names)}", local=names, exitmsg="")
+
+
+def _debug(attempt: Attempt, *, stop: bool) -> int:
+    from bdb import BdbQuit
+
+    before = dict(attempt.state.inherited)
+    click.echo(f"{_title(attempt)}: nothing is stored", err=True)
+    if stop:
+        sys.settrace(_stopper(attempt.job.program.code_of(attempt.job.node)))
+    try:
+        attempt.run_code()
+    except BdbQuit:
+        return 0
+    except BaseException as error:
+        sys.settrace(None)
+        _post_mortem(error, attempt.job.program.directory)
+        return 1
+    finally:
+        sys.settrace(None)
+    _tell(attempt, before)
+    return 0
+
+
+def _stopper(code: CodeType | None) -> Any:
+    """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
+    from flowc_runtime.run.task.breakpoints import make_pdb
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code is not code:
+            return None
+        debugger = make_pdb()
+        debugger.set_trace(frame)
+        return debugger.trace_dispatch
+
+    return trace
+
+
+def _post_mortem(error: BaseException, root: str) -> None:
+    from flowc_runtime.run.task.breakpoints import is_ours, make_pdb
+    from flowc_runtime.run.task.failures import describe
+
+    click.echo(describe(error, root).get("traceback", ""), err=True, nl=False)
+    debugger = make_pdb()
+    debugger.reset()
+    own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
+    if own:
+        debugger.interaction(None, own[0])  # from the user's outermost frame on, at the innermost
+
+
+def _links(error: BaseException) -> list[TracebackType]:
+    found: list[TracebackType] = []
+    here = error.__traceback__
+    while here is not None:
+        found.append(here)
+        here = here.tb_next
+    return found
+
+
+def _tell(attempt: Attempt, before: Any) -> None:
+    """What the task would have left."""
+    from flowc_runtime.base.errors import ArtifactError
+
+    try:
+        refs = attempt.state.store(attempt.flow)
+    except ArtifactError as error:
+        fail(f"cannot store artifact '{error.args[0]}': {error.args[1]}")
+    changed = {name: ref for name, ref in refs.items() if name not in before or ref["digest"] != before[name]["digest"]}
+    click.echo(f"{attempt.job.step} has ended; it set {'nothing' if not changed else f'{len(changed)} artifacts:'}")
+    for name, ref in changed.items():
+        click.echo(f"  {name}: {ref['type']}, {ref['size']:,} bytes = {ref['repr']}")
+
+
+def _title(attempt: Attempt) -> str:
+    job = attempt.job
+    return task_pathspec(job.run.flow, job.run.id, job.step, path=job.path)

@@ -1,0 +1,312 @@
+"""`flowc run`: a flow on this machine, with the flow's parameters as options."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowc.cli.options.common import TOP, Checked, fail, load_flow, require_runnable, top
+from flowc.cli.options.configs import EARLIER
+from flowc.cli.options.definitions import (
+    PREFIX,
+    RUN_OPTIONS,
+    RUN_S,
+    TOP_OPTIONS,
+    add_top,
+    hidden,
+    split_top,
+    top_of_environment,
+)
+from flowc.cli.options.parameters import given_texts, parameter_options
+from flowc.cli.rendering.what_next import FLOW
+from flowc.cli.running.beginning import interruptible
+from flowc.cli.running.environment import chosen
+from flowc.cli.running.execution import run_here
+from flowc.cli.running.starting import ORIGIN, STATE, foresee
+from flowc.cli.words.misplaced import check_extra, single_dash
+from flowc.cli.words.run_help import GroupedCommand
+from flowc.cli.words.split import NO_NAMES, Names, Words, name_of
+from flowc.frontends.names import METAFLOW_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from flowc.cli.options.common import Top
+    from flowc_ir import Config
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.store import RunStore, Store
+
+
+class Resumption(NamedTuple):
+    """The run that a new one resumes, the step that was asked for, and the parameters to keep."""
+
+    origin: RunStore
+    step: str | None
+    parameters: Mapping[str, Any]
+
+    def record(self) -> dict[str, Any]:
+        """What the new run's record says of it."""
+        found: dict[str, Any] = {"origin": self.origin.id}
+        if self.step is not None:
+            found["resumed_from"] = self.step
+        if trigger := self.origin.record().get("trigger"):
+            found["trigger"] = trigger
+        return found
+
+
+class Kind(NamedTuple):
+    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
+
+    `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
+    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
+    `keeps` are names that Metaflow's own command has for its options, whatever parameters there are.
+    """
+
+    name: str
+    about: str
+    params: Sequence[click.Parameter] = ()
+    find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
+    configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
+    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
+    without: Collection[str] = ()
+    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
+    keeps: frozenset[str] = frozenset()
+
+
+RUN = Kind("run", "Run FLOW on this machine.")
+
+
+class RunCommand(click.Command):
+    """`run` and its like, which take their words as they are: what they take depends on the flow among them."""
+
+    kind = RUN
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; while a shell asks, with the parameters of the flow that they name."""
+        if ctx.resilient_parsing:
+            from flowc.cli.commands.flow_completion import know_flow
+
+            know_flow(self, ctx, args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Begin a run, which a signal ends from here on."""
+        with interruptible():
+            return super().invoke(ctx)
+
+    def known_params(self) -> list[click.Parameter]:
+        """The options that there are for every flow."""
+        from flowc_emulator.seeds import Seeds
+
+        words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
+        return _command(None, Seeds(), self.kind, words, own=True).params
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage: in a flow's own file there is no FLOW among them."""
+        if ctx.find_object(type) is None:
+            return super().collect_usage_pieces(ctx)
+        own = [param for param in self.kind.params if isinstance(param, click.Argument)]
+        return click.Command(self.name, params=[*own]).collect_usage_pieces(ctx)
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Names of arguments that are options whatever parameters the flow has."""
+        of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
+        return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
+
+
+def run_like(
+    kind: Kind, words: str, about: str
+) -> Callable[[Callable[[click.Context, tuple[str, ...]], None]], RunCommand]:
+    """Make the function a command whose words are called `words` in the help, which is `about`."""
+
+    def make(function: Callable[[click.Context, tuple[str, ...]], None]) -> RunCommand:
+        command = RunCommand(
+            kind.name,
+            params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED, metavar=words)],
+            callback=click.pass_context(function),
+            help=about,
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            add_help_option=False,
+        )
+        command.kind = kind
+        return command
+
+    return make
+
+
+@run_like(
+    RUN, "FLOW", "Run FLOW on this machine. The flow's parameters are options too: `flowc run FLOW --help` lists them."
+)
+def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Run a flow."""
+    start(ctx, words, RUN)
+
+
+def words_of(ctx: click.Context, words: Sequence[str], kind: Kind) -> Words:
+    """Return the words of a command line of this kind."""
+    return Words(ctx, words, _options(kind), own=ctx.find_object(type) is not None, command=kind.name)
+
+
+def _options(kind: Kind) -> list[click.Option]:
+    own = [param for param in kind.params if isinstance(param, click.Option)]
+    return [option for option in (*own, *RUN_OPTIONS, *TOP_OPTIONS) if option.name not in kind.without]
+
+
+def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
+    """Find the flow among the words, then parse them again with the options that its parameters add."""
+    from flowc_emulator.process_state import State
+    from flowc_emulator.seeds import Seeds
+    from flowc_runtime.process.origin import Origin
+
+    own = ctx.find_object(type) is not None
+    given = words_of(ctx, words, kind)
+    file = given.line.file
+    if not own and file is None:
+        if "--help" in words or not words:
+            click.echo(_command(None, Seeds(), kind, given, own=False).get_help(ctx))
+            ctx.exit(0 if words else 2)
+        raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
+    before = top(ctx) if own else top_of_environment()
+    seeds = Seeds()
+    if not own:  # else the flow's file is being run already
+        ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
+    ctx.meta[FLOW] = file
+    foresee(ctx, _file_of(ctx, file), given.foreseen_start())
+    _keep_from_obstore()
+    with seeds.watch():
+        found, names = _load(ctx, given, kind, before)
+    ctx.meta[TOP] = before
+    command = _command(found, seeds, kind, given, own=own, names=names)
+    prefix = f"{PREFIX}_{kind.name.upper()}"
+    try:
+        inner = command.make_context(ctx.info_name, given.final(names), parent=ctx.parent, auto_envvar_prefix=prefix)
+    except click.BadOptionUsage as error:
+        if error.option_name == "--help" and "help" in names.taken:
+            raise click.UsageError(f"Option '--help' is a parameter of the flow. {given.help_hint()}", ctx) from None
+        raise
+    except click.NoSuchOption as error:
+        raise single_dash(error, error.ctx or ctx) from None
+    check_extra(inner, found.flow.parameters)
+    with inner:
+        command.invoke(inner)
+
+
+def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Checked, Names]:
+    """Load the flow with what the words say of it; and the names that its parameters take from the options.
+
+    Mutators add parameters and remove them, so that the names are known only when the flow is loaded. If by them other
+    options behind FLOW are flowc's than those that it was loaded with, it is loaded again.
+    """
+    from flowc.frontends.metaflow.parameters import declared_parameters
+
+    known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
+    tried: list[frozenset[str]] = []
+    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options behind FLOW
+
+    def names(cls: type) -> Names:
+        found = {name_of(name): bool(each.is_flag) for name, each in declared_parameters(cls).items()}
+        return Names(frozenset(found) - kind.keeps, frozenset(name for name, flag in found.items() if flag))
+
+    def declared(cls: type) -> Names:
+        return known.get(cls.__name__) or names(cls)
+
+    def read(cls: type) -> None:
+        nonlocal loading
+        early = given.early(declared(cls))
+        given.check_class(declared(cls))
+        loading = cls, given.behind(declared(cls))
+        ctx.meta[TOP] = before
+        asked = add_top(ctx, early.top)
+        if kind.configs is not None:
+            if asked.config or asked.config_value:
+                fail(
+                    "a resumed run has the configs of the run that it resumes", "give them to `run`, which begins anew"
+                )
+            ctx.meta[EARLIER] = partial(kind.configs, early.more)
+
+    def otherwise(cls: type | None) -> str | None:
+        return given.class_behind(NO_NAMES if cls is None else declared(cls))
+
+    while True:
+        found, error = None, None
+        try:
+            found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
+        except click.UsageError as raised:  # perhaps of an option that is a parameter of the flow
+            error = raised
+        if loading is None:
+            assert error is not None
+            raise error
+        (cls, used), loading = loading, None
+        taken = names(cls)
+        behind = given.behind(taken)
+        if error is not None and (behind == used or behind in tried):
+            raise error
+        if found is not None and behind == used:
+            return found, taken
+        if behind in tried:
+            unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
+            message = f"whether {unclear} is a parameter of the flow depends on its value"
+            fail(message, "write flowc's options before FLOW")
+        tried.append(behind)
+        known[cls.__name__] = taken
+
+
+def _file_of(ctx: click.Context, file: str | None) -> Path | None:
+    """The file that the command line names, or whose own command line this is; None for a module."""
+    if (cls := ctx.find_object(type)) is None:
+        return Path(file.partition(":")[0]) if file is not None else None
+    own = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return Path(own) if own is not None else None
+
+
+def _keep_from_obstore() -> None:
+    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    from flowc_runtime.store.backends import remote
+
+    def ask(url: str) -> Objects:
+        from flowc_emulator.agent import Agent
+
+        agent = Agent(url)
+        atexit.register(agent.leave)
+        return agent
+
+    remote.asked_of = ask
+
+
+def _command(
+    found: Checked | None, seeds: Any, kind: Kind, words: Words, *, own: bool, names: Names = NO_NAMES
+) -> click.Command:
+    """The command with the options of the flow's parameters."""
+    params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
+    params += words.yielding(_shown(_options(kind), own=own), names)
+    if not own:
+        params.insert(0, click.Argument(["file"], metavar="FLOW"))
+    params += words.help_option(names)
+    of_flow = parameter_options(found, without=kind.keeps) if found else []
+    params += of_flow
+
+    def callback(**options: Any) -> None:
+        assert found is not None
+        require_runnable(found.flow)
+        given = given_texts(found.flow, options)
+        add_top(click.get_current_context(), split_top(options))
+        if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
+            raise SystemExit(code)
+        options["environment"] = chosen(click.get_current_context())
+        raise SystemExit((kind.execute or run_here)(found, seeds, given, options, kind))
+
+    about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
+    extra = {"allow_extra_args": True}  # told by `check_extra`
+    return GroupedCommand(kind.name, of_flow, params=params, callback=callback, help=about, context_settings=extra)
+
+
+def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
+    """The help of a flow's own `run` leaves out the options that the help of its file has."""
+    elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
+    return [hidden(option) if option in elsewhere else option for option in options]

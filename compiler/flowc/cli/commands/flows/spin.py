@@ -1,0 +1,233 @@
+"""`spin`: one step by itself, on the inputs that a task of an earlier run had (docs/resume.md)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowc.cli.commands.flows.resume import newest, reading
+from flowc.cli.commands.flows.run import Kind, run_like, start
+from flowc.cli.commands.flows.spin_artifacts import overrides
+from flowc.cli.options.common import Checked, fail, find_path, top
+from flowc.cli.options.parameters import run_values
+from flowc.cli.rendering.working import working
+from flowc.cli.running import new_run
+from flowc.cli.running.beginning import interruption_recorded
+from flowc.cli.running.environment import isolate
+from flowc.cli.running.starting import begin_starts, state_before
+from flowc.cli.words.run_names import suggest
+from flowc.revision import Look
+from flowc_ir.schema import dumps
+from flowc_ir.scopes import Loop
+from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.base.index import ROOT, split_id, task_id, task_pathspec
+from flowc_runtime.run.task.attempts import begin_record
+from flowc_runtime.store.backends.layered import SPIN_NAME, need, put_on
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import RunStore, Store
+
+OPTIONS: tuple[click.Parameter, ...] = (
+    click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
+    click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
+    click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
+    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
+    click.Option(["--flowc.scratch", "scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
+                 help="Without --persist: where the task is kept until whoever named the directory removes it."),
+)  # fmt: skip
+
+
+class Inputs(NamedTuple):
+    """The task whose inputs are taken, with the values that its run had for the parameters."""
+
+    run: str
+    step: str
+    path: str
+    parameters: Mapping[str, Any]
+    url: str
+
+
+def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.records.store import Store
+
+    kept = SPIN_NAME if options["persist"] else options["scratch"]
+    root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
+    try:
+        with reading(options["store_url"]) as store:
+            inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
+            put_on(root, inputs.url)
+            if options["persist"]:
+                _spare(store.run(found.flow.name, inputs.run), root)
+        if options["skip_decorators"]:
+            found = _plain(found, inputs.step)
+        with interruption_recorded():
+            return _perform(found, seeds, inputs, Store.open(root), given, options)
+    except (FlowcError, OSError) as error:
+        fail(str(error))
+    finally:
+        if not kept:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _spare(run: RunStore, root: str) -> None:
+    """What is kept needs the run: where that can be written down, `flowc gc` leaves it alone."""
+    try:
+        need(run, root)
+    except StoreError as error:
+        click.echo(f"note: flowc gc may delete the run that this needs: {error}", err=True)
+
+
+def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
+    name = graph.flow.name
+    run_id, step, task = _split(graph, pathspec)
+    if step not in graph.nodes:
+        fail(f"flow '{name}' has no step '{step}'", suggest(step, sorted(graph.nodes), "steps"))
+    run = newest(store, name) if run_id == "latest" else store.run(name, run_id)
+    if not run.exists():
+        fail(f"flow '{name}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", name))
+    path = _path(run, graph, step, task)
+    return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
+
+
+def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
+    """The run, the step and the task of a path; without a run the newest is meant, and a task's id names its step."""
+    parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
+    if len(parts) == 1 or parts[0] in graph.nodes:
+        parts = ["latest", *parts]
+    if len(parts) == 2:
+        parts = [parts[0], *split_id(parts[1])]
+    if len(parts) > 3 or not all(parts):
+        fail(f"not a path: {pathspec!r}", "give STEP, STEP/TASK, RUN/STEP or RUN/STEP/TASK")
+    run_id, step, task = [*parts, None][:3]
+    assert run_id is not None
+    assert step is not None
+    return run_id, step, task
+
+
+def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
+    """The task that is meant, or the last of the step; where there is none yet, the first that there could be."""
+    if task is not None:
+        return find_path(run, step, task)
+    known = run.attempts(step)
+    if not known:
+        marks = ("~0" if isinstance(scope, Loop) else ".0" for scope in graph.scopes(step))
+        return ROOT + "".join(marks)
+    return list(known)[-1]
+
+
+def _plain(found: Checked, step: str) -> Checked:
+    """The flow without what decorates the step."""
+    node = found.flow.by_id()[step]
+    bare = replace(
+        node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
+    )  # what a cluster does with the others does not matter here
+    found.program.undecorate(node)
+    nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
+    return found._replace(flow=replace(found.flow, nodes=nodes))
+
+
+def _perform(
+    found: Checked, seeds: Any, inputs: Inputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
+) -> int:
+    from flowc_emulator.console import make_console
+    from flowc_emulator.supervisor import Only, Plan, Supervisor
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.values.files import store_files
+
+    tags, user = new_run.tags_given(), user_name()
+    instead, values = overrides(found, store.objects, options["artifacts_module"])
+    parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
+    with working("storing the files given as parameters"):
+        parameters = store_files(store.objects, found.flow.parameters, parameters)
+    own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
+    remote = not inputs.url.startswith("file://")
+    isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
+    spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
+    with closing(Look(str(found.package.root))) as look:
+        run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from}, look)
+    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
+    new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
+    console = make_console(options["log_format"], quiet=bool(top().quiet))
+    origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
+    console.note(f"{inputs.step} runs with the inputs of {origin}")
+    new_run.note_unused(console)
+    starts = begin_starts(found, options["start"], state_before(), console.note)
+    if starts is not None:
+        starts.begin(run, dumps(found.flow), parameters)
+    began = time.monotonic()
+    plan = Plan(
+        run=run,
+        records=run,
+        isolation=isolation,
+        graph=Graph(found.flow),
+        program=found.program,
+        parameters=parameters,
+        user=user,
+        max_workers=1,
+        seeds=seeds,
+        tags=tags,
+        namespace=new_run.namespace_for(user),
+        only=Only(
+            step=inputs.step,
+            path=inputs.path,
+            inputs=inputs.run,
+            overrides=instead,
+            bare=options["skip_decorators"],
+        ),
+        starts=starts,
+    )
+    try:
+        result = Supervisor(plan, console).run()
+    finally:
+        if starts is not None:
+            starts.close()
+    new_run.tell_end(console, run, result, began)
+    if not result.ok and result.signal is None and not options["scratch"]:
+        click.echo(f"log: {_log_line(run, inputs, persisted=options['persist'])}", err=True)
+    return new_run.exit_code(result)
+
+
+def _log_line(run: RunStore, inputs: Inputs, *, persisted: bool) -> str:
+    """What to type to see the log of a task that failed: without --persist it is not kept."""
+    task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
+    if persisted:
+        return f"flowc logs {task} --store {SPIN_NAME}"
+    program = click.get_current_context().find_root().info_name
+    return f"not kept; to keep it: {program} {shlex.join(sys.argv[1:])} --persist"
+
+
+KIND = Kind(
+    "spin",
+    "Run one step of FLOW by itself, on the inputs that its task had in your newest run, or in the one that is named.",
+    OPTIONS,
+    execute=_spin,
+    without=("local", "max_workers", "max_num_splits", "durability"),
+    keeps=frozenset({"skip_decorators", "no_skip_decorators", "artifacts_module", "persist", "no_persist"}),
+)
+
+
+@run_like(
+    KIND,
+    "FLOW [RUN/]STEP[/TASK]",
+    "Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
+    "The run is left as it is, and of the step nothing is kept without --persist.",
+)
+def spin_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Spin a step."""
+    start(ctx, words, KIND)

@@ -1,0 +1,58 @@
+"""`spin --artifacts-module FILE`: what comes instead of what the step has from the tasks before it."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from flowc.cli.options.common import fail
+from flowc.diagnostics import describe
+
+if TYPE_CHECKING:
+    from flowc.cli.options.common import Checked
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.values.codecs import ArtifactRef
+
+
+def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
+    """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
+    from flowc.frontends.metaflow.defaults import given
+    from flowc.frontends.metaflow.parameters import declared_parameters
+    from flowc_runtime.base.errors import ArtifactError
+    from flowc_runtime.store.values.codecs import store_value
+    from flowc_runtime.store.values.parameters import ParameterError
+
+    flow, declared = found.flow, declared_parameters(found.cls)
+    parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
+    configs = {config.attribute or config.name: config.name for config in flow.configs}
+    stored: dict[str, ArtifactRef] = {}
+    values: dict[str, Any] = {}
+    for name, value in _artifacts(file).items() if file is not None else ():
+        if name in configs:
+            fail(f"{file} gives '{name}', which is a config", f"give it by --config-value {configs[name]} TEXT")
+        parameter = parameters.get(name)
+        try:
+            if parameter is None:
+                stored[name] = store_value(objects, value)
+            elif parameter.type == "file":
+                fail(f"{file} gives '{name}', which is a file", f"give it by --{parameter.name} FILE")
+            else:
+                values[parameter.name] = given(declared[parameter.name], parameter, value)
+        except (ArtifactError, ParameterError) as error:
+            fail(f"{file} gives '{name}' a value that it cannot have: {error}")
+    return stored, values
+
+
+def _artifacts(file: str) -> dict[str, Any]:
+    if not os.path.isfile(file):
+        fail(f"there is no file '{file}'", "--artifacts-module takes a Python file")
+    try:
+        values = runpy.run_path(file).get("ARTIFACTS")
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        fail(f"{file}{f', line {lines[-1]}' if lines else ''}: {describe(error)}")
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        fail(f"{file} does not set ARTIFACTS", "write ARTIFACTS = {'name': value} there")
+    return values

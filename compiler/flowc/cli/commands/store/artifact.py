@@ -1,0 +1,156 @@
+"""`flowc artifact`: the versions of an artifact, and one of them by its digest."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.commands.store.read import json_option
+from flowc.cli.options.common import fail, open_store, store_option, table, writing
+from flowc.cli.options.verify import with_verify_option
+from flowc.cli.rendering.working import working
+from flowc.cli.running.classes import class_finder
+from flowc.cli.words.run_names import no_flow
+from flowc_ir import json_text
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.index import task_id, task_pathspec
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.versions import Version
+    from flowc_runtime.store.values.codecs import ArtifactRef
+
+SHOWN = 12  # characters of a digest
+
+
+@click.command(
+    "artifact",
+    help="List the versions of the artifact FLOW/NAME, newest first. FLOW/NAME@DIGEST is one of them, by "
+    "the beginning of its digest.",
+)
+@click.argument("name", metavar="FLOW/NAME[@DIGEST]")
+@click.option("--run", help="Only those of this run; may be `latest`.")
+@click.option("--step", help="Only in tasks of this step.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.",
+)
+@json_option
+@with_verify_option
+@store_option
+def artifact_command(
+    name: str,
+    run: str | None,
+    step: str | None,
+    limit: int,
+    output: str | None,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """List versions, or take one out of the store."""
+    flow, _, rest = name.partition("/")
+    artifact, at, digest = rest.partition("@")
+    if not (flow and artifact) or (at and not re.fullmatch(r"[0-9a-f]{4,64}", digest)):
+        raise click.UsageError(f"not an artifact: {name!r}; give FLOW/NAME, or FLOW/NAME@DIGEST with 4 digits or more")
+    if output and not digest:
+        raise click.UsageError(f"which version? flowc artifact {name} lists them; give {name}@DIGEST -o {output}")
+    store = open_store(store_url)
+    found = _find(store, flow, artifact, digest, run, step, limit)
+    if output:
+        _write(store.run(flow, found[0].run), found[0], Path(output))
+    elif as_json:
+        click.echo(json_text.shown([_row(flow, version) for version in found], indent=2))
+    else:
+        table([_line(version) for version in found])
+
+
+def _find(
+    store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
+) -> list[Version]:
+    from flowc_runtime.store.records.versions import versions
+
+    runs = store.runs(flow)
+    if not runs:
+        no_flow(store, flow)
+    run = runs[-1] if run == "latest" else run
+    runs_line = command_on(store.objects.url, "flowc", "runs", flow)
+    if run is not None and run not in runs:
+        fail(f"flow '{flow}' has no run '{run}'", runs_line)
+    every = versions(store, flow, name, run=run, step=step)
+    with working(f"looking for a version of {flow}/{name}"):
+        matching = [version for version in every if version.digest.startswith(digest)] if digest else []
+    if len({version.digest for version in matching}) > 1:
+        fail(f"several versions of {flow}/{name} begin with {digest}",
+             "digests: " + ", ".join(sorted({version.digest[: len(digest) + 8] for version in matching})))  # fmt: skip
+    with working(f"looking for versions of {flow}/{name}"):
+        found = list(islice(matching if digest else every, limit))
+    if not found:
+        if (given := store.run(flow, run or runs[-1])).exists() and name in given.record()["parameters"]:
+            fail(f"'{name}' is a parameter of flow '{flow}', which has no versions in the store",
+                 f"{runs_line} --parameter {name}=… finds the runs with a value")  # fmt: skip
+        where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
+        version = f"version {digest} of artifact" if digest else "artifact"
+        dump = command_on(store.objects.url, "flowc", "dump", f"{flow}/latest/end")
+        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"{dump} prints those there are")
+    return found
+
+
+def _line(version: Version) -> list[str]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(version.when))
+    place = task_pathspec(version.run, version.step, path=version.path)
+    external = version.ref.get("external")
+    about = external["path"] if external else version.ref["repr"]
+    return [when, place, version.digest[:SHOWN], f"{version.size:,} bytes", version.ref["type"], about]
+
+
+def _row(flow: str, version: Version) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "flow": flow,
+        "run": version.run,
+        "step": version.step,
+        "task": task_id(version.step, version.path),
+    }
+    ref = version.ref
+    row |= {"digest": version.digest, "size": version.size, "when": version.when}
+    row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
+    return row | ({"external": ref["external"]} if "external" in ref else {})
+
+
+def _write(run: RunStore, version: Version, file: Path) -> None:
+    import sys
+
+    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    with writing(file), working(f"writing {file}"):
+        what = _write_value(run, version.ref, file)
+    place = task_pathspec(version.run, version.step, path=version.path)
+    click.echo(f"{file}: {what} of {place}, {file.stat().st_size:,} bytes")
+
+
+def _write_value(run: RunStore, ref: ArtifactRef, file: Path) -> str:
+    import shutil
+
+    from flowc_runtime.store.backends.external import ExternalFile
+    from flowc_runtime.store.values.codecs import Encoded, load_value
+
+    value = load_value(run.objects, ref, class_finder(run))
+    if isinstance(value, ExternalFile):
+        with value.open() as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        return f"the content of {value.path}"
+    if isinstance(value, (bytes, bytearray)):
+        file.write_bytes(value)
+        return "the bytes"
+    if isinstance(value, str):
+        file.write_text(value, encoding="utf-8", newline="")
+        return "the text"
+    file.write_bytes(Encoded(value, in_band=True).stream)
+    return f"a pickle of the {ref['type']}"

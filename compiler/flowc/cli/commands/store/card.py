@@ -1,0 +1,47 @@
+"""`flowc card`: the cards of any flow's tasks."""
+
+from __future__ import annotations
+
+import click
+
+from flowc.cli.options.common import Pathspec, find_run, open_store, store_option
+from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
+from flowc.cli.words.unknown import PathGroup
+
+
+@click.group("card", cls=PathGroup, help="Show the cards of tasks. RUN may be `latest`.")
+def card_command() -> None:
+    """Group the commands about cards."""
+
+
+def _find(pathspec: str, store_url: str | None) -> Pathspec:
+    """What a pathspec means; of a flow, its newest run."""
+    store, inner = open_store(store_url), pathspec.strip("/")
+    if inner and "/" not in inner:
+        inner = f"{inner}/{newest(store, inner)}"
+    return find_run(store, inner)
+
+
+add_reading_commands(
+    card_command, Paths("FLOW/RUN/STEP[/TASK]", "FLOW[/RUN[/STEP[/TASK]]]", _find, options=[store_option])
+)
+
+
+@card_command.command("server", help="Show the cards of FLOW's newest run in the browser, or of FLOW/RUN, live.")
+@click.argument("pathspec", metavar="FLOW[/RUN]")
+@served_options
+@store_option
+def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int, store_url: str | None) -> None:
+    """Serve cards."""
+    from flowc.cli.rendering.card_server import Shown, serve
+
+    flow, _, run = pathspec.strip("/").partition("/")
+    if not flow or "/" in run:
+        raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN: the page has the cards of all steps")
+    store = open_store(store_url)
+    if run and run != "latest":
+        run = find_run(store, f"{flow}/{run}").run.id
+    elif not store.runs(flow):
+        click.echo(f"note: there is no run of a flow '{flow}' in {store.objects.url} yet", err=True)
+    shown = Shown(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
+    serve(shown, port, lambda text: click.echo(text, err=True))

@@ -1,0 +1,305 @@
+"""`flowc dump`: the artifacts of tasks; and what it shares with the `dump` of a flow's own file."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from flowc.cli.options.common import FAULTY, fail, find_run, open_store, store_option, tell_error, writing
+from flowc.cli.options.verify import with_verify_option
+from flowc.cli.rendering.working import working
+from flowc.cli.running.classes import class_finder
+from flowc_ir import json_text
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import ROOT, task_id, task_pathspec
+from flowc_runtime.run.run_view import RunView
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from flowc.cli.options.common import Pathspec
+    from flowc_runtime.base.errors import ArtifactError
+    from flowc_runtime.store.records.store import RunStore
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Value(NamedTuple):
+    """An artifact or a parameter, not loaded yet, and what is recorded of it."""
+
+    size: int
+    type: str
+    load: Callable[[], Any]
+    described: str
+    record: Mapping[str, Any]
+
+
+class Dumped(NamedTuple):
+    """A task that has finished."""
+
+    step: str
+    path: str
+    record: Mapping[str, Any]
+    values: Mapping[str, Value]
+
+
+# -- which -------------------------------------------------------------------------------------------------------------
+
+
+class Choice(NamedTuple):
+    """Which artifacts are asked for."""
+
+    private: bool
+    include: frozenset[str] | None
+
+    @classmethod
+    def of(cls, private: bool, include: str | None) -> Choice:
+        """What the options say."""
+        return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
+
+    def among(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those that are asked for, by their names."""
+        return {
+            name: value
+            for name, value in sorted(values.items())
+            if (self.private or not name.startswith("_")) and (self.include is None or name in self.include)
+        }
+
+    def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
+        """Which names are asked for that none of the tasks has: nothing, or a message and perhaps a hint."""
+        found = {name for task in tasks for name in self.among(task.values)}
+        if not (missing := sorted((self.include or frozenset()) - found)):
+            return "", None
+        private = any(name.startswith("_") for name in missing) and not self.private
+        hint = "--private prints those that begin with an underscore" if private else None
+        return f"no task has an artifact {', '.join(missing)}", hint
+
+
+_OPTIONS = (
+    click.option("--private/--no-private", help="Also those that begin with an underscore."),
+    click.option("--include", metavar="A,B", help="Only these."),
+    click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
+                 help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}."),
+    click.option("--json", "as_json", is_flag=True,
+                 help="Print JSON: each task's record, with the values that are plain JSON and smaller than "
+                 "--max-value-size."),
+)  # fmt: skip
+
+
+def dump_options(function: Command) -> Command:
+    """Add the options that both commands have."""
+    for option in reversed((*_OPTIONS, with_verify_option)):
+        function = option(function)
+    return function
+
+
+def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
+    """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
+
+    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program, unless it
+    is a step's and there `may_be_none`.
+    """
+    run, step, view = found.run, found.step, RunView(found.run)
+    assert step is not None
+    attempts = view.attempts(step)
+    paths = [found.path] if found.path is not None else list(attempts)
+    any_finished = False
+    for path in paths:
+        last = attempts.get(path, [0])[-1]
+        try:
+            record = view.done(step, path) or view.attempt(step, path, last)
+        except RecordError as error:
+            if len(paths) == 1:
+                raise
+            unreadable.tell(error)
+            continue
+        if record is None:
+            unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
+            if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
+                fail(
+                    unfinished,
+                    command_on(run.objects.url, "flowc", "logs", task_pathspec(run.flow, run.id, step, path=path)),
+                )
+            say(unfinished)
+            continue
+        if record["outcome"] == "failed":
+            left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
+            say(f"task {step}/{path} has failed; {left}")
+        any_finished = True
+        values = {name: stored(run, ref) for name, ref in record["artifacts"].items()}
+        yield Dumped(step, path, record, dict(of_every_task(view)) if view.is_beside(step) else values)
+
+
+def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
+    """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
+    from flowc_runtime.store.values.files import seen_values
+
+    run, flow = view.store, view.flow
+    first = None
+    with unreadable.going_on():  # its constants are missing then, nothing else is
+        first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
+    kept = first.get("constants", {}) if first is not None else {}
+    for name, ref in kept.items():
+        yield name, stored(run, ref)
+    converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
+    for name, value in seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
+        if not (name in converted and name in kept):  # what the class made of it
+            yield name, _parameter(value)
+
+
+def _parameter(value: Any) -> Value:
+    from flowc_runtime.store.values.codecs import Encoded
+
+    size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
+    return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
+
+
+def stored(run: RunStore, ref: Any) -> Value:
+    """What a record says of an artifact."""
+    from flowc_runtime.store.values.codecs import load_value
+
+    return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref)
+
+
+_DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
+
+
+def note_damage(error: ArtifactError) -> str:
+    """Tell an artifact that is damaged on stderr; the others are printed all the same. What stands in place of it."""
+    from flowc_runtime.base.errors import Damaged
+
+    if not isinstance(error, Damaged):
+        return str(error)
+    tell_error(str(error))
+    click.get_current_context().meta[_DAMAGED] = True
+    return "cannot be read: damaged"
+
+
+def end_damaged() -> None:
+    """End the program, at the end of what it prints, with an error's exit code if an artifact was damaged."""
+    if click.get_current_context().meta.get(_DAMAGED):
+        raise SystemExit(FAULTY)
+
+
+# -- in which form -----------------------------------------------------------------------------------------------------
+
+
+def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
+    """Print a list of the tasks' records, each with the task's id."""
+    rows = [
+        {
+            "task": task_id(task.step, task.path),
+            **task.record,
+            "artifacts": {name: _row(value, limit) for name, value in choice.among(task.values).items()},
+        }
+        for task in tasks
+    ]
+    click.echo(json_text.shown(rows, indent=2))
+
+
+def _row(value: Value, limit: int) -> dict[str, Any]:
+    from flowc_runtime.base.errors import ArtifactError
+
+    if value.size < limit:
+        try:
+            loaded = value.load()
+        except ArtifactError as error:  # a class that is not there; what it was, is described
+            note_damage(error)
+            return dict(value.record)
+        if _is_plain(loaded):
+            return {**value.record, "value": loaded}
+    return dict(value.record)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON gives back the same value."""
+    if isinstance(value, float):
+        return type(value) is float and math.isfinite(value)
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    if type(value) is dict:
+        return all(type(key) is str and _is_plain(each) for key, each in value.items())
+    return value is None or type(value) in (str, int, bool)
+
+
+def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice) -> None:
+    """Write the values to a file."""
+    from flowc_runtime.base.errors import ArtifactError
+
+    values: dict[str, dict[str, Any]] = {}
+    name = ""
+    try:
+        with working(f"reading the values for {file}"):
+            for task in tasks:
+                loaded = values[task_pathspec(run_id, task.step, path=task.path)] = {}
+                for name, value in choice.among(task.values).items():
+                    loaded[name] = value.load()
+    except ArtifactError as error:
+        fail(f"artifact '{name}': {error}")
+    with writing(file), working(f"writing {file}"), open(file, "wb") as out:
+        out.write(_pickled(values))
+
+
+def _pickled(values: Any) -> bytes:
+    """The oldest protocol that Metaflow's files have; classes that cannot be imported go with the values."""
+    try:
+        return pickle.dumps(values, protocol=4)
+    except Exception:
+        import cloudpickle
+
+        found: bytes = cloudpickle.dumps(values, protocol=4)
+        return found
+
+
+# -- flowc dump --------------------------------------------------------------------------------------------------------
+
+
+@click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")
+@click.argument("pathspec")
+@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
+              help="Characters of a value to print.")  # fmt: skip
+@dump_options
+@store_option
+def dump_command(
+    pathspec: str,
+    max_value_size: int,
+    private: bool,
+    include: str | None,
+    file: str | None,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
+    found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
+    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    choice = Choice.of(private, include)
+    tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
+    message, hint = choice.missing(tasks)
+    if message:
+        fail(message, hint)
+    if file is not None:
+        write_pickle(file, found.run.id, tasks, choice)
+    elif as_json:
+        print_json(tasks, choice, max_value_size)
+    else:
+        for task in tasks:
+            click.echo(task_pathspec(found.run.flow, found.run.id, task.step, path=task.path))
+            for name, value in choice.among(task.values).items():
+                click.echo(f"  {name}: {value.type}, {value.size:,} bytes = {_text(value, max_value_size)}")
+    end_damaged()
+
+
+def _text(value: Value, limit: int) -> str:
+    from flowc_runtime.base.errors import ArtifactError
+
+    try:
+        text = repr(value.load())
+    except ArtifactError as error:
+        return f"{value.described} ({note_damage(error)})"
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -1,0 +1,127 @@
+"""`flowc fsck`: whether all of a store is there and whole, and what is lost if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.commands.store.read import json_option
+from flowc.cli.options.common import FAULTY, fail, open_store, store_option
+from flowc.cli.rendering.working import working
+from flowc_ir import json_text
+from flowc_ir.counting import count
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.upkeep.fsck import Fault, Found
+
+SHOWN = 10  # pathspecs of a fault
+_KINDS = {
+    "damaged-blob": ("damaged blob", "damaged blobs"),
+    "damaged-record": ("damaged record", "damaged records"),
+    "newer-record": ("record of a newer flowc", "records of a newer flowc"),
+    "lost-blob": ("lost blob", "lost blobs"),
+    "lost-record": ("lost record", "lost records"),
+    "lost-run": ("lost run", "lost runs"),
+    "unreadable-file": ("unreadable file", "unreadable files"),
+    "unknown-file": ("unknown file", "unknown files"),
+    "leftover": ("leftover", "leftovers"),
+}
+
+
+@click.command(
+    "fsck",
+    help="Read all of the store, and list what is damaged or lost and the runs that it is about. Exit code 1 if there "
+    "is anything.",
+)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Move damaged blobs and records aside, to damaged/ in the store, as well as runs without a record, and remove "
+    "what killed writers have left.",
+)
+@json_option
+@store_option
+def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
+    """Check a store. It is safe beside flows that run; no data is deleted."""
+    from flowc_runtime.store.upkeep import fsck
+
+    store = open_store(store_url)
+    if not any(store.objects.names("")):
+        fail(f"there is no store in {store.objects.url}", "--store says where it is")
+    with working("reading the store"):
+        found = fsck.check_store(store)
+    if repair:
+        with working("moving what is damaged aside"):
+            fsck.repair(store, found)
+    if as_json:
+        click.echo(json_text.shown(_as_json(store, found), indent=2, ensure_ascii=False))
+    else:
+        _say(store, found, repaired=repair)
+    if found.faults:
+        raise SystemExit(FAULTY)
+
+
+def _as_json(store: Store, found: Found) -> dict[str, Any]:
+    from flowc_runtime.store.records.places import ASIDE
+    from flowc_runtime.store.upkeep.fsck import counts
+
+    return {
+        "store": store.objects.url,
+        "objects": found.objects,
+        "bytes": found.size,
+        "counts": counts(found),
+        "runs": found.runs,
+        "aside": len(found.aside),
+        "moved_before": [f"{ASIDE}/{name}" for name in found.aside],
+        "faults": [
+            {
+                "kind": fault.kind,
+                "key": fault.key,
+                "why": fault.why,
+                "bytes": fault.size,
+                "touched": fault.touched,
+                "moved": fault.moved,
+                "removed": fault.removed,
+            }
+            for fault in found.faults
+        ],
+    }
+
+
+def _say(store: Store, found: Found, *, repaired: bool) -> None:
+    from flowc_runtime.store.upkeep.fsck import counts, runs_without_record
+
+    for fault in found.faults:
+        click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")
+        for pathspec in fault.touched[:SHOWN]:
+            click.echo(f"  {pathspec}")
+        if len(fault.touched) > SHOWN:
+            click.echo(f"  and {len(fault.touched) - SHOWN:,} more")
+    if found.runs:
+        click.echo(f"runs that this is about: {', '.join(found.runs)}")
+    total = ", ".join(count(number, *_KINDS[kind]) for kind, number in counts(found).items())
+    click.echo(
+        f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'all is well'}"
+    )
+    if found.aside:
+        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved aside before:")
+        for name in found.aside[:SHOWN]:
+            click.echo(f"  damaged/{name}")
+        if len(found.aside) > SHOWN:
+            click.echo(f"  and {len(found.aside) - SHOWN:,} more")
+    if not repaired and runs_without_record(found):
+        click.echo("hint: restore the record of the run from a copy, or --repair moves the rest of the run to damaged/ "
+                   "too", err=True)  # fmt: skip
+    if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):
+        click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; a run that makes a damaged "
+                   "blob's value again stores it anew", err=True)  # fmt: skip
+
+
+def _size(fault: Fault) -> str:
+    return "" if fault.size is None else f", {fault.size:,} bytes"
+
+
+def _done(fault: Fault) -> str:
+    return f"; moved to {fault.moved}" if fault.moved else "; removed" if fault.removed else ""

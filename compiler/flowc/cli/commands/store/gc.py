@@ -1,0 +1,153 @@
+"""`flowc gc`: delete runs, and what no run needs any more."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.commands.store.read import json_option
+from flowc.cli.options.common import open_store, store_option, table
+from flowc.cli.rendering.working import working
+from flowc.cli.words.run_names import no_flow
+from flowc_ir import json_text
+from flowc_ir.counting import count
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.missing import one_per_run
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.upkeep.collect import Chosen, Garbage, Selection
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A time such as 30d, 12h or 90m."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", value.strip())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time; write 90m, 12h, 30d or 8w", ctx, param)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command(
+    "gc",
+    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that no other run needs; with "
+    "--delete, delete them. Without options only unreferenced blobs are listed and deleted.",
+)
+@click.argument("flow", required=False)
+@click.option("--older-than", metavar="TIME", callback=seconds, help="Runs that ended so long ago: 30d, 12h, 90m.")
+@click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Not the newest N runs of each flow.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Runs with this tag; may be repeated.")
+@click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Not runs with this tag; may be repeated.")
+@click.option("--delete/--dry-run", "delete", help="Delete [default: only say what would be deleted].")
+@json_option
+@store_option
+def gc_command(
+    flow: str | None,
+    older_than: float | None,
+    keep_last: int | None,
+    tags: tuple[str, ...],
+    keep_tags: tuple[str, ...],
+    delete: bool,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """Collect garbage. Safe beside flows that run, and beside another one of itself."""
+    from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+
+    store = open_store(store_url)
+    if flow is not None and flow not in store.flows():
+        no_flow(store, flow)
+    selection = Selection(
+        flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
+    )
+    _check(selection)
+    with working("looking for what nothing needs"):
+        chosen = choose(store, selection)
+        garbage = find_garbage(store, set(chosen.doomed))
+    for error in one_per_run((*chosen.unreadable.values(), *garbage.unreadable.values()), store.objects.url):
+        unreadable.tell(error)
+    found = _found(chosen, garbage) | {"deleted": delete}
+    if delete:
+        with working("deleting"):
+            swept = sweep(store, chosen, garbage)
+        found |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
+    if as_json:
+        click.echo(json_text.shown(found, indent=2))
+    else:
+        _say(store, chosen, found)
+
+
+def _check(selection: Selection) -> None:
+    if selection.keep_tags and not selection.says_something:
+        raise click.UsageError("--keep-tag says what stays; say with --older-than, --keep-last or --tag what goes")
+
+
+def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
+    runs: list[dict[str, Any]] = [
+        {"pathspec": f"{flow}/{run}", "tasks": doomed.tasks, "bytes": doomed.size}
+        for (flow, run), doomed in chosen.doomed.items()
+    ]
+    return {
+        "runs": runs,
+        "kept": chosen.kept,
+        "may_go_on": chosen.live,
+        "needed": chosen.needed,
+        "spun": chosen.spun,
+        "unreadable_runs": sorted(chosen.unreadable),
+        "unreadable_records": sorted(garbage.unreadable),
+        "held_blobs": len(garbage.held),
+        "held_bytes": sum(garbage.held.values()),
+        "blobs": len(garbage.blobs),
+        "bytes": sum(garbage.blobs.values()) + sum(run["bytes"] for run in runs) + garbage.beside.size,
+        "sent_files": sorted(garbage.beside.sent),
+        "kept_by_extensions": sorted(garbage.beside.extended),
+        "young_blobs": len(garbage.young),
+        "young_bytes": sum(garbage.young.values()),
+    }
+
+
+def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
+    rows = [[row["pathspec"], count(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
+    if rows:
+        table(rows)
+    for pathspec in chosen.live:
+        click.echo(f"{pathspec} stays: it has not said that it has ended")
+    for pathspec, by in chosen.needed.items():
+        has = "may have resumed it, its record cannot be read" if by in chosen.blind.values() else "has resumed it"
+        click.echo(f"{pathspec} stays: {by} {has}")
+    for pathspec, directory in chosen.spun.items():
+        click.echo(f"{pathspec} stays: what spin has kept in {directory} needs it")
+    for pathspec in chosen.unreadable:
+        click.echo(f"{pathspec} stays: its records cannot be read")
+    if records := found["unreadable_records"]:
+        what = "a record that cannot be read" if len(records) == 1 else f"{len(records)} records that cannot be read"
+        more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
+        click.echo(f"no blob goes while {what} may need it{more}")
+    if records or chosen.unreadable:
+        fsck = command_on(store.objects.url, "flowc", "fsck")
+        click.echo(f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair, and delete it there",
+                   err=True)  # fmt: skip
+    if number := found["young_blobs"]:
+        click.echo(f"{count(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
+                   f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip
+    if number := len(found["sent_files"]):
+        click.echo(f"{count(number, 'file')} sent ahead of runs {'goes' if number == 1 else 'go'}: no run needs "
+                   f"{'it' if number == 1 else 'them'}")  # fmt: skip
+    for pathspec in found["kept_by_extensions"]:
+        click.echo(f"what extensions have kept of {pathspec} goes: no run needs it")
+    runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
+    if found["deleted"]:
+        runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]
+        click.echo(f"deleted {_counted(runs, blobs)}, {size:,} bytes, from {store.objects.url}")
+    else:
+        click.echo(f"would delete {_counted(runs, blobs)}, {size:,} bytes; --delete does it")
+
+
+def _counted(runs: int, blobs: int) -> str:
+    return f"{count(runs, 'run')} and {count(blobs, 'blob')}"

@@ -1,0 +1,164 @@
+"""`flowc logs`: what tasks wrote, how much that is, and how it is taken away again."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any, final
+
+import click
+
+from flowc.cli.commands.store.read import attempts_of
+from flowc.cli.commands.store.scrub import scrub_command
+from flowc.cli.options.common import fail, find_run, open_store, store_option, table
+from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
+from flowc_ir import json_text
+from flowc_runtime.base.index import task_id
+from flowc_runtime.process.logs import chunks, lines
+from flowc_runtime.run.run_view import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from click.shell_completion import CompletionItem
+
+    from flowc.cli.rendering.log_printer import Task
+    from flowc_runtime.process.logs import Chunk, Stream
+    from flowc_runtime.store.records.store import RunStore
+
+MERGED_PIECE = 1 << 16  # bytes that are held of each log of which a line waits for its turn
+
+
+@final
+class LogsGroup(click.Group):
+    """`logs PATHSPEC` is `logs show PATHSPEC`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from flowc.cli.commands.completion import complete_pathspec
+
+        if incomplete.startswith("-"):
+            return self.commands["show"].shell_complete(ctx, incomplete)
+        return [*super().shell_complete(ctx, incomplete), *complete_pathspec(ctx, incomplete)]
+
+
+@click.group(
+    "logs", cls=LogsGroup, help="Print the logs of FLOW/RUN[/STEP[/TASK]]: `logs X` is short for `logs show X`."
+)
+def logs_command() -> None:
+    """Group the commands about logs."""
+
+
+@logs_command.command("show", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
+@click.argument("pathspec")
+@click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
+@click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
+@click.option("--both", "only", flag_value="both", help="Both [default].")
+@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
+@click.option("--timestamps", is_flag=True, help="When each line was written.")
+@click.option("--merge", is_flag=True, help="The lines of all tasks in the order of time [default: task by task].")
+@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
+@click.option("--sizes", is_flag=True, help="How many bytes and lines there are, instead of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each line; with --sizes a list.")
+@store_option
+def show_command(
+    pathspec: str,
+    only: str | None,
+    attempt: int | None,
+    timestamps: bool,
+    merge: bool,
+    follow: bool,
+    sizes: bool,
+    as_json: bool,
+    store_url: str | None,
+) -> None:
+    """Print logs: of one task as its bytes are, of several with a prefix to each line."""
+    if follow and (sizes or merge):
+        raise click.UsageError("--follow prints lines as they come: leave out --sizes and --merge")
+    stream: Any = None if only == "both" else only
+    form = Form(stream, timestamps=timestamps, as_json=as_json)
+    if follow:
+        from flowc.cli.commands.store.follow import follow_run
+
+        raise SystemExit(follow_run(open_store(store_url), pathspec, form, attempt))
+    found = find_run(open_store(store_url), pathspec, to_read=True)
+    begun = attempts_of(found.run, found.step, found.path, RunView(found.run).attempts)
+    tasks = [task for task in begun if attempt in (None, task[2])]
+    if attempt is not None and not tasks:
+        fail(f"{pathspec} has no attempt {attempt}")
+    if sizes:
+        _print_sizes(found.run, tasks, stream, as_json=as_json)
+        return
+    printer = Printer(form._replace(prefixed=found.path is None))
+    if merge:
+        for task, line in merged(found.run, tasks, stream):
+            printer.line(task, line)
+        for task in tasks:
+            printer.finish(task)
+        return
+    for task in tasks:
+        printer.show((task, chunk) for chunk in chunks(pieces(found.run, task)))
+        printer.finish(task)
+
+
+logs_command.add_command(scrub_command)
+
+
+def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
+    """The log of an attempt, a piece at a time; nothing if it printed nothing."""
+    return run.log(*task, size=size)
+
+
+# -- in the order of time ----------------------------------------------------------------------------------------------
+
+
+def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
+    """The lines of several attempts in the order in which they were begun.
+
+    A log is read on when its first line's turn has come, so that only those are held that were written at one time.
+    """
+    waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
+    for order, task in enumerate(tasks):
+        first = next(chunks(pieces(run, task, size=64)), None)
+        if first is not None:
+            log = lines(pieces(run, task, size=MERGED_PIECE), only, LONGEST)
+            heapq.heappush(waiting, (first.when, order, task, None, log))
+    while waiting:
+        when, order, task, line, log = heapq.heappop(waiting)
+        if line is not None:
+            yield task, line
+        if (following := next(log, None)) is not None:
+            # A line that was long in the making was begun before others that came out first.
+            heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
+
+
+# -- sizes -------------------------------------------------------------------------------------------------------------
+
+
+def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, as_json: bool) -> None:
+    rows = [_sizes(run, task, only) for task in tasks]
+    if as_json:
+        click.echo(json_text.shown(rows, indent=2))
+        return
+    streams = [name for name in ("stdout", "stderr") if only in (None, name)]
+    cells = [
+        [f"{row['step']}/{row['path']} #{row['attempt']}", *(f"{row[name]:,}" for name in streams), f"{row['lines']:,}"]
+        for row in rows
+    ]
+    total = [sum(row[name] for row in rows) for name in (*streams, "lines")]
+    table([["", *(f"{name} bytes" for name in streams), "lines"], *cells, ["total", *(f"{n:,}" for n in total)]])
+
+
+def _sizes(run: RunStore, task: Task, only: Stream | None) -> dict[str, Any]:
+    """The bytes and line ends that an attempt has written."""
+    step, path, attempt = task
+    counted: dict[str, Any] = {"step": step, "task": task_id(step, path), "path": path, "attempt": attempt}
+    counted |= {"stdout": 0, "stderr": 0, "lines": 0}
+    for _, stream, data in chunks(pieces(run, task)):
+        if only in (None, stream):
+            counted[stream] += len(data)
+            counted["lines"] += data.count(b"\n")
+    return counted

@@ -1,0 +1,94 @@
+"""`logs scrub`, of `flowc` and of a flow's own file: which attempts, and what becomes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flowc.cli.flow_file.common import find_task
+from flowc.cli.options.common import fail, find_run, open_store, store_option
+from flowc.cli.rendering.log_printer import chosen_streams
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.run.run_view import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc.cli.options.common import Pathspec
+    from flowc.cli.rendering.log_printer import Task
+    from flowc_runtime.process.logs import Stream
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--stdout/--no-stdout", help="Only what went to stdout."),
+    click.option("--stderr/--no-stderr", help="Only what went to stderr."),
+    click.option("--both/--no-both", default=True, help="Both [default]."),
+    click.option("--latest/--all", default=True, help="Only the latest attempt [default], or all."),
+    click.option("--include-not-done", is_flag=True,
+                 help="Also of tasks that are not done. What one writes at that very moment may be lost or stay."),
+)  # fmt: skip
+_HELP = (
+    "Replace what the tasks of {} wrote by a line that says so, for good. The records of failed attempts keep the "
+    "message and the traceback of their error."
+)
+
+
+def _scrub_options(function: Command) -> Command:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("scrub", help=_HELP.format("FLOW/RUN/STEP[/TASK]"))
+@click.argument("pathspec")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="This attempt, from 1.")
+@_scrub_options
+@store_option
+@click.pass_context
+def scrub_command(
+    ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: Any
+) -> None:
+    """Scrub logs by a pathspec; attempts are counted from 1."""
+    found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
+    _scrub(ctx, found, attempt, options, first=1)
+
+
+@click.command("scrub", help=_HELP.format("RUN/STEP[/TASK]"))
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0.")
+@_scrub_options
+@click.pass_context
+def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **options: Any) -> None:
+    """Scrub logs by a path without the flow's name; attempts are counted from 0."""
+    _scrub(ctx, find_task(ctx, path), None if attempt is None else attempt + 1, options, first=0)
+
+
+def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, Any], *, first: int) -> None:
+    from flowc_runtime.store.upkeep.scrub import scrub_log
+
+    assert found.step is not None
+    streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])
+    done = 0
+    for task in _attempts(found, attempt, latest=options["latest"], not_done=options["include_not_done"]):
+        scrub_log(found.run.objects, found.run.log_source(*task), streams)
+        done += 1
+        step, path, number = task
+        where = task_pathspec(found.run.id, step, path=path)
+        click.echo(f"Logs have been scrubbed for {where} - attempt {number - 1 + first}")
+    if not done:
+        fail("no such attempt has ended", "--include-not-done takes those that have not, or were killed on the way")
+
+
+def _attempts(found: Pathspec, attempt: int | None, *, latest: bool, not_done: bool) -> Iterator[Task]:
+    """The attempts that are asked for and have ended, or all that are asked for."""
+    assert found.step is not None
+    view = RunView(found.run)
+    for path, numbers in view.attempts(found.step).items():
+        if found.path not in (None, path):
+            continue
+        wanted = [attempt] if attempt is not None else numbers[-1:] if latest else numbers
+        for number in wanted:
+            if number in numbers and (not_done or view.attempt(found.step, path, number) is not None):
+                yield found.step, path, number

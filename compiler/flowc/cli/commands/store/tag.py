@@ -1,0 +1,99 @@
+"""`flowc tag`: tags of runs, and what it shares with the `tag` of a flow's own file (docs/adr/0007-tags.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.options.common import fail, find_run, open_store, store_option
+from flowc.cli.words.unknown import PathGroup
+from flowc_ir import json_text
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flowc_runtime.store.records.store import RunStore
+
+
+def add(run: RunStore, tags: Collection[str]) -> None:
+    """Tag a run. Not a tag, or no tag at all: that ends the program."""
+    change(run, add=tags, remove=())
+
+
+def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
+    """Remove tags of a run, then add some; one that is in both stays. What may not be changed ends the program.
+
+    They are added first, so that no reader sees the run without either.
+    """
+    try:
+        if fixed := sorted(set(add) & run.system_tags()):
+            click.echo(f"note: the run has these as system tags already: {', '.join(fixed)}", err=True)
+        if fixed := sorted(set(remove) & run.system_tags()):
+            fail(f"system tags cannot be removed: {', '.join(fixed)}")
+        run.add_tags(add)
+        run.remove_tags(set(remove) - set(add))
+    except FlowcError as error:
+        fail(str(error))
+
+
+@click.group("tag", cls=PathGroup, help="Tag runs, and list their tags. A run is FLOW/RUN; RUN may be `latest`.")
+def tag_command() -> None:
+    """Group the commands about tags."""
+
+
+@tag_command.command("add", help="Tag a run.")
+@click.argument("run", metavar="FLOW/RUN")
+@click.argument("tags", nargs=-1, required=True)
+@store_option
+def add_command(run: str, tags: tuple[str, ...], store_url: str | None) -> None:
+    """Tag a run."""
+    add(_run(run, store_url), tags)
+
+
+@tag_command.command("remove", help="Take tags off a run; what it does not have is no error.")
+@click.argument("run", metavar="FLOW/RUN")
+@click.argument("tags", nargs=-1, required=True)
+@store_option
+def remove_command(run: str, tags: tuple[str, ...], store_url: str | None) -> None:
+    """Untag a run."""
+    change(_run(run, store_url), add=(), remove=tags)
+
+
+@tag_command.command("replace", help="Take tags off a run and add others.")
+@click.argument("run", metavar="FLOW/RUN")
+@click.option("--remove", multiple=True, required=True, metavar="TAG", help="To remove; may be repeated.")
+@click.option("--add", multiple=True, required=True, metavar="TAG", help="To add; may be repeated.")
+@store_option
+def replace_command(run: str, remove: tuple[str, ...], add: tuple[str, ...], store_url: str | None) -> None:
+    """Exchange tags of a run."""
+    change(_run(run, store_url), add=add, remove=remove)
+
+
+@tag_command.command("list", help="List the tags of a run.")
+@click.argument("run", metavar="FLOW/RUN")
+@click.option("--hide-system-tags", is_flag=True, help="Only those that people have given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_option
+def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str | None) -> None:
+    """Print a run's tags, one a line."""
+    found = _run(run, store_url)
+    user, system = sorted(found.user_tags()), list[str]()
+    with unreadable.going_on():
+        system = sorted(found.system_tags())
+    if as_json:
+        click.echo(
+            json_text.shown({"tags": user} if hide_system_tags else {"tags": user, "system_tags": system}, indent=2)
+        )
+        return
+    for tag in user if hide_system_tags else sorted({*user, *system}):
+        click.echo(tag)
+
+
+def _run(pathspec: str, store_url: str | None) -> RunStore:
+    found = find_run(open_store(store_url), pathspec)
+    if found.step is not None:
+        raise click.UsageError(f"runs have tags, not steps and tasks: give FLOW/RUN instead of {pathspec!r}")
+    return found.run

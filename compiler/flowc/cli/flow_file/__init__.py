@@ -1,0 +1,1 @@
+"""The commands of a flow's own file: `python flow.py …`."""

@@ -1,0 +1,49 @@
+"""`card` of a flow's own file: paths without the flow's name, and Metaflow's options."""
+
+from __future__ import annotations
+
+import click
+
+from flowc.cli.flow_file.common import flow_name, tell
+from flowc.cli.options.common import Pathspec, fail, find_run, open_store
+from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
+from flowc.cli.words.unknown import PathGroup
+
+
+@click.group("card", cls=PathGroup, help="Show the cards of tasks.")
+def card_command() -> None:
+    """Group the commands about cards."""
+
+
+def _find(pathspec: str | None) -> Pathspec:
+    """What a path means: without a run, in the newest; without anything, all of it. The flow's name may come first."""
+    name, store = flow_name(click.get_current_context()), open_store(None)
+    if pathspec is None:
+        return find_run(store, f"{name}/{newest(store, name)}")
+    inner = pathspec.strip("/").removeprefix(f"{name}/")
+    first, slash, more = inner.partition("/")
+    if not slash or ("/" not in more and first != "latest" and not store.run(name, first).exists()):
+        inner = f"{newest(store, name)}/{inner}"
+    if inner.count("/") > 2:
+        fail(f"not a path: {pathspec!r}", "give STEP, STEP/TASK, RUN/STEP or RUN/STEP/TASK")
+    return find_run(store, f"{name}/{inner}", least=3)
+
+
+add_reading_commands(card_command, Paths("[RUN/]STEP[/TASK]", "[[RUN/]STEP[/TASK]]", _find))
+
+
+@card_command.command("server", help="Show the cards of a run in the browser, live while it goes on.")
+@click.option("--run-id", metavar="RUN", help="The run [default: the newest, whichever that is].")
+@click.option("--namespace", metavar="TAG", help="Only runs with this tag, such as user:NAME.")
+@served_options
+@click.pass_context
+def server_command(
+    ctx: click.Context, run_id: str | None, namespace: str | None, port: int, poll_interval: int, max_cards: int
+) -> None:
+    """Serve cards."""
+    from flowc.cli.rendering.card_server import Shown, serve
+
+    name, store = flow_name(ctx), open_store(None)
+    if run_id is not None:
+        run_id = find_run(store, f"{name}/{run_id}").run.id
+    serve(Shown(store, name, run_id, namespace, max_cards, poll_interval), port, tell)

@@ -1,0 +1,95 @@
+"""What happens before a command of a flow's own file, and what its commands share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc import __version__
+from flowc.cli import LazyGroup
+from flowc.cli.options.common import TOP, fail, find_run, open_store, top
+from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.settings import user_name
+
+if TYPE_CHECKING:
+    from flowc.cli.options.common import Pathspec
+
+RUN_LIKE = ("run", "resume", "spin")  # commands whose options may stand before them
+_HELP = "flowc.help"  # in a context's `meta`: the help of the command is asked for before it
+_SILENT = ("run", "resume", "spin", "help")  # commands whose first line says the same, or that say nothing
+
+
+class FlowGroup(LazyGroup):
+    """The commands of a flow's own file. `--help run` is the help of `run`, behind which a parameter may be meant."""
+
+    misplaced = "before_own_command"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--help" in args and not ctx.resilient_parsing:
+            _, rest, given = self.make_parser(ctx).parse_args([*args])
+            if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:
+                ctx.meta[_HELP] = True
+                before = args[: len(args) - len(rest)]
+                args = [*(word for word in before if word != "--help"), *rest]
+        return super().parse_args(ctx, args)
+
+
+@click.pass_context
+def begin(ctx: click.Context, /, **values: Any) -> None:
+    """Keep the options; say what runs. Without a command, check the flow."""
+    before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
+    ctx.meta[BEFORE_COMMAND] = before
+    if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):
+        raise click.UsageError(f"{before[0]} before the command is for {', '.join(RUN_LIKE)}", ctx)
+    _keep_options(ctx, values)
+    ctx.meta[TOP] = split_top(values)
+    if ctx.invoked_subcommand not in _SILENT:
+        tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
+    if ctx.invoked_subcommand is None:
+        configuration.current_file()  # as any command does
+        from flowc.cli.commands.flows.check import check_command
+
+        ctx.invoke(check_command)
+        tell(f"\n'{sys.argv[0]} show' shows the steps of this flow.")
+        tell(f"'{sys.argv[0]} run' runs the flow on this machine.")
+        tell(f"'{sys.argv[0]} help' shows all commands and options.")
+
+
+def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
+    """Keep the options of decorators of extensions for those decorators."""
+    from metaflow import _extensions
+
+    cls = ctx.find_object(type)
+    if cls is not None and _extensions.decorators:
+        from metaflow._legacy.options import keep
+
+        keep(cls, values)
+
+
+def tell(text: str) -> None:
+    """Say something besides the result, on stderr, unless it was asked to be quiet."""
+    if not top().quiet:
+        click.echo(text, err=True)
+
+
+def flow_name(ctx: click.Context) -> str:
+    """The name of the flow whose command line this is."""
+    cls = ctx.find_object(type)
+    assert cls is not None
+    return cls.__name__
+
+
+def find_task(ctx: click.Context, path: str) -> Pathspec:
+    """The run, step and perhaps task to read of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
+    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
+
+
+def inner_path(ctx: click.Context, path: str) -> str:
+    """`RUN/STEP` or `RUN/STEP/TASK` of a path that the flow's name may begin; anything else ends the program."""
+    inner = path.strip("/").removeprefix(f"{flow_name(ctx)}/")
+    if inner.count("/") not in (1, 2) or not all(inner.split("/")):
+        fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")
+    return inner

@@ -1,0 +1,90 @@
+"""`dump` of a flow's own file: paths without the flow's name, parameters and constants too, and Metaflow's output.
+
+Results go to stdout; which task they are of, to stderr.
+"""
+
+from __future__ import annotations
+
+import click
+
+from flowc.cli.commands.store.dump import (
+    Choice,
+    Dumped,
+    Value,
+    dump_options,
+    dumped,
+    end_damaged,
+    note_damage,
+    of_every_task,
+    print_json,
+    write_pickle,
+)
+from flowc.cli.flow_file.common import find_task, flow_name, inner_path, tell
+from flowc.cli.options.common import open_store
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.run_view import RunView
+
+
+@click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True, metavar="BYTES",
+              help="Print only smaller values; 0 prints names only.")  # fmt: skip
+@dump_options
+@click.pass_context
+def dump_command(
+    ctx: click.Context,
+    path: str,
+    max_value_size: int,
+    private: bool,
+    include: str | None,
+    file: str | None,
+    as_json: bool,
+) -> None:
+    """Print artifacts. Restoring a value runs code of its class, as in the flow itself.
+
+    As under Metaflow, what is not there is left out: programs ask for all steps, also for those that did not run.
+    """
+    choice = Choice.of(private, include)
+    run_id, tasks = _find(ctx, path)
+    for task in tasks:
+        tell(f"Dumping output of run_id={run_id} step={task.step} task_id={task_id(task.step, task.path)}")
+        if file is None and not as_json:
+            for name, value in choice.among(task.values).items():
+                text = _shown(value, max_value_size)
+                click.echo(f"{name} [size: {value.size} type: <class '{value.type}'>] = {text}")
+    message, hint = choice.missing(tasks) if tasks else ("", None)
+    if message:
+        tell(f"{message}; {hint}" if hint else message)
+    if file is not None:
+        write_pickle(file, run_id, tasks, choice)
+        tell(f"Artifacts written to {file}")
+    elif as_json:
+        print_json(tasks, choice, max_value_size)
+    end_damaged()
+
+
+def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
+    """The id of a run and the tasks that the path names; none of a step, or of a run, that has left nothing."""
+    run_id, step, *task = inner_path(ctx, path).split("/")
+    store, flow = open_store(None), flow_name(ctx)
+    if not task:
+        runs = store.runs(flow)
+        run = store.run(flow, runs[-1] if run_id == "latest" and runs else run_id)
+        if not run.exists() or not RunView(run).has_step(step):
+            tell(f"{run.id}/{step} has no tasks")
+            return run.id, []
+    found = find_task(ctx, path)
+    given = dict(of_every_task(RunView(found.run)))
+    tasks = dumped(found, tell, may_be_none=True)
+    return found.run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
+
+
+def _shown(value: Value, limit: int) -> str:
+    from flowc_runtime.base.errors import ArtifactError
+
+    if value.size >= limit:
+        return "< artifact too large >"
+    try:
+        return str(value.load())
+    except ArtifactError as error:
+        return f"{value.described} ({note_damage(error)})"

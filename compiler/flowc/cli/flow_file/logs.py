@@ -1,0 +1,100 @@
+"""`logs` of a flow's own file: paths without the flow's name, attempts from 0, and Metaflow's output.
+
+Results go to stdout; which task they are of, to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.commands.store.logs import LogsGroup, pieces
+from flowc.cli.commands.store.scrub import flow_scrub_command
+from flowc.cli.flow_file.common import find_task, tell
+from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
+from flowc_runtime.base.index import task_id
+from flowc_runtime.run.run_view import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.cli.rendering.log_printer import Task
+    from flowc_runtime.process.logs import Stream
+    from flowc_runtime.store.records.store import RunStore
+
+
+@click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
+def logs_command() -> None:
+    """Group the commands about logs."""
+
+
+@logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@click.option("--stdout/--no-stdout", help="Only what went to stdout.")
+@click.option("--stderr/--no-stderr", help="Only what went to stderr.")
+@click.option("--both/--no-both", default=True, help="Both [default].")
+@click.option("--timestamps/--no-timestamps", help="When each line was printed.")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
+@click.option("--json", "as_json", is_flag=True,
+              help="An object for each line, in the order of time; attempts are counted from 0 there too.")  # fmt: skip
+@click.pass_context
+def show_command(
+    ctx: click.Context,
+    path: str,
+    stdout: bool,
+    stderr: bool,
+    both: bool,
+    timestamps: bool,
+    attempt: int | None,
+    as_json: bool,
+) -> None:
+    """Print logs, all on stdout."""
+    found = find_task(ctx, path)
+    assert found.step is not None
+    streams = chosen_streams(ctx, stdout, stderr, both)
+    printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
+    for task, numbers in RunView(found.run).attempts(found.step).items():
+        number = numbers[-1] if attempt is None else attempt + 1
+        if found.path is not None and task != found.path:
+            continue
+        tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
+        if number not in numbers:  # no error under Metaflow: programs ask for one attempt after the other
+            tell(f"it has no attempt {attempt}")
+        elif printer is not None:
+            _print_json(printer, found.run, (found.step, task, number))
+        else:
+            _print(found.run, (found.step, task, number), streams, timestamps)
+
+
+def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
+    from flowc_runtime.process.logs import chunks
+
+    step, path, number = attempt
+    told = (step, path, number - 1)
+    printer.show((told, chunk) for chunk in chunks(pieces(run, attempt)))
+    printer.finish(told)
+
+
+def _print(run: RunStore, attempt: Task, streams: Sequence[Stream], timestamps: bool) -> None:
+    from flowc_runtime.process.logs import chunks, lines
+
+    out = sys.stdout.buffer
+    for stream in streams:
+        if len(streams) > 1:
+            tell(stream)
+        if timestamps:
+            for when, _, line in lines(pieces(run, attempt), stream, LONGEST):
+                out.write(f"{clock(when)} ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
+        else:
+            last = b"\n"
+            for chunk in chunks(pieces(run, attempt)):
+                if chunk.stream == stream:
+                    out.write(chunk.data)
+                    last = chunk.data[-1:]
+            out.write(b"" if last == b"\n" else b"\n")
+        out.flush()
+
+
+logs_command.add_command(flow_scrub_command)

@@ -1,0 +1,38 @@
+"""`python flow.py signature FILE`: what the flow takes, for programs that start it (`metaflow.Runner`)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import click
+
+from flowc.cli.options.common import load_flow
+from flowc.cli.options.configs import EARLIER
+from flowc_ir import json_text
+
+
+@click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--resume", is_flag=True, help="What it takes when it resumes a run: that run's configs are its own.")
+@click.option("--origin-run-id")
+@click.option("--store", "store_url")
+@click.pass_context
+def signature_command(
+    ctx: click.Context, file: str, resume: bool, origin_run_id: str | None, store_url: str | None
+) -> None:
+    """Check the flow, and write what it takes."""
+    from flowc.cli.commands.flows.resume import KIND
+    from flowc.cli.commands.flows.run import words_of
+    from flowc.cli.words.split import NO_NAMES
+    from metaflow.runner._signature import FlowParameter
+
+    if resume:
+        assert KIND.configs is not None
+        before = words_of(ctx, [], KIND).early(NO_NAMES).more
+        store_url = store_url or before["store_url"]
+        ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
+    flow = load_flow(ctx, None).flow
+    parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]
+    Path(file).write_text(json_text.shown({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Options of commands, and the values that they, files and the environment give."""

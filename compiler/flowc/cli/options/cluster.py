@@ -1,0 +1,55 @@
+"""What the commands about a cluster share: finding it, and telling what it says."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flowc.cli.options.common import fail
+from flowc.cli.options.configured import ConfiguredOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flowc.targets.argo.cluster.api import Cluster
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+context_option = click.option(
+    "--context",
+    cls=ConfiguredOption,
+    key="context",
+    metavar="NAME",
+    help="The kubeconfig's context [default: its current one].",
+)
+kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
+namespace_option = click.option(
+    "--namespace",
+    cls=ConfiguredOption,
+    key="namespace",
+    metavar="NAME",
+    help="The namespace; without, the context's.",
+)
+
+
+def cluster_options(function: Command) -> Command:
+    """--context, --kubeconfig and --namespace."""
+    for option in (namespace_option, kubeconfig_option, context_option):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def connected(
+    context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
+) -> Iterator[Cluster]:
+    """The cluster. What goes wrong with it inside is told, and ends the program."""
+    from flowc.targets.argo.cluster.api import connect
+    from flowc.targets.argo.cluster.errors import ClusterError
+
+    try:
+        yield connect(kubeconfig=kubeconfig, context=context, namespace=namespace or None)
+    except ClusterError as error:
+        fail(error.message, error.hint)

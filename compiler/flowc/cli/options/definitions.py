@@ -1,0 +1,196 @@
+"""Options with Metaflow's names: those before the command of a flow's file, and those of `run`; and those of ours.
+
+`python flow.py --quiet run` and `flowc run --quiet flow.py` mean the same: what stands before the command is kept with
+the context (`common.top`), and what stands behind `run` is added to it. `words.split` finds them among the words.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from flowc.cli.options.common import TOP, Top, top
+from flowc.cli.options.configured import ConfiguredOption
+from flowc.cli.options.verify import verify_option
+from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.contract import STORE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PREFIX = "METAFLOW"  # METAFLOW_RUN_MAX_WORKERS is --max-workers of `run`
+
+
+def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
+    """A choice of Metaflow's of which flowc has some; the others are refused with what to do instead.
+
+    `key` is the setting of flowc's that it is; METAFLOW_DEFAULT_… comes before its configuration file.
+    """
+    allowed, hint = settings.CHOICES[setting]
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is not None and value not in allowed:
+            raise click.BadParameter(f"{value!r} is not supported: {hint}", ctx, param)
+        return value
+
+    attributes: dict[str, Any] = {"metavar": "|".join(allowed), "callback": callback, "help": text}
+    if key is not None:
+        return ConfiguredOption([name], key=key, partly=True, type=str, **attributes)
+    return click.Option([name], **attributes)
+
+
+def _refused(hint: str) -> Any:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value is not None:
+            raise click.BadParameter(f"not supported: {hint}", ctx, param)
+        return value
+
+    return callback
+
+
+# Each with the name that its value has in `Top`, if it has one there.
+TOP_OPTIONS: Sequence[click.Option] = (
+    click.Option(["--quiet/--not-quiet"], default=None, help="Print only what the flow prints, results and errors."),
+    _only("--metadata", "DEFAULT_METADATA", "Where runs are recorded: in the store."),
+    _only("--environment", "DEFAULT_ENVIRONMENT", "What steps run in.", key="environment"),
+    _only("--datastore", "DEFAULT_DATASTORE", "Where artifacts are kept."),
+    click.Option(["--datastore-root"], metavar="DIR|URL", help="The store of that datastore."),
+    click.Option(["--package-suffixes"], metavar="LIST",
+                 help="Files that travel besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
+    click.Option(["--with", "--decospecs", "decospecs"], multiple=True, metavar="NAME[:ARG=VALUE,…]",
+                 help="Decorate every step; may be repeated [$METAFLOW_DECOSPECS]."),
+    click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
+    click.Option(["--namespace"], metavar="TAG", help="The client's namespace in the steps; '' is the global one."),
+    click.Option(["--branch"], metavar="NAME", allow_from_autoenv=False,
+                 help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
+    click.Option(["--production"], is_flag=True, default=None, allow_from_autoenv=False,
+                 help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+    click.Option(["--cache/--no-cache"], default=None, allow_from_autoenv=False,
+                 help="As if every step had @cache, or none."),
+    click.Option(["--trigger", "triggers"], multiple=True, metavar="FLOW/RUN", allow_from_autoenv=False,
+                 help="As if the end of that run started this one, by @trigger_on_finish; may be repeated."),
+    click.Option(["--pylint/--no-pylint"], default=None, help="flowc's own checks always run, Pylint never."),
+    _only("--event-logger", "DEFAULT_EVENT_LOGGER", "Only the one that logs nothing."),
+    _only("--monitor", "DEFAULT_MONITOR", "Only the one that monitors nothing."),
+    click.Option(["--config"], nargs=2, multiple=True, metavar="NAME FILE", allow_from_autoenv=False,
+                 help="Read a Config of the flow from a file; may be repeated."),
+    click.Option(["--config-value"], nargs=2, multiple=True, metavar="NAME JSON", allow_from_autoenv=False,
+                 help="Give a Config of the flow its value; may be repeated."),
+    click.Option(["--mode"], hidden=True, callback=_refused("there are no modes")),
+)  # fmt: skip
+
+RUN_OPTIONS: Sequence[click.Option] = (
+    click.Option(["--local"], is_flag=True, help="Run on this machine, one process per attempt (the default)."),
+    ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
+                     help="Tasks at once [default: as many as CPUs, and up to 16 where tasks wait]."),
+    ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
+                     help="A foreach over more items fails [default: no limit]."),
+    ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
+                     help="How tasks begin: auto: fork where importing the flow is harmless, else fresh."),
+    ConfiguredOption(["--durability"], key="durability", default="run", show_default=True, allow_from_autoenv=False,
+                     help="Wait for the disk before a run ends (run), also before each task does (task), or never."),
+    click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
+                 callback=_refused("logs are kept whole; leave the option out")),
+    click.Option(["--run-id-file"], type=click.Path(dir_okay=False), metavar="F",
+                 help="Write the run's id to F first."),
+    click.Option(["--runner-attribute-file"], type=click.Path(dir_okay=False), metavar="F", hidden=True),
+    click.Option(["--params-file", "params_files"], type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
+                 help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
+    ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
+                     help="Lines for people, or JSON lines on stdout."),
+    verify_option(),
+    click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
+                 help="The flow's class, if the file has several."),
+    click.Option(["--store", "store_url"], metavar="DIR|URL",
+                 help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
+)  # fmt: skip
+
+# Those of `resume` that Metaflow has not.
+RESUME_OPTIONS: Sequence[click.Option] = (
+    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
+                 help="On this machine, or on a cluster."),
+    click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
+                 help="With --target argo: write the manifests there instead of submitting them."),
+    click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
+)  # fmt: skip
+
+# Options that a flow's own file has in the help of `run`, though they may stand before the command.
+RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
+
+BEFORE_COMMAND = "flowc.before"  # in a context's `meta`: the words of BEFORE_OPTIONS that were found, for the command
+
+
+def _before_command(option: click.Option) -> click.Option:
+    changed = hidden(option)
+    changed.default, changed.allow_from_autoenv = None, False
+    return changed
+
+
+def take_before(ctx: click.Context, values: dict[str, Any]) -> list[str]:
+    """Take the values of BEFORE_OPTIONS out of the others: as words again, for the command that knows the flow."""
+    words: list[str] = []
+    for option in BEFORE_OPTIONS:
+        if not any(option is param for param in ctx.command.params):  # an extension has an option of that name
+            continue
+        value = values.pop(str(option.name))
+        if ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+            for one in value if option.multiple else [value]:
+                words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(one)]
+    return words
+
+
+def split_top(values: dict[str, Any]) -> Top:
+    """The part of the values that belongs to `Top`; it is taken out of them. What means nothing here is told."""
+    if values.pop("pylint", None):
+        click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
+    for name in ("metadata", "event_logger", "monitor", "mode"):
+        values.pop(name, None)  # checked when they were parsed; the one value that there is changes nothing
+    values["with_decorators"] = values.pop("decospecs")
+    return Top(**{name: values.pop(name) for name in Top._fields if name in values})
+
+
+def add_top(ctx: click.Context, more: Top) -> Top:
+    """Add what stands behind the command to what stands before it, which yields where there can be one value.
+
+    A variable or a file, which may give the command's own option, says less than an option before the command.
+    """
+    before = top(ctx)
+    both: dict[str, Any] = {
+        name: (old + new) if isinstance(old, tuple) else (old if new is None or _is_kept(ctx, name) else new)
+        for name, old, new in zip(Top._fields, tuple[Any, ...](before), tuple[Any, ...](more), strict=True)
+    }
+    ctx.meta[TOP] = Top(**both)
+    return Top(**both)
+
+
+def _is_kept(ctx: click.Context, name: str) -> bool:
+    """Whether a value was given on the command line before the command, and not behind it."""
+    given = ParameterSource.COMMANDLINE
+    before = ctx.parent is not None and ctx.parent.get_parameter_source(name) is given
+    return before and ctx.get_parameter_source(name) is not given
+
+
+def top_of_environment() -> Top:
+    """What the environment says where no options can stand before the command, as in `flowc run`."""
+    command = click.Command("flowc", params=[*TOP_OPTIONS])
+    with command.make_context("flowc", [], auto_envvar_prefix=PREFIX) as ctx:
+        return split_top(dict(ctx.params))
+
+
+def hidden(option: click.Option) -> click.Option:
+    """The same option, left out of the help."""
+    changed = copy(option)
+    changed.hidden = True
+    return changed
+
+
+# The options of ours of `run` and its like: in a flow's own file they may stand before the command too.
+BEFORE_OPTIONS: Sequence[click.Option] = tuple(
+    _before_command(option)
+    for option in (*RUN_OPTIONS, *RESUME_OPTIONS)
+    if str(option.opts[-1])[2:].replace("-", "_") not in METAFLOW_OPTIONS
+)

@@ -1,0 +1,157 @@
+"""`--params-file`: the parameters of a run in YAML, JSON or TOML."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.options.yaml_params import Entry, YamlError
+from flowc.cli.options.yaml_params import read as read_yaml
+from flowc_runtime.base import given_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc_ir.model import Flow, Parameter
+    from metaflow.parameters import Parameter as Declared
+
+params_file_option = click.option(
+    "--params-file", "params_files", type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
+    help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts.",
+)  # fmt: skip
+
+
+def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, Any]:
+    """The values in files, by parameter; of the same name, the last file's. What is wrong is a usage error.
+
+    `cls` is the flow's class, where it is here: its parameters may have types of the author's own.
+    """
+    if flow is None:
+        raise click.UsageError("what parameters the flow has is not known; give them by --param")
+    known = {parameter.name: parameter for parameter in flow.parameters}
+    declared = _declared(cls) if cls is not None and files else {}
+    found: dict[str, Any] = {}
+    for file in files:
+        for name, given in _read(file).items():
+            if name not in known:
+                raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
+            if _is_null(given) and known[name].type != "json":
+                continue  # as if the name were not in the file; only JSON has a value null
+            found[name] = _value(known[name], declared.get(name), given, file)
+    return found
+
+
+def _is_null(given: Any) -> bool:
+    return (given.value if isinstance(given, Entry) else given) is None
+
+
+def _declared(cls: type) -> dict[str, Declared[Any]]:
+    from flowc.frontends.metaflow.parameters import declared_parameters
+
+    return declared_parameters(cls)
+
+
+def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> Any:
+    """A value of a file, if it is one of the parameter, as records keep it."""
+    from flowc.frontends.metaflow.defaults import given as given_value
+    from flowc_runtime.store.values.parameters import ParameterError
+
+    entry = given if isinstance(given, Entry) else None
+    value = entry.value if entry is not None else given
+    place = f"{file}, line {entry.line}" if entry is not None else file
+    try:
+        if entry is not None:
+            entry.check(parameter)
+        value = given_value(declared, parameter, value, texts=True)
+        if parameter.converted and declared is not None and value is not None:
+            check_converted(declared, value)
+    except YamlError as error:
+        raise click.UsageError(f"{file}, {error}") from None
+    except ParameterError as error:
+        hint = entry.quotes() if entry is not None else ""
+        raise click.BadParameter(f"{error}{hint} ({place})", param_hint=f"'--{parameter.name}'") from None
+    return value
+
+
+def check_converted(declared: Declared[Any], value: Any) -> None:
+    """Let the type of a parameter make of a recorded value what steps will see. Raises ParameterError."""
+    from flowc_runtime.store.values.parameters import ParameterError
+    from metaflow._conversions import ConversionError, seen
+
+    try:
+        seen(declared, value)
+    except ConversionError as error:
+        raise ParameterError(str(error)) from None
+
+
+def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
+    from difflib import get_close_matches
+
+    if close := get_close_matches(str(name), known, n=1):
+        return f"; did you mean '{close[0]}'?"
+    return f"; it has {', '.join(known)}" if known else ""
+
+
+def _read(file: str) -> dict[Any, Any]:
+    """What a file holds; of YAML by entries."""
+    path = Path(file)
+    parsers: dict[str, Callable[[str], Any]] = {".json": _json, ".toml": _toml, ".yaml": read_yaml, ".yml": read_yaml}
+    parse = parsers.get(path.suffix.lower())
+    if parse is None and given_files.comes_once(file):
+        parse = _any
+    if parse is None:
+        raise click.UsageError(f"{file}: a file of parameters ends with .yaml, .yml, .json or .toml")
+    try:
+        values = parse(_text(given_files.content(file)))
+    except RecursionError:
+        raise click.UsageError(f"cannot read {file}: it is nested too deeply") from None
+    except OSError as error:
+        raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise click.UsageError(f"cannot read {file}: {error}") from None
+    if not isinstance(values, dict):
+        raise click.UsageError(f"{file}: values by the parameters' names are needed, not {type(values).__name__}")
+    return values
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"byte 0x{content[error.start]:02x} in line {line} is not UTF-8") from None
+    return text.replace("\r\n", "\n")
+
+
+def _any(text: str) -> Any:
+    """Read what a pipe gave, which has no name that says what it is."""
+    if text.lstrip().startswith("{"):
+        return _json(text)
+    try:
+        return _toml(text)
+    except ValueError:
+        return read_yaml(text)
+
+
+def _json(text: str) -> Any:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which must not have a key twice: only one would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' is there twice")
+    return found
+
+
+def _toml(text: str) -> Any:
+    return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)

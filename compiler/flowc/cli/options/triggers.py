@@ -1,0 +1,43 @@
+"""`--trigger FLOW/RUN`: what starts a flow with @trigger_on_finish, where somebody tries it by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.options.common import fail, find_run, top
+from flowc_ir import End
+
+if TYPE_CHECKING:
+    from flowc_ir import Flow
+    from flowc_runtime.store.records.record_types import TriggerRecord
+    from flowc_runtime.store.records.store import Store
+
+
+def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
+    """The ends of the runs that the command line names. A run that has not come to a good end ends the program."""
+    names = top().triggers
+    if names and not any(trigger.kind == "finish" for trigger in flow.triggers):
+        raise click.UsageError(f"--trigger: flow '{flow.name}' has no @trigger_on_finish")
+    return [_end_of(store, name) for name in names]
+
+
+def _end_of(store: Store, name: str) -> TriggerRecord:
+    from flowc_runtime.base.errors import NotFound
+    from flowc_runtime.base.index import ROOT, task_pathspec
+
+    run, step, _ = find_run(store, name)
+    if step is not None:
+        raise click.UsageError(f"--trigger takes a run, FLOW/RUN, not {name!r}")
+    end = next(node.id for node in run.executes().nodes if isinstance(node.next, End))
+    try:
+        ended = run.task(end, ROOT)["ended"]
+    except NotFound:
+        fail(f"{run.flow}/{run.id} has not succeeded", "only the end of a run that has starts another flow")
+    return {
+        "type": "run",
+        "name": f"metaflow.{run.flow}.{end}",
+        "id": task_pathspec(run.flow, run.id, end, path=ROOT),
+        "timestamp": ended,
+    }

@@ -1,0 +1,206 @@
+"""A page that shows the cards of a run, live: on this machine only, from the store, read only.
+
+A card is code of others. It is shown in a frame that has not the page's origin: it can neither read nor ask anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from html import escape
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from flowc.cli.options.run_filters import UNREADABLE
+from flowc_ir import json_text
+from flowc_runtime.base.errors import FlowcError, NotFound
+from flowc_runtime.base.index import task_id
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.store.records.store import RunStore, Store
+
+HOST = "127.0.0.1"
+# Put into each card that is served: how it is told of a refresh.
+_LISTENER = """<script>addEventListener("message", (event) => {
+  const told = event.data || {};
+  if (told.html !== undefined) {
+    if (!(window.flowc_card_replace && window.flowc_card_replace(told.html))) location.reload();
+  } else if (window.metaflow_card_update) window.metaflow_card_update(told.data);
+});</script>"""
+
+
+class Shown(NamedTuple):
+    """What is served: a run, or whichever is the newest of the flow with the tag."""
+
+    store: Store
+    flow: str
+    run_id: str | None
+    tag: str | None
+    most: int
+    seconds: int
+
+    def run(self) -> RunStore | None:
+        """The run; None while there is none."""
+        if self.run_id is not None:
+            return self.store.run(self.flow, self.run_id)
+        for name in reversed(self.store.runs(self.flow)):
+            run = self.store.run(self.flow, name)
+            with unreadable.going_on():
+                if self.tag is None or (run.exists() and self.tag in run.system_tags() | run.user_tags()):
+                    return run
+        return None
+
+    def cards(self) -> dict[str, Any]:
+        """The run, how it does, and its cards: those of running tasks first, then of the latest steps."""
+        from metaflow.plugins.cards._store import steps_with_cards
+
+        run = self.run()
+        if run is None or not run.exists():
+            return {"run": None, "state": "no run yet", "cards": [], "more": False}
+        tasks = []
+        for step in reversed(steps_with_cards(run)):
+            done = run.done(step)
+            tasks += [(path in done, step, path, numbers[-1]) for path, numbers in run.attempts(step).items()]
+        found: list[dict[str, Any]] = []
+        for _, step, path, attempt in sorted(tasks, key=lambda task: task[0]):
+            found += _of_task(run, step, path, attempt)
+            if len(found) > self.most:
+                break
+        state = UNREADABLE
+        with unreadable.going_on():
+            state = run.status()["state"]
+        return {
+            "run": f"{run.flow}/{run.id}",
+            "state": state,
+            "cards": found[: self.most],
+            "more": len(found) > self.most,
+        }
+
+    def has(self, key: str) -> bool:
+        """Whether this is the key of a card of a run of the flow."""
+        *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
+        parts = key.split("/")
+        right = parts[: len(before)] == before and parts[len(before) + 1 : len(before) + 2] == [cards]
+        return right and key.endswith(".html") and ".." not in parts and key.isprintable()
+
+
+def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
+    from metaflow.plugins.cards._store import find, read_data
+
+    record, state = None, UNREADABLE
+    with unreadable.going_on():
+        record = run.attempt(step, path, attempt)
+        state = {"ok": "", "caught": "failure caught", "failed": "failed"}[record["outcome"]] if record else "running"
+    there = find(run, step, path, attempt, record, follow=True)
+    cards = []
+    for file in there.files:
+        data = read_data(run.objects, file.key)
+        cards.append({
+            "key": file.key, "task": task_id(step, path), "type": file.type, "id": file.id, "state": state,
+            "from": there.origin, "token": data["reload_token"] if data else "final",
+            "changed": data["created_on"] if data else 0,
+        })  # fmt: skip
+    return cards
+
+
+def serve(shown: Shown, port: int, tell: Callable[[str], None]) -> None:
+    """Serve until interrupted."""
+    with make_server(shown, port) as server:
+        tell(f"Cards of {shown.flow}{f'/{shown.run_id}' if shown.run_id else ''}: http://{HOST}:{server.server_port}")
+        tell("Ctrl-C ends it.")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            tell("")
+
+
+def make_server(shown: Shown, port: int) -> ThreadingHTTPServer:
+    """The server, listening. A port that is taken ends the program."""
+    from flowc.cli.options.common import fail
+
+    class Handler(_Handler):
+        served = shown
+
+    try:
+        return _Server((HOST, port), Handler)
+    except OSError as error:
+        fail(f"cannot listen on {HOST}:{port}: {error.strerror}", "choose another with --port, or any with --port 0")
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell in a line what went wrong with a request, unless whoever asked has gone: the others are served."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            print(f"error: a request failed: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    served: Shown
+
+    def do_GET(self) -> None:
+        """Answer; a name of another host is refused: it is a page from elsewhere that has itself called so."""
+        host = (self.headers.get("Host") or "").partition(":")[0]
+        if host.lower() not in (HOST, "localhost"):
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine only")
+            return
+        path = unquote(self.path.partition("?")[0])
+        try:
+            if path == "/":
+                self._answer(HTTPStatus.OK, "text/html", _page(self.served))
+            elif path == "/cards.json":
+                self._answer(HTTPStatus.OK, "application/json", json_text.page(self.served.cards()))
+            elif path.startswith(("/card/", "/data/")):
+                self._card(path[1:5], path[6:])
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page")
+        except NotFound:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
+        except FlowcError as error:
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error))
+
+    do_HEAD = do_GET
+
+    def _card(self, what: str, key: str) -> None:
+        from metaflow.plugins.cards._store import read, read_data
+
+        objects = self.served.store.objects
+        if not self.served.has(key):
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
+        elif what == "data":
+            self._answer(HTTPStatus.OK, "application/json", json_text.page(read_data(objects, key)))
+        else:
+            self._answer(HTTPStatus.OK, "text/html", read(objects, key) + _LISTENER, sandbox=True)
+
+    def _answer(self, status: HTTPStatus, kind: str, text: str, *, sandbox: bool = False) -> None:
+        from metaflow.plugins.cards._page import SANDBOX
+
+        data = text.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if sandbox:
+            self.send_header("Content-Security-Policy", f"sandbox {SANDBOX}")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are nobody's business."""
+
+
+def _page(shown: Shown) -> str:
+    from metaflow.plugins.cards._page import SANDBOX, asset
+
+    return (
+        asset("server.html")
+        .replace("{{title}}", escape(f"Cards of {shown.flow}"))
+        .replace("{{sandbox}}", SANDBOX)
+        .replace("{{seconds}}", str(shown.seconds))
+    )

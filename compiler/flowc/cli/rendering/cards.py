@@ -1,0 +1,247 @@
+"""What `flowc card` and `card` of a flow's file share: finding cards, printing and opening them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from flowc.cli.options.common import FAULTY, fail, table, writing
+from flowc_ir import json_text
+from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc.cli.options.common import Pathspec
+    from flowc_runtime.store.records.store import Store
+    from metaflow.plugins.cards.card_client import Card
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Wanted(NamedTuple):
+    """Which cards are meant; `hash` may be its first characters, at least five."""
+
+    hash: str | None
+    type: str | None
+    id: str | None
+    follow: bool
+
+    def missing(self) -> str:
+        """For messages, in Metaflow's words: `Card with type 'x' not found`."""
+        given = [f"{name} '{value}'" for name, value in zip(self._fields, self, strict=True) if isinstance(value, str)]
+        return f"Card with {' and '.join(given)} not found" if given else "Card not found"
+
+
+_WANTED = (
+    click.option("--hash", metavar="HASH", help="The card of this hash, or of its first five characters."),
+    click.option("--type", metavar="TYPE", help="Cards of this type."),
+    click.option("--id", metavar="ID", help="Cards of this id."),
+    click.option("--follow-resumed/--no-follow-resumed", "follow", default=True,
+                 help="The cards of the task that a resumed run has taken over [default]."),
+)  # fmt: skip
+_SERVED = (
+    click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True, help="0: any that is free."),
+    click.option("--poll-interval", type=click.IntRange(1), default=5, show_default=True, metavar="SECONDS",
+                 help="How often the page asks for what is new."),
+    click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True, help="At most so many."),
+)  # fmt: skip
+
+
+def served_options(function: Command) -> Command:
+    """The options of a server of cards."""
+    served: Command = _with(_SERVED, function)
+    return served
+
+
+def _with(options: Sequence[Callable[[Any], Any]], function: Any) -> Any:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+class Paths(NamedTuple):
+    """How a command line names tasks: for the help, and found in the store. `options` are what `find` takes besides."""
+
+    words: str
+    words_of_list: str
+    find: Callable[..., Pathspec]
+    options: Sequence[Callable[[Any], Any]] = ()
+
+
+def add_reading_commands(group: click.Group, paths: Paths) -> None:
+    """`view`, `get` and `list`, for either command line; and `create`, which is refused."""
+
+    def taken(options: dict[str, Any]) -> Wanted:
+        return Wanted(*(options.pop(name) for name in Wanted._fields))
+
+    def view(pathspec: str, **options: Any) -> None:
+        wanted = taken(options)
+        if not find_card(paths.find(pathspec, **options), wanted).view():
+            raise SystemExit(FAULTY)
+
+    def get(pathspec: str, path: str | None, **options: Any) -> None:
+        wanted = taken(options)
+        write_card(find_card(paths.find(pathspec, **options), wanted), path)
+
+    def list_(pathspec: str | None, as_json: bool, file: str | None, **options: Any) -> None:
+        wanted = taken(options)
+        list_cards(find_cards(paths.find(pathspec, **options), wanted), as_json=as_json, file=file)
+
+    where = click.argument("pathspec", metavar=paths.words)
+    options = [*_WANTED, *paths.options]
+    listed = (
+        click.argument("pathspec", metavar=paths.words_of_list, required=not paths.words_of_list.startswith("[")),
+        *_WANTED,
+        click.option("--as-json", "--json", is_flag=True, help="Print JSON."),
+        click.option("--file", metavar="FILE", help="Write the list to FILE."),
+        *paths.options,
+    )
+    target = click.argument("path", required=False)
+    add = group.command
+    add("view", help="Open a card in the browser.")(_with([where, *options], view))
+    add("get", help="Print the HTML of a card, or write it to PATH.")(_with([where, target, *options], get))
+    add("list", help="List the cards of a task, a step or a run.")(_with(listed, list_))
+    add("create", hidden=True, context_settings=LENIENT)(_with([_ANY], refuse_create))
+
+
+LENIENT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+_ANY = click.argument("words", nargs=-1, type=click.UNPROCESSED)
+
+
+def refuse_create(words: tuple[str, ...]) -> None:
+    """What makes cards in Metaflow's tasks."""
+    fail(
+        "flowc has no command 'card create': a task makes its cards itself, while it runs",
+        "write @card above the step; spin STEP --persist makes a card again, on the inputs that the step had",
+    )
+
+
+def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
+    """The cards of a task, of a step or of a run, by the tasks' pathspecs. None at all ends the program."""
+    from metaflow import client
+    from metaflow.exception import MetaflowNotFound
+    from metaflow.plugins.cards.card_client import get_cards
+    from metaflow.plugins.cards.exception import CardNotPresentException
+
+    client.metadata(place.run.objects.url)
+    client.namespace(None)
+    found: dict[str, list[Card]] = {}
+    for pathspec in _tasks(place):
+        try:
+            cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
+        except (CardNotPresentException, MetaflowNotFound):  # none, or the task has only just begun
+            continue
+        except RecordError as error:
+            unreadable.tell(error)
+            continue
+        if chosen := [card for card in cards if _has_hash(card, wanted.hash)]:
+            found[pathspec] = chosen
+    if not found:
+        fail(f"Card not found in datastore: {wanted.missing()} for pathspec {_pathspec(place)}", _advice(place, wanted))
+    return found
+
+
+def _tasks(place: Pathspec) -> Iterator[str]:
+    """The pathspecs of a place's tasks, as the flow goes."""
+    from metaflow.plugins.cards._store import steps_with_cards
+
+    run, step, path = place
+    for name in steps_with_cards(run) if step is None else [step]:
+        for task in run.paths(name) if path is None else [path]:
+            yield task_pathspec(run.flow, run.id, name, path=task)
+
+
+def _advice(place: Pathspec, wanted: Wanted) -> str:
+    """What to do where there is no such card."""
+    from metaflow.plugins.cards._store import steps_with_cards
+
+    steps = steps_with_cards(place.run)
+    if place.step in steps:
+        command, what = (
+            ("card list", "lists its cards")
+            if any((wanted.hash, wanted.type, wanted.id))
+            else ("logs", "has what was said of them")
+        )
+        return f"flowc {command} {_pathspec(place)} {what}"
+    others = f"; steps with cards: {', '.join(steps)}" if steps else ""
+    return f"write @card above {'the' if place.step else 'a'} step{others}"
+
+
+def _pathspec(place: Pathspec) -> str:
+    run, step, path = place
+    if step is not None and path is None and len(paths := run.paths(step)) == 1:
+        (path,) = paths
+    if step is not None and path is not None:
+        return task_pathspec(run.flow, run.id, step, path=path)
+    return "/".join(part for part in (run.flow, run.id, step) if part)
+
+
+def _has_hash(card: Card, wanted: str | None) -> bool:
+    return wanted is None or card.hash == wanted or (len(wanted) >= 5 and card.hash.startswith(wanted))
+
+
+def find_card(place: Pathspec, wanted: Wanted) -> Card:
+    """The card that is meant: of several of a task its default card, which is said. Several tasks end the program."""
+    found = find_cards(place, wanted)
+    if len(found) > 1:
+        fail(f"{len(found)} tasks have such cards", f"name one: {', '.join(list(found)[:5])}")
+    (cards,) = found.values()
+    card = next((card for card in cards if card.type == "default"), cards[0])
+    if len(cards) > 1:
+        click.echo(
+            f"there are {len(cards)} such cards, this is {_named(card)}; --type, --id and --hash choose", err=True
+        )
+    return card
+
+
+def _named(card: Card) -> str:
+    return f"'{card.type}'{f' with id {card.id!r}' if card.id else ''}, {card.hash[:8]}"
+
+
+def write_card(card: Card, file: str | None) -> None:
+    """The HTML, to stdout or to a file."""
+    html = card.get()
+    if file is None:
+        click.echo(html.encode())  # in UTF-8, as it says, wherever it goes
+        return
+    _write(file, html)
+    click.echo(f"Card saved to {file}", err=True)
+
+
+def _write(file: str, text: str) -> None:
+    with writing(file), open(file, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:
+    """All that were found; as JSON an object, or a list of objects where there are several tasks."""
+    told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in found.items()]
+    if as_json:
+        text = json_text.shown(told[0] if len(told) == 1 else told, indent=4)
+    elif file is None:
+        rows = [["task", "type", "id", "hash"]]
+        rows += [[task, card.type, card.id or "", card.hash] for task, cards in found.items() for card in cards]
+        table(rows)
+        return
+    else:
+        text = "\n".join(f"{task} {_entry(card)['filename']}" for task, cards in found.items() for card in cards)
+    if file is None:
+        click.echo(text)
+        return
+    _write(file, f"{text}\n")
+
+
+def _entry(card: Card) -> dict[str, Any]:
+    return {"id": card.id, "hash": card.hash, "type": card.type, "filename": card.path.rpartition("/")[2]}
+
+
+def newest(store: Store, flow: str) -> str:
+    """The newest run; none at all ends the program."""
+    runs = store.runs(flow)
+    if not runs:
+        fail(f"no run of a flow '{flow}' in {store.objects.url}", "run it first")
+    return runs[-1]

@@ -1,0 +1,59 @@
+"""What the system refuses, and no command expected: a line with the place, whatever the command is.
+
+Commands report the errors whose place they know. The top of every command line hands the others over to this module: an
+OSError about a file or about something without a name, and a RecursionError from input that is nested too deeply.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flowc.cli.options.common import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_OWN = ("flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow")
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Around a command. An error of an output stream goes on to `told_if_full`."""
+    from flowc.cli.rendering.streams import is_of_a_stream
+
+    try:
+        yield
+    except OSError as error:
+        if is_of_a_stream(error):
+            raise
+        why = error.strerror or str(error) or type(error).__name__
+        if error.filename is None:
+            fail(f"{why}{_where(error.__traceback__)}")
+        names = [os.fsdecode(each) if isinstance(each, (str, bytes)) else f"descriptor {each}"
+                 for each in (error.filename, error.filename2) if each is not None]  # fmt: skip
+        fail(f"{' -> '.join(names)}: {why}", _HINTS.get(type(error)))
+    except RecursionError as error:
+        fail(
+            f"something that was given is nested too deeply{_where(error.__traceback__)}",
+            "look for many brackets, or an expression of thousands of terms, in the flow's files and its input",
+        )
+
+
+_HINTS = {
+    PermissionError: "make it readable, and writable if it is to be written, or name another one",
+    FileNotFoundError: "it may have been removed meanwhile",
+}
+
+
+def _where(traceback: TracebackType | None) -> str:
+    """The innermost place in flowc's own code, for whoever has to look for the reason."""
+    found = ""
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] in _OWN and module != __name__:
+            found = f" (in {module}, line {traceback.tb_lineno})"
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,86 @@
+"""`flowc show --diff`: what differs between the code of two runs, or of a run and the files here."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.options.common import fail, find_run, root_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.store.records.store import RunStore, Store
+
+HERE = "."
+
+
+def show_difference(store: Store, run: RunStore, other: str) -> None:
+    """Print how the code of a run becomes that of another, a RUN or FLOW/RUN, as a unified diff."""
+    name, files = f"{run.flow}/{run.id}", _files(run)
+    if other == HERE:
+        there, found = "here", _files_here(store, run)
+    else:
+        second = find_run(store, other if "/" in other else f"{run.flow}/{other}").run
+        there, found = f"{second.flow}/{second.id}", _files(second)
+    for line in _lines(name, files, there, found):
+        click.echo(line, nl=False)
+
+
+def _lines(name: str, files: Mapping[str, str], there: str, found: Mapping[str, str]) -> Iterator[str]:
+    for path in sorted(files.keys() | found.keys()):
+        old, new = files.get(path), found.get(path)
+        if old == new:
+            continue
+        names = (
+            f"{name}/{path}" if old is not None else "/dev/null",
+            f"{there}/{path}" if new is not None else "/dev/null",
+        )
+        yield from _marked(unified_diff(_split(old), _split(new), *names))
+
+
+def _split(text: str | None) -> list[str]:
+    """The lines with their ends; a form feed ends none."""
+    *ended, last = (text or "").split("\n")
+    return [f"{line}\n" for line in ended] + ([last] if last else [])
+
+
+def _marked(lines: Iterator[str]) -> Iterator[str]:
+    """With what diff(1) says of a last line without an end."""
+    for line in lines:
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _files(run: RunStore) -> dict[str, str]:
+    from flowc_runtime.base.errors import NotFound
+    from flowc_runtime.store.values.sources import read_sources
+
+    try:
+        files = read_sources(run.objects, run.record())
+    except NotFound:
+        fail(f"the code of run {run.flow}/{run.id} is gone from {run.objects.url}")
+    if files is None:
+        hint = 'flows with @secrets leave none, nor do runs with keep-sources = "no", nor those of older versions'
+        fail(f"run {run.flow}/{run.id} has left no code", hint)
+    return files
+
+
+def _files_here(store: Store, run: RunStore) -> dict[str, str]:
+    """The files that a run from here would leave."""
+    from flowc.cli.running.ignoring import kept_files
+    from flowc.package import UnreadableFileError, collect
+    from flowc_runtime.store.values.sources import text_of
+
+    code = run.executes().code
+    root = root_of(store, code, "call it in the directory of the flow")
+    try:
+        package = collect(root / code.file, root if "/" in code.file else None)
+        package = package.every() if package.every is not None else package
+    except UnreadableFileError as error:
+        fail(str(error))
+    files = kept_files(package, code.file, secrets="package" in run.record())
+    if files is None:
+        fail("git does not say which files it ignores, which are no part of a run's code")
+    return {name: text_of(content) for name, content in files}

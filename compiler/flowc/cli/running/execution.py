@@ -1,0 +1,217 @@
+"""What `run` and `resume` do when the flow is known: a run on this machine, from its record to its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowc.cli.options.common import Checked, fail, open_store, tell_error, top
+from flowc.cli.options.parameters import run_values
+from flowc.cli.rendering.what_next import logs_line, resume_line
+from flowc.cli.rendering.working import working
+from flowc.cli.running import new_run
+from flowc.cli.running.beginning import interruption_recorded
+from flowc.cli.running.environment import isolate
+from flowc.cli.running.starting import begin_starts, state_before
+from flowc.diagnostics import describe
+from flowc.revision import Look
+from flowc_ir.schema import dumps
+from flowc_runtime.base.config.settings import datastore_of, user_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from flowc.cli.commands.flows.run import Kind
+    from flowc_emulator.agent import Agent
+    from flowc_emulator.console import Console
+    from flowc_emulator.supervisor import Plan, RunResult
+    from flowc_ir import Flow
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.values.files import FileRecord
+
+    Given = Mapping[str, Sequence[str]]
+
+
+def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: Kind) -> int:
+    """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
+    from flowc_emulator.console import make_console
+    from flowc_emulator.places import default_places
+    from flowc_emulator.supervisor import Plan
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.backends.objects import LocalObjects
+    from flowc_runtime.store.records.store import Store
+
+    tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
+    store = open_store(options["store_url"])
+    remote = not isinstance(store.objects, LocalObjects)
+    isolation = isolate(found, options["environment"], remote=remote)
+    console = make_console(options["log_format"], quiet=bool(top().quiet))
+    with ExitStack() as stack:
+        starts = begin_starts(found, options["start"], state_before(), console.note)
+        if starts is not None:
+            stack.callback(starts.close)
+        look = Look(str(found.package.root))  # the import has been judged: a process more is no harm
+        stack.callback(look.close)
+        agent = stack.enter_context(_agent(store.objects.url if remote else None))
+        stack.enter_context(interruption_recorded())
+        records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind, look)
+        run = store.run(records.flow, records.id)
+        disk = Disk.of(run.objects, options["durability"])
+        if disk is not None:
+            stack.callback(disk.close)
+        new_run.tell_of(run, records, options, disk)
+        workers, processors = (options["max_workers"], None) if options["max_workers"] else default_places()
+        console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
+        new_run.note_unused(console)
+        if starts is not None:
+            starts.begin(run, dumps(found.flow), parameters)
+        plan = Plan(
+            run=run,
+            records=records,
+            agent=agent,
+            isolation=isolation,
+            graph=graph,
+            program=found.program,
+            parameters=parameters,
+            user=user,
+            max_workers=workers,
+            processors=processors,
+            seeds=seeds,
+            tags=tags,
+            namespace=new_run.namespace_for(user),
+            max_splits=options["max_num_splits"],
+            cache=top().cache is not False,
+            disk=disk,
+            durable=options["durability"] == "task",
+            reuse=reuse,
+            starts=starts,
+        )
+        result = _supervise(plan, console, found, options)
+    if not result.ok:
+        _tell_failures(result, run, found, options)
+    return new_run.exit_code(result)
+
+
+def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, Any]) -> RunResult:
+    """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
+    from flowc_emulator.supervisor import Supervisor
+    from flowc_runtime.base.errors import FlowcError
+
+    run, began = plan.run, time.monotonic()
+    _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
+    try:
+        result = Supervisor(plan, console).run()
+    except FlowcError as error:  # such as a store that is gone
+        fail(str(error), f"when that is mended: {resume_line(run, options)}")
+    failure = None if result.ok else RuntimeError("the run has failed")
+    _call_hooks(None, lambda: found.program.run_ended(failure))
+    new_run.tell_end(console, run, result, began)
+    if found.flow.exit_hooks and result.signal is None:
+        from flowc_emulator.exit_hooks import call_exit_hooks
+
+        call_exit_hooks(found.flow, found.program, run, console, plan.starts, successful=result.ok)
+    return result
+
+
+@contextmanager
+def _agent(url: str | None) -> Iterator[Agent | None]:
+    """The process that uses the remote store of this address; none, if there is no remote store."""
+    if url is None:
+        yield None
+        return
+    from flowc_emulator.agent import Agent
+
+    agent = Agent(url)
+    try:
+        yield agent
+    except BaseException:
+        agent.leave()  # what was forked may hold it still
+        raise
+    agent.close()
+
+
+def _begin(
+    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: Kind, look: Look
+) -> tuple[RunStore, dict[str, Any], Reuse | None]:
+    """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.values.files import store_files
+
+    resumption = kind.find(store, found, options) if kind.find else None
+    before = resumption.parameters if resumption else {}
+    ds_type = datastore_of(store.objects.url)
+    parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
+    with working("storing the files given as parameters"):
+        parameters = store_files(store.objects, found.flow.parameters, parameters)
+    if resumption:
+        _check_files(store, found.flow, parameters)
+    reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None
+    more = resumption.record() if resumption else {}
+    return new_run.begin_run(store, found, parameters, user_name(), more, look), parameters, reuse
+
+
+def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
+    """A resumed run takes files from the one before, which may be lost or damaged: then they are stored anew, where
+    they are here still. Raises StoreError.
+    """
+    from flowc_runtime.base.errors import StoreError
+    from flowc_runtime.store.values.files import store_again
+
+    for parameter in flow.parameters:
+        value = values.get(parameter.name)
+        if parameter.type != "file" or value is None:
+            continue
+        if (why := _fault_of_file(store, value)) and not store_again(store.objects, value):
+            name = parameter.name
+            raise StoreError(f"{why} {value['file']}, the file of parameter '{name}': give --{name} again")
+
+
+def _fault_of_file(store: Store, value: FileRecord) -> str:
+    from flowc_runtime.base.errors import Damaged
+    from flowc_runtime.store.backends.marks import verify_always
+    from flowc_runtime.store.upkeep.lost import is_lost
+
+    if is_lost(store.objects, value):
+        return "the store has lost"
+    if verify_always():
+        try:
+            store.objects.map_blob(value["digest"], value["size"])
+        except Damaged:
+            return "the store has a damaged copy of"
+    return ""
+
+
+def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:
+    """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
+    from metaflow.user_decorators._errors import PreparationError
+
+    try:
+        call()
+    except PreparationError as error:
+        message = f"{error}: {describe(error.__cause__ or error)}"
+        if run is not None:
+            new_run.cannot_begin(run, message, disk)
+        fail(message)
+
+
+def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Mapping[str, Any]) -> None:
+    """The one error at the end, what is to be known of the disk, and what to type next."""
+    sys.stdout.flush()
+    if result.unsaved is not None:
+        tell_error(result.unsaved, "when the disk works again, `flowc resume` runs what is not whole")
+    if result.failures:
+        from flowc.cli.rendering.failure import pathspec_of, render_failure
+
+        click.echo(render_failure(result.failures, found.flow, found.package.root), err=True, nl=False)
+        click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
+    elif top().quiet or options["log_format"] == "json":
+        return  # who has interrupted it knows
+    click.echo(f"resume: {resume_line(run, options)}", err=True)

@@ -1,0 +1,151 @@
+"""A run that begins here: its id and its record, who is told of it, and how its end is said."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import click
+
+from flowc.cli.options.common import fail, top, writing
+from flowc.cli.rendering.working import working
+from flowc.cli.running.beginning import record_made
+from flowc_ir import json_text
+from flowc_runtime.base.config import configuration, settings
+from flowc_runtime.base.errors import FlowcError, TagError
+from flowc_runtime.store.records.tags import check_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.cli.options.common import Checked
+    from flowc.revision import Look
+    from flowc_emulator.console import Console
+    from flowc_emulator.supervisor import RunResult
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
+    from flowc_runtime.store.records.store import RunStore, Store
+
+
+def new_run_id(now: float) -> str:
+    """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-482kxz`, in UTC.
+
+    After the seconds come the milliseconds and three letters that keep runs of the same moment apart.
+    """
+    clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
+    return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
+
+
+def tags_given() -> tuple[str, ...]:
+    """The tags that the command line gives, each once. Raises TagError for a wrong one of a flow's own file."""
+    try:
+        return tuple(check_tags(top().tags))
+    except TagError as error:
+        if click.get_current_context().find_object(type) is not None:
+            raise
+        raise click.UsageError(str(error)) from None
+
+
+def namespace_for(user: str) -> str | None:
+    """The client's namespace in the tasks: the one that the command line gives, or the user's; None is all runs."""
+    given = top().namespace
+    return f"user:{user}" if given is None else given or None
+
+
+def begin_run(
+    store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any], look: Look
+) -> RunStore:
+    """Create the run's record under an unused id, with `more` and the repository's revision in it.
+
+    Raises FlowcError.
+    """
+    from flowc.cli.options.triggers import trigger_events
+    from flowc_ir.schema import dumps
+    from flowc_runtime.store.records.runs import new_run_record
+
+    tags, definition = tags_given(), dumps(found.flow)
+    more = {**more, **_sources(store, found)}
+    more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
+    more = {**more, "revision": revision} if (revision := look.result()) is not None else more
+    while True:
+        created = time.time()
+        run = store.run(found.flow.name, new_run_id(created))
+        record = new_run_record(
+            run,
+            found.flow,
+            created,
+            user=user,
+            target="local",
+            parameters=parameters,
+            tags=list(tags),
+            namespace=namespace_for(user),
+        )
+        record.update(cast("RunRecord", more))
+        with record_made() as made:
+            if is_new := run.create(record, definition):
+                made(run)
+        if is_new:
+            run.add_tags(tags)
+            if origin := record.get("origin"):
+                run.hold(origin)
+            return run
+
+
+def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
+    """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
+    from flowc.cli.running.ignoring import kept_files
+    from flowc_runtime.store.values.sources import store_sources
+
+    if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
+        return {}
+    if (files := kept_files(found.package, found.flow.code.file)) is None:
+        return {}
+    with working("storing the flow's Python files"):
+        return {"sources": store_sources(store.objects, files)}
+
+
+def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
+    """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
+    from flowc_runtime.store.backends.durability import end_run_here
+
+    status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
+    end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)
+    fail(message)
+
+
+def tell_of(
+    run: RunStore, records: RunStore, options: Mapping[str, Any], disk: Disk | None = None, **more: str
+) -> None:
+    """Write the files that the command line asks for: the run's id, and what a Runner wants to know, with `more`."""
+    attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
+    texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
+    for option, text in texts.items():
+        if not options[option]:
+            continue
+        try:
+            with writing(options[option]):
+                Path(options[option]).write_text(text, encoding="utf-8")
+        except FlowcError as error:
+            cannot_begin(records, str(error), disk)
+
+
+def note_unused(console: Console) -> None:
+    """Say which settings of Metaflow's mean nothing here."""
+    if unused := settings.unused():
+        console.note(f"flowc does not use {', '.join(unused)}")
+
+
+def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
+    """Say how the run ended; it `began` then, by the monotonic clock."""
+    state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
+    console.run_ended(f"{run.flow}/{run.id}", state, result.tally, time.monotonic() - began)
+
+
+def exit_code(result: RunResult) -> int:
+    """What a shell is told of a run: a signal as shells do."""
+    if result.signal is not None:
+        return 128 + result.signal
+    return 0 if result.ok else 1

@@ -1,0 +1,1 @@
+"""The words of a command line: what each means, and what to type instead."""

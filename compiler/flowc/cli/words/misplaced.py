@@ -1,0 +1,155 @@
+"""Words that stand where they mean nothing: options before the command, a flow where a command belongs, `n=3`.
+
+Each error says what to type instead. Nothing of the user's is imported for that: in a flow's own file the class is
+there, before a command of `flowc` nothing is known of the flow.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from flowc_ir.model import Parameter
+
+
+# -- options before the command ----------------------------------------------------------------------------------------
+
+
+def before_command(
+    ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
+) -> click.UsageError:
+    """The error for an option before a command of `flowc` that `flowc` itself does not have."""
+    option = error.option_name
+    at = _command_at(args, commands)
+    if at is None:
+        return _no_option(ctx, option, _options(ctx.command.params))
+    line = shlex.join(["flowc", args[at], *args[at + 1 :], *args[:at]])
+    return click.UsageError(f"No such option '{option}' before the command. Options stand behind it: {line}", ctx)
+
+
+def before_own_command(
+    ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
+) -> click.UsageError:
+    """The error for an option before a command of a flow's own file: it may be a parameter of the flow, or of `run`."""
+    from flowc.cli.options.definitions import RUN_OPTIONS
+
+    option, parameters = error.option_name, _parameters(ctx)
+    flags = {f"--{name}": flag for name, flag in parameters.items()}
+    behind = {**flags, **{name: bool(each.is_flag) for each in RUN_OPTIONS for name in each.opts}}
+    if option.replace("_", "-") in (known := {name.replace("_", "-"): name for name in behind}):
+        found = known[option.replace("_", "-")]
+        what = "a parameter of the flow" if found in flags else "an option of the command"
+        line = _moved(ctx, args, option, commands, flag=behind[found])
+        return click.UsageError(f"'{option}' is {what}: put it after {_command(args, commands)}, as in {line}", ctx)
+    return _no_option(ctx, option, _options(ctx.command.params), behind)
+
+
+def _parameters(ctx: click.Context) -> dict[str, bool]:
+    """The parameters of the flow whose own command line this is, and whether each is a flag."""
+    from flowc.frontends.metaflow.parameters import declared_parameters
+
+    cls = ctx.find_object(type)
+    return {name: bool(each.is_flag) for name, each in declared_parameters(cls).items()} if cls is not None else {}
+
+
+def _moved(ctx: click.Context, args: Sequence[str], option: str, commands: Mapping[str, object], *, flag: bool) -> str:
+    """The line with the option and its value at its end; `run` is the command where there is none."""
+    at = next((at for at, word in enumerate(args) if word.partition("=")[0] == option), len(args))
+    length = 1 if flag or "=" in args[at] else 2
+    rest = [*args[:at], *args[at + length :]]
+    command = [] if _command_at(rest, commands) is not None else ["run"]
+    return f"{ctx.command_path} {shlex.join([*rest, *command, *args[at : at + length]])}"
+
+
+def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
+    at = _command_at(args, commands)
+    return "run" if at is None else args[at]
+
+
+def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
+    """The place of the command among the words: of several, the first that is no value of an option."""
+    found = [at for at, word in enumerate(args) if word in commands]
+    alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]
+    return next(iter([*alone, *found]), None)
+
+
+def _no_option(
+    ctx: click.Context, option: str, known: Collection[str], behind: Collection[str] = ()
+) -> click.UsageError:
+    from flowc.frontends.names import did_you_mean
+
+    if option == "-h":
+        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
+    names = {name.lstrip("-"): name for name in (*behind, *known) if name.startswith("--")}
+    close = did_you_mean(option.lstrip("-"), names)
+    meant = names[close] if close else None
+    place = ", after run" if meant in behind and meant not in known else ""
+    hint = f" Did you mean '{meant}'{place}?" if meant else ""
+    return click.UsageError(f"No such option '{option}'.{hint}", ctx)
+
+
+def _options(params: Iterable[click.Parameter]) -> list[str]:
+    options = [param for param in params if isinstance(param, click.Option) and not param.hidden]
+    return [name for option in options for name in (*option.opts, *option.secondary_opts)]
+
+
+# -- a flow instead of a command ---------------------------------------------------------------------------------------
+
+
+def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
+    """The error where the first word is a flow instead of a command of `flowc`; None if it is not."""
+    from flowc.opening import OpeningError, names_code, parse
+
+    try:
+        name = parse(args[0]).name
+        is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")
+    except OpeningError:
+        is_flow = False
+    if not is_flow:
+        return None
+    at = _command_at(args, commands)
+    words = ["run", *args] if at is None else [args[at], *args[:at], *args[at + 1 :]]
+    return click.UsageError(f"{args[0]!r} is no command. The command comes first: {shlex.join(['flowc', *words])}", ctx)
+
+
+# -- words behind the flow ---------------------------------------------------------------------------------------------
+
+
+def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
+    """Raise a usage error for words behind the flow that are no options, such as `n=3`."""
+    if not ctx.args:
+        return
+    extra = ctx.args[0]
+    name, equals, value = extra.partition("=")
+    known = {parameter.name.replace("-", "_"): parameter for parameter in parameters}
+    found = known.get(name.strip().lstrip("-").replace("-", "_"))
+    message = f"Got unexpected extra argument{'s' if len(ctx.args) > 1 else ''} ({' '.join(ctx.args)})"
+    if found is not None and equals:
+        message += f". A parameter is an option: {shlex.join([f'--{found.name}', value])}"
+    elif found is not None:
+        message += f". A parameter is an option: --{found.name}" + ("" if found.flag else " VALUE")
+    elif parameters:
+        message += f". Parameters are options, such as --{parameters[0].name}"
+    raise click.UsageError(message, ctx)
+
+
+def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
+    """The error for an option that the command does not have: of `-name`, the one with two dashes may be meant."""
+    option = error.option_name
+    if option == "-h" and "-h" in sys.argv:
+        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
+    names = [name for name in _options(ctx.command.params) if " (" not in name]
+    # Of `-name` click tells `-n`.
+    given = (word.partition("=")[0] for word in sys.argv if word.startswith(option) and not word.startswith("--"))
+    option = next((word for word in given if f"-{word}" in names), option)
+    words = f"--{option.lstrip('-')}"
+    if option.startswith("-") and not option.startswith("--") and words in names:
+        return click.UsageError(f"No such option '{option}'. Did you mean '{words}'?", ctx)
+    return error

@@ -1,0 +1,220 @@
+"""The words of `run` and its like: where the flow is among them, and whose an option is, flowc's or the flow's.
+
+One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a parameter of the flow
+has its name, and flowc's option of that name stands before FLOW (before the command). Names are the same if they differ
+in `-` and `_` only; no parameter has an option of one dash. Options that Metaflow has too keep their names: those of
+`run` no parameter may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `Kind.keeps`.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+import click
+
+from flowc.cli.options.definitions import BEFORE_COMMAND, PREFIX, RUN_OPTIONS, TOP_OPTIONS, split_top
+from flowc.opening import parse, with_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from flowc.cli.options.common import Top
+
+# What has to be known before the flow is loaded, and so before its parameters are.
+_EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
+
+
+class Line(NamedTuple):
+    """The words of a command line: those before FLOW, FLOW itself, and those behind it."""
+
+    before: list[str]
+    file: str | None
+    behind: list[str]
+
+
+class Names(NamedTuple):
+    """The names of options that are the flow's; its `flags` take no value."""
+
+    taken: frozenset[str]
+    flags: frozenset[str] = frozenset()
+
+
+NO_NAMES = Names(frozenset())
+
+
+class Early(NamedTuple):
+    """What is known of a command line of `run` before the flow is loaded."""
+
+    top: Top
+    more: dict[str, Any]  # the store, and the values of the options of the command itself
+
+
+def name_of(option: str) -> str:
+    """Return what options and parameters are compared by."""
+    return option.lstrip("-").replace("-", "_")
+
+
+def _yields(option: str, names: Names) -> bool:
+    """Whether a parameter of the flow has the spelling of an option: none has one of a single dash."""
+    return option.startswith("--") and name_of(option) in names.taken
+
+
+@final
+class Words:
+    """The words of one command line, read with the options that flowc has for the command.
+
+    `own` says that it is that of a flow's own file; `command` is the name of the command.
+    """
+
+    def __init__(
+        self, ctx: click.Context, words: Sequence[str], options: Sequence[click.Option], *, own: bool, command: str
+    ) -> None:
+        self._ctx = ctx
+        self._options = options
+        self._known = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
+        self._place = command if own else "FLOW"
+        self._before = f" (before {self._place})"
+        self.line = Line([*ctx.meta.get(BEFORE_COMMAND, ())], None, [*words]) if own else self._split(words)
+
+    def _split(self, words: Sequence[str]) -> Line:
+        """Find the flow: the first word that is neither an option nor an option's value.
+
+        Before it, every option that is not known is a parameter's and takes one value.
+        """
+        at = 0
+        for _, part in self._parts(words, NO_NAMES):
+            if not part[0].startswith("-"):
+                return Line([*words[:at]], part[0], [*words[at + 1 :]])
+            at += len(part)
+        return Line([*words], None, [])
+
+    def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
+        """Each word with the values that belong to it, and flowc's option that it is, if it is one; up to `--`."""
+        at = 0
+        while at < len(words) and words[at] != "--":
+            spelling, equals, _ = words[at].partition("=")
+            option = None if _yields(spelling, names) else self._known.get(spelling)
+            length = 1
+            if option is not None:
+                length += 0 if option.is_flag else option.nargs - bool(equals)
+            elif spelling.startswith("-") and not equals:
+                alone = name_of(spelling) in names.flags or (spelling == "--help" and "help" not in names.taken)
+                length += not alone
+            yield option, words[at : at + length]
+            at += length
+
+    def early(self, names: Names) -> Early:
+        """Read what the flow is loaded with, as far as it is flowc's by the names that the flow has taken."""
+        wanted = self._early()
+        found: list[str] = []
+        for option, part in self._parts(self.line.before, NO_NAMES):
+            found += self._marked(part, names) if option in wanted else ()
+        for option, part in self._parts(self.line.behind, names):
+            found += part if option in wanted else ()
+        values = self._parsed(wanted, found, names)
+        others = {name: values.pop(name) for name in ("store_url", *self._of_command())}
+        return Early(split_top(values), others)
+
+    def behind(self, names: Names) -> frozenset[str]:
+        """Return the names of flowc's options behind FLOW that say what is loaded, if the flow has taken `names`."""
+        wanted = [*self._early(), *(option for option in self._options if option.name == "class_name")]
+        parts = self._parts(self.line.behind, names)
+        return frozenset(name_of(part[0].partition("=")[0]) for option, part in parts if option in wanted)
+
+    def _early(self) -> list[click.Option]:
+        """Those of the options that have to be known before the flow is loaded."""
+        return [option for option in self._options if option.name in _EARLY or option.name in self._of_command()]
+
+    def _of_command(self) -> list[str]:
+        """The names of the options that only this command has."""
+        shared = {option.name for option in (*RUN_OPTIONS, *TOP_OPTIONS)}
+        return [str(option.name) for option in self._options if option.name not in shared]
+
+    def _parsed(self, options: Sequence[click.Option], words: list[str], names: Names) -> dict[str, Any]:
+        command = click.Command("run", params=[*self.yielding(options, names)])
+        prefix = f"{PREFIX}_RUN"
+        with command.make_context(
+            self._ctx.info_name, words, parent=self._ctx.parent, auto_envvar_prefix=prefix
+        ) as inner:
+            return dict(inner.params)
+
+    def foreseen_start(self) -> str:
+        """Return how tasks will begin if `--start` is flowc's wherever it stands: good for a guess."""
+        try:
+            words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
+            return str(self._one("start", words))
+        except click.ClickException:  # told when it is known whose it is
+            return "auto"
+
+    def class_before(self) -> str | None:
+        """Return the class that `--flow` names before FLOW."""
+        name: str | None = self._one("class_name", self._of(self.line.before, "class_name", NO_NAMES))
+        return name
+
+    def class_behind(self, names: Names) -> str | None:
+        """Return the class that `--flow` names behind FLOW, if it is flowc's there."""
+        name: str | None = self._one("class_name", self._of(self.line.behind, "class_name", names))
+        return name
+
+    def check_class(self, names: Names) -> None:
+        """Raise OpeningError where FLOW, or `--flow` before it, names one class and `--flow` behind it another."""
+        behind, file = self.class_behind(names), self.line.file
+        if behind is not None and file is not None:
+            with_class(with_class(parse(file), self.class_before()), behind)
+
+    def _of(self, words: Sequence[str], option: str, names: Names) -> list[str]:
+        """The words of one option."""
+        return [word for found, part in self._parts(words, names) if found and found.name == option for word in part]
+
+    def _one(self, option: str, words: list[str]) -> Any:
+        wanted = [each for each in self._options if each.name == option]
+        return self._parsed(wanted, words, NO_NAMES)[option]
+
+    # -- with the flow's own names
+
+    def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
+        """flowc's options beside those of the flow: one whose name is taken is known by another spelling.
+
+        No parameter can have that spelling. It is what help and errors show, and what `final` makes of the word.
+        """
+        variables = {name.lower() for name in names.taken}
+        for option in options:
+            changed = copy(option)
+            changed.opts = [self._spelling(each, names) for each in option.opts]
+            changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
+            if str(option.name).lower() in variables:  # METAFLOW_RUN_NAME is the parameter's
+                changed.allow_from_autoenv = False
+            yield changed
+
+    def _spelling(self, option: str, names: Names) -> str:
+        return option + self._before if _yields(option, names) else option
+
+    def _marked(self, part: Sequence[str], names: Names) -> list[str]:
+        spelling, equals, value = part[0].partition("=")
+        return [self._spelling(spelling, names) + equals + value, *part[1:]]
+
+    def help_option(self, names: Names) -> list[click.Option]:
+        """Return `--help` for a flow that has a parameter of that name; click has its own where none has."""
+        if "help" not in names.taken:
+            return []
+
+        def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+            if value:
+                click.echo(ctx.get_help(), color=ctx.color)
+                ctx.exit()
+
+        return [click.Option([f"--help{self._before}", "asked_for_help"], is_flag=True, is_eager=True,
+                             expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
+
+    def help_hint(self) -> str:
+        """Return where `--help` stands if a parameter has its name."""
+        return f"Before {self._place} it shows the help."
+
+    def final(self, names: Names) -> list[str]:
+        """Return the words for a command with `yielding` options."""
+        words: list[str] = []
+        for option, part in self._parts(self.line.before, NO_NAMES):
+            ours = option is not None or part[0] == "--help"
+            words += self._marked(part, names) if ours else part
+        return [*words, *([] if self.line.file is None else [self.line.file]), *self.line.behind]

@@ -1,0 +1,118 @@
+"""Words that are no command where they stand, and the line to type instead."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.flow_file.refused import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_RUN = re.compile(r"latest|\d{8}-\d{6}.*")
+# What other programs call a command of `flowc`.
+_MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
+# The commands of `flowc` that a flow's own file does not have, and what stands behind them.
+_BEHIND: Mapping[str, str] = {
+    "ir": "{file}", "compile": "{file}", "diff": "{file}", "doctor": "{file}", "runs": "{flow}", "gc": "{flow}",
+    "artifact": "{flow}/NAME", "debug": "{flow}/RUN/STEP[/TASK]", "trigger": "NAME", "status": "NAME",
+    "suspend": "NAME", "unsuspend": "NAME", "terminate": "RUN", "delete": "NAME", "completion": "SHELL",
+}  # fmt: skip
+
+
+def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
+    """Return the error for a word that is known elsewhere; `own` are the commands of a flow's file."""
+    name = args[0]
+    if meant := _MEANT.get(name):
+        return click.UsageError(f"No such command {name!r}. Did you mean {meant!r}?", ctx)
+    if _is_pathspec(name) and not os.path.exists(name):
+        return click.UsageError(f"{name!r} is no command. A command comes first: {_line('flowc', 'show', *args)}", ctx)
+    if name in own:
+        line = _line("python", "FLOW.py", *args)
+        return click.UsageError(f"No such command {name!r}. A flow's own file has it: {line}", ctx)
+    if name in REFUSED:
+        full = " ".join(args[:2])
+        instead = REFUSED[full if full in REFUSED else name].format(file="FLOW.py", flow="NAME")
+        return click.UsageError(f"No such command {name!r}. Instead: {instead}", ctx)
+    return None
+
+
+def of_a_flow(
+    ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
+) -> click.UsageError | None:
+    """Return the error for a word that is none of a flow's file, but one of `commands`, those of `flowc`."""
+    name, *rest = args
+    if _is_pathspec(name, flow):
+        line = _line("flowc", "show", f"{flow}/{name.removeprefix(f'{flow}/')}", *rest)
+        return click.UsageError(f"{name!r} is no command. A command comes first: {line}", ctx)
+    if name == "retry":
+        return click.UsageError(f"No such command {name!r}. Did you mean: {ctx.command_path} resume", ctx)
+    name = name if name in commands else next(iter(get_close_matches(name, commands, n=1)), name)
+    if name not in commands:
+        return None
+    file = (ctx.find_root().info_name or "").removeprefix("python ")
+    line = " ".join(["flowc", name, *_behind(_BEHIND.get(name, ""), file, flow, rest)])
+    return click.UsageError(f"No such command {args[0]!r} of a flow's file. It is one of flowc: {line}", ctx)
+
+
+def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:
+    """The words behind a command of `flowc`: those that were typed, and what they leave out."""
+    own = f"{flow}/"
+    if rest and not rest[0].startswith("-") and form not in ("{file}", "{flow}"):
+        yield shlex.quote(own + rest[0].removeprefix(own) if form.startswith("{flow}/") else rest[0])
+        rest = rest[1:]
+    elif form:
+        yield form.format(file=shlex.quote(file), flow=flow)
+    yield from map(shlex.quote, rest)
+
+
+class PathGroup(click.Group):
+    """A group of commands about runs, of `flowc`: a run where a command belongs is told with the line to type."""
+
+    meant: Mapping[str, str] = {"rm": "remove", "delete": "remove", "ls": "list", "open": "view", "show": "view"}
+    """What other programs call these commands."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            path, *rest = args
+            if (known := self.meant.get(path)) in self.commands:
+                raise click.UsageError(f"No such command {path!r}. Did you mean {known!r}?", ctx) from None
+            if "/" not in path and not _is_pathspec(path):
+                raise
+            tags = [word for word in rest if not word.startswith("-")] if "add" in self.commands else []
+            command = next((word for word in rest if word in self.commands), "add" if tags else "list")
+            if command in rest:
+                rest.remove(command)
+            line = f"{ctx.command_path} {shlex.join(self._words(command, path, rest))}"
+            raise click.UsageError(f"{path!r} is no command. A command comes first: {line}", ctx) from None
+
+    def _words(self, command: str, path: str, rest: Sequence[str]) -> Sequence[str]:
+        return [command, path, *rest]
+
+
+class OwnTagGroup(PathGroup):
+    """The same for `tag` in a flow's own file, which takes the run as an option."""
+
+    def _words(self, command: str, path: str, rest: Sequence[str]) -> Sequence[str]:
+        return [command, path, *rest] if command == "list" else [command, "--run-id", path, *rest]
+
+
+def _is_pathspec(word: str, flow: str | None = None) -> bool:
+    """Whether a word names a run or a part of one: `latest`, an id, `FLOW/RUN…`."""
+    first, _, more = word.partition("/")
+    inside = (first.isidentifier() or first == flow) and _RUN.fullmatch(more.partition("/")[0])
+    return bool(_RUN.fullmatch(first) or inside)
+
+
+def _line(*words: str) -> str:
+    return shlex.join(words)
