@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowc_emulator.tally import Tally
+from flowc_emulator.console.tally import Tally
 from flowc_ir.counting import count
 
 

@@ -13,8 +13,8 @@ from flowc.cli.commands.flows.compile import compile_argo
 from flowc.cli.options.common import Checked
 from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow
-from flowc_emulator.console import make_console
-from flowc_emulator.seeds import Seeds
+from flowc_emulator.console.text_console import make_console
+from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
 from flowc_ir import Flow, Function, Method, Notebook, Shell, Stub
 from flowc_ir.schema import dumps, loads

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flowc_ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Switch, Transition, targets
-from flowc_ir.regions import region
-from flowc_ir.scopes import places
-from flowc_ir.structure import Vertex, analyse
+from flowc_ir.graphs.regions import region
+from flowc_ir.graphs.scopes import places
+from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.parents import Parents

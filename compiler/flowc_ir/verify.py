@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.model import (
     Action,
     Branch,
@@ -22,7 +23,6 @@ from flowc_ir.model import (
     assert_never,
     targets,
 )
-from flowc_ir.structure import Vertex, analyse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

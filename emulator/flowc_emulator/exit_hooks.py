@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_emulator.scheduler import Job
+from flowc_emulator.scheduling.scheduler import Job
 from flowc_runtime.base.index import ROOT
 from flowc_runtime.pod.hooks import run_hooks
 
 if TYPE_CHECKING:
-    from flowc_emulator.console import Console
-    from flowc_emulator.starts import Starts
+    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.processes.starts import Starts
     from flowc_ir import Flow
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.run.program import Program

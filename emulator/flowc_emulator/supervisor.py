@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_emulator import hangs
-from flowc_emulator.engine import Engine, Fork
-from flowc_emulator.orphans import end_marked
-from flowc_emulator.places import Places
-from flowc_emulator.scheduler import Job, Scheduler
-from flowc_emulator.seeds import Seeds
-from flowc_emulator.tally import Tally
-from flowc_emulator.threads import Threads
+from flowc_emulator.console.tally import Tally
+from flowc_emulator.processes import hangs
+from flowc_emulator.processes.engine import Engine, Fork
+from flowc_emulator.processes.orphans import end_marked
+from flowc_emulator.scheduling.places import Places
+from flowc_emulator.scheduling.scheduler import Job, Scheduler
+from flowc_emulator.scheduling.seeds import Seeds
+from flowc_emulator.scheduling.threads import Threads
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.process import logs
@@ -32,11 +32,11 @@ from flowc_runtime.store.records.record_types import StatusRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc_emulator.agent import Agent
-    from flowc_emulator.console import Console
-    from flowc_emulator.engine import Finished, Launcher, Place
+    from flowc_emulator.console.text_console import Console
     from flowc_emulator.environments import Isolation
-    from flowc_emulator.starts import Starts
+    from flowc_emulator.processes.agent import Agent
+    from flowc_emulator.processes.engine import Finished, Launcher, Place
+    from flowc_emulator.processes.starts import Starts
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.reuse import Reuse

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_ir.graphs.scopes import Items, places
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
-from flowc_ir.scopes import Items, places
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_ir import Flow, Node
-    from flowc_ir.scopes import Place
+    from flowc_ir.graphs.scopes import Place
 
 __all__ = ["DAGNode", "FlowGraph"]
 

@@ -15,7 +15,7 @@ from argo.controller import Pod, play
 from flowc.targets.argo import Settings, compile_flow, series
 from flowc.targets.argo.checking.fitting import fit
 from flowc_ir import Flow, Foreach, targets
-from flowc_ir.regions import region
+from flowc_ir.graphs.regions import region
 from flowc_ir.verify import verify
 
 

@@ -19,7 +19,7 @@ from emulator.test_walks import Walk, number
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow, Foreach, targets
-from flowc_ir.structure import Vertex, analyse
+from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from test_structure import as_flow, switch_graphs

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_emulator import agent as agents
-from flowc_emulator.agent import Agent
+from flowc_emulator.processes import agent as agents
+from flowc_emulator.processes.agent import Agent
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.signals import Wakeup
 
@@ -103,9 +103,9 @@ def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> Non
         from pathlib import Path
         from flowc.frontends.metaflow.flowspec import load
         from flowc_ir.schema import dumps
-        from flowc_emulator.agent import Agent
-        from flowc_emulator.console import make_console
-        from flowc_emulator.seeds import Seeds
+        from flowc_emulator.processes.agent import Agent
+        from flowc_emulator.console.text_console import make_console
+        from flowc_emulator.scheduling.seeds import Seeds
         from flowc_emulator.supervisor import Plan, Supervisor
         from flowc_runtime.base.index import Graph
         from flowc_runtime.store.records.store import Store

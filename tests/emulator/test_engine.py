@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import flowc_emulator.engine
-from flowc_emulator.engine import Engine, Fork
+import flowc_emulator.processes.engine
+from flowc_emulator.processes.engine import Engine, Fork
 from flowc_runtime.process.process import adopts_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc_emulator.engine import Finished
+    from flowc_emulator.processes.engine import Finished
 
 
 class Log:
@@ -149,7 +149,7 @@ def test_an_interrupt_ends_all_jobs_and_a_second_one_does_not_wait(engine: Engin
 
 def test_it_knows_no_flow() -> None:
     """Other kinds of run use it: nothing that it imports is about plans, tasks or flows' classes."""
-    tree = ast.parse(Path(flowc_emulator.engine.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(flowc_emulator.processes.engine.__file__).read_text(encoding="utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     about_flows = {"supervisor", "scheduler", "starts", "assignment", "task", "program", "store", "records", "index"}
     assert not {name for name in imported if name and name.rpartition(".")[2] in about_flows}

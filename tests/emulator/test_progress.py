@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_emulator.rows import PIECE, SETTLED, Rows
+from flowc_emulator.console.rows import PIECE, SETTLED, Rows
 from screen import screen
 from terminal import Terminal
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc_emulator.scheduler import Job, Scheduler
+from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_ir import Catch, Flow, Foreach, Gang, Retry, targets
 from flowc_runtime.base.index import Graph
 

@@ -463,7 +463,7 @@ time.sleep(0.2)
     )
     project.write("quick.py", """
         import sys
-        from flowc_emulator import hangs
+        from flowc_emulator.processes import hangs
         hangs.SECONDS, hangs._EVERY = 1.0, 0.5
         from flowc.cli import main
         main()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc_emulator.scheduler import Scheduler
-from flowc_emulator.totals import Totals
+from flowc_emulator.scheduling.scheduler import Scheduler
+from flowc_emulator.scheduling.totals import Totals
 from flowc_ir import Flow, Foreach, Switch, targets
 from flowc_runtime.base.index import Graph
 

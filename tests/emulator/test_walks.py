@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argo import flows
-from flowc_emulator.scheduler import Scheduler
+from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_ir import Foreach, Switch
-from flowc_ir.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc_ir.graphs.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc_ir.graphs.scopes import Items, Loop
 from flowc_ir.schema import dumps
-from flowc_ir.scopes import Items, Loop
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.parents import Parents
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from argo.flows import Shape
-    from flowc_emulator.scheduler import Job
+    from flowc_emulator.scheduling.scheduler import Job
     from flowc_ir import Flow
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.store import RunStore

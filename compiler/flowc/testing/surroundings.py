@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import Branch, Foreach, Gang, Switch
-from flowc_ir.scopes import Items, Loop
+from flowc_ir.graphs.scopes import Items, Loop
 from flowc_runtime.base.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.state import OURS

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
-from flowc_emulator.threads import CHOSEN
+from flowc_emulator.scheduling.threads import CHOSEN
 from flowc_ir import json_text
 from flowc_runtime.base.user_cache import cache_home
 

@@ -29,8 +29,8 @@ from flowc_runtime.process.process import open_pipes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flowc_emulator.engine import Place
     from flowc_emulator.forkserver.wire import Reply, Request, Setup
+    from flowc_emulator.processes.engine import Place
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment

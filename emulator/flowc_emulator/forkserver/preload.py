@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, final
 
-from flowc_emulator.packages import UNSAFE
-from flowc_emulator.process_state import State
+from flowc_emulator.processes.packages import UNSAFE
+from flowc_emulator.processes.process_state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

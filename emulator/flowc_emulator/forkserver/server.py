@@ -30,10 +30,10 @@ from flowc_emulator.forkserver.wire import (
     receive,
     reply,
 )
-from flowc_emulator.guardian import register
-from flowc_emulator.seeds import Seeds
-from flowc_emulator.terminal import Borrowed
-from flowc_emulator.threads import Threads
+from flowc_emulator.processes.guardian import register
+from flowc_emulator.processes.terminal import Borrowed
+from flowc_emulator.scheduling.seeds import Seeds
+from flowc_emulator.scheduling.threads import Threads
 from flowc_ir.schema import loads
 from flowc_runtime.base.contract import NOT_STARTED, RUN
 from flowc_runtime.base.index import Graph

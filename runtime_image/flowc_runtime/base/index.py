@@ -11,14 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc_ir import targets
-from flowc_ir.scopes import Items, Loop, places
+from flowc_ir.graphs.scopes import Items, Loop, places
 from flowc_runtime.base.errors import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc_ir import Flow, Node
-    from flowc_ir.scopes import Scope
+    from flowc_ir.graphs.scopes import Scope
 
 ROOT = "0"
 _PATH = re.compile(r"0(?:[.~][0-9]+)*", re.ASCII)

@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc_ir import Gang, targets
+from flowc_ir.graphs.scopes import Loop
 from flowc_ir.policies import HOSTNAME_TIMEOUT
-from flowc_ir.scopes import Loop
 from flowc_runtime.base.contract import LOOPS, POD_IP
 from flowc_runtime.base.contract import PARALLEL_MAIN_IP as MAIN_IP
 from flowc_runtime.base.errors import FlowcError

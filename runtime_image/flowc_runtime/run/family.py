@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import Branch, Gang, targets
-from flowc_ir.scopes import Items
+from flowc_ir.graphs.scopes import Items
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import outer_path, parts, task_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
-from flowc_ir.scopes import Loop
+from flowc_ir.graphs.scopes import Loop
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import ROOT, iteration_path, parts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir import Branch, Foreach, Gang, Switch, targets
-from flowc_ir.scopes import Items
+from flowc_ir.graphs.scopes import Items
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import item_path, parts
 from flowc_runtime.run.parents import Parents

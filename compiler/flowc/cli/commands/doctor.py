@@ -90,7 +90,7 @@ def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding
     """How the tasks of a flow begin."""
     from flowc.cli.commands.doctor_flow import examine_flow
     from flowc.cli.options.common import load_flow
-    from flowc_emulator.process_state import State
+    from flowc_emulator.processes.process_state import State
 
     before = State.now()
     found = load_flow(ctx, file, class_name, data=True)

@@ -8,14 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flowc.cli.running.starting import judge
-from flowc_emulator.packages import UNSAFE
+from flowc_emulator.processes.packages import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc.cli.options.common import Checked
     from flowc.cli.running.starting import Verdict
-    from flowc_emulator.process_state import State
+    from flowc_emulator.processes.process_state import State
 
 
 def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
@@ -59,7 +59,7 @@ def _try(packages: Sequence[str]) -> list[Any]:
     if not packages:
         return []
     done = subprocess.run(
-        [sys.executable, "-m", "flowc_emulator.try_imports", *packages],
+        [sys.executable, "-m", "flowc_emulator.processes.try_imports", *packages],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flowc_emulator.scheduler import Job
+    from flowc_emulator.scheduling.scheduler import Job
     from flowc_emulator.supervisor import Failure
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import Frame

@@ -15,7 +15,7 @@ from flowc_runtime.process.logs import Chunk, Lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from flowc_emulator.rows import Rows
+    from flowc_emulator.console.rows import Rows
     from flowc_runtime.process.logs import Stream
 
     Task = tuple[str, str, int]
@@ -108,7 +108,7 @@ class Printer:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):
             return None
-        from flowc_emulator.rows import Rows
+        from flowc_emulator.console.rows import Rows
 
         self._rows[task, line.stream] = rows = Rows()
         return rows

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.commands.flows.run import Kind
-    from flowc_emulator.agent import Agent
-    from flowc_emulator.console import Console
+    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.processes.agent import Agent
     from flowc_emulator.supervisor import Plan, RunResult
     from flowc_ir import Flow
     from flowc_runtime.base.index import Graph
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: Kind) -> int:
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
-    from flowc_emulator.console import make_console
-    from flowc_emulator.places import default_places
+    from flowc_emulator.console.text_console import make_console
+    from flowc_emulator.scheduling.places import default_places
     from flowc_emulator.supervisor import Plan
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.backends.durability import Disk
@@ -127,7 +127,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
     if url is None:
         yield None
         return
-    from flowc_emulator.agent import Agent
+    from flowc_emulator.processes.agent import Agent
 
     agent = Agent(url)
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Checked
     from flowc.revision import Look
-    from flowc_emulator.console import Console
+    from flowc_emulator.console.text_console import Console
     from flowc_emulator.supervisor import RunResult
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord

@@ -15,8 +15,8 @@ import click
 
 from flowc.frontends.purity import Harm, examine
 from flowc.frontends.purity_modules import loaded_imports
-from flowc_emulator.packages import UNSAFE
-from flowc_emulator.process_state import State, is_debugged
+from flowc_emulator.processes.packages import UNSAFE
+from flowc_emulator.processes.process_state import State, is_debugged
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from flowc.cli.options.common import Checked
-    from flowc_emulator.starts import Starts
+    from flowc_emulator.processes.starts import Starts
     from flowc_runtime.process.origin import Origin
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
@@ -151,7 +151,7 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
     in_environments = not verdict.harmless_elsewhere
     if not everywhere and not (in_environments and any(node.environment for node in found.flow.nodes)):
         return None
-    from flowc_emulator.starts import Rule, Starts
+    from flowc_emulator.processes.starts import Rule, Starts
 
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None

@@ -13,8 +13,8 @@ from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
 from flowc.targets.argo.pod.pods import step_templates
 from flowc.targets.argo.series import series
-from flowc_ir.regions import region
-from flowc_ir.scopes import Loop, places
+from flowc_ir.graphs.regions import region
+from flowc_ir.graphs.scopes import Loop, places
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodeMap, Package

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from flowc.targets.argo.checking import faults
 from flowc.targets.argo.series import iterations, levels, loops
+from flowc_ir.graphs.scopes import Loop
 from flowc_ir.model import targets
-from flowc_ir.scopes import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.targets.argo.series import Series
+    from flowc_ir.graphs.scopes import Scope
     from flowc_ir.model import Flow, NodeId
-    from flowc_ir.scopes import Scope
 
 MAX_LEVELS = 99
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.targets.argo.pod.pods import StepTemplate
-    from flowc_ir.scopes import Scope
+    from flowc_ir.graphs.scopes import Scope
 
 
 class Lowering:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from flowc_ir.scopes import Loop as LoopScope
+from flowc_ir.graphs.scopes import Loop as LoopScope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowc_ir.graphs.scopes import Scope
     from flowc_ir.model import NodeId
-    from flowc_ir.scopes import Scope
 
 PATH = "{{inputs.parameters.path}}"
 ROOT_PATH = "0"

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from flowc_ir.graphs.regions import Again, Choose, Each, Item, Parallel, Region, Repeat, Task
 from flowc_ir.model import NodeId, assert_never
-from flowc_ir.regions import Again, Choose, Each, Item, Parallel, Region, Repeat, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -140,7 +140,7 @@ def reading(url: str | None) -> Iterator[Store]:
     if isinstance(store.objects, LocalObjects):
         yield store
         return
-    from flowc_emulator.agent import Agent
+    from flowc_emulator.processes.agent import Agent
 
     agent = Agent(store.objects.url)
     try:

@@ -101,7 +101,7 @@ class RunCommand(click.Command):
 
     def known_params(self) -> list[click.Parameter]:
         """The options that there are for every flow."""
-        from flowc_emulator.seeds import Seeds
+        from flowc_emulator.scheduling.seeds import Seeds
 
         words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=True).params
@@ -160,8 +160,8 @@ def _options(kind: Kind) -> list[click.Option]:
 
 def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
-    from flowc_emulator.process_state import State
-    from flowc_emulator.seeds import Seeds
+    from flowc_emulator.processes.process_state import State
+    from flowc_emulator.scheduling.seeds import Seeds
     from flowc_runtime.process.origin import Origin
 
     own = ctx.find_object(type) is not None
@@ -270,7 +270,7 @@ def _keep_from_obstore() -> None:
     from flowc_runtime.store.backends import remote
 
     def ask(url: str) -> Objects:
-        from flowc_emulator.agent import Agent
+        from flowc_emulator.processes.agent import Agent
 
         agent = Agent(url)
         atexit.register(agent.leave)

@@ -26,8 +26,8 @@ from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.run_names import suggest
 from flowc.revision import Look
+from flowc_ir.graphs.scopes import Loop
 from flowc_ir.schema import dumps
-from flowc_ir.scopes import Loop
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
@@ -145,7 +145,7 @@ def _plain(found: Checked, step: str) -> Checked:
 def _perform(
     found: Checked, seeds: Any, inputs: Inputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
 ) -> int:
-    from flowc_emulator.console import make_console
+    from flowc_emulator.console.text_console import make_console
     from flowc_emulator.supervisor import Only, Plan, Supervisor
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.values.files import store_files

@@ -12,7 +12,7 @@ from flowc.frontends.metaflow.structure.steps import find_method
 from flowc.frontends.metaflow.structure.transitions import leaving
 from flowc.frontends.names import did_you_mean
 from flowc_ir.diagnostic import Diagnostic
-from flowc_ir.structure import Vertex, analyse
+from flowc_ir.graphs.structure import Vertex, analyse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set

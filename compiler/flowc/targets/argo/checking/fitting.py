@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
+from flowc_ir.graphs.regions import Again
 from flowc_ir.model import assert_never
-from flowc_ir.regions import Again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from flowc_ir.model import Branch, End, Foreach, Gang, Goto, NodeId, Switch, ass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc_ir.structure import Vertex
+    from flowc_ir.graphs.structure import Vertex
 
 Stack: TypeAlias = tuple[tuple[NodeId, NodeId], ...]
 

@@ -15,7 +15,7 @@ import weakref
 from collections import Counter
 from typing import Any, NamedTuple
 
-from flowc_emulator.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
+from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
 
 # Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole;
 # what has a finalizer is looked at by itself.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc_emulator.scheduler import Job, Scheduler
-    from flowc_emulator.sink import Sink
+    from flowc_emulator.console.sink import Sink
+    from flowc_emulator.scheduling.scheduler import Job, Scheduler
 
 _OFTEN = 0.05  # seconds between two drawings: a fast run ends hundreds of tasks a second
 _NARROW = 60  # columns below which the run's line has no bar of its own

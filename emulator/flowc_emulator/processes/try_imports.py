@@ -1,4 +1,4 @@
-"""`python -m flowc_emulator.try_imports MODULE …`: what importing each of them leaves in a process, as JSON lines.
+"""What importing modules leaves in a process, as JSON lines: `python -m flowc_emulator.processes.try_imports MODULE …`.
 
 Each module is imported in a process of its own, so that one does not hide what another does.
 """
@@ -12,8 +12,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
-from flowc_emulator.packages import UNSAFE
-from flowc_emulator.process_state import State
+from flowc_emulator.processes.packages import UNSAFE
+from flowc_emulator.processes.process_state import State
 from flowc_ir import json_text
 
 

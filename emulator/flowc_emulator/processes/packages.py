@@ -1,7 +1,8 @@
 """What is known of well-known packages: which a fork must not share, and what is harmless of what they leave.
 
 What is not listed is tried: `process_state` looks at what the process has before and after the import. Versions are
-those that were tried; `python -m flowc_emulator.try_imports MODULE …` tries them again. docs/starts.md lists them all.
+those that were tried; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports MODULE …` tries
+them again.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from flowc_emulator.rows import PIECE, Rows
+from flowc_emulator.console.rows import PIECE, Rows
 
 if TYPE_CHECKING:
-    from flowc_emulator.scheduler import Job
+    from flowc_emulator.scheduling.scheduler import Job
     from flowc_runtime.process.logs import Stream
 
 _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")

@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 
-from flowc_emulator.guardian import Guardian
-from flowc_emulator.hangs import Hangs
-from flowc_emulator.terminal import Lender, Terminal
+from flowc_emulator.processes.guardian import Guardian
+from flowc_emulator.processes.hangs import Hangs
+from flowc_emulator.processes.terminal import Lender, Terminal
 from flowc_runtime.base.contract import TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import heeded

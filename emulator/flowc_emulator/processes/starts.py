@@ -17,8 +17,8 @@ from flowc_runtime.process import ending
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc_emulator.engine import Launcher
     from flowc_emulator.forkserver.client import Branch
+    from flowc_emulator.processes.engine import Launcher
     from flowc_ir import Node
     from flowc_runtime.process.origin import Origin
     from flowc_runtime.process.process import Child

@@ -10,17 +10,17 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Protocol
 
-from flowc_emulator.lines import Lines
-from flowc_emulator.sink import NOT_SHOWN, Sink
+from flowc_emulator.console.lines import Lines
+from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir.counting import count
 from flowc_runtime.run.task.failures import short_type, signal_name, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc_emulator.progress_line import ProgressLine
-    from flowc_emulator.scheduler import Job, Scheduler
-    from flowc_emulator.tally import Tally
+    from flowc_emulator.console.progress_line import ProgressLine
+    from flowc_emulator.console.tally import Tally
+    from flowc_emulator.scheduling.scheduler import Job, Scheduler
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.records.record_types import ErrorRecord
 
@@ -56,7 +56,7 @@ class Console(Protocol):
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
     """The console for a `--log-format` of `text` or `json`, for `--quiet`, and for what stdout and stderr are."""
     if log_format == "json":
-        from flowc_emulator.json_console import JsonConsole
+        from flowc_emulator.console.json_console import JsonConsole
 
         return JsonConsole(sys.stdout.buffer)
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -78,7 +78,7 @@ class TextConsole:
         self._lines = Lines("stdout", "stderr") if shown else Lines("stderr")
         self._progress: ProgressLine | None = None
         if progress:
-            from flowc_emulator.progress_line import ProgressLine
+            from flowc_emulator.console.progress_line import ProgressLine
 
             self._progress = ProgressLine(self._err, color=color)
         self._bars_due: dict[tuple[Job, Stream], float] = {}  # when a line may tell the state of a task's progress bars

@@ -6,8 +6,8 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
-from flowc_emulator.lines import Lines
-from flowc_emulator.sink import NOT_SHOWN, Sink
+from flowc_emulator.console.lines import Lines
+from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.task.failures import signal_name, told
@@ -15,8 +15,8 @@ from flowc_runtime.run.task.failures import signal_name, told
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc_emulator.scheduler import Job, Scheduler
-    from flowc_emulator.tally import Tally
+    from flowc_emulator.console.tally import Tally
+    from flowc_emulator.scheduling.scheduler import Job, Scheduler
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.records.record_types import ErrorRecord
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc_ir.dominance import dominates, dominators, natural_loop, postorder
+from flowc_ir.graphs.dominance import dominates, dominators, natural_loop, postorder
 from flowc_ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc_ir.dominance import dominators, postorder
+from flowc_ir.graphs.dominance import dominators, postorder
+from flowc_ir.graphs.scopes import find_loops
 from flowc_ir.model import (
     Branch,
     Choice,
@@ -23,7 +24,6 @@ from flowc_ir.model import (
     assert_never,
     targets,
 )
-from flowc_ir.scopes import find_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

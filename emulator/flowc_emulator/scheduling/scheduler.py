@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from flowc_emulator.totals import Totals
+from flowc_emulator.scheduling.totals import Totals
 from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc_ir.model import assert_never
 from flowc_runtime.base.contract import retries

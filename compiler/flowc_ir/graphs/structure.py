@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.diagnostic import Diagnostic
-from flowc_ir.dominance import postorder
+from flowc_ir.graphs.dominance import postorder
+from flowc_ir.graphs.nesting import match_joins
+from flowc_ir.graphs.scopes import find_loops
 from flowc_ir.model import NodeId, Span, Switch, Transition, targets
-from flowc_ir.nesting import match_joins
-from flowc_ir.scopes import find_loops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

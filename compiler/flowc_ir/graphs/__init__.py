@@ -1,0 +1,1 @@
+"""Analyses of a flow's graph: its shape, its loops, its regions, and where each task is."""
