@@ -97,6 +97,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc",
         "flowc.cli",
         "flowc.cli.options.common",
+        "flowc.cli.rendering",
         "flowc.cli.rendering.streams",
     }
 
