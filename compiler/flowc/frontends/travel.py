@@ -18,6 +18,7 @@ from flowc.package import pack
 from flowc_ir import Span
 from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -26,11 +27,8 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 # Modules of flowc, which the image has, and of extensions, which travel in any case; and what Python runs first.
-_OURS: Final = frozenset({
-    "flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow", "metaflow_extensions", "sitecustomize",
-    "usercustomize",
-})  # fmt: skip
-EXTENSIONS: Final = "metaflow_extensions"
+EXTENSIONS: Final = EXTENSIONS_PACKAGE
+_OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
 _TOLD: Final = 5  # names in a line

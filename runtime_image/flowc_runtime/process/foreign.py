@@ -12,6 +12,8 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, TypeAlias
 
+from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,16 +21,7 @@ Modules: TypeAlias = dict[str, list[str]]
 """The file and the digest of its content by the module's name."""
 
 # The program that began, such as `flowc`, is no code of the step's; extensions of the API are in the code package.
-_OWN = (
-    "__main__",
-    "__mp_main__",
-    "flowc",
-    "flowc_ir",
-    "flowc_runtime",
-    "flowc_emulator",
-    "metaflow",
-    "metaflow_extensions",
-)
+_OWN = ("__main__", "__mp_main__", *OWN_PACKAGES, EXTENSIONS_PACKAGE)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 

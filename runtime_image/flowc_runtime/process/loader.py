@@ -15,14 +15,16 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.base.own_packages import OWN_PACKAGES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 # Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
 # what happens to be loaded or installed: the laptop and the pod have to come to the same name.
 _TAKEN = frozenset({
-    "metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator", "click", "cloudpickle", "rich", "hera",
-    "pydantic", "yaml", "obstore", "numpy", "pandas", "torch", "sklearn", "scipy", "conftest", "pytest", "test",
+    *OWN_PACKAGES, "click", "cloudpickle", "rich", "hera", "pydantic", "yaml", "obstore", "numpy", "pandas", "torch",
+    "sklearn", "scipy", "conftest", "pytest", "test",
 })  # fmt: skip
 
 _compiled: dict[str, tuple[bytes, CodeType]] = {}

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail
+from flowc_runtime.base.own_packages import OWN_PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-
-_OWN = ("flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow")
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def _where(traceback: TracebackType | None) -> str:
     found = ""
     while traceback is not None:
         module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] in _OWN and module != __name__:
+        if module.partition(".")[0] in OWN_PACKAGES and module != __name__:
             found = f" (in {module}, line {traceback.tb_lineno})"
         traceback = traceback.tb_next
     return found

@@ -17,6 +17,7 @@ from flowc.frontends.purity import Harm, examine
 from flowc.frontends.purity_modules import loaded_imports
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
+from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE
 
@@ -32,9 +33,7 @@ ORIGIN = "flowc.origin"  # in a context's `meta`: the `Origin` of the process, w
 SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
-_OWN = frozenset(
-    {"click", "cloudpickle", "flowc", "flowc_emulator", "flowc_ir", "flowc_runtime", "metaflow", "metaflow_extensions"}
-)
+_OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
 
 
 def state_before() -> State | None:

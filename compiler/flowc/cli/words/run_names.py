@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}.*")
+RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 class Named(NamedTuple):
@@ -32,7 +32,7 @@ class Named(NamedTuple):
 def parts_of(store: Store, pathspec: str) -> list[str]:
     """Return the parts of FLOW/RUN/STEP/TASK, of which the flow may be left out, and the step if TASK is an id."""
     parts = pathspec.strip("/").split("/")
-    if _RUN_ID.fullmatch(parts[0]):
+    if RUN_ID.fullmatch(parts[0]):
         parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
     return [*parts[:2], *split_id(parts[2])] if len(parts) == 3 else parts
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.flow_file.refused import REFUSED
+from flowc.cli.words.run_names import RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_RUN = re.compile(r"latest|\d{8}-\d{6}.*")
+_RUN = re.compile(rf"latest|{RUN_ID.pattern}")
 # What other programs call a command of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
 # The commands of `flowc` that a flow's own file does not have, and what stands behind them.

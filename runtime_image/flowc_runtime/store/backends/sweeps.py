@@ -47,9 +47,8 @@ def _is_on(objects: Objects, key: str) -> bool:
         return False
     if not data:  # the power was lost, and with it the collection
         return False
-    from flowc_runtime.store.records.stored import (
-        parse,  # late: the authoring API imports this module, and no record's shape
-    )
+    # Late: the authoring API imports this module, and needs neither the IR's classes nor the shapes of records.
+    from flowc_runtime.store.records.stored import parse
 
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
