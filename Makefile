@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 FLOW := examples/digits/digits.py
 YAML := build/digits.yaml
-GO_TESTS := tests/argo/test_validation.py tests/helm/test_chart.py tests/test_cron_go.py tests/test_cron_advice.py
+GO_TESTS := tests/targets/argo/test_validation.py tests/helm/test_chart.py tests/cron/test_cron_go.py tests/cron/test_cron_advice.py
 CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help

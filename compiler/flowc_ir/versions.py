@@ -1,7 +1,7 @@
 """The formats of what flowc stores: their versions, what each added, and the one check (docs/adr/0010-versions.md).
 
 A field that is added, dropped or given another type makes a new version, which is listed here with that field;
-`tests/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
+`tests/ir/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
 artifacts in a record, belongs to the format of each of those. The digest at the end of a record is of no version: it is
 checked where it stands (`flowc_runtime.store.records.sealed`).
 """

@@ -18,8 +18,8 @@ from compare import summary
 from conformance import FLOWS
 from flowc_runtime.pod.arguments import encode
 from flowc_runtime.store.records.store import RunStore, Store
+from ir.test_golden_ir import CASES
 from project import Project
-from test_golden_ir import CASES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Memory that a container may have where its flow does not say: what the flow below asks for is more.

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from argo import flows
-from argo.controller import play
 from cluster import docker_daemon, engine, measure, runtime_image
 from cluster.engine import Engine
 from cluster.support import FIGURES, Cluster
 from flowc.targets.argo import Settings, compile_flow
 from image_flows import FLOWS
+from targets.argo import flows
+from targets.argo.controller import play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from argo.controller import Pod
+    from targets.argo.controller import Pod
 
 PROGRAM = """
 import importlib.util as util, json, os, sys
@@ -83,7 +83,7 @@ def pods(
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_of_each_decorator_runs(pods: tuple[Path, Callable[[Pod], tuple[int, str]]], name: str) -> None:
-    """As `tests/test_image.py` has it for an environment with the same packages."""
+    """As `tests/runtime/test_image.py` has it for an environment with the same packages."""
     work = pods[0] / name.replace(" ", "-")
     (work / "code").mkdir(parents=True)
     for file, text in FLOWS[name].items():

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Diagnostic
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 CASES = sorted([*(HERE / "errors").glob("*.py"), *(HERE / "errors").glob("*.json")])
 
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cron.test_cron_go import ANSWERS, fired, recorded_zones
 from flowc import cron
-from test_cron_go import ANSWERS, fired, recorded_zones
 from tools import recorded
 
 if TYPE_CHECKING:

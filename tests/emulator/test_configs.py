@@ -13,7 +13,7 @@ from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.flowspec import load
 from flowc_ir.schema import loads
 from metaflow import Config, ConfigValue, config_expr
-from test_conformance import played
+from targets.argo.test_conformance import played
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from flowc_ir.schema import loads
 from flowc_runtime.store.values.files import seen_values
 from gateway import gateway
-from test_conformance import played
+from targets.argo.test_conformance import played
 
 if TYPE_CHECKING:
     from project import Project

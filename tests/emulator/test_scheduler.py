@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo import flows
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_ir import Catch, Flow, Foreach, Gang, Retry, targets
 from flowc_runtime.base.index import Graph
+from targets.argo import flows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo import flows
 from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_emulator.scheduling.totals import Totals
 from flowc_ir import Flow, Foreach, Switch, targets
 from flowc_runtime.base.index import Graph
+from targets.argo import flows
 
 if TYPE_CHECKING:
-    from argo.flows import Shape
+    from targets.argo.flows import Shape
 
 
 def told(state: Scheduler) -> str:

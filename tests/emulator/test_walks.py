@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argo import flows
 from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_ir import Foreach, Switch
 from flowc_ir.graphs.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
@@ -26,15 +25,16 @@ from flowc_runtime.run.reuse import Reuse
 from flowc_runtime.run.task.attempts import begin_record, new_record
 from flowc_runtime.store.records.store import Store
 from project import run_record
+from targets.argo import flows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from argo.flows import Shape
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_ir import Flow
     from flowc_runtime.run.task.attempts import Result
     from flowc_runtime.store.records.store import RunStore
+    from targets.argo.flows import Shape
 
 At = tuple[str, str]  # step and path
 

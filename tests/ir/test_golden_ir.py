@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 CASES = sorted(path.parent for path in (HERE / "golden").glob("*/flow.py"))
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(Path(schema.__file__).with_name("schema.json").read_text()))
 

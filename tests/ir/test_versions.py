@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 SNAPSHOTS = HERE / "formats"
 TYPES: dict[str, tuple[type, ...]] = {
     IR.name: (Flow,),
@@ -72,7 +72,7 @@ def fields_now(format: Format) -> dict[str, str]:
 def _marks_of_manifests() -> set[str]:
     """The labels and annotations of the golden manifests, of whatever object in them; users' own are left out."""
     found: set[str] = set()
-    for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "argo/golden").glob("*.yaml")]:
+    for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "targets/argo/golden").glob("*.yaml")]:
         for manifest in yaml.safe_load_all(path.read_text()):
             found |= _marks(manifest)
     return {mark for mark in found if re.search(r" (flowc\.dev|app\.kubernetes\.io|workflows\.argoproj\.io)/", mark)}

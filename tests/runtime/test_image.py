@@ -14,17 +14,17 @@ import pytest
 import yaml
 
 import image
-from argo.controller import play, start
 from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
 from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, STEP_DECORATORS
 from image_flows import FLOWS, REFUSED
+from targets.argo.controller import play, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from argo.controller import Pod
     from project import Project
+    from targets.argo.controller import Pod
 
 
 @pytest.fixture(scope="module")

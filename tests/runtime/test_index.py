@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from argo import flows
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import (
     Graph,
@@ -19,6 +18,7 @@ from flowc_runtime.base.index import (
     task_pathspec,
     with_task_id,
 )
+from targets.argo import flows
 
 
 def test_paths() -> None:

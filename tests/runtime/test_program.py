@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 
-LINEAR = Path(__file__).parent / "golden" / "linear" / "flow.py"
+LINEAR = Path(__file__).parents[1] / "golden" / "linear" / "flow.py"
 OTHERS: list[tuple[Action, str, str]] = [
     (Function(module="pkg.models", name="Model.fit"), "a function", "run function pkg.models:Model.fit"),
     (Notebook(file="explore/plot.ipynb"), "a notebook", "run notebook explore/plot.ipynb"),

@@ -20,8 +20,8 @@ from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.records import sealed
 from flowc_runtime.store.records.store import RunStore, Store
 from flowc_runtime.store.values.codecs import load_value
+from ir.test_versions import Cluster, _marks, fields_now, listed
 from stores import STORES, opened
-from test_versions import Cluster, _marks, fields_now, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

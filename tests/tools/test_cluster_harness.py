@@ -17,7 +17,7 @@ from cluster.shell import CommandFailed
 from cluster.stages import length
 from tools import versions
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def harness(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ from tools import gobuild, ready, recorded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0"))
 
 
@@ -118,13 +118,18 @@ def test_where_go_is_demanded_its_absence_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_recorded_answers_need_no_go(tmp_path: Path) -> None:
-    done = run_tests(tmp_path, "tests/argo/test_validation.py", "tests/test_cron_go.py", "tests/test_cron_advice.py")
+    done = run_tests(
+        tmp_path,
+        "tests/targets/argo/test_validation.py",
+        "tests/cron/test_cron_go.py",
+        "tests/cron/test_cron_advice.py",
+    )
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout
 
 
 def test_asking_the_programs_needs_go(tmp_path: Path) -> None:
-    done = run_tests(tmp_path, "tests/argo/test_validation.py", "-k", "golden", FLOWC_TEST_GO="compare")
+    done = run_tests(tmp_path, "tests/targets/argo/test_validation.py", "-k", "golden", FLOWC_TEST_GO="compare")
     assert done.returncode == 1
     assert "`go` is not installed" in done.stdout
 

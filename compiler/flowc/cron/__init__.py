@@ -3,7 +3,7 @@
 No Python library has these rules, and the differences matter: a schedule that another parser accepts may be refused by
 Argo's controller, where only its log says so, or fire on other days. Even the odd corners are kept (`*-5` is `*`; an
 empty list matches nothing; on the days when clocks change a run is skipped or doubled), because a preview that is wrong
-on those days is worse than none. `tests/test_cron.py` compares with the Go library itself.
+on those days is worse than none. `tests/cron/test_cron.py` compares with the Go library itself.
 
     check("0 6 * * 7")      'day of week 7 is not between 0 and 6: write 0 (or SUN) for Sunday'
     parse("0 6 * * MON-FRI").next(datetime.now(ZoneInfo("Europe/Paris")))

@@ -1,7 +1,7 @@
 """The contract of a pod: all that the compiler, the emulator and the cluster write and the runtime reads.
 
-Standard library only, because both sides import it. No literal of it stands elsewhere: `tests/test_contract.py` reads
-the packages' syntax trees, and compares the Dockerfile and the chart.
+Standard library only, because both sides import it. No literal of it stands elsewhere: `tests/house/test_contract.py`
+reads the packages' syntax trees, and compares the Dockerfile and the chart.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from argo.controller import play
 from compare import summary
 from conformance import FLOWS
+from ir.test_golden_ir import CASES
 from project import PACKAGES, ROOT
-from test_golden_ir import CASES
+from targets.argo.controller import play
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore

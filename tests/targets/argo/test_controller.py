@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from argo import flows
-from argo.controller import ManifestError, PlayedWorkflow, Pod, expand, play
 from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow
+from targets.argo import flows
+from targets.argo.controller import ManifestError, PlayedWorkflow, Pod, expand, play
 
 FAKE_RUNTIME = str(Path(__file__).parent / "fake_runtime")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from argo import flows
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
 from flowc.targets.argo.checking import faults
 from flowc_ir import Flow, Packages, Resources, Schedule, Span
+from targets.argo import flows
 
 SCHEDULE = Schedule(crons=("@daily",), where=Span("flow.py", 3, 1))
 ONE = flows.flow(["start", "end"])

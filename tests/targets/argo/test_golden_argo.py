@@ -10,7 +10,7 @@ import pytest
 from flowc.frontends.metaflow.flowspec import load
 from flowc.passes.resolve_defaults import resolve_defaults
 from flowc.targets.argo import Bundle, Settings, compile_flow
-from test_golden_ir import CASES
+from ir.test_golden_ir import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from argo import flows
-from argo.controller import Pod, play
 from flowc.targets.argo import Settings, compile_flow, series
 from flowc.targets.argo.checking.fitting import fit
 from flowc_ir import Flow, Foreach, targets
 from flowc_ir.graphs.regions import region
 from flowc_ir.verify import verify
+from targets.argo import flows
+from targets.argo.controller import Pod, play
 
 
 def count_of(step: str, path: str) -> int:

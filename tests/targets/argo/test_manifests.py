@@ -14,9 +14,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from argo import flows
 from flowc.targets.argo import Bundle, Settings, compile_flow
 from flowc_ir import Flow
+from targets.argo import flows
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -170,7 +170,7 @@ def test_a_hundred_steps_are_small_and_fast() -> None:
 
 def test_the_same_in_every_process() -> None:
     script = (
-        "from argo import flows; from flowc.targets.argo import *; import sys;"
+        "from targets.argo import flows; from flowc.targets.argo import *; import sys;"
         "[sys.stdout.write(compile_flow(f, flows.CODE, Settings()).to_yaml()) for f in flows.EXAMPLES.values()]"
     )
     path, command = ":".join(sys.path), [sys.executable, "-c", script]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo.flows import identifiers
 from flowc.targets.argo import names
+from targets.argo.flows import identifiers
 
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 

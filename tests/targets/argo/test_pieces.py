@@ -11,13 +11,13 @@ import pytest
 import yaml
 from hera.workflows import models as m
 
-from argo import flows
-from argo.controller import expand
 from flowc.targets.argo import Settings, compile_flow
 from flowc.targets.argo.pod.containers import literal
 from flowc.targets.argo.strict import make
 from flowc_ir import Flow, Schedule, Span, schema
 from flowc_runtime.base import contract
+from targets.argo import flows
+from targets.argo.controller import expand
 
 
 def manifests(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> dict[str, dict[str, Any]]:

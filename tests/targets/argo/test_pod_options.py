@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo import flows
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow, names
 from flowc_ir import Flow, Kubernetes, Project, Resources, Secret, SecurityContext, Span, Toleration, Trigger
+from targets.argo import flows
 
 ONE = flows.flow(["start", "end"])
 HERE = Span("flow.py", 3, 1)

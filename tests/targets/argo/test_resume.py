@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from argo.controller import play
 from flowc_runtime.run.reuse import Order
 from project import PACKAGES, ROOT, Project
+from targets.argo.controller import play
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore

@@ -13,8 +13,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from argo import flows
-from argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, play
 from emulator.test_walks import Walk, number
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
@@ -22,7 +20,9 @@ from flowc_ir import Flow, Foreach, targets
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
-from test_structure import as_flow, switch_graphs
+from ir.test_structure import as_flow, switch_graphs
+from targets.argo import flows
+from targets.argo.controller import ManifestError, PlayedWorkflow, Pod, depends_hold, play
 
 At = tuple[str, str]  # step and path
 

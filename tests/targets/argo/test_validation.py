@@ -33,8 +33,8 @@ from tools.manifests import (
     template,
 )
 
-TESTS = Path(__file__).parents[1]
-GOLDEN = sorted([*TESTS.glob("argo/golden/*.yaml"), *TESTS.glob("golden/*/argo.yaml")])
+TESTS = Path(__file__).parents[2]
+GOLDEN = sorted([*TESTS.glob("targets/argo/golden/*.yaml"), *TESTS.glob("golden/*/argo.yaml")])
 
 
 def test_golden_manifests(argo_version: str) -> None:
