@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.frontends.metaflow.flowspec import load
-from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.targets.argo.cluster.submission import Accepted, arguments_of
 from flowc.testing import run_step
 from flowc_runtime.pod import arguments

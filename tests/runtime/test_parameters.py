@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowc.frontends.metaflow.flowspec import load
-from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc_runtime.store.values.parameters import ParameterError, check_value, from_text, parse_value, to_text
 from metaflow import JSONType, Parameter
 

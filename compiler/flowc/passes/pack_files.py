@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from flowc import diagnostics as codes
-from flowc.passes.resolve_defaults import DefaultError
+from flowc.frontends.metaflow.resolve_defaults import DefaultError
 from flowc_ir.diagnostic import Diagnostic
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.given_files import lasting

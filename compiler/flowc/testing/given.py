@@ -35,7 +35,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
     """
     from flowc.frontends.metaflow.defaults import given as given_value
     from flowc.frontends.metaflow.parameters import declared_parameters
-    from flowc.passes.resolve_defaults import resolve_defaults
+    from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.frontends.metaflow.flowspec import load
-from flowc.passes.resolve_defaults import resolve_defaults
+from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 from flowc.targets.argo import Bundle, Settings, compile_flow
 from ir.test_golden_ir import CASES
 

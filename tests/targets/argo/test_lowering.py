@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowc.targets.argo import Settings, compile_flow, series
-from flowc.targets.argo.checking.fitting import fit
+from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow, Foreach, targets
+from flowc_ir.graphs import series
+from flowc_ir.graphs.fitting import fit
 from flowc_ir.graphs.regions import region
 from flowc_ir.verify import verify
 from targets.argo import flows

@@ -96,7 +96,7 @@ def run_values(
     `before` are those of the run that is resumed: they count instead of the environment and the defaults.
     """
     from flowc.frontends.metaflow.parameters import declared_parameters
-    from flowc.passes.resolve_defaults import DefaultError, resolve_defaults
+    from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
     from flowc_runtime.store.values.files import check_file, find_file
     from flowc_runtime.store.values.parameters import ParameterError, default_of, parse_texts
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.checking import faults
-from flowc.targets.argo.series import iterations, levels, loops
+from flowc_ir.graphs.series import iterations, levels, loops
 from flowc_ir.graphs.scopes import Loop
 from flowc_ir.model import targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.targets.argo.series import Series
+    from flowc_ir.graphs.series import Series
     from flowc_ir.graphs.scopes import Scope
     from flowc_ir.model import Flow, NodeId
 

@@ -13,7 +13,7 @@ from flowc.targets.argo.checking import faults
 from flowc.targets.argo.dag import Dag, arguments_of
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.places import PATH, ROOT_PATH, Place
-from flowc.targets.argo.series import Call, Loop, Series, first, is_call, iterations
+from flowc_ir.graphs.series import Call, Loop, Series, first, is_call, iterations
 from flowc.targets.argo.strict import make
 from flowc_ir.model import NodeId
 

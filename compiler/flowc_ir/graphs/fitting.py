@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.targets.argo.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
+from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
 from flowc_ir.graphs.regions import Again
 from flowc_ir.model import assert_never
 
