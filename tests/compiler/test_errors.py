@@ -15,10 +15,10 @@ import pytest
 
 from flowc import diagnostics
 from flowc.frontends.metaflow.flowspec import load
+from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.frontends.metaflow.type_warnings import check_types
 from flowc.frontends.travel import package_fault
 from flowc.passes.check_schedule import check_schedule
-from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.targets.argo.checking import faults
 from flowc_ir import schema
 from flowc_ir.verify import verify

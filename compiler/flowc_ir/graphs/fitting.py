@@ -1,4 +1,6 @@
-"""Series cut so that no DAG has more tasks than Argo takes: what is too much goes into parts, each a DAG of its own.
+"""Series cut so that no DAG has more tasks than a target takes: what is too much goes into parts, DAGs of their own.
+
+With a limit of 200 tasks:
 
     a 1,000-step chain              ->  5 parts of 200 calls
     300 branches of one step        ->  2 parts of 150 calls, side by side
@@ -10,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
 from flowc_ir.graphs.regions import Again
+from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
 from flowc_ir.model import assert_never
 
 if TYPE_CHECKING:
@@ -74,12 +76,16 @@ def _part(blocks: Series) -> Block:
 
 def _pack(blocks: Series, limit: int) -> list[Series]:
     """Consecutive blocks in as few chunks as fit, evenly filled."""
-    target = -(-tasks(blocks) // -(-tasks(blocks) // limit))
+    total = tasks(blocks)
+    target = -(-total // -(-total // limit))
     chunks: list[list[Block]] = [[]]
+    have = 0
     for block in blocks:
-        have, more = tasks(tuple(chunks[-1])), block_tasks(block)
+        more = block_tasks(block)
         apart = leads((block,)) or (have and leads((chunks[-1][-1],)))
         if have and (apart or have >= target or have + more > limit):
             chunks.append([])
+            have = 0
         chunks[-1].append(block)
+        have += more
     return [tuple(chunk) for chunk in chunks]

@@ -1,6 +1,6 @@
-"""A flow's regions as series of calls; `fit` cuts them so that no DAG has more tasks than Argo takes.
+"""A flow's regions as series of calls, for targets whose graphs of tasks ("DAGs") call each other.
 
-A foreach stands together with the step that opens it, and a choice with its switch, because Argo gives the outputs of
+A foreach stands together with the step that opens it, and a choice with its switch: such targets give the outputs of
 one task to another only within a DAG.
 
 An inner loop may lead straight to the next iteration of an outer one; what stands behind the inner loop must not be run
@@ -17,8 +17,6 @@ from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAX_ITERATIONS = 10
 
 
 @final
@@ -50,7 +48,7 @@ class Fork:
 @final
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A series in a DAG template of its own, called as one task."""
+    """A series in a DAG of its own, called as one task."""
 
     series: Series
 
@@ -85,7 +83,7 @@ def series(region: Region) -> Series:
 def _series(items: tuple[Item, ...]) -> Series:
     blocks: list[Block] = []
     for at, item in enumerate(items):
-        behind = items[at + 1 :]
+        last = at + 1 == len(items)
         match item:
             case Task(node=node):
                 blocks.append(Call(node))
@@ -95,14 +93,14 @@ def _series(items: tuple[Item, ...]) -> Series:
                 blocks[-1] = FanOut(split, series(body), together)
             case Choose(switch=switch, arms=chosen):
                 blocks[-1] = choice = Choice(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
-                if behind and _leaves_inner_loop((choice,)):
-                    longer = ((arm.target, _series(arm.region.items + behind)) for arm in chosen)
+                if not last and _leaves_inner_loop((choice,)):
+                    longer = ((arm.target, _series(arm.region.items + items[at + 1 :])) for arm in chosen)
                     blocks[-1] = Choice(switch, tuple(longer))
                     break
             case Repeat(header=header, body=body):
                 loop = Loop(header, series(body))
-                if behind and leads((loop,)):
-                    blocks.append(Loop(header, _series(body.items + behind)))
+                if not last and leads((loop,)):
+                    blocks.append(Loop(header, _series(body.items + items[at + 1 :])))
                     break
                 blocks.append(loop)
             case Again():
@@ -140,7 +138,7 @@ def _leaves_inner_loop(blocks: Series) -> bool:
 
 
 def levels(blocks: Series) -> int:
-    """How deep templates call each other in the series, pods included, in the first iteration of its loops."""
+    """How deep DAGs call each other in the series, pods included, in the first iteration of its loops."""
     deepest = 0
     for block in blocks:
         match block:
@@ -184,15 +182,6 @@ def loops(blocks: Series) -> Iterator[Loop]:
                 continue
             case _:
                 assert_never(block)
-
-
-def iterations(loop: Loop, limit: int) -> int:
-    """How many iterations of a loop stand in one DAG: ten, if they take no more than half of it.
-
-    One that goes on from several places has one: each place would need copies of its own.
-    """
-    once = leads(loop.body).count(loop.header) == 1
-    return max(1, min(MAX_ITERATIONS, limit // 2 // tasks(loop.body))) if once else 1
 
 
 def tasks(blocks: Series) -> int:

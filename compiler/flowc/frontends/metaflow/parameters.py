@@ -1,7 +1,7 @@
 """`Parameter`s of a flow's class -> the IR's, in the order written.
 
 The IR's name of a parameter is its `name`, the command line's; the attribute that it is assigned to may differ and is
-the class's own affair. A default that is a function is never called here: `flowc.frontends.metaflow.resolve_defaults` does.
+the class's own affair. A default that is a function is never called here: `resolve_defaults` beside this module does.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.targets.argo import names, spec
 from flowc.targets.argo.checking import checks, faults
-from flowc_ir.graphs.fitting import fit
 from flowc.targets.argo.configmap import code_map
 from flowc.targets.argo.loops import budgets
 from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
 from flowc.targets.argo.pod.pods import step_templates
-from flowc_ir.graphs.series import series
+from flowc_ir.graphs.fitting import fit
 from flowc_ir.graphs.regions import region
 from flowc_ir.graphs.scopes import Loop, places
+from flowc_ir.graphs.series import series
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodeMap, Package

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from flowc.targets.argo import names
 from flowc.targets.argo.hera_models import m
-from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
 from flowc.targets.argo.strict import make
 from flowc_ir.graphs.regions import Again
+from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:

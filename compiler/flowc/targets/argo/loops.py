@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.checking import faults
-from flowc_ir.graphs.series import iterations, levels, loops
 from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.series import leads, levels, loops, tasks
 from flowc_ir.model import targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_ir.graphs.series import Series
     from flowc_ir.graphs.scopes import Scope
+    from flowc_ir.graphs.series import Loop as SeriesLoop
+    from flowc_ir.graphs.series import Series
     from flowc_ir.model import Flow, NodeId
 
 MAX_LEVELS = 99
+MAX_ITERATIONS = 10
+
+
+def iterations(loop: SeriesLoop) -> int:
+    """How many iterations of a loop stand in one DAG: ten, if they take no more than half of it.
+
+    One that goes on from several places has one: each place would need copies of its own.
+    """
+    once = leads(loop.body).count(loop.header) == 1
+    return max(1, min(MAX_ITERATIONS, faults.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
 def budgets(flow: Flow, blocks: Series, scopes: Mapping[NodeId, tuple[Scope, ...]]) -> dict[NodeId, str]:
@@ -26,7 +37,7 @@ def budgets(flow: Flow, blocks: Series, scopes: Mapping[NodeId, tuple[Scope, ...
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):
-        a_level = iterations(loop, faults.MAX_TASKS)
+        a_level = iterations(loop)
         of[loop.header] = min(a_level, of.get(loop.header, a_level))
     if not of:
         return {}

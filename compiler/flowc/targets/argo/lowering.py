@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo import names
-from flowc.targets.argo.checking import faults
 from flowc.targets.argo.dag import Dag, arguments_of
 from flowc.targets.argo.hera_models import m
+from flowc.targets.argo.loops import iterations
 from flowc.targets.argo.places import PATH, ROOT_PATH, Place
-from flowc_ir.graphs.series import Call, Loop, Series, first, is_call, iterations
 from flowc.targets.argo.strict import make
+from flowc_ir.graphs.series import Call, Loop, Series, first, is_call
 from flowc_ir.model import NodeId
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Lowering:
         if key not in self._made:
             name = self._made[key] = self._reserve(f"loop-{names.step_name(loop.header)}")
             inside = place.into(loop.header, name)
-            self._fill(name, Dag(self, inside, loop, iterations(loop, faults.MAX_TASKS)), loop.body, inside)
+            self._fill(name, Dag(self, inside, loop, iterations(loop)), loop.body, inside)
         return self._made[key]
 
     def _reserve(self, base: str) -> str:

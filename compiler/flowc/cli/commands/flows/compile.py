@@ -118,9 +118,9 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
     """
     from flowc.cli.running.ignoring import travelling
     from flowc.frontends.metaflow.foreign import foreign_decorators, packing_decorators
+    from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
     from flowc.frontends.travel import left_behind, package_fault
     from flowc.passes.pack_files import pack_files, send_files
-    from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
     from flowc.targets import BackendError
     from flowc.targets.argo import compile_flow
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from flowc.passes.naming import same_names
 from flowc.targets.argo import names
 from flowc.targets.argo.checking import faults
 from flowc.targets.argo.checking.faults import fault
@@ -143,16 +144,13 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
 
 
 def _check_step_names(flow: Flow) -> Iterator[Diagnostic]:
-    seen: dict[str, str] = {}
-    for node in flow.nodes:
-        other = seen.setdefault(names.step_name(node.id), node.id)
-        if other != node.id:
-            yield fault(
-                faults.NAME_CLASH,
-                f"steps '{other}' and '{node.id}' get the same name in Argo",
-                node.where,
-                "rename one of them",
-            )
+    for earlier, node in same_names(flow, names.STEPS):
+        yield fault(
+            faults.NAME_CLASH,
+            f"steps '{earlier.id}' and '{node.id}' get the same name in Argo",
+            node.where,
+            "rename one of them",
+        )
 
 
 def _check_node(node: Node) -> Iterator[Diagnostic]:

@@ -1,0 +1,1 @@
+"""IR to IR: each pass is a module, named after its function."""
