@@ -90,6 +90,12 @@ def find_other(name: str, content: bytes) -> NotPython | None:
     return _by_content(content) or _MORE_SUFFIXES.get(suffix)
 
 
+def tell_other(name: str, content: bytes) -> str | None:
+    """Return that a file of this name and content is not Python and what to do, or None if it may be Python."""
+    other = find_other(name, content)
+    return None if other is None else f"'{name}' is {other.what}, not a Python file: {other.hint}"
+
+
 def by_name(name: str) -> NotPython | None:
     """Return what a file of this name is, where the name alone says that it is no Python."""
     return BY_SUFFIX.get(_suffix(name))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from metaflow import _seam
+
 if TYPE_CHECKING:
     import click
 
@@ -18,8 +20,5 @@ __all__ = ["start"]
 def __getattr__(name: str) -> Any:
     if name != "start":
         raise AttributeError(f"module 'metaflow.cli' has no attribute '{name}'")
-    # Upward, and late, as FlowSpec() does: the command line is what composes the packages.
-    from flowc.cli import flow_group
-
-    group = globals()[name] = flow_group()
+    group = globals()[name] = _seam.command_line()
     return group

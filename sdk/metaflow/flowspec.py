@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
 from flowc_runtime.run.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
-from metaflow import _uncalled
+from metaflow import _seam, _uncalled
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
 from metaflow.exception import MetaflowException
@@ -62,10 +62,7 @@ class FlowSpec:
         if use_cli and PARAMETERS not in self.__dict__:
             refuse_call(type(self))
             _uncalled.called()
-            # Upward on purpose: a flow's file is a program, and the command line is what composes the packages.
-            from flowc.cli import flow_main
-
-            flow_main(type(self))
+            _seam.run_command_line(type(self))
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Note when a flow's file has defined its flow."""

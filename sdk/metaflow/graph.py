@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir.graphs.scopes import Items, places
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
+from metaflow import _seam
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ def outline(cls: type) -> FlowGraph:
     Raises:
         MetaflowException: the steps make no valid graph; it tells the first fault.
     """
-    from flowc.frontends.metaflow import outline as front_end  # upward and late, as `FlowSpec()` does
-
-    found = front_end.outline(cls)
+    found = _seam.read_graph(cls)
     if isinstance(found, tuple):
         raise MetaflowException(f"{found[0].span}: {found[0].message}")
     return FlowGraph(found, cls)

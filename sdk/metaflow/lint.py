@@ -5,17 +5,20 @@ linter.run_checks(MyFlow(use_cli=False)._graph)
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from metaflow import _seam
 from metaflow.exception import MetaflowException
+from metaflow.flowspec import FlowSpec
+from metaflow.graph import FlowGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from flowc.frontends.metaflow.flowspec import Loaded
+    from flowc_ir.diagnostic import Diagnostic
 
-__all__ = ["FlowLinter", "LintWarn", "linter", "warning"]
+__all__ = ["FlowLinter", "LintWarn", "linter"]
 
 _REQUIRED = {
     "require_acyclicity": True,
@@ -67,34 +70,22 @@ class FlowLinter:
 
 
 def _check(flow: type) -> None:
-    # Upward, and late, as FlowSpec() does: the checks are the front end's.
-    from flowc.diagnostics import CONFIG_VALUE
-    from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.frontends.metaflow.flowspec import Loaded, load_class
-    from flowc.frontends.metaflow.outline import outline
-
-    loaded = load_class(flow, configs=ConfigSources(environment=os.environ))
-    if {fault.code for fault in loaded.diagnostics} == {CONFIG_VALUE}:  # nothing else of the flow was read
-        found = outline(flow)
-        loaded = Loaded(package=loaded.package, diagnostics=found if isinstance(found, tuple) else ())
-    if loaded.diagnostics:
-        raise warning(loaded)
+    faults, root = _seam.find_faults(flow)
+    if faults:
+        raise _warning(faults, root)
 
 
-def warning(loaded: Loaded) -> LintWarn:
-    """The faults that the front end has found in a flow, as an exception."""
-    first = loaded.diagnostics[0]
+def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
+    """Return the faults of a flow as an exception."""
+    first = faults[0]
     hint = f" ({first.hint})" if first.hint else ""
-    warned = LintWarn(first.message + hint, first.span.line, str(loaded.package.root / first.span.file))
-    warned.diagnostics = loaded.diagnostics
+    warned = LintWarn(first.message + hint, first.span.line, str(root / first.span.file))
+    warned.diagnostics = faults
     return warned
 
 
 def _class_of(graph: Any) -> type | None:
     """The class to check; None for the graph of a run, which only a flow without faults has."""
-    from metaflow.flowspec import FlowSpec
-    from metaflow.graph import FlowGraph
-
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

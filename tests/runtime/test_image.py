@@ -74,14 +74,6 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 # -- imports -----------------------------------------------------------------------------------------------------------
 
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
-# Modules of the image that need more than it has, because what they do is not done in pods.
-ELSEWHERE = {
-    "metaflow.cli": "is a flow's command line",
-    "metaflow.flowspec": "starts that command line, and draws graphs",
-    "metaflow.graph": "reads the structure of a class outside of a run",
-    "metaflow.lint": "checks flows",
-    "metaflow.runner.": "starts runs",
-}
 OTHERS = {  # packages that are not in the image, by the module that imports them where the user's code has them
     "IPython": "metaflow.runner._notebook",
     "coverage": "flowc_runtime.process.ending",
@@ -137,19 +129,9 @@ def test_what_its_modules_import_is_in_the_image(modules: dict[str, Path]) -> No
         f"{name} imports {imported}"
         for name, path in modules.items()
         for imported in imports(name, path)
-        if imported.partition(".")[0] in OURS
-        and not {imported, imported.rpartition(".")[0]} & modules.keys()
-        and not any(name == each or (each.endswith(".") and name.startswith(each)) for each in ELSEWHERE)
+        if imported.partition(".")[0] in OURS and not {imported, imported.rpartition(".")[0]} & modules.keys()
     )
     assert missing == []
-
-
-def test_no_module_of_the_runtime_is_left_to_be_elsewhere(modules: dict[str, Path]) -> None:
-    """The list of exceptions is no way around the test above: nothing on it is the runtime's, and each needs it."""
-    for name in ELSEWHERE:
-        assert not name.startswith("flowc")
-        found = {each for module, path in modules.items() if module.startswith(name) for each in imports(module, path)}
-        assert any(each.startswith("flowc.") and each.rpartition(".")[0] not in modules for each in found), name
 
 
 def test_packages_of_others_are_in_the_image(modules: dict[str, Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from metaflow import _seam
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -45,12 +46,10 @@ class Launcher:
 
 def _check_python(file: str) -> None:
     """Refuse what is no Python: a notebook's JSON would be run as a program."""
-    from flowc.not_python import find_other
-
     try:
         with open(file, "rb") as opened:
-            other = find_other(file, opened.read())
+            fault = _seam.refuse_other(file, opened.read())
     except OSError:  # told by the process that is to run it
         return
-    if other is not None:
-        raise MetaflowException(f"'{file}' is {other.what}, not a Python file: {other.hint}")
+    if fault is not None:
+        raise MetaflowException(fault)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from metaflow.exception import MetaflowException
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_place import Place
 from metaflow.runner.argo_run import ArgoWorkflowsTriggeredRun
@@ -15,8 +13,7 @@ from metaflow.runner.deployer import DeployedFlow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.targets import Deployed
+    from metaflow.runner._deployments import Deployment
 
 __all__ = ["ArgoWorkflowsDeployedFlow"]
 
@@ -58,42 +55,26 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
     def workflow_template(self) -> dict[str, Any]:
         """The WorkflowTemplate, as the cluster has it."""
         with self._place.cluster() as cluster:
-            template = self._find(cluster).template
-        assert template is not None
-        return template
+            return cluster.template(self.name)
 
     @classmethod
     def find(cls, identifier: str, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
         """What `DeployedFlow.from_deployment` gives. Raises MetaflowException."""
         place = Place()
         with place.cluster() as cluster:
-            return cls._of(cluster, _deployed(cluster, identifier), metadata)
+            return cls._of(cluster.find(identifier), metadata)
 
     @classmethod
     def list(cls, flow_name: str | None) -> Iterator[ArgoWorkflowsDeployedFlow]:
         """What `DeployedFlow.list_deployed_flows` gives."""
-        from flowc.targets.argo.cluster.kinds import FLOW_LABEL, MANAGED_LABEL, TEMPLATE, name_of
-
         with Place().cluster() as cluster:
-            for item in cluster.search(TEMPLATE, f"{FLOW_LABEL},{MANAGED_LABEL}=flowc"):
-                found = cls._of(cluster, _deployed(cluster, name_of(item)), None)
-                if flow_name in (None, found.flow_name):
-                    yield found
+            for found in cluster.find_all():
+                if flow_name in (None, found.flow):
+                    yield cls._of(found, None)
 
     @classmethod
-    def _of(cls, cluster: Cluster, deployed: Deployed, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
-        from flowc.targets.argo.cluster.submission import flow_of
-        from flowc.targets.argo.cluster.workflows import store_of
-
-        template = deployed.template
-        assert template is not None
-        flow, store = flow_of(cluster, template), store_of(template["spec"])
-        if flow is None or store is None:
-            raise MetaflowException(f"{deployed.name} was not deployed by this version of flowc: deploy it again")
-        return cls(deployed.name, flow.name, metadata or store, Place(namespace=cluster.namespace))
-
-    def _find(self, cluster: Cluster) -> Deployed:
-        return _deployed(cluster, self.name)
+    def _of(cls, found: Deployment, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
+        return cls(found.name, found.flow, metadata or found.store, Place(namespace=found.namespace))
 
     def trigger(self, **kwargs: Any) -> ArgoWorkflowsTriggeredRun:
         """Start a run.
@@ -105,31 +86,10 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             ValueError: there is no such parameter, one is missing, or its value does not fit.
             TypeError: a value is of another type.
         """
-        from flowc.cli.running.new_run import new_run_id
-        from flowc.cli.running.sending import sender
-        from flowc.targets.argo.cluster.submission import (
-            BadParameter,
-            accepted,
-            arguments_of,
-            check_size,
-            flow_of,
-            submit,
-        )
-        from flowc.targets.argo.cluster.workflows import store_of
-        from flowc_runtime.store.values.files import MAX_PACKED
-
         with self._place.cluster() as cluster:
-            template = self._find(cluster).template
-            assert template is not None
-            flow = flow_of(cluster, template)
-            parameters = accepted(template, flow)
-            given = pairs([FlowParameter.of(p) for p in flow.parameters] if flow else [], kwargs)
-            try:
-                arguments = arguments_of(parameters, given, sender(store_of(template), MAX_PACKED))
-                check_size(template, arguments, {parameter.argument: parameter.name for parameter in parameters})
-            except BadParameter as error:
-                raise ValueError(str(error)) from None
-            run = submit(cluster, template, arguments, lambda: new_run_id(time.time()))
+            run = cluster.start(
+                self.name, lambda declared: pairs([FlowParameter.of(each) for each in declared], kwargs)
+            )
         return self.triggered(run)
 
     def triggered(self, run_id: str) -> ArgoWorkflowsTriggeredRun:
@@ -142,29 +102,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         Raises:
             MetaflowException: runs of it are active, which would lose what they need; `force` deletes all the same.
         """
-        from flowc.targets.argo.cluster.control import active_runs, belongings
-        from flowc.targets.argo.cluster.targets import find_deployed
-
         with self._place.cluster() as cluster:
-            target = find_deployed(cluster, self.name)
-            if target is None:
-                return False
-            if (active := active_runs(cluster, target)) and not force:
-                raise MetaflowException(f"runs of {self.name} are active: {', '.join(active[:3])}; end them first")
-            gone = [cluster.delete(kind, name) for kind, name in belongings(cluster, target)]
-        return any(gone)
-
-
-def _deployed(cluster: Cluster, name: str) -> Deployed:
-    """The deployed flow of a name. Raises ClusterError."""
-    from flowc.targets.argo.cluster.errors import ClusterError
-    from flowc.targets.argo.cluster.kinds import TEMPLATE
-    from flowc.targets.argo.cluster.targets import find_deployed, missing
-
-    found = find_deployed(cluster, name)
-    if found is None or found.template is None:
-        raise ClusterError(*missing(cluster, "deployed flow", name, [TEMPLATE]))
-    return found
+            return cluster.delete(self.name, force=force)
 
 
 def pairs(parameters: list[FlowParameter], given: Mapping[str, Any]) -> list[tuple[str, str]]:

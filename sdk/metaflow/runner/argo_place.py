@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.config import configuration
-from metaflow.exception import MetaflowException
+from metaflow import _seam
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from flowc.targets.argo.cluster.api import Cluster
+    from metaflow.runner._deployments import Deployments
 
 
 @final
@@ -24,16 +23,8 @@ class Place:
     context: str | None = None
     namespace: str | None = None
 
-    @contextmanager
-    def cluster(self) -> Iterator[Cluster]:
-        """The cluster. What goes wrong with it inside is a MetaflowException."""
-        from flowc.targets.argo.cluster.api import connect
-        from flowc.targets.argo.cluster.errors import ClusterError
-
+    def cluster(self) -> AbstractContextManager[Deployments]:
+        """Connect to the cluster. What goes wrong with it inside is a MetaflowException."""
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")
-        try:
-            yield connect(kubeconfig=self.kubeconfig, context=context, namespace=namespace)
-        except ClusterError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            raise MetaflowException(f"{error.message}{hint}") from None
+        return _seam.open_cluster(self.kubeconfig, context, namespace)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowc_runtime.base.contract import END_PATIENCE as PATIENCE
 from metaflow.runner.deployer import TriggeredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.targets import Run as Target
     from metaflow.client import Run
+    from metaflow.runner._deployments import RunStatus
     from metaflow.runner.argo_flow import ArgoWorkflowsDeployedFlow
 
 __all__ = ["ArgoWorkflowsTriggeredRun"]
@@ -37,12 +34,9 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     def __repr__(self) -> str:
         return f"{type(self).__name__}('{self.pathspec}')"
 
-    @contextmanager
-    def _target(self) -> Iterator[tuple[Cluster, Target]]:
-        from flowc.targets.argo.cluster.targets import find_run
-
+    def _status(self) -> RunStatus:
         with self.deployed_flow._place.cluster() as cluster:
-            yield cluster, find_run(cluster, self.name)
+            return cluster.status(self.name)
 
     @property
     def id(self) -> str:
@@ -52,19 +46,13 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     @property
     def status(self) -> str:
         """As Argo says it: Pending, Running, Succeeded, Failed or Error; Suspended while it is held."""
-        from flowc.targets.argo.cluster.workflows import view
-
-        with self._target() as (_, target):
-            seen = view(target.workflow)
-        return "Suspended" if seen.asked == "suspended" else seen.phase
+        seen = self._status()
+        return "Suspended" if seen.suspended else seen.phase
 
     @property
     def is_running(self) -> bool:
         """Whether it has yet to end."""
-        from flowc.targets.argo.cluster.workflows import view
-
-        with self._target() as (_, target):
-            return view(target.workflow).active
+        return self._status().active
 
     @property
     def run(self) -> Run | None:
@@ -110,10 +98,8 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         return self._suspend(on=False)
 
     def _suspend(self, *, on: bool) -> bool:
-        from flowc.targets.argo.cluster.control import suspend
-
-        with self._target() as (cluster, target):
-            suspend(cluster, target, on=on)
+        with self.deployed_flow._place.cluster() as cluster:
+            cluster.suspend(self.name, on=on)
         return True
 
     def terminate(self) -> bool:
@@ -122,15 +108,8 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         Raises:
             MetaflowException: it has ended already.
         """
-        from flowc.targets.argo.cluster.control import end, record_end, wait
-        from flowc_runtime.base.config import settings
-
-        with self._target() as (cluster, target):
-            end(cluster, target, now=False)
-            workflow = wait(cluster, self.name, PATIENCE)
-            if workflow is not None:
-                record_end(cluster, workflow, settings.user_name())
-        return workflow is not None
+        with self.deployed_flow._place.cluster() as cluster:
+            return cluster.terminate(self.name)
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:

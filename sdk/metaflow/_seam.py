@@ -1,0 +1,62 @@
+"""The calls that go from the API up to the packages above it: the one table of them.
+
+The file of a flow is a program whose command line is flowc's, and a `Deployer` is a client of a cluster. The packages
+that do this import the API. The API imports none of them: it calls a row of this table, and the row imports its
+function when it is called.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Generic, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import click
+
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Flow
+    from metaflow.runner._deployments import Deployments
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Upward(Generic[Arguments, Result]):
+    """A function of a package above, named `module:function`."""
+
+    def __init__(self, target: str) -> None:
+        self.target: Final = target
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Import the function and call it."""
+        module, _, name = self.target.partition(":")
+        function: Callable[Arguments, Result] = getattr(import_module(module), name)
+        return function(*args, **kwargs)
+
+
+run_command_line: Upward[[type], None] = Upward("flowc.cli:flow_main")
+"""Run the command line of the file of a flow's class."""
+
+command_line: Upward[[], click.Group] = Upward("flowc.cli:flow_group")
+"""Return that command line, for a program to call."""
+
+read_graph: Upward[[type], Flow | tuple[Diagnostic, ...]] = Upward("flowc.frontends.metaflow.outline:outline")
+"""Return the graph of a flow's class, or the faults of its structure."""
+
+find_faults: Upward[[type], tuple[tuple[Diagnostic, ...], Path]] = Upward("flowc.frontends.metaflow.faults:find_faults")
+"""Return the faults of a flow's class, and the directory to which their files are relative."""
+
+refuse_other: Upward[[str, bytes], str | None] = Upward("flowc.not_python:tell_other")
+"""Return what is wrong with a flow's file that is not Python: its name and its content are given."""
+
+open_cluster: Upward[[str | None, str | None, str | None], AbstractContextManager[Deployments]] = Upward(
+    "flowc.cli.running.deployed_flows:open_cluster"
+)
+"""Connect to a cluster: the kubeconfig, its context and the namespace are given, None is the default.
+
+What goes wrong inside is a MetaflowException.
+"""

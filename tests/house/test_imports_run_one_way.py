@@ -1,0 +1,60 @@
+"""Imports run one way: between packages, up the one seam of the API, and without circles of modules."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+
+import pytest
+
+import metaflow._seam as seam
+from house.graph import circles, imports, modules, way_around
+
+BELOW = {
+    "flowc_ir": set[str](),
+    "flowc_runtime": {"flowc_ir"},
+    "metaflow": {"flowc_ir", "flowc_runtime"},
+    "flowc_emulator": {"flowc_ir", "flowc_runtime"},
+}
+"""What each package may import of ours, for types and in functions too; `flowc` may import all."""
+NAME = {"flowc.__version__"}  # the distribution's version, of which `flowc` is no more than the name
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_a_package_imports_only_those_below(package: str) -> None:
+    known = {name.partition(".")[0] for name in modules()}
+    upward = [
+        f"{name}:{each.line} imports {each.name}"
+        for name, path in modules().items()
+        if name.partition(".")[0] == package
+        for each in imports(name, path)
+        if each.name.partition(".")[0] in known - BELOW[package] - {package} and each.name not in NAME
+    ]
+    assert upward == []
+
+
+def test_the_seam_s_rows_are_functions() -> None:
+    rows = {name: row for name, row in vars(seam).items() if isinstance(row, seam.Upward)}
+    assert len(rows) == 6
+    for name, row in rows.items():
+        module, _, function = row.target.partition(":")
+        assert callable(getattr(import_module(module), function, None)), f"{name} is {row.target}, which is not there"
+
+
+def test_only_the_seam_names_modules_above() -> None:
+    """No other file of the API goes around it with a module's name as text."""
+    texts = [
+        f"{name}:{node.lineno} has {node.value!r}"
+        for name, path in modules().items()
+        if name.startswith("metaflow") and name != seam.__name__
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split(":")[0] in modules()
+        and node.value.startswith(("flowc.", "flowc_emulator."))
+    ]  # fmt: skip
+    assert texts == []
+
+
+def test_a_circle_is_told() -> None:
+    graph = {"a": {"b": 1}, "b": {"c": 2, "d": 3}, "c": {"a": 4}, "d": {"b": 5}, "e": {"a": 6}}
+    assert circles(graph) == [["a", "b", "c", "d"]]
+    assert way_around(graph, ["a", "b", "c", "d"]) == "b:3 → d:5 → b"

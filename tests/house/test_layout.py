@@ -1,0 +1,40 @@
+"""The rooms of the packages: the runtime's floors, and how many modules a directory has."""
+
+from __future__ import annotations
+
+import pytest
+
+from house.graph import imports, modules
+from project import ROOT
+
+FLOORS = ("base", "process", "store", "run", "pod")
+
+
+def floor(module: str) -> int | None:
+    """The floor on which a module of the runtime stands; None for other modules."""
+    package, _, rest = module.partition(".")
+    room = rest.partition(".")[0]
+    return FLOORS.index(room) if package == "flowc_runtime" and room in FLOORS else None
+
+
+@pytest.mark.parametrize("place", FLOORS)
+def test_a_floor_imports_no_later_one(place: str) -> None:
+    above = [
+        f"{name}:{each.line} imports {each.name}"
+        for name, path in modules().items()
+        if floor(name) == FLOORS.index(place)
+        for each in imports(name, path)
+        if (floor(each.name) or 0) > FLOORS.index(place)
+    ]
+    assert above == []
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime"],
+)
+def test_no_room_is_crowded(package: str) -> None:
+    top = ROOT / package
+    for directory in [top, *(path for path in top.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
+        modules = [path.name for path in directory.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= 15, f"{directory.relative_to(ROOT)} has {len(modules)} modules"
