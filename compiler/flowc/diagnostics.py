@@ -1,4 +1,4 @@
-"""Diagnostics as text for people, and every code there is. docs/errors.md explains each code."""
+"""Diagnostics as text for people."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from flowc_ir import codes
 from flowc_ir.counting import count
 
 if TYPE_CHECKING:
@@ -15,85 +16,6 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.model import Span
-
-# A code is never reused for another fault. The IR's own checks (flowc_ir imports nothing of ours) spell theirs out; a
-# test keeps this list, the sources, tests/errors and docs/errors.md equal.
-
-# the file
-SYNTAX_ERROR: Final = "syntax-error"
-IMPORT_FAILED: Final = "import-failed"
-UNKNOWN_NAME: Final = "unknown-name"
-UNSUPPORTED_FEATURE: Final = "unsupported-feature"
-NO_FLOW: Final = "no-flow"
-MANY_FLOWS: Final = "many-flows"
-UNGUARDED_FLOW: Final = "unguarded-flow"
-PACKAGE_TOO_LARGE: Final = "package-too-large"
-UNREADABLE_FILE: Final = "unreadable-file"
-# steps
-NO_START: Final = "no-start"
-NO_END: Final = "no-end"
-AMBIGUOUS_STEP: Final = "ambiguous-step"
-NO_SOURCE: Final = "no-source"
-STEP_SIGNATURE: Final = "step-signature"
-STEP_NOT_PLAIN: Final = "step-not-plain"
-MISSING_STEP_DECORATOR: Final = "missing-step-decorator"
-DUPLICATE_STEP: Final = "duplicate-step"
-RESERVED_NAME: Final = "reserved-name"
-# transitions
-MISSING_NEXT: Final = "missing-next"
-NEXT_NOT_LAST: Final = "next-not-last"
-SEVERAL_NEXTS: Final = "several-nexts"
-NEXT_ARGUMENT: Final = "next-argument"
-END_WITH_NEXT: Final = "end-with-next"
-UNKNOWN_STEP: Final = "unknown-step"
-FOREACH_NAME: Final = "foreach-name"
-FOREACH_TWO_STEPS: Final = "foreach-two-steps"
-DUPLICATE_BRANCH: Final = "duplicate-branch"
-SWITCH_CONDITION: Final = "switch-condition"
-SWITCH_ARMS: Final = "switch-arms"
-PARALLEL_STEP: Final = "parallel-step"
-# the graph
-CYCLE: Final = "cycle"
-UNREACHABLE_STEP: Final = "unreachable-step"
-JOIN_WITHOUT_INPUTS: Final = "join-without-inputs"
-INPUTS_WITHOUT_SPLIT: Final = "inputs-without-split"
-SPLIT_WITHOUT_JOIN: Final = "split-without-join"
-FOREIGN_JOIN: Final = "foreign-join"
-EMPTY_BRANCH: Final = "empty-branch"
-WRONG_JOIN: Final = "wrong-join"
-BAD_ACTION: Final = "bad-action"
-# decorators
-UNKNOWN_ARGUMENT: Final = "unknown-argument"
-BAD_ARGUMENT: Final = "bad-argument"
-BAD_SCHEDULE: Final = "bad-schedule"
-BAD_POLICY: Final = "bad-policy"
-DUPLICATE_DECORATOR: Final = "duplicate-decorator"
-MISPLACED_DECORATOR: Final = "misplaced-decorator"
-CATCH_ON_FOREACH: Final = "catch-on-foreach"
-MUTATOR_FAILED: Final = "mutator-failed"
-# parameters
-BAD_PARAMETER: Final = "bad-parameter"
-BAD_DEFAULT: Final = "bad-default"
-PARAMETER_CLASH: Final = "parameter-clash"
-ASSIGNED_PARAMETER: Final = "assigned-parameter"
-# configs
-BAD_CONFIG: Final = "bad-config"
-CONFIG_VALUE: Final = "config-value"
-CONFIG_EXPRESSION: Final = "config-expression"
-# Warnings: the flow is valid, but may not do what its author means.
-SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
-SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
-SCHEDULE_INTERVAL: Final = "schedule-interval"
-
-PARAMETER_TYPE: Final = "parameter-type"
-DEFAULT_TYPE: Final = "default-type"
-
-WARNINGS: frozenset[str] = frozenset(
-    (SCHEDULE_NEVER_FIRES, SCHEDULE_CLOCK_CHANGE, SCHEDULE_INTERVAL, PARAMETER_TYPE, DEFAULT_TYPE)
-)
-CODES: frozenset[str] = frozenset(
-    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
-)
 
 
 class InternalError(Exception):
@@ -137,7 +59,7 @@ def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = 
     ordered = in_order(diagnostics)
     sources = _Sources(root)
     shown = [_render_one(diagnostic, sources, cwd, _Paint(color)) for diagnostic in ordered]
-    warnings = sum(diagnostic.code in WARNINGS for diagnostic in ordered)
+    warnings = sum(diagnostic.code in codes.WARNINGS for diagnostic in ordered)
     counts = [
         count(number, what) for number, what in ((len(ordered) - warnings, "error"), (warnings, "warning")) if number
     ]
@@ -157,7 +79,7 @@ _RED, _YELLOW, _BLUE, _BOLD, _CYAN = "1;31", "1;33", "34", "1", "36"
 
 def _render_one(diagnostic: Diagnostic, sources: _Sources, cwd: Path | None, paint: _Paint) -> str:
     span = diagnostic.span
-    word, color = ("warning", _YELLOW) if diagnostic.code in WARNINGS else ("error", _RED)
+    word, color = ("warning", _YELLOW) if diagnostic.code in codes.WARNINGS else ("error", _RED)
     lines = [
         f"{paint(color, f'{word}[{diagnostic.code}]')}{paint(_BOLD, f': {diagnostic.message}')}",
         f"{paint(_BLUE, '  -->')} {_place(span, sources.root, cwd)}",

@@ -12,8 +12,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from flowc.diagnostics import NO_FLOW
 from flowc.not_python import by_name, find_other
+from flowc_ir.codes import NO_FLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -184,15 +184,15 @@ def _check_file(name: str, path: Path) -> None:
 
 def _similar(path: Path) -> str:
     """The hint for a file that does not exist: one nearby of a similar name."""
-    from flowc.frontends.names import did_you_mean
+    from flowc_ir.suggestion import closest, did_you_mean
 
     directory = path.parent
     if not os.path.isdir(directory):
         return f"there is no directory '{directory}'"
     if os.path.isfile(whole := path.with_name(f"{path.name}.py")):
-        return f"did you mean '{whole}'?"
-    meant = did_you_mean(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
-    return f"did you mean '{directory / meant}.py'?" if meant else _flows_in(directory)
+        return did_you_mean(str(whole))
+    meant = closest(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
+    return did_you_mean(f"{directory / meant}.py") if meant else _flows_in(directory)
 
 
 def _flows_in(directory: Path, package: str | None = None) -> str:

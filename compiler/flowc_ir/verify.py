@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Diagnostic, Faults
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.model import (
     Action,
@@ -30,47 +31,76 @@ if TYPE_CHECKING:
 
 def verify(flow: Flow) -> list[Diagnostic]:
     """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, policies."""
-    faults = [*_duplicates(flow), *_edges(flow)]
+    faults = Faults()
+    _duplicates(flow, faults)
+    _edges(flow, faults)
     if faults:  # the walk below needs names that resolve
-        return faults
+        return [*faults]
     vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
     shape = analyse(flow.start, vertices)
     if shape.faults:
         return [*shape.faults]
-    return [*_joins(flow, dict(shape.closes)), *_actions(flow), *_policies(flow), *_gangs(flow)]
+    _joins(flow, dict(shape.closes), faults)
+    for check in (_actions, _policies, _gangs):
+        check(flow, faults)
+    return [*faults]
 
 
-def _duplicates(flow: Flow) -> Iterator[Diagnostic]:
+def _duplicates(flow: Flow, faults: Faults) -> None:
     seen: set[str] = set()
     for node in flow.nodes:
         if node.id in seen:
-            yield Diagnostic(code="duplicate-step", message=f"step '{node.id}' is defined twice", span=node.where,
-                             hint="give one of them another name")  # fmt: skip
+            faults.add(
+                codes.DUPLICATE_STEP,
+                node.where,
+                f"step '{node.id}' is defined twice",
+                hint="give one of them another name",
+            )
         seen.add(node.id)
     names: set[str] = set()
     for parameter in flow.parameters:
         if parameter.name in names:
-            yield Diagnostic(code="parameter-clash", message=f"parameter '{parameter.name}' is defined twice",
-                             span=parameter.where, hint="give one of them another name")  # fmt: skip
+            faults.add(
+                codes.PARAMETER_CLASH,
+                parameter.where,
+                f"parameter '{parameter.name}' is defined twice",
+                hint="give one of them another name",
+            )
         names.add(parameter.name)
 
 
-def _edges(flow: Flow) -> Iterator[Diagnostic]:
+def _edges(flow: Flow, faults: Faults) -> None:
     known = {node.id for node in flow.nodes}
     if flow.start not in known:
-        yield Diagnostic(code="no-start", message=f"flow '{flow.name}' has no step '{flow.start}'", span=flow.where,
-                         hint=f"add a step named '{flow.start}'")  # fmt: skip
+        faults.add(
+            codes.NO_START,
+            flow.where,
+            f"flow '{flow.name}' has no step '{flow.start}'",
+            hint=f"add a step named '{flow.start}'",
+        )
     for node in flow.nodes:
         for target in targets(node.next):
             if target not in known:
-                yield Diagnostic(code="unknown-step", message=f"step '{node.id}' leads to '{target}', which is no step",
-                                 span=node.where, hint="name a step of this flow")  # fmt: skip
+                faults.add(
+                    codes.UNKNOWN_STEP,
+                    node.where,
+                    f"step '{node.id}' leads to '{target}', which is no step",
+                    hint="name a step of this flow",
+                )
         if isinstance(node.next, Branch) and len(set(node.next.targets)) < len(node.next.targets):
-            yield Diagnostic(code="duplicate-branch", message=f"step '{node.id}' names one branch twice",
-                             span=node.where, hint="name each branch once, or use a foreach")  # fmt: skip
+            faults.add(
+                codes.DUPLICATE_BRANCH,
+                node.where,
+                f"step '{node.id}' names one branch twice",
+                hint="name each branch once, or use a foreach",
+            )
         if isinstance(node.next, Switch) and (what := _bad_arms(node.next)):
-            yield Diagnostic(code="switch-arms", message=f"the switch of step '{node.id}' {what}", span=node.where,
-                             hint="give it two or more different choices")  # fmt: skip
+            faults.add(
+                codes.SWITCH_ARMS,
+                node.where,
+                f"the switch of step '{node.id}' {what}",
+                hint="give it two or more different choices",
+            )
 
 
 def _bad_arms(switch: Switch) -> str | None:
@@ -79,37 +109,38 @@ def _bad_arms(switch: Switch) -> str | None:
     return "has one choice twice" if len({choice for choice, _ in switch.arms}) < len(switch.arms) else None
 
 
-def _gangs(flow: Flow) -> Iterator[Diagnostic]:
+def _gangs(flow: Flow, faults: Faults) -> None:
     by_id = flow.by_id()
     for node in flow.nodes:
         if not isinstance(node.next, Gang):
             continue
         body = by_id[node.next.body]
         if not (isinstance(body.next, Goto) and by_id[body.next.target].joins == node.id):
-            yield Diagnostic(
-                code="parallel-step",
-                message=f"the tasks of step '{body.id}' run all at once, but it does not lead straight to their join",
-                span=body.where,
+            faults.add(
+                codes.PARALLEL_STEP,
+                body.where,
+                f"the tasks of step '{body.id}' run all at once, but it does not lead straight to their join",
                 hint="do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
             )
 
 
-def _joins(flow: Flow, closes: dict[str, str]) -> Iterator[Diagnostic]:
+def _joins(flow: Flow, closes: dict[str, str], faults: Faults) -> None:
     for node in flow.nodes:
         if node.joins is not None and closes.get(node.id) != node.joins:
-            yield Diagnostic(
-                code="wrong-join",
-                message=f"step '{node.id}' says that it joins '{node.joins}', but it closes '{closes.get(node.id)}'",
-                span=node.where,
+            faults.add(
+                codes.WRONG_JOIN,
+                node.where,
+                f"step '{node.id}' says that it joins '{node.joins}', but it closes '{closes.get(node.id)}'",
                 hint=f"write joins: {closes.get(node.id)!r}",
             )
 
 
-def _actions(flow: Flow) -> Iterator[Diagnostic]:
+def _actions(flow: Flow, faults: Faults) -> None:
     for node in flow.nodes:
         if what := _bad_action(node.run, flow.code):
-            yield Diagnostic(code="bad-action", message=f"step '{node.id}' {what}", span=node.where,
-                             hint="name what the code package holds")  # fmt: skip
+            faults.add(
+                codes.BAD_ACTION, node.where, f"step '{node.id}' {what}", hint="name what the code package holds"
+            )
 
 
 def _bad_action(action: Action, code: Code) -> str | None:
@@ -132,11 +163,15 @@ def _bad_action(action: Action, code: Code) -> str | None:
             assert_never(action)
 
 
-def _policies(flow: Flow) -> Iterator[Diagnostic]:
+def _policies(flow: Flow, faults: Faults) -> None:
     for node in flow.nodes:
         for what in _bad_policies(node):
-            yield Diagnostic(code="bad-policy", message=f"step '{node.id}': {what}", span=node.where,
-                             hint="give it a value that means something, or leave it out")  # fmt: skip
+            faults.add(
+                codes.BAD_POLICY,
+                node.where,
+                f"step '{node.id}': {what}",
+                hint="give it a value that means something, or leave it out",
+            )
 
 
 def _bad_policies(node: Node) -> Iterator[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flowc import diagnostics
 from flowc.diagnostics import InternalError, render, split_lines
-from flowc_ir import Span
+from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Diagnostic
 
 
@@ -26,7 +25,7 @@ def test_the_example_of_the_style_guide(tmp_path: Path) -> None:
     shown = render(
         [
             Diagnostic(
-                code=diagnostics.JOIN_WITHOUT_INPUTS,
+                code=codes.JOIN_WITHOUT_INPUTS,
                 message="step 'join' closes a foreach but takes no inputs",
                 span=Span("train.py", 41, 5, 14),
                 hint="write `def join(self, inputs):`",

@@ -1,4 +1,4 @@
-"""Names: which are reserved, and which one was probably meant."""
+"""Names: which are reserved, and how several are listed."""
 
 from __future__ import annotations
 
@@ -23,16 +23,6 @@ METAFLOW_OPTIONS = frozenset({
 def is_private(name: str) -> bool:
     """Ours by its look: mangled, special, or the runtime's."""
     return name.startswith(("__", "_flowc_"))
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str | None:
-    """The known name that a misspelt one is closest to, if any is close."""
-    if not isinstance(word, str):
-        return None
-    from difflib import get_close_matches  # only once there is a fault
-
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def listed(names: Iterable[str]) -> str:

@@ -11,12 +11,10 @@ from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from flowc import diagnostics as codes
 from flowc.diagnostics import decode
 from flowc.ignored import SECONDS, ignored
 from flowc.package import pack
-from flowc_ir import Span
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import Span, codes
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from flowc.package import Package
     from flowc_ir import Flow
+    from flowc_ir.diagnostic import Faults
 
 # Modules of flowc, which the image has, and of extensions, which travel in any case; and what Python runs first.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
@@ -36,12 +35,10 @@ _TOLD: Final = 5  # names in a line
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 
-def package_fault(package: Package, flow: Flow) -> Diagnostic | None:
-    """The fault of a package that has more than may travel."""
-    if package.excess is None:
-        return None
-    span = Span(flow.code.file, 1, 1)
-    return Diagnostic(code=codes.PACKAGE_TOO_LARGE, message=package.excess.message, span=span, hint=package.excess.hint)
+def check_package(package: Package, flow: Flow, faults: Faults) -> None:
+    """Report a package that has more than may travel."""
+    if (excess := package.excess) is not None:
+        faults.add(codes.PACKAGE_TOO_LARGE, Span(flow.code.file, 1, 1), excess.message, hint=excess.hint)
 
 
 def without_ignored(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flowc import diagnostics as codes
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flowc.cron import Kind
     from flowc_ir import Flow
+    from flowc_ir.diagnostic import Diagnostic
 
 _CODES: Final[Mapping[Kind, str]] = {
     "never": codes.SCHEDULE_NEVER_FIRES,
@@ -40,6 +41,7 @@ def check_schedule(flow: Flow, *, now: datetime | None = None) -> tuple[Diagnost
         found = [each for cron in schedule.crons for each in warnings(cron, schedule.timezone, now=now)]
     except ZoneInfoNotFoundError:
         return ()
-    return tuple(
-        Diagnostic(code=_CODES[each.kind], message=each.message, span=schedule.where, hint=each.hint) for each in found
-    )
+    faults = Faults()
+    for each in found:
+        faults.add(_CODES[each.kind], schedule.where, each.message, hint=each.hint)
+    return tuple(faults)

@@ -14,9 +14,9 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.resolve_defaults import DefaultError
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.given_files import lasting
 from flowc_runtime.store.values.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
@@ -52,7 +52,7 @@ def pack_files(flow: Flow, beside: Path, room: Room) -> Flow:
     Raises:
         DefaultError: a file cannot be read, is not text where it has to be, or there is nowhere to put it.
     """
-    faults: list[Diagnostic] = []
+    faults = Faults()
     packed = [_packed(parameter, beside, room, faults) for parameter in flow.parameters]
     if faults:
         raise DefaultError(tuple(faults))
@@ -65,18 +65,18 @@ def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
     Raises:
         DefaultError: one cannot be sent.
     """
-    faults: list[Diagnostic] = []
+    faults = Faults()
     for parameter, path, named in room.far:
         try:
             if send(path) != named:
                 raise ParameterError(f"file '{path}' has changed meanwhile")
         except (ParameterError, FlowcError, OSError) as error:
-            faults.append(_fault(parameter, error))
+            _fault(parameter, error, faults)
     if faults:
         raise DefaultError(tuple(faults))
 
 
-def _packed(parameter: IrParameter, beside: Path, room: Room, faults: list[Diagnostic]) -> IrParameter:
+def _packed(parameter: IrParameter, beside: Path, room: Room, faults: Faults) -> IrParameter:
     if parameter.type != "file" or parameter.default is None:
         return parameter
     path = from_text(parameter.default)
@@ -86,14 +86,14 @@ def _packed(parameter: IrParameter, beside: Path, room: Room, faults: list[Diagn
         # The path as it is written: the manifests do not depend on the directory they were compiled in.
         return replace(parameter, default=to_text(_placed(parameter, found, room) | {"file": path}))
     except (ParameterError, FlowcError, OSError) as error:
-        faults.append(_fault(parameter, error))
+        _fault(parameter, error, faults)
         return parameter
 
 
-def _fault(parameter: IrParameter, error: Exception) -> Diagnostic:
+def _fault(parameter: IrParameter, error: Exception, faults: Faults) -> None:
     message = f"the default of parameter '{parameter.name}': {error}"
     hint = "its content travels with the compiled flow"
-    return Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, hint=hint)
+    faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=hint)
 
 
 def _placed(parameter: IrParameter, path: str, room: Room) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from flowc_ir import codes
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, NodeId, Switch, assert_never, targets
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Walk:
         if not stack:
             if takes_inputs:
                 self._fault(
-                    "inputs-without-split",
+                    codes.INPUTS_WITHOUT_SPLIT,
                     f"step '{at}' takes inputs, but no branch or foreach is open there",
                     at,
                     f"write `def {at}(self):`, or split the flow before it",
@@ -135,7 +136,7 @@ class _Walk:
         if target in self.inside and self.inside[target] != stack:  # the order is topological but for loops
             self.clean = False
             self._fault(
-                "cycle",
+                codes.CYCLE,
                 f"step '{at}' leads back to '{target}' out of a branch or foreach",
                 at,
                 "a loop begins and ends in the same branch or foreach: join first, then lead back",
@@ -150,7 +151,7 @@ class _Walk:
             if len(joins) > 1:
                 names = " and ".join(f"'{name}'" for name in joins)
                 self._fault(
-                    "foreign-join",
+                    codes.FOREIGN_JOIN,
                     f"the branches of step '{split}' end in different joins: {names}",
                     joins[-1],
                     "lead every branch of one split to the same join",
@@ -167,7 +168,7 @@ class _Walk:
                 self._join_without_inputs(at, what)
                 return
         self._fault(
-            "split-without-join",
+            codes.SPLIT_WITHOUT_JOIN,
             f"step '{split}' opens {what} that no step joins",
             split,
             f"add a step `def join(self, inputs):` between '{split}' and '{end}'",
@@ -175,7 +176,7 @@ class _Walk:
 
     def _join_without_inputs(self, at: NodeId, what: str) -> None:
         self._fault(
-            "join-without-inputs",
+            codes.JOIN_WITHOUT_INPUTS,
             f"step '{at}' closes {what} but takes no inputs",
             at,
             f"write `def {at}(self, inputs):`",
@@ -183,7 +184,7 @@ class _Walk:
 
     def _empty_branch(self, split: NodeId, join: NodeId) -> None:
         self._fault(
-            "empty-branch",
+            codes.EMPTY_BRANCH,
             f"step '{split}' leads straight into the join '{join}', with no step between",
             split,
             f"put at least one step between '{split}' and '{join}', or write `def {join}(self):` if it joins nothing",
@@ -193,7 +194,7 @@ class _Walk:
         """A join that a switch also leads to without passing the split: on that way there is nothing to join."""
         self.clean = False
         self._fault(
-            "foreign-join",
+            codes.FOREIGN_JOIN,
             f"step '{at}' joins what step '{split}' opens, but a switch also leads to it past '{split}'",
             at,
             "end the branches in a join of their own, and meet in a plain step behind it",
@@ -203,7 +204,7 @@ class _Walk:
         self.clean = False
         *others, last = (f"'{name}'" for name in self.predecessors[at])
         self._fault(
-            "foreign-join",
+            codes.FOREIGN_JOIN,
             f"step '{at}' brings together {', '.join(others)} and {last}, which are not branches of one split",
             at,
             "join the branches of each split in a join of their own, innermost first",

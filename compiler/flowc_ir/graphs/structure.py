@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Diagnostic, Faults
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.nesting import match_joins
 from flowc_ir.graphs.scopes import find_loops
@@ -50,7 +51,7 @@ class _Analysis:
     def __init__(self, start: NodeId, vertices: Sequence[Vertex]) -> None:
         self.start = start
         self.by_id = {vertex.id: vertex for vertex in vertices}
-        self.faults: list[Diagnostic] = []
+        self.faults = Faults()
         self.said: set[tuple[str, str]] = set()
         self.predecessors: dict[NodeId, list[NodeId]] = {vertex.id: [] for vertex in vertices}
         for vertex in vertices:
@@ -71,11 +72,11 @@ class _Analysis:
         self._report_unreachable(set(order))
         return Shape(closes=closes, faults=tuple(self.faults))
 
-    def _fault(self, code: str, message: str, at: NodeId, hint: str | None, note: str | None = None) -> None:
+    def _fault(self, code: str, message: str, at: NodeId, hint: str | None) -> None:
         if (code, message) in self.said:  # such as a split that several ends leave open
             return
         self.said.add((code, message))
-        self.faults.append(Diagnostic(code=code, message=message, span=self.by_id[at].where, hint=hint, note=note))
+        self.faults.add(code, self.by_id[at].where, message, hint=hint)
 
     def _in_order(self) -> list[NodeId]:
         """What is reached from the start, each before what it leads to, but for the edges that close a cycle."""
@@ -103,7 +104,7 @@ class _Analysis:
                 continue
             else:
                 message = f"step '{at}' leads back to '{target}', so the flow would never end"
-            self._fault("cycle", message, at, hint)
+            self._fault(codes.CYCLE, message, at, hint)
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
         """Whether a switch leads out: of a branch, one way out would leave the other in the loop."""
@@ -121,7 +122,7 @@ class _Analysis:
                 continue
             covered.update(self._reached_from(at))
             self._fault(
-                "unreachable-step",
+                codes.UNREACHABLE_STEP,
                 f"step '{at}' is never reached from '{self.start}'",
                 at,
                 f"name it in the self.next of a step, as in `self.next(self.{at})`, or remove it",

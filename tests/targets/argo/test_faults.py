@@ -9,8 +9,8 @@ import pytest
 
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
-from flowc.targets.argo.checking import faults
 from flowc_ir import Flow, Packages, Resources, Schedule, Span
+from flowc_ir.codes import CODES
 from targets.argo import flows
 
 SCHEDULE = Schedule(crons=("@daily",), where=Span("flow.py", 3, 1))
@@ -21,7 +21,7 @@ def codes(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> list[t
     """The codes and lines of the faults."""
     with pytest.raises(BackendError) as raised:
         compile_flow(flow, code, Settings(**settings))
-    assert all(fault.code in faults.CODES for fault in raised.value.diagnostics)
+    assert all(fault.code in CODES for fault in raised.value.diagnostics)
     return [(fault.code, fault.span.line) for fault in raised.value.diagnostics]
 
 

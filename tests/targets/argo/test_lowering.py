@@ -105,8 +105,8 @@ def test_random_flows(flow: Flow) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_flows_cut_into_small_dags(flow: Flow, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as workdir:
-        patch.setattr("flowc.targets.argo.checking.faults.MAX_TASKS", limit)
-        patch.setattr("flowc.targets.argo.checking.faults.MAX_TEMPLATES", 10**6)
+        patch.setattr("flowc.targets.argo.checking.limits.MAX_TASKS", limit)
+        patch.setattr("flowc.targets.argo.checking.limits.MAX_TEMPLATES", 10**6)
         check(flow, Path(workdir))
         spec = compile_flow(flow, flows.CODE, Settings()).manifests[1]["spec"]
         assert all(len(t["dag"]["tasks"]) <= limit for t in spec["templates"] if "dag" in t)

@@ -88,8 +88,8 @@ def test_random_flows(data: st.DataObject) -> None:
 def test_random_flows_cut_into_small_dags(data: st.DataObject, limit: int) -> None:
     shape = data.draw(flows.shapes([f"s{at}" for at in range(900)], 2, switches=True))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as workdir:
-        patch.setattr("flowc.targets.argo.checking.faults.MAX_TASKS", limit)
-        patch.setattr("flowc.targets.argo.checking.faults.MAX_TEMPLATES", 10**6)
+        patch.setattr("flowc.targets.argo.checking.limits.MAX_TASKS", limit)
+        patch.setattr("flowc.targets.argo.checking.limits.MAX_TEMPLATES", 10**6)
         check(shape, Path(workdir))
 
 

@@ -14,7 +14,7 @@ from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowc.frontends.metaflow.decorators.project import Deployment
     from flowc.frontends.metaflow.flowspec import Loaded
@@ -229,7 +229,7 @@ def opened(
 def checked(loaded: Loaded) -> Checked:
     """The flow, if it has no fault."""
     if loaded.flow is None or loaded.program is None:
-        from flowc.diagnostics import CONFIG_VALUE
+        from flowc_ir.codes import CONFIG_VALUE
 
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
@@ -248,7 +248,7 @@ def require_runnable(flow: Flow) -> None:
         fail(str(error))
 
 
-def report(diagnostics: Sequence[Diagnostic], root: Path) -> None:
+def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
     """Print faults and warnings on stderr, in color on a terminal."""
     from flowc.diagnostics import render
 

@@ -83,12 +83,12 @@ def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | No
 def _no_option(
     ctx: click.Context, option: str, known: Collection[str], behind: Collection[str] = ()
 ) -> click.UsageError:
-    from flowc.frontends.names import did_you_mean
+    from flowc_ir.suggestion import closest
 
     if option == "-h":
         return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
     names = {name.lstrip("-"): name for name in (*behind, *known) if name.startswith("--")}
-    close = did_you_mean(option.lstrip("-"), names)
+    close = closest(option.lstrip("-"), names)
     meant = names[close] if close else None
     place = ", after run" if meant in behind and meant not in known else ""
     hint = f" Did you mean '{meant}'{place}?" if meant else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.policies import Reader
 from flowc.frontends.names import FLOW_API
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from metaflow._hidden import is_hideable
 from metaflow.parameters import Parameter
 from metaflow.user_configs.config_parameters import Config
@@ -25,15 +25,13 @@ _RENAME = "give the artifact another name"
 
 
 def check_artifacts(
-    steps: Mapping[str, Method], members: Members, added: Sequence[Applied] = ()
-) -> Iterator[Diagnostic]:
+    steps: Mapping[str, Method], members: Members, faults: Faults, added: Sequence[Applied] = ()
+) -> None:
     """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
     for method in steps.values():
         of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
         for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
-            fault = _fault(name, span, steps, members)
-            if fault is not None:
-                yield fault
+            _check(name, span, steps, members, faults)
 
 
 def _named(method: Method) -> Iterator[tuple[str, Span]]:
@@ -41,7 +39,7 @@ def _named(method: Method) -> Iterator[tuple[str, Span]]:
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
                 yield name, method.source.span(node)
-    reader = Reader(method.source, method.tree, [])
+    reader = Reader(method.source, method.tree, Faults())
     for applied in method.applied:
         var = applied.kwargs.get("var")
         if applied.name == "catch" and isinstance(var, str):
@@ -73,21 +71,20 @@ def _names_the_error(item: ast.AST) -> bool:
     return "AttributeError" in names
 
 
-def _fault(name: str, span: Span, steps: Mapping[str, Method], members: Members) -> Diagnostic | None:
+def _check(name: str, span: Span, steps: Mapping[str, Method], members: Members, faults: Faults) -> None:
     value, _ = members.get(name, (None, object))
-    if isinstance(value, Config):
-        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a config: a step cannot assign to it",
-                          span=span, hint="keep the changed value under another name")  # fmt: skip
-    if isinstance(value, Parameter):
-        return Diagnostic(code=codes.ASSIGNED_PARAMETER, message=f"'{name}' is a parameter: a step cannot assign to it",
-                          span=span, hint="keep the changed value under another name")  # fmt: skip
+    if isinstance(value, (Config, Parameter)):
+        what = "config" if isinstance(value, Config) else "parameter"
+        message = f"'{name}' is a {what}: a step cannot assign to it"
+        faults.add(codes.ASSIGNED_PARAMETER, span, message, hint="keep the changed value under another name")
+        return
     if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"
     elif name in steps or is_hideable(value):  # a method, which an artifact may hide
-        return None
+        return
     elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
         reason = "the class defines it, for every task alike"
     else:
-        return None
+        return
     message = f"an artifact cannot be called '{name}': {reason}"
-    return Diagnostic(code=codes.RESERVED_NAME, message=message, span=span, hint=_RENAME)
+    faults.add(codes.RESERVED_NAME, span, message, hint=_RENAME)

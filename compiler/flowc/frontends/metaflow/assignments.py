@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, TypeAlias
 
-from flowc import diagnostics as codes
-from flowc_ir import Span
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import Span, codes
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,27 +41,23 @@ def span_of(source: Source | None, found: Call, line: int, known: Sequence[str],
     return source.span(call.args[index] if index < len(call.args) else statement)
 
 
-def check_shadowed(tree: ast.ClassDef, source: Source) -> list[Diagnostic]:
+def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
     """A class body that gives one name to a parameter and to something else: Python keeps the last, silently."""
     bound: dict[str, int] = {}
-    found: list[Diagnostic] = []
     parameters = _assigned_parameters(tree)
     for statement in tree.body:
         for name in _bound(statement):
             if name in bound and name in parameters:
-                found.append(
-                    Diagnostic(
-                        code=codes.PARAMETER_CLASH,
-                        message=f"'{name}' is the name of a parameter and of something else in the class",
-                        span=source.header(statement)
-                        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-                        else source.span(statement),
-                        hint="give one of them another name",
-                        note=f"the other one is in line {bound[name]}",
-                    )
+                faults.add(
+                    codes.PARAMETER_CLASH,
+                    source.header(statement)
+                    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+                    else source.span(statement),
+                    f"'{name}' is the name of a parameter and of something else in the class",
+                    hint="give one of them another name",
+                    note=f"the other one is in line {bound[name]}",
                 )
             bound.setdefault(name, statement.lineno)
-    return found
 
 
 def _assigned_parameters(tree: ast.ClassDef) -> set[str]:

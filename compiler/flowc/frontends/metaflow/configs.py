@@ -11,13 +11,14 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc import diagnostics as codes
+from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import shown
-from flowc.frontends.names import FLOW_API, did_you_mean, is_private, listed
+from flowc.frontends.names import FLOW_API, is_private, listed
 from flowc_ir import Config as IrConfig
-from flowc_ir import json_text
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes, json_text
+from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base import given_files
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.errors import ArtifactError
@@ -55,7 +56,7 @@ class ConfigSources:
 
 
 def read_configs(
-    cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
+    cls: type, where: Span, sources: Sources, given: ConfigSources, faults: Faults
 ) -> tuple[IrConfig, ...]:
     """The configs of a class with their values; what is wrong with one, or with what is given, is a fault."""
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
@@ -80,9 +81,7 @@ class _FailedError(Exception):
 
 
 class _Reader:
-    def __init__(
-        self, cls: type, where: Span, sources: Sources, given: ConfigSources, faults: list[Diagnostic]
-    ) -> None:
+    def __init__(self, cls: type, where: Span, sources: Sources, given: ConfigSources, faults: Faults) -> None:
         self.cls = cls
         self.where = where
         self.sources = sources
@@ -101,13 +100,17 @@ class _Reader:
             if not isinstance(found, dict):
                 raise ValueError("it is no JSON object")
         except ValueError as error:
-            self.fault(codes.CONFIG_VALUE, f"the environment variable {name} cannot be read: {error}", self.where,
-                       'write a JSON object by the configs\' names: {"config": …}')  # fmt: skip
+            self.faults.add(
+                codes.CONFIG_VALUE,
+                self.where,
+                f"the environment variable {name} cannot be read: {error}",
+                hint='write a JSON object by the configs\' names: {"config": …}',
+            )
             return {}
         return found
 
     def fault(self, code: str, message: str, span: Span, hint: str | None, note: str | None = None) -> None:
-        self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint, note=note))
+        self.faults.add(code, span, message, hint=hint, note=note)
 
     def span(self, config: Declared, argument: str | None = None) -> Span:
         source = self.sources.of(config.file)
@@ -122,41 +125,63 @@ class _Reader:
             for name in source:
                 if name in names:
                     continue
-                meant = did_you_mean(name, names)
-                hint = f"did you mean '{meant}'?" if meant else f"there is {listed(names)}" if names else None
+                there = f"there is {listed(names)}" if names else "it has no config at all"
                 message = f"flow '{self.cls.__name__}' has no config '{name}'"
-                self.fault(codes.CONFIG_VALUE, message, self.where, hint or "it has no config at all")
+                self.faults.add(codes.CONFIG_VALUE, self.where, message, hint=suggest(name, names, there))
         for files, values in ((self.given.files, self.given.values), (environment[FILES], environment[VALUES])):
             for name in files:
                 if name in values:
-                    self.fault(codes.CONFIG_VALUE, f"config '{name}' is given both a file and a value", self.where,
-                               "give it one of them")  # fmt: skip
+                    self.faults.add(
+                        codes.CONFIG_VALUE,
+                        self.where,
+                        f"config '{name}' is given both a file and a value",
+                        hint="give it one of them",
+                    )
 
     def check(self, attribute: str, config: Declared) -> bool:
         """Whether a config's own arguments are right."""
         before = len(self.faults)
         for name in config.unknown:
-            meant = did_you_mean(name, _KNOWN)
-            hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(_KNOWN)}"
-            self.fault(codes.BAD_CONFIG, f"Config has no argument '{name}'", self.span(config, name), hint)
+            hint = suggest(name, _KNOWN, f"it takes {', '.join(_KNOWN)}")
+            self.faults.add(codes.BAD_CONFIG, self.span(config, name), f"Config has no argument '{name}'", hint=hint)
         if not isinstance(config.name, str) or not config.name:
-            self.fault(codes.BAD_CONFIG, "a config needs a name as text", self.span(config, "name"),
-                       f'write `{attribute} = Config("{attribute}")`')  # fmt: skip
+            self.faults.add(
+                codes.BAD_CONFIG,
+                self.span(config, "name"),
+                "a config needs a name as text",
+                hint=f'write `{attribute} = Config("{attribute}")`',
+            )
         elif config.name in self.seen:
-            self.fault(codes.BAD_CONFIG, f"config '{config.name}' is defined twice", self.span(config),
-                       "give one of them another name")  # fmt: skip
+            self.faults.add(
+                codes.BAD_CONFIG,
+                self.span(config),
+                f"config '{config.name}' is defined twice",
+                hint="give one of them another name",
+            )
         self.seen.add(config.name)
         if attribute in FLOW_API or is_private(attribute):
-            self.fault(codes.RESERVED_NAME, f"a config cannot be called '{attribute}': flows use that name",
-                       self.span(config), "give the config another name")  # fmt: skip
+            self.faults.add(
+                codes.RESERVED_NAME,
+                self.span(config),
+                f"a config cannot be called '{attribute}': flows use that name",
+                hint="give the config another name",
+            )
         if config.default is not None and config.default_value is not None:
-            self.fault(codes.BAD_CONFIG, "a config has a default or a default_value, not both",
-                       self.span(config, "default_value"), "leave out one of them")  # fmt: skip
+            self.faults.add(
+                codes.BAD_CONFIG,
+                self.span(config, "default_value"),
+                "a config has a default or a default_value, not both",
+                hint="leave out one of them",
+            )
         for argument, kinds, words in _ARGUMENTS:
             value = getattr(config, argument)
             if value is not None and not isinstance(value, kinds) and not (callable(value) and argument in _FUNCTIONS):
-                self.fault(codes.BAD_CONFIG, f"{argument} is {words}, not {shown(value)}", self.span(config, argument),
-                           None)  # fmt: skip
+                self.faults.add(
+                    codes.BAD_CONFIG,
+                    self.span(config, argument),
+                    f"{argument} is {words}, not {shown(value)}",
+                    hint=None,
+                )
         return len(self.faults) == before
 
     def read(self, config: Declared) -> IrConfig:
@@ -168,7 +193,7 @@ class _Reader:
         try:
             value, exact = self._value(config) or (None, "")
         except _FailedError as error:
-            self.fault(codes.CONFIG_VALUE, str(error), where, error.hint, error.note)
+            self.faults.add(codes.CONFIG_VALUE, where, str(error), hint=error.hint, note=error.note)
             value, exact = None, ""
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
@@ -205,9 +230,9 @@ class _Reader:
         try:
             return value(context)
         except Exception as error:
-            message = f"the default of config '{config.name}' failed: {codes.describe(error)}"
+            message = f"the default of config '{config.name}' failed: {describe(error)}"
             raise _FailedError(message, "it is called before a run starts and when the flow is compiled",
-                               codes.raised_at(error)) from None  # fmt: skip
+                               raised_at(error)) from None  # fmt: skip
 
     def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
         beside = os.path.dirname(config.file) if default else None
@@ -252,13 +277,13 @@ class _Reader:
         try:
             parser = find_parser(config.parser)
         except Exception as error:
-            message = f"the parser of config '{config.name}' cannot be found: {codes.describe(error)}"
+            message = f"the parser of config '{config.name}' cannot be found: {describe(error)}"
             raise _FailedError(message, 'it is a function or its dotted name, such as "json.loads"') from None
         try:
             return parser(text)
         except Exception as error:
-            message = f"the parser of config '{config.name}' failed: {codes.describe(error)}"
-            raise _FailedError(message, "it is called with the text of the config", codes.raised_at(error)) from None
+            message = f"the parser of config '{config.name}' failed: {describe(error)}"
+            raise _FailedError(message, "it is called with the text of the config", raised_at(error)) from None
 
 
 _FUNCTIONS: Final = ("default", "default_value", "parser")

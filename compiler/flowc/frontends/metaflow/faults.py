@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from flowc.diagnostics import CONFIG_VALUE
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.flowspec import load_class
 from flowc.frontends.metaflow.outline import outline
+from flowc_ir.codes import CONFIG_VALUE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc import diagnostics as codes
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontends.metaflow.artifacts import check_artifacts
 from flowc.frontends.metaflow.assignments import check_shadowed
@@ -31,13 +30,14 @@ from flowc.frontends.metaflow.parameters import read_parameters
 from flowc.frontends.metaflow.structure.gangs import check_gangs
 from flowc.frontends.metaflow.structure.graph import Candidates, connect
 from flowc.frontends.metaflow.structure.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
-from flowc.frontends.names import did_you_mean, listed
+from flowc.frontends.names import listed
 from flowc.frontends.places import Place, place_of_class, written_at
 from flowc.frontends.source import Source, Sources
 from flowc.package import Package, UnreadableFileError, collect, pack
-from flowc_ir import Code, Flow, Node, Span
+from flowc_ir import Code, Flow, Node, Span, codes
 from flowc_ir import Method as RunMethod
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.suggestion import suggest
 from flowc_ir.verify import verify
 from flowc_runtime.process.loader import load_module
 from flowc_runtime.store.values.parameters import config_values
@@ -45,7 +45,7 @@ from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -98,34 +98,47 @@ def load(
         DeploymentError: `deployment` does not fit the flow.
     """
     place = Place.of(path, root)
-    package, fault = _collect(place)
-    if fault is not None:
-        return Loaded(package=package, diagnostics=(fault,))
+    faults = Faults()
+    package = _collect(place, faults)
     sources = Sources(package.root, dict(package.files))
-    try:
-        source = sources.parse(place.file, dict(package.files)[place.file])
-    except (SyntaxError, ValueError) as error:
-        return Loaded(package=package, diagnostics=(syntax_fault(error, sources, place.file),))
-    broken = check_extensions(package.root, place.file)
-    faults = [broken] if broken else check_imports(source)
-    if faults:
+    source = None if faults else _parsed(sources, place.file, package, faults)
+    module = _imported(source, sources, place, package, faults) if source is not None else None
+    if source is None or module is None:
         return Loaded(package=package, diagnostics=in_order(faults))
-    try:
-        module = load_module(package.root, place.file, guarded=True)
-    except (Exception, SystemExit) as error:
-        return Loaded(package=package, diagnostics=(import_fault(error, sources, str(place.path)),))
     if callable(class_name):
-        natural = _choose(module, source, None, name or place.file)
-        class_name = class_name(None if isinstance(natural, Diagnostic) else natural[1])
-    chosen = _choose(module, source, class_name, name or place.file)
-    if isinstance(chosen, Diagnostic):
-        return Loaded(package=package, diagnostics=(chosen,))
+        natural = _choose(module, source, None, name or place.file, Faults())
+        class_name = class_name(natural and natural[1])
+    chosen = _choose(module, source, class_name, name or place.file, faults)
+    if chosen is None:
+        return Loaded(package=package, diagnostics=in_order(faults))
     given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
     asked = _Asked.of(chosen[1], ask) if ask else given
-    package, fault = _with_data(place, package, asked)
-    if fault is not None:
-        return Loaded(package=package, diagnostics=(fault,))
+    package = _with_data(place, package, asked, faults)
+    if faults:
+        return Loaded(package=package, diagnostics=in_order(faults))
     return _lower(*chosen, source, sources, package, asked)
+
+
+def _parsed(sources: Sources, file: str, package: Package, faults: Faults) -> Source | None:
+    try:
+        return sources.parse(file, dict(package.files)[file])
+    except (SyntaxError, ValueError) as error:
+        syntax_fault(error, sources, file, faults)
+        return None
+
+
+def _imported(source: Source, sources: Sources, place: Place, package: Package, faults: Faults) -> ModuleType | None:
+    """The flow's module; None if it uses what there is not, or fails."""
+    check_extensions(package.root, place.file, faults)
+    if not faults:
+        check_imports(source, faults)
+    if faults:
+        return None
+    try:
+        return load_module(package.root, place.file, guarded=True)
+    except (Exception, SystemExit) as error:
+        import_fault(error, sources, str(place.path), faults)
+        return None
 
 
 def load_class(
@@ -143,37 +156,40 @@ def load_class(
     `alone` leaves the other files beside it out of the package.
     """
     place = place_of_class(cls)
-    package, fault = (_pack_alone(place), None) if alone else _collect(place)
-    if fault is not None:
-        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
+    faults = Faults()
+    package = _pack_alone(place) if alone else _collect(place, faults)
+    if faults:
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(place.path))
     if source is None:  # it ran, so it is Python, unless it has changed since
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
     # It was imported, but may use what can be imported and no more.
-    if "metaflow._unsupported" in sys.modules and (faults := check_imports(source)):
+    if "metaflow._unsupported" in sys.modules:
+        check_imports(source, faults)
+    if faults:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     given = _Asked(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
     asked = _Asked.of(cls, ask) if ask else given
-    package, fault = _with_data(place, package, asked) if not alone else (package, None)
-    if fault is not None:
-        return Loaded(package=package, program=FlowProgram(cls), diagnostics=(fault,))
+    package = package if alone else _with_data(place, package, asked, faults)
+    if faults:
+        return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
-def _collect(place: Place, suffixes: Collection[str] = ()) -> tuple[Package, Diagnostic | None]:
+def _collect(place: Place, faults: Faults, suffixes: Collection[str] = ()) -> Package:
     try:
-        return collect(place.path, place.root if place.packaged else None, suffixes), None
+        return collect(place.path, place.root if place.packaged else None, suffixes)
     except UnreadableFileError as error:
         message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
         hint = "make it readable, or move it out of the flow's directory"
-        span = Span(place.file, 1, 1)
-        return pack(place.root, []), Diagnostic(code=codes.UNREADABLE_FILE, message=message, span=span, hint=hint)
+        faults.add(codes.UNREADABLE_FILE, Span(place.file, 1, 1), message, hint=hint)
+        return pack(place.root, [])
 
 
-def _with_data(place: Place, package: Package, asked: _Asked) -> tuple[Package, Diagnostic | None]:
+def _with_data(place: Place, package: Package, asked: _Asked, faults: Faults) -> Package:
     """The package, with the files besides Python's that are asked for: the class says what its options are."""
-    return _collect(place, asked.suffixes) if asked.suffixes else (package, None)
+    return _collect(place, faults, asked.suffixes) if asked.suffixes else package
 
 
 def _pack_alone(place: Place) -> Package:
@@ -183,8 +199,10 @@ def _pack_alone(place: Place) -> Package:
 # -- which class -------------------------------------------------------------------------------------------------------
 
 
-def _choose(module: ModuleType, source: Source, class_name: str | None, called: str) -> tuple[str, type] | Diagnostic:
-    """The flow's class and its name in the module, which the user has called so."""
+def _choose(
+    module: ModuleType, source: Source, class_name: str | None, called: str, faults: Faults
+) -> tuple[str, type] | None:
+    """The flow's class and its name in the module, which the user has called so; None if a fault says why."""
     from metaflow import FlowSpec
 
     everything = {
@@ -196,9 +214,9 @@ def _choose(module: ModuleType, source: Source, class_name: str | None, called: 
     if class_name is not None:
         if class_name in everything:
             return class_name, everything[class_name]
-        meant = did_you_mean(class_name, everything)
-        hint = f"did you mean '{meant}'?" if meant else f"it has {', '.join(everything) or 'no flow'}"
-        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} has no flow '{class_name}'", span=top, hint=hint)
+        hint = suggest(class_name, everything, f"it has {', '.join(everything) or 'no flow'}")
+        faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
+        return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
     # `if __name__ == "__main__": TrainFlow()` says which flow `python flow.py` is.
     main = [name for name in _called_in_main(source.tree) if name in everything]
@@ -208,15 +226,17 @@ def _choose(module: ModuleType, source: Source, class_name: str | None, called: 
         if len(names) == 1:
             return names[0], everything[names[0]]
     if not leaves:
-        return Diagnostic(code=codes.NO_FLOW, message=f"{source.file} defines no flow", span=top,
-                          hint="write a class that derives from FlowSpec")  # fmt: skip
+        hint = "write a class that derives from FlowSpec"
+        faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
+        return None
     second = source.classes.get(leaves[1])
-    return Diagnostic(
-        code=codes.MANY_FLOWS,
-        message=f"{source.file} defines several flows: {listed(leaves)}",
-        span=source.header(second) if second else top,
+    faults.add(
+        codes.MANY_FLOWS,
+        source.header(second) if second else top,
+        f"{source.file} defines several flows: {listed(leaves)}",
         hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
     )
+    return None
 
 
 def _called_in_main(tree: ast.Module) -> list[str]:
@@ -255,7 +275,7 @@ class _Asked:
 def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:
     from metaflow import FlowSpec
 
-    faults: list[Diagnostic] = []
+    faults = Faults()
     program = FlowProgram(cls)
     added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
     own = [one for one in asked.with_decorators if one not in added]
@@ -265,7 +285,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     where, tree, home = written_at(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
     if not faults:
-        faults += _prepare(program, config_values(configs), attached, sources)
+        _prepare(program, config_values(configs), attached, sources, faults)
     if faults:  # what depends on a config cannot be read
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
@@ -276,13 +296,13 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     for method in methods.values():
         if method.name not in graph.steps:
             check_misplaced(method, faults)
-    faults += check_gangs(graph)
-    faults += check_duplicates(methods)
+    check_gangs(graph, faults)
+    check_duplicates(methods, faults)
     parameters = read_parameters(members, sources, faults)
-    faults += check_artifacts(graph.steps, members, added)
-    faults += _check_init(cls, where)
+    check_artifacts(graph.steps, members, faults, added)
+    _check_init(cls, where, faults)
     if tree is not None:
-        faults += check_shadowed(tree, home)
+        check_shadowed(tree, home, faults)
 
     def place(owner: type) -> tuple[Source, ast.ClassDef] | None:
         _, written, file = written_at(owner, source, sources)
@@ -314,24 +334,20 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     return Loaded(package=package, program=program, flow=flow)
 
 
-def _check_init(cls: Any, where: Span) -> list[Diagnostic]:
-    """A fault if the flow's own `__init__` needs arguments: a task has none to give."""
-    lacking = required_by_init(cls)
-    if not lacking:
-        return []
-    return [
-        Diagnostic(
-            code=codes.UNSUPPORTED_FEATURE,
-            message=f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
-            span=where,
+def _check_init(cls: Any, where: Span, faults: Faults) -> None:
+    """Report it if the flow's own `__init__` needs arguments: a task has none to give."""
+    if lacking := required_by_init(cls):
+        faults.add(
+            codes.UNSUPPORTED_FEATURE,
+            where,
+            f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
             hint="give them defaults: each task makes its own object of the flow, and has none to give",
         )
-    ]
 
 
 def _prepare(
-    program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources
-) -> Iterable[Diagnostic]:
+    program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources, faults: Faults
+) -> None:
     """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
     from metaflow.exception import ConfigError
     from metaflow.user_decorators._errors import (
@@ -346,10 +362,14 @@ def _prepare(
         for message, file, line in error.faults:
             source = sources.of(file)
             span = source.whole_line(line) if source else Span(sources.relative(file), line, 1)
-            yield Diagnostic(code=codes.CONFIG_EXPRESSION, message=message, span=span,
-                             hint="it is evaluated with the configs' values before a run starts")  # fmt: skip
+            faults.add(
+                codes.CONFIG_EXPRESSION,
+                span,
+                message,
+                hint="it is evaluated with the configs' values before a run starts",
+            )
     except PreparationError as error:
-        yield mutator_fault(error, sources)
+        mutator_fault(error, sources, faults)
     except UnknownStepDecoratorException as error:
         raise unknown(error.name) from error
     except DecoratorImportError as error:
@@ -357,16 +377,16 @@ def _prepare(
 
 
 def _nodes(
-    graph: Graph, base: Packages | None, package: Package, added: Sequence[Applied], faults: list[Diagnostic]
+    graph: Graph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
 ) -> tuple[Node, ...]:
     """The nodes of the steps, but for those whose transition is unknown, which a fault says."""
     nodes = []
     for method in graph.steps.values():
         transition = graph.next_of[method.name]
-        faults += check_step(method)
+        check_step(method, faults)
         given = policies(method, transition, faults, added)
         given["packages"] = step_packages(method, base, faults)
-        faults += check_card_types(method, added, given)
+        check_card_types(method, added, given, faults)
         if given.pop("cache", None):
             given["cache"] = cached_code(method, graph, package, faults)
         if transition is not None:

@@ -7,9 +7,9 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.plugins import plugin_class
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from flowc_runtime.run.program import method_name
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Span
 
 
-def packing_decorators(flow: Flow) -> Iterator[Diagnostic]:
+def packing_decorators(flow: Flow, faults: Faults) -> None:
     """A fault for each decorator of an extension that has files of its own to put into the code package."""
     from metaflow._legacy.hooks import PACKAGING
 
@@ -28,29 +28,29 @@ def packing_decorators(flow: Flow) -> Iterator[Diagnostic]:
         for plugin in plugins:
             hooks = [hook for hook in PACKAGING if hasattr(plugin_class(plugin.name, kind), hook)]
             if hooks:
-                yield Diagnostic(
-                    code=codes.UNSUPPORTED_FEATURE,
-                    message=f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
-                    span=where,
+                faults.add(
+                    codes.UNSUPPORTED_FEATURE,
+                    where,
+                    f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
                     hint="put what it needs into the image; files of the flow's directory and of extensions travel",
                 )
 
 
-def foreign_decorators(cls: type, flow: Flow, package: Package) -> list[Diagnostic]:
+def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) -> None:
     """A fault for each module with decorators that is neither in the package nor installed, as libraries are."""
-    faults: dict[str, Diagnostic] = {}
+    seen: set[str] = set()
     for decorator, where in _decorators(cls, flow):
         module = type(decorator).__module__
-        if module not in faults and not _travels(module, package):
+        if module not in seen and not _travels(module, package):
             file = getattr(sys.modules.get(module), "__file__", None)
-            faults[module] = Diagnostic(
-                code=codes.UNSUPPORTED_FEATURE,
-                message=f"the decorator {decorator.decorator_name} is in the module '{module}', which does not travel "
+            seen.add(module)
+            faults.add(
+                codes.UNSUPPORTED_FEATURE,
+                where,
+                f"the decorator {decorator.decorator_name} is in the module '{module}', which does not travel "
                 "with the flow",
-                span=where,
                 hint=f"move {file} into the flow's directory, or install it here and in the image",
             )
-    return list(faults.values())
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[Any, Span]]:

@@ -11,22 +11,22 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
-from flowc.frontends.names import did_you_mean
-from flowc_ir import Span
-from flowc_ir.diagnostic import Diagnostic
+from flowc.diagnostics import describe
+from flowc_ir import Span, codes
+from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import closest, did_you_mean, suggest
 from flowc_runtime.process.loader import UnguardedFlow, put_first_on_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from flowc.frontends.source import Source, Sources
 
 _OFFERED = 8  # names that a hint lists, where none is close to the one that was written
 
 
-def check_extensions(root: Path, file: str) -> Diagnostic | None:
-    """Load the API's extensions, also those in the flow's own directory; the fault of one that is broken."""
+def check_extensions(root: Path, file: str, faults: Faults) -> None:
+    """Load the API's extensions, also those in the flow's own directory; one that is broken is a fault."""
     put_first_on_path(str(root))
     from metaflow import _extensions
 
@@ -34,18 +34,16 @@ def check_extensions(root: Path, file: str) -> Diagnostic | None:
         _extensions.refresh()
     except ImportError as error:
         hint = "repair the extension, or take it off the path"
-        return Diagnostic(code=codes.IMPORT_FAILED, message=str(error), span=Span(file, 1, 1), hint=hint)
-    return None
+        faults.add(codes.IMPORT_FAILED, Span(file, 1, 1), str(error), hint=hint)
 
 
-def check_imports(source: Source) -> list[Diagnostic]:
-    """Every name taken from metaflow that is not here. An import that the file itself guards is left to it."""
-    if "metaflow" not in "\n".join(source.lines):
-        return []
-    return [*_check_body(source)]
+def check_imports(source: Source, faults: Faults) -> None:
+    """Find every name taken from metaflow that is not here. An import that the file itself guards is left to it."""
+    if "metaflow" in "\n".join(source.lines):
+        _check_body(source, faults)
 
 
-def _check_body(source: Source) -> Iterator[Diagnostic]:
+def _check_body(source: Source, faults: Faults) -> None:
     aliases = set[str]()
     waiting = [ast.iter_child_nodes(source.tree)]  # no recursion: Python reads expressions of thousands of terms
     while waiting:
@@ -54,19 +52,18 @@ def _check_body(source: Source) -> Iterator[Diagnostic]:
             case None:
                 waiting.pop()
             case ast.ImportFrom(module=str(module), level=0, names=names) if _is_ours(module):
-                missing = [*_check_module(module, source.span(child))]
-                yield from missing
-                for alias in names if not missing else ():
+                known = _check_module(module, source.span(child), faults)
+                for alias in names if known else ():
                     if not (module == "metaflow" and _is_unused(source, alias)):
-                        yield from _check_name(module, alias.name, source.span(alias))
+                        _check_name(module, alias.name, source.span(alias), faults)
             case ast.Import(names=names):
                 for alias in names:
                     if alias.name == "metaflow":
                         aliases.add(alias.asname or alias.name)
                     elif _is_ours(alias.name):
-                        yield from _check_module(alias.name, source.span(alias))
+                        _check_module(alias.name, source.span(alias), faults)
             case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if owner in aliases:
-                yield from _check_name("metaflow", attribute, source.span(child))
+                _check_name("metaflow", attribute, source.span(child), faults)
             case ast.Try(handlers=handlers) if any(_catches_import(handler) for handler in handlers):
                 continue
             case _:
@@ -94,27 +91,31 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
     )
 
 
-def _check_module(module: str, span: Span) -> Iterator[Diagnostic]:
-    """Whether there is such a module; the packages that it is in are imported to see."""
+def _check_module(module: str, span: Span, faults: Faults) -> bool:
+    """Return whether there is such a module; the packages that it is in are imported to see."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")
     if not short or _has_module(module):
-        return
+        return True
     if hint := hint_for_module(short):
-        yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"the module '{module}' is not supported",
-                         span=span, hint=hint)  # fmt: skip
-        return
+        faults.add(codes.UNSUPPORTED_FEATURE, span, f"the module '{module}' is not supported", hint=hint)
+        return False
     above, _, name = module.rpartition(".")
     while not _has_module(above):
         above, _, name = above.rpartition(".")
     siblings = {found.name for found in iter_modules(import_module(above).__path__) if found.name[0] != "_"}
-    meant = did_you_mean(name, siblings | ({*UNSUPPORTED_MODULES} if above == package else set()))
-    yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"{above} has no module '{name}'", span=span,
-                     hint=_meant(meant and f"{above}.{meant}", "import from 'metaflow' itself"))  # fmt: skip
+    meant = closest(name, siblings | ({*UNSUPPORTED_MODULES} if above == package else set()))
+    faults.add(
+        codes.UNKNOWN_NAME,
+        span,
+        f"{above} has no module '{name}'",
+        hint=did_you_mean(f"{above}.{meant}") if meant else "import from 'metaflow' itself",
+    )
+    return False
 
 
-def _check_name(module: str, name: str, span: Span) -> Iterator[Diagnostic]:
+def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
     """Whether a module that is there has this name."""
     from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 
@@ -124,14 +125,17 @@ def _check_name(module: str, name: str, span: Span) -> Iterator[Diagnostic]:
     top = module == "metaflow"
     hints = {**UNSUPPORTED_MODULES, **UNSUPPORTED} if top else UNSUPPORTED_MODULES
     if hint := hints.get(name if top else f"{module.partition('.')[2]}.{name}"):
-        yield Diagnostic(code=codes.UNSUPPORTED_FEATURE, message=f"{module}'s '{name}' is not supported",
-                         span=span, hint=hint)  # fmt: skip
+        faults.add(codes.UNSUPPORTED_FEATURE, span, f"{module}'s '{name}' is not supported", hint=hint)
         return
     public = _public(module)
-    meant = did_you_mean(name, {*public, *(UNSUPPORTED if top else ())})
+    offerable = {*public, *(UNSUPPORTED if top else ())}
     offered = ", ".join(public if top else public[:_OFFERED])
-    yield Diagnostic(code=codes.UNKNOWN_NAME, message=f"{module} has no '{name}'", span=span,
-                     hint=_meant(meant, f"it has {offered}" if offered else "remove it"))  # fmt: skip
+    faults.add(
+        codes.UNKNOWN_NAME,
+        span,
+        f"{module} has no '{name}'",
+        hint=suggest(name, offerable, f"it has {offered}" if offered else "remove it"),
+    )
 
 
 def _names_of(module: str) -> Iterable[str]:
@@ -163,12 +167,8 @@ def _has_module(module: str) -> bool:
         return False
 
 
-def _meant(name: str | None, otherwise: str) -> str:
-    return f"did you mean '{name}'?" if name else otherwise
-
-
-def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str) -> Diagnostic:
-    """A file that is no Python, at the place that Python names."""
+def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, faults: Faults) -> None:
+    """Report a file that is no Python, at the place that Python names."""
     line, column, width, message = 1, 1, 0, str(error)
     if isinstance(error, SyntaxError):
         file = sources.relative(error.filename) if error.filename and Path(error.filename).is_absolute() else file
@@ -176,13 +176,14 @@ def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str) -
         if error.end_lineno == line and error.end_offset and error.end_offset > column:
             width = error.end_offset - column
         width = width or 1
-    return Diagnostic(code=codes.SYNTAX_ERROR, message=message, span=Span(file, line, column, width), hint=None)
+    faults.add(codes.SYNTAX_ERROR, Span(file, line, column, width), message, hint=None)
 
 
-def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diagnostic:
-    """What a file raised while it was run, at the innermost frame that is the user's own."""
+def import_fault(error: BaseException, sources: Sources, flow_file: str, faults: Faults) -> None:
+    """Report what a file raised while it was run, at the innermost frame that is the user's own."""
     if isinstance(error, SyntaxError) and error.filename:
-        return syntax_fault(error, sources, sources.relative(error.filename))
+        syntax_fault(error, sources, sources.relative(error.filename), faults)
+        return
     place = (flow_file, 1)
     inside = f"{sources.root}/"
     trace = error.__traceback__
@@ -194,7 +195,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
     source = sources.of(place[0])
     span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), place[1], 1)
     if isinstance(error, UnguardedFlow):
-        return _unguarded(error, span)
+        _unguarded(error, span, faults)
+        return
     hint = "importing a flow's file must succeed wherever it runs: locally, when it is compiled and in every pod"
     if isinstance(error, ModuleNotFoundError):
         hint = f"install '{error.name}' in this environment, or put it beside the flow"
@@ -202,8 +204,8 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str) -> Diag
         hint = f"a file that is named by its path is in no package; {_module_of(sources.root, flow_file)}"
     elif isinstance(error, SystemExit):
         hint = 'put what the file does when it is run itself under `if __name__ == "__main__":`'
-    message = f"importing the flow failed: {codes.describe(error)}"
-    return Diagnostic(code=codes.IMPORT_FAILED, message=message, span=span, hint=hint)
+    message = f"importing the flow failed: {describe(error)}"
+    faults.add(codes.IMPORT_FAILED, span, message, hint=hint)
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
@@ -216,11 +218,11 @@ def _module_of(directory: Path, flow_file: str) -> str:
     return f"name the module instead of the path{where}: {'.'.join(parts)}"
 
 
-def _unguarded(error: UnguardedFlow, span: Span) -> Diagnostic:
-    """A flow that is called when its file is imported."""
-    return Diagnostic(
-        code=codes.UNGUARDED_FLOW,
-        message=f"the flow is started when its file is imported: {error.flow}() stands outside of the guard",
-        span=span,
+def _unguarded(error: UnguardedFlow, span: Span, faults: Faults) -> None:
+    """Report a flow that is called when its file is imported."""
+    faults.add(
+        codes.UNGUARDED_FLOW,
+        span,
+        f"the flow is started when its file is imported: {error.flow}() stands outside of the guard",
         hint=f'put it under the guard: `if __name__ == "__main__":`, and below that, indented, `{error.flow}()`',
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
-from flowc_ir import Span
-from flowc_ir.diagnostic import Diagnostic
+from flowc.diagnostics import describe
+from flowc_ir import Span, codes
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from flowc.frontends.source import Sources
+    from flowc_ir.diagnostic import Faults
     from metaflow.user_decorators._errors import PreparationError
 
+_HINT = "mutators run wherever the flow does: when it is checked, compiled or started, and in every pod"
 
-def mutator_fault(error: PreparationError, sources: Sources) -> Diagnostic:
-    """What was raised, at the innermost frame that is the user's own, else where the decorator is applied."""
+
+def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, hint: str = _HINT) -> None:
+    """Report what was raised, at the innermost frame that is the user's own, else where the decorator is applied."""
     cause = error.__cause__ or error
     place = error.file, error.line
     trace = cause.__traceback__
@@ -27,10 +29,5 @@ def mutator_fault(error: PreparationError, sources: Sources) -> Diagnostic:
     source = sources.of(place[0])
     span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), max(place[1], 1), 1)
     # The API's own exceptions say it all; of any other the type is half of what it says.
-    why = str(cause) if isinstance(cause, MetaflowException) else codes.describe(cause)
-    return Diagnostic(
-        code=codes.MUTATOR_FAILED,
-        message=f"{error.what} failed: {why}",
-        span=span,
-        hint="mutators run wherever the flow does: when it is checked, compiled or started, and in every pod",
-    )
+    why = str(cause) if isinstance(cause, MetaflowException) else describe(cause)
+    faults.add(codes.MUTATOR_FAILED, span, f"{error.what} failed: {why}", hint=hint)

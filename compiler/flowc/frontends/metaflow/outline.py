@@ -16,7 +16,7 @@ from flowc.frontends.source import Sources
 from flowc_ir import Code, Flow, Method, Node
 
 if TYPE_CHECKING:
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Diagnostic, Faults
 
 
 def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
@@ -32,7 +32,7 @@ def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
     source = sources.of(str(place.path))
     if source is None:
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
-    faults: list[Diagnostic] = []
+    faults = Faults()
     where, _, _ = written_at(cls, source, sources)
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)

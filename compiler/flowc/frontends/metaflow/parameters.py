@@ -11,16 +11,16 @@ import typing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.diagnostics import describe
 from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import shown
 from flowc.frontends.metaflow.defaults import recorded
 from flowc.frontends.metaflow.kinds import KindError, kind_of
-from flowc.frontends.names import FLOW_API, METAFLOW_OPTIONS, did_you_mean, is_private
+from flowc.frontends.names import FLOW_API, METAFLOW_OPTIONS, is_private
 from flowc_ir import Parameter as IrParameter
-from flowc_ir import Span
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import Span, codes
+from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import suggest
 from flowc_runtime.store.values.parameters import ParameterError, to_text
 from metaflow.includefile import IncludeFile, find_parser
 from metaflow.parameters import Parameter
@@ -48,7 +48,7 @@ def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
     return {parameter.name: parameter for parameter in found if isinstance(parameter.name, str)}
 
 
-def read_parameters(members: Members, sources: Sources, faults: list[Diagnostic]) -> tuple[IrParameter, ...]:
+def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
     """The parameters among the class's attributes; faults of each, and clashes between them."""
     read: list[IrParameter] = []
     seen: dict[str, str] = {}
@@ -66,7 +66,7 @@ def read_parameters(members: Members, sources: Sources, faults: list[Diagnostic]
 
 class _Reader:
     def __init__(
-        self, parameter: Parameter[object], attribute: str, owner: type, sources: Sources, faults: list[Diagnostic]
+        self, parameter: Parameter[object], attribute: str, owner: type, sources: Sources, faults: Faults
     ) -> None:
         self.parameter = parameter
         self.attribute = attribute
@@ -79,9 +79,7 @@ class _Reader:
         return span_of(self.source, self.call, self.parameter.line, self.parameter.ARGUMENTS, argument)
 
     def fault(self, message: str, hint: str | None, argument: str | None = None, code: str | None = None) -> None:
-        self.faults.append(
-            Diagnostic(code=code or codes.BAD_PARAMETER, message=message, span=self.span(argument), hint=hint)
-        )
+        self.faults.add(code or codes.BAD_PARAMETER, self.span(argument), message, hint=hint)
 
     def read(self) -> IrParameter | None:
         parameter, before = self.parameter, len(self.faults)
@@ -92,7 +90,7 @@ class _Reader:
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
         except KindError as error:
-            self.fault(str(error), error.hint, error.argument)
+            self.faults.add(codes.BAD_PARAMETER, self.span(error.argument), str(error), hint=error.hint)
             return blank
         if len(self.faults) > before:
             return blank
@@ -118,15 +116,18 @@ class _Reader:
         for name in wrong:
             hint = _ELSEWHERE.get(name)
             if hint is None:
-                meant = did_you_mean(name, parameter.ARGUMENTS)
-                hint = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(parameter.ARGUMENTS)}"
-            self.fault(f"{called} has no argument '{name}'", hint, name)
+                hint = suggest(name, parameter.ARGUMENTS, f"it takes {', '.join(parameter.ARGUMENTS)}")
+            self.faults.add(codes.BAD_PARAMETER, self.span(name), f"{called} has no argument '{name}'", hint=hint)
         for name in ("required", "is_text", "multiple", "is_flag", "hidden"):
             value = getattr(parameter, name, None)
             if not isinstance(value, (bool, type(None))):
-                self.fault(f"{name} is True or False, not {shown(value)}", None, name)
+                self.faults.add(
+                    codes.BAD_PARAMETER, self.span(name), f"{name} is True or False, not {shown(value)}", hint=None
+                )
         if not isinstance(parameter.help, (str, type(None))):
-            self.fault(f"help is text, not {shown(parameter.help)}", None, "help")
+            self.faults.add(
+                codes.BAD_PARAMETER, self.span("help"), f"help is text, not {shown(parameter.help)}", hint=None
+            )
 
     def _file(self) -> dict[str, Any]:
         """The fields of an IncludeFile."""
@@ -151,19 +152,35 @@ class _Reader:
     def _check_name(self) -> bool:
         name: object = self.parameter.name
         if not isinstance(name, str):
-            self.fault("a parameter needs a name as text", f'write `{self.attribute} = Parameter("{self.attribute}")`',
-                       "name")  # fmt: skip
+            self.faults.add(
+                codes.BAD_PARAMETER,
+                self.span("name"),
+                "a parameter needs a name as text",
+                hint=f'write `{self.attribute} = Parameter("{self.attribute}")`',
+            )
             return False
         if name.startswith("-") or not name.replace("-", "_").isidentifier():
-            self.fault(f"{name!r} cannot be an option of the command line",
-                       "use letters, digits, `_` and `-`, and begin with a letter", "name")  # fmt: skip
+            self.faults.add(
+                codes.BAD_PARAMETER,
+                self.span("name"),
+                f"{name!r} cannot be an option of the command line",
+                hint="use letters, digits, `_` and `-`, and begin with a letter",
+            )
             return False
         if name.replace("-", "_") in METAFLOW_OPTIONS:
-            self.fault(f"a parameter cannot be called '{name}': Metaflow's `run` has that option",
-                       "give the parameter another name", "name", codes.RESERVED_NAME)  # fmt: skip
+            self.faults.add(
+                codes.RESERVED_NAME,
+                self.span("name"),
+                f"a parameter cannot be called '{name}': Metaflow's `run` has that option",
+                hint="give the parameter another name",
+            )
         if self.attribute in FLOW_API or is_private(self.attribute):
-            self.fault(f"a parameter cannot be called '{self.attribute}': flows use that name",
-                       "give the parameter another name", None, codes.RESERVED_NAME)  # fmt: skip
+            self.faults.add(
+                codes.RESERVED_NAME,
+                self.span(),
+                f"a parameter cannot be called '{self.attribute}': flows use that name",
+                hint="give the parameter another name",
+            )
         return True
 
     def _default(self, parameter: IrParameter) -> str | None:
@@ -173,7 +190,12 @@ class _Reader:
             value = recorded(self.parameter, parameter, self.parameter.default)
             return None if value is None else to_text(value)
         except ParameterError as error:
-            self.fault(f"the default of parameter '{parameter.name}': {error}", self._hint(), "default")
+            self.faults.add(
+                codes.BAD_PARAMETER,
+                self.span("default"),
+                f"the default of parameter '{parameter.name}': {error}",
+                hint=self._hint(),
+            )
             return None
 
     def _hint(self) -> str | None:
@@ -192,7 +214,7 @@ class _Reader:
             message = f"parameters '{other}' and '{name}' are the same option of the command line"
             if other == name:
                 message = f"parameter '{name}' is defined twice"
-            self.fault(message, "give one of them another name", None, codes.PARAMETER_CLASH)
+            self.faults.add(codes.PARAMETER_CLASH, self.span(), message, hint="give one of them another name")
 
 
 def _option(name: str) -> str:

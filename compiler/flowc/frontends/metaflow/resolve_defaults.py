@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
-from flowc import diagnostics as codes
+from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.defaults import given as given_value
 from flowc.frontends.metaflow.parameters import declared_parameters
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Diagnostic, Faults
 from flowc_runtime.base.config import settings
 from flowc_runtime.run.context import starts
 from flowc_runtime.store.values.parameters import ParameterError, config_values, to_text
@@ -49,7 +50,7 @@ def resolve_defaults(
         return flow
     configs, user = _configs(flow), user_name or settings.user_name()
     declared = declared_parameters(cls)
-    faults: list[Diagnostic] = []
+    faults = Faults()
     resolved: list[IrParameter] = []
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
@@ -72,16 +73,21 @@ def _configs(flow: Flow) -> Any:
 
 
 def _resolve(
-    parameter: IrParameter, declared: Parameter[Any], context: ParameterContext, faults: list[Diagnostic]
+    parameter: IrParameter, declared: Parameter[Any], context: ParameterContext, faults: Faults
 ) -> IrParameter:
     function = declared.default
     try:
         value = function(context) if _takes_context(function) else function()
     except Exception as error:
-        message = f"the default of parameter '{parameter.name}' failed: {codes.describe(error)}"
-        note = codes.raised_at(error)
-        faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where, note=note,
-                                 hint="it is called once, when a run starts or the flow is compiled"))  # fmt: skip
+        message = f"the default of parameter '{parameter.name}' failed: {describe(error)}"
+        note = raised_at(error)
+        faults.add(
+            codes.BAD_DEFAULT,
+            parameter.where,
+            message,
+            hint="it is called once, when a run starts or the flow is compiled",
+            note=note,
+        )
         return parameter
     if value is None:  # as without a default
         return replace(parameter, computed=False)
@@ -90,8 +96,7 @@ def _resolve(
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
         what = "a text that the type takes" if parameter.converted else f"a value of type {parameter.type}"
-        faults.append(Diagnostic(code=codes.BAD_DEFAULT, message=message, span=parameter.where,
-                                 hint=f"let the function return {what}"))  # fmt: skip
+        faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=f"let the function return {what}")
         return parameter
 
 

@@ -11,14 +11,14 @@ import typing
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.policies import shown
 from flowc.frontends.metaflow.parameters import declared_parameters
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Diagnostic, Faults
 from flowc_runtime.store.values.parameters import from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from flowc_ir import Flow
     from flowc_ir import Parameter as IrParameter
@@ -38,15 +38,15 @@ _HINTS: Final[Mapping[object, str]] = {
 def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
     """Return warnings about types that are hints for type checkers, and about defaults that are not of their type."""
     declared = declared_parameters(cls)
-    found: list[Diagnostic] = []
+    found = Faults()
     for parameter in flow.parameters:
         if (written := declared.get(parameter.name)) is not None:
-            found += _of_type(written.type, parameter)
-            found += _of_default(written.default, parameter)
+            _of_type(written.type, parameter, found)
+            _of_default(written.default, parameter, found)
     return tuple(found)
 
 
-def _of_type(given: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
+def _of_type(given: Any, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(given)
     if origin is None or origin is typing.Annotated:  # which makes what its type makes
         return
@@ -56,7 +56,7 @@ def _of_type(given: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
     else:
         made = f"takes no value: {name} is for type checkers and cannot be called"
     message = f"parameter '{parameter.name}' {made}"
-    yield Diagnostic(code=codes.PARAMETER_TYPE, message=message, span=parameter.where, hint=hint_for(given))
+    faults.add(codes.PARAMETER_TYPE, parameter.where, message, hint=hint_for(given))
 
 
 def hint_for(given: Any) -> str:
@@ -68,7 +68,7 @@ def hint_for(given: Any) -> str:
     return _HINTS.get(origin, "give the function or class that makes the value of a text")
 
 
-def _of_default(default: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
+def _of_default(default: Any, parameter: IrParameter, faults: Faults) -> None:
     """A default that steps see in another form than one from the command line, or as another value."""
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return
@@ -77,10 +77,10 @@ def _of_default(default: Any, parameter: IrParameter) -> Iterator[Diagnostic]:
     odd = not isinstance(default, str) if parameter.type == "str" else isinstance(default, (float, bool))
     if what is None or not odd:
         return
-    yield Diagnostic(
-        code=codes.DEFAULT_TYPE,
-        message=f"the default of parameter '{parameter.name}' is not {what} but {shown(default)}: "
+    faults.add(
+        codes.DEFAULT_TYPE,
+        parameter.where,
+        f"the default of parameter '{parameter.name}' is not {what} but {shown(default)}: "
         f"steps see {shown(recorded)} where no value is given",
-        span=parameter.where,
         hint="write a default of the parameter's type",
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowc.targets import fail_if
 from flowc.targets.argo import names, spec
-from flowc.targets.argo.checking import checks, faults
+from flowc.targets.argo.checking import checks, limits
 from flowc.targets.argo.configmap import code_map
 from flowc.targets.argo.loops import budgets
 from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
 from flowc.targets.argo.pod.pods import step_templates
+from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.fitting import fit
 from flowc_ir.graphs.regions import region
 from flowc_ir.graphs.scopes import Loop, places
@@ -27,12 +29,15 @@ _INDEX = 6  # characters of a path that one foreach or loop takes: a dot and fiv
 
 def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
     """The manifests of a flow; see `compile_flow`."""
-    faults.fail_if(checks.check_flow(flow, settings))
+    faults = Faults()
+    checks.check_flow(flow, settings, faults)
+    fail_if(faults)
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
     body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings, code))
     made = _objects(flow, settings, flow_name, body)
-    faults.fail_if(checks.check_size(flow, made[0]))
+    checks.check_size(flow, made[0], faults)
+    fail_if(faults)
     return (code.manifest, *made)
 
 
@@ -46,7 +51,7 @@ def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpe
 
 
 def _templates(flow: Flow, settings: Settings, code: CodeMap) -> list[m.Template]:
-    blocks = fit(series(region(flow)), faults.MAX_TASKS)
+    blocks = fit(series(region(flow)), limits.MAX_TASKS)
     scopes = {node: place.scopes for node, place in places(flow).items()}
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
     # A title and a path that are too long together for a display name would fail the node: the title gives way.
@@ -56,8 +61,10 @@ def _templates(flow: Flow, settings: Settings, code: CodeMap) -> list[m.Template
     lowering = Lowering(steps, titles, scopes, settings.parallelism)
     lowering.main(blocks)
     shared = {template.name: template for template in steps.values()}
-    faults.fail_if(checks.check_templates(flow, steps, [*lowering.templates, *shared, "finish"]))
-    faults.fail_if(checks.check_tasks(flow, lowering.templates))
+    faults = Faults()
+    checks.check_templates(flow, steps, [*lowering.templates, *shared, "finish"], faults)
+    checks.check_tasks(flow, lowering.templates, faults)
+    fail_if(faults)
     shown = containers.Shown(
         name=room >= 8,
         path=path_length <= names.MAX_LABEL,

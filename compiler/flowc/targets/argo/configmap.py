@@ -7,16 +7,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from flowc.targets.argo.checking.faults import CODE_FILE_NAME, CODE_TOO_LARGE, MAX_CONFIG_MAP_BYTES, fail_if, fault
-from flowc_ir import json_text, schema
+from flowc.targets import fail_if
+from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
+from flowc_ir import codes, json_text, schema
+from flowc_ir.diagnostic import Faults
 from flowc_runtime.base import contract
 from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Protocol
 
-    from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.model import Flow
 
     class Package(Protocol):
@@ -51,7 +51,10 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
     Raises:
         BackendError: it would be too large, or a file has a name that a volume cannot have.
     """
-    fail_if([*_check_names(flow, package), *_check_size(flow, package)])
+    faults = Faults()
+    _check_names(flow, package, faults)
+    _check_size(flow, package, faults)
+    fail_if(faults)
     data: dict[str, str] = {}
     binary: dict[str, str] = {}
     paths: list[tuple[str, str]] = []
@@ -93,28 +96,28 @@ def _json(value: object) -> str:
     return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check_names(flow: Flow, package: Package) -> Iterator[Diagnostic]:
+def _check_names(flow: Flow, package: Package, faults: Faults) -> None:
     for path, _ in package.files:
         parts = path.split("/")
         if "{{" in path or not path.isprintable() or any(part.startswith("..") for part in parts):
-            yield fault(
-                CODE_FILE_NAME,
-                f"the code package has a file named {path!r}, which a ConfigMap volume cannot hold",
+            faults.add(
+                codes.ARGO_CODE_FILE_NAME,
                 flow.where,
-                "rename it: no '{{', no control characters, no part that starts with '..'",
+                f"the code package has a file named {path!r}, which a ConfigMap volume cannot hold",
+                hint="rename it: no '{{', no control characters, no part that starts with '..'",
             )
 
 
-def _check_size(flow: Flow, package: Package) -> Iterator[Diagnostic]:
+def _check_size(flow: Flow, package: Package, faults: Faults) -> None:
     sizes = {path: len(content) for path, content in package.files}
     # As a volume holds it: Kubernetes counts the decoded bytes.
     total = sum(sizes.values()) + len(ir_text(flow).encode())
     if total > MAX_CONFIG_MAP_BYTES:
         largest = sorted(sizes, key=lambda path: -sizes[path])[:3]
         named = ", ".join(f"{path} ({sizes[path] / 1024:,.0f} KiB)" for path in largest)
-        yield fault(
-            CODE_TOO_LARGE,
-            f"the code package has {total / 1024:,.0f} KiB, but a ConfigMap holds at most 1,024; the largest: {named}",
+        faults.add(
+            codes.ARGO_CODE_TOO_LARGE,
             flow.where,
-            "leave data files out of the flow's directory, or build them into the image (--image)",
+            f"the code package has {total / 1024:,.0f} KiB, but a ConfigMap holds at most 1,024; the largest: {named}",
+            hint="leave data files out of the flow's directory, or build them into the image (--image)",
         )

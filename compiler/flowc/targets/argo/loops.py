@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.targets.argo.checking import faults
+from flowc.targets.argo.checking import limits
 from flowc_ir.graphs.scopes import Loop
 from flowc_ir.graphs.series import leads, levels, loops, tasks
 from flowc_ir.model import targets
@@ -27,7 +27,7 @@ def iterations(loop: SeriesLoop) -> int:
     One that goes on from several places has one: each place would need copies of its own.
     """
     once = leads(loop.body).count(loop.header) == 1
-    return max(1, min(MAX_ITERATIONS, faults.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
+    return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
 def budgets(flow: Flow, blocks: Series, scopes: Mapping[NodeId, tuple[Scope, ...]]) -> dict[NodeId, str]:

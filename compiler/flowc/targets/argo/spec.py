@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.targets.argo.checking.faults import untemplated
+from flowc.targets.argo.checking.limits import untemplated
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.pod import containers
 from flowc.targets.argo.strict import dump, make

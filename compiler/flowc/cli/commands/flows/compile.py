@@ -119,17 +119,20 @@ def compile_argo(found: Checked, given: Mapping[str, str | None], *, sends: bool
     from flowc.cli.running.ignoring import travelling
     from flowc.frontends.metaflow.foreign import foreign_decorators, packing_decorators
     from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
-    from flowc.frontends.travel import left_behind, package_fault
+    from flowc.frontends.travel import check_package, left_behind
     from flowc.passes.pack_files import pack_files, send_files
     from flowc.targets import BackendError
     from flowc.targets.argo import compile_flow
+    from flowc_ir.diagnostic import Faults
 
     require_runnable(found.flow)
-    if (excess := package_fault(found.package, found.flow)) is not None:
-        report([excess], found.package.root)
-        raise SystemExit(FAULTY)
-    if foreign := [*foreign_decorators(found.cls, found.flow, found.package), *packing_decorators(found.flow)]:
-        report(foreign, found.package.root)
+    faults = Faults()
+    check_package(found.package, found.flow, faults)
+    if not faults:
+        foreign_decorators(found.cls, found.flow, found.package, faults)
+        packing_decorators(found.flow, faults)
+    if faults:
+        report(faults, found.package.root)
         raise SystemExit(FAULTY)
     for line in left_behind(found.package):
         click.echo(f"note: {line}", err=True)
@@ -166,7 +169,7 @@ def _room(package: Package, flow: Flow, named: Settings | None) -> tuple[Room, C
     """
     from flowc.cli.running.sending import sender
     from flowc.passes.pack_files import Room
-    from flowc.targets.argo.checking.faults import MAX_CONFIG_MAP_BYTES
+    from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
     from flowc_ir.schema import dumps
     from flowc_runtime.store.values.files import MAX_PACKED
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
 from flowc.diagnostics import decode
 from flowc.frontends.metaflow.structure.gangs import is_parallel
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.graph import Graph
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc.package import Package
 
 
-def cached_code(method: Method, graph: Graph, package: Package, faults: list[Diagnostic]) -> str | None:
+def cached_code(method: Method, graph: Graph, package: Package, faults: Faults) -> str | None:
     """The digest of a step's code: the code package without the other steps of the flow, and without blank lines.
 
     None for the tasks of a gang, which run together or not at all.
@@ -25,7 +25,7 @@ def cached_code(method: Method, graph: Graph, package: Package, faults: list[Dia
         if any(applied.name == "cache" for applied in method.applied):
             hint = "remove @cache: the tasks of a gang wait for each other, so that all of them have to run"
             message = f"step '{method.name}' has @cache, but it runs as a gang"
-            faults.append(Diagnostic(code=codes.MISPLACED_DECORATOR, message=message, span=method.where, hint=hint))
+            faults.add(codes.MISPLACED_DECORATOR, method.where, message, hint=hint)
         return None
     others = _lines_of_others(method, graph)
     digest = sha256()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import BOOL, COUNT, OPTIONS, TEXT, Kind, Reader, canonical, optional
-from flowc.frontends.names import did_you_mean
-from flowc_ir import Card
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import Card, codes
+from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.structure.steps import Method
     from metaflow.decorators import Applied
@@ -46,7 +45,7 @@ def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card
 _BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be imported
 
 
-def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any], faults: Faults) -> None:
     """Find unknown types of cards: neither built in, nor in the flow's files, nor in a package that is installed.
 
     A step with packages or an image of its own may have types that are not known here. A type of a package that is not
@@ -54,14 +53,14 @@ def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[st
     """
     if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
         return
-    reader = Reader(method.source, method.tree, [])
+    reader = Reader(method.source, method.tree, faults)
     for applied in (*reversed(method.applied), *added):
         kind = applied.kwargs.get("type", "default")
         if applied.name == "card" and isinstance(kind, str) and kind not in _BUILT_IN:
-            yield from _check_type(reader, applied, kind)
+            _check_type(reader, applied, kind)
 
 
-def _check_type(reader: Reader, applied: Applied, kind: str) -> Iterator[Diagnostic]:
+def _check_type(reader: Reader, applied: Applied, kind: str) -> None:
     from metaflow.plugins.cards._types import PACKAGES, known_cards, told
     from metaflow.plugins.cards._warn import warn
 
@@ -69,17 +68,11 @@ def _check_type(reader: Reader, applied: Applied, kind: str) -> Iterator[Diagnos
     known = known_cards(passed_over.append)
     if kind in known:
         return
-    close = did_you_mean(kind, known)
-    hint = f"did you mean '{close}'?" if close else "import its class into the flow's file, or install its package"
+    hint = suggest(kind, known, "import its class into the flow's file, or install its package")
     message, span = f"there is no card of type '{kind}'", reader.span(applied, "type")
     if kind in PACKAGES:
         warn(f"{span}: {message}, which is left out: `pip install {PACKAGES[kind]}` brings it")
     elif passed_over:
         warn(f"{span}: {message}, which is left out: {'; '.join(passed_over)} ({hint})")
     else:
-        yield Diagnostic(
-            code=codes.BAD_ARGUMENT,
-            message=f"@card: {message}; there are {told(known)}",
-            span=span,
-            hint=hint,
-        )
+        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; there are {told(known)}", hint=hint)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, Kind, Reader
-from flowc_ir import Packages
+from flowc_ir import Packages, codes
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.structure.steps import Method
     from flowc.frontends.source import Source
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
     Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -55,7 +54,7 @@ _PYPI: Final[Mapping[str, Kind]] = {
 _TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
 
 
-def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: list[Diagnostic]) -> Packages | None:
+def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
     """What the flow's class says for all its steps; of each decorator, that of the nearest class."""
     reader = Reader(source, tree, faults)
     found: dict[str, Applied] = {}
@@ -66,18 +65,26 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: list[Diagno
             if kind not in ENVIRONMENTS:
                 continue
             if applied.name == kind and owner is cls:
-                reader.fault(codes.MISPLACED_DECORATOR, f"@{kind} decorates a step, not the flow's class",
-                             reader.span(applied), f"for all steps write @{kind}_base")  # fmt: skip
+                reader.faults.add(
+                    codes.MISPLACED_DECORATOR,
+                    reader.span(applied),
+                    f"@{kind} decorates a step, not the flow's class",
+                    hint=f"for all steps write @{kind}_base",
+                )
             elif kind in own and owner is cls:
-                reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{applied.name} twice",
-                             reader.span(applied), "write one with all its packages")  # fmt: skip
+                reader.faults.add(
+                    codes.DUPLICATE_DECORATOR,
+                    reader.span(applied),
+                    f"flow '{cls.__name__}' has @{applied.name} twice",
+                    hint="write one with all its packages",
+                )
             else:
                 own[kind] = applied
         found = own | found
     return _read(found, reader)
 
 
-def step_packages(method: Method, base: Packages | None, faults: list[Diagnostic]) -> Packages | None:
+def step_packages(method: Method, base: Packages | None, faults: Faults) -> Packages | None:
     """What a step asks for, added to what the flow's class says."""
     reader = Reader(method.source, method.tree, faults)
     found: dict[str, Applied] = {}
@@ -85,8 +92,12 @@ def step_packages(method: Method, base: Packages | None, faults: list[Diagnostic
         if applied.name not in ENVIRONMENTS:
             continue
         if applied.name in found:
-            reader.fault(codes.DUPLICATE_DECORATOR, f"step '{method.name}' has @{applied.name} twice",
-                         reader.span(applied), "write one with all its packages")  # fmt: skip
+            reader.faults.add(
+                codes.DUPLICATE_DECORATOR,
+                reader.span(applied),
+                f"step '{method.name}' has @{applied.name} twice",
+                hint="write one with all its packages",
+            )
         found.setdefault(applied.name, applied)
     own = _read(found, reader)
     if base is None or own is None or own.disabled:
@@ -117,8 +128,12 @@ def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
             given[kind] = arguments
     pythons = {kind: arguments["python"] for kind, arguments in given.items() if arguments.get("python")}
     if len({python.removesuffix(".*") for python in pythons.values()}) > 1:
-        reader.fault(codes.BAD_ARGUMENT, f"@pypi says python {pythons['pypi']} and @conda {pythons['conda']}",
-                     reader.span(found["conda"], "python"), "a step has one Python: say it once")  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(found["conda"], "python"),
+            f"@pypi says python {pythons['pypi']} and @conda {pythons['conda']}",
+            hint="a step has one Python: say it once",
+        )
     if not found or len(given) < len(found):
         return None
     conda = given.get("conda", {})

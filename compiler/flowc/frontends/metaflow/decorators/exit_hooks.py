@@ -7,10 +7,9 @@ import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, Kind, canonical, shown
-from flowc.frontends.names import did_you_mean
-from flowc_ir import ExitHook
+from flowc_ir import ExitHook, codes
+from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +29,12 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
     if given is None:
         return
     if not given.get("on_success") and not given.get("on_error"):
-        reader.fault(codes.BAD_ARGUMENT, "@exit_hook names no function", reader.span(applied),
-                     "write @exit_hook(on_success=[…], on_error=[…])")  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied),
+            "@exit_hook names no function",
+            hint="write @exit_hook(on_success=[…], on_error=[…])",
+        )
     options = canonical(given.get("options"))
     module = vars(sys.modules[cls.__module__])
     for argument, on in _WHEN:
@@ -48,16 +51,19 @@ def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> s
         if isinstance(module.get(hook), FunctionType):
             return hook
         functions = [name for name, value in module.items() if isinstance(value, FunctionType)]
-        meant = did_you_mean(hook, functions)
-        hint = f"did you mean '{meant}'?" if meant else "define it in the flow's file, or import it there"
-        reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: the flow's file has no function '{hook}'", span, hint)
+        hint = suggest(hook, functions, "define it in the flow's file, or import it there")
+        reader.faults.add(codes.BAD_ARGUMENT, span, f"@exit_hook: the flow's file has no function '{hook}'", hint=hint)
         return None
     for name, value in module.items():
         if value is hook and callable(hook):
             return name
     what = "a lambda" if getattr(hook, "__name__", "") == "<lambda>" else shown(hook)
-    reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: {what} is no function that the flow's file has by a name", span,
-                 "write a `def` at the top level of the file")  # fmt: skip
+    reader.faults.add(
+        codes.BAD_ARGUMENT,
+        span,
+        f"@exit_hook: {what} is no function that the flow's file has by a name",
+        hint="write a `def` at the top level of the file",
+    )
     return None
 
 
@@ -71,6 +77,10 @@ def _is_callable_hook(reader: Reader, function: Any, span: Span) -> bool:
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if needs:
-        reader.fault(codes.BAD_ARGUMENT, f"@exit_hook: the function needs '{needs[0]}', and is given nothing but `run`",
-                     span, "write `def hook():` or `def hook(run):`")  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            span,
+            f"@exit_hook: the function needs '{needs[0]}', and is given nothing but `run`",
+            hint="write `def hook():` or `def hook(run):`",
+        )
     return not needs

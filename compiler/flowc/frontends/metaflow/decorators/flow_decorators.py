@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.exit_hooks import read_hooks
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
@@ -18,6 +17,7 @@ from flowc.frontends.metaflow.decorators.reader import Reader
 from flowc.frontends.metaflow.decorators.schedule import read_schedule
 from flowc.frontends.metaflow.decorators.triggers import read_events, read_finishes
 from flowc.frontends.metaflow.parameters import declared_parameters
+from flowc_ir import codes
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowc.frontends.source import Source
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
 _SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")
@@ -46,7 +46,7 @@ def read_flow(
     cls: type,
     place: Callable[[type], tuple[Source, ast.ClassDef] | None],
     deployment: Deployment,
-    faults: list[Diagnostic],
+    faults: Faults,
 ) -> dict[str, Any]:
     """The fields of the flow. `place` finds where a class is written; one that is written nowhere has no decorators."""
     found: dict[str, list[_Found]] = {}
@@ -98,12 +98,20 @@ def _of_class(cls: type, reader: Reader) -> list[_Found]:
         name = applied.name
         of_flow = name in FLOW_DECORATORS or plugin_class(name, "flow") is not None
         if not of_flow and (name in STEP_DECORATORS or plugin_class(name, "step") is not None):
-            reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a step, not the flow's class",
-                         reader.span(applied), "put it above a step's `def`")  # fmt: skip
+            reader.faults.add(
+                codes.MISPLACED_DECORATOR,
+                reader.span(applied),
+                f"@{name} decorates a step, not the flow's class",
+                hint="put it above a step's `def`",
+            )
         elif name in seen and name not in _SEVERAL:
             hint = 'for several times give one @schedule a list: cron=["…", "…"]' if name == "schedule" else None
-            reader.fault(codes.DUPLICATE_DECORATOR, f"flow '{cls.__name__}' has @{name} twice", reader.span(applied),
-                         hint or "keep one of them")  # fmt: skip
+            reader.faults.add(
+                codes.DUPLICATE_DECORATOR,
+                reader.span(applied),
+                f"flow '{cls.__name__}' has @{name} twice",
+                hint=hint or "keep one of them",
+            )
         elif of_flow:
             seen.add(name)
             found.append(_Found(applied, reader))

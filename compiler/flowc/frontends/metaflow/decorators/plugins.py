@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import Kind, canonical
 from flowc.frontends.metaflow.mutators import mutator_fault
-from flowc_ir import Plugin, Retry, json_text
+from flowc_ir import Plugin, Retry, codes, json_text
 from metaflow import _extensions
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Method
     from flowc.frontends.source import Sources
     from flowc_ir import Flow, Node
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
     from metaflow._program import FlowProgram
     from metaflow.decorators import Applied
 
@@ -52,8 +51,12 @@ def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
     given = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
     for hook, hint in hooks.items():
-        reader.fault(codes.UNSUPPORTED_FEATURE, f"@{applied.name} has the hook {hook}, which flowc does not call",
-                     reader.span(applied), hint)  # fmt: skip
+        reader.faults.add(
+            codes.UNSUPPORTED_FEATURE,
+            reader.span(applied),
+            f"@{applied.name} has the hook {hook}, which flowc does not call",
+            hint=hint,
+        )
     if given is None or hooks:
         return None
     return Plugin(name=applied.name, attributes=canonical(given), written=applied.line > 0)
@@ -70,14 +73,18 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
     found = values(cls, owner)
     for name, value in found.items():
         if not is_json(value):
-            reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
-                         reader.span(applied), "it travels to every pod: make it a text or a number")  # fmt: skip
+            reader.faults.add(
+                codes.BAD_ARGUMENT,
+                reader.span(applied),
+                f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
+                hint="it travels to every pod: make it a text or a number",
+            )
             return None
     return replace(plugin, options=canonical(found))
 
 
 def begin_plugins(
-    program: FlowProgram, flow: Flow, methods: Mapping[str, Method], sources: Sources, faults: list[Diagnostic]
+    program: FlowProgram, flow: Flow, methods: Mapping[str, Method], sources: Sources, faults: Faults
 ) -> Flow:
     """Let the decorators begin; the flow with what they say of retries, of options in the tasks and of its steps."""
     from flowc.frontends.metaflow.decorators.with_decorators import parse_with
@@ -104,7 +111,7 @@ def begin_plugins(
         changed = replace(flow, nodes=nodes, plugins=plugins)
         hooks.become(changed)
     except PreparationError as error:
-        faults.append(replace(mutator_fault(error, sources), hint=_HINT))
+        mutator_fault(error, sources, faults, hint=_HINT)
         return flow
     return changed
 

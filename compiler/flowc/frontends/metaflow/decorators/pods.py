@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import (
     BOOL,
     CORES,
@@ -17,7 +16,7 @@ from flowc.frontends.metaflow.decorators.reader import (
     is_texts,
     optional,
 )
-from flowc_ir import Kubernetes, Resources, SecurityContext, Toleration
+from flowc_ir import Kubernetes, Resources, SecurityContext, Toleration, codes
 from flowc_ir.policies import HOSTNAME_TIMEOUT, TMPFS_PATH
 
 if TYPE_CHECKING:
@@ -117,8 +116,12 @@ def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> 
     for claim, path in asked.get("persistent_volume_claims", {}).items():
         if not path.startswith("/"):
             span = reader.span(applied, "persistent_volume_claims")
-            reader.fault(codes.BAD_ARGUMENT, f"@kubernetes: claim '{claim}' is mounted at {path!r}", span,
-                         'give an absolute path: {"claim": "/data"}')  # fmt: skip
+            reader.faults.add(
+                codes.BAD_ARGUMENT,
+                span,
+                f"@kubernetes: claim '{claim}' is mounted at {path!r}",
+                hint='give an absolute path: {"claim": "/data"}',
+            )
     security = {name: value for name, value in asked.get("security_context", {}).items() if value is not None}
     size = asked.get("tmpfs_size")
     pod: dict[str, Any] = {name: asked.get(name) for name in _AS_WRITTEN}

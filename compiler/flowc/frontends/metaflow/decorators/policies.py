@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.cards import CARD, read_card
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_plugin
 from flowc.frontends.metaflow.decorators.pods import KUBERNETES, amounts, largest, read_kubernetes
@@ -17,7 +16,7 @@ from flowc.frontends.metaflow.decorators.reader import JSON as _JSON
 from flowc.frontends.metaflow.decorators.reader import MIB as _MIB
 from flowc.frontends.metaflow.decorators.reader import Kind, Reader, decimal_text, optional, shown
 from flowc.frontends.metaflow.decorators.secrets import SECRETS, read_secrets
-from flowc_ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout
+from flowc_ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout, codes
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.structure.steps import Method
     from flowc_ir import Plugin, Transition
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
 __all__ = ["SEVERAL", "STEP_DECORATORS", "Kind", "Reader", "check_misplaced", "policies", "shown"]
@@ -93,7 +92,7 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 
 
 def policies(
-    method: Method, transition: Transition | None, faults: list[Diagnostic], added: Sequence[Applied] = ()
+    method: Method, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
 ) -> dict[str, Any]:
     """The policy fields of a step's node. `added` are decorators of the command line, for steps that lack them."""
     reader = Reader(method.source, method.tree, faults)
@@ -109,11 +108,11 @@ def policies(
             given.setdefault(applied.name, []).append(_checked(reader, applied, arguments))
         if applied.name == "catch" and type(transition) in _UNCATCHABLE:
             what, missing = _UNCATCHABLE[type(transition)]
-            reader.fault(
+            reader.faults.add(
                 codes.CATCH_ON_FOREACH,
-                f"step '{method.name}' has @catch but {what}",
                 reader.span(applied),
-                f"if the step failed there would be no {missing}: catch in the steps after it",
+                f"step '{method.name}' has @catch but {what}",
+                hint=f"if the step failed there would be no {missing}: catch in the steps after it",
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     found["plugins"] = tuple(plugins)
@@ -139,11 +138,19 @@ def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterat
             continue
         plugin = plugin_class(name, "step")
         if plugin is None and name not in STEP_DECORATORS:
-            reader.fault(codes.MISPLACED_DECORATOR, f"@{name} decorates a flow's class, not a step",
-                         reader.span(applied), f"put it above `class {method.owner.__name__}`")  # fmt: skip
+            reader.faults.add(
+                codes.MISPLACED_DECORATOR,
+                reader.span(applied),
+                f"@{name} decorates a flow's class, not a step",
+                hint=f"put it above `class {method.owner.__name__}`",
+            )
         elif name in seen and name not in SEVERAL and not getattr(plugin, "allow_multiple", False):
-            reader.fault(codes.DUPLICATE_DECORATOR, f"step '{method.name}' has @{name} twice", reader.span(applied),
-                         "keep one of them")  # fmt: skip
+            reader.faults.add(
+                codes.DUPLICATE_DECORATOR,
+                reader.span(applied),
+                f"step '{method.name}' has @{name} twice",
+                hint="keep one of them",
+            )
         else:
             seen.add(name)
             yield applied
@@ -153,8 +160,12 @@ def _checked(reader: Reader, applied: Applied, given: dict[str, Any]) -> dict[st
     """The arguments, where they mean something together; a decorator with readers of its own is read here."""
     match applied.name:
         case "timeout" if _seconds(given) <= 0:
-            reader.fault(codes.BAD_ARGUMENT, "@timeout is of no time at all", reader.span(applied),
-                         "give it seconds=, minutes= or hours=")  # fmt: skip
+            reader.faults.add(
+                codes.BAD_ARGUMENT,
+                reader.span(applied),
+                "@timeout is of no time at all",
+                hint="give it seconds=, minutes= or hours=",
+            )
         case "secrets":
             return {"secrets": read_secrets(reader, applied, given)}
         case "card":
@@ -208,9 +219,13 @@ _BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
 }
 
 
-def check_misplaced(method: Method, faults: list[Diagnostic]) -> None:
+def check_misplaced(method: Method, faults: Faults) -> None:
     """A method that is no step, and has decorators of steps."""
     reader = Reader(method.source, method.tree, faults)
     for applied in reversed(method.applied):
-        reader.fault(codes.MISPLACED_DECORATOR, f"@{applied.name} decorates '{method.name}', which is not a step",
-                     reader.span(applied), "add @step, or remove the decorator")  # fmt: skip
+        reader.faults.add(
+            codes.MISPLACED_DECORATOR,
+            reader.span(applied),
+            f"@{applied.name} decorates '{method.name}', which is not a step",
+            hint="add @step, or remove the decorator",
+        )

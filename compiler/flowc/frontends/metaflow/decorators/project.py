@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, optional
-from flowc_ir import Project
+from flowc_ir import Project, codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,15 +49,25 @@ def read_project(reader: Reader, applied: Applied, deployment: Deployment) -> Pr
         return None
     name, branch = given.get("name"), given.get("branch")
     if name is None:
-        reader.fault(codes.BAD_ARGUMENT, "@project has no name", reader.span(applied), 'write @project(name="…")')
+        reader.faults.add(
+            codes.BAD_ARGUMENT, reader.span(applied), "@project has no name", hint='write @project(name="…")'
+        )
         return None
     before = len(reader.faults)
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-        reader.fault(codes.BAD_ARGUMENT, f"@project: {name!r} is no name of a project", reader.span(applied, "name"),
-                     f"use lower-case letters, digits and _, at most {_MAX_NAME}")  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied, "name"),
+            f"@project: {name!r} is no name of a project",
+            hint=f"use lower-case letters, digits and _, at most {_MAX_NAME}",
+        )
     if branch is not None and not _NAME.fullmatch(branch):
-        reader.fault(codes.BAD_ARGUMENT, f"@project: {branch!r} is no name of a branch",
-                     reader.span(applied, "branch"), "use lower-case letters, digits and _")  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied, "branch"),
+            f"@project: {branch!r} is no name of a branch",
+            hint="use lower-case letters, digits and _",
+        )
     if deployment.branch is not None:
         if branch is not None:
             raise DeploymentError(f"--branch says '{deployment.branch}', but @project says '{branch}': say it once")

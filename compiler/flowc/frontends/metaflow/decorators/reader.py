@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, final
 
-from flowc import diagnostics as codes
-from flowc.frontends.names import did_you_mean
-from flowc_ir import json_text
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes, json_text
+from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,35 +110,30 @@ def decimal_text(value: float | str) -> str:
 class Reader:
     """Reads the decorators of one definition; faults point into its source."""
 
-    def __init__(self, source: Source, tree: Function | ast.ClassDef, faults: list[Diagnostic]) -> None:
+    def __init__(self, source: Source, tree: Function | ast.ClassDef, faults: Faults) -> None:
         self.source = source
         self.tree = tree
         self.faults = faults
 
     def arguments(self, applied: Applied, table: Mapping[str, Kind]) -> dict[str, Any] | None:
-        """The arguments given, all of their kinds; None where any has a fault."""
-        before = len(self.faults)
+        """Return the arguments given, all of their kinds; None where any has a fault."""
+        before, note = len(self.faults), _added_by(applied)
         if applied.args:
             known = ", ".join(f"{name}=" for name in table)
             hint = f"it takes {known}" if table else f"write `@{applied.name}`"
-            self.fault(codes.BAD_ARGUMENT, f"@{applied.name} takes its arguments by name", self.span(applied), hint)
+            message = f"@{applied.name} takes its arguments by name"
+            self.faults.add(codes.BAD_ARGUMENT, self.span(applied), message, hint=hint, note=note)
         for name, value in applied.kwargs.items():
             kind = table.get(name)
             span = self.span(applied, name)
             if kind is None:
-                self.fault(codes.UNKNOWN_ARGUMENT, f"@{applied.name} has no argument '{name}'", span,
-                           _suggest(name, table))  # fmt: skip
+                message = f"@{applied.name} has no argument '{name}'"
+                hint = suggest(name, table, f"it takes {', '.join(table)}" if table else "it takes no arguments")
+                self.faults.add(codes.UNKNOWN_ARGUMENT, span, message, hint=hint, note=note)
             elif not kind.accepts(value):
                 message = f"@{applied.name}: {name} is {kind.words}, not {shown(value)}"
-                self.fault(codes.BAD_ARGUMENT, message, span, kind.hint)
-        if applied.by:
-            place = f" in {applied.file.rpartition('/')[2]}:{applied.line}" if applied.line else ""
-            note = f"@{applied.name} was added by {applied.by}{place}"
-            self.faults[before:] = [replace(fault, note=note) for fault in self.faults[before:]]
+                self.faults.add(codes.BAD_ARGUMENT, span, message, hint=kind.hint, note=note)
         return dict(applied.kwargs) if len(self.faults) == before else None
-
-    def fault(self, code: str, message: str, span: Span, hint: str | None) -> None:
-        self.faults.append(Diagnostic(code=code, message=message, span=span, hint=hint))
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
         """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
@@ -172,11 +166,12 @@ def _name_of(node: ast.expr) -> str | None:
     return None
 
 
-def _suggest(name: str, table: Mapping[str, Kind]) -> str:
-    meant = did_you_mean(name, table)
-    if meant:
-        return f"did you mean '{meant}'?"
-    return f"it takes {', '.join(table)}" if table else "it takes no arguments"
+def _added_by(applied: Applied) -> str | None:
+    """The note about a decorator that a mutator has added."""
+    if not applied.by:
+        return None
+    place = f" in {applied.file.rpartition('/')[2]}:{applied.line}" if applied.line else ""
+    return f"@{applied.name} was added by {applied.by}{place}"
 
 
 def shown(value: object) -> str:

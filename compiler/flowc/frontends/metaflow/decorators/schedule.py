@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
 from flowc.frontends.metaflow.decorators.reader import Kind
-from flowc_ir import Schedule
+from flowc_ir import Schedule, codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +53,12 @@ def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str
     cron = given.get("cron")
     chosen = [name for name in _CRONS if given.get(name)] + (["cron"] if cron is not None else [])
     if len(chosen) > 1:
-        reader.fault(codes.BAD_SCHEDULE, f"@schedule says {' and '.join(chosen)}", reader.span(applied, chosen[1]),
-                     'say one of them; for several times give a list: cron=["…", "…"]')  # fmt: skip
+        reader.faults.add(
+            codes.BAD_SCHEDULE,
+            reader.span(applied, chosen[1]),
+            f"@schedule says {' and '.join(chosen)}",
+            hint='say one of them; for several times give a list: cron=["…", "…"]',
+        )
         return ()
     if not chosen:
         return (_CRONS["daily"],) if given.get("daily", True) else ()
@@ -79,7 +82,7 @@ def _read_cron(written: str, span: Span, reader: Reader) -> str:
         what = "a year" if fields[5] != "*" else "days of the week by numbers, which AWS counts from 1 and Argo from 0"
         hint = ("leave the year out, and take the schedule away when it is over" if fields[5] != "*" else
                 "name the days, such as MON-FRI, or write Argo's five fields")  # fmt: skip
-        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is an AWS schedule with {what}", span, hint)
+        reader.faults.add(codes.BAD_SCHEDULE, span, f"{written!r} is an AWS schedule with {what}", hint=hint)
         return written
     _check_cron(written, written, span, reader)
     return written
@@ -91,7 +94,7 @@ def _check_cron(cron: str, written: str, span: Span, reader: Reader) -> None:
     fault = check(cron)
     if fault is not None:
         what, _, hint = fault.partition(": ")
-        reader.fault(codes.BAD_SCHEDULE, f"{written!r} is not a schedule: {what}", span, hint or _FIELDS)
+        reader.faults.add(codes.BAD_SCHEDULE, span, f"{written!r} is not a schedule: {what}", hint=hint or _FIELDS)
 
 
 def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
@@ -107,4 +110,4 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
         return
     if fault is not None:
         message, _, hint = fault.partition(": ")
-        reader.fault(codes.BAD_SCHEDULE, message, reader.span(applied, "timezone"), hint or None)
+        reader.faults.add(codes.BAD_SCHEDULE, reader.span(applied, "timezone"), message, hint=hint or None)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, canonical, is_json_object, optional, shown
-from flowc.frontends.names import did_you_mean
-from flowc_ir import Secret
+from flowc_ir import Secret, codes
+from flowc_ir.suggestion import suggest
 from flowc_runtime.run.task.secrets import PROVIDERS
 
 if TYPE_CHECKING:
@@ -32,8 +31,12 @@ def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tup
     """The sources without fault, in the order written."""
     found: list[Secret] = []
     if not isinstance(given.get("sources", ()), (list, tuple)):
-        reader.fault(codes.BAD_ARGUMENT, "@secrets: sources is a list of sources", reader.span(applied, "sources"),
-                     'such as ["dotenv..env"]')  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied, "sources"),
+            "@secrets: sources is a list of sources",
+            hint='such as ["dotenv..env"]',
+        )
         return ()
     for index, source in enumerate(given.get("sources", ())):
         made = _source(source, given)
@@ -41,7 +44,9 @@ def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tup
             found.append(made)
         else:
             message, hint = made
-            reader.fault(codes.BAD_ARGUMENT, f"@secrets: {message}", reader.span(applied, "sources", index), hint)
+            reader.faults.add(
+                codes.BAD_ARGUMENT, reader.span(applied, "sources", index), f"@secrets: {message}", hint=hint
+            )
     return tuple(found)
 
 
@@ -93,5 +98,4 @@ def _problem(kind: str) -> tuple[str, str] | None:
             f"'{kind}' is not supported",
             f"use one of {known}, or write a class with get_secret_as_dict and name it: {{'type': 'module.Class'}}",
         )
-    meant = did_you_mean(kind, PROVIDERS)
-    return f"there is no type of secrets '{kind}'", f"did you mean '{meant}'?" if meant else f"types are {known}"
+    return f"there is no type of secrets '{kind}'", suggest(kind, PROVIDERS, f"types are {known}")

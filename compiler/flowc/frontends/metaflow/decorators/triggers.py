@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, Kind, canonical, shown
-from flowc.frontends.names import did_you_mean, listed
-from flowc_ir import Trigger
+from flowc.frontends.names import listed
+from flowc_ir import Trigger, codes
+from flowc_ir.suggestion import suggest
 from metaflow.events import EventName
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def read_events(
         trigger = _event(item, span)
         for parameter, _ in trigger.parameters:
             if _plain(parameter) not in map(_plain, known):
-                close = did_you_mean(parameter, known)
                 has = f"it has {listed(known)}" if known else "it has none"
-                hint = f"did you mean '{close}'?" if close else f"write the name of a parameter: {has}"
+                hint = suggest(parameter, known, f"write the name of a parameter: {has}")
                 raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
         return trigger
 
@@ -85,8 +84,12 @@ def _read(
     single, many = given.get(one), given.get(several) or ()
     if (single is not None) == bool(many):
         wrong = f"says both {one} and {several}" if many else f"says no {one}"
-        reader.fault(codes.BAD_ARGUMENT, f"@{applied.name} {wrong}", reader.span(applied),
-                     f'write {one}="…", or {several}=["…", "…"]')  # fmt: skip
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied),
+            f"@{applied.name} {wrong}",
+            hint=f'write {one}="…", or {several}=["…", "…"]',
+        )
         return
     options = canonical(given.get("options"))
     for index, item in enumerate(many or (single,)):
@@ -94,7 +97,7 @@ def _read(
         try:
             trigger = make(item, span)
         except _BadItem as wrong_item:
-            reader.fault(codes.BAD_ARGUMENT, f"@{applied.name}: {wrong_item}", span, wrong_item.hint)
+            reader.faults.add(codes.BAD_ARGUMENT, span, f"@{applied.name}: {wrong_item}", hint=wrong_item.hint)
             continue
         yield replace(trigger, options=options)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.frontends.metaflow.decorators.policies import SEVERAL, STEP_DECORATORS
 from flowc.frontends.metaflow.decorators.reader import shown
-from flowc.frontends.names import did_you_mean
 from flowc_ir import json_text
+from flowc_ir.suggestion import suggest
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ def unknown(name: str) -> WithError:
     from metaflow.user_decorators._builtin import supported
 
     known = {"cache", *supported(BUILTIN)}
-    meant = did_you_mean(name, known)
-    hint = f"did you mean '{meant}'?" if meant else f"there are {', '.join(sorted(known))}"
-    return WithError(f"--with {name}: there is no step decorator '{name}'; {hint}{'' if meant else _OWN}")
+    hint = suggest(name, known, f"there are {', '.join(sorted(known))}{_OWN}")
+    return WithError(f"--with {name}: there is no step decorator '{name}'; {hint}")
 
 
 def _check_form(spec: str) -> None:
@@ -102,8 +101,7 @@ def _parse(spec: str) -> Applied:
             continue
         kind = table.get(argument)
         if kind is None:
-            meant = did_you_mean(argument, table)
-            hint = f"did you mean '{meant}'?" if meant else f"it has {', '.join(table)}"
+            hint = suggest(argument, table, f"it has {', '.join(table)}")
             raise WithError(f"--with {spec}: @{name} has no argument '{argument}'; {hint}")
         value = _value(text)
         if not kind.accepts(value):

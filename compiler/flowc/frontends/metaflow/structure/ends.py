@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.graph import Candidates
     from flowc.frontends.metaflow.structure.steps import Method
 
 
-def find_ends(candidates: Candidates, faults: list[Diagnostic]) -> tuple[str, str]:
+def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
     """The names of the first and the last step, whether or not there is such a step."""
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
@@ -23,7 +23,7 @@ def find_ends(candidates: Candidates, faults: list[Diagnostic]) -> tuple[str, st
     return _one("start", steps, faults), _one("end", steps, faults)
 
 
-def _one(which: str, steps: list[Method], faults: list[Diagnostic]) -> str:
+def _one(which: str, steps: list[Method], faults: Faults) -> str:
     marked = [method for method in steps if method.is_marked(which)]
     named = [method for method in steps if method.name == which and method not in marked]
     found = [*marked, *named]
@@ -31,12 +31,10 @@ def _one(which: str, steps: list[Method], faults: list[Diagnostic]) -> str:
         return which
     first, *others = found
     for other in others:
-        faults.append(
-            Diagnostic(
-                code=codes.AMBIGUOUS_STEP,
-                message=f"steps '{first.name}' and '{other.name}' are both the flow's {which}",
-                span=first.where,
-                hint=f"keep @step({which}=True) on one step, and call no other one '{which}'",
-            )
+        faults.add(
+            codes.AMBIGUOUS_STEP,
+            first.where,
+            f"steps '{first.name}' and '{other.name}' are both the flow's {which}",
+            hint=f"keep @step({which}=True) on one step, and call no other one '{which}'",
         )
     return first.name

@@ -4,52 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.decorators.plugins import plugin_class
-from flowc_ir import Gang, Goto, targets
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import Gang, Goto, codes, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flowc.frontends.metaflow.structure.graph import Graph
     from flowc.frontends.metaflow.structure.steps import Method
+    from flowc_ir.diagnostic import Faults
 
 
-def check_gangs(graph: Graph) -> Iterator[Diagnostic]:
+def check_gangs(graph: Graph, faults: Faults) -> None:
     """Each gang's step has @parallel and leads straight to its join, and no other step leads to it."""
     reached: set[str] = set()
     for name, following in graph.next_of.items():
         reached.update(targets(following) if following is not None else ())
         if isinstance(following, Gang) and following.body in graph.steps:
-            yield from _check_body(name, graph.steps[following.body], graph)
+            _check_body(name, graph.steps[following.body], graph, faults)
     for name, following in graph.next_of.items():
         for target in targets(following) if following is not None and not isinstance(following, Gang) else ():
             if target in graph.steps and is_parallel(graph.steps[target]):
-                yield _fault(
+                _fault(
+                    faults,
                     f"step '{target}' has @parallel, but step '{name}' does not lead to it with num_parallel",
                     graph.steps[target],
                     f"write `self.next(self.{target}, num_parallel=…)` in '{name}', or remove @parallel",
                 )
     for name, method in graph.steps.items():
         if name not in reached and is_parallel(method):
-            yield _fault(
+            _fault(
+                faults,
                 f"step '{name}' has @parallel, but the flow starts with it",
                 method,
                 f"write a step before it that calls `self.next(self.{name}, num_parallel=…)`, or remove @parallel",
             )
 
 
-def _check_body(split: str, body: Method, graph: Graph) -> Iterator[Diagnostic]:
+def _check_body(split: str, body: Method, graph: Graph, faults: Faults) -> None:
     if not is_parallel(body):
         hint = f"write @parallel above '{body.name}'; for tasks that do not run all at once, use a foreach"
-        yield _fault(f"step '{split}' leads to '{body.name}' with num_parallel, but that has no @parallel", body, hint)
+        _fault(
+            faults, f"step '{split}' leads to '{body.name}' with num_parallel, but that has no @parallel", body, hint
+        )
     following = graph.next_of[body.name]
     if following is None or (isinstance(following, Goto) and graph.closes.get(following.target, split) == split):
         join = graph.steps.get(following.target) if isinstance(following, Goto) else None
         if join is None or join.takes_inputs:
             return
-    yield _fault(
+    _fault(
+        faults,
         f"the tasks of step '{body.name}' run all at once, but it does not lead straight to their join",
         body,
         "do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
@@ -62,5 +64,5 @@ def is_parallel(method: Method) -> bool:
     return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 
 
-def _fault(message: str, at: Method, hint: str) -> Diagnostic:
-    return Diagnostic(code=codes.PARALLEL_STEP, message=message, span=at.where, hint=hint)
+def _fault(faults: Faults, message: str, at: Method, hint: str) -> None:
+    faults.add(codes.PARALLEL_STEP, at.where, message, hint=hint)

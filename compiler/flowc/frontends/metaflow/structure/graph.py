@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.structure.ends import find_ends
 from flowc.frontends.metaflow.structure.leaving import Leaving
 from flowc.frontends.metaflow.structure.steps import find_method
 from flowc.frontends.metaflow.structure.transitions import leaving
-from flowc.frontends.names import did_you_mean
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.structure import Vertex, analyse
+from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -44,13 +44,13 @@ class Candidates:
     sources: Sources
 
 
-def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Diagnostic]) -> Graph:
+def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults) -> Graph:
     """Read every step's transition, resolve the names in it and find what each join closes."""
     steps = _Steps(candidates, faults)
     steps.read()
     start = steps.start
     _check_ends(flow_name, where, steps, faults)
-    faults += [left.fault for left in steps.left.values() if left.fault is not None]
+    faults.extend(left.fault for left in steps.left.values() if left.fault is not None)
     next_of = {name: left.next for name, left in steps.left.items()}
     closes: Mapping[str, str] = {}
     if start in steps.found and not steps.ambiguous:
@@ -60,7 +60,9 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Di
         ])  # fmt: skip
         closes = shape.closes
         known = {method.where for method in steps.found.values() if not method.is_step}
-        faults += [fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known]
+        faults.extend(
+            fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known
+        )
     order = [name for name in candidates.members if name in steps.found]
     return Graph(start, {name: steps.found[name] for name in order}, next_of, closes)
 
@@ -68,7 +70,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: list[Di
 class _Steps:
     """The steps found so far. A method that is led to, or leads on, but lacks `@step` is reported and taken for one."""
 
-    def __init__(self, candidates: Candidates, faults: list[Diagnostic]) -> None:
+    def __init__(self, candidates: Candidates, faults: Faults) -> None:
         self.candidates = candidates
         self.faults = faults
         self.found: dict[str, Method] = {}
@@ -97,13 +99,11 @@ class _Steps:
         self.left[method.name] = left
 
     def _add_unmarked(self, method: Method, left: Leaving) -> None:
-        self.faults.append(
-            Diagnostic(
-                code=codes.MISSING_STEP_DECORATOR,
-                message=f"method '{method.name}' is used as a step but has no @step",
-                span=method.where,
-                hint="write @step above it",
-            )
+        self.faults.add(
+            codes.MISSING_STEP_DECORATOR,
+            method.where,
+            f"method '{method.name}' is used as a step but has no @step",
+            hint="write @step above it",
         )
         # One cause, one fault: whoever adds @step will hear what else is missing.
         self._add(method, Leaving(None) if left.fault and left.fault.code == codes.MISSING_NEXT else left)
@@ -128,29 +128,26 @@ class _Steps:
         for target, span in unknown:
             # That there is no end is said once, for the whole flow.
             if target != self.end and target not in lost:
-                self.faults.append(self._unknown(target, span))
+                self._unknown(target, span)
         if unknown:
             self.left[name] = Leaving(None, (), left.fault)
 
-    def _unknown(self, target: str, span: Span) -> Diagnostic:
+    def _unknown(self, target: str, span: Span) -> None:
         if target in self.candidates.members:
             message, hint = f"'{target}' is an attribute of the flow, not a step", "name a method that has @step"
         else:
-            meant = did_you_mean(target, self.found)
             message = f"there is no step '{target}'"
-            hint = f"did you mean '{meant}'?" if meant else f"add a step `def {target}(self):`"
-        return Diagnostic(code=codes.UNKNOWN_STEP, message=message, span=span, hint=hint)
+            hint = suggest(target, self.found, f"add a step `def {target}(self):`")
+        self.faults.add(codes.UNKNOWN_STEP, span, message, hint=hint)
 
 
-def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: list[Diagnostic]) -> None:
+def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> None:
     if steps.start not in steps.found:
-        faults.append(
-            Diagnostic(
-                code=codes.NO_START,
-                message=f"flow '{flow_name}' has no step 'start'",
-                span=where,
-                hint="add a step `def start(self):`, where every run begins, or write @step(start=True) above one",
-            )
+        faults.add(
+            codes.NO_START,
+            where,
+            f"flow '{flow_name}' has no step 'start'",
+            hint="add a step `def start(self):`, where every run begins, or write @step(start=True) above one",
         )
     if steps.end in steps.found:
         return
@@ -159,4 +156,4 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: list[Diagnos
     if len(last) == 1:  # one cause, one fault: the step that leads nowhere was to be the last
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
         steps.left[last[0]] = Leaving(None)
-    faults.append(Diagnostic(code=codes.NO_END, message=f"flow '{flow_name}' has no step 'end'", span=where, hint=hint))
+    faults.add(codes.NO_END, where, f"flow '{flow_name}' has no step 'end'", hint=hint)

@@ -8,15 +8,15 @@ from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from flowc import diagnostics as codes
 from flowc.frontends.names import FLOW_API, is_private
 from flowc.frontends.source import Function
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from flowc_runtime.process.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from flowc.frontends.source import Source, Sources
     from flowc_ir import Span
@@ -96,7 +96,7 @@ def members_of(cls: type, base: type) -> Members:
 
 
 def find_methods(
-    members: Members, sources: Sources, cls_span: Span, faults: list[Diagnostic]
+    members: Members, sources: Sources, cls_span: Span, faults: Faults
 ) -> tuple[dict[str, Method], set[str]]:
     """The methods that are steps, are decorated like one, or call `self.next`; and those reported to have no source."""
     methods: dict[str, Method] = {}
@@ -109,7 +109,7 @@ def find_methods(
         inner = _unwrapped(function)
         if not isinstance(inner, FunctionType):
             if applied and not isinstance(value, type):
-                faults.append(_no_source(name, cls_span))
+                _no_source(name, cls_span, faults)
                 lost.add(name)
             continue
         if not applied and "next" not in inner.__code__.co_names:
@@ -117,7 +117,7 @@ def find_methods(
         source, tree = _locate(name, owner, inner, sources)
         if source is None or tree is None:
             if applied:
-                faults.append(_no_source(name, cls_span))
+                _no_source(name, cls_span, faults)
                 lost.add(name)
             continue
         methods[name] = Method(name, owner, inner, tree, source, applied, is_static)
@@ -164,11 +164,11 @@ def _module_of(cls: type) -> object:
     return sys.modules.get(cls.__module__)
 
 
-def _no_source(name: str, span: Span) -> Diagnostic:
-    return Diagnostic(
-        code=codes.NO_SOURCE,
-        message=f"the source of step '{name}' cannot be found",
-        span=span,
+def _no_source(name: str, span: Span, faults: Faults) -> None:
+    faults.add(
+        codes.NO_SOURCE,
+        span,
+        f"the source of step '{name}' cannot be found",
         hint="write steps as `def` in a class in a file; what generates them cannot be compiled",
     )
 
@@ -176,40 +176,44 @@ def _no_source(name: str, span: Span) -> Diagnostic:
 # -- faults of one step ------------------------------------------------------------------------------------------------
 
 
-def check_step(method: Method) -> Iterator[Diagnostic]:
+def check_step(method: Method, faults: Faults) -> None:
     """What is wrong with a step whatever the other steps are."""
     name, where = method.name, method.where
     if name in FLOW_API or is_private(name):
-        yield Diagnostic(code=codes.RESERVED_NAME, message=f"a step cannot be called '{name}': flows use that name",
-                         span=where, hint="give the step another name")  # fmt: skip
-    yield from _check_kind(method)
+        faults.add(
+            codes.RESERVED_NAME,
+            where,
+            f"a step cannot be called '{name}': flows use that name",
+            hint="give the step another name",
+        )
+    _check_kind(method, faults)
     arguments = method.tree.args
     count = len(arguments.posonlyargs) + len(arguments.args)
     # A step is called with self, and a join with its inputs: what else there is has to have a default.
     wanting = any(default is None for default in arguments.kw_defaults)
     if method.is_static or wanting or count not in (1, 2):
-        yield Diagnostic(
-            code=codes.STEP_SIGNATURE,
-            message=f"step '{name}' takes other arguments than a step is called with",
-            span=where,
+        faults.add(
+            codes.STEP_SIGNATURE,
+            where,
+            f"step '{name}' takes other arguments than a step is called with",
             hint=f"write `def {name}(self):`, or `def {name}(self, inputs):` for a join",
         )
 
 
-def _check_kind(method: Method) -> Iterator[Diagnostic]:
+def _check_kind(method: Method, faults: Faults) -> None:
     flags = method.function.__code__.co_flags
     is_async = isinstance(method.tree, ast.AsyncFunctionDef) or flags & (_COROUTINE | _ASYNC_GENERATOR)
     if is_async or flags & _GENERATOR:
         what = "an async function" if is_async else "a generator"
-        yield Diagnostic(
-            code=codes.STEP_NOT_PLAIN,
-            message=f"step '{method.name}' is {what}: calling it would run nothing",
-            span=method.where,
+        faults.add(
+            codes.STEP_NOT_PLAIN,
+            method.where,
+            f"step '{method.name}' is {what}: calling it would run nothing",
             hint="call asyncio.run(…) inside a plain step" if is_async else "move the `yield` to a function of its own",
         )
 
 
-def check_duplicates(methods: Mapping[str, Method]) -> Iterator[Diagnostic]:
+def check_duplicates(methods: Mapping[str, Method], faults: Faults) -> None:
     """A class body that defines a step twice: Python keeps the last, silently."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
         body = source.classes.get(owner.__qualname__)
@@ -221,10 +225,10 @@ def check_duplicates(methods: Mapping[str, Method]) -> Iterator[Diagnostic]:
             if name not in methods or methods[name].owner is not owner:
                 continue
             if name in seen:
-                yield Diagnostic(
-                    code=codes.DUPLICATE_STEP,
-                    message=f"step '{name}' is defined twice",
-                    span=source.header(statement),
+                faults.add(
+                    codes.DUPLICATE_STEP,
+                    source.header(statement),
+                    f"step '{name}' is defined twice",
                     hint="give one of them another name",
                     note=f"the other one is in line {seen[name]}",
                 )

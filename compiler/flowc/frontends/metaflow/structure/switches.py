@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_named
-from flowc_ir import Switch
+from flowc_ir import Switch, codes
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Method

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from flowc import diagnostics as codes
 from flowc.frontends.metaflow.structure.constants import text_of
 from flowc.frontends.metaflow.structure.leaving import Leaving, diagnostic_of, fault_of, step_named
 from flowc.frontends.metaflow.structure.switches import read_switch
-from flowc.frontends.names import did_you_mean, listed
-from flowc_ir import Branch, End, Foreach, Gang, Goto
+from flowc.frontends.names import listed
+from flowc_ir import Branch, End, Foreach, Gang, Goto, codes
 from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Members, Method
@@ -91,9 +91,8 @@ def _read(method: Method, members: Members, call: ast.Call) -> Leaving:
     keywords = {keyword.arg: keyword for keyword in call.keywords}
     for name, keyword in keywords.items():
         if name not in _ARGUMENTS:
-            meant = did_you_mean(name, _ARGUMENTS)
             message = f"self.next has no argument '{name or '**'}'"
-            hint = f"did you mean '{meant}'?" if meant else f"it takes steps, and {'=, '.join(_ARGUMENTS)}="
+            hint = suggest(name, _ARGUMENTS, f"it takes steps, and {'=, '.join(_ARGUMENTS)}=")
             return fault_of(method, codes.NEXT_ARGUMENT, message, keyword, hint)
     if len(keywords) > 1:
         return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' goes on in two ways at once",
@@ -162,12 +161,9 @@ def _read_steps(method: Method, call: ast.Call, mentions: tuple[tuple[str, Span]
     names = [name for name, _ in mentions]
     for index, (name, span) in enumerate(mentions):
         if name in names[:index]:
-            fault = Diagnostic(
-                code=codes.DUPLICATE_BRANCH,
-                message=f"step '{method.name}' names the branch {listed([name])} twice",
-                span=span,
-                hint="name each branch once; to run a step several times, use a foreach",
-            )
+            message = f"step '{method.name}' names the branch {listed([name])} twice"
+            hint = "name each branch once; to run a step several times, use a foreach"
+            fault = Diagnostic(code=codes.DUPLICATE_BRANCH, message=message, span=span, hint=hint)
             return Leaving(None, mentions, fault)
     if len(names) == 1:
         return Leaving(Goto(target=names[0]), mentions)

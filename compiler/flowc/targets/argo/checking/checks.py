@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.passes.naming import same_names
 from flowc.targets.argo import names
-from flowc.targets.argo.checking import faults
-from flowc.targets.argo.checking.faults import fault
+from flowc.targets.argo.checking import limits
 from flowc.targets.argo.checking.option_checks import check_options
-from flowc_ir import json_text
+from flowc_ir import codes, json_text
 from flowc_runtime.pod import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc.targets.argo.pod.pods import StepTemplate
     from flowc.targets.argo.settings import Settings
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Flow, Node, NodeId
 
 # flowc's own, and Argo's own: a second variable of a name would win or lose by its place in a list.
@@ -27,102 +26,95 @@ _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
-def check_flow(flow: Flow, settings: Settings) -> list[Diagnostic]:
-    """Everything that can be said before lowering."""
-    return [
-        *_check_schedule(flow, settings),
-        *_check_parameters(flow),
-        *_check_step_names(flow),
-        *check_options(flow, settings),
-        *(found for node in flow.nodes for found in _check_node(node)),
-    ]
+def check_flow(flow: Flow, settings: Settings, faults: Faults) -> None:
+    """Report everything that can be said before lowering."""
+    _check_schedule(flow, settings, faults)
+    _check_parameters(flow, faults)
+    _check_step_names(flow, faults)
+    check_options(flow, settings, faults)
+    for node in flow.nodes:
+        _check_node(node, faults)
 
 
-def check_templates(flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str]) -> list[Diagnostic]:
+def check_templates(
+    flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
+) -> None:
     """Argo 4 takes 200 templates; the step that needs the first one too many is named."""
-    if len(names_used) <= faults.MAX_TEMPLATES:
-        return []
+    if len(names_used) <= limits.MAX_TEMPLATES:
+        return
     own = sorted({template.name for template in steps.values()} - {"step"})
     seen: set[str] = set()
     culprit = flow.nodes[-1]
     for node in flow.nodes:
         seen.add(steps[node.id].name)
-        if len(names_used) - len(own) + len(seen) > faults.MAX_TEMPLATES:
+        if len(names_used) - len(own) + len(seen) > limits.MAX_TEMPLATES:
             culprit = node
             break
-    return [
-        fault(
-            faults.TOO_MANY_TEMPLATES,
-            f"flow '{flow.name}' needs {len(names_used)} templates, but Argo takes {faults.MAX_TEMPLATES}; step "
-            f"'{culprit.id}' is past them ({len(own)} templates are for steps with pods unlike all others)",
-            culprit.where,
-            "give more steps the same decorators (they then share a template), or split the flow in two",
-        )
-    ]
+    faults.add(
+        codes.ARGO_TOO_MANY_TEMPLATES,
+        culprit.where,
+        f"flow '{flow.name}' needs {len(names_used)} templates, but Argo takes {limits.MAX_TEMPLATES}; step "
+        f"'{culprit.id}' is past them ({len(own)} templates are for steps with pods unlike all others)",
+        hint="give more steps the same decorators (they then share a template), or split the flow in two",
+    )
 
 
-def check_tasks(flow: Flow, templates: Mapping[str, Any]) -> list[Diagnostic]:
+def check_tasks(flow: Flow, templates: Mapping[str, Any], faults: Faults) -> None:
     """Argo 4 takes 200 tasks a DAG; `fitting.fit` sees to it, but what leads back in a loop cannot be moved."""
-    found = []
     for name, template in templates.items():
         count = len(template.dag.tasks) if template.dag else 0
-        if count > faults.MAX_TASKS:
-            found.append(
-                fault(
-                    faults.TOO_MANY_TASKS,
-                    f"flow '{flow.name}' needs {count} tasks in the DAG '{name}', but Argo takes {faults.MAX_TASKS}",
-                    flow.where,
-                    "let the loop go on from fewer places, or give the switch fewer arms",
-                )
+        if count > limits.MAX_TASKS:
+            faults.add(
+                codes.ARGO_TOO_MANY_TASKS,
+                flow.where,
+                f"flow '{flow.name}' needs {count} tasks in the DAG '{name}', but Argo takes {limits.MAX_TASKS}",
+                hint="let the loop go on from fewer places, or give the switch fewer arms",
             )
-    return found
 
 
-def check_size(flow: Flow, manifest: Mapping[str, Any]) -> list[Diagnostic]:
+def check_size(flow: Flow, manifest: Mapping[str, Any], faults: Faults) -> None:
     """A manifest must leave room in the 1 MiB of a run's Workflow."""
     size = len(json_text.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
-    if size <= faults.MAX_TEMPLATE_BYTES:
-        return []
+    if size <= limits.MAX_TEMPLATE_BYTES:
+        return
     largest = max(manifest["spec"]["templates"], key=lambda template: len(json_text.dumps(template)))
-    return [
-        fault(
-            faults.TOO_LARGE,
-            f"the {manifest['kind']} of flow '{flow.name}' has {size / 1024:,.0f} KiB, but may have at most "
-            f"{faults.MAX_TEMPLATE_BYTES // 1024}; its largest template is '{largest['name']}'",
-            flow.where,
-            "split the flow in two, or keep large values out of @environment and parameter defaults",
-        )
-    ]
+    faults.add(
+        codes.ARGO_TOO_LARGE,
+        flow.where,
+        f"the {manifest['kind']} of flow '{flow.name}' has {size / 1024:,.0f} KiB, but may have at most "
+        f"{limits.MAX_TEMPLATE_BYTES // 1024}; its largest template is '{largest['name']}'",
+        hint="split the flow in two, or keep large values out of @environment and parameter defaults",
+    )
 
 
-def _check_schedule(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
+def _check_schedule(flow: Flow, settings: Settings, faults: Faults) -> None:
     if settings.kind == "cron" and flow.schedule is None:
-        yield fault(
-            faults.NO_SCHEDULE,
-            f"flow '{flow.name}' has no schedule to make a CronWorkflow of",
+        faults.add(
+            codes.NO_SCHEDULE,
             flow.where,
-            "decorate the flow with @schedule, or compile it with --kind template",
+            f"flow '{flow.name}' has no schedule to make a CronWorkflow of",
+            hint="decorate the flow with @schedule, or compile it with --kind template",
         )
     if flow.schedule is None or settings.kind == "workflow":
         return
     for parameter in flow.parameters:
         if parameter.required and parameter.default is None and not parameter.computed:
-            yield fault(
-                faults.SCHEDULE_NEEDS_DEFAULTS,
-                f"parameter '{parameter.name}' is required, but nobody gives it a value when the schedule starts a run",
+            faults.add(
+                codes.SCHEDULE_NEEDS_DEFAULTS,
                 parameter.where,
-                "give it a default, or remove @schedule",
+                f"parameter '{parameter.name}' is required, but nobody gives it a value when the schedule starts a run",
+                hint="give it a default, or remove @schedule",
             )
 
 
-def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
+def _check_parameters(flow: Flow, faults: Faults) -> None:
     for parameter in flow.parameters:
         if parameter.computed and parameter.default is None:
-            yield fault(
-                faults.DEFAULT_NOT_COMPUTED,
-                f"the default of parameter '{parameter.name}' comes from a function that was not called",
+            faults.add(
+                codes.ARGO_DEFAULT_NOT_COMPUTED,
                 parameter.where,
-                "compile the flow from its source, not from its IR",
+                f"the default of parameter '{parameter.name}' comes from a function that was not called",
+                hint="compile the flow from its source, not from its IR",
             )
     total = [
         {
@@ -133,50 +125,47 @@ def _check_parameters(flow: Flow) -> Iterator[Diagnostic]:
         for p in flow.parameters
         if p.default is not None
     ]
-    if arguments.variable_size(total) > faults.MAX_ARGUMENT - 1024:
+    if arguments.variable_size(total) > limits.MAX_ARGUMENT - 1024:
         largest = max(flow.parameters, key=lambda p: len(p.default or ""))
-        yield fault(
-            faults.ARGUMENT_TOO_LONG,
-            f"the parameters' defaults are longer than the 128 KiB that a pod takes; the longest is '{largest.name}'",
+        faults.add(
+            codes.ARGO_ARGUMENT_TOO_LONG,
             largest.where,
-            "keep large values in a file or in the store, and give its name as the parameter",
+            f"the parameters' defaults are longer than the 128 KiB that a pod takes; the longest is '{largest.name}'",
+            hint="keep large values in a file or in the store, and give its name as the parameter",
         )
 
 
-def _check_step_names(flow: Flow) -> Iterator[Diagnostic]:
+def _check_step_names(flow: Flow, faults: Faults) -> None:
     for earlier, node in same_names(flow, names.STEPS):
-        yield fault(
-            faults.NAME_CLASH,
-            f"steps '{earlier.id}' and '{node.id}' get the same name in Argo",
-            node.where,
-            "rename one of them",
-        )
+        message = f"steps '{earlier.id}' and '{node.id}' get the same name in Argo"
+        also = [(earlier.where, f"'{earlier.id}' is defined here")]
+        faults.add(codes.ARGO_NAME_CLASH, node.where, message, hint="rename one of them", also=also)
 
 
-def _check_node(node: Node) -> Iterator[Diagnostic]:
+def _check_node(node: Node, faults: Faults) -> None:
     if node.packages and not node.packages.disabled:
-        yield fault(
-            faults.PACKAGES,
-            f"step '{node.id}' has @pypi or @conda, but pods install nothing: what they have is in their image",
+        faults.add(
+            codes.ARGO_PACKAGES,
             node.where,
-            "build an image with the packages, name it by --image, and compile with --environment=local",
+            f"step '{node.id}' has @pypi or @conda, but pods install nothing: what they have is in their image",
+            hint="build an image with the packages, name it by --image, and compile with --environment=local",
         )
     for name, value in node.environment:
         problem = _variable_problem(name, value)
         if problem:
-            yield fault(
-                faults.ARGUMENT_TOO_LONG if "128 KiB" in problem else faults.BAD_ENVIRONMENT,
-                f"step '{node.id}': the environment variable {name!r} {problem}",
+            faults.add(
+                codes.ARGO_ARGUMENT_TOO_LONG if "128 KiB" in problem else codes.ARGO_BAD_ENVIRONMENT,
                 node.where,
-                "change it in @environment(vars=…)",
+                f"step '{node.id}': the environment variable {name!r} {problem}",
+                hint="change it in @environment(vars=…)",
             )
     cpu = node.resources.cpu if node.resources else None
     if cpu is not None and not _CPU.fullmatch(cpu):
-        yield fault(
-            faults.BAD_RESOURCES,
-            f"step '{node.id}': {cpu!r} is no number of cores that Kubernetes takes",
+        faults.add(
+            codes.ARGO_BAD_RESOURCES,
             node.where,
-            "write a decimal number with at most 3 digits after the point, such as 0.5",
+            f"step '{node.id}': {cpu!r} is no number of cores that Kubernetes takes",
+            hint="write a decimal number with at most 3 digits after the point, such as 0.5",
         )
 
 
@@ -191,4 +180,4 @@ def _variable_problem(name: str, value: str) -> str | None:
         size = len(f"{name}={value}".encode())
     except UnicodeEncodeError:
         return "holds half a character (a lone surrogate)"
-    return "is longer than 128 KiB" if size >= faults.MAX_ARGUMENT else None
+    return "is longer than 128 KiB" if size >= limits.MAX_ARGUMENT else None

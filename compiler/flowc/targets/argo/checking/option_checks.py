@@ -6,10 +6,9 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from flowc.targets.argo.checking import faults
-from flowc.targets.argo.checking.faults import fault
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
+from flowc_ir import codes
 from flowc_ir.model import Gang
 from flowc_ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.settings import Settings
     from flowc_ir import Flow, Kubernetes, Node, SecurityContext
-    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.diagnostic import Faults
 
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
@@ -27,28 +26,32 @@ _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # by labels and annotations of this prefix Argo knows its pods
 
 
-def check_options(flow: Flow, settings: Settings) -> Iterator[Diagnostic]:
+def check_options(flow: Flow, settings: Settings, faults: Faults) -> None:
     """Everything that can be said before lowering."""
     for name in flow.elsewhere:
         service, hint = ELSEWHERE[name]
-        yield fault(faults.ELSEWHERE, f"flow '{flow.name}' has @{name}, which is for {service}", flow.where, hint)
+        faults.add(
+            codes.ARGO_ELSEWHERE, flow.where, f"flow '{flow.name}' has @{name}, which is for {service}", hint=hint
+        )
     for trigger in flow.triggers:
         what = "the event" if trigger.kind == "event" else "the end of"
-        yield fault(
-            faults.TRIGGER,
-            f"flow '{flow.name}' starts on {what} '{trigger.name}', which is not lowered to Argo yet",
+        faults.add(
+            codes.ARGO_TRIGGER,
             trigger.where,
-            "remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
+            f"flow '{flow.name}' starts on {what} '{trigger.name}', which is not lowered to Argo yet",
+            hint="remove the decorator; let a Sensor of Argo Events submit the WorkflowTemplate, or use @schedule",
         )
     for node in flow.nodes:
         for name in node.elsewhere:
             service, hint = ELSEWHERE[name]
-            yield fault(faults.ELSEWHERE, f"step '{node.id}' has @{name}, which is for {service}", node.where, hint)
+            faults.add(
+                codes.ARGO_ELSEWHERE, node.where, f"step '{node.id}' has @{name}, which is for {service}", hint=hint
+            )
         if node.kubernetes is not None:
             in_gang = any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes)
             for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
-                yield fault(faults.POD_OPTION, f"step '{node.id}': @kubernetes {problem}", node.where, hint)
-        yield from _secrets(node)
+                faults.add(codes.ARGO_POD_OPTION, node.where, f"step '{node.id}': @kubernetes {problem}", hint=hint)
+        _secrets(node, faults)
 
 
 def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
@@ -114,21 +117,21 @@ def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
         yield "asks to run as root", hint
 
 
-def _secrets(node: Node) -> Iterator[Diagnostic]:
+def _secrets(node: Node, faults: Faults) -> None:
     for secret in node.secrets:
         if secret.type in _LOCAL:
-            yield fault(
-                faults.LOCAL_SECRET,
-                f"step '{node.id}': the secret '{secret.id}' ({secret.type}) is on this machine, not in a pod",
+            faults.add(
+                codes.ARGO_LOCAL_SECRET,
                 node.where,
-                f"make a Secret of the cluster: {{'type': 'kubernetes', 'id': '{_suggested(secret.id)}'}}",
+                f"step '{node.id}': the secret '{secret.id}' ({secret.type}) is on this machine, not in a pod",
+                hint=f"make a Secret of the cluster: {{'type': 'kubernetes', 'id': '{_suggested(secret.id)}'}}",
             )
         elif secret.type == "kubernetes" and not _OBJECT.fullmatch(secret.id):
-            yield fault(
-                faults.LOCAL_SECRET,
-                f"step '{node.id}': no Secret of a cluster is called {secret.id!r}",
+            faults.add(
+                codes.ARGO_LOCAL_SECRET,
                 node.where,
-                "use lower-case letters, digits and '-'",
+                f"step '{node.id}': no Secret of a cluster is called {secret.id!r}",
+                hint="use lower-case letters, digits and '-'",
             )
 
 

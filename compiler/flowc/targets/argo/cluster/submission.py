@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from flowc.targets.argo.checking.faults import MAX_ARGUMENT
+from flowc.targets.argo.checking.limits import MAX_ARGUMENT
 from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError
 from flowc.targets.argo.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.targets.argo.cluster.workflows import code_of

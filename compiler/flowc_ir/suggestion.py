@@ -1,0 +1,34 @@
+"""Find the name that was probably meant, where a name is unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known name that is closest to a misspelt one; None if none is close.
+
+    Args:
+        word: what was written; what is no text is close to nothing.
+        known: the existing names.
+        cutoff: how close is close: 1 is the same name, 0 any other.
+    """
+    if not isinstance(word, str):
+        return None
+    from difflib import get_close_matches  # only once there is a fault
+
+    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(name: str) -> str:
+    """Return the hint that offers the name that was probably meant."""
+    return f"did you mean '{name}'?"
+
+
+def suggest(word: object, known: Iterable[str], otherwise: str) -> str:
+    """Return the hint for an unknown name: the closest of the known ones, or what to do `otherwise`."""
+    meant = closest(word, known)
+    return otherwise if meant is None else did_you_mean(meant)
