@@ -105,14 +105,14 @@ def _in_package(entry: str, name: str) -> str:
 
 
 def _missing(directory: str, package: str, module: str) -> ModuleError:
-    from difflib import get_close_matches
+    from flowc_ir.suggestion import closest, did_you_mean
 
     known = _modules_in(directory)
     if any(os.path.isfile(f"{directory}/{module}{end}") for end in _compiled()):
         message = f"the module '{package}.{module}' is compiled: it has no Python source"
         return ModuleError(message, "name a module with a .py file")
-    close = get_close_matches(module, known, n=1)
-    hint = f"did you mean '{package}.{close[0]}'?" if close else f"it has {', '.join(known[:8]) or 'no module'}"
+    close = closest(module, known)
+    hint = did_you_mean(f"{package}.{close}") if close else f"it has {', '.join(known[:8]) or 'no module'}"
     return ModuleError(f"the package '{package}' in {directory} has no module '{module}'", hint)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
+from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -183,16 +184,23 @@ def _check_file(name: str, path: Path) -> None:
 
 
 def _similar(path: Path) -> str:
-    """The hint for a file that does not exist: one nearby of a similar name."""
-    from flowc_ir.suggestion import closest, did_you_mean
-
+    """Return the hint for a missing file: one nearby of a similar name, or the flows of its directory."""
     directory = path.parent
     if not os.path.isdir(directory):
         return f"there is no directory '{directory}'"
+    meant = _nearby(path)
+    return did_you_mean(meant) if meant else _flows_in(directory)
+
+
+def _nearby(path: Path) -> str | None:
+    """Return a Python file of a similar name in the same directory."""
+    directory = path.parent
+    if not os.path.isdir(directory):
+        return None
     if os.path.isfile(whole := path.with_name(f"{path.name}.py")):
-        return did_you_mean(str(whole))
+        return str(whole)
     meant = closest(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
-    return did_you_mean(f"{directory / meant}.py") if meant else _flows_in(directory)
+    return f"{directory / meant}.py" if meant else None
 
 
 def _flows_in(directory: Path, package: str | None = None) -> str:
@@ -255,9 +263,8 @@ def _open_module(words: Words, ask: Ask) -> Loaded:
     try:
         root, file = find_module(words.name)
     except ModuleError as error:
-        near = _similar(Path(words.name)) if "." not in words.name else ""
-        hint = near if near.startswith("did you mean") else error.hint
-        raise OpeningError(error.message, hint) from None
+        near = _nearby(Path(words.name)) if "." not in words.name else None
+        raise OpeningError(error.message, did_you_mean(near) if near else error.hint) from None
     path = Path(root, file)
     if path.name != "__init__.py":
         _check_file(str(path), path)

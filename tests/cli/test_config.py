@@ -468,7 +468,7 @@ def test_all_settings_are_shown(project: Project) -> None:
     assert ["max-workers", "3", "FLOWC_MAX_WORKERS"] in rows
     assert ["namespace", "(that of the kubeconfig's context)", "default"] in rows
     assert f"file: {project.root}/flowc.toml" in done.err
-    assert "note: FLOWC_NAMESPCE is no setting; did you mean FLOWC_NAMESPACE?" in done.err
+    assert "note: FLOWC_NAMESPCE is no setting; did you mean 'FLOWC_NAMESPACE'?" in done.err
     assert "no flowc.toml, and no [tool.flowc], here or above" in below(project, "../out", "config").err
     found = json.loads(project.flowc("config", "--json", FLOWC_MAX_WORKERS="3").out)
     assert found["settings"]["max-workers"] == {"value": 3, "from": "FLOWC_MAX_WORKERS"}

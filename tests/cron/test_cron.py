@@ -106,8 +106,8 @@ def test_a_naive_time_is_refused(text: str) -> None:
         ("0~30 0 * * *", "'~'"),
         ("0 0 * * FRI-MON", "write FRI-SAT,SUN-MON"),
         ("0 22-2 * * *", "write 22-23,0-2"),
-        ("0 0 * * Friday", "did you mean FRI?"),
-        ("0 0 * Sept *", "did you mean SEP?"),
+        ("0 0 * * Friday", "did you mean 'FRI'?"),
+        ("0 0 * Sept *", "did you mean 'SEP'?"),
         ("0 0 * * XYZ", "SUN MON TUE"),
         ("MON 0 * * *", "write numbers"),
         ("*/0 * * * *", "step of 0"),
@@ -134,8 +134,9 @@ def test_a_naive_time_is_refused(text: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence_with_what_to_write(text: str, says: str) -> None:
-    message = cron.check(text)
-    assert message is not None
+    refusal = cron.check(text)
+    assert refusal is not None
+    message = str(refusal)
     assert says in message
     assert "\n" not in message
 
@@ -204,6 +205,6 @@ def test_warnings_agree_with_the_times(zone: str, text: str) -> None:
 def test_time_zones_are_known_by_their_exact_names() -> None:
     assert cron.check_timezone("UTC") is None
     assert cron.check_timezone("Europe/Paris") is None
-    assert "did you mean Europe/Paris?" in str(cron.check_timezone("europe/paris"))
-    assert "did you mean America/New_York?" in str(cron.check_timezone("New York"))
+    assert "did you mean 'Europe/Paris'?" in str(cron.check_timezone("europe/paris"))
+    assert "did you mean 'America/New_York'?" in str(cron.check_timezone("New York"))
     assert "not known" in str(cron.check_timezone("Local"))

@@ -17,7 +17,7 @@ import click
 from flowc import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -170,14 +170,15 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             from flowc.cli.words import misplaced, unknown
+            from flowc_ir.suggestion import closest
 
             if self.misplaced == "before_command":
                 told = unknown.of_flowc(ctx, args, FLOW_COMMANDS) or misplaced.not_a_command(ctx, args, self._lazy)
                 if told is not None:
                     raise told from error
-            if self.misplaced == "before_command" and _closest(args[0], ("help",)):
+            if self.misplaced == "before_command" and closest(args[0], ("help",)):
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx) from error
-            close, flow = _closest(args[0], self._lazy), ctx.find_object(type)
+            close, flow = closest(args[0], self._lazy), ctx.find_object(type)
             if flow is not None and (args[0] in COMMANDS or not close):
                 told = unknown.of_a_flow(ctx, args, COMMANDS, flow.__name__)
                 if told is not None:
@@ -205,12 +206,6 @@ def _check_installation() -> None:
 
         fail(fault.message, REPAIR)
     click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
-
-
-def _closest(name: str, names: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, names, n=1)), None)
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

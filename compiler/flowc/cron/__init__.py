@@ -5,13 +5,25 @@ Argo's controller, where only its log says so, or fire on other days. Even the o
 empty list matches nothing; on the days when clocks change a run is skipped or doubled), because a preview that is wrong
 on those days is worse than none. `tests/cron/test_cron.py` compares with the Go library itself.
 
-    check("0 6 * * 7")      'day of week 7 is not between 0 and 6: write 0 (or SUN) for Sunday'
+    check("0 6 * * 7").hint      'write 0 (or SUN) for Sunday'
     parse("0 6 * * MON-FRI").next(datetime.now(ZoneInfo("Europe/Paris")))
     warnings("30 2 * * *", "America/New_York")[0].kind      'skipped'
 """
 
 from flowc.cron.advice import Advice, Kind, check_timezone, warnings
-from flowc.cron.parser import CronError, check, parse
+from flowc.cron.parser import CronError, Refusal, check, parse
 from flowc.cron.schedule import Every, Fields, Schedule
 
-__all__ = ["Advice", "CronError", "Every", "Fields", "Kind", "Schedule", "check", "check_timezone", "parse", "warnings"]
+__all__ = [
+    "Advice",
+    "CronError",
+    "Every",
+    "Fields",
+    "Kind",
+    "Refusal",
+    "Schedule",
+    "check",
+    "check_timezone",
+    "parse",
+    "warnings",
+]

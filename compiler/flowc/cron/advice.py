@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import zoneinfo
 from bisect import bisect_right
 from datetime import datetime, timedelta, tzinfo
 from itertools import product
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from flowc.cron.parser import parse
+from flowc.cron.parser import Refusal, parse
 from flowc.cron.schedule import EPOCH, SECOND, UTC, YEARS, Clock, Every, Fields
+from flowc_ir.suggestion import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +28,15 @@ class Advice(NamedTuple):
     hint: str
 
 
-def check_timezone(name: str) -> str | None:
-    """What is wrong with a time zone's name, in one sentence, or None. Case counts, as it does in the cluster."""
+def check_timezone(name: str) -> Refusal | None:
+    """Return what is wrong with a time zone's name, or None. Case counts, as it does in the cluster."""
     known = zoneinfo.available_timezones() - {"localtime"}
     if name in known or not known:  # a machine without zone data cannot tell; the cluster will
         return None
     wanted = name.lower().replace(" ", "_")
     same = sorted(zone for zone in known if wanted in (zone.lower(), zone.lower().rsplit("/")[-1]))
-    close = same or difflib.get_close_matches(name, sorted(known), n=1)
-    hint = f": did you mean {close[0]}?" if close else ": use a name like Europe/Paris or UTC"
-    return f"time zone {name!r} is not known{hint}"
+    hint = did_you_mean(same[0]) if same else suggest(name, known, "use a name like Europe/Paris or UTC")
+    return Refusal(f"time zone {name!r} is not known", hint)
 
 
 def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[Advice]:

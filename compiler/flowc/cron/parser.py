@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flowc.cron.schedule import Every, Fields, Schedule
+from flowc_ir.suggestion import closest, did_you_mean
+
+
+class Refusal(NamedTuple):
+    """What is wrong with a schedule or a time zone, and what to write instead where that is known."""
+
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return self.message if self.hint is None else f"{self.message}: {self.hint}"
 
 
 class CronError(ValueError):
-    """Argo would refuse the expression. The message is one sentence, with what to write instead where that is known."""
+    """Argo would refuse the expression; `refusal` says why."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.refusal = Refusal(message, hint)
+        super().__init__(str(self.refusal))
 
 
 @dataclass(frozen=True)
@@ -49,40 +65,42 @@ ARGO_4 = (
 )
 
 
-def check(cron: str) -> str | None:
-    """What is wrong with `cron`, in one sentence, or None if Argo accepts it."""
+def check(cron: str) -> Refusal | None:
+    """Return what is wrong with `cron`, or None if Argo accepts it."""
     try:
         parse(cron)
     except CronError as error:
-        return str(error)
+        return error.refusal
     if not re.fullmatch(ARGO_4, cron):
-        return f"{cron!r} is refused by Argo 4: write whole numbers without signs, and no white space around"
+        hint = "write whole numbers without signs, and no white space around"
+        return Refusal(f"{cron!r} is refused by Argo 4", hint)
     return None
 
 
 def parse(cron: str) -> Schedule:
     """The schedule that `cron` means; raises CronError."""
     if cron.startswith(("TZ=", "CRON_TZ=")):
-        raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule: give the time zone in `timezone`")
+        raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
     if cron.startswith("@"):
         return _macro(cron)
     words = [word for word in _SPACE.split(cron) if word]
     if not words:
-        raise CronError("the schedule is empty: five fields are needed, such as '0 6 * * *' for 06:00 every day")
+        raise CronError("the schedule is empty", "five fields are needed, such as '0 6 * * *' for 06:00 every day")
     if len(words) != 5:
-        raise CronError(_wrong_count(words))
+        raise _wrong_count(words)
     kinds = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = map(_values, words, kinds)
     # Without a star in either day field a day needs to match only one of them (0 0 1 * MON: the 1st, and Mondays).
     return Fields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
 
 
-def _wrong_count(words: list[str]) -> str:
+def _wrong_count(words: list[str]) -> CronError:
     count, fields = len(words), "minute, hour, day of month, month, day of week"
     if count not in (6, 7):
-        return f"{count} field{'s' * (count > 1)}, but five are needed: {fields}"
+        return CronError(f"{count} field{'s' * (count > 1)}, but five are needed", fields)
     five = " ".join(words[1:6])
-    return f"{count} fields, but Argo has no seconds and no years: write {fields if check(five) else repr(five)}"
+    hint = f"write {fields if check(five) else repr(five)}"
+    return CronError(f"{count} fields, but Argo has no seconds and no years", hint)
 
 
 def _values(text: str, kind: _Kind) -> tuple[frozenset[int], bool]:
@@ -113,12 +131,12 @@ def _item(item: str, kind: _Kind) -> tuple[range, bool]:
         high = kind.high  # N/step runs to the end of the field
     for end in (low, high):
         if not kind.low <= end <= kind.high:
-            raise CronError(_out_of_range(end, kind))
+            raise _out_of_range(end, kind)
     if low > high:
         wrap = f"{span.split('-')[0]}-{_name(kind.high, kind, span)},{_name(kind.low, kind, span)}-{rest[0]}"
-        raise CronError(f"{kind.name} {item!r} runs backwards, and a range does not wrap around: write {wrap}")
+        raise CronError(f"{kind.name} {item!r} runs backwards, and a range does not wrap around", f"write {wrap}")
     if step == 0:
-        raise CronError(f"{kind.name} {item!r} has a step of 0: the smallest step is 1")
+        raise CronError(f"{kind.name} {item!r} has a step of 0", "the smallest step is 1")
     return range(low, high + 1, step), first in ("*", "?") and step == 1
 
 
@@ -128,7 +146,7 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     digits = _INTEGER.fullmatch(text)
     if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # 19: int() of thousands of digits raises
         return int(digits[1] or "0")
-    raise CronError(f"{kind.name} {item!r} is not understood: {_habit(item, text, kind)}")
+    raise CronError(f"{kind.name} {item!r} is not understood", _habit(item, text, kind))
 
 
 def _habit(item: str, text: str, kind: _Kind) -> str:
@@ -147,17 +165,17 @@ def _habit(item: str, text: str, kind: _Kind) -> str:
     if not kind.names:
         return f"write numbers from {kind.low} to {kind.high}, '*', a range 'a-b', a step '/n' or a list of these"
     close = [name for name in kind.names if text[:3].lower() == name]
-    close = close or difflib.get_close_matches(text.lower(), kind.names, n=1)
-    return f"did you mean {close[0].upper()}?" if close else f"use a number or {' '.join(kind.names).upper()}"
+    meant = close[0] if close else closest(text.lower(), kind.names)
+    return did_you_mean(meant.upper()) if meant else f"use a number or {' '.join(kind.names).upper()}"
 
 
-def _out_of_range(value: int, kind: _Kind) -> str:
-    hint = ""
+def _out_of_range(value: int, kind: _Kind) -> CronError:
+    hint = None
     if kind is _WEEKDAY and value == 7:
-        hint = ": write 0 (or SUN) for Sunday"
+        hint = "write 0 (or SUN) for Sunday"
     elif kind is _HOUR and value == 24:
-        hint = ": write 0 for midnight"
-    return f"{kind.name} {value} is not between {kind.low} and {kind.high}{hint}"
+        hint = "write 0 for midnight"
+    return CronError(f"{kind.name} {value} is not between {kind.low} and {kind.high}", hint)
 
 
 def _name(value: int, kind: _Kind, like: str) -> str:
@@ -172,11 +190,11 @@ def _macro(text: str) -> Schedule:
         return Every(max(1, _duration(text[len("@every ") :]) // 10**9))
     if text.strip() == "@reboot":
         raise CronError(
-            "@reboot does not exist in a cluster, where nothing boots: choose a time, or start a run by hand"
+            "@reboot does not exist in a cluster, where nothing boots", "choose a time, or start a run by hand"
         )
     if (plain := text.strip().lower()) in _MACROS:
-        raise CronError(f"{text!r} is not understood: write {plain}")
-    raise CronError(f"{text!r} is not understood: there are {', '.join(_MACROS)} and '@every 1h30m'")
+        raise CronError(f"{text!r} is not understood", f"write {plain}")
+    raise CronError(f"{text!r} is not understood", f"there are {', '.join(_MACROS)} and '@every 1h30m'")
 
 
 def _duration(text: str) -> int:
@@ -194,5 +212,5 @@ def _duration(text: str) -> int:
             total += int(float(fraction[:18]) * (_NANOSECONDS[unit] / 10.0 ** len(fraction[:18])))
         at = part.end()
     if not unsigned or at < len(unsigned) or total > _INT64:
-        raise CronError(f"@every {text!r} is not a duration: write hours, minutes and seconds, such as 90m or 1h30m")
+        raise CronError(f"@every {text!r} is not a duration", "write hours, minutes and seconds, such as 90m or 1h30m")
     return -total if text[0] == "-" else total

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches  # only once there is a fault
+    from flowc_ir.suggestion import suggest  # only once there is a fault
 
-    close = get_close_matches(name, sorted(known), n=1)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"there are {', '.join(sorted(known))}; one of your own is named with its module"
+    names = sorted(known)
+    return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
 
 
 class UnknownStepDecoratorException(MetaflowException):

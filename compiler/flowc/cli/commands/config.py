@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from flowc.cli.options.common import FAULTY, table, tell_error
 from flowc_ir import json_text
+from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.config_file import meant
@@ -66,5 +66,5 @@ def _tell_unknown() -> None:
     """Say which variables look like one of a setting and are none: a misspelt variable is read by nobody."""
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(os.environ):
-        if name.startswith("FLOWC_") and name not in known and (close := get_close_matches(name, known, 1, 0.85)):
-            click.echo(f"note: {name} is no setting; did you mean {close[0]}?", err=True)
+        if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):
+            click.echo(f"note: {name} is no setting; {did_you_mean(close)}", err=True)

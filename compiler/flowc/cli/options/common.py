@@ -350,7 +350,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
     no process of their own (`flowc_runtime.run.run_view`).
     """
-    from flowc.cli.words.run_names import no_flow, no_pathspec, parts_of, suggest
+    from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
 
     parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
@@ -364,20 +364,20 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
         run_id = runs[-1]
     run = store.run(flow, run_id)
     if not run.exists():
-        fail(f"flow '{flow}' has no run '{run_id}'", suggest(run_id, runs[-5:], "newest runs", also=["latest"]))
+        fail(f"flow '{flow}' has no run '{run_id}'", hint_for(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)
     from flowc_runtime.run.run_view import RunView
 
     view = RunView(run)
     if step not in run.steps() and not (to_read and view.has_step(step)):
-        fail(f"run '{run_id}' has no tasks of a step '{step}'", suggest(step, run.steps(), "steps"))
+        fail(f"run '{run_id}' has no tasks of a step '{step}'", hint_for(step, run.steps(), "steps"))
     return Pathspec(run, step, None if task is None else find_path(view if to_read else run, step, task))
 
 
 def find_path(run: RunStore | RunView, step: str, task: str) -> str:
     """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
-    from flowc.cli.words.run_names import suggest
+    from flowc.cli.words.run_names import hint_for
     from flowc_runtime.base.errors import ProtocolError
     from flowc_runtime.base.index import path_of, task_id
 
@@ -388,5 +388,5 @@ def find_path(run: RunStore | RunView, step: str, task: str) -> str:
         path = ""
     if path not in known:
         ids = [task_id(step, each) for each in known]
-        fail(f"step '{step}' has no task '{task}'", suggest(task, ids[:5], "tasks"))
+        fail(f"step '{step}' has no task '{task}'", hint_for(task, ids[:5], "tasks"))
     return path

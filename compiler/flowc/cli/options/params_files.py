@@ -90,11 +90,10 @@ def check_converted(declared: Declared[Any], value: Any) -> None:
 
 
 def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
-    from difflib import get_close_matches
+    from flowc_ir.suggestion import suggest
 
-    if close := get_close_matches(str(name), known, n=1):
-        return f"; did you mean '{close[0]}'?"
-    return f"; it has {', '.join(known)}" if known else ""
+    hint = suggest(str(name), known, f"it has {', '.join(known)}")
+    return f"; {hint}" if known else ""
 
 
 def _read(file: str) -> dict[Any, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
+from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.index import split_id
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
     from flowc_runtime.base.config.whereabouts import command_on
 
     flow, slash, rest = name.partition("/")
-    hint = suggest(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
+    hint = hint_for(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
     if name == "latest" and flows:
         hint = f"a flow's name comes first: {flows[0]}/{pathspec or name}"
     if slash and rest and flow in store.flows():
@@ -65,12 +66,10 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
     fail(f"no run of a flow '{name}' in {store.objects.url}", hint)
 
 
-def suggest(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
+def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
     """Return the hint for a name that there is not: the closest one, `also` of other words, or those there are."""
-    from difflib import get_close_matches
-
-    if close := get_close_matches(name, [*known, *also], n=1):
-        return f"did you mean '{close[0]}'?"
+    if close := closest(name, [*known, *also]):
+        return did_you_mean(close)
     return f"{what}: {', '.join(known)}" if known else None
 
 

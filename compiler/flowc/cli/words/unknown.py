@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.flow_file.refused import REFUSED
 from flowc.cli.words.run_names import RUN_ID
+from flowc_ir.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ def of_a_flow(
         return click.UsageError(f"{name!r} is no command. A command comes first: {line}", ctx)
     if name == "retry":
         return click.UsageError(f"No such command {name!r}. Did you mean: {ctx.command_path} resume", ctx)
-    name = name if name in commands else next(iter(get_close_matches(name, commands, n=1)), name)
+    name = name if name in commands else closest(name, commands) or name
     if name not in commands:
         return None
     file = (ctx.find_root().info_name or "").removeprefix("python ")

@@ -32,9 +32,8 @@ def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return
-    from difflib import get_close_matches
-
     from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
+    from flowc_ir.suggestion import closest
 
     meant = {_normal(name): parameter.name for parameter in flow.parameters
              for name in (parameter.name, parameter.attribute) if name}  # fmt: skip
@@ -43,9 +42,8 @@ def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
     for name in sorted(given):
         if name in known:
             continue
-        close = get_close_matches(_normal(name[len(_PREFIX) :]), meant, n=1, cutoff=0.8)
-        if close:
-            yield name, meant[close[0]]
+        if close := closest(_normal(name[len(_PREFIX) :]), meant, cutoff=0.8):
+            yield name, meant[close]
 
 
 def _normal(name: str) -> str:

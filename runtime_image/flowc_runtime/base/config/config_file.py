@@ -178,10 +178,9 @@ def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> It
 
 def meant(key: str) -> str:
     """Return the hint for a setting that does not exist."""
-    from difflib import get_close_matches
+    from flowc_ir.suggestion import suggest
 
-    close = get_close_matches(key.lower().replace("_", "-"), BY_KEY, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"the settings are {', '.join(BY_KEY)}"
+    return suggest(key.lower().replace("_", "-"), BY_KEY, f"the settings are {', '.join(BY_KEY)}")
 
 
 _SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}

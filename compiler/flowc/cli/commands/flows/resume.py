@@ -13,7 +13,7 @@ from flowc.cli.commands.flows.run import Kind, Resumption, run_like, start, word
 from flowc.cli.options.common import ROOT, fail, open_store, root_of
 from flowc.cli.options.definitions import RESUME_OPTIONS
 from flowc.cli.running.classes import class_finder
-from flowc.cli.words.run_names import suggest
+from flowc.cli.words.run_names import hint_for
 from flowc.cli.words.split import NO_NAMES
 from flowc.opening import names_code
 from flowc_runtime.base.config.settings import user_name
@@ -46,7 +46,7 @@ def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, An
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         run_id = step.rpartition("/")[2]
         is_run = store.run(found.flow.name, run_id).exists()
-        hint = f"it is a run: --origin-run-id {run_id}" if is_run else suggest(step, known, "steps")
+        hint = f"it is a run: --origin-run-id {run_id}" if is_run else hint_for(step, known, "steps")
         fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, found.flow.name, options)
     _check_ended(run, force=options["force"])

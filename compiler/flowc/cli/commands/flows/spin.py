@@ -24,7 +24,7 @@ from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
-from flowc.cli.words.run_names import suggest
+from flowc.cli.words.run_names import hint_for
 from flowc.revision import Look
 from flowc_ir.graphs.scopes import Loop
 from flowc_ir.schema import dumps
@@ -97,7 +97,7 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
     name = graph.flow.name
     run_id, step, task = _split(graph, pathspec)
     if step not in graph.nodes:
-        fail(f"flow '{name}' has no step '{step}'", suggest(step, sorted(graph.nodes), "steps"))
+        fail(f"flow '{name}' has no step '{step}'", hint_for(step, sorted(graph.nodes), "steps"))
     run = newest(store, name) if run_id == "latest" else store.run(name, run_id)
     if not run.exists():
         fail(f"flow '{name}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", name))

@@ -15,7 +15,8 @@ import click
 from flowc.cli.commands.store.read import attempts_of
 from flowc.cli.options.common import fail, find_run
 from flowc.cli.rendering.log_printer import Form, Printer
-from flowc.cli.words.run_names import parts_of, suggest
+from flowc.cli.words.run_names import hint_for, parts_of
+from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import path_of
 from flowc_runtime.process.logs import chunks, whole
@@ -72,7 +73,7 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in run.executes().nodes]
     if step is not None and step not in steps:
-        fail(f"flow '{run.flow}' has no step '{step}'", suggest(step, steps, "steps"))
+        fail(f"flow '{run.flow}' has no step '{step}'", hint_for(step, steps, "steps"))
     if step is None or task is None:
         return run, step, None
     try:
@@ -87,7 +88,7 @@ def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:
     if not run.exists():
         click.echo(f"waiting for {name} to begin in {run.objects.url}", err=True)
         if close := _misspelt(store, run):
-            click.echo(f"hint: did you mean {close}?", err=True)
+            click.echo(f"hint: {did_you_mean(close)}", err=True)
     while not run.exists():
         if pause.now() >= deadline:
             fail(f"{name} has not begun in {BEGINNING:.0f} s", f"flowc status {run.id} says why, if it is on a cluster")
@@ -96,13 +97,11 @@ def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:
 
 def _misspelt(store: Store, run: RunStore) -> str | None:
     """The flow or the run that there is and whose name is like that of this run, which there is not."""
-    from difflib import get_close_matches
-
     flows = store.flows()
     if run.flow not in flows:
-        return next(iter(get_close_matches(run.flow, flows, n=1)), None)
-    found = get_close_matches(run.id, store.runs(run.flow)[-20:], n=1, cutoff=0.9)  # all ids begin with the day
-    return f"{run.flow}/{found[0]}" if found else None
+        return closest(run.flow, flows)
+    found = closest(run.id, store.runs(run.flow)[-20:], cutoff=0.9)  # all ids begin with the day
+    return f"{run.flow}/{found}" if found else None
 
 
 @final

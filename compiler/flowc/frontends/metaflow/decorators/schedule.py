@@ -91,10 +91,10 @@ def _read_cron(written: str, span: Span, reader: Reader) -> str:
 def _check_cron(cron: str, written: str, span: Span, reader: Reader) -> None:
     from flowc.cron import check
 
-    fault = check(cron)
-    if fault is not None:
-        what, _, hint = fault.partition(": ")
-        reader.faults.add(codes.BAD_SCHEDULE, span, f"{written!r} is not a schedule: {what}", hint=hint or _FIELDS)
+    refusal = check(cron)
+    if refusal is not None:
+        message = f"{written!r} is not a schedule: {refusal.message}"
+        reader.faults.add(codes.BAD_SCHEDULE, span, message, hint=refusal.hint or _FIELDS)
 
 
 def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
@@ -105,9 +105,9 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
     except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
         from flowc.cron import check_timezone  # lists every zone there is
 
-        fault = check_timezone(timezone)
+        refusal = check_timezone(timezone)
     else:
         return
-    if fault is not None:
-        message, _, hint = fault.partition(": ")
-        reader.faults.add(codes.BAD_SCHEDULE, reader.span(applied, "timezone"), message, hint=hint or None)
+    if refusal is not None:
+        span = reader.span(applied, "timezone")
+        reader.faults.add(codes.BAD_SCHEDULE, span, refusal.message, hint=refusal.hint)

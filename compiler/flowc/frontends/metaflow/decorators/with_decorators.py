@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.frontends.metaflow.decorators.policies import SEVERAL, STEP_DECORATORS
 from flowc.frontends.metaflow.decorators.reader import shown
 from flowc_ir import json_text
-from flowc_ir.suggestion import suggest
+from flowc_ir.suggestion import did_you_mean, suggest
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _check_form(spec: str) -> None:
     if not name:
         raise WithError(f"--with {spec!r}: no decorator is named; write NAME or NAME:ARGUMENT=VALUE")
     if spec.startswith("@") and _NAME.fullmatch(name[1:]):
-        raise WithError(f"--with {spec}: the name is written without '@'; did you mean '{spec[1:]}'?")
+        raise WithError(f"--with {spec}: the name is written without '@'; {did_you_mean(spec[1:])}")
     found = _CALL.fullmatch(spec)
     if found is None:
         raise WithError(f"--with {spec}: {name!r} is no name of a decorator; write NAME or NAME:ARGUMENT=VALUE")
@@ -84,7 +84,7 @@ def _check_form(spec: str) -> None:
         given = _example(meant, given)
     example = f"{meant}:{given}" if given else meant
     raise WithError(
-        f"--with {spec}: a ':' stands between a decorator's name and its arguments; did you mean '{example}'?"
+        f"--with {spec}: a ':' stands between a decorator's name and its arguments; {did_you_mean(example)}"
     )
 
 

@@ -10,6 +10,7 @@ from flowc.targets.argo.checking.limits import MAX_ARGUMENT
 from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError
 from flowc.targets.argo.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
 from flowc.targets.argo.cluster.workflows import code_of
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base.contract import IR_KEY
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
@@ -150,12 +151,9 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
     names = list(known)
-    if close := get_close_matches(name, names, n=1):
-        return f"; did you mean '{close[0]}'?"
-    return f"; there are {', '.join(names)}" if names else "; the flow has none"
+    there = f"there are {', '.join(names)}" if names else "the flow has none"
+    return f"; {suggest(name, names, there)}"
 
 
 def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:

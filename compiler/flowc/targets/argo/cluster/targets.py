@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc.targets.argo.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, check_version, labels_of, name_of
 from flowc.targets.argo.names import flow_name
+from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,8 +92,8 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[Kind]) -> tu
     known = [name_of(item) for kind in kinds for item in cluster.search(kind)]
     message = f"there is no {what} '{text}' in namespace {cluster.namespace}"
     for name in (text, flow_name(text)):
-        if close := get_close_matches(name, known, n=1):
-            return message, f"did you mean '{close[0]}'?"
+        if close := closest(name, known):
+            return message, did_you_mean(close)
     if not known:
         return message, "flowc deploy puts a flow there"
     newest = sorted(known)[:5]
