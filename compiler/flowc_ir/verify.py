@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.model import (
     Action,
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def verify(flow: Flow) -> list[Diagnostic]:
-    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, policies."""
+def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
+    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, policies.
+
+    `analysis` is that of the flow, for those who need it afterwards too.
+    """
+    analysis = analysis or Analysis(flow)
     faults = Faults()
     _duplicates(flow, faults)
-    _edges(flow, faults)
+    _edges(flow, analysis, faults)
     if faults:  # the walk below needs names that resolve
         return [*faults]
     vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
@@ -41,8 +46,9 @@ def verify(flow: Flow) -> list[Diagnostic]:
     if shape.faults:
         return [*shape.faults]
     _joins(flow, dict(shape.closes), faults)
-    for check in (_actions, _policies, _gangs):
+    for check in (_actions, _policies):
         check(flow, faults)
+    _gangs(analysis, faults)
     return [*faults]
 
 
@@ -69,8 +75,8 @@ def _duplicates(flow: Flow, faults: Faults) -> None:
         names.add(parameter.name)
 
 
-def _edges(flow: Flow, faults: Faults) -> None:
-    known = {node.id for node in flow.nodes}
+def _edges(flow: Flow, analysis: Analysis, faults: Faults) -> None:
+    known = analysis.nodes
     if flow.start not in known:
         faults.add(
             codes.NO_START,
@@ -109,9 +115,9 @@ def _bad_arms(switch: Switch) -> str | None:
     return "has one choice twice" if len({choice for choice, _ in switch.arms}) < len(switch.arms) else None
 
 
-def _gangs(flow: Flow, faults: Faults) -> None:
-    by_id = flow.by_id()
-    for node in flow.nodes:
+def _gangs(analysis: Analysis, faults: Faults) -> None:
+    by_id = analysis.nodes
+    for node in analysis.flow.nodes:
         if not isinstance(node.next, Gang):
             continue
         body = by_id[node.next.body]

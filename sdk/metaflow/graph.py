@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
-from flowc_ir.graphs.scopes import Items, places
+from flowc_ir.graphs.analysis import Analysis
+from flowc_ir.graphs.scopes import Items
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from metaflow import _seam
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from flowc_ir import Flow, Node
     from flowc_ir.graphs.scopes import Place
@@ -65,13 +66,9 @@ class FlowGraph:
         self.doc = flow.doc
         self.start_step = flow.start
         self.end_step = next(node.id for node in flow.nodes if isinstance(node.next, End))
-        before: dict[str, list[str]] = {node.id: [] for node in flow.nodes}
-        for node in sorted(flow.nodes, key=lambda node: node.id):
-            for target in targets(node.next):
-                before[target].append(node.id)
-        joins = {node.joins: node.id for node in flow.nodes if node.joins is not None}
-        gangs = {node.next.body for node in flow.nodes if isinstance(node.next, Gang)}
-        where = places(flow)
+        analysis = Analysis(flow)
+        where, before = analysis.places, {at: sorted(parents) for at, parents in analysis.parents.items()}
+        joins, gangs = analysis.join_of, analysis.gang_members
         made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
         self.nodes = {name: made[name] for name in sorted(made)}
         self.sorted_nodes = list(where)
@@ -103,7 +100,7 @@ def outline(cls: type) -> FlowGraph:
     return FlowGraph(found, cls)
 
 
-def _node(node: Node, place: Place, before: list[str], joins: dict[str, str], gangs: set[str]) -> DAGNode:
+def _node(node: Node, place: Place, before: list[str], joins: Mapping[str, str], gangs: Collection[str]) -> DAGNode:
     over = node.next.over if isinstance(node.next, Foreach) else None
     condition, cases = (node.next.condition, dict(node.next.arms)) if isinstance(node.next, Switch) else (None, {})
     return DAGNode(

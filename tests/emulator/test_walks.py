@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_ir import Foreach, Switch
-from flowc_ir.graphs.regions import Again, Choose, Each, Parallel, Region, Repeat, Task, region
+from flowc_ir.graphs.analysis import Analysis
+from flowc_ir.graphs.regions import Again, Choose, Each, Parallel, Region, Repeat, Task
 from flowc_ir.graphs.scopes import Items, Loop
 from flowc_ir.schema import dumps
 from flowc_ir.verify import verify
@@ -149,7 +150,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
     """The tree that back ends lower, walked with paths made from scopes alone, runs the same tasks."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
-    assert set(region(flow).nodes()) == {node.id for node in flow.nodes}
+    assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}
     done: list[At] = []
 
     def path_of(node: str, numbers: dict[object, int]) -> str:
@@ -185,7 +186,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
                 return again
         return None
 
-    assert run(region(flow), {}) is None
+    assert run(Analysis(flow).region, {}) is None
     assert sorted(done) == sorted(walk.parents)
 
 

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flowc_ir import Branch, Code, End, Flow, Foreach, Goto, Method, Node, Span, Switch, Transition, targets
-from flowc_ir.graphs.regions import region
-from flowc_ir.graphs.scopes import places
+from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
@@ -78,7 +77,7 @@ def test_structured_flows_are_accepted(blocks: list[Block]) -> None:
     assert shape.closes == closes
     flow = as_flow(vertices, closes)
     assert verify(flow) == []
-    assert sorted(region(flow).nodes()) == sorted(v.id for v in vertices)
+    assert sorted(Analysis(flow).region.nodes()) == sorted(v.id for v in vertices)
 
 
 @given(BLOCKS, st.data())
@@ -135,8 +134,8 @@ def test_any_graph_is_walked(vertices: list[Vertex]) -> None:
     if shape.faults or any(v.next is None for v in vertices):
         return
     flow = as_flow(vertices, dict(shape.closes))
-    assert sorted(region(flow).nodes()) == sorted(NAMES)
-    assert sorted(places(flow)) == sorted(NAMES)
+    assert sorted(Analysis(flow).region.nodes()) == sorted(NAMES)
+    assert sorted(Analysis(flow).places) == sorted(NAMES)
 
 
 @st.composite
@@ -168,7 +167,7 @@ def test_loops_of_any_form_are_walked(vertices: list[Vertex], seed: int) -> None
     shape = analyse("start", vertices)
     assume(not shape.faults)
     flow = as_flow(vertices, {})
-    assert sorted(region(flow).nodes()) == sorted(NAMES)
+    assert sorted(Analysis(flow).region.nodes()) == sorted(NAMES)
     graph, chance = Graph(flow), random.Random(seed)
     step, path, parent = "start", "0", None
     with TemporaryDirectory() as directory:

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir.graphs.dominance import dominators, postorder
-from flowc_ir.graphs.scopes import find_loops
 from flowc_ir.model import (
     Branch,
     Choice,
     End,
-    Flow,
     Foreach,
     Gang,
     Goto,
@@ -26,7 +24,9 @@ from flowc_ir.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc_ir.model import Node
 
 
 @final
@@ -132,20 +132,31 @@ class Region:
                     assert_never(item)
 
 
-def region(flow: Flow) -> Region:
-    """The tree of regions of a flow that has no fault."""
-    return _Builder(flow).build(flow.start, None, ())
+def build_region(
+    start: NodeId,
+    nodes: Mapping[NodeId, Node],
+    join_of: Mapping[NodeId, NodeId],
+    loops: Mapping[NodeId, frozenset[NodeId]],
+    order: Sequence[NodeId],
+) -> Region:
+    """The tree of regions of a flow that has no fault: `Analysis.region`, which has the other arguments."""
+    return _Builder(nodes, join_of, loops, order).build(start, None, ())
 
 
 class _Builder:
-    def __init__(self, flow: Flow) -> None:
-        self.by_id = flow.by_id()
-        self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
-        after = {node.id: targets(node.next) for node in flow.nodes}
-        self.loops = find_loops(flow.start, after)
-        has_switch = any(isinstance(node.next, Switch) for node in flow.nodes)
-        self.meets = _meeting_points(after) if has_switch else {}
-        self.order = {at: n for n, at in enumerate(reversed(postorder(flow.start, after.__getitem__)))}
+    def __init__(
+        self,
+        nodes: Mapping[NodeId, Node],
+        join_of: Mapping[NodeId, NodeId],
+        loops: Mapping[NodeId, frozenset[NodeId]],
+        order: Sequence[NodeId],
+    ) -> None:
+        self.nodes = nodes
+        self.join_of = join_of
+        self.loops = loops
+        has_switch = any(isinstance(node.next, Switch) for node in nodes.values())
+        self.meets = _meeting_points({at: targets(node.next) for at, node in nodes.items()}) if has_switch else {}
+        self.order = {at: n for n, at in enumerate(order)}
         self.made: dict[tuple[NodeId, NodeId | None, tuple[NodeId, ...]], Region] = {}
 
     def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
@@ -171,7 +182,7 @@ class _Builder:
                 continue
             begun = False
             yield Task(here)
-            following = self.by_id[here].next
+            following = self.nodes[here].next
             match following:
                 case End():
                     return

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir.graphs.dominance import dominates, dominators, natural_loop, postorder
-from flowc_ir.model import Branch, Foreach, Gang, NodeId, Switch, targets
+from flowc_ir.model import Branch, Foreach, Gang, NodeId, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flowc_ir.model import Flow
+    from flowc_ir.model import Node
 
 
 @final
@@ -66,20 +66,19 @@ class Place:
     arms: tuple[tuple[NodeId, NodeId], ...]
 
 
-def places(flow: Flow) -> dict[NodeId, Place]:
-    """The place of every node of a flow that has no fault."""
-    after = {node.id: targets(node.next) for node in flow.nodes}
-    has_switch = any(isinstance(node.next, Switch) for node in flow.nodes)
-    loops = find_loops(flow.start, after) if has_switch else {}
-    by_id = flow.by_id()
-    found = {flow.start: Place((), ())}
-    for at in reversed(postorder(flow.start, after.__getitem__)):
-        opens = isinstance(by_id[at].next, Branch | Foreach | Gang)
-        items: tuple[Scope, ...] = (Items(at),) if isinstance(by_id[at].next, Foreach | Gang) else ()
-        for target in after[at]:
+def find_places(
+    order: Sequence[NodeId], nodes: Mapping[NodeId, Node], loops: Mapping[NodeId, frozenset[NodeId]]
+) -> dict[NodeId, Place]:
+    """The place of every node of a flow that has no fault; `order` begins at the start and has edges forward."""
+    found = {order[0]: Place((), ())}
+    for at in order:
+        following = nodes[at].next
+        opens = isinstance(following, Branch | Foreach | Gang)
+        items: tuple[Scope, ...] = (Items(at),) if isinstance(following, Foreach | Gang) else ()
+        for target in targets(following):
             if target in found:
                 continue
-            split = by_id[target].joins
+            split = nodes[target].joins
             if split is not None:
                 found[target] = Place(_enter(target, found[split].scopes, loops), found[split].arms)
             else:

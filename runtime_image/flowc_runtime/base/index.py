@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc_ir import targets
-from flowc_ir.graphs.scopes import Items, Loop, places
+from flowc_ir.graphs.analysis import Analysis
+from flowc_ir.graphs.scopes import Items, Loop
 from flowc_runtime.base.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -102,13 +103,13 @@ class Graph:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.nodes = flow.by_id()
-        self.predecessors: dict[str, list[Node]] = {node.id: [] for node in flow.nodes}
-        for node in flow.nodes:
-            for target in targets(node.next):
-                self.predecessors[target].append(node)
-        self.places = places(flow)
-        self.join_of = {node.joins: node.id for node in flow.nodes if node.joins is not None}
+        self.analysis = analysis = Analysis(flow)
+        self.nodes = analysis.nodes
+        self.predecessors = {
+            at: [analysis.nodes[before] for before in parents] for at, parents in analysis.parents.items()
+        }
+        self.places = analysis.places
+        self.join_of = analysis.join_of
 
     def node(self, name: str) -> Node:
         """The node of this name. Raises ProtocolError."""

@@ -110,8 +110,7 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
     frame = state.frames[-1] if state.frames else None
     split = job.graph.foreach_of(job.node)
     if frame is None or split is None or not isinstance(split.next, Gang):
-        has_gang = any(isinstance(node.next, Gang) for node in job.graph.flow.nodes)
-        return context.Parallel(context.LOCALHOST, 1, 0, None) if has_gang else None
+        return context.Parallel(context.LOCALHOST, 1, 0, None) if job.graph.analysis.gang_members else None
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)

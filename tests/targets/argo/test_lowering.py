@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import Flow, Foreach, targets
 from flowc_ir.graphs import series
+from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.fitting import fit
-from flowc_ir.graphs.regions import region
 from flowc_ir.verify import verify
 from targets.argo import flows
 from targets.argo.controller import Pod, play
@@ -132,7 +132,7 @@ def test_large_flows_are_cut(name: str, tmp_path: Path) -> None:
 
 
 def test_cuts_are_even() -> None:
-    cut = fit(series.series(region(flows.chain(1000))), 200)
+    cut = fit(series.series(Analysis(flows.chain(1000)).region), 200)
     assert [series.tasks(part.series) for part in cut if isinstance(part, series.Part)] == [200] * 5
 
 
@@ -140,7 +140,7 @@ def test_a_split_stays_with_its_foreach() -> None:
     shape: flows.Shape = ["start"]
     for at in range(150):
         shape.append(("each", f"j{at}", [f"b{at}"]))
-    cut = fit(series.series(region(flows.flow(shape))), 200)
+    cut = fit(series.series(Analysis(flows.flow(shape)).region), 200)
     assert series.tasks(cut) <= 200
     assert all(isinstance(block, series.Part | series.Call | series.FanOut) for block in cut)
 

@@ -13,9 +13,9 @@ from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
 from flowc.targets.argo.pod.pods import step_templates
 from flowc_ir.diagnostic import Faults
+from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.fitting import fit
-from flowc_ir.graphs.regions import region
-from flowc_ir.graphs.scopes import Loop, places
+from flowc_ir.graphs.scopes import Loop
 from flowc_ir.graphs.series import series
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ _INDEX = 6  # characters of a path that one foreach or loop takes: a dot and fiv
 def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
     """The manifests of a flow; see `compile_flow`."""
     faults = Faults()
-    checks.check_flow(flow, settings, faults)
+    analysis = Analysis(flow)
+    checks.check_flow(analysis, settings, faults)
     fail_if(faults)
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
-    body = spec.workflow_spec(flow, settings, flow_name, code, _templates(flow, settings, code))
+    body = spec.workflow_spec(flow, settings, flow_name, code, _templates(analysis, settings, code))
     made = _objects(flow, settings, flow_name, body)
     checks.check_size(flow, made[0], faults)
     fail_if(faults)
@@ -50,14 +51,14 @@ def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpe
     return (template, spec.cron_workflow(flow, flow.schedule, settings, flow_name))
 
 
-def _templates(flow: Flow, settings: Settings, code: CodeMap) -> list[m.Template]:
-    blocks = fit(series(region(flow)), limits.MAX_TASKS)
-    scopes = {node: place.scopes for node, place in places(flow).items()}
+def _templates(analysis: Analysis, settings: Settings, code: CodeMap) -> list[m.Template]:
+    flow, scopes = analysis.flow, analysis.scopes
+    blocks = fit(series(analysis.region), limits.MAX_TASKS)
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
     # A title and a path that are too long together for a display name would fail the node: the title gives way.
     room = names.MAX_LABEL - path_length - len("-")
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
-    steps = step_templates(flow, titles, budgets(flow, blocks, scopes), tagged=bool(settings.tags))
+    steps = step_templates(analysis, titles, budgets(analysis, blocks), tagged=bool(settings.tags))
     lowering = Lowering(steps, titles, scopes, settings.parallelism)
     lowering.main(blocks)
     shared = {template.name: template for template in steps.values()}

@@ -51,9 +51,10 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
     Raises:
         BackendError: it would be too large, or a file has a name that a volume cannot have.
     """
+    ir = ir_text(flow)
     faults = Faults()
     _check_names(flow, package, faults)
-    _check_size(flow, package, faults)
+    _check_size(flow, package, len(ir.encode()), faults)
     fail_if(faults)
     data: dict[str, str] = {}
     binary: dict[str, str] = {}
@@ -65,7 +66,7 @@ def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, A
             data[key] = content.decode("utf-8")
         except UnicodeDecodeError:
             binary[key] = base64.b64encode(content).decode("ascii")
-    data[contract.IR_KEY] = ir_text(flow)
+    data[contract.IR_KEY] = ir
     paths.append((contract.IR_KEY, contract.IR_FILE))
     content_digest = hashlib.sha256(json_text.dumps([data, binary, paths]).encode()).hexdigest()
     manifest: dict[str, Any] = {
@@ -108,10 +109,10 @@ def _check_names(flow: Flow, package: Package, faults: Faults) -> None:
             )
 
 
-def _check_size(flow: Flow, package: Package, faults: Faults) -> None:
+def _check_size(flow: Flow, package: Package, ir_size: int, faults: Faults) -> None:
     sizes = {path: len(content) for path, content in package.files}
     # As a volume holds it: Kubernetes counts the decoded bytes.
-    total = sum(sizes.values()) + len(ir_text(flow).encode())
+    total = sum(sizes.values()) + ir_size
     if total > MAX_CONFIG_MAP_BYTES:
         largest = sorted(sizes, key=lambda path: -sizes[path])[:3]
         named = ", ".join(f"{path} ({sizes[path] / 1024:,.0f} KiB)" for path in largest)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.pod.pods import StepTemplate
     from flowc.targets.argo.settings import Settings
     from flowc_ir.diagnostic import Faults
+    from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId
 
 # flowc's own, and Argo's own: a second variable of a name would win or lose by its place in a list.
@@ -26,12 +27,13 @@ _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
-def check_flow(flow: Flow, settings: Settings, faults: Faults) -> None:
+def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
     """Report everything that can be said before lowering."""
+    flow = analysis.flow
     _check_schedule(flow, settings, faults)
     _check_parameters(flow, faults)
     _check_step_names(flow, faults)
-    check_options(flow, settings, faults)
+    check_options(analysis, settings, faults)
     for node in flow.nodes:
         _check_node(node, faults)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
 from flowc_ir import codes
-from flowc_ir.model import Gang
 from flowc_ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.targets.argo.settings import Settings
-    from flowc_ir import Flow, Kubernetes, Node, SecurityContext
+    from flowc_ir import Kubernetes, Node, SecurityContext
     from flowc_ir.diagnostic import Faults
+    from flowc_ir.graphs.analysis import Analysis
 
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
@@ -26,8 +26,9 @@ _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # by labels and annotations of this prefix Argo knows its pods
 
 
-def check_options(flow: Flow, settings: Settings, faults: Faults) -> None:
+def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> None:
     """Everything that can be said before lowering."""
+    flow = analysis.flow
     for name in flow.elsewhere:
         service, hint = ELSEWHERE[name]
         faults.add(
@@ -48,7 +49,7 @@ def check_options(flow: Flow, settings: Settings, faults: Faults) -> None:
                 codes.ARGO_ELSEWHERE, node.where, f"step '{node.id}' has @{name}, which is for {service}", hint=hint
             )
         if node.kubernetes is not None:
-            in_gang = any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes)
+            in_gang = node.id in analysis.gang_members
             for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
                 faults.add(codes.ARGO_POD_OPTION, node.where, f"step '{node.id}': @kubernetes {problem}", hint=hint)
         _secrets(node, faults)

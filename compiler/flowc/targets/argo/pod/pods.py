@@ -13,6 +13,8 @@ from flowc_runtime.base.contract import attempts_limit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_ir.graphs.analysis import Analysis
+
 
 NO_OPTIONS = Kubernetes()
 
@@ -55,14 +57,14 @@ class StepTemplate:
     titled: bool
 
 
-def pod_spec(flow: Flow, node: Node, loops: str = "", *, tagged: bool = False) -> PodSpec:
+def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, tagged: bool = False) -> PodSpec:
     """What a step's pods need."""
     retry = node.retry
     return PodSpec(
         counts=isinstance(node.next, Foreach | Gang),
         chooses=isinstance(node.next, Switch),
         loops=loops,
-        meets=any(isinstance(other.next, Gang) and other.next.body == node.id for other in flow.nodes),
+        meets=meets,
         takes_parameters=bool(flow.parameters) and node.id == flow.start,
         tags=tagged and node.id == flow.start,
         retries=attempts_limit(node),
@@ -82,13 +84,14 @@ def _secrets(node: Node) -> tuple[str, ...]:
 
 
 def step_templates(
-    flow: Flow, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
+    analysis: Analysis, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
 ) -> dict[NodeId, StepTemplate]:
     """The container template of each step; steps of one spec get the same one. `tagged`: runs are given tags."""
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}
-    for node in flow.nodes:
-        spec = of[node.id] = pod_spec(flow, node, loops.get(node.id, ""), tagged=tagged)
+    for node in analysis.flow.nodes:
+        meets = node.id in analysis.gang_members
+        spec = of[node.id] = pod_spec(analysis.flow, node, loops.get(node.id, ""), meets=meets, tagged=tagged)
         name = "step" if spec == PodSpec() else f"step-{names.step_name(node.id)}"
         template = by_spec.setdefault(spec, StepTemplate(name=name, spec=spec, titled=False))
         if titles[node.id] != node.id:

@@ -1,0 +1,93 @@
+"""A flow of four times as many steps takes four times the work, whatever its shape. Counted, so that no clock decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc.targets.argo import Settings, compile_flow
+from flowc_emulator.scheduling.scheduler import Scheduler
+from flowc_ir import Flow, Foreach, Gang, Kubernetes
+from flowc_ir.verify import verify
+from flowc_runtime.base.index import Graph
+from metaflow.graph import FlowGraph
+from targets.argo import flows
+from tools.opcodes import executed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from targets.argo.flows import Shape
+
+MOST = 4.4  # times the work, for four times the steps
+STEPS = 160
+LOOPS = 48  # each is ten iterations in a template: of more, a manifest is too large
+
+
+def repeated(*pattern: object) -> Callable[[int], Flow]:
+    """Make flows of `pattern`, again and again between start and end; `#` in names is a number."""
+
+    def numbered(part: object, number: int) -> object:
+        match part:
+            case str():
+                return part.replace("#", str(number))
+            case tuple() | list():
+                return type(part)(numbered(inner, number) for inner in part)
+        raise TypeError(part)
+
+    def make(count: int) -> Flow:
+        middle: list[object] = [numbered(part, number) for number in range(count) for part in pattern]
+        shape: Shape = ["start", *middle, "end"]  # type: ignore[list-item]
+        return flows.flow(shape)
+
+    return make
+
+
+def gangs(count: int) -> Flow:
+    made = repeated(("each", "join#", ["body#"]))(count)
+    ganged = {node.id: Gang(body=node.next.body) for node in made.nodes if isinstance(node.next, Foreach)}
+    return replace(made, nodes=tuple(replace(node, next=ganged.get(node.id, node.next)) for node in made.nodes))
+
+
+SHAPES: dict[str, Callable[[int], Flow]] = {
+    "a line": lambda count: flows.chain(3 * count),
+    "a branch of many": lambda count: flows.wide(3 * count),
+    "branches": repeated(("fork", "join#", [["a#"], ["b#"]])),
+    "foreach": repeated(("each", "join#", ["body#"])),
+    "gangs": gangs,
+    "switches": repeated("s#", ("choose", "meet#", [["a#"], ["b#"], []])),
+    "loops": repeated("begin#", ("loop", "latch#", ["head#", "more#"])),
+}
+each_shape = pytest.mark.parametrize("shape", SHAPES)
+
+
+def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
+    """The opcodes of `act` on a flow of the shape, and on one of four times as many steps."""
+    most = LOOPS if shape == "loops" else STEPS
+    small, large = (
+        replace(made, nodes=tuple(replace(node, kubernetes=Kubernetes(image="a/b:1")) for node in made.nodes))
+        for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
+    )
+    assert verify(large) == []
+    act(small)  # what is done once in a process is done
+    return executed(lambda: act(small)), executed(lambda: act(large))
+
+
+@each_shape
+def test_compiling(shape: str) -> None:
+    small, large = work(shape, lambda flow: compile_flow(flow, flows.CODE, Settings()).to_yaml())
+    assert large <= MOST * small
+
+
+@each_shape
+def test_verifying(shape: str) -> None:
+    small, large = work(shape, verify)
+    assert large <= MOST * small
+
+
+@each_shape
+def test_beginning_a_run(shape: str) -> None:
+    small, large = work(shape, lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)))
+    assert large <= MOST * small
