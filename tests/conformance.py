@@ -8,7 +8,7 @@ FLOWS: dict[str, tuple[str, str]] = {}
 
 def case(state: str, source: str) -> str:
     name = source.split("class ")[1].split("(")[0]
-    FLOWS[name] = (state, "from metaflow import *\nimport os, signal, sys, time\n\n\n" + source)
+    FLOWS[name] = (state, "from metaflow import *\nimport os, signal, sys\n\n\n" + source)
     return name
 
 
@@ -65,7 +65,7 @@ case(
     @timeout(seconds=1)
     @step
     def slow(self):
-        time.sleep(60)
+        signal.pause()
         self.next(self.join)
 
     @catch

@@ -6,10 +6,10 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from project import wait_until
 from tools import ready
 from tools.gobuild import or_skip
 
@@ -61,9 +61,11 @@ def gateway(directory: Path) -> Iterator[Gateway]:
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
     host, _, port = address.partition(":")
-    for _ in range(1200):
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-            return
+
+    def answers() -> bool:
         assert process.poll() is None, "the gateway has ended"
-        time.sleep(0.05)
-    raise AssertionError("the gateway does not answer")
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return True
+        return False
+
+    wait_until(answers, "the gateway does not answer")

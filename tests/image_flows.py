@@ -97,7 +97,7 @@ _ONE_FILE: dict[str, str] = {
     "retry": _flow("current, retry", "@retry(times=1)", "assert current.retry_count == 1"),
     "catch": _flow("catch", "@catch(var='why')", "1 / 0", "assert 'ZeroDivisionError' in self.why.type"),
     "timeout": _flow(
-        "catch, timeout", "@catch(var='why')\n@timeout(seconds=1)", "import time; time.sleep(60)",
+        "catch, timeout", "@catch(var='why')\n@timeout(seconds=1)", "import signal; signal.pause()",
         "assert self.why.type.endswith('TimeoutException')",
     ),
     "resources": _flow("resources", "@resources(cpu=2, memory=512)"),

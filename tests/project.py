@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.store.records.record_types import RECORD_VERSION
 from flowc_runtime.store.records.store import RunStore, Store
@@ -55,6 +56,34 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.02)
 
 
+def passing(name: str = "go") -> str:
+    """The line of a program that waits until `Project.gate` of this name is open; it needs `fcntl`."""
+    return f'with open("{name}") as gate: fcntl.flock(gate, fcntl.LOCK_SH)'
+
+
+class Gate:
+    """A file that a test keeps locked: programs stop at their line `passing(name)` until `open`, or until the test ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def open(self) -> None:
+        """Let pass who waits, and who comes later."""
+        self._file.close()
+
+
+def read_until(stream: IO[str] | None, text: str) -> str:
+    """Read lines of a program's output up to one that contains `text`; all of them."""
+    assert stream is not None
+    lines = ""
+    while text not in lines:
+        line = stream.readline()
+        assert line, f"{text!r} was not printed:\n{lines}"
+        lines += line
+    return lines
+
+
 class Finished(NamedTuple):
     """A program that has ended."""
 
@@ -77,12 +106,21 @@ class Project:
             "PYTHONWARNINGS": "error",
         }
         self._started: list[subprocess.Popen[str]] = []
+        self._gates: list[Gate] = []
 
     def close(self) -> None:
         """Kill what was started and still runs, as where a test has failed."""
         for process in self._started:
             with process:  # closes its pipes and waits for it
                 process.kill()
+        for gate in self._gates:
+            gate.open()
+
+    def gate(self, name: str = "go") -> Gate:
+        """Close a gate: a program waits at its line `passing(name)`."""
+        gate = Gate(self.root / name)
+        self._gates.append(gate)
+        return gate
 
     def write(self, name: str, text: str) -> Path:
         """Write a file; the text is dedented."""

@@ -609,7 +609,7 @@ def test_a_refresh_that_hangs_does_not_hold_the_step(flow: Flow) -> None:
             print("went on")
         """,
         before="""
-        import time
+        import threading
 
         class Hangs(MetaflowCard):
             type = "hangs"
@@ -617,7 +617,7 @@ def test_a_refresh_that_hangs_does_not_hold_the_step(flow: Flow) -> None:
             ALLOW_USER_COMPONENTS = True
 
             def render_runtime(self, task, data):
-                time.sleep(3600)
+                threading.Event().wait()
         """,
     )
     assert "went on" in flow.err

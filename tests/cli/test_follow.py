@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +13,7 @@ from flowc.cli.rendering.log_printer import Form
 from flowc_runtime.process.logs import chunks, frame, whole
 from flowc_runtime.store.records.record_types import RECORD_VERSION
 from flowc_runtime.store.records.store import RunStore, Store
-from project import done_record, run_record
+from project import done_record, run_record, wait_until
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -211,19 +210,26 @@ def test_what_has_not_begun_when_the_run_ends(
     assert capfd.readouterr().err.splitlines()[-1].endswith(f" has no {said}")
 
 
+def begun(project: Project) -> str:
+    """The id of the run that has just been started, as soon as there is one."""
+    file = project.root / "id"
+    wait_until(lambda: file.exists() and file.read_text() != "", "the run did not begin")
+    return file.read_text()
+
+
 def test_at_a_terminal(project: Project) -> None:
     """What is written is shown at once, a line that is not ended too; Ctrl-C ends the following, not the run."""
     project.write(
         "flow.py",
         """
-        import time
+        import signal
         from metaflow import FlowSpec, step
 
         class Slow(FlowSpec):
             @step
             def start(self):
                 print("begun", end=" and not ended", flush=True)
-                time.sleep(600)
+                signal.pause()
                 self.next(self.end)
 
             @step
@@ -232,8 +238,7 @@ def test_at_a_terminal(project: Project) -> None:
         """,
     )
     with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
-        while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
-            time.sleep(0.02)
+        run_id = begun(project)
         with Terminal(project, "-m", "flowc", "logs", f"Slow/{run_id}/start/0", "--follow") as terminal:
             terminal.until("begun and not ended")
             terminal.type("\x03")
@@ -258,7 +263,7 @@ def test_a_real_run_in_the_background(project: Project) -> None:
     project.write(
         "flow.py",
         """
-        import time
+        import fcntl
         from metaflow import FlowSpec, step
 
         class Slow(FlowSpec):
@@ -271,7 +276,9 @@ def test_a_real_run_in_the_background(project: Project) -> None:
             def work(self):
                 for line in range(20):
                     print(f"{self.input} says {line}", flush=True)
-                    time.sleep(0.03)
+                    if line == 9:
+                        with open("go") as gate:
+                            fcntl.flock(gate, fcntl.LOCK_SH)
                 self.next(self.join)
 
             @step
@@ -283,16 +290,24 @@ def test_a_real_run_in_the_background(project: Project) -> None:
                 print("done", end="")
         """,
     )
+    gate = project.gate()
     with project.start("-m", "flowc", "run", "flow.py", "--run-id-file", "id") as run:
-        while not (project.root / "id").exists() or not (run_id := (project.root / "id").read_text()):
-            assert run.poll() is None, "the run has ended"
-            time.sleep(0.02)
-        done = project.flowc("logs", f"Slow/{run_id}", "--follow")
+        run_id = begun(project)
+        with project.start("-m", "flowc", "logs", f"Slow/{run_id}", "--follow") as follower:
+            assert follower.stdout is not None
+            out = ""
+            while any(f"{item} says 9\n" not in out for item in range(3)):
+                line = follower.stdout.readline()
+                assert line, out
+                out += line
+            gate.open()
+            rest, err = follower.communicate(timeout=60)
         run.communicate()
-    assert (done.code, done.err) == (0, f"Slow/{run_id} succeeded\n")
-    assert sorted(done.out.splitlines()) == sorted(project.flowc("logs", "Slow/latest").out.splitlines())
+    out += rest
+    assert (follower.returncode, err) == (0, f"Slow/{run_id} succeeded\n")
+    assert sorted(out.splitlines()) == sorted(project.flowc("logs", "Slow/latest").out.splitlines())
     for item in range(3):
-        mine = [line.partition("] ")[2] for line in done.out.splitlines() if line.startswith(f"[work/0.{item}]")]
+        mine = [line.partition("] ")[2] for line in out.splitlines() if line.startswith(f"[work/0.{item}]")]
         assert mine == [f"{item} says {line}" for line in range(20)]
     again = project.flowc("logs", "Slow/latest/end/0", "--follow")
     assert (again.code, again.out) == (0, "done")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, time
+    import os, signal
     from metaflow import FlowSpec, card, step
 
     class Far(FlowSpec):
@@ -34,7 +34,8 @@ FLOW = """
         @step
         def end(self):
             print("asleep")
-            time.sleep(float(os.environ.get("SLEEP", "0")))
+            if "WAIT" in os.environ:
+                signal.pause()
 
     if __name__ == "__main__":
         Far()
@@ -133,7 +134,7 @@ def test_who_waits_can_be_interrupted(
 
 
 def test_a_run_is_interrupted_while_its_store_is_silent(far: Project, way: Faults) -> None:
-    with far.start("flow.py", "run", SLEEP="1000") as process:
+    with far.start("flow.py", "run", WAIT="1") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "asleep" in line:

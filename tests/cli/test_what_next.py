@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from project import wait_until
+from project import read_until, wait_until
 
 if TYPE_CHECKING:
     from project import Finished, Project
 
 FLOW = """
-    import os, time
+    import os, signal
     from metaflow import FlowSpec, Parameter, catch, current, retry, step
 
     class Mixed(FlowSpec):
@@ -37,7 +38,7 @@ FLOW = """
                 raise KeyError("never\\nwell")
             if os.path.exists("wait"):
                 open(f"waits-{self.input}", "w").close()
-                time.sleep(60)
+                signal.pause()
             self.next(self.join)
 
         @step
@@ -97,7 +98,7 @@ def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
     project.write(
         "flow.py",
         """
-        import os, time
+        import fcntl
         from metaflow import FlowSpec, retry, step
 
         class Mixed(FlowSpec):
@@ -107,8 +108,7 @@ def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
 
             @step
             def a(self):
-                while not os.path.exists("b-runs"):
-                    time.sleep(0.01)
+                open("b-runs").close()
                 raise ValueError("for good")
                 self.next(self.join)
 
@@ -116,8 +116,8 @@ def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
             @step
             def b(self):
                 open("b-runs", "w").close()
-                while not os.path.exists("go"):
-                    time.sleep(0.01)
+                with open("go") as gate:
+                    fcntl.flock(gate, fcntl.LOCK_SH)
                 raise ValueError("perhaps not")
                 self.next(self.join)
 
@@ -130,15 +130,12 @@ def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
                 pass
         """,
     )
+    gate = project.gate()
+    os.mkfifo(project.root / "b-runs")
     with project.start("-m", "flowc", "run", "flow.py", "--max-workers", "2") as process:
-        assert process.stderr is not None
-        err = ""
-        while "failed a" not in err:
-            line = process.stderr.readline()
-            assert line, err
-            err += line
-        (project.root / "go").touch()
-        err += process.stderr.read()
+        err = read_until(process.stderr, "failed a")
+        gate.open()
+        err += process.communicate(timeout=60)[1]
     assert "failed b (attempt 1), not tried again because the run has failed: ValueError: perhaps not" in err
     assert " failed: 2 tasks in " in err
     assert "; 1 done, 2 not run" in err

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from project import Project
 
 WORK = """
-    import os, sys, threading, time
+    import fcntl, threading
     from flowc.cli.rendering.working import working
     from flowc_runtime.base.progress import over
 
     def wait(name):
-        for _ in range(3000):
-            if not os.path.exists(name):
-                time.sleep(0.02)
+        with open(name) as gate:
+            fcntl.flock(gate, fcntl.LOCK_SH)
 
     with working("counting") as say:
         for number in over(range(1_000_000), "counting sheep:", 1_000_000):
@@ -60,12 +59,13 @@ FLOW = """
 @pytest.mark.parametrize("columns", [40, 200])
 def test_a_line_shows_how_far_it_is_and_goes(project: Project, columns: int) -> None:
     project.write("work.py", WORK)
+    said, go = project.gate("said"), project.gate("go")
     with Terminal(project, "work.py", TERM="xterm", NO_COLOR="1", columns=columns) as terminal:
         told = terminal.until("counting sheep: 1,234 of 1,000,000")
-        (project.root / "said").touch()
+        said.open()
         terminal.until("a line between")
         terminal.until("counting sheep: 1,234 of")
-        (project.root / "go").touch()
+        go.open()
         assert terminal.end() == 0
     assert "counting …" not in told  # nothing in the first second
     assert [line for line in screen(terminal.seen, columns) if line] == ["a line between", "done"]

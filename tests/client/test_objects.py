@@ -539,14 +539,15 @@ def test_a_run_that_goes_on(letters: Project) -> None:
     letters.write(
         "waits.py",
         """
+        import fcntl
         from metaflow import FlowSpec, step
 
         class Waits(FlowSpec):
             @step
             def start(self):
                 print("here", flush=True)
-                while not __import__("os").path.exists("go"):
-                    __import__("time").sleep(0.01)
+                with open("go") as gate:
+                    fcntl.flock(gate, fcntl.LOCK_SH)
                 self.next(self.end)
 
             @step
@@ -554,6 +555,7 @@ def test_a_run_that_goes_on(letters: Project) -> None:
                 pass
         """,
     )
+    gate = letters.gate()
     with letters.start("-m", "flowc", "run", "--local", "waits.py") as run:
         assert run.stdout is not None
         while "here" not in run.stdout.readline():
@@ -565,6 +567,6 @@ def test_a_run_that_goes_on(letters: Project) -> None:
         assert (task.finished, task.successful, task.finished_at, task.current_attempt) == (False, False, None, 0)
         assert task.exception is None
         assert "end" not in seen
-        (letters.root / "go").touch()
+        gate.open()
         run.communicate()
         assert (seen.status, seen.finished, task.successful) == ("succeeded", True, True)

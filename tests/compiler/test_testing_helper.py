@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, time
+    import os, signal
     from metaflow import FlowSpec, JSONType, Parameter, step, current, catch, environment, retry, timeout
 
     class Steps(FlowSpec):
@@ -48,7 +48,7 @@ FLOW = """
         def right(self):
             self.score = 2
             while self.score > self.limit:
-                time.sleep(0.01)
+                signal.pause()
             self.next(self.meet)
 
         @step

@@ -13,7 +13,7 @@ import pytest
 
 from flowc_ir import json_text
 from flowc_runtime.process.process import this_process
-from project import has_ended, wait_until
+from project import has_ended, passing, wait_until
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, time
+    import fcntl, os, signal
     from metaflow import Config, FlowSpec, IncludeFile, Parameter, step
 
     def slow(given):
@@ -47,11 +47,11 @@ FLOW = """
     if __name__ == "__main__":
         Slow()
     """
-SLEEP = "time.sleep(1000)"
+PAUSE = "signal.pause()"
 SWALLOW = """
         while True:
             try:
-                time.sleep(1000)
+                signal.pause()
             except BaseException:
                 pass"""
 PLACES = {
@@ -84,7 +84,7 @@ def begin(project: Project, *words: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_signal_ends_code_of_the_user_s(project: Project, place: str, number: signal.Signals) -> None:
-    project.write("flow.py", FLOW.format(body=SLEEP, member=PLACES[place]))
+    project.write("flow.py", FLOW.format(body=PAUSE, member=PLACES[place]))
     process = begin(project, "-m", "flowc", "run", "flow.py")
     assert ended(process, number) == f"interrupted by {number.name}: no run has begun\n"
     assert project.store.flows() == []
@@ -101,7 +101,7 @@ def test_a_signal_that_is_swallowed_ends_it_too(
 
 
 def test_a_second_signal_does_not_wait(project: Project) -> None:
-    body = 'try:\n            time.sleep(1000)\n        finally:\n            os.mkdir("again"); time.sleep(1000)'
+    body = 'try:\n            signal.pause()\n        finally:\n            os.mkdir("again"); signal.pause()'
     project.write("flow.py", FLOW.format(body=body, member=PLACES["default"]))
     process = begin(project)
     process.send_signal(signal.SIGINT)
@@ -179,7 +179,7 @@ def test_the_store_s_lease(project: Project, number: signal.Signals) -> None:
 
 
 EXTENSION = """
-    import os, time
+    import os, signal
     from metaflow.decorators import StepDecorator
 
     class Waits(StepDecorator):
@@ -196,7 +196,7 @@ EXTENSION = """
     """
 
 
-@pytest.mark.parametrize("body", [SLEEP, SWALLOW.replace("\n", "\n    ")], ids=["sleeps", "swallows"])
+@pytest.mark.parametrize("body", [PAUSE, SWALLOW.replace("\n", "\n    ")], ids=["pauses", "swallows"])
 def test_hooks_before_the_first_task(project: Project, body: str) -> None:
     """The run has its record by then."""
     waits, _, described = EXTENSION.partition("\n    STEP_")
@@ -216,7 +216,7 @@ def test_other_commands_that_run(project: Project, command: str) -> None:
     project.write("flow.py", FLOW.format(body="", member=PLACES["default"]))
     project.run("flow.py")
     (project.root / "pid").unlink()
-    project.write("flow.py", FLOW.format(body=SLEEP, member=f"{PLACES['default']}\n        {PLACES['import']}"))
+    project.write("flow.py", FLOW.format(body=PAUSE, member=f"{PLACES['default']}\n        {PLACES['import']}"))
     words = ["-m", "flowc", command, "flow.py", *(["start"] if command == "spin" else [])]
     assert ended(begin(project, *words), signal.SIGTERM) == "interrupted by SIGTERM: no run has begun\n"
     assert len(project.store.runs("Slow")) == 1
@@ -224,14 +224,14 @@ def test_other_commands_that_run(project: Project, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["check", "compile"])
 def test_ctrl_c_ends_commands_that_run_nothing(project: Project, command: str) -> None:
-    project.write("flow.py", FLOW.format(body=SLEEP, member=PLACES["parser"]))
+    project.write("flow.py", FLOW.format(body=PAUSE, member=PLACES["parser"]))
     assert ended(begin(project, "-m", "flowc", command, "flow.py"), signal.SIGINT) == "interrupted by SIGINT\n"
 
 
 # -- SIGHUP ------------------------------------------------------------------------------------------------------------
 
 STEPS = """
-    import os, signal, time
+    import fcntl, os, signal
     from metaflow import FlowSpec, step
 
     class Slow(FlowSpec):
@@ -241,9 +241,11 @@ STEPS = """
             with open("pid.tmp", "w") as file:
                 file.write(str(os.getpid()))
             os.rename("pid.tmp", "pid")
-            while not os.path.exists("go"):
+            print("still here", flush=True)
+            with open("go") as gate:
+                fcntl.flock(gate, fcntl.LOCK_SH)
+            for _ in range(100):
                 print("still here", flush=True)
-                time.sleep(0.01)
             self.next(self.end)
 
         @step
@@ -259,6 +261,7 @@ STEPS = """
 def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
     """As `nohup` has it: for the run and for its tasks."""
     project.write("flow.py", STEPS)
+    gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         process = project.start("flow.py", "run", "--start", start)
@@ -267,7 +270,7 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
     wait_until(lambda: (project.root / "pid").exists(), "the task did not start")
     process.send_signal(signal.SIGHUP)
     os.kill(int((project.root / "pid").read_text()), signal.SIGHUP)
-    (project.root / "go").touch()
+    gate.open()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert project.artifacts(project.latest(), "start")["ignored"]
@@ -277,6 +280,7 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
 def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> None:
     """Output fails before the signal comes, or after; in any case the record says how the run ended."""
     project.write("flow.py", STEPS)
+    project.gate()
     with Terminal(project, "flow.py", "run", TERM=term) as terminal:
         terminal.until("still here")
         terminal.hang_up()
@@ -288,6 +292,7 @@ def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> 
 def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Project) -> None:
     """Its output goes nowhere from then on."""
     project.write("flow.py", STEPS)
+    gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         terminal = Terminal(project, "flow.py", "run")
@@ -296,15 +301,15 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
     with terminal:
         terminal.until("still here")
         terminal.hang_up()
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.process.wait(60) == 0
     assert project.latest().status()["state"] == "succeeded"
 
 
 def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
     """The first task is forked with it still unwritten."""
-    body = "while not os.path.exists('go'): time.sleep(0.01)"
-    flow = FLOW.format(body=body, member='print("no end of line", end=""); slow("now")')
+    gate = project.gate()
+    flow = FLOW.format(body=passing(), member='print("no end of line", end=""); slow("now")')
     project.write("flow.py", flow)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -314,7 +319,7 @@ def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> No
     with terminal:
         wait_until(lambda: (project.root / "pid").exists(), "the flow was not imported")
         terminal.hang_up()
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.process.wait(60) == 0
     assert project.latest().status()["state"] == "succeeded"
 
@@ -343,13 +348,14 @@ def _other(process: int, before: int) -> Callable[[], bool]:
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_a_guardian_that_is_killed_is_replaced(project: Project, start: str) -> None:
     project.write("flow.py", STEPS)
+    gate = project.gate()
     process = project.start("flow.py", "run", "--start", start)
     wait_until(lambda: (project.root / "pid").exists(), "the task did not start")
     first = _guardian(process.pid)
     assert first is not None
     os.kill(first, signal.SIGKILL)
     wait_until(_other(process.pid, first), "no other took its place")
-    (project.root / "go").touch()
+    gate.open()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert err.count("the guardian process was killed; another one takes its place\n") == 1
@@ -360,6 +366,7 @@ def test_a_guardian_that_is_killed_is_replaced(project: Project, start: str) -> 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is found in /proc")
 def test_the_new_guardian_knows_what_runs(project: Project) -> None:
     project.write("flow.py", STEPS)
+    project.gate()
     process = project.start("flow.py", "run")
     wait_until(lambda: (project.root / "pid").exists(), "the task did not start")
     first = _guardian(process.pid)
@@ -376,6 +383,7 @@ def test_the_new_guardian_knows_what_runs(project: Project) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is found in /proc")
 def test_a_guardian_that_is_killed_again_and_again_ends_the_run(project: Project) -> None:
     project.write("flow.py", STEPS)
+    project.gate()
     process = project.start("flow.py", "run")
     wait_until(lambda: (project.root / "pid").exists(), "the task did not start")
 

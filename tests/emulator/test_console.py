@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from project import read_until
 from terminal import Terminal
 
 if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import sys, time
+    import fcntl, sys
     from metaflow import FlowSpec, step, retry, current
 
     class Shows(FlowSpec):
@@ -36,7 +37,7 @@ FLOW = """
         @retry(times=1)
         @step
         def work(self):
-            time.sleep(0.4)
+            with open("go") as gate: fcntl.flock(gate, fcntl.LOCK_SH)
             if current.retry_count == 0 and self.index == 0:
                 raise ValueError("first")
             print("item", self.input)
@@ -55,6 +56,7 @@ FLOW = """
 @pytest.fixture
 def shows(project: Project) -> Project:
     project.write("flow.py", FLOW)
+    project.gate().open()
     return project
 
 
@@ -99,6 +101,9 @@ def test_as_json(shows: Project) -> None:
 
 def in_terminal(project: Project, **environment: str) -> str:
     """All that a run writes to a terminal of 80 columns."""
+    gate = project.gate()
+    if environment.get("TERM") == "dumb":
+        gate.open()
     control, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "flowc", "run", "flow.py"],
@@ -120,6 +125,8 @@ def in_terminal(project: Project, **environment: str) -> str:
             if not data:
                 break
             seen += data
+            if re.search(rb"\d/\d tasks.*work/0\.\d", seen):
+                gate.open()
     os.close(control)
     assert process.wait(60) == 0
     return seen.decode(errors="replace")
@@ -150,7 +157,7 @@ def test_a_dumb_terminal_gets_plain_lines(shows: Project) -> None:
 # -- progress bars of tasks --------------------------------------------------------------------------------------------
 
 BAR = """
-    import os, sys, time
+    import fcntl, sys
     from metaflow import FlowSpec, step
 
     class Bars(FlowSpec):
@@ -159,9 +166,8 @@ BAR = """
             for state in (" 10%|#", " 20%|##"):
                 sys.{stream}.write("\\r" + state)
                 sys.{stream}.flush()
-            for _ in range(1000):
-                if not os.path.exists("go"):
-                    time.sleep(0.02)
+            with open("go") as gate:
+                fcntl.flock(gate, fcntl.LOCK_SH)
             sys.{stream}.write("\\r100%|##########\\n")
             print("windows\\r")
             self.next(self.end)
@@ -174,14 +180,10 @@ BAR = """
 
 def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project) -> None:
     project.write("flow.py", BAR.format(stream="stderr"))
+    gate = project.gate()
     with project.start("-m", "flowc", "run", "flow.py") as process:
-        assert process.stderr is not None
-        told = ""
-        while "[start]  " not in told:
-            line = process.stderr.readline()
-            assert line, told
-            told += line
-        (project.root / "go").touch()
+        told = read_until(process.stderr, "[start]  ")
+        gate.open()
         out, err = process.communicate(timeout=60)
     assert re.findall(r"\[start\] +\d+%", told + err) in (
         ["[start]  10%", "[start] 100%"],
@@ -194,7 +196,7 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
 
 def test_what_a_program_reads_of_stdout_stays_as_it_is(project: Project) -> None:
     project.write("flow.py", BAR.format(stream="stdout"))
-    (project.root / "go").touch()
+    project.gate().open()
     done = subprocess.run(
         [sys.executable, "-m", "flowc", "run", "flow.py"], cwd=project.root, env=project.environment, capture_output=True,
         check=True,
@@ -205,9 +207,10 @@ def test_what_a_program_reads_of_stdout_stays_as_it_is(project: Project) -> None
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_progress_bar_stands_in_the_progress_line_of_a_terminal(project: Project, stream: str) -> None:
     project.write("flow.py", BAR.format(stream=stream))
+    gate = project.gate()
     with Terminal(project, "-m", "flowc", "run", "flow.py", TERM="xterm", NO_COLOR="1") as terminal:
         assert "tasks" in terminal.until("20%|##")
-        (project.root / "go").touch()
+        gate.open()
         terminal.until("[start] 100%|##########")
         terminal.until("succeeded")
     assert "\n[start]  10%" not in terminal.seen

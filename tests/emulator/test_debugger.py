@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, pdb, sys, time
+    import os, pdb, signal, sys, time
     from metaflow import FlowSpec, Parameter, step, retry, timeout, current
 
     class Stops(FlowSpec):
@@ -91,7 +91,7 @@ def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
 def test_a_debugger_reaches_the_steps_of_a_flow_whose_import_is_not_harmless(project: Project) -> None:
     write(project, "pass")
     flow = project.root / "flow.py"
-    flow.write_text(flow.read_text().replace("import os, pdb, sys, time", "import uuid; KEY = uuid.uuid4()", 1))
+    flow.write_text(flow.read_text().replace("import os, pdb, signal, sys, time", "import uuid; KEY = uuid.uuid4()", 1))
     with Terminal(project, "-m", "pdb", "flow.py", "run", METAFLOW_RUN_MAX_WORKERS="1") as terminal:
         terminal.until("(Pdb) ")
         assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
@@ -194,7 +194,7 @@ def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
     # On lines of their own: the debugger may stop at the line after the breakpoint.
     code = f"""{FIRST}
             print('on', flush=True)
-            time.sleep(1000)"""
+            signal.pause()"""
     write(project, code)
     with Terminal(project, *RUN) as terminal:
         terminal.until("(Pdb) ")

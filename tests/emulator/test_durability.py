@@ -169,7 +169,7 @@ def test_a_run_that_cannot_begin_is_kept_as_well(kept: Project, disk: Disk) -> N
 
 def test_a_run_whose_supervisor_is_killed_is_kept_as_well(kept: Project, disk: Disk) -> None:
     kept.write(
-        "flow.py", FLOW.replace('print("item", self.input)', 'print("here", flush=True); import time; time.sleep(60)')
+        "flow.py", FLOW.replace('print("item", self.input)', 'print("here", flush=True); import signal; signal.pause()')
     )
     with kept.start("flow.py", "run") as process:
         assert process.stdout is not None

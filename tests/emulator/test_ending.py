@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from flowc_runtime.process import logs
-from project import has_ended
+from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
@@ -141,7 +141,7 @@ COMPLETED = {
     "process pool": "HELD.append(ProcessPoolExecutor(1)); HELD[0].submit(late)",
     "process": "multiprocessing.get_context('fork').Process(target=late).start()",
     "spawned process": "multiprocessing.get_context('spawn').Process(target=late).start()",
-    "daemonic process": "multiprocessing.get_context('fork').Process(target=time.sleep, args=(1000,), daemon=True).start()\nwrite('late')",
+    "daemonic process": "multiprocessing.get_context('fork').Process(target=signal.pause, daemon=True).start()\nwrite('late')",
     "queue of a process": "q = multiprocessing.get_context('fork').Queue(); q.put('x' * 100)\nwrite('late')\nq.get()",
     "exporter": "HELD.append(Exporter()); HELD[0].spans.append('late')",
     "handler after handler": "atexit.register(write, 'te'); atexit.register(write, 'la')",
@@ -198,7 +198,7 @@ def test_what_compiled_code_prints_is_in_the_log(place: Place) -> None:
 
 
 def test_the_record_comes_last(place: Place) -> None:
-    left = place("atexit.register(lambda: (time.sleep(0.2), print('handled'), write(str(time.time()))))")
+    left = place("atexit.register(lambda: (print('handled'), write(str(time.time()))))")
     assert left.log == "handled\n"
     assert left.record["ended"] >= float(place.out() or 0)
 
@@ -216,13 +216,13 @@ WAYS = {
     "sys.exit": ("sys.exit(3)", "", "failed"),
     "sys.exit(0)": ("sys.exit()", "", "failed"),
     "interrupt": ("raise KeyboardInterrupt", "", "failed"),
-    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT); time.sleep(5)", "", "failed"),
-    "handled SIGTERM": ("signal.signal(signal.SIGTERM, lambda *a: sys.exit(1)); os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)", "", "failed"),
+    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT); signal.pause()", "", "failed"),
+    "handled SIGTERM": ("signal.signal(signal.SIGTERM, lambda *a: sys.exit(1)); os.kill(os.getpid(), signal.SIGTERM); signal.pause()", "", "failed"),
     "an artifact that cannot be stored": ("self.x = threading.Lock()", "", "failed"),
     "catch": ("raise ValueError('boom')", "@catch(var='why')", "caught"),
     "catch of sys.exit": ("sys.exit(3)", "@catch(var='why')", "caught"),
-    "timeout": ("time.sleep(5)", "@timeout(seconds=1)", "failed"),
-    "caught timeout": ("time.sleep(5)", "@catch(var='why')\n        @timeout(seconds=1)", "caught"),
+    "timeout": ("signal.pause()", "@timeout(seconds=1)", "failed"),
+    "caught timeout": ("signal.pause()", "@catch(var='why')\n        @timeout(seconds=1)", "caught"),
 }  # fmt: skip
 
 
@@ -329,7 +329,9 @@ def test_a_handler_that_ends_the_process_is_a_lost_attempt_to_retry_and_catch(pr
 
 def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Project) -> None:
     """The grace is two minutes; here it is one second."""
-    project.write("flow.py", FLOW.format(code="atexit.register(time.sleep, 1000)", decorators="@timeout(seconds=1)"))
+    project.write(
+        "flow.py", FLOW.format(code="atexit.register(threading.Event().wait)", decorators="@timeout(seconds=1)")
+    )
     project.write(
         "short.py",
         """
@@ -348,12 +350,11 @@ def test_a_handler_that_hangs_is_killed_within_the_timeout_s_grace(project: Proj
 
 
 def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
-    project.write("flow.py", FLOW.format(code="atexit.register(lambda: (write('x'), time.sleep(1000)))", decorators=""))
+    project.write(
+        "flow.py", FLOW.format(code="atexit.register(lambda: (write('x'), threading.Event().wait()))", decorators="")
+    )
     process = project.start("-m", "flowc", "run", "flow.py")
-    deadline = time.monotonic() + 60
-    while not (project.root / "out").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: (project.root / "out").exists(), "the handler was not called")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -365,12 +366,14 @@ def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
 def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project) -> None:
     """One fails; SIGTERM ends another at once, as in Python, and one that handles it ends with its handlers."""
     project.write("flow.py", """
-        import atexit, os, signal, sys, time
+        import atexit, os, signal, sys
         from metaflow import FlowSpec, current, parallel, step
 
         class Gang(FlowSpec):
             @step
             def start(self):
+                os.mkfifo("there-1")
+                os.mkfifo("there-2")
                 self.next(self.work, num_parallel=3)
 
             @parallel
@@ -380,12 +383,12 @@ def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project)
                 atexit.register(lambda: open(f"late-{mine}", "w").close())
                 if mine == 1:
                     signal.signal(signal.SIGTERM, lambda *a: sys.exit(1))
-                open(f"there-{mine}", "w").close()
-                while not all(os.path.exists(f"there-{one}") for one in range(3)):
-                    time.sleep(0.01)
                 if mine == 0:
+                    for other in (1, 2):
+                        open(f"there-{other}").close()
                     raise ValueError("boom")
-                time.sleep(1000)
+                open(f"there-{mine}", "w").close()
+                signal.pause()
                 self.next(self.join)
 
             @step
@@ -402,7 +405,7 @@ def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project)
 
 def test_an_exit_hook_ends_as_a_python_process_ends(project: Project) -> None:
     project.write("flow.py", """
-        import atexit, subprocess, os, time
+        import atexit, subprocess, os
         from metaflow import FlowSpec, exit_hook, step
 
         HELD = []
@@ -412,8 +415,9 @@ def test_an_exit_hook_ends_as_a_python_process_ends(project: Project) -> None:
             HELD.append(open("out", "w"))
             HELD[0].write("late")
             server = "trap 'echo bye > bye; exit' TERM; echo up > up; while :; do sleep 0.05; done"
+            os.mkfifo("up")
             subprocess.Popen(["sh", "-c", server], start_new_session=True, stderr=subprocess.DEVNULL)
-            while not os.path.exists("up"): time.sleep(0.01)
+            with open("up") as up: up.read()
 
         @exit_hook(on_success=[hook])
         class Hooked(FlowSpec):
@@ -433,14 +437,14 @@ def test_an_exit_hook_ends_as_a_python_process_ends(project: Project) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
 def test_an_interrupt_does_not_wait_for_programs_that_ignore_sigterm(project: Project) -> None:
-    code = "subprocess.Popen(['sh', '-c', 'trap \"\" TERM; touch out; sleep 1000 & wait'], start_new_session=True)\n"
-    code += "            while not os.path.exists('out'): time.sleep(0.01)"
+    code = "os.mkfifo('out'); subprocess.Popen(['sh', '-c', 'trap \"\" TERM; : > out; sleep 1000 & wait'], start_new_session=True)\n"
+    code += "            open('out').close()"
     project.write("flow.py", FLOW.format(code=code, decorators=""))
     process = project.start("-m", "flowc", "run", "flow.py", PYTHONWARNINGS="ignore")
     assert process.stderr is not None
     while "done end" not in process.stderr.readline():
         continue
-    time.sleep(0.5)
+    wait_until(lambda: project.latest().status()["state"] == "succeeded", "the run did not end")
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -470,7 +474,7 @@ def test_what_a_pod_s_import_made_is_ended_too(project: Project) -> None:
 
 def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) -> None:
     place = Place(project, pod=True)
-    flow = FLOW.replace("HELD = []", "HELD = []\n    atexit.register(lambda: (time.sleep(0.2), open('out', 'a').write(str(time.time()) + ' ')))\n"
+    flow = FLOW.replace("HELD = []", "HELD = []\n    atexit.register(lambda: open('out', 'a').write(str(time.time()) + ' '))\n"
                         "    1 / ('FLOWC_RUN' not in os.environ)")  # fmt: skip
     project.write("flow.py", flow.format(code="pass", decorators=""))
     assert place._run_pod({}).code != 0
@@ -485,8 +489,9 @@ def test_an_import_that_fails_in_a_pod_ends_what_it_had_begun(project: Project) 
 
 SERVER = "trap 'echo bye >> out; exit' TERM; echo up > up; while :; do sleep 0.05; done"
 START = """
+os.mkfifo("up")
 subprocess.Popen(["sh", "-c", {server!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, {options})
-while not os.path.exists("up"): time.sleep(0.01)
+with open("up") as up: write(up.read(), "pid")
 """
 
 
@@ -500,12 +505,12 @@ def test_a_program_that_is_left_running_gets_sigterm(place: Place, options: str)
 
 @pytest.mark.parametrize("options", ["", "start_new_session=True"])
 def test_a_program_that_ignores_sigterm_is_killed_after_a_grace(place: Place, options: str) -> None:
-    server = "trap '' TERM; echo $$ > up; echo up > out; sleep 1000 & wait"
+    server = "trap '' TERM; echo $$ > up; sleep 1000 & wait"
     began = time.monotonic()
     left = place(START.format(server=server, options=options), PYTHONWARNINGS="default")
     assert left.done.code == 0, left.done.err
     assert 4 < time.monotonic() - began < 40
-    assert has_ended(int((place.project.root / "up").read_text()))
+    assert has_ended(int((place.project.root / "pid").read_text()))
 
 
 def test_a_program_that_has_the_task_s_output_does_not_hold_up_the_run(place: Place) -> None:

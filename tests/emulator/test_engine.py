@@ -6,7 +6,6 @@ import ast
 import os
 import signal
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,13 +101,13 @@ def test_the_report_of_a_job_is_what_it_writes_to_its_control_pipe(engine: Engin
 
 
 def test_a_job_that_takes_too_long_is_killed(engine: Engine[str]) -> None:
-    engine.start("slow", job(lambda: time.sleep(60) or 0), seconds=0.2)
+    engine.start("slow", job(lambda: signal.pause() or 0), seconds=0.2)
     done = finish(engine)["slow"]
     assert (done.ended.signal, done.why) == (signal.SIGKILL, "the process was killed: it went on after its timeout")
 
 
 def test_a_job_that_is_ended_says_why(engine: Engine[str]) -> None:
-    engine.start("one", job(lambda: time.sleep(60) or 0))
+    engine.start("one", job(lambda: signal.pause() or 0))
     engine.start("other", job(lambda: 0))
     engine.end("one", "nobody needs it")
     done = finish(engine)
@@ -120,12 +119,12 @@ def test_an_interrupt_ends_all_jobs_and_a_second_one_does_not_wait(engine: Engin
     def deaf() -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("deaf", flush=True)
-        time.sleep(60)
+        signal.pause()
         return 0
 
     def sleep() -> int:
         print("asleep", flush=True)
-        time.sleep(60)
+        signal.pause()
         return 0
 
     engine.start("deaf", job(deaf))

@@ -226,7 +226,7 @@ def test_failures_are_those_of_any_step(wheels: Project) -> None:
     wheels.write(
         "flow.py",
         """
-        import os, signal, time
+        import os, signal
         from metaflow import FlowSpec, catch, current, pypi_base, retry, step, timeout
 
         @pypi_base
@@ -243,7 +243,7 @@ def test_failures_are_those_of_any_step(wheels: Project) -> None:
             @timeout(seconds=1)
             @step
             def slow(self):
-                time.sleep(30)
+                signal.pause()
                 self.next(self.end)
 
             @step
@@ -325,7 +325,7 @@ def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
     wheels.write(
         "flow.py",
         """
-        import os, time
+        import os, signal
         from metaflow import FlowSpec, pypi_base, step
 
         @pypi_base
@@ -333,7 +333,7 @@ def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
             @step
             def start(self):
                 print("pid", os.getpid(), flush=True)
-                time.sleep(60)
+                signal.pause()
                 self.next(self.end)
 
             @step

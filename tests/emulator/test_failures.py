@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from project import read_until
+
 if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, signal, sys, threading, time
+    import os, signal, sys, threading
     from metaflow import FlowSpec, step, retry, catch, timeout, current
 
     class Fails(FlowSpec):
@@ -118,7 +120,7 @@ def test_a_timeout_is_raised_in_the_step(project: Project) -> None:
     write(
         project,
         """try:
-                time.sleep(30)
+                signal.pause()
             except Exception as error:
                 self.seen = type(error).__name__, str(error)""",
         "@timeout(seconds=1)",
@@ -130,7 +132,7 @@ def test_a_timeout_is_raised_in_the_step(project: Project) -> None:
 
 
 def test_a_timeout_ends_the_step_and_can_be_caught(project: Project) -> None:
-    write(project, "print('so far', flush=True); time.sleep(30)", "@catch(var='why')\n        @timeout(seconds=1)")
+    write(project, "print('so far', flush=True); signal.pause()", "@catch(var='why')\n        @timeout(seconds=1)")
     run = project.run("flow.py")
     left = project.artifacts(run, "end")
     assert left["why"].type == "metaflow.plugins.timeout_decorator.TimeoutException"
@@ -166,15 +168,8 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
     project.write(
         "flow.py",
         """
-        import os, time
+        import fcntl
         from metaflow import FlowSpec, step
-
-        def goes_on(pid):
-            try:
-                os.kill(int(pid), 0)
-            except ProcessLookupError:
-                return False
-            return True
 
         class Two(FlowSpec):
             @step
@@ -185,10 +180,9 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
             @step
             def work(self):
                 if self.index:
-                    os.symlink(str(os.getpid()), "failing")
                     raise ValueError("boom")
-                while not os.path.islink("failing") or goes_on(os.readlink("failing")):
-                    time.sleep(0.01)
+                with open("go") as gate:
+                    fcntl.flock(gate, fcntl.LOCK_SH)
                 self.next(self.join)
 
             @step
@@ -200,40 +194,40 @@ def test_a_failure_stops_new_work_and_lets_running_tasks_finish(project: Project
                 pass
         """,
     )
-    done = project.flowc("run", "flow.py", "--max-workers", "2")
-    assert done.code == 1
+    gate = project.gate()
+    with project.start("-m", "flowc", "run", "flow.py", "--max-workers", "2") as process:
+        err = read_until(process.stderr, "failed work/0.1")
+        gate.open()
+        err += process.communicate(timeout=60)[1]
+    assert process.returncode == 1
     run = project.latest()
     assert run.attempts("work") == {"0.0": [1], "0.1": [1]}
     assert run.task("work", "0.0")["outcome"] == "ok"
-    assert "error: step 'work' failed (task work-0.1): ValueError: boom" in done.err
+    assert "error: step 'work' failed (task work-0.1): ValueError: boom" in err
 
 
 def test_several_failures_give_one_error(project: Project) -> None:
     project.write(
         "flow.py",
         """
-        import os, time
+        import os
         from metaflow import FlowSpec, step
-
-        def meet(own, other):
-            os.mkdir(own)
-            while not os.path.exists(other):
-                time.sleep(0.01)
 
         class Two(FlowSpec):
             @step
             def start(self):
+                os.mkfifo("meet")
                 self.next(self.a, self.b)
 
             @step
             def a(self):
-                meet("a", "b")
+                open("meet", "w").close()
                 raise ValueError("a")
                 self.next(self.join)
 
             @step
             def b(self):
-                meet("b", "a")
+                open("meet").close()
                 raise ValueError("b")
                 self.next(self.join)
 

@@ -16,9 +16,9 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from project import Project
 
-# Three tasks that say they are there: one sleeps, one ignores SIGTERM, one has a grandchild in a session of its own.
+# Three tasks that say they are there: one waits, one ignores SIGTERM, one has a grandchild in a session of its own.
 FLOW = """
-    import os, signal, subprocess, sys, time
+    import os, signal, subprocess, sys
     from pathlib import Path
     from metaflow import FlowSpec, step, retry
 
@@ -36,7 +36,7 @@ FLOW = """
         def plain(self):
             print("asleep")
             here("plain", os.getpid())
-            time.sleep(1000)
+            signal.pause()
             self.next(self.join)
 
         @step
@@ -44,7 +44,7 @@ FLOW = """
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             here("deaf", os.getpid())
             while True:
-                time.sleep(1)
+                signal.pause()
             self.next(self.join)
 
         @step

@@ -163,7 +163,7 @@ def test_a_kernel_that_does_not_tell_the_children_of_a_process_has_all_places(tm
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_a_look_ends_at_the_first_thread_that_wants_a_processor() -> None:
     """What that one has started is not read."""
-    child = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); time.sleep(1000)"
+    child = "import signal, time\nwhile time.process_time() < 0.5: pass\nprint(flush=True); signal.pause()"
     command = f"""
 import subprocess, sys
 with subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE) as process:

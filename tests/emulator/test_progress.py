@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_emulator.console.rows import PIECE, SETTLED, Rows
+from project import passing
 from screen import screen
 from terminal import Terminal
 
 if TYPE_CHECKING:
-    from project import Project
+    from project import Gate, Project
 
 # What tqdm 4.70.1 has written for nested bars: the inner ones take themselves away; two that stay, and lines between.
 NESTED = (
@@ -83,7 +84,7 @@ def test_a_line_without_end_is_given_in_pieces() -> None:
 
 
 FLOW = """
-    import os, sys, time
+    import fcntl, os, sys
     from metaflow import FlowSpec, step
 
     NESTED = {nested}
@@ -99,9 +100,8 @@ FLOW = """
         def work(self):
             sys.stderr.flush()
             os.write(2, HEAD)
-            for _ in range(3000):
-                if not os.path.exists("go"):
-                    time.sleep(0.02)
+            with open("go") as gate:
+                fcntl.flock(gate, fcntl.LOCK_SH)
             os.write(2, TAIL)
             self.next(self.join)
 
@@ -115,8 +115,10 @@ FLOW = """
     """
 
 
-def flow(project: Project, items: int = 2) -> None:
+def flow(project: Project, items: int = 2) -> Gate:
+    """Write the flow, whose tasks wait at the gate."""
     project.write("flow.py", FLOW.format(nested=repr(NESTED), items=items))
+    return project.gate()
 
 
 def plain(line: str) -> str:
@@ -126,14 +128,14 @@ def plain(line: str) -> str:
 @pytest.mark.parametrize("columns", [40, 200])
 @pytest.mark.parametrize("color", [{}, {"NO_COLOR": "1"}], ids=["color", "no-color"])
 def test_on_a_terminal_bars_are_live_and_leave_one_line(project: Project, columns: int, color: dict[str, str]) -> None:
-    flow(project)
+    gate = flow(project)
     command = ("-m", "flowc", "run", "flow.py", "--max-workers", "2")
     with Terminal(project, *command, columns=columns, TERM="xterm", **color) as terminal:
         for task in ("work/0.0", "work/0.1"):
             terminal.until(f"[{task}] inner:  50%|#####     | 1/2")
         terminal.until("tasks")
         live = [line for line in screen(terminal.seen, columns) if "%|" in line]
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.end() == 0
     assert live == [f"[work/0.{item}] {bar}" for item in (0, 1) for bar in ("outer:  50%|#####     | 1/2",
                                                                              "inner:  50%|#####     | 1/2")]  # fmt: skip
@@ -148,8 +150,7 @@ def test_on_a_terminal_bars_are_live_and_leave_one_line(project: Project, column
 
 
 def test_in_a_pipe_bars_leave_one_clean_line(project: Project) -> None:
-    flow(project, items=1)
-    (project.root / "go").touch()
+    flow(project, items=1).open()
     done = project.flowc("run", "flow.py")
     assert [line for line in done.err.splitlines() if line.startswith("[work/0.0]")] == [
         "[work/0.0] outer: 100%|##########| 2/2",
@@ -160,8 +161,7 @@ def test_in_a_pipe_bars_leave_one_clean_line(project: Project) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--merge"], ["--timestamps"], ["--follow"]], ids=" ".join)
 def test_in_logs_bars_are_one_clean_line_too(project: Project, options: list[str]) -> None:
-    flow(project, items=1)
-    (project.root / "go").touch()
+    flow(project, items=1).open()
     project.run("flow.py")
     done = project.flowc("logs", "Bars/latest/work", *options)
     told = [line[line.index("[") :] for line in done.err.splitlines() if "[work/0.0]" in line]
@@ -172,8 +172,7 @@ def test_in_logs_bars_are_one_clean_line_too(project: Project, options: list[str
 
 
 def test_a_dumb_terminal_gets_lines_only(project: Project) -> None:
-    flow(project, items=1)
-    (project.root / "go").touch()
+    flow(project, items=1).open()
     with Terminal(project, "-m", "flowc", "run", "flow.py", TERM="dumb", columns=200) as terminal:
         assert terminal.end() == 0
     assert "\x1b" not in terminal.seen
@@ -181,7 +180,7 @@ def test_a_dumb_terminal_gets_lines_only(project: Project) -> None:
 
 
 def test_two_runs_at_once_have_their_own_screens(project: Project) -> None:
-    flow(project)
+    gate = flow(project)
     command = ("-m", "flowc", "run", "flow.py", "--max-workers", "2")
     with ExitStack() as stack:
         terminals = [
@@ -189,7 +188,7 @@ def test_two_runs_at_once_have_their_own_screens(project: Project) -> None:
         ]
         for terminal in terminals:
             terminal.until("[work/0.1] inner:  50%")
-        (project.root / "go").touch()
+        gate.open()
         for terminal in terminals:
             assert terminal.end() == 0
     for terminal, columns in zip(terminals, (40, 200), strict=True):
@@ -202,36 +201,36 @@ def test_the_total_is_shown_as_open_until_it_is_known(project: Project) -> None:
     project.write(
         "flow.py",
         FLOW.format(nested=repr(NESTED), items=2).replace(
-            "self.items =", "\n".join(["while not os.path.exists('begin'):", " " * 16 + "time.sleep(0.02)"])
-            + "\n" + " " * 12 + "self.items ="
+            "self.items =", passing("begin") + "\n" + " " * 12 + "self.items ="
         ),
     )  # fmt: skip
+    begin, gate = project.gate("begin"), project.gate()
     with Terminal(project, "-m", "flowc", "run", "flow.py", TERM="xterm", NO_COLOR="1") as terminal:
         terminal.until(" 0/3+ tasks ")
-        (project.root / "begin").touch()
+        begin.open()
         terminal.until(" 1/5 tasks ")
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.end() == 0
     totals = [int(total) for total in re.findall(r"\d/(\d+)\+? tasks", terminal.seen)]
     assert totals == sorted(totals)
 
 
 def test_many_bars_do_not_fill_the_terminal(project: Project) -> None:
-    flow(project, items=8)
+    gate = flow(project, items=8)
     with Terminal(project, "-m", "flowc", "run", "flow.py", "--max-workers", "8", TERM="xterm") as terminal:
         terminal.until("… and 9 more progress bars")
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.end() == 0
     assert not [line for line in screen(terminal.seen, 200) if "inner" in line or "more progress" in line]
 
 
 def test_how_many_tasks_wait_for_a_worker_is_told(project: Project) -> None:
-    flow(project, items=5)
+    gate = flow(project, items=5)
     with Terminal(
         project, "-m", "flowc", "run", "flow.py", "--max-workers", "2", TERM="xterm", NO_COLOR="1"
     ) as terminal:
         terminal.until(" tasks, 3 wait for a worker  ")
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.end() == 0
     waiting = [int(number) for number in re.findall(r"(\d+) waits? for a worker", terminal.seen)]
     assert waiting == sorted(waiting, reverse=True) and waiting[0] == 3
@@ -239,7 +238,7 @@ def test_how_many_tasks_wait_for_a_worker_is_told(project: Project) -> None:
 
 
 def test_no_task_waits_for_a_worker_once_the_run_has_failed(project: Project) -> None:
-    flow(project, items=5)
+    gate = flow(project, items=5)
     code = (project.root / "flow.py").read_text(encoding="utf-8")
     project.write(
         "flow.py", code.replace("        sys.stderr.flush()\n", "        assert self.input, 'the first'\n", 1)
@@ -251,6 +250,6 @@ def test_no_task_waits_for_a_worker_once_the_run_has_failed(project: Project) ->
         terminal.until(" tasks  ")
         terminal.until("work/0.1")
         live = screen(terminal.seen, 200)
-        (project.root / "go").touch()
+        gate.open()
         assert terminal.end() == 1
     assert " tasks  " in live[-1] and "for a worker" not in live[-1]

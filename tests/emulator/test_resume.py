@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway import gateway
-from project import Project
+from project import Project, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -667,9 +666,8 @@ def test_what_cannot_be_resumed(project: Project, words: list[str], message: str
 def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
     write(project, BRANCH.replace('ran("left")', 'os.mkfifo("fifo"); open("fifo").read()'))
     with project.start("flow.py", "run") as process:
-        while not (project.root / "fifo").exists():
-            assert process.poll() is None, "the run has ended"
-            time.sleep(0.01)
+        wait_until(lambda: (project.root / "fifo").exists() or process.poll() is not None, "the step did not begin")
+        assert process.poll() is None, "the run has ended"
         done = flow(project, "resume")
         assert done.code == 1
         assert "is still going\nhint: wait until it has ended, end it, or name another: --origin-run-id" in done.err

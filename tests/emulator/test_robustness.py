@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc_runtime.process import logs
+from project import passing, wait_until
 
 if TYPE_CHECKING:
     from project import Finished, Project
 
 FLOW = """
-    import multiprocessing, os, signal, subprocess, sys, threading, time
+    import fcntl, multiprocessing, os, signal, subprocess, sys, threading, time
     from metaflow import FlowSpec, step, retry, catch, timeout, current
 
     def square(x):
@@ -191,7 +192,7 @@ def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) 
 
 
 def test_a_thread_that_is_left_running_is_waited_for(project: Project) -> None:
-    write(project, "threading.Thread(target=lambda: (time.sleep(0.2), print('late'))).start()")
+    write(project, "threading.Thread(target=lambda: (threading.main_thread().join(), print('late'))).start()")
     project.run("flow.py")
     assert log(project) == "late\n"
 
@@ -199,8 +200,9 @@ def test_a_thread_that_is_left_running_is_waited_for(project: Project) -> None:
 def test_output_of_a_process_that_outlives_the_step_is_cut_off(project: Project) -> None:
     work(
         project,
-        "subprocess.Popen(['sh', '-c', 'echo early; mkdir said; sleep 100; echo late'])\n"
-        "while not os.path.exists('said'): time.sleep(0.01)",
+        "os.mkfifo('said')\n"
+        "subprocess.Popen(['sh', '-c', 'echo early; : > said; sleep 100; echo late'])\n"
+        "open('said').close()",
     )
     assert log(project) == "early\n"
 
@@ -472,8 +474,11 @@ def test_few_files_may_be_open(project: Project) -> None:
 
 
 def test_two_runs_of_one_flow_at_once(project: Project) -> None:
-    write(project, "self.x = os.getppid()\ntime.sleep(0.2)")
+    write(project, f"self.x = os.getppid()\n{passing()}")
+    gate = project.gate()
     with project.start("-m", "flowc", "run", "flow.py") as one, project.start("-m", "flowc", "run", "flow.py") as two:
+        wait_until(lambda: len(project.store.runs("Robust")) == 2, "the runs did not begin")
+        gate.open()
         assert [process.communicate(timeout=60) and process.returncode for process in (one, two)] == [0, 0]
     first, second = (project.store.run("Robust", run) for run in project.store.runs("Robust"))
     assert {project.artifacts(run, "work")["x"] for run in (first, second)} == {one.pid, two.pid}

@@ -232,9 +232,7 @@ def test_start_fork_and_fresh_override_what_was_found(project: Project, way: str
 
 
 def test_fork_says_what_does_not_exist_in_tasks(project: Project) -> None:
-    write(
-        project, "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "pass"
-    )
+    write(project, "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "pass")
     done = project.python(*WAYS["flowc"], "--start", "fork", PYTHONWARNINGS="ignore")
     assert done.code == 0, done.err
     assert "note: the flow started threads when it was imported; they do not exist in its tasks" in done.err
@@ -406,10 +404,10 @@ def test_a_task_that_is_killed_is_told_as_any_other(project: Project) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
 def test_a_killed_fork_server_fails_its_tasks_and_the_run_goes_on(project: Project) -> None:
     """Its children die with it; @retry starts them anew, in a new server."""
-    kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)\n    time.sleep(60)"
+    kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)\n    signal.pause()"
     write(
         project,
-        "import time, uuid\nfrom metaflow import retry\nKEY = uuid.uuid4().hex",
+        "import signal, uuid\nfrom metaflow import retry\nKEY = uuid.uuid4().hex",
         f"{kill}\nself.found = KEY",
         "@retry(times=2)",
     )
@@ -422,7 +420,7 @@ def test_nothing_is_left_of_a_run_whose_supervisor_is_killed(project: Project) -
     write(
         project,
         "import uuid\nKEY = uuid.uuid4()",
-        "print(os.getpid(), os.getppid(), flush=True)\nimport time\ntime.sleep(600)",
+        "print(os.getpid(), os.getppid(), flush=True)\nimport signal\nsignal.pause()",
     )
     with project.start(*WAYS["flowc"], "--max-workers", "1") as process:
         assert process.stdout is not None
@@ -434,7 +432,7 @@ def test_nothing_is_left_of_a_run_whose_supervisor_is_killed(project: Project) -
 
 
 def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
-    write(project, "import uuid\nKEY = uuid.uuid4()", "print('at work', flush=True)\nimport time\ntime.sleep(600)")
+    write(project, "import uuid\nKEY = uuid.uuid4()", "print('at work', flush=True)\nimport signal\nsignal.pause()")
     with project.start(*WAYS["flowc"], "--max-workers", "1") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "at work" in line)
@@ -447,13 +445,14 @@ def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
 def test_a_task_that_hangs_is_told_and_left_alone(project: Project) -> None:
     """A lock that a thread of the importing process held at the fork: no thread of the task can open it."""
     imports = """
-import threading, time
-LOCK = threading.Lock()
+import threading
+LOCK, HELD = threading.Lock(), threading.Event()
 def hold():
     with LOCK:
-        time.sleep(600)
+        HELD.set()
+        threading.Event().wait()
 threading.Thread(target=hold, daemon=True).start()
-time.sleep(0.2)
+HELD.wait()
 """
     write(
         project,
@@ -530,7 +529,7 @@ def test_doctor_tells_of_packages_and_environments(project: Project) -> None:
     _install(
         project,
         "threaded",
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n",
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n",
     )
     write(project, "import numpy, threaded\nX = os.environ.get('X')", "pass", "@environment(vars={'X': '1'})")
     out = project.flowc("doctor", "flow.py", "--json", **_with_packages(project)).out

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from project import Project
 
 FLOW = """
-    import os, sys, time
+    import os, signal, sys
     from metaflow import FlowSpec, JSONType, Parameter, step
 
     class Train(FlowSpec):
@@ -23,13 +23,14 @@ FLOW = """
         text = Parameter("text", default="none")
         loud = Parameter("loud", default=False)
         fail = Parameter("fail", default=False)
-        wait = Parameter("wait", default=0)
+        wait = Parameter("wait", default=False)
 
         @step
         def start(self):
             print("alpha", self.alpha, flush=True)
             print("a warning", file=sys.stderr, flush=True)
-            time.sleep(self.wait)
+            if self.wait:
+                signal.pause()
             self.place = os.getcwd(), os.environ.get("COLOR")
             self.next(self.end)
 
@@ -120,7 +121,7 @@ def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
         from metaflow import Runner
 
         async def main():
-            running = await Runner("train.py", show_output=False).async_run(wait=600)
+            running = await Runner("train.py", show_output=False).async_run(wait=True)
             async for position, line in running.stream_log("stdout"):
                 running.command_obj.process.send_signal(signal.SIGKILL)
             await running.wait()
@@ -325,11 +326,11 @@ def test_what_takes_too_long_is_ended(project: Project, flow: Path) -> None:
 
         async def main():
             with Runner("train.py", show_output=False) as runner:
-                slow = await runner.async_run(wait=600)
+                slow = await runner.async_run(wait=True)
                 print(slow.status, slow.returncode)
                 await slow.wait(timeout=0.01)
                 print(slow.status, slow.returncode, slow.run.status)
-                other = await runner.async_run(wait=600)
+                other = await runner.async_run(wait=True)
                 other.command_obj.kill()
                 print(other.status, other.returncode, other.run.status)
 
@@ -410,14 +411,14 @@ def test_a_step_runs_another_flow(project: Project, flow: Path) -> None:
 INTERRUPTED = {
     "run": """
         try:
-            runner.run(wait=600)
+            runner.run(wait=True)
         except KeyboardInterrupt:
             print(Flow("Train").latest_run.status)
         """,
     "async_run": """
         async def main():
             with runner:
-                running = await runner.async_run(wait=600)
+                running = await runner.async_run(wait=True)
                 await running.wait(stream="stdout")
 
         try:
@@ -427,7 +428,7 @@ INTERRUPTED = {
         """,
     "async_run, nothing caught": """
         async def main():
-            running = await runner.async_run(wait=600)
+            running = await runner.async_run(wait=True)
             await running.wait(stream="stdout")
 
         asyncio.run(main())

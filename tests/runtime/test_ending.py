@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from project import wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from project import Project
 
 PARENT = """
-    import atexit, gzip, logging, logging.handlers, multiprocessing, os, sys, tempfile, threading, time, weakref
+    import atexit, gzip, logging, logging.handlers, multiprocessing, os, signal, sys, tempfile, threading, time, weakref
     from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
     from flowc_runtime.process import ending
     from flowc_runtime.process.process import load_prctl, spawn
@@ -122,7 +124,7 @@ def test_processes_and_executors_of_the_forking_process_go_on(project: Project) 
     """A child that ended what multiprocessing knows of would terminate its parent's workers."""
     out = parent(
         project,
-        "worker = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,), daemon=True); worker.start()\n"
+        "worker = multiprocessing.get_context('fork').Process(target=signal.pause, daemon=True); worker.start()\n"
         "threads = ThreadPoolExecutor(1); threads.submit(os.getpid).result()\n"
         "processes = ProcessPoolExecutor(1, multiprocessing.get_context('fork')); processes.submit(abs, -1).result()",
         "own = ThreadPoolExecutor(1); own.submit(print, 'own', flush=True)\n"
@@ -240,9 +242,9 @@ def test_a_service_that_another_process_starts_outlives_the_run(project: Project
     if way == "tmux" and not shutil.which("tmux"):
         pytest.skip("tmux is not installed")
     socket = f"flowc-{tmp_path.name[-40:]}-{time.time_ns()}"
-    command = f"echo $$ > {project.root}/pid; exec sleep 1000"
+    command = f"echo $$ > {project.root}/pid; : > {project.root}/ready; exec sleep 1000"
     project.write("flow.py", f"""
-        import os, subprocess, time
+        import os, subprocess
         from metaflow import FlowSpec, step
 
         COMMAND, SOCKET = {command!r}, {socket!r}
@@ -251,14 +253,15 @@ def test_a_service_that_another_process_starts_outlives_the_run(project: Project
             @step
             def start(self):
                 {OUTSIDE[way]}
-                while not os.path.exists("pid"): time.sleep(0.01)
+                with open("ready") as ready: ready.read()
                 self.next(self.end)
 
             @step
             def end(self):
                 pass
         """)  # fmt: skip
-    subprocess.run(["mkfifo", project.root / "requests"], check=True)
+    for name in ("requests", "ready"):
+        os.mkfifo(project.root / name)
     manager = ["sh", "-c", 'sh -c "$(cat requests)"']
     if way == "tmux":
         manager = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "sleep 1000"]
@@ -278,7 +281,7 @@ def test_a_service_that_another_process_starts_outlives_the_run(project: Project
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
 def test_a_killed_supervisor_s_programs_get_sigterm_too(project: Project) -> None:
     project.write("flow.py", """
-        import os, subprocess, time
+        import os, signal, subprocess
         from metaflow import FlowSpec, step
 
         class Serves(FlowSpec):
@@ -286,7 +289,7 @@ def test_a_killed_supervisor_s_programs_get_sigterm_too(project: Project) -> Non
             def start(self):
                 server = "trap 'echo bye >> out; exit' TERM; echo up > up; while :; do sleep 0.05; done"
                 subprocess.Popen(["sh", "-c", server], start_new_session=True, stderr=subprocess.DEVNULL)
-                time.sleep(1000)
+                signal.pause()
                 self.next(self.end)
 
             @step
@@ -294,15 +297,8 @@ def test_a_killed_supervisor_s_programs_get_sigterm_too(project: Project) -> Non
                 pass
         """)  # fmt: skip
     process = project.start("-m", "flowc", "run", "flow.py")
-    _wait(lambda: (project.root / "up").exists())
+    wait_until(lambda: (project.root / "up").exists(), "the program did not start")
     process.kill()
     process.communicate(timeout=60)
-    _wait(lambda: (project.root / "out").exists())
-    _wait(lambda: project.latest().status()["state"] == "killed")
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: (project.root / "out").exists(), "the program got no SIGTERM")
+    wait_until(lambda: project.latest().status()["state"] == "killed", "the guardian says nothing")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from project import Finished, Project
 
 FLOW = """
-    import os, signal, sys, time
+    import os, signal, sys
     from metaflow import FlowSpec, step, retry, catch, Parameter, current
 
     class Pods(FlowSpec):
@@ -39,7 +39,7 @@ FLOW = """
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.mode == "sleep":
                 print("asleep")
-                time.sleep(1000)
+                signal.pause()
             self.got = self.input, current.retry_count
             self.next(self.join)
 
@@ -344,7 +344,7 @@ def test_a_deleted_pod_leaves_a_record(cluster: Cluster) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "asleep\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)  # it would sleep for longer
+        process.communicate(timeout=60)  # it would wait for ever
     assert process.returncode == 1
     record = cluster.run.attempt("work", "0.1", 1)
     assert record is not None

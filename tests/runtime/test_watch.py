@@ -193,7 +193,7 @@ def test_threads_that_are_no_daemons_are_waited_for(watcher: Watcher) -> None:
     def body(control: int) -> int:
         import threading
 
-        threading.Thread(target=lambda: (time.sleep(0.2), print("late"))).start()
+        threading.Thread(target=lambda: (threading.main_thread().join(), print("late"))).start()
         return 0
 
     child = start(watcher, body)
@@ -206,12 +206,12 @@ def test_a_child_dies_with_its_parent(project: Project) -> None:
     project.write(
         "parent.py",
         """
-        import os, select, signal, time
+        import os, select, signal
         from flowc_runtime.process.process import load_prctl, spawn
 
         def body(control):
             os.write(1, b"here")
-            time.sleep(1000)
+            signal.pause()
 
         child = spawn(body, prctl=load_prctl())
         select.select([child.stdout], [], [])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from project import wait_until
 from tools import apt
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -142,10 +143,7 @@ class Page:
 
     def wait(self, script: str, seconds: float = _START) -> None:
         """Wait until an expression is true."""
-        until = time.monotonic() + seconds
-        while not self._is_so(script):
-            assert time.monotonic() < until, f"in {seconds} s it did not come to {script}"
-            time.sleep(0.02)
+        wait_until(lambda: self._is_so(script), f"in {seconds} s it did not come to {script}", seconds)
 
     def _is_so(self, script: str) -> bool:
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_what_a_test_leaves_running_is_ended(tmp_path: Path) -> None:
     with closing(Project(tmp_path)) as project:
-        process = project.start("-c", "import time; time.sleep(1000)")
+        process = project.start("-c", "import signal; signal.pause()")
         assert not has_ended(process.pid)
     assert process.returncode == -signal.SIGKILL
 

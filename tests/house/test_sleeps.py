@@ -1,0 +1,54 @@
+"""Tests wait for what they wait for: a gate, a pipe, the end of a process (project.py); none sleeps and hopes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from project import ROOT
+
+TESTS = ROOT / "tests"
+SLEEP = re.compile(r"\btime(?:\W+import \w*|['\")]*\.)sleep\b|\basyncio\.sleep\b(?!\(0[,)])")
+
+# How many lines of a file, or of a directory, sleep, and why.
+ALLOWED = {
+    "project.py": (1, "`wait_until`, for what tells nobody when it happens"),
+    "cluster/": (14, "a cluster is asked at intervals, and its flows take as long as users' flows"),
+    "compat/": (6, "flows as users write them, which run under Metaflow too"),
+    "cards/test_browser.py": (1, "a card that is refreshed at intervals is what the browser is to show"),
+    "cli/test_debug.py": (1, "a person at a prompt takes longer than the step's timeout"),
+    "emulator/test_debugger.py": (3, "a person at a prompt takes longer than a timeout, and than others that print"),
+    "emulator/test_ending.py": (2, "work and handlers that go on after the step, one for longer than its timeout"),
+    "emulator/test_places.py": (3, "tasks that ask for each other at intervals, or sleep, are what gives up its place"),
+    "emulator/test_resume.py": (1, "a task asks for records that flowc writes, which have no event"),
+    "emulator/test_ways_out.py": (8, "a step that goes on for longer than its timeout"),
+}
+
+
+def test_no_test_sleeps_without_a_reason() -> None:
+    found: Counter[str] = Counter()
+    for path in TESTS.rglob("*.py"):
+        lines = sum(1 for line in path.read_text("utf-8").splitlines() if SLEEP.search(line))
+        name = path.relative_to(TESTS).as_posix()
+        found[next((place for place in ALLOWED if place.endswith("/") and name.startswith(place)), name)] += lines
+    assert +found == {place: lines for place, (lines, _) in ALLOWED.items()}
+
+
+FORMS = """
+time.NAP(1)
+from time import NAP
+__import__("time").NAP(0.1)
+target=time.NAP
+await asyncio.NAP(0.1)
+"""
+
+
+@pytest.mark.parametrize("form", FORMS.split("\n")[1:-1])
+def test_every_form_of_a_sleep_is_found(form: str) -> None:
+    assert SLEEP.search(form.replace("NAP", "sleep"))
+
+
+def test_what_does_not_wait_is_no_sleep() -> None:
+    assert not any(map(SLEEP.search, ('["sleep", "60"]', "asyncio.sleep(0, 9)", "def sleep(seconds)")))
