@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.store.values import codecs
-from metaflow.client.base import MetaflowObject, when
+from metaflow.client.base import MetaflowObject
 from metaflow.client.values import Constant, class_constants, constants
 from metaflow.exception import MetaflowDataMissing
 
@@ -100,8 +100,7 @@ class DataArtifact(MetaflowObject):
     def created_at(self) -> datetime:
         """When it was stored."""
         task = self.parent
-        record = task._record
-        return when(record["ended"]) if record is not None else task.created_at
+        return task.finished_at or task.created_at
 
     @property
     def finished_at(self) -> datetime:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowc_ir import json_text
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.index import task_id
+from flowc_runtime.run.views.tasks import AttemptView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store.records.record_types import RevisionRecord
+    from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RevisionRecord
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 
@@ -34,24 +35,26 @@ def metadata_of(task: Task, reader: RunReader) -> list[Metadata]:
     last = task.current_attempt
     found: list[Metadata] = []
     for attempt in [last] if task._attempt is not None else range(last + 1):
-        begun, record = reader.began(step, path, attempt + 1), reader.attempt(step, path, attempt + 1)
-        began = begun["began"] if begun is not None else record["began"] if record is not None else 0.0
-        ended = record["ended"] if record is not None else 0.0
+        begun = reader.began(step, path, attempt + 1)
+        view = AttemptView(reader, step, path, attempt + 1).readable()
+        began = begun["began"] if begun is not None else view.began or 0.0
+        ended = view.finished or 0.0
         found += [
             Metadata(name, value, int(1000 * (ended if late else began)), name, task)
-            for name, value, late in _items(task, reader, attempt)
+            for name, value, late in _items(task, reader, attempt, view.record, begun)
         ]
-        said = record.get("metadata", ()) if record is not None else ()
+        said = view.record.get("metadata", ()) if view.record is not None else ()
         found += [Metadata(one["name"], one["value"], int(1000 * ended), one["type"], task) for one in said]
     return found
 
 
-def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, Any, bool]]:
-    """Name, value, and whether it is known at the end only."""
+def _items(
+    task: Task, reader: RunReader, attempt: int, record: AttemptRecord | None, begun: BeginRecord | None
+) -> Iterator[tuple[str, Any, bool]]:
+    """Yield name, value, and whether it is known at the end only, of the attempt with these records."""
     from metaflow.client.lineage import execution_path, is_gang
 
     step, path = task._place
-    record = reader.attempt(step, path, attempt + 1)
     scheme, _, place = reader.store.objects.url.partition("://")
     yield "attempt", str(attempt), False
     yield "runtime", reader.tagged("runtime:"), False
@@ -68,7 +71,6 @@ def _items(task: Task, reader: RunReader, attempt: int) -> Iterator[tuple[str, A
         yield "foreach-execution-path", items, False
     if (is_gang(reader, step) and task.index == 0) or reader.is_control(step, path):
         yield "internal_task_type", "control_task", False
-    begun = reader.began(step, path, attempt + 1)
     known: Any = record or begun or {}
     for name in ("host", "pid", "pod", "node"):
         if name in known.get("process", {}):

@@ -6,6 +6,7 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.run.views.status import UNREADABLE
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from metaflow.client.task import Task
 
 SHOWN = 20  # rows
-_UNREADABLE = "unreadable"
 _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
 
 
@@ -78,19 +78,19 @@ def _artifact(artifact: DataArtifact) -> str:
 def _status(run: Run) -> str:
     with unreadable.going_on():
         return _State(run.status)
-    return _UNREADABLE
+    return UNREADABLE
 
 
 def _ended(run: Run) -> str:
     with unreadable.going_on():
         return str(run.finished_at or "")[:19]
-    return _UNREADABLE
+    return UNREADABLE
 
 
 def _outcome_and_attempt(task: Task) -> tuple[str, str]:
     with unreadable.going_on():
         return _outcome(task), str(task.current_attempt + 1)
-    return _UNREADABLE, ""
+    return UNREADABLE, ""
 
 
 class _State(str):
@@ -99,10 +99,16 @@ class _State(str):
     __slots__ = ()
 
 
+_OUTCOMES = {
+    None: _State("running"),
+    "ok": _State("succeeded"),
+    "caught": "failed, and caught",
+    "failed": _State("failed"),
+}
+
+
 def _outcome(task: Task) -> str:
-    if task.finished:
-        return _State("succeeded") if task.successful else "failed, and caught"
-    return _State("running" if task.finished_at is None else "failed")
+    return _OUTCOMES[task._view.outcome]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

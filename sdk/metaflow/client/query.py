@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
 
 from flowc_runtime.base.errors import RecordError
+from flowc_runtime.run.views.runs import RunView
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.liveness import status_of
 from flowc_runtime.store.records.record_types import RunState
 from metaflow.client.tag_expression import parse
 
@@ -80,7 +80,7 @@ class Query:
             tags = reader.system_tags.union(user_tags(reader))
             if not self._all_of <= tags or (self._tags is not None and not self._tags(tags)):
                 return False
-        return self._states is None or status_of(reader.store)["state"] in self._states
+        return self._states is None or RunView(reader).own_status.readable().state in self._states
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
         for name, wanted in self._parameters.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowc_ir import End
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.version import API_VERSION
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 from flowc_runtime.store.backends.remote import RemoteObjects
 from flowc_runtime.store.records import unreadable
 
@@ -26,7 +26,7 @@ R = TypeVar("R")
 THREADS = 16  # requests to a bucket at once
 
 
-class RunReader(RunView):
+class RunReader(RunRecords):
     """What a run's objects of the client share: the run in the store, and what was read of it."""
 
     def __init__(self, store: RunStore) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import TagError
+from flowc_runtime.run.views.runs import RunView
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.liveness import status_of
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.step import Step
 from metaflow.exception import MetaflowTaggingError
@@ -78,7 +78,7 @@ class Run(MetaflowObject):
     @property
     def status(self) -> str:
         """running, succeeded, failed, interrupted, or killed: its process is gone and has not said why."""
-        return status_of(self._reader.store)["state"]
+        return RunView(self._reader).own_status.readable().state
 
     @property
     def created_at(self) -> datetime:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import item_index, path_of, task_id
+from flowc_runtime.run.views.tasks import AttemptView, TaskView
 from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
@@ -75,56 +75,46 @@ class Task(MetaflowObject):
         return self._parts[2], path_of(*self._parts[2:4])
 
     @property
+    def _view(self) -> AttemptView:
+        """The attempt, as of now. Raises RecordError if its record cannot be read."""
+        return AttemptView(self._reader, *self._place, self.current_attempt + 1).readable()
+
+    @property
     def _record(self) -> AttemptRecord | None:
         """The record of the attempt, if it has ended."""
-        return self._reader.attempt(*self._place, self.current_attempt + 1)
+        return self._view.record
 
     @property
     def successful(self) -> bool:
         """Whether its code has run to its end. A failure that @catch caught is not a success."""
-        record = self._record
-        return record is not None and record["outcome"] == "ok"
+        return self._view.outcome == "ok"
 
     @property
     def finished(self) -> bool:
         """Whether it is done, so that the run goes on; that is not so of one that has failed."""
-        record = self._record
-        return record is not None and record["outcome"] != "failed"
+        return self._view.is_done
 
     @property
     def finished_at(self) -> datetime | None:
         """When it ended, successfully or not; None while it runs."""
-        record = self._record
-        return when(record["ended"]) if record is not None else None
+        ended = self._view.finished
+        return when(ended) if ended is not None else None
 
     @property
     def created_at(self) -> datetime:
         """When its first attempt began: local time, without a time zone."""
-        try:
-            first = self._reader.began(*self._place, 1)
-        except RecordError:  # the record of its end may be whole
-            first = None
-            if self._record is None:
-                raise
-        if first is not None:
-            return when(first["began"])
-        record = self._record  # taken over from another run
-        assert record is not None
-        return when(record["began"])
+        return when(TaskView(self._reader, *self._place).created(lambda: self._view))
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
         """Why it failed; None if it has not, or its failure was caught. `str()` of it is the traceback."""
-        record = self._record
-        if record is None or record["outcome"] != "failed":
-            return None
-        return _wrapped(record.get("error", {}))
+        view = self._view
+        return _wrapped(view.failure or {}) if view.outcome == "failed" else None
 
     @property
     def origin_pathspec(self) -> str | None:
         """The task that this one is a copy of, in the run that was resumed, where it may be a copy as well."""
-        record = self._record
-        if record is None or "origin" not in record:
+        if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
 

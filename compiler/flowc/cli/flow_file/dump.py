@@ -22,7 +22,7 @@ from flowc.cli.commands.store.dump import (
 from flowc.cli.flow_file.common import find_task, flow_name, inner_path, tell
 from flowc.cli.options.common import open_store
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 
 
 @click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
@@ -70,11 +70,11 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
     if not task:
         runs = store.runs(flow)
         run = store.run(flow, runs[-1] if run_id == "latest" and runs else run_id)
-        if not run.exists() or not RunView(run).has_step(step):
+        if not run.exists() or not RunRecords(run).has_step(step):
             tell(f"{run.id}/{step} has no tasks")
             return run.id, []
     found = find_task(ctx, path)
-    given = dict(of_every_task(RunView(found.run)))
+    given = dict(of_every_task(RunRecords(found.run)))
     tasks = dumped(found, tell, may_be_none=True)
     return found.run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
 

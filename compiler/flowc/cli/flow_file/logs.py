@@ -15,7 +15,7 @@ from flowc.cli.commands.store.scrub import flow_scrub_command
 from flowc.cli.flow_file.common import find_task, tell
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def show_command(
     assert found.step is not None
     streams = chosen_streams(ctx, stdout, stderr, both)
     printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
-    for task, numbers in RunView(found.run).attempts(found.step).items():
+    for task, numbers in RunRecords(found.run).attempts(found.step).items():
         number = numbers[-1] if attempt is None else attempt + 1
         if found.path is not None and task != found.path:
             continue

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
-    from flowc_runtime.run.run_view import RunView
+    from flowc_runtime.run.views.records import RunRecords
     from flowc_runtime.store.records.store import RunStore, Store
     from metaflow._program import FlowProgram
 
@@ -348,7 +348,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
     RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
-    no process of their own (`flowc_runtime.run.run_view`).
+    no process of their own (`flowc_runtime.run.views.records`).
     """
     from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
 
@@ -367,15 +367,15 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
         fail(f"flow '{flow}' has no run '{run_id}'", hint_for(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)
-    from flowc_runtime.run.run_view import RunView
+    from flowc_runtime.run.views.records import RunRecords
 
-    view = RunView(run)
+    view = RunRecords(run)
     if step not in run.steps() and not (to_read and view.has_step(step)):
         fail(f"run '{run_id}' has no tasks of a step '{step}'", hint_for(step, run.steps(), "steps"))
     return Pathspec(run, step, None if task is None else find_path(view if to_read else run, step, task))
 
 
-def find_path(run: RunStore | RunView, step: str, task: str) -> str:
+def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
     """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
     from flowc.cli.words.run_names import hint_for
     from flowc_runtime.base.errors import ProtocolError

@@ -8,6 +8,8 @@ import click
 
 from flowc.cli.options.common import USAGE, fail
 from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.status import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +33,6 @@ _OPTIONS = (
     click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
                  help="Only those with this value of a parameter; also !=, <, <=, >, >=; may be repeated."),
 )  # fmt: skip
-UNREADABLE = "unreadable"
 NAMES = ("tags", "tag_expression", "status", "since", "until", "parameters")
 
 
@@ -42,21 +43,21 @@ def filter_options(command: F) -> F:
     return command
 
 
-def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunStore]:
+def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:
     """The runs of the flows that are asked for, newest first; without any filter also those that just begin."""
     if not any(filters.values()):
         found = sorted((run, name) for name in flows for run in store.runs(name))
-        return (store.run(name, run) for run, name in reversed(found))
+        return (RunRecords(store.run(name, run)) for run, name in reversed(found))
     if UNREADABLE in filters["status"]:
         return _with_unreadable(store, flows, filters)
     query = _query(filters)
     if len(flows) == 1:
-        return (reader.store for reader in _asked_for(store, flows[0], query))
+        return _asked_for(store, flows[0], query)
     readers = [reader for name in flows for reader in _asked_for(store, name, query)]
-    return (reader.store for reader in sorted(readers, key=lambda reader: -reader.record["created"]))
+    return iter(sorted(readers, key=lambda reader: -reader.record["created"]))
 
 
-def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunStore]:
+def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:
     """The same, where runs are asked for whose record or status cannot be read.
 
     Of a run whose own record cannot be read nothing is known that another filter asks for.
@@ -73,7 +74,7 @@ def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, A
         for run in unreadable_runs:
             if run in fit or (only_status and _is_unknown(store.run(name, run))):
                 found.append((run, name))
-    return (store.run(name, run) for run, name in sorted(found, reverse=True))
+    return (RunRecords(store.run(name, run)) for run, name in sorted(found, reverse=True))
 
 
 def _is_readable(run: RunStore) -> bool:

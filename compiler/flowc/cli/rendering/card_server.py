@@ -12,10 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from flowc.cli.options.run_filters import UNREADABLE
 from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError, NotFound
 from flowc_runtime.base.index import task_id
+from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.status import UNREADABLE, read_status
+from flowc_runtime.run.views.tasks import AttemptView
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
@@ -55,24 +57,25 @@ class Shown(NamedTuple):
         return None
 
     def cards(self) -> dict[str, Any]:
-        """The run, how it does, and its cards: those of running tasks first, then of the latest steps."""
+        """The run, its status and its cards: those of running tasks first, then of the latest steps."""
         from metaflow.plugins.cards._store import steps_with_cards
 
         run = self.run()
         if run is None or not run.exists():
             return {"run": None, "state": "no run yet", "cards": [], "more": False}
+        records = RunRecords(run)
         tasks = []
         for step in reversed(steps_with_cards(run)):
             done = run.done(step)
             tasks += [(path in done, step, path, numbers[-1]) for path, numbers in run.attempts(step).items()]
         found: list[dict[str, Any]] = []
         for _, step, path, attempt in sorted(tasks, key=lambda task: task[0]):
-            found += _of_task(run, step, path, attempt)
+            found += _of_task(AttemptView.stored(records, step, path, attempt))
             if len(found) > self.most:
                 break
         state = UNREADABLE
         with unreadable.going_on():
-            state = run.status()["state"]
+            state = read_status(run).state
         return {
             "run": f"{run.flow}/{run.id}",
             "state": state,
@@ -88,14 +91,17 @@ class Shown(NamedTuple):
         return right and key.endswith(".html") and ".." not in parts and key.isprintable()
 
 
-def _of_task(run: RunStore, step: str, path: str, attempt: int) -> list[dict[str, Any]]:
+_STATES = {None: "running", "ok": "", "caught": "failure caught", "failed": "failed"}
+
+
+def _of_task(attempt: AttemptView) -> list[dict[str, Any]]:
     from metaflow.plugins.cards._store import find, read_data
 
-    record, state = None, UNREADABLE
+    run, step, path = attempt.records.store, attempt.step, attempt.path
+    state = UNREADABLE
     with unreadable.going_on():
-        record = run.attempt(step, path, attempt)
-        state = {"ok": "", "caught": "failure caught", "failed": "failed"}[record["outcome"]] if record else "running"
-    there = find(run, step, path, attempt, record, follow=True)
+        state = _STATES[attempt.readable().outcome]
+    there = find(run, step, path, attempt.number, attempt.record, follow=True)
     cards = []
     for file in there.files:
         data = read_data(run.objects, file.key)
@@ -192,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are nobody's business."""
+        """Write no line for each request."""
 
 
 def _page(shown: Shown) -> str:

@@ -1,4 +1,4 @@
-"""The record that a run begins with, on this machine and on a cluster alike."""
+"""What a run begins with, on this machine and on a cluster alike: its record, and its status until one is written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flowc_runtime.process.process import this_process
 from flowc_runtime.store.records import projects
-from flowc_runtime.store.records.record_types import RECORD_VERSION, RunRecord
+from flowc_runtime.store.records.record_types import RECORD_VERSION, RunRecord, StatusRecord
 from flowc_runtime.store.records.tags import system_tags
 
 if TYPE_CHECKING:
@@ -43,3 +43,8 @@ def new_run_record(
         tags=tags,
         namespace=namespace,
     )
+
+
+def first_status(record: RunRecord) -> StatusRecord:
+    """Return the status of a run that has only begun, by its record."""
+    return {"version": RECORD_VERSION, "state": "running", "changed": record["created"]}

@@ -14,6 +14,7 @@ from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.objects import PIECE, Objects, open_objects
 from flowc_runtime.store.records import missing, unreadable
 from flowc_runtime.store.records.places import ASIDE, RECORD_NAME
+from flowc_runtime.store.records.runs import first_status
 from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.stored import parse, parse_flow, parse_tag
 from flowc_runtime.store.records.tags import check_tags, name_of
@@ -140,10 +141,14 @@ class RunStore:
 
     def status(self) -> StatusRecord:
         """How the run is doing; a run that has only begun is running."""
+        return self.written_status() or first_status(self.record())
+
+    def written_status(self) -> StatusRecord | None:
+        """Return the status that was written; None if the run has only begun. Raises RecordError."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
-            return {"version": RECORDS.current, "state": "running", "changed": self.record()["created"]}
+            return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
         """Replace the run's status; with a `disk` it is there when this returns."""

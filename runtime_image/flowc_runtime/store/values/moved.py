@@ -23,14 +23,14 @@ _ROOMS: Final = {
     ),
     "store.upkeep": "beside collect completeness fsck lost scrub",
     "run": (
-        "assignment caching context control family first_cache graph_info parents program reads "
-        "reuse routes run_view state"
+        "assignment caching context control family first_cache graph_info parents program reads reuse routes state"
     ),
+    "run.views": "run_view",
     "run.task": "attempts breakpoints calling failures fresh isolated secrets task",
     "pod": "arguments code container hooks integrity pods workflow",
 }
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
-_RENAMED: Final = {"records": "record_types"}
+_RENAMED: Final = {"records": "record_types", "run_view": "records"}
 
 
 def new_name(module: str) -> str | None:

@@ -19,8 +19,8 @@ from flowc.opening import names_code
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.run.views.status import read_status
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.liveness import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ def newest(store: Store, flow: str) -> RunStore:
         run = store.run(flow, run_id)
         try:
             if run.exists() and run.record()["user"] == user:
-                status_of(run)
+                read_status(run)
                 run.executes()
                 return run
         except StoreError as error:  # as a run that the loss of power has cut off at its beginning
@@ -85,7 +85,7 @@ def newest(store: Store, flow: str) -> RunStore:
 def _check_ended(run: RunStore, *, force: bool) -> None:
     from flowc_runtime.process.process import is_alive
 
-    if status_of(run)["state"] != "running":
+    if not read_status(run).is_running:
         return
     pathspec = f"{run.flow}/{run.id}"
     if is_alive(run.record()["process"]):
@@ -204,7 +204,7 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
             if not run.exists() or (record := run.record())["user"] != user:
                 continue
             resumed.add((name, record.get("origin")))
-            if (name, run_id) not in resumed and status_of(run)["state"] not in ("running", "succeeded"):
+            if (name, run_id) not in resumed and read_status(run).state not in ("running", "succeeded"):
                 run.executes()
                 return run
     what = f"flow '{flow}'" if flow else "any flow"

@@ -17,7 +17,7 @@ from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
     Tasks that have failed or have not finished are told of; if no task has anything, that ends the program, unless it
     is a step's and there `may_be_none`.
     """
-    run, step, view = found.run, found.step, RunView(found.run)
+    run, step, view = found.run, found.step, RunRecords(found.run)
     assert step is not None
     attempts = view.attempts(step)
     paths = [found.path] if found.path is not None else list(attempts)
@@ -136,7 +136,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
         yield Dumped(step, path, record, dict(of_every_task(view)) if view.is_beside(step) else values)
 
 
-def of_every_task(view: RunView) -> Iterator[tuple[str, Value]]:
+def of_every_task(view: RunRecords) -> Iterator[tuple[str, Value]]:
     """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
     from flowc_runtime.store.values.files import seen_values
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
@@ -20,16 +20,17 @@ from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import path_of
 from flowc_runtime.process.logs import chunks, whole
+from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.status import read_status
 from flowc_runtime.store.backends.objects import PIECE
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.liveness import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk
-    from flowc_runtime.store.records.record_types import StatusRecord
+    from flowc_runtime.run.views.status import StatusView
     from flowc_runtime.store.records.store import RunStore, Store
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
@@ -56,12 +57,11 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
         status = follower.follow()
     except KeyboardInterrupt:
         return 130
-    where = f": {status['failed']}: " if "failed" in status else ": " if "message" in status else ""
-    why = status.get("message", "").partition("\n")[0]
-    click.echo(f"{run.flow}/{run.id} {status['state']}{where}{why}", err=True)
+    where = f": {status.failed}: " if status.failed is not None else ": " if status.message is not None else ""
+    click.echo(f"{run.flow}/{run.id} {status.state}{where}{status.line}", err=True)
     if step is not None or attempt is not None:
         follower.check(pathspec)
-    return 0 if status["state"] == "succeeded" else 1
+    return 0 if status.state == "succeeded" else 1
 
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
@@ -147,16 +147,17 @@ class Follower:
         self._pause = pause
         self._tails: dict[Task, Tail] = {}  # all, the settled ones too
         self._active: dict[Task, Tail] = {}
-        record = run.record()
+        self._records = RunRecords(run)
+        record = self._records.record
         self._on_cluster = record["target"] != "local"
         self._resumes = record.get("origin") is not None
 
-    def follow(self) -> StatusRecord:
+    def follow(self) -> StatusView:
         """Print until the run has ended; how it ended."""
         interval, news = FASTEST, self._pause.now()
         while True:
             # First the status, then the logs: what was written before the end is read after it.
-            status: Any = status_of(self._run)
+            status = read_status(self._run, self._records.known)
             if self._look(self._active.values()):
                 interval, news = FASTEST, self._pause.now()
             if self._is_over(status, self._pause.now() - news):
@@ -164,7 +165,7 @@ class Follower:
                     continue
                 for task in self._tails:
                     self._printer.finish(task)
-                return status  # type: ignore[no-any-return]
+                return status
             if self._has_more():
                 continue
             self._settle()
@@ -177,10 +178,10 @@ class Follower:
         if not self._tails:
             fail(f"{asked} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
 
-    def _is_over(self, status: StatusRecord, silence: float) -> bool:
-        if status["state"] == "running":
+    def _is_over(self, status: StatusView, silence: float) -> bool:
+        if status.is_running:
             return False
-        early = self._on_cluster and status["state"] == "failed" and "ended" not in status
+        early = self._on_cluster and status.state == "failed" and not status.tasks_ended
         return not early or (silence > UNFINISHED and not self._active)
 
     def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
@@ -202,7 +203,7 @@ class Follower:
     def _discover(self) -> None:
         """Take up the attempts that have begun since."""
         step, path, attempt = self._wanted
-        for task in attempts_of(self._run, step, path):
+        for task in attempts_of(self._records, step, path, self._run.attempts):
             if task not in self._tails and attempt in (None, task[2]):
                 source = self._run.log_source(*task) if self._resumes else self._run.log_key(*task)
                 tail = Tail(task, source, news=self._pause.now())

@@ -14,7 +14,7 @@ from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,7 +85,8 @@ def show_command(
 
         raise SystemExit(follow_run(open_store(store_url), pathspec, form, attempt))
     found = find_run(open_store(store_url), pathspec, to_read=True)
-    begun = attempts_of(found.run, found.step, found.path, RunView(found.run).attempts)
+    records = RunRecords(found.run)
+    begun = attempts_of(records, found.step, found.path, records.attempts)
     tasks = [task for task in begun if attempt in (None, task[2])]
     if attempt is not None and not tasks:
         fail(f"{pathspec} has no attempt {attempt}")

@@ -10,7 +10,7 @@ from flowc.cli.flow_file.common import find_task
 from flowc.cli.options.common import fail, find_run, open_store, store_option
 from flowc.cli.rendering.log_printer import chosen_streams
 from flowc_runtime.base.index import task_pathspec
-from flowc_runtime.run.run_view import RunView
+from flowc_runtime.run.views.records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,7 +84,7 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
 def _attempts(found: Pathspec, attempt: int | None, *, latest: bool, not_done: bool) -> Iterator[Task]:
     """The attempts that are asked for and have ended, or all that are asked for."""
     assert found.step is not None
-    view = RunView(found.run)
+    view = RunRecords(found.run)
     for path, numbers in view.attempts(found.step).items():
         if found.path not in (None, path):
             continue

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowc.cli.commands.store.dump import of_every_task
-from flowc.cli.commands.store.read import in_order, json_option, status_or_unreadable, unreadable_tasks
+from flowc.cli.commands.store.read import json_option, tell_unreadable
 from flowc.cli.options.common import FAULTY, find_run, open_store, store_option, table
-from flowc.cli.options.run_filters import UNREADABLE
 from flowc_ir import json_text
 from flowc_ir.counting import count
-from flowc_runtime.base.errors import RecordError
-from flowc_runtime.base.index import task_id, task_pathspec
-from flowc_runtime.run.run_view import RunView
-from flowc_runtime.run.task import failures
-from flowc_runtime.store.records import revision, unreadable
+from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.run.views.runs import RunView
+from flowc_runtime.run.views.status import UNREADABLE
+from flowc_runtime.store.records import revision
 
-_MANY = 100  # records that are read to know how wide a foreach is
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_runtime.run.views.steps import StepView
+    from flowc_runtime.run.views.tasks import AttemptView, TaskView
 
 
 @click.command(
@@ -44,13 +46,13 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
 
         show_difference(store, run, other)
         return
-    view = RunView(run)
+    view = RunView.of(run)
     if step is None:
-        told, rows = _run(view), "steps"
+        told, rows = _run(view.begun()), "steps"
     elif path is None:
-        told, rows = {"pathspec": f"{run.flow}/{run.id}/{step}", "tasks": _tasks(view, step)}, "tasks"
+        told, rows = {"pathspec": f"{view.pathspec}/{step}", "tasks": _tasks(view, view.step(step))}, "tasks"
     else:
-        told, rows = _task(view, step, path), "attempts"
+        told, rows = _task(view, view.step(step).task(path)), "attempts"
     if as_json:
         click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
     else:
@@ -65,124 +67,76 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
 
 def _run(view: RunView) -> dict[str, Any]:
     """A run, and of each step how many tasks there are and are done."""
-    run = view.store
-    record: Any = {}
-    with unreadable.going_on():
-        record = view.record
-    status = status_or_unreadable(run) if record else {"state": UNREADABLE}
-    ended = None if status["state"] in ("running", UNREADABLE) else status["changed"]
+    status = view.status
+    tell_unreadable(status.error)
     return {
-        "pathspec": f"{run.flow}/{run.id}",
-        "state": status["state"],
-        "failed": status.get("failed"),
-        "message": status.get("message"),
-        "created": record.get("created"),
-        "ended": ended,
-        "user": record.get("user"),
-        "target": record.get("target"),
-        "process": record.get("process"),
-        "origin": record.get("origin"),
-        "revision": record.get("revision"),
-        "parameters": record.get("parameters"),
-        "tags": sorted(run.user_tags()),
-        "system_tags": sorted(record.get("system_tags", ())),
-        "steps": [_step(view, step) for step in in_order(run)],
+        "pathspec": view.pathspec,
+        "state": status.state,
+        "failed": status.failed,
+        "message": status.message,
+        "created": view.created,
+        "ended": view.ended,
+        "user": view.user,
+        "target": view.target,
+        "process": view.process,
+        "origin": view.origin,
+        "revision": view.revision,
+        "parameters": view.parameters,
+        "tags": view.tags,
+        "system_tags": view.system_tags,
+        "steps": [_step(step) for step in view.steps],
     }
 
 
-def _step(view: RunView, step: str) -> dict[str, Any]:
-    attempts, done = view.attempts(step), view.done_paths(step)
-    done -= unreadable_tasks(view.store, step)
-    total = max(len(attempts), _width(view, step))
-    numbers = {"tasks": len(attempts), "total": total, "done": len(done), "attempts": sum(map(len, attempts.values()))}
-    return {"step": step, **numbers}
+def _step(step: StepView) -> dict[str, Any]:
+    tasks, done, total = step.begun, len(step.done), step.total
+    for error in step.errors:
+        tell_unreadable(error)
+    return {"step": step.name, "tasks": tasks, "total": total, "done": done, "attempts": step.attempts_begun}
 
 
-def _width(view: RunView, step: str) -> int:
-    """The number of tasks that the foreach or gang of a step opens; 0 where that would take many reads."""
-    with unreadable.going_on():
-        return _fanned_out(view, step)
-    return 0
-
-
-def _fanned_out(view: RunView, step: str) -> int:
-    from flowc_ir import Foreach, Gang
-
-    before = view.graph.predecessors.get(step, [])
-    if len(before) != 1 or not isinstance(before[0].next, Foreach | Gang):
-        return 0
-    split = before[0].id
-    paths = view.done_paths(split)
-    if len(paths) > _MANY:
-        return 0
-    records = [record for path in paths if (record := view.done(split, path)) is not None]
-    return sum(record["fanout"]["count"] for record in records if "fanout" in record)
-
-
-def _tasks(view: RunView, step: str) -> list[dict[str, Any]]:
+def _tasks(view: RunView, step: StepView) -> list[dict[str, Any]]:
     """The tasks of a step, each by its last attempt."""
-    attempts = view.attempts(step)
-    return [
-        {"task": task_id(step, path), "path": path, **_attempt(view, step, path, numbers[-1])}
-        for path, numbers in attempts.items()
-    ]
+    return [{"task": task.id, "path": task.path, **_attempt(view, task.attempts[-1])} for task in step.tasks]
 
 
-def _task(view: RunView, step: str, path: str) -> dict[str, Any]:
+def _task(view: RunView, task: TaskView) -> dict[str, Any]:
     """A task: where it comes from, what it left, and its attempts."""
-    run, numbers = view.store, view.attempts(step)[path]
-    record: Any = {}
-    with unreadable.going_on():
-        record = next((found for number in numbers[::-1] if (found := view.attempt(step, path, number))), {})
-    artifacts = record.get("artifacts", {})
-    if view.is_beside(step):
-        artifacts = {name: value.record for name, value in of_every_task(view)}
+    tell_unreadable(task.error)
+    artifacts: Mapping[str, Mapping[str, Any]] = task.artifacts
+    if view.records.is_beside(task.step):
+        artifacts = {name: value.record for name, value in of_every_task(view.records)}
     return {
-        "pathspec": task_pathspec(run.flow, run.id, step, path=path),
-        "origin": record.get("origin"),
+        "pathspec": task.pathspec,
+        "origin": task.origin,
         "parents": [
             task_pathspec(before["step"], path=before["path"])
             + (f".0 to .{before['count'] - 1}" if before["count"] else "")
-            for before in record.get("parents", ())
+            for before in task.parents
         ],
         "artifacts": {
             name: {key: ref[key] for key in ("type", "size", "digest") if key in ref} for name, ref in artifacts.items()
         },
-        "attempts": [_attempt(view, step, path, number) for number in numbers],
+        "attempts": [_attempt(view, attempt) for attempt in task.attempts],
     }
 
 
-def _attempt(view: RunView, step: str, path: str, number: int) -> dict[str, Any]:
+def _attempt(view: RunView, attempt: AttemptView) -> dict[str, Any]:
     """An attempt; one without a record still runs, or its process vanished with the run."""
-    nothing = {
-        "attempt": number,
-        "began": None,
-        "ended": None,
-        "type": None,
-        "message": None,
-        "note": None,
-        "ended_by_run": False,
+    tell_unreadable(attempt.error)
+    outcome = {"outcome": view.attempt_state(attempt)}
+    if attempt.state is None:
+        tell_unreadable(view.own_status.error)
+    rest = {
+        "began": attempt.began,
+        "ended": attempt.finished,
+        "type": attempt.failure_type,
+        "message": attempt.message,
+        "note": attempt.note,
+        "ended_by_run": attempt.ended_by_run,
     }
-    try:
-        record: Any = view.attempt(step, path, number)
-        begun = view.began(step, path, number) if record is None else None
-    except RecordError as error:
-        unreadable.tell(error)
-        return nothing | {"outcome": UNREADABLE}
-    if record is None:
-        going_on = status_or_unreadable(view.store)["state"] == "running"
-        outcome = "running" if going_on else "vanished"
-        return nothing | {"outcome": outcome, "began": begun["began"] if begun else None}
-    return {
-        "attempt": number,
-        "outcome": record["outcome"],
-        "began": record["began"],
-        "ended": record["ended"],
-        "type": record["error"]["type"] if "error" in record else None,
-        "message": failures.told(record["error"]) if "error" in record else None,
-        "note": record.get("note"),
-        "ended_by_run": record.get("error", {}).get("ended_by_run", False),
-    }
+    number = {"attempt": attempt.number}
+    return {**number, **outcome, **rest} if attempt.record is not None else {**number, **rest, **outcome}
 
 
 # -- how it is printed -------------------------------------------------------------------------------------------------

@@ -182,22 +182,20 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 
 
 def _state(task: Task) -> tuple[str, str]:
-    record = task._record
-    if record is None:  # as the page was made: a task that is killed makes no other
+    outcome = task._view.outcome
+    if outcome is None:  # as the page was made: a task that is killed makes no other
         return "", f"running at {time.strftime('%H:%M:%S')}"
-    return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[
-        record["outcome"]
-    ]
+    return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[outcome]
 
 
 def _facts(task: Task) -> str:
     rows = [("Task", task.pathspec), ("Attempt", str(task.current_attempt + 1)), ("Began", _moment(task.created_at))]
-    record = task._record
-    if record is not None:
-        rows += [("Ended", _moment(task.finished_at)), ("Took", f"{record['ended'] - record['began']:.2f} s")]
-        if peak := record["exit"].get("peak_rss"):
-            rows.append(("Peak memory", f"{peak / 2**20:,.0f} MiB"))
-        rows.append(("Machine", record["process"].get("pod") or record["process"].get("host", "")))
+    view = task._view
+    if view.finished is not None:
+        rows += [("Ended", _moment(task.finished_at)), ("Took", f"{view.seconds:.2f} s")]
+        if view.peak_rss:
+            rows.append(("Peak memory", f"{view.peak_rss / 2**20:,.0f} MiB"))
+        rows.append(("Machine", view.machine or ""))
     rows.append(("User", task._reader.record["user"]))
     rows.append(("Tags", ", ".join(sorted(task.user_tags)) or "none"))
     lines = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows)

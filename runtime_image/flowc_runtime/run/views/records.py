@@ -1,7 +1,7 @@
-"""A run as programs see it that read it: with the tasks that have no process, and so no records of their own.
+"""The records of a run for the programs that read it, with the tasks that have no process, and so none of their own.
 
-These are the only task of the step `_parameters`, whose artifacts all tasks have, and the control tasks of unbounded
-foreach (`flowc_runtime.run.control`).
+The latter are the only task of the step `_parameters`, whose artifacts all tasks have, and the control tasks of
+unbounded foreach (`flowc_runtime.run.control`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PARAMETERS = "_parameters"
 """The step that has one task in every run. It is not in the graph."""
 
 
-class RunView:
-    """A run; records that cannot change any more are read once."""
+class RunRecords:
+    """The records of one run; those that cannot change any more are read once."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
@@ -41,6 +41,11 @@ class RunView:
             self._record = self.store.record()
         return self._record
 
+    @property
+    def known(self) -> RunRecord | None:
+        """The run's record, if it has been read."""
+        return self._record
+
     @cached_property
     def flow(self) -> Flow:
         """What the run executes."""
@@ -50,6 +55,19 @@ class RunView:
     def graph(self) -> Graph:
         """Its graph."""
         return Graph(self.flow)
+
+    # -- steps
+
+    def steps(self) -> list[str]:
+        """Return the steps that have begun, in the order of the flow.
+
+        If the flow's graph cannot be read, which is told, they are sorted by name.
+        """
+        order: list[str] = []
+        with unreadable.going_on():
+            order = [node.id for node in self.flow.nodes]
+        known = self.store.steps()
+        return [step for step in order if step in known] + [step for step in known if step not in order]
 
     # -- tasks
 

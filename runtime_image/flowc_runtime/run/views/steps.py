@@ -1,0 +1,123 @@
+"""One step of a run: how many tasks it has, and how far they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, final
+
+from flowc_ir import Foreach, Gang
+from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.run.views.tasks import TaskView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_runtime.run.views.records import RunRecords
+
+CHECKED = 1000
+"""The tasks of a step whose records are read to count those that can be; of a step with more, none is."""
+SPLITS_READ = 100
+"""The records of splits that are read to know how wide a foreach is."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StepView:
+    """A step of a run, as it is at one moment. Each listing is made when it is first needed, once."""
+
+    records: RunRecords
+    name: str
+
+    @cached_property
+    def attempts(self) -> Mapping[str, list[int]]:
+        """The numbers of the attempts that have begun of each task, by index path."""
+        return self.records.attempts(self.name)
+
+    @property
+    def paths(self) -> list[str]:
+        """The index paths of the tasks that have begun, in their order."""
+        return list(self.attempts)
+
+    @property
+    def tasks(self) -> tuple[TaskView, ...]:
+        """The tasks that have begun."""
+        return tuple(self.task(path) for path in self.attempts)
+
+    def task(self, path: str) -> TaskView:
+        """Return a task of it; its attempts are those of the step's listing."""
+        return TaskView(self.records, self.name, path, tuple(self.attempts[path]))
+
+    # -- how many there are
+
+    @property
+    def begun(self) -> int:
+        """How many tasks have begun."""
+        return len(self.attempts)
+
+    @property
+    def attempts_begun(self) -> int:
+        """How many attempts have begun, of all tasks."""
+        return sum(map(len, self.attempts.values()))
+
+    @property
+    def total(self) -> int:
+        """How many tasks there will be, as far as is known."""
+        return max(self.begun, self._width[0])
+
+    @cached_property
+    def done(self) -> frozenset[str]:
+        """The index paths of the tasks that are done and whose records can be read."""
+        return frozenset(self.records.done_paths(self.name) - {path for path, _ in self._checked if path is not None})
+
+    @property
+    def errors(self) -> tuple[RecordError, ...]:
+        """Why records of its tasks cannot be read: those that are damaged, and those that were moved aside."""
+        width = [self._width[1]] if self._width[1] is not None else []
+        return (*(error for _, error in self._checked), *width)
+
+    @cached_property
+    def _checked(self) -> tuple[tuple[str | None, RecordError], ...]:
+        """What `_check` finds."""
+        return tuple(self._check())
+
+    def _check(self) -> Iterator[tuple[str | None, RecordError]]:
+        """Yield the tasks that are done and whose records cannot be read, with the reason; None for one moved aside."""
+        run, step = self.records.store, self.name
+        paths = run.done(step)
+        for path in run.paths(step):
+            name = run.task_key(step, path).removeprefix(f"{run.prefix}/")
+            if path not in paths and (loss := run.find_loss(name, step, path)) is not None:
+                yield None, loss
+        if len(paths) > CHECKED:
+            return
+        ahead = run.done_tasks(step)
+        for path in sorted(paths):
+            try:
+                if ahead is None:
+                    run.task(step, path)
+                elif path in ahead:
+                    run.parse_task(step, path, ahead[path])
+            except NotFound:  # deleted since
+                continue
+            except RecordError as error:
+                yield path, error
+
+    @cached_property
+    def _width(self) -> tuple[int, RecordError | None]:
+        """The number of tasks that the foreach or gang of the step opens; 0 where that would take many reads."""
+        try:
+            return self._opened(), None
+        except RecordError as error:
+            return 0, error
+
+    def _opened(self) -> int:
+        before = self.records.graph.predecessors.get(self.name, [])
+        if len(before) != 1 or not isinstance(before[0].next, Foreach | Gang):
+            return 0
+        split = before[0].id
+        paths = self.records.done_paths(split)
+        if len(paths) > SPLITS_READ:
+            return 0
+        done = [record for path in paths if (record := self.records.done(split, path)) is not None]
+        return sum(record["fanout"]["count"] for record in done if "fanout" in record)

@@ -1,0 +1,148 @@
+"""What the views of runs cost: looks at the store by each command and each property of the client."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from flowc.cli.commands.store.read import runs_command
+from flowc.cli.commands.store.show import show_command
+from flowc.cli.rendering.card_server import Shown
+from flowc_runtime.run.views.status import read_status
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.records.store import Store
+from metaflow import Flow
+from metaflow.client.html import show
+from metaflow.plugins.cards.card_modules.basic import _facts, _state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from project import Project
+
+# Looks by operation. A change may make them fewer, never more.
+COSTS = {
+    "flowc runs": {"get": 4, "names": 4},
+    "flowc runs --json": {"get": 4, "names": 4},
+    "flowc runs --status": {"get": 5, "names": 3},
+    "flowc show RUN": {"get": 8, "exists": 1, "names": 12, "names_below": 1},
+    "flowc show RUN --json": {"get": 8, "exists": 1, "names": 12, "names_below": 1},
+    "flowc show STEP": {"get": 7, "exists": 1, "names": 3, "names_below": 1},
+    "flowc show TASK": {"get": 6, "exists": 1, "names": 4},
+    "flowc show _parameters": {"get": 4, "exists": 1, "names": 3},
+    "cards.json": {"get": 2, "exists": 1, "names": 2},
+    "run.status": {"get": 4, "names": 3},
+    "run.created_at": {"get": 3, "names": 3},
+    "run.finished_at": {"get": 5, "names": 5},
+    "run.successful": {"get": 5, "names": 7},
+    "run in a notebook": {"get": 7, "names": 11},
+    "step.finished_at": {"get": 11, "names": 7},
+    "step in a notebook": {"get": 8, "names": 6},
+    "task.successful": {"get": 4, "names": 4},
+    "task.finished_at": {"get": 5, "names": 4},
+    "task.metadata": {"get": 8, "names": 4},
+    "task in a notebook": {"get": 6, "names": 4},
+    "task on a card": {"get": 5, "names": 5},
+    "failed task": {"get": 14, "exists": 12, "names": 4, "names_below": 1},
+    "failed task on a card": {"get": 15, "exists": 15, "names": 5, "names_below": 1},
+    "flow in a notebook": {"get": 5, "names": 5},
+    "metrics": {"get": 10, "names": 11},
+}
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the store was looked at, by operation."""
+    counted: Counter[str] = Counter()
+    for name in ("get", "exists", "names", "names_below", "map", "appended", "pieces"):
+        real = getattr(LocalObjects, name)
+
+        def look(self: LocalObjects, *arguments: Any, _name: str = name, _real: Any = real, **more: Any) -> Any:
+            counted[_name] += 1
+            return _real(self, *arguments, **more)
+
+        monkeypatch.setattr(LocalObjects, name, look)
+    return counted
+
+
+def command(command: Any, *words: str) -> Callable[[Project], object]:
+    """A command line's command in this process."""
+
+    def invoke(letters: Project) -> object:
+        done = CliRunner().invoke(command, [*words, "--store", str(letters.root / ".flowc")])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return invoke
+
+
+def of_run(look: Callable[[Any], object]) -> Callable[[Project], object]:
+    """A look at the client's object of the newest run that was successful."""
+    return lambda _: look(list(Flow("Letters"))[1])
+
+
+def of_task(look: Callable[[Any], object]) -> Callable[[Project], object]:
+    """A look at the client's object of a task with two attempts."""
+    return of_run(lambda run: look(run["each"]["0.1"]))
+
+
+def of_failed(look: Callable[[Any], object]) -> Callable[[Project], object]:
+    """A look at the client's object of a task that has failed."""
+    return lambda _: look(next(iter(Flow("Letters")))["each"]["0.3"])
+
+
+def served(letters: Project) -> dict[str, Any]:
+    """What the page of cards asks for again and again."""
+    return Shown(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
+
+
+LOOKS: dict[str, Callable[[Project], object]] = {
+    "flowc runs": command(runs_command),
+    "flowc runs --json": command(runs_command, "Letters", "--json"),
+    "flowc runs --status": command(runs_command, "--status", "failed"),
+    "flowc show RUN": command(show_command, "Letters/latest"),
+    "flowc show RUN --json": command(show_command, "Letters/latest", "--json"),
+    "flowc show STEP": command(show_command, "Letters/latest/each"),
+    "flowc show TASK": command(show_command, "Letters/latest/each/0.1"),
+    "flowc show _parameters": command(show_command, "Letters/latest/_parameters/0"),
+    "cards.json": served,
+    "run.status": of_run(lambda run: run.status),
+    "run.created_at": of_run(lambda run: run.created_at),
+    "run.finished_at": of_run(lambda run: run.finished_at),
+    "run.successful": of_run(lambda run: (run.successful, run.finished)),
+    "run in a notebook": of_run(show),
+    "step.finished_at": of_run(lambda run: (run["each"].created_at, run["each"].finished_at)),
+    "step in a notebook": of_run(lambda run: show(run["each"])),
+    "task.successful": of_task(lambda task: (task.successful, task.finished)),
+    "task.finished_at": of_task(lambda task: (task.created_at, task.finished_at)),
+    "task.metadata": of_task(lambda task: task.metadata),
+    "task in a notebook": of_task(show),
+    "task on a card": of_task(lambda task: (_state(task), _facts(task))),
+    "failed task": of_failed(lambda task: (task.exception, task.finished_at, task.created_at, task.successful)),
+    "failed task on a card": of_failed(lambda task: (_state(task), _facts(task))),
+    "flow in a notebook": lambda _: show(Flow("Letters")),
+    "metrics": lambda _: Flow("Letters").metrics(),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_no_look_more(letters: Project, looks: Counter[str], name: str) -> None:
+    looks.clear()
+    LOOKS[name](letters)
+    more = {kind: count for kind, count in looks.items() if count > COSTS[name].get(kind, 0)}
+    assert not more, f"{name}: {dict(looks)}"
+
+
+def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> None:
+    """Its status is in no object yet: the run's record says when it began and which process runs it."""
+    run = Store.open(str(letters.root / ".flowc")).run("Letters", next(iter(Flow("Letters"))).id)
+    run.objects.delete(f"{run.prefix}/status.json")
+    looks.clear()
+    assert read_status(run).state == "killed"
+    assert looks["get"] <= 4  # status and record, and both again: it may have ended meanwhile
+    looks.clear()
+    assert served(letters)["state"] == "killed"
+    assert looks["get"] <= 6
