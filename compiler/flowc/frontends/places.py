@@ -60,5 +60,5 @@ def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.C
     """Return where a class is written, its tree and its file; one made by a call has no tree: it is at the top."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     home = (sources.of(file) if file else None) or source
-    tree = home.classes.get(cls.__qualname__)
+    tree = home.class_of(cls)
     return (home.header(tree) if tree else Span(home.file, 1, 1)), tree, home

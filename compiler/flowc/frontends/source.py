@@ -5,28 +5,36 @@ from __future__ import annotations
 import ast
 import os
 import sys
+from types import CodeType
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
 from flowc_ir import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEEPEST = 100  # wrappers around a function
 
 
 @final
 class Source:
     """One file: its tree, and its functions and classes by where they are."""
 
-    def __init__(self, file: str, text: str) -> None:
-        """Raises SyntaxError (or ValueError for a null byte) where `text` is no Python."""
+    def __init__(self, file: str, text: str, path: str = "") -> None:
+        """Parse `text`, which stands in the file `path`; spans call it `file`.
+
+        Raises:
+            SyntaxError: it is no Python; a ValueError for a null byte.
+        """
         self.file = file
+        self.path = path
         self.lines = text.split("\n")
         self.tree = ast.parse(text, file)
-        self.classes: dict[str, ast.ClassDef] = {}
+        self._classes: dict[str, list[ast.ClassDef]] = {}
         self._functions: dict[int, list[Function]] = {}
         self._index(self.tree.body, "")
 
@@ -36,18 +44,38 @@ class Source:
             statement, prefix = waiting.pop()
             inside: list[ast.stmt] = []
             if isinstance(statement, ast.ClassDef):
-                self.classes[prefix + statement.name] = statement
+                self._classes.setdefault(prefix + statement.name, []).append(statement)
                 inside, prefix = statement.body, f"{prefix}{statement.name}."
             elif isinstance(statement, Function):
                 first = min([statement.lineno, *(decorator.lineno for decorator in statement.decorator_list)])
                 self._functions.setdefault(first, []).append(statement)
                 inside, prefix = statement.body, f"{prefix}{statement.name}.<locals>."
-            else:  # the arms of an `if`, `try`, `with`, …
-                for field in ("body", "orelse", "finalbody"):
-                    inside = [*inside, *(getattr(statement, field, None) or [])]
-                for handler in getattr(statement, "handlers", ()):
-                    inside = [*inside, *handler.body]
+            else:
+                inside = _arms(statement)
             waiting += [(inner, prefix) for inner in reversed(inside)]
+
+    def classes_named(self, qualified: str) -> tuple[ast.ClassDef, ...]:
+        """Every definition of a class by its qualified name: there may be one in each arm of an `if`."""
+        return tuple(self._classes.get(qualified, ()))
+
+    def class_of(self, cls: type) -> ast.ClassDef | None:
+        """The definition of a class: of several with its name, the one that the code of its methods stands in."""
+        found = self.classes_named(cls.__qualname__)
+        if len(found) < 2:
+            return found[0] if found else None
+        lines = {code.co_firstlineno for code in _codes(cls) if self.is_file(code.co_filename)}
+        return next((each for each in found if any(each.lineno <= line <= _end(each) for line in lines)), found[-1])
+
+    def methods(self, cls: type, name: str) -> list[Function]:
+        """Every definition of a method in the body of a class, those in the arms of an `if` too."""
+        tree = self.class_of(cls)
+        if tree is None:
+            return []
+        return [node for node in _flat(tree.body) if isinstance(node, Function) and node.name == name]
+
+    def is_file(self, filename: str) -> bool:
+        """Whether Python's name of a file is the name of this one."""
+        return filename == self.path or os.path.realpath(filename) == os.path.realpath(self.path)
 
     def function(self, name: str, first_line: int) -> Function | None:
         """The function of a code object: `co_firstlineno` is the line of its first decorator."""
@@ -84,6 +112,41 @@ class Source:
         """A column in characters from 1: `ast` counts the bytes of UTF-8."""
         line = self.line(number)
         return offset + 1 if line.isascii() else len(line.encode()[:offset].decode(errors="replace")) + 1
+
+
+def _arms(statement: ast.stmt) -> list[ast.stmt]:
+    """The statements in the arms of an `if`, `try`, `with`, `match`, …"""
+    inside: list[ast.stmt] = []
+    for field in ("body", "orelse", "finalbody"):
+        inside += getattr(statement, field, None) or []
+    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        inside += part.body
+    return inside
+
+
+def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body, and of the arms of its conditions, in the order written."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            yield from _flat(_arms(statement))
+
+
+def _codes(cls: type) -> Iterator[CodeType]:
+    """The code of the functions that a class's body holds, inside whatever wraps them."""
+    for value in vars(cls).values():
+        function: object = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+        for _ in range(_DEEPEST):
+            code = getattr(function, "__code__", None)
+            if isinstance(code, CodeType):
+                yield code
+            function = getattr(function, "__wrapped__", None)
+            if function is None:
+                break
+
+
+def _end(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
 
 
 def _colon(line: str, start: int) -> int:
@@ -132,7 +195,7 @@ class Sources:
 
     def parse(self, file: str, content: bytes) -> Source:
         """Parse one file of the package. Raises SyntaxError or ValueError."""
-        self._parsed[file] = source = Source(file, decode(content))
+        self._parsed[file] = source = Source(file, decode(content), str(self.root / file))
         return source
 
     def of(self, filename: str) -> Source | None:
@@ -141,7 +204,8 @@ class Sources:
         if file not in self._parsed:
             try:
                 content = self._files.get(file)
-                self._parsed[file] = Source(file, decode(content if content is not None else _read(filename)))
+                text = decode(content if content is not None else _read(filename))
+                self._parsed[file] = Source(file, text, filename)
             except (OSError, SyntaxError, ValueError):
                 self._parsed[file] = None
         return self._parsed[file]

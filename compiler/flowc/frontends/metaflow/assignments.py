@@ -18,13 +18,17 @@ Call: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 def call_of(source: Source | None, line: int, owner: type) -> Call:
     """The statement of the class's body that makes the parameter or config whose call Python saw in this line."""
-    body = source.classes.get(owner.__qualname__) if source else None
-    for statement in body.body if body else ():
+    for statement in (each for tree in _definitions(source, owner) for each in tree.body):
         match statement:
             case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
                 if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
                     return statement, call
     return None
+
+
+def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]:
+    """Every definition by the class's name in a file: the line says which one is meant."""
+    return source.classes_named(owner.__qualname__) if source else ()
 
 
 def span_of(source: Source | None, found: Call, line: int, known: Sequence[str], argument: str | None = None) -> Span:

@@ -229,7 +229,7 @@ def _choose(
         hint = "write a class that derives from FlowSpec"
         faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
         return None
-    second = source.classes.get(leaves[1])
+    second = source.class_of(defined[leaves[1]])
     faults.add(
         codes.MANY_FLOWS,
         source.header(second) if second else top,

@@ -150,7 +150,11 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """The last line of the step that assigns `self.<name>`."""
+    """The last line of the step that assigns `self.<name>`.
+
+    The step's function in the source is the one that starts where its code starts, decorators included: other functions
+    of its name start elsewhere.
+    """
     import ast
 
     from flowc_runtime.process.own_names import own_names
@@ -164,7 +168,7 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
         and function.name == code.co_name
-        and function.lineno <= code.co_firstlineno + len(function.decorator_list) + 50
+        and min([function.lineno, *(each.lineno for each in function.decorator_list)]) == code.co_firstlineno
         for own in [own_names(function)]
         for target in ast.walk(function)
         if isinstance(target, ast.Attribute)
@@ -174,9 +178,10 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     ]
     if not lines:
         return None
-    text = linecache.getline(code.co_filename, lines[-1]).strip()
+    line = max(lines)
+    text = linecache.getline(code.co_filename, line).strip()
     file = code.co_filename[len(root) + 1 :] if _is_below(code.co_filename, root) else code.co_filename
-    return {"file": file, "line": lines[-1], "function": code.co_name, "text": text}
+    return {"file": file, "line": line, "function": code.co_name, "text": text}
 
 
 def describe_refusal(error: FlowcError) -> ErrorRecord:

@@ -117,7 +117,7 @@ class Reader:
 
     def arguments(self, applied: Applied, table: Mapping[str, Kind]) -> dict[str, Any] | None:
         """Return the arguments given, all of their kinds; None where any has a fault."""
-        before, note = len(self.faults), _added_by(applied)
+        before, note = len(self.faults), self._origin(applied)
         if applied.args:
             known = ", ".join(f"{name}=" for name in table)
             hint = f"it takes {known}" if table else f"write `@{applied.name}`"
@@ -137,7 +137,7 @@ class Reader:
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
         """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
-        node = None if applied.by else self._node(applied)
+        node = self._node(applied) if self._is_here(applied) else None
         if node is None:
             return self.source.header(self.tree)
         if argument is not None and isinstance(node, ast.Call):
@@ -150,11 +150,21 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        candidates = [node for node in self.tree.decorator_list if _name_of(node) == applied.name]
-        for node in candidates:
+        """The decorator that was applied in that line, whatever it is called there."""
+        for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
                 return node
-        return candidates[0] if candidates else None
+        return next((node for node in self.tree.decorator_list if _name_of(node) == applied.name), None)
+
+    def _origin(self, applied: Applied) -> str | None:
+        """The note about a decorator that stands elsewhere: a mutator has added it, or a function of another file."""
+        place = f"{applied.file.rpartition('/')[2]}:{applied.line}"
+        if applied.by:
+            return f"@{applied.name} was added by {applied.by}{f' in {place}' if applied.line else ''}"
+        return None if self._is_here(applied) else f"@{applied.name} was applied in {place}"
+
+    def _is_here(self, applied: Applied) -> bool:
+        return not applied.by and (not applied.line or self.source.is_file(applied.file))
 
 
 def _name_of(node: ast.expr) -> str | None:
@@ -164,14 +174,6 @@ def _name_of(node: ast.expr) -> str | None:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return None
-
-
-def _added_by(applied: Applied) -> str | None:
-    """The note about a decorator that a mutator has added."""
-    if not applied.by:
-        return None
-    place = f" in {applied.file.rpartition('/')[2]}:{applied.line}" if applied.line else ""
-    return f"@{applied.name} was added by {applied.by}{place}"
 
 
 def shown(value: object) -> str:

@@ -142,14 +142,15 @@ class _Steps:
 
 
 def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> None:
-    if steps.start not in steps.found:
+    there = {*steps.found, *steps.candidates.lost}  # a fault is reported of those that are lost
+    if steps.start not in there:
         faults.add(
             codes.NO_START,
             where,
             f"flow '{flow_name}' has no step 'start'",
             hint="add a step `def start(self):`, where every run begins, or write @step(start=True) above one",
         )
-    if steps.end in steps.found:
+    if steps.end in there:
         return
     last = [name for name, left in steps.left.items() if left.fault and left.fault.code == codes.MISSING_NEXT]
     hint = "add a step `def end(self):`, where every run ends"

@@ -117,7 +117,7 @@ def find_methods(
         source, tree = _locate(name, owner, inner, sources)
         if source is None or tree is None:
             if applied:
-                _no_source(name, cls_span, faults)
+                _no_source(name, _place_of_code(inner, sources) or cls_span, faults)
                 lost.add(name)
             continue
         methods[name] = Method(name, owner, inner, tree, source, applied, is_static)
@@ -151,11 +151,24 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
     # A wrapper made without functools.wraps: what the class's own body calls by that name is the step.
     module_file = getattr(_module_of(owner), "__file__", None)
     source = sources.of(module_file) if module_file else None
-    body = source.classes.get(owner.__qualname__) if source else None
-    for statement in body.body if body else ():
-        if isinstance(statement, Function) and statement.name == name:
-            return source, statement
+    if source is not None and (found := source.methods(owner, name)):
+        return source, _decorated_at(found, source, applied_to(function))
     return (source, tree) if tree is not None else (None, None)
+
+
+def _decorated_at(found: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
+    """Of several definitions, the one whose decorators stand where the decorators of the step were applied."""
+    lines = {each.line for each in applied if source.is_file(each.file)}
+    for node in found:
+        if any(lines.intersection(range(each.lineno, (each.end_lineno or 0) + 1)) for each in node.decorator_list):
+            return node
+    return found[-1]  # which Python keeps
+
+
+def _place_of_code(function: FunctionType, sources: Sources) -> Span | None:
+    """The line that makes a function such as a lambda; None for code that stands in no file."""
+    source = sources.of(function.__code__.co_filename)
+    return source.whole_line(function.__code__.co_firstlineno) if source else None
 
 
 def _module_of(cls: type) -> object:
@@ -216,7 +229,7 @@ def _check_kind(method: Method, faults: Faults) -> None:
 def check_duplicates(methods: Mapping[str, Method], faults: Faults) -> None:
     """A class body that defines a step twice: Python keeps the last, silently."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
-        body = source.classes.get(owner.__qualname__)
+        body = source.class_of(owner)
         seen: dict[str, int] = {}
         for statement in body.body if body else ():
             if not isinstance(statement, Function):

@@ -1,0 +1,206 @@
+"""The place that a fault shows: found by the object that the fault is about, never by a namesake of it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flowc.frontends.metaflow.flowspec import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("fresh_imports")
+
+START = "from metaflow import *\nimport sys\n"
+END = """
+    @step
+    def end(self):
+        pass
+"""
+
+# Each ends in a flow called Flow; the line of its one fault ends in `# here`.
+CASES = {
+    "a decorator of a class of the same name in the other arm": """
+        if not sys.maxsize:
+            @schedule(cron="no")
+            class Flow(FlowSpec):
+                @step
+                def start(self):
+                    self.next(self.end)
+                END
+        else:
+            @schedule(cron="no")  # here
+            class Flow(FlowSpec):
+                @step
+                def start(self):
+                    self.next(self.end)
+                END
+        """,
+    "the same, and the arm above is the one that ran": """
+        if sys.maxsize:
+            @schedule(cron="no")  # here
+            class Flow(FlowSpec):
+                @step
+                def start(self):
+                    self.next(self.end)
+                END
+        else:
+            @schedule(cron="no")
+            class Flow(FlowSpec):
+                @step
+                def start(self):
+                    self.next(self.end)
+                END
+        """,
+    "a parameter of a base that another class of its name replaces": """
+        class Base(FlowSpec):
+            size = Parameter("size", required="x")  # here
+            @step
+            def start(self):
+                self.next(self.end)
+            END
+
+        class Flow(Base):
+            pass
+
+        class Base:
+            size = 1
+        """,
+    "a parameter in a condition": """
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                size = Parameter("size", required="x")  # here
+            else:
+                size = Parameter("size", required="x")
+            @step
+            def start(self):
+                self.next(self.end)
+            END
+        """,
+    "a step in a condition": """
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                def start(self, a, b, c):  # here
+                    self.next(self.end)
+            else:
+                @step
+                def start(self, a, b, c):
+                    self.next(self.end)
+            END
+        """,
+    "the decorator of a step in a condition": """
+        class Flow(FlowSpec):
+            if not sys.maxsize:
+                @retry(times="x")
+                @step
+                def start(self):
+                    self.next(self.end)
+            else:
+                @retry(times="x")  # here
+                @step
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a step that is inherited, and a method of its name elsewhere": """
+        class Timer:
+            @retry(times="x")
+            def start(self):
+                pass
+
+        class Base(FlowSpec):
+            @retry(
+                times="x"  # here
+            )
+            @step
+            def start(self):
+                self.next(self.end)
+            END
+
+        class Flow(Base):
+            pass
+        """,
+    "a lambda": """
+        class Flow(FlowSpec):
+            start = step(lambda self: self.next(self.end))  # here
+            END
+        """,
+    "a step in a wrapper without functools.wraps, in a condition": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "the second of two decorators of one name on one class": """
+        @schedule(cron="0 0 * * *")
+        @schedule(cron="no")  # here
+        class Flow(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.end)
+            END
+        """,
+}
+
+
+def lines(path: Path) -> list[int]:
+    return sorted({fault.span.line for fault in load(path, class_name="Flow").diagnostics})
+
+
+def source(code: str) -> str:
+    found: list[str] = []
+    for line in textwrap.dedent(code).split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        found += textwrap.indent(textwrap.dedent(END), indent).split("\n") if line.strip() == "END" else [line]
+    return START + "\n".join(found)
+
+
+@pytest.mark.parametrize("code", CASES.values(), ids=CASES)
+def test_the_place_of_a_fault(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "flow.py"
+    path.write_text(source(code))
+    expected = [number for number, line in enumerate(path.read_text().split("\n"), 1) if line.endswith("# here")]
+    assert lines(path) == expected
+
+
+def test_a_decorator_that_another_file_applies_is_not_the_one_in_that_line_of_the_flow(tmp_path: Path) -> None:
+    """`careful` applies @retry in line 7 of its own file; so does the flow, in line 7, to another step."""
+    (tmp_path / "own.py").write_text(
+        "from metaflow import retry\n\n\n\n\ndef careful(step):\n    return retry(times='x')(step)\n"
+    )
+    path = tmp_path / "flow.py"
+    path.write_text(textwrap.dedent("""\
+        from metaflow import FlowSpec, retry, step
+        from own import careful
+
+
+        class Flow(FlowSpec):
+            @careful
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """))  # fmt: skip
+    (fault,) = load(path).diagnostics
+    assert (fault.span.file, fault.span.line) == ("flow.py", 8)
+    assert fault.note == "@retry was applied in own.py:7"
