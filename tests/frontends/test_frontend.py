@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 
 from flowc.frontends.metaflow.flowspec import load
 from flowc.frontends.names import FLOW_API
-from flowc_ir import Branch, Flow, Span, schema
+from flowc_ir import Branch, Flow, Span, Timeout, schema
 from metaflow import FlowSpec
 
 if TYPE_CHECKING:
@@ -74,6 +75,17 @@ def test_a_flow_of_another_file_can_be_the_one_under_main(tmp_path: Path) -> Non
     flow = flow_of(path)
     assert (flow.code.file, flow.code.name) == ("case_flow.py", "Far")
     assert flow.where.file == "far_away.py"
+
+
+def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flow is verified again after them: an IR with a fault reaches no target and no run."""
+
+    def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
+        return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))
+
+    monkeypatch.setattr("flowc.frontends.metaflow.flowspec.begin_plugins", begin_plugins)
+    loaded = load(write(tmp_path, f"class Case(FlowSpec):{STEPS}"))
+    assert (loaded.flow, codes(loaded)) == (None, ["bad-policy", "bad-policy"])
 
 
 def test_a_base_class_is_not_a_flow_of_its_own(tmp_path: Path) -> None:

@@ -304,6 +304,13 @@ def test_a_decorator_may_ask_for_retries(project: Project) -> None:
     assert (found["y"], found["after"], found["before"]["tries"]) == (1, 1, [1, 2])
 
 
+@pytest.mark.parametrize("retries", ["2.5", "'two'", "None"])
+def test_retries_that_are_no_number_of_attempts_are_refused(project: Project, retries: str) -> None:
+    write(project, f"@traced(retries={retries})")
+    done = project.flowc("check", "flow.py")
+    assert (done.code, f"it asks for {retries} further attempts, which is no whole number" in done.err) == (1, True)
+
+
 def test_task_decorate_may_leave_out_the_code(project: Project) -> None:
     write(project, "@skipping")
     assert project.artifacts(project.run("flow.py"), "end")["skipped"] is True

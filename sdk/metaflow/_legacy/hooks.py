@@ -158,7 +158,9 @@ class FlowHooks:
                     raise MetaflowException(
                         f"it asks for {more} attempts after the last of the step's own; write @catch, or @retry"
                     )
-                most = max(most, times)
+                if not hasattr(times, "__index__"):
+                    raise MetaflowException(f"it asks for {times!r} further attempts, which is no whole number")
+                most = max(most, int(times))
         return most
 
     def become(self, ir: Flow) -> None:

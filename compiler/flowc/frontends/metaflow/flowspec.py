@@ -328,10 +328,12 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
-    flow = begin_plugins(program, flow, graph.steps, sources, faults)
+    begun = begin_plugins(program, flow, graph.steps, sources, faults)
+    if begun is not flow:  # hooks of extensions have changed it: what is wrong now is theirs
+        faults.extend(verify(begun))
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
-    return Loaded(package=package, program=program, flow=flow)
+    return Loaded(package=package, program=program, flow=begun)
 
 
 def _check_init(cls: Any, where: Span, faults: Faults) -> None:

@@ -14,9 +14,10 @@ from flowc.frontends.metaflow.structure.steps import clean_doc, find_methods, me
 from flowc.frontends.places import place_of_class, written_at
 from flowc.frontends.source import Sources
 from flowc_ir import Code, Flow, Method, Node
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
-    from flowc_ir.diagnostic import Diagnostic, Faults
+    from flowc_ir.diagnostic import Diagnostic
 
 
 def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
