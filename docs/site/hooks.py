@@ -37,7 +37,7 @@ SOURCES = {name: source for source, name in OUTSIDE.items()}
 FENCED = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```$\n?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])+)\]\((?!\w+:)(?P<path>[^)#\s]*)(?P<anchor>#[^)\s]+)?\)")
 CHECKED_FILE = re.compile(r"^<!-- file: (\S+) -->\n```(\w*)$", re.MULTILINE)
-CHECKED_OUTPUT = re.compile(r"^<!-- checked -->\n", re.MULTILINE)
+CHECKED_OUTPUT = re.compile(r"^<!-- (?:checked|cell|output) -->\n", re.MULTILINE)
 ITEM = r"(?:[-*]|\d+\.) "
 LIST_AFTER_TEXT = re.compile(rf"^(?!{ITEM}|\s)(.+)\n(?={ITEM})", re.MULTILINE)
 

@@ -1,23 +1,26 @@
 """The documents tell the truth: what they quote is what the programs print, and what they name exists.
 
 A code block after `<!-- file: NAME -->` is written to an empty directory; a console block after `<!-- checked -->` is
-run there, after the files before it. In expected output a line `…` stands for any lines.
+run there, after the files before it. The blocks after `<!-- cell -->` are the cells of one notebook, and a block after
+`<!-- output -->` is the output of the cell before it. In expected output a line `…` stands for any lines.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
+from documents import BLOCK, commands, matches, normal
 from project import PACKAGES, ROOT
+from tools.wheels import write_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DOCUMENTS = sorted(
@@ -26,51 +29,34 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
-BLOCK = re.compile(r"^<!-- (file: (?P<name>\S+)|checked) -->\n```\w*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 
-# What differs from run to run, from machine to machine and from version to version.
-VARIABLE = (
-    (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]+\b"), "RUN"),
-    (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?\b"), "WHEN"),
-    (re.compile(r"\b\d+ workers\b"), "N workers"),
-    (re.compile(r"\b\d+\.\d+ s\b"), "TIME"),
-    (re.compile(r"\bin \d+\.\d+s\b"), "in TIME"),
-    (re.compile(r"\b[\d,]+ bytes\b"), "SIZE"),
-    (re.compile(r"^read [\d,]+ objects\b"), "read N objects"),
-    (re.compile(r"-code-[0-9a-f]{10}\b"), "-code-DIGEST"),
-)
+# Runs the cells that stdin has, and prints the output of each; what a cell raises is its last lines.
+EXECUTE = """
+import json, sys
+import nbformat
+from nbclient import NotebookClient
+
+def shown(output):
+    if output.output_type == "error":
+        return f"{output.ename}: {output.evalue}\\n"
+    return output.text if output.output_type == "stream" else output.data["text/plain"] + "\\n"
+
+cells = [nbformat.v4.new_code_cell(cell) for cell in json.load(sys.stdin)]
+notebook = nbformat.v4.new_notebook(cells=cells)
+NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+print(json.dumps(["".join(map(shown, cell.outputs)) for cell in notebook.cells]))
+"""
+
+# What `pip install humanize` gives the guide's page about packages, which is checked without a network.
+HUMANIZE = """
+def intcomma(number):
+    return f"{number:,}"
 
 
-class Command(NamedTuple):
-    """A command of a document, and the lines that it is said to print."""
-
-    line: str
-    expected: list[str]
-
-
-def commands(text: str) -> Iterator[Command]:
-    """The commands of a console block."""
-    for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        line, *expected = chunk.splitlines()
-        yield Command(line, expected)
-
-
-def normal(line: str) -> str:
-    """The line with what varies replaced by its name."""
-    for pattern, name in VARIABLE:
-        line = pattern.sub(name, line)
-    return line.rstrip()
-
-
-def matches(expected: list[str], printed: list[str]) -> bool:
-    """Whether the lines are the same, where `…` is any number of lines."""
-    if not expected:
-        return not printed
-    if expected[0] == "…":
-        return any(matches(expected[1:], printed[start:]) for start in range(len(printed) + 1))
-    return bool(printed) and printed[0] == expected[0] and matches(expected[1:], printed[1:])
+def intword(number):
+    return f"{number / 1e6:.1f} million"
+"""
 
 
 def relative(path: Path) -> str:
@@ -87,11 +73,16 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     for program in programs.iterdir():
         program.chmod(0o755)
+    write_wheel(tmp_path, "humanize", "4.9.0", {"humanize.py": HUMANIZE})
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
         "LC_ALL": "C.UTF-8",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path),
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_PYTHON_DOWNLOADS": "never",
     }
 
 
@@ -123,6 +114,7 @@ def test_quoted_output(document: Path, tmp_path: Path, environment: dict[str, st
         if block["name"]:
             (directory / block["name"]).parent.mkdir(parents=True, exist_ok=True)
             (directory / block["name"]).write_text(block["text"])
+        if block["kind"] != "checked":
             continue
         for command in commands(block["text"]):
             printed = [normal(line) for line in shell(command.line, directory, environment)]
@@ -130,6 +122,38 @@ def test_quoted_output(document: Path, tmp_path: Path, environment: dict[str, st
             assert matches(expected, printed), f"$ {command.line}\n" + "\n".join(printed)
             found += 1
     assert found, "no checked block was found: is the comment right before the fence?"
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if "<!-- cell -->" in path.read_text()], ids=relative)
+def test_cells_of_a_notebook(document: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """The output that a document shows of each cell of a notebook is its output."""
+    pytest.importorskip("nbclient")
+    cells: list[str] = []
+    expected: dict[int, list[str]] = {}
+    for block in BLOCK.finditer(document.read_text()):
+        if block["kind"] == "cell":
+            cells.append(block["text"].rstrip())
+        elif block["kind"] == "output":
+            expected[len(cells) - 1] = [normal(line) for line in block["text"].splitlines()]
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE],
+        cwd=tmp_path,
+        env=environment,
+        input=json.dumps(cells),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for number, output in enumerate(json.loads(done.stdout)):
+        printed = [normal(line) for line in output.splitlines() if line]
+        if number not in expected:
+            assert printed == [], cells[number]
+        elif "…" in expected[number]:
+            assert matches(expected[number], printed), f"{cells[number]}\n{output}"
+        else:  # a kernel sends stdout and stderr in any order
+            assert sorted(printed) == sorted(expected[number]), cells[number]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)

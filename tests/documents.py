@@ -1,0 +1,58 @@
+"""What documents say of commands: blocks that a comment marks, with commands and the lines that these print."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = re.compile(
+    r"^<!-- (?P<kind>file|checked(?: on a cluster)?|cell|output)(?:: (?P<name>\S+))? -->\n```\w*\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+# What differs from run to run, from machine to machine and from version to version.
+VARIABLE = (
+    (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]+\b"), "RUN"),
+    (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?\b"), "WHEN"),
+    (re.compile(r"\b\d+ workers\b"), "N workers"),
+    (re.compile(r"\b\d+\.\d+ s\b"), "TIME"),
+    (re.compile(r"\bin \d+\.\d+s\b"), "in TIME"),
+    (re.compile(r"\b[\d,]+ bytes\b"), "SIZE"),
+    (re.compile(r"^read [\d,]+ objects\b"), "read N objects"),
+    (re.compile(r"-code-[0-9a-f]{10}\b"), "-code-DIGEST"),
+    (re.compile(r"\benvironment [0-9a-f]{16} \(Python [\d.]+:"), "environment DIGEST (Python VERSION:"),
+)
+
+
+class Command(NamedTuple):
+    """A command of a document, and the lines that it is said to print."""
+
+    line: str
+    expected: list[str]
+
+
+def commands(text: str) -> Iterator[Command]:
+    """The commands of a console block."""
+    for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        line, *expected = chunk.splitlines()
+        yield Command(line, expected)
+
+
+def normal(line: str) -> str:
+    """The line with what varies replaced by its name."""
+    for pattern, name in VARIABLE:
+        line = pattern.sub(name, line)
+    return line.rstrip()
+
+
+def matches(expected: list[str], printed: list[str]) -> bool:
+    """Whether the lines are the same, where `…` is any number of lines."""
+    if not expected:
+        return not printed
+    if expected[0] == "…":
+        return any(matches(expected[1:], printed[start:]) for start in range(len(printed) + 1))
+    return bool(printed) and printed[0] == expected[0] and matches(expected[1:], printed[1:])
