@@ -104,7 +104,7 @@ def _check_schedule(flow: Flow, settings: Settings, faults: Faults) -> None:
             faults.add(
                 codes.SCHEDULE_NEEDS_DEFAULTS,
                 parameter.where,
-                f"parameter '{parameter.name}' is required, but nobody gives it a value when the schedule starts a run",
+                f"parameter '{parameter.name}' is required, but a schedule gives no values to the runs that it starts",
                 hint="give it a default, or remove @schedule",
             )
 
