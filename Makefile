@@ -19,7 +19,7 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-go test-slow test-reliability compat lint docs bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo generate test test-go test-slow test-reliability compat lint docs bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	$(BIN)/flowc run --local $(FLOW)
 	@echo
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
+
+generate: $(VENV)/.dev ## Write the IR's reader, writer, limits and JSON Schema anew, after a change of its classes.
+	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
 
 # Each worker reads all test files: pytest keeps them as bytecode, unless this variable, which many images set, is there.
 test: export PYTHONDONTWRITEBYTECODE =
@@ -54,6 +57,7 @@ lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy bench examples/digits
+	MYPYPATH=tests $(BIN)/mypy -p tools.ir_shape
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: export NO_MKDOCS_2_WARNING = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from flowc_ir import codes
 from flowc_ir.model import Span
 
 if TYPE_CHECKING:
@@ -62,3 +63,13 @@ class Faults:
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(tuple(self._found))
+
+
+def out_of_limits(at: str, where: Span, wanted: str, value: object) -> Diagnostic:
+    """Return the fault of a value that its field does not allow, at the path `at` of the JSON document."""
+    return Diagnostic(
+        code=codes.BAD_POLICY,
+        message=f"{at}: {wanted}, not {value!r}",
+        span=where,
+        hint="write a value within the limits of the JSON Schema (`flowc ir --schema`), or leave the field out",
+    )

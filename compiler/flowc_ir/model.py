@@ -2,15 +2,23 @@
 
 A node is one task template. How its tasks are entered is `joins`, how they are left is `next`; the two are independent,
 because a join may itself open the next foreach (docs/adr/0002-ir.md).
+`make generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. A class in
+a union is an object in JSON if a field of it has a `Key`, and else the value of its only field, or null without one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, final
 
 from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
 from flowc_ir.versions import IR
+
+if TYPE_CHECKING:
+    from typing import Annotated
+
+    from flowc_ir.markers import AtLeast, Flag, Items, Key, Matches, NotEmpty
+    from flowc_ir.policies import Pairs
 
 IR_VERSION = IR.current
 
@@ -60,7 +68,7 @@ class Goto:
 class Branch:
     """All of two or more targets, in the order written; closed by exactly one join."""
 
-    targets: tuple[NodeId, ...]
+    targets: Annotated[tuple[NodeId, ...], Items(2, unique=True)]
 
 
 @final
@@ -68,7 +76,7 @@ class Branch:
 class Foreach:
     """One task of `body` for each item of the artifact `over`; closed by exactly one join."""
 
-    over: ArtifactName
+    over: Annotated[ArtifactName, Key("foreach")]
     body: NodeId
 
 
@@ -77,7 +85,7 @@ class Foreach:
 class Gang:
     """Tasks of `body` that run all at once, as many as the run says; closed by exactly one join."""
 
-    body: NodeId
+    body: Annotated[NodeId, Key("gang")]
 
 
 @final
@@ -89,8 +97,8 @@ class Switch:
     that leads back to a step that dominates the switch is a loop.
     """
 
-    condition: ArtifactName
-    arms: tuple[tuple[Choice, NodeId], ...]
+    condition: Annotated[ArtifactName, Key("switch")]
+    arms: Annotated[tuple[tuple[Choice, NodeId], ...], Items(2)]
 
 
 Transition: TypeAlias = "End | Goto | Branch | Foreach | Gang | Switch"
@@ -121,8 +129,8 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 class Retry:
     """`times` further attempts after the first, on a cluster `wait_seconds` apart."""
 
-    times: int
-    wait_seconds: int = 0
+    times: Annotated[int, AtLeast(0)]
+    wait_seconds: Annotated[int, AtLeast(0)] = 0
 
 
 @final
@@ -139,7 +147,7 @@ class Catch:
 class Timeout:
     """An attempt is interrupted `seconds` after its code starts."""
 
-    seconds: int
+    seconds: Annotated[int, AtLeast(1)]
 
 
 @final
@@ -147,11 +155,11 @@ class Timeout:
 class Resources:
     """What a task asks of its machine: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
 
-    cpu: str | None = None
-    memory: int | None = None
-    gpu: int | None = None
-    disk: int | None = None
-    shared_memory: int | None = None
+    cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
+    memory: Annotated[int | None, AtLeast(0)] = None
+    gpu: Annotated[int | None, AtLeast(0)] = None
+    disk: Annotated[int | None, AtLeast(0)] = None
+    shared_memory: Annotated[int | None, AtLeast(0)] = None
 
 
 @final
@@ -164,8 +172,8 @@ class Packages:
     """
 
     python: str | None = None
-    pypi: tuple[tuple[str, str], ...] = ()
-    conda: tuple[tuple[str, str], ...] = ()
+    pypi: Pairs = ()
+    conda: Pairs = ()
     disabled: bool = False
 
 
@@ -177,7 +185,7 @@ class Packages:
 class Method:
     """A step method of the flow's class, which `Code.name` names."""
 
-    name: str
+    name: Annotated[str, Key("method")]
 
 
 @final
@@ -186,7 +194,7 @@ class Function:
     """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`."""
 
     module: str
-    name: str
+    name: Annotated[str, Key("function")]
 
 
 @final
@@ -194,7 +202,7 @@ class Function:
 class Notebook:
     """A Jupyter notebook: its path in the code package, with forward slashes."""
 
-    file: str
+    file: Annotated[str, Key("notebook")]
 
 
 @final
@@ -202,7 +210,7 @@ class Notebook:
 class Shell:
     """A command that a shell runs in the directory of the code package."""
 
-    command: str
+    command: Annotated[str, Key("shell")]
 
 
 @final
@@ -211,7 +219,7 @@ class Stub:
     """Nothing: the task only passes on what it is given."""
 
 
-Action: TypeAlias = "Method | Function | Notebook | Shell | Stub"
+Action: TypeAlias = "Method | Function | Notebook | Shell | Annotated[Stub, Flag('stub')]"
 
 
 # -- nodes and flows ---------------------------------------------------------------------------------------------------
@@ -228,7 +236,7 @@ class Node:
     are for other back ends than flowc's (`flowc_ir.policies.ELSEWHERE`), by their names.
     """
 
-    id: NodeId
+    id: Annotated[NodeId, NotEmpty()]
     where: Span
     run: Action
     next: Transition
@@ -238,7 +246,7 @@ class Node:
     catch: Catch | None = None
     timeout: Timeout | None = None
     resources: Resources | None = None
-    environment: tuple[tuple[str, str], ...] = ()
+    environment: Pairs = ()
     kubernetes: Kubernetes | None = None
     secrets: tuple[Secret, ...] = ()
     cards: tuple[Card, ...] = ()
@@ -269,7 +277,7 @@ class Parameter:
     text is in, None where it is bytes. `attribute` is what steps call it, where that is not the name.
     """
 
-    name: str
+    name: Annotated[str, NotEmpty()]
     type: ParameterType
     where: Span
     default: str | None = None
@@ -296,7 +304,7 @@ class Config:
     Where JSON does not keep what a parser gave, such as a tuple, `exact` does (`flowc_runtime.store.values.exact`).
     """
 
-    name: str
+    name: Annotated[str, NotEmpty()]
     where: Span
     value: str | None = None
     attribute: str = ""
@@ -313,7 +321,7 @@ class Config:
 class Schedule:
     """When a cluster starts runs by itself: `crons` in robfig's standard five fields, `timezone` an IANA name."""
 
-    crons: tuple[str, ...]
+    crons: Annotated[tuple[str, ...], Items(1)]
     where: Span
     timezone: str | None = None
 
@@ -328,7 +336,7 @@ class Code:
 
     file: str
     name: str = ""
-    digest: str
+    digest: Annotated[str, Matches("sha256:[0-9a-f]+", "sha256: and hexadecimal digits")]
 
 
 @final
@@ -340,11 +348,11 @@ class Flow:
     canonical JSON text. `elsewhere` has the same meaning as in `Node`.
     """
 
-    name: str
+    name: Annotated[str, NotEmpty()]
     code: Code
     where: Span
     start: NodeId
-    nodes: tuple[Node, ...]
+    nodes: Annotated[tuple[Node, ...], Items(1)]
     parameters: tuple[Parameter, ...] = ()
     configs: tuple[Config, ...] = ()
     schedule: Schedule | None = None
@@ -352,7 +360,7 @@ class Flow:
     project: Project | None = None
     triggers: tuple[Trigger, ...] = ()
     exit_hooks: tuple[ExitHook, ...] = ()
-    with_decorators: tuple[tuple[str, str], ...] = ()
+    with_decorators: Pairs = ()
     plugins: tuple[Plugin, ...] = ()
     elsewhere: tuple[str, ...] = ()
 

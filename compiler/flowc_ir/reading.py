@@ -1,81 +1,132 @@
-"""How JSON values become nodes of the IR: readers, which take a value and its place and raise SchemaError."""
+"""What the generated reader is made of: each function takes a JSON value and its place, and returns the value typed.
+
+A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, which names it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flowc_ir.model import Span
 from flowc_ir.versions import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from flowc_ir.model import Choice
+    from flowc_ir.policies import Pairs
 
 _T = TypeVar("_T")
-Read: TypeAlias = "Callable[[Any, str], Any]"
+_D = TypeVar("_D")
 
 
-def record(cls: type[_T], readers: Mapping[str, Read], data: Any, where: str) -> _T:
-    """An object with the fields of a class of the IR."""
-    if not isinstance(data, dict):
-        raise SchemaError(f"{where}: an object, not {type(data).__name__}")
-    for name in data:
-        if name not in readers:
-            raise SchemaError(f"{where}.{name}: unknown field; known are {', '.join(readers)}")
-    for field in fields(cls):  # type: ignore[arg-type]  # every cls is a dataclass of flowc_ir.model
-        if field.default is MISSING and field.name not in data:
-            raise SchemaError(f"{where}.{field.name}: missing")
-    return cls(**{name: readers[name](value, f"{where}.{name}") for name, value in data.items()})
+def wrong(value: object, at: str, wanted: str) -> SchemaError:
+    """Return the error that says what is wanted at a place, instead of a value."""
+    return SchemaError(f"{at}: {wanted}, not {type(value).__name__}")
 
 
-def of(*types: type) -> Read:
-    """A value of exactly one of these types."""
-
-    def read(value: Any, where: str) -> Any:
-        if type(value) not in types:  # exact: a bool is no int here
-            wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            raise SchemaError(f"{where}: {wanted}, not {type(value).__name__}")
+def text(value: object, at: str) -> str:
+    """Read a string."""
+    if type(value) is str:
         return value
-
-    return read
-
-
-def one(cls: type, readers: Mapping[str, Read]) -> Read:
-    """An object of this class."""
-    return lambda value, where: record(cls, readers, value, where)
+    raise wrong(value, at, "str")
 
 
-def many(read: Read) -> Read:
-    """A list."""
-
-    def read_all(value: Any, where: str) -> tuple[Any, ...]:
-        items = of(list)(value, where)
-        return tuple(read(item, f"{where}[{index}]") for index, item in enumerate(items))
-
-    return read_all
+def number(value: object, at: str) -> int:
+    """Read an integer. A boolean is none."""
+    if type(value) is int:
+        return value
+    raise wrong(value, at, "int")
 
 
-def span(value: Any, where: str) -> Span:
-    """A place in a source file."""
-    file, line, column = [*of(str)(value, where).rsplit(":", 2), "", ""][:3]
-    if not (file and line.isdecimal() and column.isdecimal()):
-        raise SchemaError(f"{where}: a place such as 'flow.py:12:5', not {value!r}")
-    return Span(file, int(line), int(column))
+def flag(value: object, at: str) -> bool:
+    """Read a boolean."""
+    if type(value) is bool:
+        return value
+    raise wrong(value, at, "bool")
 
 
-def pairs(value: Any, where: str) -> tuple[tuple[str, str], ...]:
-    """An object from text to text, as pairs."""
-    text = of(str)
-    return tuple((name, text(inner, f"{where}.{name}")) for name, inner in of(dict)(value, where).items())
+def true(value: object, at: str) -> None:
+    """Read the value true, which is all that may stand there."""
+    if value is not True:
+        raise SchemaError(f"{at}: true, not {value!r}")
 
 
-def choice(*allowed: str) -> Read:
-    """One of these texts."""
+def scalar(value: object, at: str) -> Choice:
+    """Read a string, a number or a boolean."""
+    if isinstance(value, str | int | float):  # a bool is an int
+        return value
+    raise wrong(value, at, "str, int, float or bool")
 
-    def read(value: Any, where: str) -> str:
-        if value not in allowed:
-            raise SchemaError(f"{where}: {' or '.join(map(repr, allowed))}, not {value!r}")
-        return str(value)
 
-    return read
+def span(value: object, at: str) -> Span:
+    """Read a place in a source file."""
+    file, line, column = [*text(value, at).rsplit(":", 2), "", ""][:3]
+    if file and (line + column).isascii() and line.isdecimal() and column.isdecimal():
+        return Span(file, int(line), int(column))
+    raise SchemaError(f"{at}: a place such as 'flow.py:12:5', not {value!r}")
+
+
+def pairs(value: object, at: str) -> Pairs:
+    """Read an object from text to text."""
+    if type(value) is not dict:
+        raise wrong(value, at, "dict")
+    return tuple((name, text(item, f"{at}.{name}")) for name, item in value.items())
+
+
+def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
+    """Read one of the texts that are allowed."""
+    for each in allowed:
+        if each == value:
+            return each
+    *others, last = map(repr, allowed)
+    raise SchemaError(f"{at}: {', '.join(others)} or {last}, not {value!r}")
+
+
+def items(value: object, at: str, read: Callable[[object, str], _T], least: int = 0) -> tuple[_T, ...]:
+    """Read a list of `least` items or more."""
+    if type(value) is not list:
+        raise wrong(value, at, "list")
+    if len(value) < least:
+        raise SchemaError(f"{at}: a list of at least {least}, not of {len(value)}")
+    return tuple([read(item, f"{at}[{index}]") for index, item in enumerate(value)])
+
+
+def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
+    """Return the items of a list in which none may occur twice."""
+    for index, item in enumerate(found):
+        if item in found[:index]:
+            raise SchemaError(f"{at}[{index}]: {item!r} is in the list already")
+    return found
+
+
+def row(value: object, at: str, length: int) -> list[object]:
+    """Read a list of exactly this length, whose items are read by the caller."""
+    if type(value) is not list:
+        raise wrong(value, at, "list")
+    if len(value) != length:
+        raise SchemaError(f"{at}: a list of {length}, not of {len(value)}")
+    return value
+
+
+def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
+    """Read an object that has fields of these names, whose values are read by the caller."""
+    if type(value) is not dict:
+        raise SchemaError(f"{at}: an object, not {type(value).__name__}")
+    for name in value:
+        if name not in known:
+            raise SchemaError(f"{at}.{name}: unknown field; known are {', '.join(known)}")
+    for name in required:
+        if name not in value:
+            raise SchemaError(f"{at}.{name}: missing")
+    return value
+
+
+def given(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T], default: _D) -> _T | _D:
+    """Read a field of a record, or return its default where the record does not have it."""
+    return read(data[name], f"{at}.{name}") if name in data else default
+
+
+def given_items(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T]) -> tuple[_T, ...]:
+    """Read a list that is a field of a record. It is empty where the record does not have it."""
+    return items(data[name], f"{at}.{name}", read) if name in data else ()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.generated.limits import limits_of_flow
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.model import (
@@ -17,7 +16,6 @@ from flowc_ir.model import (
     Gang,
     Goto,
     Method,
-    Node,
     Notebook,
     Shell,
     Stub,
@@ -26,12 +24,9 @@ from flowc_ir.model import (
     targets,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
-    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, policies.
+    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, limits.
 
     `analysis` is that of the flow, for those who need it afterwards too.
     """
@@ -46,8 +41,8 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
     if shape.faults:
         return [*shape.faults]
     _joins(flow, dict(shape.closes), faults)
-    for check in (_actions, _policies):
-        check(flow, faults)
+    _actions(flow, faults)
+    faults.extend(limits_of_flow(flow, "flow"))
     _gangs(analysis, faults)
     return [*faults]
 
@@ -167,25 +162,3 @@ def _bad_action(action: Action, code: Code) -> str | None:
             return None
         case _:
             assert_never(action)
-
-
-def _policies(flow: Flow, faults: Faults) -> None:
-    for node in flow.nodes:
-        for what in _bad_policies(node):
-            faults.add(
-                codes.BAD_POLICY,
-                node.where,
-                f"step '{node.id}': {what}",
-                hint="give it a value that means something, or leave it out",
-            )
-
-
-def _bad_policies(node: Node) -> Iterator[str]:
-    if node.retry and (node.retry.times < 0 or node.retry.wait_seconds < 0):
-        yield "a retry's times and wait are not negative"
-    if node.timeout and node.timeout.seconds <= 0:
-        yield "a timeout is longer than 0 seconds"
-    if node.resources:
-        for name in ("memory", "gpu", "disk", "shared_memory"):
-            if (getattr(node.resources, name) or 0) < 0:
-                yield f"{name} is not negative"

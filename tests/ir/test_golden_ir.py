@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parents[1]
 CASES = sorted(path.parent for path in (HERE / "golden").glob("*/flow.py"))
-VALIDATOR = jsonschema.Draft202012Validator(json.loads(Path(schema.__file__).with_name("schema.json").read_text()))
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(schema.json_schema()))
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

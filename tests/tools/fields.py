@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
 
 import typing_extensions
 
-from flowc_ir import model
+from flowc_ir import markers, model, policies
 from flowc_runtime.process import foreign
 from flowc_runtime.run import caching
 from flowc_runtime.store.backends import external
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LEAVES: dict[object, str] = {Any: "any", type(None): "null", model.Span: "place"}
-_MODULES = (typing_extensions, external, codecs, foreign, records, caching, model)
+_MODULES = (typing_extensions, external, codecs, foreign, records, caching, markers, model, policies)
 # What the modules import for the type checker only.
 _NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
 
@@ -50,6 +50,8 @@ def _hints(cls: type) -> dict[str, Any]:
 def _text(hint: Any, waiting: list[type]) -> str:
     if isinstance(hint, str):  # the alias of a union, which Python 3.10 leaves as it is inside a tuple
         hint = eval(hint, dict(_NAMES))
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
     if hint in _LEAVES:
         return _LEAVES[hint]
     if dataclasses.is_dataclass(hint) or is_typeddict(hint) or typing_extensions.is_typeddict(hint):

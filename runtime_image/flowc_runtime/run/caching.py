@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypedDict, cast, final
 
 from flowc_ir import json_text
-from flowc_ir.schema import part_to_json
+from flowc_ir.generated import policy_writer, writer
 from flowc_ir.versions import CACHE
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError
 from flowc_runtime.process import foreign
@@ -32,6 +32,7 @@ from flowc_runtime.store.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowc_ir.json_text import Json
     from flowc_runtime.process.foreign import Modules
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.state import Inputs, TaskState
@@ -95,8 +96,15 @@ class Situation:
         """What has to be the same besides what is looked at."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
-        parts = (node.environment, node.packages, node.next, node.catch, node.plugins, flow.with_decorators)
-        about = [part_to_json(part) for part in parts]
+        # A field at its default is left out of each part, so that the keys outlive fields that are added.
+        about: list[Json] = [
+            dict(node.environment) or [],  # the keys of every release have [] for no environment
+            writer.write_packages(node.packages) if node.packages else None,
+            writer.write_transition(node.next),
+            writer.write_catch(node.catch) if node.catch else None,
+            [policy_writer.write_plugin(plugin) for plugin in node.plugins],
+            dict(flow.with_decorators) or [],
+        ]
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:

@@ -37,12 +37,20 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
 @with_flow_options
 @takes_configs
 @click.option("--text", is_flag=True, help="Print it for people.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of every flow's IR; no FLOW is given.")
 @click.pass_context
-def ir_command(ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, **options: Any) -> None:
+def ir_command(
+    ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, schema: bool, **options: Any
+) -> None:
     """Print the IR."""
-    from flowc_ir.schema import dumps
+    from flowc_ir.schema import dumps, json_schema
     from flowc_ir.text import print_flow
 
+    if schema:
+        if file is not None or text:
+            raise click.UsageError("--schema is the same for every flow: give neither FLOW nor --text with it", ctx)
+        click.echo(json_schema(), nl=False)
+        return
     flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True).flow
     click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
 

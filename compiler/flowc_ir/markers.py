@@ -1,0 +1,57 @@
+"""Marks on the fields of the IR that say more than a type: limits of values, and keys in JSON.
+
+They stand in `Annotated[...]`, and only `make generate` evaluates them: a run does not import this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The smallest number that is allowed."""
+
+    least: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """A text with at least one character."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A text that the regular expression `pattern` matches from end to end; errors say `wanted`."""
+
+    pattern: str
+    wanted: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list with at least `least` items; with `unique`, no item occurs twice."""
+
+    least: int
+    unique: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key of this field in JSON, by which a reader tells the class from the others of its union."""
+
+    name: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A class without fields, written as an object with this key and the value true."""
+
+    name: str

@@ -1,0 +1,80 @@
+"""Emit the check of limits: what the fields' marks say beyond their types, for flows that passes make and that are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_ir import markers
+from tools.ir_shape.python import literal, module, names_in, wrapped
+from tools.ir_shape.shape import Field, ListOf, Place, Record, Union
+
+if TYPE_CHECKING:
+    from tools.ir_shape.shape import Mark
+
+
+def emit(parts: tuple[Record | Union, ...]) -> str:
+    """Return the module."""
+    limited: set[str] = set()
+    functions = []
+    for part in parts:  # parts come before what contains them
+        if not isinstance(part, Record):
+            continue
+        if lines := [line for field in part.fields for line in _field(part, field, limited)]:
+            limited.add(part.name)
+            place = "" if _has_span(part) else ", where: Span"
+            head = f"def limits_of_{part.name}(value: {part.cls.__name__}, at: str{place}) -> Iterator[Diagnostic]:"
+            functions.append("\n".join([head, *lines]))
+    members = {m.cls.__name__ for p in parts if isinstance(p, Union) for m in p.members}
+    used = names_in(functions)
+    runs = {name for name in used if name in members or name == "out_of_limits"}
+    return module(
+        "Find the values of an IR that are outside the limits of their fields.",
+        functions,
+        runs=runs,
+        types=used - runs,
+        std=["import re", "from typing import TYPE_CHECKING", "    from collections.abc import Iterator"],
+    )
+
+
+def _has_span(part: Record) -> bool:
+    return any(isinstance(field.kind, Place) and field.name == "where" for field in part.fields)
+
+
+def _field(part: Record, field: Field, limited: set[str]) -> list[str]:
+    value, at = f"value.{field.name}", "at" if part.form == "bare" else f'f"{{at}}.{field.key}"'
+    where = "value.where" if _has_span(part) else "where"
+    optional = not field.required and field.default is None
+    lines = []
+    for mark in field.marks:
+        wrong, wanted = _test(mark, value)
+        guard = f"{value} is not None and " if optional else ""
+        fault = wrapped("        yield out_of_limits(", [at, where, literal(wanted), value], ")")
+        lines += [f"    if {guard}{wrong}:", fault]
+    kind = field.kind
+    if isinstance(kind, ListOf) and isinstance(kind.item, Record) and kind.item.name in limited:
+        inner = f'f"{{at}}.{field.key}[{{index}}]"' + ("" if _has_span(kind.item) else f", {where}")
+        lines += [f"    for index, {kind.item.name} in enumerate({value}):",
+                  f"        yield from limits_of_{kind.item.name}({kind.item.name}, {inner})"]  # fmt: skip
+    elif isinstance(kind, Record) and kind.name in limited:
+        call = f"yield from limits_of_{kind.name}({value}, {at}{'' if _has_span(kind) else f', {where}'})"
+        lines += [f"    if {value} is not None:", f"        {call}"] if optional else [f"    {call}"]
+    elif isinstance(kind, Union):
+        for member in kind.members:
+            if member.name in limited:
+                lines += [f"    if isinstance({value}, {member.cls.__name__}):",
+                          f"        yield from limits_of_{member.name}({value}, {at}, {where})"]  # fmt: skip
+    return lines
+
+
+def _test(mark: Mark, value: str) -> tuple[str, str]:
+    """The condition that a value is outside a limit, and what is wanted instead."""
+    match mark:
+        case markers.AtLeast(least=least):
+            return f"{value} < {least}", f"at least {least}"
+        case markers.NotEmpty():
+            return f"not {value}", "a text that is not empty"
+        case markers.Matches(pattern=pattern, wanted=wanted):
+            return f're.fullmatch(r"{pattern}", {value}) is None', wanted
+        case markers.Items(least=least, unique=unique):
+            repeated = f" or len({{*{value}}}) < len({value})" if unique else ""
+            return f"len({value}) < {least}{repeated}", f"a list of at least {least}{', each once' if unique else ''}"

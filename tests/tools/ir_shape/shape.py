@@ -1,0 +1,213 @@
+"""The shape of the IR, read from the annotations of its dataclasses: what all four generated files are made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias, get_args, get_origin
+
+from flowc_ir import markers, model, policies
+
+_MARKS = (markers.AtLeast, markers.NotEmpty, markers.Matches, markers.Items)
+Mark: TypeAlias = "markers.AtLeast | markers.NotEmpty | markers.Matches | markers.Items"
+Kind: TypeAlias = "Scalar | Words | Place | Texts | ListOf | Row | Record | Union"
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A value of one of these types of JSON."""
+
+    types: tuple[type, ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of these texts."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A `Span`, which is text in JSON."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Pairs of texts, which are an object in JSON."""
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A tuple of any length."""
+
+    item: Kind
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tuple of a fixed length, which is a list in JSON."""
+
+    items: tuple[Kind, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a class. `key` is its name in JSON."""
+
+    name: str
+    key: str
+    kind: Kind
+    marks: tuple[Mark, ...] = ()
+    required: bool = True
+    default: object = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A class of the IR, and its form in JSON.
+
+    `bare` is the value of its only field, or null without one; `keyed` an object with a first key of its own, `flag` an
+    object with the key `flag` and the value true; the others are objects with their fields.
+    """
+
+    cls: type
+    fields: tuple[Field, ...]
+    form: Literal["object", "bare", "keyed", "flag"] = "object"
+    flag: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the class in functions, such as `exit_hook`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.cls.__name__).lower()
+
+    @property
+    def doc(self) -> str:
+        """The docstring of the class, without line breaks."""
+        return " ".join((inspect.getdoc(self.cls) or "").split())
+
+
+@dataclass(frozen=True)
+class Union:
+    """An alias of the IR for one of several classes."""
+
+    alias: str
+    members: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the alias in functions."""
+        return self.alias.lower()
+
+    @property
+    def bare(self) -> tuple[Record, ...]:
+        """The members that are no objects in JSON."""
+        return tuple(member for member in self.members if member.form == "bare")
+
+    @property
+    def objects(self) -> tuple[Record, ...]:
+        """The members that are objects in JSON."""
+        return tuple(member for member in self.members if member.form != "bare")
+
+
+def shape_of(root: type) -> tuple[Record | Union, ...]:
+    """Return a class and everything that it contains, each after its own parts: the class itself is the last."""
+    found = _Finder()
+    found.record(root)
+    return tuple(found.parts.values())
+
+
+_NAMES: dict[str, object] = {
+    "Annotated": Annotated, "Literal": Literal, **vars(markers), **vars(policies), **vars(model)
+}  # fmt: skip
+
+
+@dataclass
+class _Finder:
+    parts: dict[str, Record | Union] = field(default_factory=dict)
+
+    def record(self, cls: type, *, in_union: bool = False, flag: str | None = None) -> Record:
+        known = self.parts.get(cls.__name__)
+        if not isinstance(known, Record):
+            fields = tuple(map(self._field, dataclasses.fields(cls)))
+            ordered = tuple(sorted(fields, key=lambda each: each.key == each.name))  # stable: a `Key` comes first
+            if ordered and ordered[0].key != ordered[0].name:
+                known = Record(cls, ordered, "keyed")
+            else:
+                known = Record(cls, fields, "flag" if flag else "bare" if in_union else "object", flag)
+            self.parts[cls.__name__] = known
+        return known
+
+    def _field(self, of: dataclasses.Field[object]) -> Field:
+        alias = of.type if isinstance(of.type, str) else of.type.__name__
+        hint, marks = _split(_evaluated(of.type))
+        required = of.default is dataclasses.MISSING
+        if type(None) in get_args(hint):
+            if of.default is not None:
+                raise TypeError(f"the field {of.name} may be None, which is left out in JSON: give it the default None")
+            hint, more = _split(_without_none(hint))
+            marks = (*marks, *more)
+        keys = [mark.name for mark in marks if isinstance(mark, markers.Key)]
+        return Field(
+            of.name,
+            keys[0] if keys else of.name,
+            self._kind(hint, alias),
+            tuple(mark for mark in marks if isinstance(mark, _MARKS)),
+            required,
+            None if required else of.default,
+        )
+
+    def _kind(self, hint: object, alias: str) -> Kind:
+        hint, _ = _split(_evaluated(hint))
+        origin, arguments = get_origin(hint), get_args(hint)
+        if hint is model.Span:
+            return Place()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            return self.record(hint)
+        if hint in (str, int, bool):
+            return Scalar((hint,))
+        if origin is Literal:
+            return Words(arguments)
+        if origin is tuple and arguments[-1] is ...:
+            item = _evaluated(arguments[0])
+            return Texts() if item == tuple[str, str] else ListOf(self._kind(item, alias))
+        if origin is tuple:
+            return Row(tuple(self._kind(each, alias) for each in arguments))
+        if origin in (typing.Union, types.UnionType):
+            return self._union(alias, [_split(each) for each in arguments])
+        raise TypeError(f"{hint!r} is of no kind that the IR has: add it to {__file__}")
+
+    def _union(self, alias: str, members: list[tuple[object, tuple[object, ...]]]) -> Kind:
+        classes = [cls for cls, _ in members if isinstance(cls, type)]
+        if {*classes} == {str, int, float, bool}:
+            return Scalar(tuple(classes))
+        flags = [next((mark.name for mark in marks if isinstance(mark, markers.Flag)), None) for _, marks in members]
+        union = Union(
+            alias, tuple(self.record(cls, in_union=True, flag=flag) for cls, flag in zip(classes, flags, strict=True))
+        )
+        self.parts.setdefault(alias, union)
+        return union
+
+
+def _evaluated(hint: object) -> object:
+    while isinstance(hint, str):
+        hint = eval(hint, dict(_NAMES))  # an annotation of flowc_ir
+    return hint
+
+
+def _split(hint: object) -> tuple[object, tuple[object, ...]]:
+    """A hint and the marks that stand with it in `Annotated`."""
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    inner, *marks = get_args(hint)
+    return inner, tuple(marks)
+
+
+def _without_none(hint: object) -> object:
+    others = [each for each in get_args(hint) if each is not type(None)]
+    assert len(others) == 1, hint
+    return others[0]
