@@ -24,6 +24,7 @@ from flowc.targets.argo.cluster.workflows import code_of, store_of, view
 from flowc_ir import Parameter, Span
 from flowc_runtime.pod.arguments import decode, decode_parameter
 from flowc_runtime.store.values.files import MAX_PACKED
+from flowc_runtime.store.values.parameter_sources import FileValue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,9 @@ def test_several_values_and_a_text_that_is_split() -> None:
 
 
 def test_what_is_given_counts_before_what_is_in_files() -> None:
-    found = arguments_of(TYPED, [("alpha", "1")], SEND, {"alpha": 2, "depths": [3, 4], "text": None, "größe": 5})
+    values = {"alpha": 2, "depths": [3, 4], "text": None, "größe": 5}
+    in_files = {name: FileValue(value, "run.json") for name, value in values.items()}
+    found = arguments_of(TYPED, [("alpha", "1")], SEND, in_files)
     assert {entry["name"]: entry["value"] for entry in found} == {
         "alpha": "1.0", "depths": "json:[3,4]", "text": "json:null", "x-6772c3b6c39f65": "5",
     }  # fmt: skip
@@ -124,6 +127,10 @@ def test_a_file_is_passed_by_its_content(tmp_path: Path) -> None:
     assert packed == {"file": str(file), "content": base64.b64encode(b"{{x}}").decode()}
     with pytest.raises(BadParameter, match=r"parameter 'data': could not open file"):
         passed(("data", str(tmp_path / "no.txt")))
+    with pytest.raises(
+        BadParameter, match=r"'no.txt' for reading: No such file or directory \(from run.yaml, line 2\)"
+    ):
+        arguments_of(TYPED, [], SEND, {"data": FileValue("no.txt", "run.yaml, line 2")})
     file.write_bytes(b"x" * (MAX_PACKED + 1))
     with pytest.raises(BadParameter, match="has 65,537 bytes, and there is room for 65,536: name the store"):
         passed(("data", str(file)))

@@ -12,14 +12,16 @@ import base64
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import PARAMETERS
-from flowc_runtime.store.values.parameters import among, from_text, parse_texts, parse_value
+from flowc_runtime.store.values.parameter_sources import ParameterSources, RecordedValue, resolve
+from flowc_runtime.store.values.parameters import ParameterError, among, from_text, parse_texts, parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from flowc_ir.model import Parameter
     from flowc_ir.model import ParameterType as Kind
@@ -109,26 +111,59 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
     return len(f"{PARAMETERS}=\0") + (size + 2) // 3 * 4
 
 
-def read(text: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
+@final
+@dataclass(frozen=True, slots=True)
+class ArgumentText:
+    """The text of one of Argo's arguments. `place` names it for errors."""
+
+    text: str
+    place: str
+
+    def value(self, parameter: Parameter) -> Any:
+        """Return what the text stands for. Raises ParameterError."""
+        try:
+            return decode_parameter(parameter, self.text)
+        except ParameterError:
+            raise
+        except ValueError as error:
+            raise ParameterError(str(error)) from error
+
+
+def read(
+    text: str,
+    parameters: Sequence[Parameter],
+    given: Collection[str] | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The values of a flow's parameters from Argo's `workflow.parameters.json`, as it is or in base64.
 
-    Parameters of the workflow that are not the flow's are left out.
+    Parameters of the workflow that are not the flow's are left out. A run that resumes another has the values of that
+    one, `before`, except of the parameters that it was `given`; the arguments of the others are as good as defaults.
 
     Raises:
         ValueError: a parameter is missing, or its text is no value of its kind.
     """
     passed = text if text.startswith("[") else base64.b64decode(text)
     texts = {entry["name"]: entry.get("value", "") for entry in json.loads(passed)}
-    values = {}
+    arguments: dict[str, ArgumentText] = {}
     for parameter in parameters:
-        name = parameter.name
-        if argument_name(name) not in texts:
-            raise ValueError(f"parameter '{name}' is missing")
-        try:
-            values[name] = decode_parameter(parameter, texts[argument_name(name)])
-        except ValueError as error:
-            raise ValueError(f"parameter '{name}': {error}") from error
-    return values
+        name = argument_name(parameter.name)
+        if name not in texts:
+            raise ValueError(f"parameter '{parameter.name}' is missing")
+        arguments[parameter.name] = ArgumentText(texts[name], f"argument {name} of the workflow")
+    sources = ParameterSources(
+        given={name: argument for name, argument in arguments.items() if given is None or name in given},
+        resumed={name: RecordedValue(value) for name, value in (before or {}).items()},
+        defaults=arguments,
+    )
+    return {parameter.name: _resolved(parameter, sources) for parameter in parameters}
+
+
+def _resolved(parameter: Parameter, sources: ParameterSources) -> Any:
+    try:
+        return resolve(parameter, sources).value
+    except ParameterError as error:
+        raise ValueError(f"parameter '{parameter.name}': {error}") from error
 
 
 def _is_safe(text: str) -> bool:

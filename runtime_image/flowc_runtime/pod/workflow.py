@@ -46,10 +46,12 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
 
     parameters = graph.flow.parameters
     try:
-        values = read(os.environ.get(contract.PARAMETERS) or "[]", parameters)
-        if order is not None:
+        text = os.environ.get(contract.PARAMETERS) or "[]"
+        if order is None:
+            values = read(text, parameters)
+        else:
             before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
-            values |= {name: before[name] for name in values if name in before and name not in order.given}
+            values = read(text, parameters, order.given, before)
         _create(run, graph, store_files(run.objects, parameters, values, os.environ.get(contract.CODE)))
         if order is not None:
             run.hold(order.origin)

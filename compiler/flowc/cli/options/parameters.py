@@ -1,7 +1,6 @@
 """The parameters of a flow: their options on the command line, and the values of a run.
 
-A parameter's value is that of the command line, else of a --params-file, else of the environment (METAFLOW_RUN_NAME),
-else the default.
+`flowc_runtime.store.values.parameter_sources` decides which value counts.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Checked
     from flowc_ir.model import Flow, Parameter
+    from flowc_runtime.store.values.parameter_sources import ParameterSources
+    from metaflow.parameters import Parameter as Declared
 
 
 _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
@@ -97,64 +98,54 @@ def run_values(
     """
     from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
-    from flowc_runtime.store.values.files import check_file, find_file
-    from flowc_runtime.store.values.parameters import ParameterError, default_of, parse_texts
 
     warn_of_unread(found.flow)
-    in_files = read_params_files(found.flow, params_files, found.cls)
-    before = before or {}
-    known = {*given, *in_files, *before, *(p.name for p in found.flow.parameters if variable(p.name) in os.environ)}
+    sources = _sources(found, given, params_files, before or {})
     try:
-        flow = resolve_defaults(found.flow, found.cls, given=known, ds_type=ds_type)
+        flow = resolve_defaults(found.flow, found.cls, given=sources.names(), ds_type=ds_type)
     except DefaultError as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
-    declared, values = declared_parameters(found.cls), dict[str, Any]()
-    for parameter in flow.parameters:
-        name, beside = parameter.name, None
-        try:
-            if name in given:
-                value = parse_texts(parameter, given[name])
-            elif name in in_files:
-                value = in_files[name]
-            elif name in before:
-                values[name] = _kept(parameter, before[name])
-                continue
-            elif (text := os.environ.get(variable(name))) is not None:
-                value = parse_texts(parameter, text.split() if parameter.multiple else [text])
-            elif parameter.required:
-                raise click.MissingParameter(param_hint=f"'--{name}'", param_type="option")
-            else:
-                value, beside = default_of(parameter), str((found.package.root / found.flow.code.file).parent)
+    declared, home = declared_parameters(found.cls), str((found.package.root / found.flow.code.file).parent)
+    return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+
+
+def _sources(
+    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, Any]
+) -> ParameterSources:
+    """All that is given for a run on this machine."""
+    from flowc_runtime.store.values.parameter_sources import EarlierValue, GivenTexts, ParameterSources, VariableText
+
+    variables = {parameter.name: variable(parameter.name) for parameter in found.flow.parameters}
+    return ParameterSources(
+        given={name: GivenTexts(texts) for name, texts in given.items()},
+        files=read_params_files(found.flow, params_files, found.cls),
+        resumed={name: EarlierValue(value) for name, value in before.items()},
+        environment={p: VariableText(os.environ[name], name) for p, name in variables.items() if name in os.environ},
+    )
+
+
+def _run_value(
+    parameter: Parameter, sources: ParameterSources, declared: Mapping[str, Declared[Any]], home: str
+) -> Any:
+    """The value of one parameter, checked; a default file may be in `home`. What is wrong ends the program."""
+    from flowc_runtime.store.values.files import check_file, find_file
+    from flowc_runtime.store.values.parameter_sources import MissingValue, naming, resolve
+    from flowc_runtime.store.values.parameters import ParameterError
+
+    try:
+        resolved = resolve(parameter, sources)
+        value = resolved.value
+        if resolved.origin == "resumed":
+            return value
+        with naming(resolved.place):
             if parameter.type == "file" and value is not None:
-                value = find_file(value, beside)
+                value = find_file(value, home if resolved.origin == "defaults" else None)
                 check_file(value, parameter.encoding)
             if parameter.converted:
-                check_converted(declared[name], value)
-        except ParameterError as error:
-            raise click.BadParameter(str(error), param_hint=f"'--{name}'") from None
-        values[name] = value
-    return values
-
-
-def _kept(parameter: Parameter, value: Any) -> Any:
-    """A value of an earlier run, if it is one of the parameter as it is now. Raises ParameterError."""
-    from flowc_runtime.store.values.parameters import ParameterError, check_parameter
-
-    if value is None:
-        return None
-    try:
-        if parameter.type == "file":
-            if not (isinstance(value, dict) and "digest" in value):
-                raise ParameterError(f"{value!r:.80} is no file")
-        elif parameter.type != "json" and not _is_number(parameter, value):
-            check_parameter(parameter, value)
+                check_converted(declared[parameter.name], value)
+    except MissingValue:
+        raise click.MissingParameter(param_hint=f"'--{parameter.name}'", param_type="option") from None
     except ParameterError as error:
-        raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None
+        raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
     return value
-
-
-def _is_number(parameter: Parameter, value: Any) -> bool:
-    """Whether it is a number for a text, which defaults may be."""
-    items = value if parameter.multiple and isinstance(value, list) else [value]
-    return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc_ir.model import Flow, Parameter
+    from flowc_runtime.store.values.parameter_sources import FileValue
     from metaflow.parameters import Parameter as Declared
 
 params_file_option = click.option(
@@ -26,7 +27,7 @@ params_file_option = click.option(
 )  # fmt: skip
 
 
-def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, Any]:
+def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, FileValue]:
     """The values in files, by parameter; of the same name, the last file's. What is wrong is a usage error.
 
     `cls` is the flow's class, where it is here: its parameters may have types of the author's own.
@@ -35,7 +36,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
         raise click.UsageError("what parameters the flow has is not known; give them by --param")
     known = {parameter.name: parameter for parameter in flow.parameters}
     declared = _declared(cls) if cls is not None and files else {}
-    found: dict[str, Any] = {}
+    found: dict[str, FileValue] = {}
     for file in files:
         for name, given in _read(file).items():
             if name not in known:
@@ -56,9 +57,10 @@ def _declared(cls: type) -> dict[str, Declared[Any]]:
     return declared_parameters(cls)
 
 
-def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> Any:
+def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> FileValue:
     """A value of a file, if it is one of the parameter, as records keep it."""
     from flowc.frontends.metaflow.defaults import given as given_value
+    from flowc_runtime.store.values.parameter_sources import FileValue
     from flowc_runtime.store.values.parameters import ParameterError
 
     entry = given if isinstance(given, Entry) else None
@@ -75,7 +77,7 @@ def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, fil
     except ParameterError as error:
         hint = entry.quotes() if entry is not None else ""
         raise click.BadParameter(f"{error}{hint} ({place})", param_hint=f"'--{parameter.name}'") from None
-    return value
+    return FileValue(value, place)
 
 
 def check_converted(declared: Declared[Any], value: Any) -> None:

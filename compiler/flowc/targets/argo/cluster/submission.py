@@ -15,7 +15,8 @@ from flowc_runtime.base.contract import IR_KEY
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
 from flowc_runtime.store.values.files import MAX_PACKED, check_file, pack, size_of
-from flowc_runtime.store.values.parameters import ParameterError, parse_texts
+from flowc_runtime.store.values.parameter_sources import GivenTexts, ParameterSources, naming, resolve
+from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.kinds import Object
     from flowc_ir.model import Flow, Parameter
+    from flowc_runtime.store.values.parameter_sources import FileValue
 
 MAX_NAME = 63
 
@@ -80,7 +82,7 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 
 
 def arguments_of(
-    parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, Any] | None = None
+    parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
     """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
 
@@ -100,28 +102,28 @@ def arguments_of(
         if name in texts and not (declared and declared.multiple):
             raise BadParameter(f"parameter '{name}' is given twice")
         texts.setdefault(name, []).append(text)
-    values = {name: value for name, value in (in_files or {}).items() if name not in texts}
-    missing = [name for name, parameter in known.items() if parameter.required and name not in {**texts, **values}]
+    sources = ParameterSources(
+        given={name: GivenTexts(several) for name, several in texts.items()}, files=in_files or {}
+    )
+    names = dict.fromkeys([*sources.given, *sources.files])
+    missing = [name for name, parameter in known.items() if parameter.required and name not in names]
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
-    found = {name: _parsed(known[name], several) for name, several in texts.items()} | values
-    for name, value in found.items():
-        _check_file(known[name], value)
+    found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
     # Only now that nothing is wrong are files sent.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
-def _parsed(parameter: Accepted, texts: Sequence[str]) -> Any:
-    """What was typed as a value. Raises BadParameter."""
+def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> Any:
+    """The value that counts for a parameter that is given; a file can be read. Raises BadParameter."""
+    if declared is None:
+        return texts[0]
     with _told(parameter):
-        return parse_texts(parameter.declared, texts) if parameter.declared is not None else texts[0]
-
-
-def _check_file(parameter: Accepted, value: Any) -> None:
-    declared = parameter.declared
-    if declared is not None and declared.type == "file" and value is not None:
-        with _told(parameter):
-            check_file(value, declared.encoding)
+        resolved = resolve(declared, sources)
+        if declared.type == "file" and resolved.value is not None:
+            with naming(resolved.place):
+                check_file(resolved.value, declared.encoding)
+        return resolved.value
 
 
 def _text(parameter: Accepted, value: Any, send: Send) -> str:
