@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.server
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from project import ROOT
+from tools.chromium import Browser
 
 pytest.importorskip("material", reason="the site is built by mkdocs-material")
 
@@ -100,6 +105,35 @@ def test_styles_load_nothing_from_other_hosts(site: Path) -> None:
         assert [
             found for found in re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]*)", style) if ABROAD.match(found)
         ] == []
+
+
+def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> None:
+    """Also for what scripts load: a page is opened, and the search is used."""
+    pytest.importorskip("websocket")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Print nothing."""
+
+    with contextlib.ExitStack() as stack:
+        handler = functools.partial(Quiet, directory=str(site))
+        server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.shutdown)
+        browser = Browser(tmp_path / "browser")
+        stack.callback(browser.close)
+        home = f"http://127.0.0.1:{server.server_port}/"
+        page = browser.open(f"{home}guide/foreach/")
+        page.ask("document.querySelector('.md-search__input').focus()")
+        page.ask(
+            "const field = document.querySelector('.md-search__input'); field.value = 'schedule';"
+            " field.dispatchEvent(new Event('input', {bubbles: true})); field.dispatchEvent(new Event('keyup', {bubbles: true}))"
+        )
+        page.wait("document.querySelectorAll('.md-search-result__item').length > 0")
+        asked = page.requests()
+        assert any(url.endswith(".css") for url in asked)
+        assert [url for url in asked if not url.startswith((home, "blob:"))] == []
+        assert page.problems() == []
 
 
 def test_pages_show_no_markup(site: Path) -> None:
