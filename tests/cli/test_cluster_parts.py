@@ -390,8 +390,8 @@ def test_other_refusals(status: int, said: object, message: str) -> None:
 
 
 def test_the_logs_of_the_one_task_that_failed_are_named_by_its_id() -> None:
-    from flowc.cli.commands.cluster.status import _part
     from flowc.targets.argo.cluster.workflows import NodeView
+    from flowc.targets.argo.commands.status import _part
 
     train, other = (NodeView(task=task, phase="Failed", message="") for task in ("train/0.1", "an exit handler"))
     assert _part([train]) == "/train/train-0.1"

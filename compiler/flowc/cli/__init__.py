@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from flowc import __version__
+from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command, own_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,54 +24,50 @@ if TYPE_CHECKING:
 
 __all__ = ["flow_main", "main"]
 
-# name: (module of this package, what `flowc --help` says)
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "run": ("commands.flows.run", "Run a flow on this machine."),
-    "resume": ("commands.flows.resume", "Run a flow again, without what an earlier run has done."),
-    "spin": ("commands.flows.spin", "Run one step on the inputs that it had in an earlier run."),
-    "retry": ("commands.flows.resume", "Resume the newest run that failed."),
-    "check": ("commands.flows.check", "Check a flow and report every fault at once."),
-    "ir": ("commands.flows.check", "Print the flow's intermediate representation."),
-    "compile": ("commands.flows.compile", "Compile a flow to the manifests of an orchestrator."),
-    "deploy": ("commands.cluster.deploy", "Compile a flow and apply it to a cluster."),
-    "diff": ("commands.cluster.deploy", "Show what a deploy would change."),
-    "trigger": ("commands.cluster.trigger", "Start a run of a deployed flow."),
-    "status": ("commands.cluster.status", "Show the status of runs and deployed flows on the cluster."),
-    "suspend": ("commands.cluster.control", "Hold a run or a schedule on the cluster."),
-    "unsuspend": ("commands.cluster.control", "Let a suspended run or schedule go on."),
-    "terminate": ("commands.cluster.control", "End a run on the cluster."),
-    "delete": ("commands.cluster.control", "Delete a flow or a run from the cluster."),
-    "runs": ("commands.store.read", "List runs."),
-    "tag": ("commands.store.tag", "Tag runs, and list their tags."),
-    "show": ("commands.store.show", "Say what a run, a step or a task is."),
-    "logs": ("commands.store.logs", "Print what tasks wrote to stdout and stderr."),
-    "dump": ("commands.store.dump", "Print the artifacts of a task."),
-    "artifact": ("commands.store.artifact", "List the versions of an artifact, and take one out of the store."),
-    "gc": ("commands.store.gc", "Delete runs, and what no run needs any more."),
-    "fsck": ("commands.store.fsck", "Check that all of the store is there and whole."),
-    "debug": ("commands.flows.debug", "Run a task again under pdb, with the inputs that it had."),
-    "config": ("commands.config", "Show the settings, and where each value comes from."),
-    "completion": ("commands.completion", "Print the script that makes a shell complete what is typed."),
-    "card": ("commands.store.card", "Show the cards of tasks."),
-    "doctor": ("commands.doctor", "Say what is installed and what is missing for which command."),
-}
+# name: (module, relative to this package; what `flowc --help` says). A target's deployment brings those in the middle.
+COMMANDS: Final = CommandTable(
+    before={
+        "run": (".commands.flows.run", "Run a flow on this machine."),
+        "resume": (".commands.flows.resume", "Run a flow again, without what an earlier run has done."),
+        "spin": (".commands.flows.spin", "Run one step on the inputs that it had in an earlier run."),
+        "retry": (".commands.flows.resume", "Resume the newest run that failed."),
+        "check": (".commands.flows.check", "Check a flow and report every fault at once."),
+        "ir": (".commands.flows.check", "Print the flow's intermediate representation."),
+        "compile": (".commands.flows.compile", "Compile a flow to the manifests of an orchestrator."),
+    },
+    after={
+        "runs": (".commands.store.read", "List runs."),
+        "tag": (".commands.store.tag", "Tag runs, and list their tags."),
+        "show": (".commands.store.show", "Say what a run, a step or a task is."),
+        "logs": (".commands.store.logs", "Print what tasks wrote to stdout and stderr."),
+        "dump": (".commands.store.dump", "Print the artifacts of a task."),
+        "artifact": (".commands.store.artifact", "List the versions of an artifact, and take one out of the store."),
+        "gc": (".commands.store.gc", "Delete runs, and what no run needs any more."),
+        "fsck": (".commands.store.fsck", "Check that all of the store is there and whole."),
+        "debug": (".commands.flows.debug", "Run a task again under pdb, with the inputs that it had."),
+        "config": (".commands.config", "Show the settings, and where each value comes from."),
+        "completion": (".commands.completion", "Print the script that makes a shell complete what is typed."),
+        "card": (".commands.store.card", "Show the cards of tasks."),
+        "doctor": (".commands.doctor", "Say what is installed and what is missing for which command."),
+    },
+)
 # Commands that do not end at a fault of the configuration file: they tell it, or do not care.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
     "spin": COMMANDS["spin"],
-    "resume": ("commands.flows.resume", "Run the flow again, without what an earlier run has done."),
-    "check": ("commands.flows.check", "Check the flow and report every fault at once (the default)."),
-    "show": ("flow_file.show", "Show the steps of the flow."),
-    "dump": ("flow_file.dump", "Print the artifacts of tasks."),
-    "logs": ("flow_file.logs", "Print what tasks wrote to stdout and stderr."),
-    "card": ("flow_file.card", "Show the cards of tasks."),
-    "tag": ("flow_file.tag", "Tag runs, and list their tags."),
-    "output-dot": ("flow_file.show", "Print the graph for Graphviz."),
-    "output-raw": ("flow_file.show", "Print the graph as it is known."),
-    "version": ("flow_file.show", "Print the version."),
-    "help": ("flow_file.show", "Show this help."),
+    "resume": (".commands.flows.resume", "Run the flow again, without what an earlier run has done."),
+    "check": (".commands.flows.check", "Check the flow and report every fault at once (the default)."),
+    "show": (".flow_file.show", "Show the steps of the flow."),
+    "dump": (".flow_file.dump", "Print the artifacts of tasks."),
+    "logs": (".flow_file.logs", "Print what tasks wrote to stdout and stderr."),
+    "card": (".flow_file.card", "Show the cards of tasks."),
+    "tag": (".flow_file.tag", "Tag runs, and list their tags."),
+    "output-dot": (".flow_file.show", "Print the graph for Graphviz."),
+    "output-raw": (".flow_file.show", "Print the graph as it is known."),
+    "version": (".flow_file.show", "Print the version."),
+    "help": (".flow_file.show", "Show this help."),
 }
 
 
@@ -98,9 +95,12 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
-        module = import_module(f"flowc.cli.{self._lazy[cmd_name][0]}")
-        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        assert isinstance(command, click.Command)
+        module, _ = self._lazy[cmd_name]
+        if module.startswith("."):
+            command = getattr(import_module(module, __name__), f"{cmd_name.replace('-', '_')}_command")
+            assert isinstance(command, click.Command)
+        else:
+            command = default_command(cmd_name)
         if ctx.resilient_parsing:  # nothing will be run: a shell asks what could be
             from flowc.cli.commands.completion import prepare
 
@@ -166,6 +166,8 @@ class LazyGroup(click.Group):
             from flowc_runtime.base.config.configuration import current_file
 
             current_file()  # a fault in it is told whatever the command is
+        if isinstance(self._lazy, CommandTable) and (command := command_of_words(args, self._lazy.own)) is not None:
+            return args[0], command, args[1:]
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -186,6 +188,17 @@ class LazyGroup(click.Group):
             if close:
                 raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
             raise
+
+
+class MainGroup(LazyGroup):
+    """The commands of `flowc`, whose help names the system that flows are compiled to."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from flowc.targets.table import default_deployment
+
+        system = default_deployment().system
+        self.help = f"Flows in the Metaflow API: checked, run on this machine, compiled to {system}."
+        super().format_help_text(ctx, formatter)
 
 
 def _end_interrupted() -> NoReturn:
@@ -238,9 +251,8 @@ def main() -> None:
         from flowc.cli.commands.shells import register
 
         register()
-    text = "Flows in the Metaflow API: checked, run on this machine, compiled to Argo Workflows."
     with told_if_full():
-        _group("flowc", COMMANDS, text).main(prog_name="flowc")
+        _group("flowc", COMMANDS, "", MainGroup).main(prog_name="flowc")
 
 
 def flow_main(cls: type) -> None:
@@ -293,9 +305,7 @@ def flow_group(name: str = "start", text: str = "The command line of a flow's fi
 
             return signature_command
         if command == "deploy":
-            from flowc.cli.commands.cluster.deploy import own_deploy_command
-
-            return own_deploy_command()
+            return own_command(command)
         return refused_command(command)
 
     return _group(

@@ -1,15 +1,25 @@
-"""Back ends: each takes a flow without faults and makes what another system runs."""
+"""Targets: the systems that a flow without faults is compiled for.
+
+`flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package brings one.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flowc.targets.deployment import Deployment as Deployment
+    from flowc.targets.deployment import Need as Need
+    from flowc.targets.deployment import Operations as Operations
+    from flowc.targets.deployment import TargetError as TargetError
+    from flowc.targets.target import Target as Target
+    from flowc.targets.target import Travel as Travel
     from flowc_ir.diagnostic import Diagnostic, Faults
 
-__all__ = ["BackendError", "fail_if"]
+__all__ = ["BackendError", "Deployment", "Need", "Operations", "Target", "TargetError", "Travel", "fail_if"]
 
 
 class BackendError(Exception):
@@ -25,3 +35,13 @@ def fail_if(faults: Faults) -> None:
     """Raise a BackendError with all faults of a check, if there are any."""
     if faults:
         raise BackendError(faults)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is asked for: `flowc --help` looks at what is below this package."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(
+        import_module(f"{__name__}.{'target' if name in ('Target', 'Travel') else 'deployment'}"), name
+    )
+    return found

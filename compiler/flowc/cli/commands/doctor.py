@@ -13,6 +13,8 @@ import click
 
 from flowc import __version__, distributions, installation
 from flowc.cli.options.common import FAULTY, fail
+from flowc.targets import installed, table
+from flowc.targets.deployment import Need, TargetError
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
@@ -21,15 +23,15 @@ from flowc_runtime.base.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# what: (the module that is imported, what needs it, how to get it)
-OPTIONAL = {
-    "rich": ("rich", "the progress line on a terminal", "pip install rich"),
-    "cloudpickle": ("cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
-    "hera": ("hera", "flowc compile --target argo", "pip install 'flowc[argo]'"),
-    "kubernetes": ("kubernetes", "flowc deploy, trigger, status and the like", "pip install 'flowc[cluster]'"),
-    "PyYAML": ("yaml", "flowc compile --target argo, and parameters in YAML files", "pip install 'flowc[yaml]'"),
-    "obstore": ("obstore", "runs in a bucket (--store s3://…) and metaflow.S3", "pip install 'flowc[s3]'"),
-}
+BEFORE = (
+    Need("rich", "rich", "the progress line on a terminal", "pip install rich"),
+    Need("cloudpickle", "cloudpickle", "artifacts that are lambdas or local classes", "pip install cloudpickle"),
+)
+AFTER = (
+    Need("PyYAML", "yaml", f"flowc compile --target {table.DEFAULT}, and parameters in YAML files",
+         "pip install 'flowc[yaml]'"),
+    Need("obstore", "obstore", "runs in a bucket (--store s3://…) and metaflow.S3", "pip install 'flowc[s3]'"),
+)  # fmt: skip
 
 
 class Finding(NamedTuple):
@@ -68,7 +70,9 @@ def doctor_command(
         Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
         _metaflow(),
         *_distributions(),
-        *(_optional(name) for name in OPTIONAL),
+        *map(_optional, BEFORE),
+        *_targets(),
+        *map(_optional, AFTER),
         *_extensions(),
         *_configuration(),
         _store(),
@@ -183,11 +187,23 @@ def _store() -> Finding:
     return Finding(mark, text, bad=mark == "BAD")
 
 
-def _optional(name: str) -> Finding:
-    module, purpose, how = OPTIONAL[name]
-    if util.find_spec(module) is None:
-        return Finding("missing", f"{name}, for {purpose}: {how}")
-    return Finding("ok", f"{name} {_version(name)}, for {purpose}")
+def _targets() -> Iterator[Finding]:
+    """What flowc's own target needs, and the targets of installed packages."""
+    needs = [*table.default_target().needs, *table.default_deployment().needs]
+    yield from map(_optional, needs)
+    for name in installed.names():
+        try:
+            table.find_target(name)
+        except TargetError as error:
+            yield Finding("BAD", f"{error.message}: {error.hint}", bad=True)
+        else:
+            yield Finding("ok", f"the target '{name}' of an installed package")
+
+
+def _optional(need: Need) -> Finding:
+    if util.find_spec(need.module) is None:
+        return Finding("missing", f"{need.distribution}, for {need.use}: {need.install}")
+    return Finding("ok", f"{need.distribution} {_version(need.distribution)}, for {need.use}")
 
 
 def _version(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowc.cli.options.adding import with_options
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -49,9 +51,7 @@ def describe_configs(params: list[click.Parameter], cls: type) -> None:
 
 def takes_configs(function: Command) -> Command:
     """Give a command of `flowc` that loads a flow the options of its configs."""
-    options: list[click.Option] = vars(function).setdefault("__click_params__", [])  # as click's own decorators do
-    options += reversed(config_options())
-    return function
+    return with_options(function, config_options())
 
 
 def config_sources(ctx: click.Context, given: Top) -> ConfigSources:

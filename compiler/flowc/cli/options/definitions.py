@@ -14,8 +14,10 @@ from click.core import ParameterSource
 
 from flowc.cli.options.common import TOP, Top, top
 from flowc.cli.options.configured import ConfiguredOption
+from flowc.cli.options.targets import LOCAL, TargetName
 from flowc.cli.options.verify import verify_option
 from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.targets.table import DEFAULT
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import STORE
 
@@ -111,10 +113,10 @@ RUN_OPTIONS: Sequence[click.Option] = (
 
 # Those of `resume` that Metaflow has not.
 RESUME_OPTIONS: Sequence[click.Option] = (
-    click.Option(["--target"], type=click.Choice(["local", "argo"]), default="local", show_default=True,
+    click.Option(["--target"], type=TargetName(LOCAL), default=LOCAL, show_default=True,
                  help="On this machine, or on a cluster."),
     click.Option(["-o", "--output"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help="With --target argo: write the manifests there instead of submitting them."),
+                 help=f"With --target {DEFAULT}: write the manifests there instead of submitting them."),
     click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 

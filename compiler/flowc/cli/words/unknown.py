@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.flow_file.refused import REFUSED
+from flowc.cli.flow_file.refused import what_instead
 from flowc.cli.words.run_names import RUN_ID
 from flowc_ir.suggestion import closest
 
@@ -37,9 +37,10 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
     if name in own:
         line = _line("python", "FLOW.py", *args)
         return click.UsageError(f"No such command {name!r}. A flow's own file has it: {line}", ctx)
-    if name in REFUSED:
+    refused = what_instead()
+    if name in refused:
         full = " ".join(args[:2])
-        instead = REFUSED[full if full in REFUSED else name].format(file="FLOW.py", flow="NAME")
+        instead = refused[full if full in refused else name].format(file="FLOW.py", flow="NAME")
         return click.UsageError(f"No such command {name!r}. Instead: {instead}", ctx)
     return None
 

@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
-
-from flowc.targets.argo.settings import Settings
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import Package
+    from flowc.targets.argo.settings import Settings as Settings
     from flowc_ir.model import Flow
 
 __all__ = ["Bundle", "Settings", "compile_flow"]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A complete deployment: the manifests in the order to apply them."""
 
     manifests: tuple[dict[str, Any], ...]
@@ -37,6 +33,22 @@ def compile_flow(flow: Flow, package: Package, settings: Settings) -> Bundle:
     Raises:
         BackendError: Argo or Kubernetes cannot run it; it has every reason.
     """
+    from flowc.targets import fail_if
+    from flowc.targets.argo.checking import checks
     from flowc.targets.argo.compiler import manifests  # imports Hera: 0.3 s
+    from flowc_ir.diagnostic import Faults
+    from flowc_ir.graphs.analysis import Analysis
 
-    return Bundle(manifests(flow, package, settings))
+    analysis, faults = Analysis(flow), Faults()
+    checks.check_flow(analysis, settings, faults)
+    fail_if(faults)
+    return Bundle(manifests(analysis, package, settings))
+
+
+def __getattr__(name: str) -> object:
+    """Import `Settings` when it is asked for: the help of `flowc` looks at what is below this package."""
+    if name != "Settings":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from flowc.targets.argo.settings import Settings
+
+    return Settings

@@ -27,12 +27,9 @@ if TYPE_CHECKING:
 _INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
 
 
-def manifests(flow: Flow, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
-    """The manifests of a flow; see `compile_flow`."""
-    faults = Faults()
-    analysis = Analysis(flow)
-    checks.check_flow(analysis, settings, faults)
-    fail_if(faults)
+def manifests(analysis: Analysis, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
+    """The manifests of a flow in which `check_flow` finds nothing; see `compile_flow`."""
+    flow, faults = analysis.flow, Faults()
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
     body = spec.workflow_spec(flow, settings, flow_name, code, _templates(analysis, settings, code))

@@ -12,10 +12,12 @@ import click
 from flowc.cli.commands.flows.run import Kind, Resumption, run_like, start, words_of
 from flowc.cli.options.common import ROOT, fail, open_store, root_of
 from flowc.cli.options.definitions import RESUME_OPTIONS
+from flowc.cli.options.targets import LOCAL, deployment_named
 from flowc.cli.running.classes import class_finder
 from flowc.cli.words.run_names import hint_for
 from flowc.cli.words.split import NO_NAMES
 from flowc.opening import names_code
+from flowc.targets import table
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
@@ -169,11 +171,13 @@ def _kind(name: str, about: str, chosen: Newest) -> Kind:
 def _elsewhere(
     chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
 ) -> int | None:
-    if options["target"] == "local" and not options["output"]:
+    """Resume on the deployment of a target; None if the run is to be on this machine."""
+    name = options["target"]
+    if name == LOCAL:
+        if options["output"]:
+            raise click.UsageError(f"--output writes what --target {table.DEFAULT} would submit")
         return None
-    from flowc.cli.commands.cluster.resume_argo import resume_on_argo
-
-    return resume_on_argo(partial(_find, chosen), found, given, options)
+    return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), found, given, options)
 
 
 KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)

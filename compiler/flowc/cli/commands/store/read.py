@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.options.cluster import cluster_options, connected
+from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import open_store, store_option, table
 from flowc.cli.options.run_filters import filter_options, selected
 from flowc.cli.words.run_names import no_flow
+from flowc.targets.table import default_deployment, operations_of
 from flowc_ir import json_text
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
 from flowc_runtime.run.views.runs import RunView
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.run.views.records import RunRecords
 
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
 _WHY_UNREADABLE: dict[type, str] = {
     FormatError: "is of a newer flowc",
     LostRecord: "is gone",
     DamagedRecord: "is damaged",
 }
+
+
+def _place_options(function: Command) -> Command:
+    return with_options(function, operations_of(default_deployment()).place)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -40,26 +49,22 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option(
     "--cluster", "on_cluster", is_flag=True, help="Those that the cluster knows; the options below are for it."
 )
-@cluster_options
+@_place_options
 def runs_command(
     flow: str | None,
     limit: int,
     as_json: bool,
     store_url: str | None,
     on_cluster: bool,
-    context: str | None,
-    kubeconfig: str | None,
-    namespace: str | None,
     **filters: Any,
 ) -> None:
     """List runs."""
+    operations = operations_of(default_deployment())
+    place = {str(option.name): filters.pop(str(option.name)) for option in operations.place}
     if on_cluster:
         if any(filters.values()):
             raise click.UsageError("--tag and its like are about the runs in the store: leave out --cluster")
-        from flowc.cli.commands.cluster.status import list_runs
-
-        with connected(context, kubeconfig, namespace) as cluster:
-            list_runs(cluster, flow, limit, as_json)
+        operations.list_runs(place, flow, limit, as_json)
         return
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():

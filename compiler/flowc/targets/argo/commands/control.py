@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from flowc.cli.options.cluster import cluster_options, connected
 from flowc.cli.options.common import fail
+from flowc.targets.argo.commands.place import cluster_options, connected
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import END_PATIENCE as PATIENCE
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.cluster import connected
 from flowc.cli.options.common import fail, top, writing
 from flowc.cli.options.configured import is_given
 from flowc.cli.options.parameters import run_values
 from flowc.cli.options.params_files import read_params_files
+from flowc.cli.running.lowering import lower_for
 from flowc.cli.running.new_run import new_run_id
 from flowc.revision import Look
+from flowc.targets.argo import Bundle
 from flowc.targets.argo.cluster.revisions import with_revision
+from flowc.targets.argo.commands.place import connected
+from flowc.targets.argo.target import TARGET
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.contract import RESUME
@@ -40,20 +43,15 @@ _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", 
           "--durability": "durability", "--verify": "verify"}  # fmt: skip
 
 
-def resume_on_argo(
+def resume_on_cluster(
     find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
-) -> int | None:
-    """Submit the Workflow, or write it; None if the run is to be on this machine."""
-    if options["target"] != "argo":
-        if options["output"]:
-            raise click.UsageError("--output writes what --target argo would submit")
-        return None
+) -> int:
+    """Submit the Workflow, or write it; return the exit code. `find` finds the run that is resumed."""
     for option, name in _LOCAL.items():
         if is_given(name):
             raise click.UsageError(f"{option} is for runs on this machine")
     if options["output"] and options["run_id_file"]:
         raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
-    from flowc.cli.commands.flows.compile import compile_argo
     from flowc_runtime.store.records.store import Store
 
     url = _store_of_pods(options["store_url"])
@@ -62,14 +60,14 @@ def resume_on_argo(
     values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
     settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
-    bundle = compile_argo(found, settings)
+    bundle = lower_for(TARGET, found, settings).product
     code, workflow = bundle.manifests[:2]
     with closing(Look(str(found.package.root))) as look:
         workflow = with_revision(workflow, look.result())
     ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
     if options["output"]:
         with writing(options["output"]):
-            Path(options["output"]).write_bytes(type(bundle)((code, ordered)).to_yaml().encode())
+            Path(options["output"]).write_bytes(Bundle((code, ordered)).to_yaml().encode())
         click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
         return 0
     name, namespace = _submit(found, code, ordered)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.cluster import cluster_options, connected
 from flowc.cli.options.common import fail, load_flow, writing
 from flowc.cli.options.params_files import params_file_option, read_params_files
 from flowc.cli.running.new_run import new_run_id
 from flowc.opening import names_code
+from flowc.targets.argo.commands.place import cluster_options, connected
 
 if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from contextlib import closing
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.commands.flows.compile import argo_options, compile_argo
-from flowc.cli.options.cluster import connected, context_option, kubeconfig_option
+from flowc.cli.commands.flows.compile import with_lowering_options
+from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import FAULTY, FlowOptions, load_flow, warn
+from flowc.cli.running.lowering import lower_for
+from flowc.targets.argo.commands.place import CONTEXT, KUBECONFIG, connected
+from flowc.targets.argo.target import TARGET, options
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.cli.options.common import Checked
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.deployment import Change, Leftover
     from flowc.targets.argo.cluster.kinds import Object
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
 
@@ -31,15 +35,19 @@ force_option = click.option(
 )
 
 
+def _manifest_options(function: Command) -> Command:
+    """Give a command the options of manifests that are applied, and of the cluster."""
+    function = with_options(function, [CONTEXT, KUBECONFIG])
+    return with_lowering_options(function, options(["template", "cron"]))
+
+
 @click.command(
     "deploy",
     help="Compile FLOW and apply it to a cluster, like `flowc compile FLOW | kubectl apply --server-side -f -`: its "
     "code, its WorkflowTemplate and, with a @schedule, its CronWorkflow. Removes nothing without --prune.",
 )
 @click.argument("file", metavar="FLOW")
-@argo_options(["template", "cron"])
-@context_option
-@kubeconfig_option
+@_manifest_options
 @force_option
 @click.option("--prune", is_flag=True, help="Delete a schedule the flow no longer has, and code that no run refers to.")
 @click.option("--deployer-attribute-file", type=click.Path(dir_okay=False), hidden=True)
@@ -62,7 +70,7 @@ def deploy_command(
     from flowc.targets.argo.cluster.workflows import store_of
 
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-    manifests = compile_argo(found, given).manifests
+    manifests = lower_for(TARGET, found, given).product.manifests
     warn(found)
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
@@ -80,14 +88,6 @@ def deploy_command(
             attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1]["spec"])}
             place = {"kubeconfig": kubeconfig, "context": context, "namespace": cluster.namespace}
             Path(deployer_attribute_file).write_text(json_text.shown(attributes | place), encoding="utf-8")
-
-
-def own_deploy_command() -> click.Command:
-    """The same for the command line of a flow's own file, which knows the flow."""
-    params = [param for param in deploy_command.params if param.name != "file"]
-    callback = deploy_command.callback
-    assert callback is not None
-    return click.Command("deploy", params=params, callback=partial(callback, file=None), help=deploy_command.help)
 
 
 def _remark(change: Change) -> str:
@@ -126,9 +126,7 @@ def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> N
     "something, 2: it cannot be said.",
 )
 @click.argument("file", metavar="FLOW")
-@argo_options(["template", "cron"])
-@context_option
-@kubeconfig_option
+@_manifest_options
 @force_option
 @click.pass_context
 def diff_command(
@@ -146,7 +144,7 @@ def diff_command(
 
     try:
         found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-        manifests = compile_argo(found, given, sends=False).manifests
+        manifests = lower_for(TARGET, found, given, sends=False).product.manifests
         with connected(context, kubeconfig, _namespace(given)) as cluster:
             manifests = _with_revision(cluster, manifests, found)
             changes = plan(cluster, manifests, force=force_conflicts)

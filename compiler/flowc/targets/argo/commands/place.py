@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import fail
 from flowc.cli.options.configured import ConfiguredOption
 
@@ -17,28 +18,19 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-context_option = click.option(
-    "--context",
-    cls=ConfiguredOption,
-    key="context",
-    metavar="NAME",
-    help="The kubeconfig's context [default: its current one].",
+CONTEXT = ConfiguredOption(
+    ["--context"], key="context", metavar="NAME", help="The kubeconfig's context [default: its current one]."
 )
-kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
-namespace_option = click.option(
-    "--namespace",
-    cls=ConfiguredOption,
-    key="namespace",
-    metavar="NAME",
-    help="The namespace; without, the context's.",
+KUBECONFIG = click.Option(["--kubeconfig"], metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
+NAMESPACE = ConfiguredOption(
+    ["--namespace"], key="namespace", metavar="NAME", help="The namespace; without, the context's."
 )
+PLACE = (CONTEXT, KUBECONFIG, NAMESPACE)
 
 
 def cluster_options(function: Command) -> Command:
-    """--context, --kubeconfig and --namespace."""
-    for option in (namespace_option, kubeconfig_option, context_option):
-        function = option(function)
-    return function
+    """Give a command --context, --kubeconfig and --namespace."""
+    return with_options(function, PLACE)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.cluster import cluster_options, connected
 from flowc.cli.options.common import fail, table
+from flowc.targets.argo.commands.place import cluster_options, connected
 from flowc_ir import json_text
 
 if TYPE_CHECKING:

@@ -1,1 +1,0 @@
-"""Commands about flows and runs on a cluster."""

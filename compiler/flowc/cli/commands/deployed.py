@@ -1,0 +1,103 @@
+"""The commands of `flowc` that a target's deployment brings: which there are, and the one that is meant.
+
+`flowc deploy` is the command of the default target's deployment, `flowc deploy --target NAME` that of another's. The
+help lists those of the default one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.deployment import Deployment
+
+
+@final
+class CommandTable(Mapping[str, tuple[str, str]]):
+    """Commands and their modules and helps: those `before` the deployment's, the deployment's, and those `after` them.
+
+    The deployment is loaded when a command is asked for that is no other, or when all are.
+    """
+
+    def __init__(self, before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]) -> None:
+        self._before = before
+        self._after = after
+        self.own = {**before, **after}
+
+    def __getitem__(self, name: str) -> tuple[str, str]:
+        """Return the module, relative to `flowc.cli` or absolute, and the help."""
+        return self.own[name] if name in self.own else _deployment().commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names in the order of the help."""
+        return iter([*self._before, *_deployment().commands, *self._after])
+
+    def __len__(self) -> int:
+        """Return how many commands there are."""
+        return len(self.own) + len(_deployment().commands)
+
+
+def command_of(deployment: Deployment, name: str) -> click.Command:
+    """Return a command of a deployment, with the option --target, by which it was found."""
+    from flowc.cli.options.targets import TargetName
+    from flowc.targets.table import DEFAULT
+
+    found, told = _load(deployment, name), "The orchestrator."
+    option = click.Option(
+        ["--target"], type=TargetName(), default=DEFAULT, show_default=True, expose_value=False, help=told
+    )
+    command = copy(found)
+    command.params = [*found.params, option]
+    return command
+
+
+def default_command(name: str) -> click.Command:
+    """Return a command of the default deployment."""
+    return command_of(_deployment(), name)
+
+
+def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
+    """Return the command of the deployment that the words name by --target; None if they name none."""
+    if words[0] in own or not any(word.startswith("--target") for word in words):
+        return None
+    from flowc.cli.options.common import fail
+    from flowc.cli.options.targets import deployment_named, named_in
+
+    if (name := named_in(words)) is None:
+        return None
+    deployment = deployment_named(name)
+    if words[0] not in deployment.commands:
+        fail(
+            f"the target '{name}' has no command '{words[0]}'",
+            f"commands of its deployment: {', '.join(deployment.commands)}",
+        )
+    return command_of(deployment, words[0])
+
+
+def own_command(name: str) -> click.Command:
+    """Return a command of the default deployment for the command line of a flow's own file, which knows the flow."""
+    found = _load(_deployment(), name)
+    assert found.callback is not None
+    params = [param for param in found.params if param.name != "file"]
+    return click.Command(name, params=params, callback=partial(found.callback, file=None), help=found.help)
+
+
+def _load(deployment: Deployment, name: str) -> click.Command:
+    module, _ = deployment.commands[name]
+    found: object = getattr(import_module(module), f"{name.replace('-', '_')}_command")
+    assert isinstance(found, click.Command)
+    return found
+
+
+def _deployment() -> Deployment:
+    from flowc.targets.table import default_deployment  # most commands do without the targets
+
+    return default_deployment()

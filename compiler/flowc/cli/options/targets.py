@@ -1,0 +1,76 @@
+"""`--target`: which target a command is about; its words are looked through for it before they are parsed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.options.common import fail
+from flowc.targets import table
+from flowc.targets.deployment import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.targets.deployment import Deployment
+    from flowc.targets.table import AnyTarget
+
+    ParamType = click.ParamType[str]
+else:
+    ParamType = click.ParamType  # which is generic in newer versions of click only
+
+LOCAL = "local"
+
+
+class TargetName(ParamType):
+    """The name of a target, or another word that is `more`. What is installed is looked at for other names only."""
+
+    name = "target"
+
+    def __init__(self, *more: str) -> None:
+        self._more = more
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Return the names, for the help."""
+        return f"[{'|'.join([*self._more, *table.target_names()])}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name. One that there is not is a usage error with those that there are."""
+        if value in self._more or value in table.BUILTIN:
+            return value
+        return str(click.Choice([*self._more, *table.target_names()]).convert(value, param, ctx))
+
+
+def named_in(words: Sequence[str]) -> str | None:
+    """Return what the last `--target` of a command line names."""
+    found = None
+    for number, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if word == "--":
+            break
+        if option == "--target":
+            found = value if equals else next(iter(words[number + 1 :]), None)
+    return found
+
+
+def target_of(words: Sequence[str]) -> AnyTarget:
+    """Return the target that a command line names, or the default one. One that cannot be used ends the program."""
+    name = named_in(words)
+    try:
+        if name is None or (name not in table.BUILTIN and name not in table.target_names()):
+            return table.default_target()  # the option itself says that there is no such target
+        return table.find_target(name)
+    except TargetError as error:
+        fail(error.message, error.hint)
+
+
+def deployment_named(name: str) -> Deployment:
+    """Return the deployment of the target of this name; the program ends where there is none."""
+    try:
+        deployment = table.find_deployment(name)
+    except TargetError as error:
+        fail(error.message, error.hint)
+    if deployment is None:
+        fail(f"the target '{name}' has no deployment: flows are compiled for it and nothing more", "flowc compile FLOW")
+    return deployment

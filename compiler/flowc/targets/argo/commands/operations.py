@@ -1,0 +1,27 @@
+"""What commands of `flowc` that exist without a cluster do on one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flowc.targets.argo.commands.place import PLACE, connected
+from flowc.targets.deployment import Operations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as_json: bool) -> None:
+    from flowc.targets.argo.commands.status import list_runs  # `flowc runs` of a store does without it
+
+    with connected(**place) as cluster:
+        list_runs(cluster, flow, limit, as_json)
+
+
+def _resume(*arguments: Any) -> int:
+    from flowc.targets.argo.commands.resume import resume_on_cluster
+
+    return resume_on_cluster(*arguments)
+
+
+OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume)

@@ -1,0 +1,105 @@
+"""The target `argo`: a flow as manifests of Argo Workflows. Importing it imports no Hera."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from flowc.targets.argo import Bundle
+from flowc.targets.argo.checking.checks import check_flow
+from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
+from flowc.targets.argo.commands import DEPLOYMENT
+from flowc.targets.argo.settings import KINDS, Settings
+from flowc.targets.deployment import Need, TargetError
+from flowc.targets.target import Target, Travel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.package import Package
+    from flowc_ir import Flow
+
+# Fields of the settings that a variable or a configuration file can give, so that a team writes them once.
+KEYS: Final[Mapping[str, str]] = {
+    "image": "image",
+    "store": "cluster-store",
+    "namespace": "namespace",
+    "service_account": "service-account",
+    "store_claim": "store-claim",
+    "store_secret": "store-secret",
+    "parallelism": "parallelism",
+    "deadline_seconds": "workflow-timeout",
+}
+_INSTALL: Final = "pip install 'flowc[argo]'"
+
+
+def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
+    """Make the options that say how a flow becomes manifests; `kinds` are those of --kind."""
+    return [
+        click.Option(["--image"], metavar="IMAGE", help="What every task runs in [$FLOWC_IMAGE]."),
+        click.Option(["--store"], metavar="URL",
+                     help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE]."),
+        click.Option(["--namespace"], metavar="NAME",
+                     help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE]."),
+        click.Option(["--service-account"], metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT]."),
+        click.Option(["--store-claim"], metavar="NAME",
+                     help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
+        click.Option(["--store-secret"], metavar="NAME",
+                     help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
+        click.Option(["--name"], metavar="NAME", help="The template's name [default: made from the flow's]."),
+        click.Option(["--max-workers", "parallelism"], type=int, metavar="N",
+                     help="How many items of a foreach run at once [default: 100] [$FLOWC_PARALLELISM]."),
+        click.Option(["--workflow-timeout", "deadline_seconds"], type=int, metavar="SECONDS",
+                     help="End a run that takes longer [default: never] [$FLOWC_WORKFLOW_TIMEOUT]."),
+        click.Option(["--kind"], type=click.Choice(kinds), help="What to make [default: template]."),
+    ]  # fmt: skip
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    return Settings(**values)
+
+
+def _lower(flow: Flow, package: Package, settings: Settings) -> Bundle:
+    try:
+        from flowc.targets.argo.compiler import manifests  # imports Hera: 0.3 s
+
+        return Bundle(manifests(flow, package, settings))
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from None
+
+
+def _emit(bundle: Bundle) -> str:
+    try:
+        return bundle.to_yaml()
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from None
+
+
+def _lacking(error: ModuleNotFoundError) -> Exception:
+    """Return what to raise where a module is missing: one of the extra is told with what installs it."""
+    return TargetError(f"compiling to Argo needs {error.name}", _INSTALL) if error.name in ("hera", "yaml") else error
+
+
+def _what_next(path: str, settings: Settings) -> str:
+    """A Workflow has no name of its own, but one that is made anew for each run, which `apply` cannot do."""
+    return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
+
+
+TARGET: Final = Target(
+    name="argo",
+    about="Compile FLOW to Argo: a WorkflowTemplate, its code as a ConfigMap, and a CronWorkflow if it has a "
+    "@schedule.",
+    settings=_settings,
+    lower=_lower,
+    emit=_emit,
+    check=check_flow,
+    options=options,
+    configured=KEYS,
+    travel=lambda settings: Travel(settings.store, settings.store_claim, MAX_CONFIG_MAP_BYTES),
+    scheduled=lambda settings: settings.kind != "workflow",
+    what_next=_what_next,
+    needs=(Need("hera", "hera", "flowc compile --target argo", _INSTALL),),
+    deployment=DEPLOYMENT,
+)
