@@ -495,8 +495,8 @@ def test_the_keys_are_completed(project: Project) -> None:
 def test_defaults_are_those_of_the_back_end() -> None:
     from dataclasses import fields
 
-    from flowc.cli.commands.flows.compile import KEYS
     from flowc.targets.argo.settings import Settings
+    from flowc.targets.argo.target import KEYS
 
     defaults = {field.name: field.default for field in fields(Settings)}
     assert {name: BY_KEY[key].default for name, key in KEYS.items()} == {name: defaults[name] for name in KEYS}
@@ -504,7 +504,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 def test_every_setting_is_read_somewhere() -> None:
     """Each is the key of an option, or is asked for by its name."""
-    sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "runtime_image/flowc_runtime/base/config/whereabouts.py")
+    sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "compiler/flowc/targets", "runtime_image/flowc_runtime/base/config/whereabouts.py")
                         for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
     for setting in SETTINGS:
         assert re.search(rf'(key=|text\(|from_file\(|": )"{setting.key}"', sources), setting.key

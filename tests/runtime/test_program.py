@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from flowc.cli.commands.flows.compile import compile_argo
+from flowc.cli.running.lowering import lower_for
 from flowc.cli.options.common import Checked
 from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator.console.text_console import make_console
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
+from flowc.targets.table import default_target
 from flowc_ir import Flow, Function, Method, Notebook, Shell, Stub
 from flowc_ir.schema import dumps, loads
 from flowc_ir.text import print_flow
@@ -103,7 +104,7 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(
     with pytest.raises(ProtocolError, match="middle"):
         Supervisor(plan, make_console("text"))
     with pytest.raises(SystemExit):
-        compile_argo(Checked(flow, program, found.package), {})
+        lower_for(default_target(), Checked(flow, program, found.package), {})
     assert capsys.readouterr().err == f"error: {message(noun)}\n"
 
 
