@@ -54,7 +54,7 @@ refuse_other: Upward[[str, bytes], str | None] = Upward("flowc.not_python:tell_o
 """Return what is wrong with a flow's file that is not Python: its name and its content are given."""
 
 open_cluster: Upward[[str | None, str | None, str | None], AbstractContextManager[Deployments]] = Upward(
-    "flowc.cli.running.deployed_flows:open_cluster"
+    "flowc.targets.argo.commands.deployed_flows:open_cluster"
 )
 """Connect to a cluster: the kubeconfig, its context and the namespace are given, None is the default.
 

@@ -30,12 +30,12 @@ FLOW = """
         def end(self):
             pass
     """
-STEPS = '''
+STEPS = """
     import click
 
     from flowc.targets import BackendError, Deployment, Target
 
-    print("the package is imported")
+    click.echo("the package is imported", err=True)
 
 
     def lower(flow, package, settings):
@@ -61,8 +61,8 @@ STEPS = '''
             commands={"status": ("steps_target.status", "Tell of it."), "approve": ("steps_target.status", "Approve.")},
         ),
     )
-    '''
-STATUS = '''
+    """
+STATUS = """
     import click
 
 
@@ -76,7 +76,7 @@ STATUS = '''
     @click.argument("name")
     def approve_command(name):
         click.echo(f"{name} is approved")
-    '''
+    """
 
 
 def install(project: Project, name: str, entries: dict[str, str], modules: dict[str, str]) -> None:
@@ -97,7 +97,9 @@ def install(project: Project, name: str, entries: dict[str, str], modules: dict[
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     where = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(site), str(source)]
     subprocess.run([*pip, *where], check=True, capture_output=True)
-    project.environment["PYTHONPATH"] = f"{site}:{project.environment['PYTHONPATH']}".replace(f"{site}:{site}:", f"{site}:")
+    project.environment["PYTHONPATH"] = f"{site}:{project.environment['PYTHONPATH']}".replace(
+        f"{site}:{site}:", f"{site}:"
+    )
 
 
 @pytest.fixture
@@ -134,11 +136,13 @@ def test_the_deployment_of_a_built_in_target_is_its_own() -> None:
 
 def test_a_package_brings_a_target(with_steps: Project) -> None:
     done = with_steps.flowc("compile", "flow.py", "--target", "steps")
-    assert (done.code, done.out) == (0, "the package is imported\n- start\n- end\n"), done.err
+    assert (done.code, done.out) == (0, "- start\n- end\n"), done.err
     done = with_steps.flowc("compile", "flow.py", "--target=steps", "--mark", "*", "-o", "out.txt")
     assert done.code == 0, done.err
     assert (with_steps.root / "out.txt").read_text() == "* start\n* end\n"
-    assert done.err == "out.txt: 14 bytes; cat out.txt\n"  # and no warning of a schedule, which it does not have
+    assert (
+        done.err == "the package is imported\nout.txt: 14 bytes; cat out.txt\n"
+    )  # and no warning of a schedule, which it does not have
     done = with_steps.flowc("compile", "flow.py", "--target", "steps", "--mark", "x")
     assert done.code == 1
     assert "an x marks nothing" in done.err
@@ -157,21 +161,26 @@ def test_the_help_is_the_target_s(with_steps: Project) -> None:
 
 
 def test_a_package_is_imported_when_its_target_is_named(with_steps: Project) -> None:
-    for words in (["--help"], ["compile", "--help"], ["compile", "flow.py"], ["compile", "flow.py", "--target", "argo"]):
+    for words in (
+        ["--help"],
+        ["compile", "--help"],
+        ["compile", "flow.py"],
+        ["compile", "flow.py", "--target", "argo"],
+    ):
         done = with_steps.flowc(*words)
         assert done.code == 0, done.err
-        assert "the package is imported" not in done.out
+        assert "the package is imported\n" not in done.err
 
 
 def test_a_deployment_brings_commands(with_steps: Project) -> None:
     done = with_steps.flowc("status", "--target", "steps", "Made")
-    assert (done.code, done.out) == (0, "the package is imported\nall is well with Made\n")
+    assert (done.code, done.out) == (0, "all is well with Made\n")
     done = with_steps.flowc("approve", "Made", "--target=steps")
-    assert (done.code, done.out) == (0, "the package is imported\nMade is approved\n")
+    assert (done.code, done.out) == (0, "Made is approved\n")
     done = with_steps.flowc("deploy", "flow.py", "--target", "steps")
     assert done.code == 1
     assert done.err == (
-        "error: the target 'steps' has no command 'deploy'\nhint: commands of its deployment: status, approve\n"
+        "the package is imported\nerror: the target 'steps' has no command 'deploy'\nhint: commands of its deployment: status, approve\n"
     )
     done = with_steps.flowc("approve", "Made")
     assert (done.code, "No such command 'approve'" in done.err) == (2, True)

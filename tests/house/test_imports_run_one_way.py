@@ -58,3 +58,15 @@ def test_a_circle_is_told() -> None:
     graph = {"a": {"b": 1}, "b": {"c": 2, "d": 3}, "c": {"a": 4}, "d": {"b": 5}, "e": {"a": 6}}
     assert circles(graph) == [["a", "b", "c", "d"]]
     assert way_around(graph, ["a", "b", "c", "d"]) == "b:3 → d:5 → b"
+
+
+def test_only_the_commands_of_a_target_import_the_command_line() -> None:
+    """A target brings its commands; what it makes of a flow needs no command line."""
+    upward = [
+        f"{name}:{each.line} imports {each.name}"
+        for name, path in modules().items()
+        if name.startswith("flowc.targets") and ".commands." not in name
+        for each in imports(name, path)
+        if each.name.startswith("flowc.cli")
+    ]
+    assert upward == []

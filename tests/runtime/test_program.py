@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from flowc.cli.running.lowering import lower_for
 from flowc.cli.options.common import Checked
+from flowc.cli.running.lowering import lower_for
 from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow
+from flowc.targets.table import default_target
 from flowc_emulator.console.text_console import make_console
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.supervisor import Plan, Supervisor
-from flowc.targets.table import default_target
 from flowc_ir import Flow, Function, Method, Notebook, Shell, Stub
 from flowc_ir.schema import dumps, loads
 from flowc_ir.text import print_flow

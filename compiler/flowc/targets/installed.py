@@ -42,7 +42,7 @@ def check_alone(name: str) -> None:
 
 
 def _entries(name: str) -> list[EntryPoint]:
-    """Return the entry points of this name; one that is found twice on the path counts once."""
+    """Return the entry points of this name; the same entry point twice on the path counts once."""
     found: dict[tuple[str, str], EntryPoint] = {}
     for entry in entry_points(group=GROUP, name=name):
         found.setdefault((entry.value, _whose(entry)), entry)

@@ -5,8 +5,8 @@ A package brings a target by an entry point of the group `flowc.targets`, whose 
     [project.entry-points."flowc.targets"]
     steps = "my_package.steps:TARGET"
 
-Nothing is imported before it is needed: a built-in target without a look at what is installed, a package's own only
-when it is named.
+Nothing is imported before it is needed: a package's target only when it is named, and a built-in target without
+searching the installed packages.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def find_target(name: str) -> AnyTarget:
 
 
 def default_target() -> AnyTarget:
-    """Return the target of commands that name none, without a look at what is installed."""
+    """Return the target of commands that name none, without searching the installed packages."""
     return _load_target(DEFAULT)
 
 
 def target_names() -> list[str]:
-    """Return the names of all targets: flowc's own, then those of installed packages, none of which is imported."""
+    """Return the names of all targets: flowc's own, then those of installed packages, without importing them."""
     from flowc.targets import installed
 
     return list(dict.fromkeys([*BUILTIN, *installed.names()]))

@@ -45,8 +45,8 @@ class Target(Generic[Settings, Product]):
     Attributes:
         name: what `--target` calls it.
         about: the help of `flowc compile` for this target.
-        settings: makes the settings of the values of `options` by their names, without those that nobody gives. Raises
-            ValueError, whose text begins with the name of the value and a colon.
+        settings: makes the settings from the values that are given for `options`, by their names. Raises ValueError, whose
+            text begins with the name of the value and a colon.
         lower: makes the product of a flow without faults, the code that travels, and the settings. Raises BackendError
             for what the system cannot run, TargetError for what is missing here.
         emit: writes the product as text; the same product gives the same text.

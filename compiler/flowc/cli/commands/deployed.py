@@ -1,4 +1,4 @@
-"""The commands of `flowc` that a target's deployment brings: which there are, and the one that is meant.
+"""The commands of `flowc` that a target's deployment brings: their table, and how a command is found.
 
 `flowc deploy` is the command of the default target's deployment, `flowc deploy --target NAME` that of another's. The
 help lists those of the default one.

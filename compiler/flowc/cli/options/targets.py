@@ -24,7 +24,7 @@ LOCAL = "local"
 
 
 class TargetName(ParamType):
-    """The name of a target, or another word that is `more`. What is installed is looked at for other names only."""
+    """The name of a target, or one of the `more` words. Installed packages are searched for other names only."""
 
     name = "target"
 
@@ -36,7 +36,7 @@ class TargetName(ParamType):
         return f"[{'|'.join([*self._more, *table.target_names()])}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name. One that there is not is a usage error with those that there are."""
+        """Return the name. An unknown name is a usage error that lists the known ones."""
         if value in self._more or value in table.BUILTIN:
             return value
         return str(click.Choice([*self._more, *table.target_names()]).convert(value, param, ctx))
@@ -59,7 +59,7 @@ def target_of(words: Sequence[str]) -> AnyTarget:
     name = named_in(words)
     try:
         if name is None or (name not in table.BUILTIN and name not in table.target_names()):
-            return table.default_target()  # the option itself says that there is no such target
+            return table.default_target()  # the option itself refuses the name
         return table.find_target(name)
     except TargetError as error:
         fail(error.message, error.hint)
