@@ -38,13 +38,13 @@ STEPS = """
     click.echo("the package is imported", err=True)
 
 
-    def lower(flow, package, settings):
-        return [settings.get("mark", "-") + " " + node.id for node in flow.nodes]
+    def lower(analysis, package, settings):
+        return [settings.get("mark", "-") + " " + node.id for node in analysis.flow.nodes]
 
 
-    def check(flow, settings, faults):
+    def check(analysis, settings, faults):
         if settings.get("mark") == "x":
-            faults.add("no-mark", flow.where, "an x marks nothing", hint="choose another mark")
+            faults.add("no-mark", analysis.flow.where, "an x marks nothing", hint="choose another mark")
 
 
     TARGET = Target(

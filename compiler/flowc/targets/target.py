@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from flowc.package import Package
     from flowc.targets.deployment import Deployment, Need
-    from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
+    from flowc_ir.graphs.analysis import Analysis
 
 Settings = TypeVar("Settings")
 Product = TypeVar("Product")
@@ -45,10 +45,10 @@ class Target(Generic[Settings, Product]):
     Attributes:
         name: what `--target` calls it.
         about: the help of `flowc compile` for this target.
-        settings: makes the settings from the values that are given for `options`, by their names. Raises ValueError, whose
-            text begins with the name of the value and a colon.
-        lower: makes the product of a flow without faults, the code that travels, and the settings. Raises BackendError
-            for what the system cannot run, TargetError for what is missing here.
+        settings: makes the settings from the values that are given for `options`, by their names. Raises ValueError,
+            whose text begins with the name of the value and a colon.
+        lower: makes the product of a flow without faults, given its analysis, the code that travels, and the settings.
+            Raises BackendError for what the system cannot run, TargetError for what is missing here.
         emit: writes the product as text; the same product gives the same text.
         check: adds what the system cannot run to the faults, before `lower`.
         options: makes the options of `flowc compile` that are the target's own.
@@ -63,9 +63,9 @@ class Target(Generic[Settings, Product]):
     name: str
     about: str
     settings: Callable[[Mapping[str, object]], Settings]
-    lower: Callable[[Flow, Package, Settings], Product]
+    lower: Callable[[Analysis, Package, Settings], Product]
     emit: Callable[[Product], str]
-    check: Callable[[Flow, Settings, Faults], None] = lambda flow, settings, faults: None
+    check: Callable[[Analysis, Settings, Faults], None] = lambda analysis, settings, faults: None
     options: Callable[[], Sequence[click.Option]] = _no_options
     configured: Mapping[str, str] = field(default_factory=dict)
     travel: Callable[[Settings], Travel] | None = None

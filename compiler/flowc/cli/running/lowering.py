@@ -15,6 +15,7 @@ from flowc.targets import BackendError, fail_if
 from flowc.targets.deployment import TargetError
 from flowc.targets.target import Product, Settings
 from flowc_ir.diagnostic import Faults
+from flowc_ir.graphs.analysis import Analysis
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 
@@ -119,10 +120,10 @@ def _lower_whole(
 
 
 def _lower(target: Target[Settings, Product], flow: Flow, package: Package, settings: Settings) -> Product:
-    faults = Faults()
-    target.check(flow, settings, faults)
+    analysis, faults = Analysis(flow), Faults()
+    target.check(analysis, settings, faults)
     fail_if(faults)
-    return target.lower(flow, package, settings)
+    return target.lower(analysis, package, settings)
 
 
 def _room(package: Package, flow: Flow, travel: Travel, *, named: bool) -> tuple[Room, Callable[[str], dict[str, Any]]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.package import Package
-    from flowc_ir import Flow
+    from flowc_ir.graphs.analysis import Analysis
 
 # Fields of the settings that a variable or a configuration file can give, so that a team writes them once.
 KEYS: Final[Mapping[str, str]] = {
@@ -61,11 +61,11 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     return Settings(**values)
 
 
-def _lower(flow: Flow, package: Package, settings: Settings) -> Bundle:
+def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
     try:
         from flowc.targets.argo.compiler import manifests  # imports Hera: 0.3 s
 
-        return Bundle(manifests(flow, package, settings))
+        return Bundle(manifests(analysis, package, settings))
     except ModuleNotFoundError as error:
         raise _lacking(error) from None
 
