@@ -1,1 +1,1 @@
-"""The emulator: runs the IR on this machine, a forked process per attempt, with the runtime that pods run."""
+"""The emulator: runs the IR on this machine, one process per attempt, with the runtime of pods."""

@@ -1,4 +1,4 @@
-"""Exit hooks at the end of a run on this machine: their output is shown like a task's."""
+"""Exit hooks at the end of a local run; their output is shown like a task's."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def call_exit_hooks(
     flow: Flow, program: Program, run: RunStore, console: Console, starts: Starts | None, *, successful: bool
 ) -> None:
-    """Call the hooks for how the run has ended; one that fails is told, and changes nothing.
+    """Call the hooks for the run's outcome; a failing hook is reported and changes nothing.
 
-    They begin as the tasks of a step without an environment do.
+    They start like the tasks of a step without an environment.
     """
 
     jobs: dict[str, Job] = {}
@@ -35,10 +35,10 @@ def call_exit_hooks(
 
     start = starts.start_hook if starts is not None and starts.all else None
     run_hooks(flow, run, lambda: program, output, failed, successful=successful, start=start)
-    for job in jobs.values():  # the console holds back a line without an end
+    for job in jobs.values():  # the console holds back an unfinished line
         console.finish(job)
 
 
 def _job(hook: str) -> Job:
-    """What the console tells as a task's output tells a hook's."""
+    """The console's calls for a task's output, used for a hook's."""
     return Job(f"exit_hook {hook}", ROOT, 1, last=True)

@@ -1,4 +1,4 @@
-"""The supervisor: runs a flow's tasks on the engine, in the scheduler's order, and records what a task cannot."""
+"""The supervisor: runs a flow's tasks on the engine in the scheduler's order, and records what tasks cannot record."""
 
 from __future__ import annotations
 
@@ -46,18 +46,16 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import ArtifactRef
 
 _KILLED = "the supervisor was killed"
-END_LIMIT = 8.0  # seconds that the store has to record that a run was interrupted
+END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """The only task of a run: it follows those of the run `inputs`, with some artifacts of its own.
+    """The only task of a run: its inputs are tasks of the run `inputs`, and some artifacts are replaced.
 
-    `bare`: it runs without the decorators around its step's code.
-
-    Its first attempt has been claimed.
+    `bare`: it runs without the decorators of its step. Its first attempt has been claimed.
     """
 
     step: str
@@ -70,16 +68,15 @@ class Only:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that a run is made of.
+    """The parts of a run.
 
-    `run` is the store as tasks use it, in processes of their own; `records` is the same store as the supervisor uses
-    it: through `agent`, where the store is remote. `max_workers` tasks run at once, of which `processors` compute: the
-    others wait for something (None: whatever they do). `max_splits` is how many tasks a foreach may make, None: any
-    number.
-    `isolation` has the steps with interpreters of their own.
-    `disk` is waited for before the run is said to have ended, and for each task where they are `durable`.
-    `reuse` has the tasks that another run has done: this one resumes it. `only`: one task is all. `starts` says which
-    steps' tasks begin as a fork of this process, which has imported the flow, and starts the processes of the others.
+    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor: through
+    `agent` if the store is remote. `max_workers` tasks run in parallel, and at most `processors` of them compute while
+    the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
+    `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
+    for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
+    run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
+    starts the processes of the others.
     """
 
     run: RunStore
@@ -116,9 +113,9 @@ class Failure:
 @final
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How the run ended: `failures` in the order in which they happened, `signal` if one interrupted it.
+    """The outcome of the run: `failures` in the order in which they happened, `signal` if one interrupted it.
 
-    `unsaved` says why the disk may not have all of it.
+    `unsaved` is the reason why the run may not be on the disk.
     """
 
     tally: Tally
@@ -128,12 +125,12 @@ class RunResult:
 
     @property
     def ok(self) -> bool:
-        """Whether every task of the flow is done, and kept."""
+        """Whether every task of the flow is done and saved."""
         return not self.failures and self.signal is None and self.unsaved is None
 
 
 class Supervisor:
-    """Runs one plan to its end. Raises ProtocolError if the flow has a step of a kind that cannot be run."""
+    """Runs one plan to its end. Raises ProtocolError if the flow has a step of a kind that it cannot run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         check_runnable(plan.graph.flow)
@@ -141,20 +138,20 @@ class Supervisor:
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
-        self._given_up = 0  # tasks that were ended, and did not fail of their own
-        self._broken: str | None = None  # why the run cannot go on, which is no task's fault
-        self._unsaved: str | None = None  # why the disk may not have all of it
+        self._given_up = 0  # tasks that the run has ended
+        self._broken: str | None = None  # why the run cannot continue, if no task is the reason
+        self._unsaved: str | None = None  # why the run may not be on the disk
         self._cut: int | None = None  # the signal that ended the wait for the disk
         self._told_unrecorded = False
         self._timeout_grace = timeout_grace
         self._threads = Threads()
         self._places = Places(plan.max_workers, plan.processors)
-        self._hung: dict[Job, bytes] = {}  # tasks that were asked for their stack, and what they have printed since
+        self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
         private = [each.descriptor() for each in (plan.agent, plan.disk) if each is not None]
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
     def run(self) -> RunResult:
-        """Run until everything is done, or something failed and what was running has ended."""
+        """Run until all tasks are done, or a task failed and the active tasks have ended."""
         agent, starts = self._plan.agent, self._plan.starts
         self._engine.begin()
         if agent is not None:
@@ -166,7 +163,7 @@ class Supervisor:
             except OSError as error:
                 if error.errno != errno.EIO or self._engine.signal is not None:
                     raise
-                self._engine.interrupt(signal.SIGHUP)  # the terminal is gone, and its signal still to come
+                self._engine.interrupt(signal.SIGHUP)  # the terminal is closed, and its signal has not arrived yet
                 self._loop()
         except BaseException as error:
             if self._engine.signal is None or not isinstance(error, StoreError):
@@ -193,13 +190,13 @@ class Supervisor:
         )
 
     def _reuse(self) -> None:
-        """All that is reused comes first: what follows a task that is run, runs."""
+        """Record the reused tasks first: every task after one that runs, runs, too."""
         reuse, run = self._plan.reuse, self._plan.records
         if reuse is None:
             return
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # there may be very many
+            self._console.progress(self._scheduler, ())  # their number may be large
             record = reuse.find(step, path)
             return reuse.take(run, record) if record is not None else None
 
@@ -219,7 +216,7 @@ class Supervisor:
                 self._ended(finished)
 
     def _patience(self) -> float | None:
-        """Seconds to wait for an event, None: for ever."""
+        """Return the seconds to wait for an event; None: no limit."""
         waits = [REFRESH] if self._console.live else []
         if not self._stops and self._scheduler.ready(1) and (seconds := self._places.wait()) is not None:
             waits.append(seconds)
@@ -227,7 +224,7 @@ class Supervisor:
 
     @property
     def _stops(self) -> bool:
-        """Whether no further task starts."""
+        """Return whether no further task starts."""
         return bool(self._failures) or self._engine.signal is not None
 
     def _fill(self) -> None:
@@ -284,7 +281,7 @@ class Supervisor:
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """How the process of an attempt begins; so many tasks run at once."""
+        """Return the launcher of an attempt's process; `tasks` run in parallel."""
         plan = self._plan
         isolated = plan.isolation is not None and plan.isolation.takes(assignment)
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
@@ -324,34 +321,34 @@ class Supervisor:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
-        ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch goes on after that
+        ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch continues after that
         follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
-        stops = follow is not None and self._stops  # another task has failed for good: nothing starts any more
+        stops = follow is not None and self._stops  # another task has failed: no further task starts
         self._console.task_failed(job, error, None if stops else follow, stops=stops)
         if follow is None or stops:
             self._failures.append(Failure(job, error))
             self._end_gang(job)
 
     def _end_gang(self, job: Job) -> None:
-        """A member of a gang has failed for good: the others, which may wait for it, are ended and told why."""
+        """End the other members of a gang, which may wait for a failed one, and report the reason."""
         gang = self._scheduler.gang(job)
         for other in self._engine.jobs if gang is not None else ():
             if self._scheduler.gang(other) == gang:
                 self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
     def _record_death(self, finished: Finished[Job], *, ended_by_run: bool) -> ErrorRecord:
-        """The process left no report: say what the kernel says, or why it was killed."""
+        """Return the failure of a process that left no report: from its wait status, or the reason for its kill."""
         job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why
         error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
-        self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console tells it in its own words
+        self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console has its own words for it
         return error
 
-    # -- what the engine tells
+    # -- events of the engine
 
     def output(self, job: Job, stream: logs.Stream, data: bytes) -> None:
-        """Keep and show what a task wrote."""
+        """Store and show a task's output."""
         self._log(job, stream, data)
         self._console.output(job, stream, data)
         if job in self._hung and stream == "stderr":
@@ -369,36 +366,36 @@ class Supervisor:
         self._console.release()
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Say that a signal ends the run, for which the store has only so much time."""
+        """Report that a signal ends the run, and limit the time for the store."""
         if self._plan.agent is not None:
             self._plan.agent.limit = END_LIMIT
         self._console.interrupted(number, running, again=again)
 
     def hung(self, job: Job) -> None:
-        """Wait for the stack of a task that hangs, which it prints into its log."""
+        """Wait for the stack of a hanging task, which it prints into its log."""
         self._hung[job] = b""
 
     def note(self, text: str) -> None:
-        """Say what a user should know."""
+        """Show a note."""
         self._console.note(text)
 
     # -- ending
 
     def _end_others(self) -> None:
-        """In the guardian: end what has left the sessions of its tasks."""
+        """End the processes that have left the sessions of their tasks; called in the guardian."""
         end_marked(self._plan.run.id)
 
     def _record_killed(self) -> None:
-        """In the guardian: this process was killed."""
+        """Record that this process was killed; called in the guardian."""
         run, status = self._plan.run, StatusRecord(state="killed", changed=time.time(), message=_KILLED)
         if self._plan.disk is None:
             run.set_status(status)
             return
-        with suppress(StoreError):  # whoever could be told is gone
+        with suppress(StoreError):  # no reader is left
             end_run_here(run, status, lambda told: None, Disk.of(run.objects, "run"))
 
     def _record_end_if_possible(self) -> None:
-        """The store may be what is broken; who has interrupted the run is told that, and not that it has failed."""
+        """Report a failed store to a user who has interrupted the run as an interruption, not as a failure."""
         try:
             self._record_end()
         except StoreError as error:
@@ -408,7 +405,7 @@ class Supervisor:
                 raise
 
     def _unrecorded(self, error: StoreError) -> None:
-        """A signal ends the run, and the store does not take what became of it; that is told once."""
+        """Report once that a signal ends the run and that the store does not record its end."""
         if not self._told_unrecorded:
             self._told_unrecorded = True
             self._console.note(f"how the run ended is not recorded: {error}")

@@ -87,7 +87,7 @@ def test_an_error_keeps_its_exit_code(full: Project) -> None:
 def test_a_run_goes_on_though_its_output_is_not_shown(full: Project, command: str) -> None:
     done = shell(full, f"python {command} > /dev/full")
     assert done.code == 0, done.err
-    note = "note: stdout cannot be written: No space left on device; the run goes on, and its logs are in the store"
+    note = "note: cannot write to stdout: No space left on device; the run continues, and its logs are in the store"
     assert done.err.count(note) == 1
     assert full.latest().status()["state"] == "succeeded"
     assert "line 2\n" in full.flowc("logs", "Full/latest/start").out
@@ -96,7 +96,7 @@ def test_a_run_goes_on_though_its_output_is_not_shown(full: Project, command: st
 def test_so_does_one_that_programs_follow(full: Project) -> None:
     done = shell(full, "python -m flowc run --local flow.py --log-format json > /dev/full")
     assert (done.code, done.err.count("\n")) == (0, 1), done.err
-    assert "note: stdout cannot be written: No space left on device" in done.err
+    assert "note: cannot write to stdout: No space left on device" in done.err
     assert full.latest().status()["state"] == "succeeded"
 
 

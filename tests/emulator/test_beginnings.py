@@ -397,4 +397,4 @@ def test_a_guardian_that_is_killed_again_and_again_ends_the_run(project: Project
     assert process.returncode == 1
     assert "Traceback" not in err
     status = project.latest().status()
-    assert (status["state"], "killed again and again" in status.get("message", "")) == ("failed", True)
+    assert (status["state"], "was killed several times" in status.get("message", "")) == ("failed", True)

@@ -1,1 +1,1 @@
-"""What a run shows: lines, the progress line, JSON."""
+"""The output of a run: lines, the progress line, JSON."""

@@ -1,4 +1,4 @@
-"""What a run shows to programs."""
+"""The output of a run for programs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class JsonConsole:
-    """For programs: one JSON object a line on stdout, each with `time` and `event`.
+    """A console for programs: one JSON object per line on stdout, each with `time` and `event`.
 
-    The bytes of a task's line are text with every byte that is not UTF-8 as a lone surrogate (`\\udcXX`), so none is
-    lost.
+    A task's line is text in which each byte that is not UTF-8 is a lone surrogate (`\\udcXX`), so no byte
+    is lost.
     """
 
     live = False
@@ -67,7 +67,7 @@ class JsonConsole:
         return
 
     def hold(self, job: Job) -> None:
-        return  # programs read it, not a person at the prompt
+        return  # the reader is a program, not a user at the prompt
 
     def release(self) -> None:
         return

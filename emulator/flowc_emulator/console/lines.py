@@ -1,4 +1,4 @@
-"""The output of all tasks, cut into lines: of each stream as its bytes are, or as a terminal shows it after all."""
+"""Split the output of all tasks into lines: the bytes of each stream, or the final lines that a terminal would show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 
 @final
 class _Plain:
-    """Lines as they are written."""
+    """Lines as they were written."""
 
     unsettled = False
 
@@ -42,7 +42,7 @@ class _Plain:
 
 @final
 class Lines:
-    """Cuts the output of each task into lines; of the streams `shortened`, only the last state of a bar stays."""
+    """Splits the output of each task into lines. In `shortened` streams, a progress bar keeps only its last state."""
 
     def __init__(self, *shortened: Stream) -> None:
         self._shortened = shortened
@@ -50,7 +50,7 @@ class Lines:
         self._unsettled: set[tuple[Job, Stream]] = set()
 
     def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
-        """Take output; the lines that are final by it."""
+        """Add output and return the lines that it completes."""
         if (found := self._open.get((job, stream))) is None:
             found = self._open[job, stream] = Rows() if stream in self._shortened else _Plain()
         lines = found.add(data)
@@ -59,11 +59,11 @@ class Lines:
 
     @property
     def unsettled(self) -> bool:
-        """Whether `settle` will have something, now or in a moment."""
+        """Return whether `settle` will return lines, now or in a moment."""
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
-        """The lines that are final because they have not changed for a while."""
+        """Return the lines that are final because they have not changed for a while."""
         found = []
         for job, stream in sorted(self._unsettled, key=str):
             if lines := self._open[job, stream].settle():
@@ -72,12 +72,12 @@ class Lines:
         return found
 
     def bars(self, job: Job, stream: Stream) -> list[str]:
-        """The states of the progress bars of a stream that is shortened, from top to bottom."""
+        """Return the states of the progress bars of a shortened stream, from top to bottom."""
         found = self._open.get((job, stream))
         return found.bars() if found is not None else []
 
     def end(self, job: Job) -> list[tuple[Stream, bytes]]:
-        """What is left of the lines of a task: it prints no more, or wants its prompt to be seen."""
+        """Return the remaining lines of a task, which has ended or shows its prompt."""
         left = []
         for stream in _STREAMS:
             self._unsettled.discard((job, stream))

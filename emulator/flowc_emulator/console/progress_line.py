@@ -1,4 +1,4 @@
-"""The last lines of a terminal: the progress bars of tasks and, below them, the run's own line."""
+"""The last lines of a terminal: the tasks' progress bars and, below them, the run's progress line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from flowc_emulator.console.sink import Sink
     from flowc_emulator.scheduling.scheduler import Job, Scheduler
 
-_OFTEN = 0.05  # seconds between two drawings: a fast run ends hundreds of tasks a second
-_NARROW = 60  # columns below which the run's line has no bar of its own
-_MOST = 8  # progress bars of tasks that are shown
+_OFTEN = 0.05  # seconds between two drawings: a fast run ends hundreds of tasks per second
+_NARROW = 60  # the fewest columns for a bar in the run's line
+_MOST = 8  # the number of shown progress bars of tasks
 
 
 @final
 class ProgressLine:
-    """Drawn by rich, and wiped before anything else is written."""
+    """A progress line that rich draws. It is erased before other output."""
 
     def __init__(self, sink: Sink, *, color: bool) -> None:
         from rich.console import Console as RichConsole
@@ -32,13 +32,13 @@ class ProgressLine:
         self._sink = sink
         self._began = time.monotonic()
         self._drawn = 0.0
-        self._last = b""  # what was drawn then
-        self._height = 0  # lines that are on the screen now
+        self._last = b""  # the last drawn state
+        self._height = 0  # the lines on the screen
         self.bars: dict[Job, Sequence[str]] = {}
-        """The states of tasks' own progress bars."""
+        """Set the states of the tasks' progress bars."""
 
     def draw(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
-        """Show how far the run is; `stops`: no further task starts."""
+        """Show the run's progress; `stops`: no further task starts."""
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:
             lines = self._render(scheduler, running, now, stops=stops)
@@ -52,14 +52,14 @@ class ProgressLine:
         self._last, self._height = data, data.count(b"\n") + 1
 
     def clear(self) -> None:
-        """Take the lines away."""
+        """Erase the lines."""
         if self._height:
             self._sink.write(b"\r\x1b[2K" + b"\x1b[A\x1b[2K" * (self._height - 1))
             self._height = 0
 
     def _render(self, scheduler: Scheduler, running: Sequence[Job], now: float, *, stops: bool) -> list[bytes]:
         size = shutil.get_terminal_size()
-        self._rich.width = width = max(10, size.columns - 1)  # the last column makes some terminals wrap
+        self._rich.width = width = max(10, size.columns - 1)  # some terminals wrap after the last column
         bars = [f"[{job.task}] {bar}" for job in running for bar in self.bars.get(job, ())]
         most = max(1, min(_MOST, size.lines // 2))
         if len(bars) > most:
@@ -75,7 +75,7 @@ class ProgressLine:
             line.add_column(width=20)
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        # The part that is done would shrink where the total grows.
+        # The bar would shrink when the total grows.
         bar = self._bar(total=totals.least, completed=done if totals.exact else 0, width=20)
         line.add_row(*([bar] if width >= _NARROW else []), numbers, names)
         with self._rich.capture() as capture:

@@ -1,7 +1,7 @@
-"""The lines of a task's output where it writes over them: progress bars, one or several below each other.
+"""The lines of a task's output that it overwrites: one or several progress bars.
 
-A bar ends its state with a carriage return; nested ones move the cursor up as well (`ESC [ A`), so that a line that has
-ended may still change. `Rows` keeps what may change and gives each line when it is final, in its last state.
+A bar ends its state with a carriage return. Nested bars also move the cursor up (`ESC [ A`), so a line that has ended
+can still change. `Rows` keeps the lines that can change and returns each line in its last state when it is final.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 16  # bytes of a line without an end that are held back before they are given
-SETTLED = 1.0  # seconds that the cursor is below a bar's line until that line is final
-_MOST = 100  # rows that the cursor can come back to
+PIECE = 1 << 16  # the most bytes of an unfinished line that are held back
+SETTLED = 1.0  # a bar's line is final when the cursor was below it for this many seconds
+_MOST = 100  # rows to which the cursor can return
 _TOKEN = re.compile(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
-_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # a sequence that goes on in the next piece
+_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # a sequence that continues in the next piece
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(slots=True)
 class _Row:
     text: bytearray = field(default_factory=bytearray)
-    bar: bool = False  # whether it was written over
+    bar: bool = False  # whether it was overwritten
 
 
 @final
 class Rows:
-    """One stream of one task. `clock` gives seconds."""
+    """One stream of one task. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rows = [_Row()]
         self._at = 0  # the cursor's row
-        self._fresh = False  # the cursor is at the row's beginning: what comes replaces the row
+        self._fresh = False  # the cursor is at the row's beginning: further output replaces the row
         self._rest = b""
-        self._since = 0.0  # when the cursor came to its row
+        self._since = 0.0  # when the cursor reached its row
 
     def add(self, data: bytes) -> list[bytes]:
-        """Take output; the lines that are final by it, without their ends."""
+        """Add output and return the lines that become final, without line ends."""
         row = self._rows[0]
         plain = len(self._rows) == 1 and not (self._rest or row.bar or self._fresh)
         if plain and not {0x0D, 0x08, 0x1B} & set(data):
@@ -61,38 +61,38 @@ class Rows:
         return found + self._long()
 
     def settle(self) -> list[bytes]:
-        """The lines that are final because the cursor has left them long enough ago."""
+        """Return the lines that are final because the cursor left them long ago."""
         if self._at == 0 or self._clock() - self._since < SETTLED:
             return []
         return self._drop(self._at)
 
     @property
     def unsettled(self) -> bool:
-        """Whether `settle` will have something."""
+        """Return whether `settle` will return lines."""
         return self._at > 0
 
     def bars(self) -> list[str]:
-        """The states of the bars, for people."""
+        """Return the states of the bars as text."""
         texts = (bytes(row.text).decode(errors="replace") for row in self._rows if row.bar)
         plain = ("".join(char for char in _STYLES.sub("", text) if char.isprintable()) for text in texts)
         return [text.rstrip() for text in plain if text.strip()]
 
     def end(self) -> list[bytes]:
-        """What is left, at the end of the stream."""
+        """Return the remaining lines at the end of the stream."""
         if self._rest:
             self._text(self._rest)
         above, rows = self._drop(self._at), self._rows
         self._rows, self._at, self._fresh, self._rest = [_Row()], 0, False, b""
         return above + [line for line in _texts(rows) if line]
 
-    # -- what a terminal does
+    # -- the terminal's operations
 
     def _take(self, token: bytes) -> None:
         row = self._rows[self._at]
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # a bar that has taken itself away
+                self._rows[self._at] = _Row()  # a bar that has erased itself
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -115,7 +115,7 @@ class Rows:
     def _control(self, row: _Row, what: bytes, number: bytes) -> None:
         count = int(number[:4]) if number.isdigit() else 1
         if what in b"AF":
-            row.bar = row.bar or not self._at  # what is above cannot be written over any more: this stands for it
+            row.bar = row.bar or not self._at  # rows above this one cannot be overwritten any more
             self._move(-count)
             self._rows[self._at].bar = True
         elif what in b"BE":
@@ -135,10 +135,10 @@ class Rows:
         while len(self._rows) <= self._at:
             self._rows.append(_Row())
 
-    # -- what is final
+    # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Plain lines above the cursor are, and all above those."""
+        """Return the number of final rows: plain lines above the cursor, and all rows above them."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

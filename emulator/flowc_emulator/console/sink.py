@@ -1,4 +1,4 @@
-"""A stream that a run writes to, and that may go away."""
+"""An output stream of a run, which may be closed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import IO, TYPE_CHECKING, final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOT_SHOWN = "note: stdout cannot be written: {}; the run goes on, and its logs are in the store"
+NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs are in the store"
 
 
 @final
 class Sink:
-    """A stream that may go away. A run goes on when its output has no reader any more, or a disk is full.
+    """A stream that may be closed. A run continues when its output has lost its reader, or when a disk is full.
 
-    `lost` is told why it cannot be written, unless a reader has closed it.
+    `lost` is called with the reason, unless the reader has closed the stream.
     """
 
     def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
@@ -26,10 +26,10 @@ class Sink:
 
     def hold(self) -> None:
         """Buffer further output, on disk when it exceeds 1 MiB."""
-        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # as long as it is held
+        self._held = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  # open while output is held
 
     def release(self) -> None:
-        """Write what was kept."""
+        """Write the buffered output."""
         if (held := self._held) is not None:
             self._held = None
             held.seek(0)

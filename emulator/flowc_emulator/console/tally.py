@@ -1,4 +1,4 @@
-"""How many tasks of a run went which way, in numbers and in words."""
+"""The numbers of a run's tasks by their outcome, as numbers and as text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The tasks of a run. A task counts once, whatever its attempts.
+    """The tasks of a run. A task counts once, no matter how many attempts it had.
 
-    `failed`: of their own, without a further attempt; `ended`: by the run, because it was interrupted or the rest of
-    their gang failed. `total` is the least that there can be, and all if it is `exact`.
+    `failed`: tasks that failed without a further attempt; `ended`: tasks that the run ended, because it was interrupted
+    or another member of their gang failed. `total` is a lower bound, or the number of all tasks if it is `exact`.
     """
 
     done: int
@@ -28,22 +28,22 @@ class Tally:
 
     @property
     def not_run(self) -> int:
-        """The least number of tasks that have not been begun."""
+        """Return the least number of tasks that were not started."""
         return max(0, self.total - self.done - self.failed - self.ended)
 
     def fields(self) -> dict[str, Any]:
-        """The numbers for a program; `tasks` are those that are done, `total` is None where it is not known."""
+        """Return the numbers for a program; `tasks` are the completed tasks, `total` is None if it is unknown."""
         numbers = asdict(self)
         exact = numbers.pop("exact")
         return {"tasks": numbers.pop("done"), **numbers, "total": self.total if exact else None}
 
     def words(self, state: str, seconds: float) -> str:
-        """What is told behind a run's state: how many tasks are in it, and how many are not."""
+        """Return the text after a run's state: how many tasks have this state, and how many have others."""
         took = f"in {seconds:.1f} s"
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
-        if not mine:  # such as a run that the disk may not have
+        if not mine:  # such as a run that may not be on the disk
             return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 

@@ -1,6 +1,6 @@
-"""What a run shows: live output of the tasks on stdout, everything about the run on stderr.
+"""The output of a run: live output of the tasks on stdout, everything about the run on stderr.
 
-On a terminal there is a progress line; elsewhere a plain line for each event; or JSON lines on stdout for programs.
+On a terminal there is a progress line, elsewhere one line per event. `--log-format json` prints JSON lines on stdout.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.records.record_types import ErrorRecord
 
-_BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # seconds until a line tells of a task's progress bar where there is no terminal
-_NAMED = 8  # steps that are named, where there are more
+_BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # seconds between two lines about a task's progress bar without a terminal
+_NAMED = 8  # the most steps that are named
 
 
 class Console(Protocol):
-    """What the supervisor tells. `live` asks for progress() to be called now and then without an event.
+    """The calls of the supervisor. `live`: progress() should also be called between events.
 
     `stops`: no further task starts.
     """
@@ -54,7 +54,7 @@ class Console(Protocol):
 
 
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
-    """The console for a `--log-format` of `text` or `json`, for `--quiet`, and for what stdout and stderr are."""
+    """Return the console for `--log-format`, `--quiet`, and the kinds of stdout and stderr."""
     if log_format == "json":
         from flowc_emulator.console.json_console import JsonConsole
 
@@ -67,9 +67,9 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class TextConsole:
-    """For people. `progress` gives the progress line, `color` the colors; `shown`: stdout is a terminal too.
+    """A console for users. `progress` enables the progress line, `color` colors; `shown`: stdout is a terminal, too.
 
-    What a program reads of stdout stays as the tasks have written it; elsewhere a progress bar leaves its last state.
+    If a program reads stdout, it gets the tasks' unchanged output; elsewhere a progress bar leaves its last state.
     """
 
     def __init__(self, out: IO[bytes], err: IO[bytes], *, progress: bool, color: bool, shown: bool) -> None:
@@ -81,14 +81,14 @@ class TextConsole:
             from flowc_emulator.console.progress_line import ProgressLine
 
             self._progress = ProgressLine(self._err, color=color)
-        self._bars_due: dict[tuple[Job, Stream], float] = {}  # when a line may tell the state of a task's progress bars
-        self._bars_new: set[tuple[Job, Stream]] = set()  # bars that are not on the screen yet
+        self._bars_due: dict[tuple[Job, Stream], float] = {}  # when the next line about a task's progress bars is due
+        self._bars_new: set[tuple[Job, Stream]] = set()  # bars that were not shown yet
         self._held = False
         self._debugged: Job | None = None
 
     @property
     def live(self) -> bool:
-        """Whether something is to be shown in a moment, without an event."""
+        """Return whether output is due soon without an event."""
         return self._progress is not None or self._lines.unsettled or bool(self._bars_new)
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -104,7 +104,7 @@ class TextConsole:
             self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
-        return  # its end is worth a line, or its failure
+        return  # its end or its failure is worth a line
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
@@ -127,7 +127,7 @@ class TextConsole:
             self._show([(stream, bar.encode()) for bar in self._lines.bars(job, stream)], job)
 
     def finish(self, job: Job) -> None:
-        """Show what is left of a task's last lines."""
+        """Show a task's remaining lines."""
         streams: tuple[Stream, Stream] = ("stdout", "stderr")
         for stream in streams:
             self._bars_due.pop((job, stream), None)
@@ -146,7 +146,7 @@ class TextConsole:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:
-        """`stops`: another attempt would follow, but the run has failed."""
+        """Show a failed attempt; `stops`: another attempt would follow, but the run has failed."""
         self.finish(job)
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         then = ", not tried again because the run has failed" if stops else then
@@ -155,7 +155,7 @@ class TextConsole:
         self._say(f"{word} {_attempt(job, more=bool(follow or stops))}{then}: {first}")
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
-        """The run has ended it."""
+        """Show that the run has ended a task."""
         self.finish(job)
         self._say(f"{self._paint('ended', 33)} {_attempt(job)}: {(told(error).splitlines() or [''])[0]}")
 
@@ -174,9 +174,9 @@ class TextConsole:
             self._progress.draw(scheduler, running, stops=stops)
 
     def hold(self, job: Job) -> None:
-        """The terminal is a debugger's from here on, until `release`."""
+        """Leave the terminal to a debugger until `release`."""
         self._show(self._lines.end(job), job)
-        if job != self._debugged:  # else it would stand between the steps of one session
+        if job != self._debugged:  # otherwise it would appear between the steps of one session
             self._say(f"{self._paint('debugger', 33)} {job.task}")
             self._debugged = job
         self._clear()
@@ -224,7 +224,7 @@ def _attempt(job: Job, *, more: bool = False) -> str:
 
 
 class QuietConsole(TextConsole):
-    """Only what the tasks print, and what goes wrong."""
+    """A console that shows only the tasks' output and errors."""
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
         return

@@ -1,8 +1,8 @@
-"""The cache of environments: `~/.cache/flowc/envs/DIGEST`, each built once, by one process at a time.
+"""The cache of environments, `~/.cache/flowc/envs/DIGEST`: each is built once, by one process at a time.
 
-An environment is built where it stays, since the scripts in it name their interpreter by its full path; it counts as
-soon as its mark is there, which is made last. Whoever finds one without a mark holds the lock, so its builder has died:
-it starts again. The kernel takes the lock from a process that is killed.
+An environment is built in its final place, because its scripts contain the full path of their interpreter. It is
+complete when its mark exists, which is written last. If a process holds the lock and finds no mark, the builder has
+died, and the process builds it again. The kernel releases the lock of a killed process.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc_emulator.environments.spec import Spec
 
 _MARK = "flowc.json"
-_TOLD = 8  # lines of an installer that failed
-# pip's settings that uv knows by another name: whoever set them for one means them for the other.
+_TOLD = 8  # the number of shown lines of a failed installer
+# pip's settings and uv's names for them: a setting for one applies to the other.
 _PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -37,10 +37,10 @@ _PIP_TO_UV = {
 
 
 def ensure(spec: Spec, say: Callable[[str], None]) -> str:
-    """The interpreter of an environment, which is built if it is not there; `say` is told what takes time.
+    """Return the interpreter of an environment, and build it if needed; `say` is called before slow actions.
 
     Raises:
-        BuildError: the installer failed, or there is none; the message has its last lines.
+        BuildError: the installer failed or is missing; the message has its last lines.
     """
     home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):
@@ -57,7 +57,7 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
 
 
 def _is_ready(home: Path) -> bool:
-    """Complete, and its interpreter still there: that is a link to one which may have been removed."""
+    """Return whether it is complete and its interpreter, a link, still exists."""
     return (home / _MARK).exists() and os.path.exists(_python(home))
 
 
@@ -92,7 +92,7 @@ def _build(spec: Spec, home: Path) -> None:
 
 
 def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
-    """What is called to build an environment, one after the other. Raises BuildError."""
+    """Return the commands that build an environment, in order. Raises BuildError."""
     uv, path = interpreters.uv(), spec.interpreter.path
     if spec.conda:
         conda = interpreters.conda()
@@ -109,7 +109,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
         yield (*uv, "venv", "--quiet", "--no-project", "--python", path or spec.python, str(home))
     else:
         assert path is not None, "an interpreter without a path comes from uv or conda"
-        # Making a pip in each environment takes two seconds: this interpreter's installs into all of them.
+        # Installing pip into each environment takes two seconds, so this interpreter's pip installs into all of them.
         without = ("--without-pip",) if interpreters.pip() or not spec.pypi else ()
         yield (path, "-m", "venv", *without, str(home))
     if not spec.pypi:
@@ -120,7 +120,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
     else:
         other = interpreters.pip()
         pip = (*other, "--python", _python(home)) if other and not spec.conda else (_python(home), "-m", "pip")
-        # Not --quiet: it would not say where pip looked.
+        # Not --quiet: it would hide the indexes that pip used.
         yield (*pip, "install", "--no-input", "--disable-pip-version-check", "--", *spec.pypi)
 
 

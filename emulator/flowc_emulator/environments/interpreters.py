@@ -29,22 +29,22 @@ class BuildError(FlowcError):
 @final
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python; without a path it is one that the installer brings."""
+    """A Python interpreter; without a path the installer provides it."""
 
     path: str | None
     version: str
 
 
 def this_version() -> str:
-    """The version of the running interpreter."""
+    """Return the version of the running interpreter."""
     return platform.python_version()
 
 
 def find(asked: str | None) -> Interpreter:
-    """An interpreter of a version such as `3.12` or `3.12.4`, or of a range, the running one if it will do.
+    """Return an interpreter of a version such as `3.12` or `3.12.4`, or of a range; the running one if it matches.
 
     Raises:
-        BuildError: there is none, and no uv that could fetch it; or flowc's runtime does not run on it.
+        BuildError: no interpreter is found and uv cannot fetch one, or flowc's runtime does not support the version.
     """
     if asked is None or pythons.fits(this_version(), asked):
         return Interpreter(sys.executable, this_version())
@@ -62,7 +62,7 @@ def find(asked: str | None) -> Interpreter:
 
 
 def check_python(asked: str | None) -> None:
-    """Refuse a Python that flowc's runtime does not run on. Raises BuildError."""
+    """Refuse a Python that flowc's runtime does not support. Raises BuildError."""
     if asked is not None and pythons.is_too_old(asked):
         least = ".".join(map(str, pythons.LEAST))
         raise BuildError(
@@ -93,7 +93,7 @@ def _candidates(asked: str) -> Iterator[str]:
 
 @cache
 def _version(path: str) -> str | None:
-    """What the interpreter says; None for what cannot run, such as a shim of a version that is not chosen."""
+    """Return an interpreter's version; None if it cannot run, such as a shim of a version that is not selected."""
     try:
         done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
     except (OSError, subprocess.TimeoutExpired):
@@ -102,14 +102,14 @@ def _version(path: str) -> str | None:
 
 
 def uv() -> Sequence[str] | None:
-    """How uv is called, if it is there."""
+    """Return the command of uv if it is installed."""
     if found := shutil.which("uv"):
         return (found,)
     return (sys.executable, "-m", "uv") if find_spec("uv") else None
 
 
 def pip() -> Sequence[str] | None:
-    """How this interpreter's pip is called, if it can install into another interpreter (22.3 and later)."""
+    """Return the command of this interpreter's pip if it can install into another interpreter (22.3 and later)."""
     try:
         installed = version("pip").split(".")
     except PackageNotFoundError:
@@ -119,10 +119,10 @@ def pip() -> Sequence[str] | None:
 
 
 def conda() -> str | None:
-    """The program that installs packages of conda, if one is there."""
+    """Return the program that installs packages of conda, if one is installed."""
     return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
 
 
 def environment() -> dict[str, str]:
-    """The environment variables of an installer: PYTHONPATH and its like are about this interpreter, no other."""
+    """Return an installer's environment variables, without PYTHONPATH and others that belong to this interpreter."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -1,4 +1,4 @@
-"""A forked child becomes a task in another interpreter: it replaces itself by it, with the same pipes and session."""
+"""Run a task in another interpreter: the forked child replaces itself by it, with the same pipes and session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.assignment import Assignment
 
-# What a task in another interpreter imports of this one: pure Python, and nothing else that is installed beside it.
+# The packages that a task in another interpreter imports from this one: pure Python only.
 _SHARED = ("flowc", "flowc_ir", "flowc_runtime", "metaflow", "cloudpickle")
 # The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
 _BOOT = (
@@ -30,7 +30,7 @@ _BOOT = (
 @final
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """Which steps have an interpreter of their own (step -> its path), and the root of the flow's code."""
+    """The steps with their own interpreter (step -> its path), and the root of the flow's code."""
 
     interpreters: Mapping[str, str]
     root: Path
@@ -38,17 +38,17 @@ class Isolation:
 
     @classmethod
     def over(cls, interpreters: Mapping[str, str], root: Path) -> Isolation:
-        """Isolation with flowc's own packages at hand."""
+        """Isolation together with the directory of flowc's own packages."""
         return cls(interpreters, root, _make_bridge())
 
     def takes(self, job: Assignment) -> bool:
-        """Whether an attempt runs in another interpreter; one that only catches runs no code of the user's."""
+        """Return whether an attempt runs in another interpreter; an attempt that only catches runs no user code."""
         return job.step in self.interpreters and not job.only_catch
 
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
-        """In the forked child of one attempt, of so many at once: go on in the step's interpreter."""
+        """Continue in the step's interpreter, in the forked child of one attempt, of `tasks` parallel ones."""
         python = self.interpreters[job.step]
-        own = ("run", "graph", "program", "parameters", "cards")  # the other side reads these from the store
+        own = ("run", "graph", "program", "parameters", "cards")  # the interpreter reads these from the store
         order = {
             "store": job.run.objects.url,
             "flow": job.run.flow,
@@ -68,7 +68,7 @@ class Isolation:
 
 
 def _make_bridge() -> str:
-    """A directory that holds flowc's own packages and no others, for `sys.path`."""
+    """Return a directory that holds flowc's own packages and no others, for `sys.path`."""
     homes: dict[str, str] = {}
     for name in _SHARED:
         spec = find_spec(name)
@@ -82,5 +82,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # of two that make it at once both make the same
+            temporary.rename(link)  # two processes that create it at the same time create the same
     return str(bridge)

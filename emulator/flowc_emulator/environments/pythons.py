@@ -1,4 +1,4 @@
-"""Which Pythons a step's `python=` means: `3.11`, `3.11.*`, `3.12.4`, or a range such as `>=3.10,<3.13`."""
+"""The Python versions that a step's `python=` allows: `3.11`, `3.11.*`, `3.12.4`, or a range such as `>=3.10,<3.13`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEAST: Final = (3, 10)  # what flowc's runtime needs
-_NEWEST: Final = (3, 15)  # the last that is looked for by its name
+LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
+_NEWEST: Final = (3, 15)  # the newest version that is looked up by name
 _PART = re.compile(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(asked: str) -> list[tuple[str, tuple[int, ...], bool]]:
-    """The conditions of a range: operator, numbers, and whether they stand for all that begins with them."""
+    """Return the conditions of a range: operator, numbers, and whether they are a prefix."""
     found = (_PART.fullmatch(part) for part in _close(asked).split(","))
     return [(m[1], tuple(map(int, m[2].split("."))), m[3] is not None) for m in found if m is not None]
 
 
 def fits(version: str, asked: str) -> bool:
-    """Whether a version such as `3.11.7` is one of those."""
+    """Return whether a version such as `3.11.7` is allowed."""
     numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
     return all(_fits(numbers, *part) for part in parts(asked))
 
@@ -49,17 +49,17 @@ def _fits(numbers: tuple[int, ...], operator: str, than: tuple[int, ...], wild: 
 
 
 def can_run(version: str) -> bool:
-    """Whether flowc's runtime runs on a Python of this version."""
+    """Return whether flowc's runtime supports this version of Python."""
     return tuple(int(digits) for digits in re.findall(r"\d+", version)[:2]) >= LEAST
 
 
 def is_too_old(asked: str) -> bool:
-    """Whether flowc's runtime runs on none of those."""
+    """Return whether flowc's runtime supports none of the allowed versions."""
     return next(shorts(asked), None) is None
 
 
 def shorts(asked: str) -> Iterator[str]:
-    """The `3.12` of each Python that can be meant, the newest first."""
+    """Yield the minor versions, such as `3.12`, that are allowed, the newest first."""
     named = {numbers[:2] for _, numbers, _ in parts(asked) if len(numbers) > 1}
     known = {(3, minor) for minor in range(LEAST[1], _NEWEST[1] + 1)} | {found for found in named if found >= LEAST}
     for major, minor in sorted(known, reverse=True):
@@ -68,18 +68,18 @@ def shorts(asked: str) -> Iterator[str]:
 
 
 def _patches(asked: str) -> set[int]:
-    """Third numbers that tell ranges apart: those written, those beside them, and a late one."""
+    """Return the third numbers that distinguish ranges: the written ones, their neighbours, and a large one."""
     named = {numbers[2] for _, numbers, _ in parts(asked) if len(numbers) > 2}
     return {0, 1, 99} | {near for patch in named for near in (patch - 1, patch, patch + 1) if near >= 0}
 
 
 def for_conda(asked: str) -> str:
-    """The package `python` of conda that is meant, such as `python=3.11` or `python>=3.10,<3.13`."""
+    """Return the requirement on conda's package `python`, such as `python=3.11` or `python>=3.10,<3.13`."""
     return f"python={_plain(asked)}" if asked[:1].isdigit() else f"python{_close(asked)}"
 
 
 def for_uv(asked: str) -> str:
-    """What uv is asked for; of a range, a Python that flowc's runtime runs on."""
+    """Return the version to request from uv; for a range, a version that flowc's runtime supports."""
     if asked[:1].isdigit():
         return _plain(asked)
     return f"{_close(asked)},>={LEAST[0]}.{LEAST[1]}"

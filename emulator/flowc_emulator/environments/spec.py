@@ -1,4 +1,4 @@
-"""What an environment is made of, and the name that this gives it."""
+"""The contents of an environment, and the name that follows from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """`pypi` and `conda` are requirements as their installers read them, sorted: equal specs share an environment."""
+    """The packages of an environment: sorted requirements as their installers read them. Equal specs share one."""
 
     python: str
     interpreter: Interpreter
@@ -30,7 +30,7 @@ class Spec:
 
     @property
     def digest(self) -> str:
-        """The environment's name: of its packages, its Python and the platform, not of where anything is installed."""
+        """The environment's name: a digest of its packages, its Python and the platform."""
         platform = [sys.implementation.name, sysconfig.get_platform()]
         return sha256(json_text.dumps([self.python, self.pypi, self.conda, platform]).encode()).hexdigest()[:16]
 
@@ -40,19 +40,19 @@ class Spec:
 
 
 def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
-    """The environment of a step; none of its own words still means one without any package.
+    """Return the environment of a step; a step without packages gets an environment without packages.
 
-    `extra` are packages of PyPI that flowc itself needs there; a version that the step asks for comes first.
+    `extra` are packages of PyPI that flowc itself needs; a version that the step requests has precedence.
 
     Raises:
-        BuildError: there is no interpreter of that version, or flowc does not run on it.
+        BuildError: no interpreter of that version is found, or flowc does not support it.
     """
     asked = packages.python if packages else None
     pypi = [*packages.pypi] if packages else []
     conda = [*packages.conda] if packages else []
     named = {_normal(name) for name, _ in pypi}
     pypi += [(name, "") for name in extra if _normal(name) not in named]
-    # With packages of conda, Python is one of them.
+    # With packages of conda, Python is one of the packages.
     if conda:
         check_python(asked)
     interpreter = Interpreter(None, asked or this_version()) if conda else find(asked)
@@ -65,9 +65,9 @@ def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
 
 
 def requirement(name: str, version: str) -> str:
-    """`("six", "1.16.0")` -> `six==1.16.0`; ranges and addresses stay as they are."""
+    """Return a requirement of pip: `("six", "1.16.0")` gives `six==1.16.0`; ranges and addresses are unchanged."""
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
-    if at:  # of a requirement that says where it is: `six@https://…`
+    if at:  # a requirement with an address: `six@https://…`
         version = f"@{address}"
     if name.startswith(("git+", "http://", "https://")):
         return f"{name}@{version.removeprefix('@').strip()}" if version else name
@@ -81,10 +81,10 @@ def requirement(name: str, version: str) -> str:
 
 
 def match_spec(name: str, version: str) -> str:
-    """`("zlib", "1.2")` -> `zlib=1.2`, as conda reads it."""
+    """Return a requirement of conda: `("zlib", "1.2")` gives `zlib=1.2`."""
     return f"{name}={version}" if version[:1].isdigit() or version[:1] == "*" else f"{name}{version}"
 
 
 def _normal(name: str) -> str:
-    """A package's name in the one form of its many spellings (PEP 503)."""
+    """Return a package's normalised name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
 
-# What the server reads of the run's store instead, or has made itself.
+# The fields that the server reads from the run's store, or creates itself.
 _OWN = ("run", "graph", "program", "parameters", "cards")
-_KILLED = 9  # the wait status of what died with its server
+_KILLED = 9  # the wait status of a process that died with its server
 
 
 @final
 class ForkServer:
-    """The process that was started by exec; it only forks branches."""
+    """The process that was started by exec. It only forks branches."""
 
     def __init__(self, root: str, environment: Mapping[str, str], directory: str | None) -> None:
         """Start it, without waiting for it, with exactly these environment variables. Raises OSError.
 
-        `root` is the directory of the flow's code, `directory` the one in which it works, None: this process's.
+        `root` is the directory of the flow's code, `directory` its working directory; None: this process's.
         """
         self._link, theirs = socket.socketpair()
         # The root of the flow's code comes first on the path, and its modules must not come before flowc's own.
@@ -67,11 +67,11 @@ class ForkServer:
         self.pid = self._process.pid
 
     def begin(self, setup: Setup) -> None:
-        """Tell it of the run: the first request. Raises FlowcError."""
+        """Send the first request, which describes the run. Raises FlowcError."""
         _send(self._link, setup, ())
 
     def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> Branch:
-        """Ask for a branch, without waiting for it: with these variables more, and these modules imported."""
+        """Request a branch with additional variables and imported modules, without waiting for it."""
         ours, theirs = socket.socketpair()
         with theirs:
             order = NewBranch(environment=tuple(environment), modules=tuple(modules), debugger=debugger)
@@ -79,14 +79,14 @@ class ForkServer:
         return Branch(ours)
 
     def close(self) -> None:
-        """End it; its branches end when their own sockets are closed."""
+        """End it; its branches end when their sockets are closed."""
         _end(self._link)
         self._process.wait()
 
 
 @final
 class Branch:
-    """A process that forks tasks, and the reaper of these."""
+    """A process that forks tasks and reaps them."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
@@ -96,13 +96,13 @@ class Branch:
         self._closed = False
 
     def wait(self) -> Unsafe | None:
-        """Wait until it has imported what it was told to; a package that must not be shared, if it has found one."""
+        """Wait until it has imported its modules; return a package that must not be shared, if it has found one."""
         answer = self._await()
         assert isinstance(answer, (Ready, Unsafe))
         return answer if isinstance(answer, Unsafe) else None
 
     def start(self, order: StartTask | StartHook, descriptors: Sequence[int]) -> Child:
-        """Have it fork a process, which gets these descriptors besides its pipes. Raises OSError."""
+        """Make it fork a process, which gets these descriptors and its pipes. Raises OSError."""
         readers, writers = open_pipes()
         try:
             _send(self._link, order, [writers.stdout, writers.stderr, writers.control, *descriptors])
@@ -120,7 +120,7 @@ class Branch:
         return readers.of(answer.pid)
 
     def close(self) -> None:
-        """Let it end."""
+        """Allow it to end."""
         _end(self._link)
         self._closed = True
 
@@ -129,10 +129,10 @@ class Branch:
         """Whether it has ended."""
         return self._closed
 
-    # -- as the reaper of its children
+    # -- reaping its children
 
     def fileno(self) -> int:
-        """The descriptor of the socket."""
+        """Return the descriptor of the socket."""
         return self._link.fileno()
 
     @property
@@ -146,7 +146,7 @@ class Branch:
         return self._closed and not self._exited
 
     def ended(self) -> Iterator[tuple[int, int, int]]:
-        """The children that have ended."""
+        """Yield the children that have ended."""
         while not self._closed:
             try:
                 data = self._link.recv(1 << 16, socket.MSG_DONTWAIT)
@@ -161,7 +161,7 @@ class Branch:
             yield exited.pid, exited.status, exited.peak_rss
 
     def _await(self) -> Reply:
-        """The next answer to a request; ends of children that come before it are kept for `ended`."""
+        """Return the next answer to a request; earlier ends of children are kept for `ended`."""
         while True:
             try:
                 data = self._link.recv(1 << 16)
@@ -169,13 +169,13 @@ class Branch:
                 data = b""
             answers = self._take(data)
             if answers is None:
-                raise FlowcError("the process that starts tasks has ended; --start fork does without it")
+                raise FlowcError("the process that starts tasks has ended; use --start fork, which does not need it")
             if answers:
                 (answer,) = answers
                 return answer
 
     def _take(self, data: bytes) -> list[Reply] | None:
-        """Keep the ends of children among what was read; the other replies, None at the end."""
+        """Keep the ends of children among the received replies; return the others, or None at the end."""
         if not data:
             self._exited.extend(Exited(pid, _KILLED, 0) for pid in self._alive)
             self._closed = True
@@ -201,14 +201,14 @@ class TaskLauncher:
         self._tasks = tasks
 
     def launch(self, place: Place) -> tuple[Child, Reaper | None]:
-        """Have it forked. Raises OSError."""
+        """Make the branch fork it. Raises OSError."""
         lent = place.terminal.lent() if place.terminal is not None else ()
         order = StartTask(assignment=self._assignment, tasks=self._tasks, guarded=True, lent=bool(lent))
         return self._branch.start(order, [place.guardian.descriptor, *lent]), self._branch
 
 
 def _end(link: socket.socket) -> None:
-    """Close a socket, once, also for copies of it: the flow's import may have forked processes that hold them."""
+    """Close a socket and its copies: processes that the flow's import has forked may hold copies."""
     if link.fileno() >= 0:
         with contextlib.suppress(OSError):  # the other end is closed already
             link.shutdown(socket.SHUT_RDWR)
@@ -219,4 +219,4 @@ def _send(link: socket.socket, request: Request, descriptors: Sequence[int]) -> 
     try:
         send(link, request, descriptors)
     except (BrokenPipeError, ConnectionResetError):
-        raise FlowcError("the process that starts tasks has ended; --start fork does without it") from None
+        raise FlowcError("the process that starts tasks has ended; use --start fork, which does not need it") from None

@@ -1,4 +1,4 @@
-"""Importing, before tasks are forked, the packages that tasks can share."""
+"""Import the packages that tasks can share, before tasks are forked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafePackage:
-    """A package that must not be imported before a fork, why, and how many seconds its import took."""
+    """A package that must not be imported before a fork, the reason, and the duration of its import in seconds."""
 
     package: str
     why: str
@@ -27,9 +27,9 @@ class UnsafePackage:
 
 
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
-    """Import the modules, whose output goes nowhere; the first package whose import left what must not be shared.
+    """Import the modules and discard their output; return the first package that left state which must not be shared.
 
-    This process must then not be forked. A module that cannot be imported is left to the tasks, which say why.
+    This process must not be forked afterwards. A module that cannot be imported is left to the tasks, which report it.
     """
     with _silence():
         before, known = State.now(), {name for name in UNSAFE if name in sys.modules}
@@ -39,7 +39,7 @@ def preload(modules: Sequence[str]) -> UnsafePackage | None:
                 return UnsafePackage(package, UNSAFE[package].why, UNSAFE[package].seconds)
             try:
                 _load(name)
-            except BaseException:  # noqa: S112  # the task that imports it meets the same, and reports it with its traceback
+            except BaseException:  # noqa: S112  # the task that imports it reports the error with its traceback
                 continue
             if loaded := next((each for each in UNSAFE if each in sys.modules and each not in known), None):
                 return UnsafePackage(package, f"imports {loaded}, which {UNSAFE[loaded].why}", time.monotonic() - began)
@@ -49,7 +49,7 @@ def preload(modules: Sequence[str]) -> UnsafePackage | None:
 
 
 def _load(name: str) -> None:
-    """Import a module, or load the names that a module loads when they are asked for: `module.name`, `module.*`."""
+    """Import a module, or the names that it loads on first access: `module.name`, `module.*`."""
     package, _, attribute = name.rpartition(".")
     if attribute == "*":
         module = import_module(package)
@@ -65,7 +65,7 @@ def _load(name: str) -> None:
 
 
 class _silence:
-    """Lead descriptors 1 and 2 nowhere for a while: the process that began the run has shown the same output."""
+    """Discard output on descriptors 1 and 2: the process that started the run has shown the same output."""
 
     def __enter__(self) -> None:
         self._saved = [os.dup(1), os.dup(2)]

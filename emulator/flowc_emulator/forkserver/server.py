@@ -1,7 +1,7 @@
 """The process of a fork server, and its branches: single-threaded, so that they may fork at any time.
 
-Nothing of the user's is imported here, only in the processes that are forked for tasks. So each of them has its own
-import of the flow, in the environment of its step, as a pod has.
+User code is not imported here, only in the processes that are forked for tasks. So each of them has its own import of
+the flow, in the environment of its step, like a pod.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ class _Run:
 
 
 def main() -> NoReturn:
-    """Serve until the client closes the socket whose descriptor is the first argument, or is gone."""
+    """Serve until the client closes the socket, whose descriptor is the first argument, or has ended."""
     link = socket.socket(fileno=int(sys.argv[1]))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever began the run may have held signals back
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the process that started the run may have blocked signals
     prctl = load_prctl()
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(sys.argv[2]):  # the client died before the line above
+        if os.getppid() != int(sys.argv[2]):  # the client has died before the call above
             os._exit(0)
     found = receive(link)
     if found is None:
@@ -163,16 +163,16 @@ class _Server:
             os._exit(NOT_STARTED)
 
     def prepare(self, request: NewBranch) -> None:
-        """Take the environment, import what is shared by tasks, and compile the flow's file once for all of them."""
+        """Set the environment, import the shared modules, and compile the flow's file once for all tasks."""
         os.environ.update(request.environment)
         if any(name == "TZ" for name, _ in request.environment):
             import time
 
             time.tzset()
         if self._run.setup.coverage is not None:
-            import coverage  # noqa: F401  # each task would import it
+            import coverage  # noqa: F401  # otherwise each task would import it
         if request.debugger:
-            import pdb  # noqa: F401  # each task that is debugged would import it
+            import pdb  # noqa: F401  # otherwise each debugged task would import it
         unsafe = preload(request.modules)
         if unsafe is not None:
             self._reply(Unsafe(unsafe.package, unsafe.why, unsafe.seconds))

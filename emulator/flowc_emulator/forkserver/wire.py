@@ -19,10 +19,10 @@ _MOST_DESCRIPTORS = 16
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a server is told once: the run, its flow, and where the flow's code is.
+    """The first message to a server: the run, its flow, and the place of the flow's code.
 
-    `path` is `sys.path` and `argv` is `sys.argv` of the process that began the run.
-    `coverage` is what `flowc_runtime.process.ending.measured` says there.
+    `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
+    `coverage` is the result of `flowc_runtime.process.ending.measured` there.
     """
 
     store: str
@@ -39,7 +39,7 @@ class Setup:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBranch:
-    """Fork a branch with these environment variables and imported modules. Comes with the branch's socket."""
+    """A request to fork a branch with these environment variables and modules. Sent with the branch's socket."""
 
     environment: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
@@ -49,9 +49,9 @@ class NewBranch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTask:
-    """Fork the process of an attempt, one of `tasks` at once.
+    """A request to fork the process of an attempt, one of `tasks` parallel ones.
 
-    Comes with the writing ends of stdout, stderr and the control pipe, with the guardian's pipe if it is `guarded`,
+    Sent with the writing ends of stdout, stderr and the control pipe, with the guardian's pipe if it is `guarded`,
     and with four descriptors of the terminal if it is `lent`.
     """
 
@@ -64,7 +64,7 @@ class StartTask:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartHook:
-    """Fork the process of an exit hook, the one of this number in the flow. Comes with the pipes, as `StartTask`."""
+    """A request to fork the process of the flow's exit hook with this index. Sent with the pipes, like `StartTask`."""
 
     number: int
 
@@ -101,13 +101,13 @@ class Exited:
 @final
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A branch has imported what it was told to."""
+    """A branch has imported its modules."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Unsafe:
-    """Importing this package made something that forks must not share; the branch has ended without it."""
+    """Importing this package left state that forks must not share; the branch has ended."""
 
     package: str
     why: str
@@ -126,7 +126,7 @@ def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ())
 
 
 def receive(link: socket.socket) -> tuple[Any, list[int]] | None:
-    """The next request and its descriptors; None at the end."""
+    """Return the next request and its descriptors; None at the end."""
     header, descriptors, _, _ = socket.recv_fds(link, _LENGTH.size, _MOST_DESCRIPTORS)
     while header and len(header) < _LENGTH.size:
         header += _take(link, _LENGTH.size - len(header))
@@ -144,7 +144,7 @@ def receive(link: socket.socket) -> tuple[Any, list[int]] | None:
 def _take(link: socket.socket, most: int) -> bytes:
     data = link.recv(min(most, 1 << 20))
     if not data:
-        raise EOFError("the client has gone in the middle of a request")
+        raise EOFError("the client has ended in the middle of a request")
     return data
 
 
@@ -167,12 +167,12 @@ def reply(link: socket.socket, message: Reply) -> None:
 @final
 @dataclass(slots=True)
 class Replies:
-    """Puts the lines that a socket gives together."""
+    """Assembles the lines that a socket delivers in pieces."""
 
     rest: bytes = field(default=b"")
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """The replies that are complete with this data."""
+        """Yield the replies that this data completes."""
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             what, _, rest = line.decode().partition(" ")

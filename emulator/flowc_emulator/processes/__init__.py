@@ -1,1 +1,1 @@
-"""The processes of tasks and those around them: starting, watching and ending them."""
+"""The processes of tasks and their helpers: starting, watching and ending them."""

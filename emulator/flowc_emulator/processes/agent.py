@@ -1,10 +1,11 @@
-"""A process that does the supervisor's requests to a remote store.
+"""A process that sends the supervisor's requests to a remote store.
 
 The supervisor forks a child per attempt, and a process that has used obstore must not fork. So the agent is forked
-first and is the only one of the two that uses it. Requests go through a socket pair, one after the other; appended
-log chunks are not answered, so that a slow store does not hold up the tasks.
+first, and only the agent uses obstore. Requests go through a socket pair, one after the other. Appended log chunks are
+not answered, so that a slow store does not delay the tasks.
 
-Who asks may be interrupted while the store is slow: the answer that comes later is known by its number and dropped.
+A signal may interrupt the supervisor while it waits for a slow store. The late answer is recognised by its number and
+dropped.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Listed
     from flowc_runtime.store.values.files import FileRecord
 
-THREADS = 16  # requests at once
-HURRY = 3.0  # seconds that the store has for an answer, once a signal has said that the run is to end
+THREADS = 16  # requests in parallel
+HURRY = 3.0  # seconds to wait for an answer of the store after a signal has ended the run
 _HEAD = struct.Struct("<Q")
 
 
 class Agent:
-    """The supervisor's side: what it needs of `Objects`, asked of the agent's process."""
+    """The supervisor's side: the part of `Objects` that it needs, as requests to the agent's process."""
 
     def __init__(self, url: str) -> None:
-        """Fork the agent of the store at `url`; nothing is requested yet."""
+        """Fork the agent of the store at `url`, without a request."""
         self.url = url
-        self.wakeup: Wakeup | None = None  # what knows of a signal that ends the run
-        self.limit: float | None = None  # seconds that each answer may take
+        self.wakeup: Wakeup | None = None  # tells whether a signal ends the run
+        self.limit: float | None = None  # timeout of each answer in seconds
         self._number = 0  # of the latest request
         self._answered = 0  # of the latest that was answered, or needs no answer
         self._unsent, self._unread = bytearray(), bytearray()
@@ -59,18 +60,18 @@ class Agent:
         theirs.close()
 
     def descriptor(self) -> int:
-        """What a forked child should close: the agent ends when nobody holds it any more."""
+        """Return the descriptors that a forked child must close: the agent ends when no process holds them."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Let the agent send what is left, and end."""
+        """Let the agent send the remaining requests and end."""
         self._socket.close()
         os.waitpid(self.pid, 0)
 
     def leave(self) -> None:
-        """Ask nothing more; the agent ends when no forked child holds it any more, and is not waited for.
+        """Stop sending requests, without waiting for the agent. It ends when no forked child holds its socket.
 
-        If an answer was still awaited, it ends now: it could go on asking a store that does not answer.
+        If an answer is still missing, end the agent now: it could continue to ask a store that does not answer.
         """
         self._socket.close()
         if self._answered != self._number:
@@ -103,16 +104,16 @@ class Agent:
         return memoryview(bytearray(self.read_blob(digest, size, key=key)))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
-        """Objects that are there, requested many at once."""
+        """Return existing objects, requested in parallel."""
         answer: list[bytes] = self._ask("get_many", list(keys))
         return answer
 
     def create_many(self, written: Sequence[tuple[str, bytes]]) -> None:
-        """Make objects that nobody else makes, many at once."""
+        """Create objects that no other process creates, in parallel."""
         self._ask("create_many", list(written))
 
     def store_file(self, path: str) -> FileRecord:
-        """Store a file, which the agent itself reads: however large, it does not go through the socket."""
+        """Store a file. The agent reads it itself, so that large files do not pass through the socket."""
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
 
@@ -152,7 +153,7 @@ class Agent:
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
-        if now:  # what is due, the agent sends by itself
+        if now:  # the agent sends due chunks by itself
             self._ask("flush_all")
         return None
 
@@ -166,7 +167,7 @@ class Agent:
         while self._unsent:
             deadline = self._wait(deadline, sending=True)
             try:
-                # Room for a part is room: a send that waited for more would wait for ever if the store is silent.
+                # Send what fits: a send that waits for room for all of it would wait forever if the store is silent.
                 del self._unsent[: self._socket.send(self._unsent, socket.MSG_DONTWAIT)]
             except BlockingIOError:
                 continue
@@ -188,7 +189,7 @@ class Agent:
                 self._unread += data
             number, result, error = message
             if number != self._number:
-                continue  # the answer to a request that was given up
+                continue  # the answer to an abandoned request
             self._answered = number
             if error is not None:
                 raise error
@@ -198,7 +199,7 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent, at most until the deadline, which a signal of ENDING brings nearer; the deadline."""
+        """Wait for the agent until the deadline, which a signal of ENDING shortens; return the deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:
@@ -214,14 +215,14 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # it would go on asking
+                self._kill()  # it would continue to ask
                 raise StoreError(f"{self.url} does not answer, and the run is to end")
 
 
 def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends with the supervisor, after it
+        signal.signal(number, signal.SIG_IGN)  # it ends after the supervisor
     failed: FlowcError | None = None
     while True:
         due: float | None = None
@@ -239,7 +240,7 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
             if operation == "append":
                 objects.append(*arguments)
                 continue
-            if failed is not None:  # told with the next request that is answered
+            if failed is not None:  # reported with the next answered request
                 raise failed
             _send(requests, (number, _answer(objects, operation, arguments), None))
         except FlowcError as error:
@@ -249,7 +250,7 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
     try:
         objects.flush(now=True)
     except FlowcError:
-        os._exit(1)  # the supervisor is gone: nobody is left to tell
+        os._exit(1)  # the supervisor has ended
     os._exit(0)
 
 
@@ -279,7 +280,7 @@ def _packed(message: object) -> bytes:
 
 
 def _unpacked(data: bytearray) -> Any:
-    """Take the first message out of what was received; None if it is not whole yet."""
+    """Remove and return the first received message; None if it is incomplete."""
     if len(data) < _HEAD.size:
         return None
     end = _HEAD.size + _HEAD.unpack_from(data)[0]
@@ -291,7 +292,7 @@ def _unpacked(data: bytearray) -> Any:
 
 
 def _receive(source: socket.socket) -> Any:
-    """The next message, None at the end."""
+    """Return the next message, None at the end."""
     head = _read(source, _HEAD.size)
     return pickle.loads(_read(source, *_HEAD.unpack(head))) if head else None
 

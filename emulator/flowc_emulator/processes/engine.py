@@ -1,7 +1,7 @@
-"""Runs jobs in processes of their own: starts them, passes on their output, ends them in time, says how they ended.
+"""Runs jobs in separate processes: starts them, passes on their output, enforces timeouts, reports how they ended.
 
-It knows nothing of flows. A job is any hashable object, a `Launcher` says how its process begins, and an `Observer` is
-told what happens meanwhile.
+It knows nothing about flows. A job is any hashable object, a `Launcher` starts its process, and an `Observer` is called
+for each event.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
 
-MOST_GUARDIANS = 10  # that are replaced when they are killed
+MOST_GUARDIANS = 10  # how many killed guardians are replaced
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
 
 J = TypeVar("J")
@@ -43,37 +43,37 @@ J_contra = TypeVar("J_contra", contravariant=True)
 
 
 class Observer(Protocol[J_contra]):
-    """What the engine tells its caller while it waits."""
+    """The events that the engine reports while it waits."""
 
     def output(self, job: J_contra, stream: Stream, data: bytes) -> None:
-        """The job's process wrote something."""
+        """Handle output of the job's process."""
         ...
 
     def held(self, job: J_contra) -> None:
-        """The job has the terminal, for a debugger's prompt."""
+        """Handle that the job got the terminal, for a debugger's prompt."""
         ...
 
     def released(self) -> None:
-        """The terminal is the caller's again."""
+        """Handle that the caller has the terminal again."""
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """A signal ends this many jobs; `again`: it is the second one, which does not wait."""
+        """Handle that a signal ends this many jobs; `again`: it is the second signal, which does not wait."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """The job's process waits for a lock that nobody can open; its stack was asked for."""
+        """Handle that the job's process waits for a lock that no thread can open; its stack was requested."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that a user should know."""
+        """Handle a note for the user."""
         ...
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a new process takes over from the engine."""
+    """The descriptors that a new process inherits from the engine."""
 
     guardian: Guardian
     terminal: Terminal | None
@@ -81,7 +81,7 @@ class Place:
     prctl: Callable[[int, int], None] | None
 
     def lease(self) -> breakpoints.Lease | None:
-        """In the new process: what a debugger can borrow the terminal with."""
+        """Return, in the new process, the object with which a debugger can borrow the terminal."""
         return self.terminal.enter_child() if self.terminal is not None else None
 
 
@@ -89,14 +89,14 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Place) -> tuple[Child, Reaper | None]:
-        """Start it; the child, and who reports its end if it is not this process's own child. Raises OSError."""
+        """Start it; return the child, and the reporter of its end if it is not this process's child. Raises OSError."""
         ...
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Starts a process as a fork of this one, which calls `body(control, place)` and exits with what that returns."""
+    """Starts a process as a fork of this one, which calls `body(control, place)` and exits with the returned code."""
 
     body: Callable[[int, Place], int]
 
@@ -113,9 +113,9 @@ class Fork:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """A job's process has ended, and all its output was given before.
+    """A job's process has ended. All its output was reported before.
 
-    `why` says for what reason if the engine ended it; `asked`: because the caller wanted that job to end.
+    `why` is the reason if the engine ended it; `asked`: the caller had requested the end of the job.
     """
 
     job: J
@@ -135,7 +135,7 @@ class _Running(Generic[J]):
 
 
 class _Own(frozenset[int]):
-    """Processes that are none of a job's: these, and those of this process's session, which each job has left."""
+    """Processes that belong to no job: these, and those of this process's session, which each job has left."""
 
     def __contains__(self, pid: object) -> bool:
         if super().__contains__(pid):
@@ -148,12 +148,12 @@ class _Own(frozenset[int]):
 
 
 class Engine(Generic[J]):
-    """Runs jobs until they end. Single-threaded, so that it may fork at any time."""
+    """Runs jobs until they end. It is single-threaded, so it can fork at any time."""
 
     def __init__(
         self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
     ) -> None:
-        """`guard` are the functions that a `Guardian` takes; `close` are further private descriptors."""
+        """Create it with the functions for a `Guardian` (`guard`) and further private descriptors (`close`)."""
         self._observer = observer
         self._guard = guard
         self._close = tuple(close)
@@ -164,16 +164,16 @@ class Engine(Generic[J]):
         self._lender: Lender | None = None
         self._hangs = Hangs()
         self._prctl = load_prctl()
-        self._children: frozenset[int] = frozenset()  # of this process, before there was a job
-        self._adopted = False  # orphans were already this process's before there was a job
+        self._children: frozenset[int] = frozenset()  # children of this process before the first job
+        self._adopted = False  # this process adopted orphans before the first job
         self._replaced = 0  # guardians
-        self._hurried = False  # a second signal has come
+        self._hurried = False  # a second signal has arrived
         self.signal: int | None = None
-        """The signal that interrupted the jobs, if one did."""
+        """The signal that interrupted the jobs, or None."""
 
     @property
     def jobs(self) -> list[J]:
-        """The jobs that run now."""
+        """The active jobs."""
         return [running.job for running in self._running.values()]
 
     def __len__(self) -> int:
@@ -181,7 +181,7 @@ class Engine(Generic[J]):
 
     @property
     def wakeup(self) -> Wakeup:
-        """What knows of the signals that have come and were not told yet."""
+        """The object that knows the signals that have arrived and were not reported yet."""
         return self._watcher.wakeup
 
     # -- beginning and end
@@ -193,7 +193,7 @@ class Engine(Generic[J]):
         adopt_orphans(self._prctl)
         ending.settle()
         gc.collect()
-        gc.freeze()  # what is there now is never collected, so the children do not copy its pages for the collector
+        gc.freeze()  # existing objects are never collected, so that collections in the children do not copy their pages
         self._watcher.__enter__()
         self._lend_terminal()
         self._guardian = self._new_guardian()
@@ -205,30 +205,30 @@ class Engine(Generic[J]):
         return guardian
 
     def _replace_guardian(self) -> None:
-        """The guardian was killed, by a user or for lack of memory: what it was for would not be done."""
+        """Replace the guardian, which was killed by a user or for lack of memory."""
         self._guardian.close()
         self._replaced += 1
         if self._replaced > MOST_GUARDIANS:
-            raise FlowcError("the guardian process is killed again and again, so the run ends; what kills it?")
+            raise FlowcError("the guardian process was killed several times, so the run ends; find out what kills it")
         try:
             self._guardian = self._new_guardian()
         except OSError as error:
-            raise FlowcError(f"the guardian process was killed, and there can be no other: {error.strerror}") from error
+            raise FlowcError(f"the guardian process was killed and cannot be replaced: {error.strerror}") from error
         self._observer.note("the guardian process was killed; another one takes its place")
 
     def end_all(self, keep: Iterable[int] = ()) -> None:
-        """End what still runs and the programs that jobs have left running, but not the processes in `keep`.
+        """End active jobs and the programs that jobs have left running, except for the processes in `keep`.
 
-        Programs are given a grace, which a second interrupt ends. Children that this process had before, or has started
-        for itself meanwhile, as a pool of `multiprocessing` does, are none of the jobs'.
+        Programs get a grace period, which a second interrupt ends. Children that this process had before the jobs, or
+        has started itself meanwhile, such as a pool of `multiprocessing`, do not belong to the jobs.
         """
-        for running in self._running.values():  # only if the caller broke off
+        for running in self._running.values():  # only after an exception of the caller
             kill_child(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
         end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.wakeup)
 
     def close(self) -> None:
-        """Let go of everything: the jobs have ended, and whatever they were for is recorded."""
+        """Release all resources, after the jobs have ended and their results are recorded."""
         self._guardian.dismiss()
         if self._terminal is not None:
             self._terminal.close()
@@ -240,7 +240,7 @@ class Engine(Generic[J]):
     # -- jobs
 
     def start(self, job: J, launcher: Launcher, *, seconds: float | None = None) -> int:
-        """Start the process of a job, which is killed after so many seconds; its pid. Raises OSError."""
+        """Start the process of a job and return its pid; the process is killed after `seconds`. Raises OSError."""
         began = time.time()
         place = Place(
             guardian=self._guardian, terminal=self._terminal, close=tuple(self._descriptors()), prctl=self._prctl
@@ -254,7 +254,7 @@ class Engine(Generic[J]):
         return child.pid
 
     def end(self, job: J, why: str) -> None:
-        """Ask a job's process to end, and kill it after the grace; `why` is what `Finished` will say."""
+        """Ask a job's process to end, and kill it after the grace period; `why` is the reason for `Finished`."""
         for pid, running in self._running.items():
             if running.job == job and running.ended_by is None:
                 running.ended_by = why
@@ -262,7 +262,7 @@ class Engine(Generic[J]):
                 self._deadline(GRACE, pid, signal.SIGKILL)
 
     def poll(self, timeout: float | None = None) -> list[Finished[J]]:
-        """Wait until something happens, `timeout` seconds at most; the jobs that have ended."""
+        """Wait for an event, for at most `timeout` seconds; return the jobs that have ended."""
         finished: list[Finished[J]] = []
         for event in self._watcher.poll(self._wait(timeout)):
             match event:
@@ -271,7 +271,7 @@ class Engine(Generic[J]):
                 case Ended():
                     finished.append(self._ended(event))
                 case Signalled(signal.SIGINT) if self._lender is not None and self._lender.interrupt():
-                    continue  # Ctrl-C at a debugger's prompt is the debugger's
+                    continue  # Ctrl-C at a debugger's prompt belongs to the debugger
                 case Signalled(number):
                     self.interrupt(number)
                 case Called():
@@ -283,7 +283,7 @@ class Engine(Generic[J]):
         return finished
 
     def interrupt(self, number: int) -> None:
-        """End all jobs: the first time they are asked and given a little time, the second time they are killed."""
+        """End all jobs: the first call asks them to end and waits, the second call kills them."""
         again, self.signal = self.signal is not None, self.signal or number
         self._hurried = again
         self._observer.interrupted(number, len(self._running), again=again)
@@ -292,7 +292,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Seconds until something must be done without an event."""
+        """Return the seconds until the next action that needs no event."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))
@@ -301,7 +301,7 @@ class Engine(Generic[J]):
         return min(waits, default=None)
 
     def _descriptors(self) -> Sequence[int]:
-        """What a forked process must not hold."""
+        """Return the descriptors that a forked process must not hold."""
         return [*self._watcher.descriptors(), *self._close]
 
     def _ended(self, event: Ended) -> Finished[J]:
@@ -325,13 +325,13 @@ class Engine(Generic[J]):
             if self._lender is None or pid not in self._lender.paused:
                 self._observer.hung(self._running[pid].job)
 
-    # -- a terminal for debuggers
+    # -- the terminal for debuggers
 
     def _lend_terminal(self) -> None:
-        """Listen to jobs that ask for the terminal."""
+        """Accept requests of jobs for the terminal."""
         if self._terminal is None:
             return
-        import pdb  # noqa: F401  # so that jobs find it patched however they come to it
+        import pdb  # noqa: F401  # so that every job finds it patched
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)
@@ -343,7 +343,7 @@ class Engine(Generic[J]):
             self.interrupt(signal.SIGINT)
 
     def _hold(self, pid: int) -> bool:
-        """What the job has printed comes before its prompt; False if there is no such job any more."""
+        """Show the job's output before its prompt; return False if the job has ended."""
         running = self._running.get(pid)
         if running is None:
             return False
@@ -367,7 +367,7 @@ class Engine(Generic[J]):
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
             if self._lender is not None and pid in self._lender.paused and self.signal is None:
-                self._deadline(TIMEOUT_GRACE, pid, number)  # somebody is looking at it
+                self._deadline(TIMEOUT_GRACE, pid, number)  # a user is looking at it
             elif running := self._running.get(pid):
                 running.timed_out = self.signal is None and running.ended_by is None
                 kill_child(pid, number)

@@ -1,8 +1,8 @@
-"""The guardian: a process that outlives the supervisor by a moment, to end what that left behind and to record it.
+"""The guardian: a process that outlives the supervisor for a moment, to end its remaining processes and record the end.
 
-Children die with the supervisor by PR_SET_PDEATHSIG; what they started does not, and where there is no prctl they do
-not either. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds.
-Its end of file means that the supervisor is gone, however that happened. A guardian that is itself killed is replaced.
+PR_SET_PDEATHSIG ends children with the supervisor, but not the processes that they started, and not on systems without
+prctl. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds. End of
+file means that the supervisor has ended, for any reason. If the guardian is killed, the supervisor replaces it.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class Guardian:
         close: Iterable[int],
         sessions: Iterable[int] = (),
     ) -> None:
-        """Fork the guardian. `close` lists descriptors that it must not keep, `sessions` the sessions that exist.
+        """Fork the guardian. `close` lists descriptors that it must not keep, `sessions` the existing sessions.
 
-        If this process is killed, the guardian ends the sessions that it was told of, calls `end_others`, which ends
-        what has left these sessions, and then `record`.
+        If this process is killed, the guardian ends the registered sessions, calls `end_others`, which ends the
+        processes that have left these sessions, and then `record`.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # it is the supervisor's
-                os.setsid()  # Ctrl-C in the terminal is not for the guardian
+                signal.set_wakeup_fd(-1)  # it belongs to the supervisor
+                os.setsid()  # the guardian ignores Ctrl-C in the terminal
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
                 _guard(end_others, record, read, set(sessions))
@@ -50,37 +50,37 @@ class Guardian:
         self._status: int | None = None  # of its end
 
     def is_gone(self) -> bool:
-        """Whether it has ended, which only happens if somebody killed it."""
+        """Return whether it has ended, which happens only if it was killed."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
                 self._status = status if pid else None
-            except ChildProcessError:  # code of the user's in this process has waited for it
+            except ChildProcessError:  # user code in this process has waited for it
                 self._status = 0
         return self._status is not None
 
     def close(self) -> None:
-        """Let go of one that is gone."""
+        """Release a guardian that has ended."""
         if self._write >= 0:
             os.close(self._write)
             self._write = -1
 
     @property
     def descriptor(self) -> int:
-        """The pipe by which a new process is registered: `register` does it there."""
+        """The pipe for registering a new process, see `register`."""
         return self._write
 
     def enter_child(self) -> None:
-        """In a new child, before its code: register its session, then let go of the pipe."""
+        """Register the session of a new child, in that child and before its code, then close the pipe."""
         register(self._write)
 
     def reaped(self, pid: int) -> None:
-        """The child is gone with all its group; its number may be used again."""
-        with suppress(BrokenPipeError):  # it was killed, and its successor is told of those that are left
+        """Forget a child that has ended with all its group; its number may be used again."""
+        with suppress(BrokenPipeError):  # it was killed; its successor gets the remaining sessions
             os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:
-        """The run has ended and is recorded."""
+        """End it: the run has ended and is recorded."""
         if self._write >= 0:
             with suppress(BrokenPipeError):
                 os.write(self._write, _DONE)
@@ -90,8 +90,8 @@ class Guardian:
 
 
 def register(descriptor: int) -> None:
-    """Tell the guardian at the other end of this pipe of this process's session, then let go of the pipe."""
-    with suppress(BrokenPipeError):  # it was killed; the supervisor tells its successor
+    """Register this process's session with the guardian at the other end of the pipe, then close the pipe."""
+    with suppress(BrokenPipeError):  # it was killed; the supervisor registers the session with its successor
         os.write(descriptor, b"+%d\n" % os.getpid())
     os.close(descriptor)
 
@@ -100,7 +100,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # whoever reads the run's output must not wait for the guardian
+    for descriptor in (0, 1, 2):  # readers of the run's output must not wait for the guardian
         os.dup2(null, descriptor)
     for line in _lines(read):
         if line == _DONE:
@@ -116,7 +116,7 @@ def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int
 
 
 def _lines(read: int) -> Iterable[bytes]:
-    """The lines until the end of file."""
+    """Yield the lines until the end of file."""
     rest = b""
     while data := os.read(read, 1 << 16):
         *whole, rest = (rest + data).split(b"\n")

@@ -1,8 +1,8 @@
-"""Finding processes that hang: they wait for a lock that no thread of theirs can open.
+"""Finding processes that hang: they wait for a lock that none of their threads can open.
 
-A forked process has one thread, the one that forked. A lock that another thread of its parent held at that moment is
-never opened in the child, and a thread pool that the parent had started has no threads there. Such a process uses no
-CPU, and its only thread waits in futex(2). Nothing is ended for that: it is told, with the stack.
+A forked process has one thread: the thread that forked. A lock that another thread of the parent held at that moment is
+never opened in the child, and a thread pool of the parent has no threads there. A process that waits for such a lock
+uses no CPU, and its only thread waits in futex(2). flowc does not end it; it prints a note with the stack.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from flowc_runtime.process.process import STACK_SIGNAL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 30.0  # without CPU time, until a process is said to hang
-_EVERY = 10.0  # seconds between two looks
+SECONDS = 30.0  # without CPU time, until a process counts as hanging
+_EVERY = 10.0  # seconds between two checks
 # The number of futex(2) as /proc/PID/syscall has it.
 _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221", "s390x": b"238"}.get(
     os.uname().machine
@@ -30,12 +30,12 @@ _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221
 @dataclass(slots=True)
 class _Seen:
     ticks: int  # of CPU time
-    since: float  # when it was first seen with so many
+    since: float  # when it was first seen with this CPU time
     told: bool = False
 
 
 class Hangs:
-    """Looks at running processes every few seconds, where /proc says what they do (Linux)."""
+    """Checks running processes every few seconds, on systems with /proc (Linux)."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
@@ -43,7 +43,7 @@ class Hangs:
         self._works = sys.platform.startswith("linux")
 
     def began(self, pid: int) -> None:
-        """Watch a process from now on."""
+        """Start watching a process."""
         if self._works:
             now = time.monotonic()
             if not self._seen:
@@ -51,15 +51,15 @@ class Hangs:
             self._seen[pid] = _Seen(-1, now)
 
     def ended(self, pid: int) -> None:
-        """Watch it no longer."""
+        """Stop watching a process."""
         self._seen.pop(pid, None)
 
     def wait(self) -> float | None:
-        """Seconds until the next look; None: there is nothing to look at."""
+        """Return the seconds until the next check; None if no process is watched."""
         return max(0.0, self._next - time.monotonic()) if self._seen else None
 
     def look(self) -> Iterator[int]:
-        """The processes that hang, each once; they are asked to print their stack on stderr."""
+        """Yield the processes that hang, each once; they are asked to print their stack on stderr."""
         now = time.monotonic()
         if not self._seen or now < self._next:
             return
@@ -76,7 +76,7 @@ class Hangs:
 
 
 def told(task: str, stack: bytes) -> str | None:
-    """Return what a user is told of a task that hangs and has printed this stack; None if that is not enough yet."""
+    """Return the note about a hanging task that has printed this stack; None if the stack is still incomplete."""
     place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
     if place is None:
         return None
@@ -100,7 +100,7 @@ def _cpu_ticks(pid: int) -> int | None:
 
 
 def _waits_for_ever(pid: int) -> bool:
-    """Whether the process has one thread, which waits in futex(2), and answers the question for its stack."""
+    """Return whether the process has one thread, which waits in futex(2), and answers the question for its stack."""
     try:
         if len(os.listdir(f"/proc/{pid}/task")) != 1:
             return False

@@ -1,4 +1,4 @@
-"""Processes that a run has left behind, found by the mark in their environment: their parent may be anybody."""
+"""Processes that a run has left behind, found by a variable in their environment; they may have any parent."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is known of well-known packages: which a fork must not share, and what is harmless of what they leave.
+"""Facts about well-known packages: which must not be shared by a fork, and which of their traces are harmless.
 
-What is not listed is tried: `process_state` looks at what the process has before and after the import. Versions are
-those that were tried; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports MODULE …` tries
-them again.
+Packages that are not listed are tested: `process_state` compares the process before and after the import. The versions
+are those that were tested; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports MODULE …`
+tests them again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 
 
 class Unsafe(NamedTuple):
-    """Why a package must not be imported before a fork, in words that go on from "importing it "."""
+    """Why a package must not be imported before a fork, as words that follow "importing it "."""
 
     why: str
     version: str
     found: str
-    """How it was found: what was done in the forked process, and what happened."""
+    """How it was found: the action in the forked process, and its result."""
     seconds: float
-    """What its import took."""
+    """The duration of its import."""
 
 
 class Harmless(NamedTuple):
@@ -29,7 +29,7 @@ class Harmless(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Threads that a package starts when it is used, and that nothing shows at a fork but a global of its own."""
+    """Threads that a package starts on first use, which only a global of the package shows after a fork."""
 
     why: str
     version: str
@@ -49,8 +49,8 @@ UNSAFE: Final[dict[str, Unsafe]] = {
     "wandb": Unsafe("makes a temporary directory that is deleted at the end", "0.31.0", "finalizers", 2.2),
 }
 
-# By the function that is registered for the end of the process, which a task does not need: it is about what a package
-# itself keeps in memory, or about what it makes when it is used.
+# By the function that is registered for the end of the process. A task does not need these functions: they release the
+# package's own memory, or resources that the package creates on first use.
 HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "PIL._imaging.clear_cache": Harmless("frees unused memory of images", "13.0.0"),
     "blis.cy.finalize": Harmless("frees memory of native code", "1.3.4"),
@@ -69,7 +69,7 @@ HARMLESS_HANDLERS: Final[dict[str, Harmless]] = {
     "pyarrow._s3fs.ensure_s3_finalized": Harmless("ends the client of S3 if it was begun", "26.0.1"),
 }
 
-# By the name of the thread, of those that native code starts.
+# By the name of a thread that native code starts.
 HARMLESS_THREADS: Final[dict[str, Harmless]] = {
     "jemalloc_bg_thd": Harmless("returns unused memory; jemalloc does so without it after a fork", "pyarrow 26.0.1"),
 }

@@ -1,7 +1,7 @@
-"""What a process has that a fork must not share with others: looked at before and after an import.
+"""State of a process that a fork must not share, compared before and after an import.
 
-A fork copies memory and nothing else. A thread does not exist in the copy, a descriptor has one file offset for both, a
-child has one parent, and what is registered for the end of the process would be done twice or never.
+A fork copies only memory. A thread does not exist in the copy, a descriptor has one file offset for both processes, a
+child has one parent, and functions registered for the end of the process would be called twice or never.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
 
-# Exit handlers that Python's own modules register when they are imported. Each is about objects that are copied whole;
-# what has a finalizer is looked at by itself.
+# Exit handlers that modules of the standard library register on import. They concern only objects that a fork copies
+# completely; objects with a finalizer are checked separately.
 _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
@@ -26,11 +26,11 @@ _OWN_HANDLERS = frozenset({
 _OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # each is about processes that a program has begun
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
-"""Beginnings of the names of threads and modules of debuggers, which follow forks by themselves."""
+"""Prefixes of names of threads and modules of debuggers, which handle forks themselves."""
 
 
 class State(NamedTuple):
-    """What a process has now. `threads` are the names of those that would still be there after a fork."""
+    """The state of a process. `threads` are the names of those that the process would start again after a fork."""
 
     threads: tuple[str, ...]
     descriptors: frozenset[tuple[int, str]]
@@ -41,17 +41,17 @@ class State(NamedTuple):
 
     @classmethod
     def now(cls) -> State:
-        """Look at this process. It forks once if it has more than one thread."""
+        """Return the state of this process. It forks once if it has more than one thread."""
         return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 
     @classmethod
     def clean(cls) -> State:
-        """What a process has that has only just begun; descriptors that it inherited are not among those it opened."""
+        """Return the state of a process that has just started; inherited descriptors do not count as opened."""
         inherited = frozenset(found for found in _descriptors() if not _closes_on_exec(found[0]))
         return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
-        """What has been added, in words that go on from "importing it ": none if a fork may share it all."""
+        """Return the added state as words that follow "importing it "; none if a fork may share all of it."""
         faults = []
         if len(self.threads) > len(before.threads):
             new = [name for name in self.threads if name not in before.threads] or list(self.threads)
@@ -74,16 +74,16 @@ def _listed(names: Any) -> str:
 
 
 def is_debugged() -> bool:
-    """Whether a debugger traces this process. It traces forks too, but not processes that are started anew."""
+    """Return whether a debugger traces this process. It traces forks, too, but not newly executed processes."""
     tracer = sys.gettrace()
     if tracer is not None:
-        return not getattr(tracer, "__module__", "").startswith("coverage")  # that is begun anew in each task
+        return not getattr(tracer, "__module__", "").startswith("coverage")  # which each task starts again
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _threads() -> tuple[str, ...]:
-    """Those besides the main one that outlast a fork: pools such as OpenBLAS' end themselves and begin anew."""
+    """Return the threads besides the main one that survive a fork; pools such as OpenBLAS' stop and restart theirs."""
     if _thread_count() > 1:
         pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
         if pid == 0:
@@ -98,7 +98,7 @@ def _threads() -> tuple[str, ...]:
 
 
 def _native(python: set[int | None]) -> tuple[str, ...]:
-    """The names of the threads that are not Python's, without those that a fork does without."""
+    """Return the names of the native threads, without those that a forked process does not need."""
     try:
         tasks = [int(name) for name in os.listdir("/proc/self/task")]
     except OSError:  # not Linux
@@ -111,7 +111,7 @@ def _native(python: set[int | None]) -> tuple[str, ...]:
 
 
 def _comm(task: int) -> str:
-    """The name of a thread, which is the process' unless it was given one; empty if it has just ended."""
+    """Return the name of a thread, by default that of its process; empty if it has just ended."""
     try:
         with open(f"/proc/self/task/{task}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().rstrip("\n")
@@ -161,7 +161,7 @@ def _finalizers() -> tuple[str, ...]:
 
 
 class _Spy:
-    """Equal to nothing; knows what it was compared with."""
+    """Equal to no object; records the objects with which it was compared."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -174,17 +174,17 @@ class _Spy:
 
 
 def _handlers() -> tuple[str, ...]:
-    """The functions that are called at the end of the process, by dotted names, without those known to be harmless."""
+    """Return the dotted names of the functions called at the end of the process, without the harmless ones."""
     spy = _Spy()
-    atexit.unregister(spy)  # type: ignore[arg-type]  # nothing lists them; this compares each with what it is to forget
-    # Those of `threading` are called earlier, when threads are joined.
+    atexit.unregister(spy)  # type: ignore[arg-type]  # unregister compares each function with its argument
+    # The functions of `threading` are called earlier, when threads are joined.
     seen = [*spy.seen, *map(_called_by, getattr(threading, "_threading_atexits", ()))]
     names = [name for name in map(_name, seen) if not name.startswith(_OURS)]
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
 
 
 def _called_by(handler: Any) -> Any:
-    """The function that a handler of `threading` was registered for: in a partial, since Python 3.13 in a closure."""
+    """Return the function inside a handler of `threading`: it is in a partial, since Python 3.13 in a closure."""
     if (closure := getattr(handler, "__closure__", None)) is not None:
         names = zip(handler.__code__.co_freevars, closure, strict=True)
         return next((cell.cell_contents for name, cell in names if name == "func"), handler)
@@ -197,6 +197,6 @@ def _name(function: Any) -> str:
 
 
 def _pools() -> frozenset[str]:
-    """The modules whose threads have been started, where only a global of theirs tells."""
+    """Return the modules that have started threads which only a global of the module shows."""
     loaded = ((module, sys.modules.get(module), pool.flag) for module, pool in POOLS.items())
     return frozenset(module for module, found, flag in loaded if found is not None and found.__dict__.get(flag))

@@ -1,7 +1,7 @@
-"""How the processes of a run's tasks begin: as forks of the process that has imported the flow, or with a fresh import.
+"""How the processes of a run's tasks start: as forks of the process that has imported the flow, or with a fresh import.
 
-A fork is as good as an import of the task's own only if the import left nothing that must not be shared
-(docs/adr/0015-starts.md). Whoever begins the run finds that out and says it by a `Rule`.
+A fork can replace an import in the task only if the import left no state that must not be shared
+(docs/adr/0015-starts.md). The caller that starts the run decides this and passes a `Rule`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 Environment = tuple[tuple[str, str], ...]
 
-# Variables that the interpreter, the loader and the C library read when a process begins, and never again.
+# Variables that the interpreter, the loader and the C library read only when a process starts.
 _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which steps' tasks need an import of their own: `all`, or those with an environment `in_environments`.
+    """Which steps' tasks import the flow themselves: `all`, or those with an environment `in_environments`.
 
-    `modules` are what the user's modules import of third parties, in order. They are imported once for all tasks,
-    unless that turns out to be unsafe.
+    `modules` are the third-party modules that the user's modules import, in order. They are imported once for all
+    tasks, unless that is unsafe.
     """
 
     all: bool
@@ -46,13 +46,13 @@ class Rule:
     modules: tuple[str, ...]
 
     def fresh(self, node: Node) -> bool:
-        """Whether the tasks of a step import the flow anew."""
+        """Return whether the tasks of a step import the flow anew."""
         return self.all or (self.in_environments and bool(node.environment))
 
 
 @final
 class Starts:
-    """Starts the tasks that import the flow anew, by fork servers that are made when they are first needed."""
+    """Starts tasks that import the flow themselves, with fork servers that are started when they are first needed."""
 
     def __init__(
         self,
@@ -64,14 +64,14 @@ class Starts:
         server: ForkServer | None = None,
         debugger: bool = False,
     ) -> None:
-        """`root` is the directory of the flow's code; `note` tells a user something; a `debugger` has a terminal.
+        """Create it for the flow's directory `root`; `note` prints a note; `debugger`: a debugger has a terminal.
 
-        `origin` is what the processes begin with; `server` is one that was started before, with that.
+        `origin` is the state in which the processes start; `server` is a server that was started in this state.
         """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has from its beginning
+        self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has at its start
         self._branches: dict[Environment, Branch] = {}
         self._unsafe: set[str] = set()
         if server is not None:
@@ -80,7 +80,7 @@ class Starts:
             self._server(())  # it imports what it needs while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, Any]) -> None:
-        """Say which run it is, before anything is started: its IR as JSON, and its parameters. Raises FlowcError."""
+        """Set the run, before any task is started: its IR as JSON, and its parameters. Raises FlowcError."""
         self._setup = setup = Setup(
             store=run.objects.url,
             flow=run.flow,
@@ -102,24 +102,24 @@ class Starts:
 
     @property
     def pids(self) -> list[int]:
-        """The processes of this one that are no task's."""
+        """The children of this process that belong to no task."""
         return [server.pid for server in self._servers.values()]
 
     def fresh(self, node: Node) -> bool:
-        """Whether the tasks of a step import the flow anew."""
+        """Return whether the tasks of a step import the flow anew."""
         return self._rule.fresh(node)
 
     def launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """How the process of an attempt begins; so many run at once. Raises FlowcError."""
+        """Return the launcher of an attempt's process; `tasks` run in parallel. Raises FlowcError."""
         return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
 
     def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
-        """Start the process of the flow's exit hook of this number. Raises FlowcError or OSError."""
+        """Start the process of the flow's exit hook with this index. Raises FlowcError or OSError."""
         branch = self._branch(())
         return branch.start(StartHook(number=number), ()), branch
 
     def close(self) -> None:
-        """End the servers, with all that they have started."""
+        """End the servers and all processes that they have started."""
         for branch in self._branches.values():
             branch.close()
         for server in self._servers.values():

@@ -1,9 +1,9 @@
-"""One terminal for many tasks: the supervisor lends it to one of them at a time, for a debugger's prompt.
+"""One terminal for many tasks: the supervisor lends it to one task at a time, for a debugger's prompt.
 
-Tasks are processes in sessions of their own whose output is piped. One that wants to talk to the user takes a lock,
-asks, and waits for the answer; meanwhile the supervisor shows what the task has printed before, takes its progress
-line away and holds back what it would print itself. Ctrl-C goes to the supervisor, as the terminal's foreground, which
-passes it on to the task at the prompt.
+Tasks are processes in their own sessions, and their output is piped. A task that needs the terminal takes a lock, sends
+a request and waits for the answer. Meanwhile the supervisor shows the task's earlier output, removes its progress line
+and holds back its own output. Ctrl-C goes to the supervisor, the foreground process of the terminal, which forwards it
+to the task at the prompt.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ class Terminal:
 
     @classmethod
     def find(cls) -> Terminal | None:
-        """The terminal that stdin is, if it is one."""
+        """Return the descriptor of the terminal if stdin is one."""
         try:
             if not os.isatty(0):
                 return None
             try:
                 tty = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
-            except OSError:  # a container may have no name for it
+            except OSError:  # it may have no name in a container
                 tty = os.dup(0)
             return cls(tty)
         except (OSError, termios.error):
             return None
 
     def descriptors(self) -> list[int]:
-        """What the guardian must not hold."""
+        """The descriptors that the guardian must not hold."""
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def asked(self) -> list[tuple[bytes, int, float]]:
-        """What tasks ask for: the wish, the task's process, and for how many seconds its clock has stood still."""
+        """Return the requests of tasks: each with the task's process and the seconds for which its clock was paused."""
         *lines, self._rest = (self._rest + os.read(self.requests, 1 << 16)).split(b"\n")
         found = []
         for line in lines:
@@ -73,33 +73,33 @@ class Terminal:
         return found
 
     def lend(self, task: int, *, refuse: bool) -> bool:
-        """Answer the task that has asked; False if the terminal is not this run's to lend now."""
+        """Answer a request; return False if the run cannot lend the terminal at the moment."""
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # not the controlling terminal of this session: nobody else's either
+        with contextlib.suppress(OSError):  # it is not the controlling terminal of this session, nor of any other
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False
         self.holder = task
-        self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # two would read what is typed after Ctrl-Z
+        self._suspend = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # after Ctrl-Z two processes would read the input
         self._say(b"yes")
         return True
 
     def take_back(self) -> None:
-        """The task has let go, or is gone: perhaps in the middle of a line, with the terminal's echo off."""
+        """Take the terminal back from a task, which may have stopped in the middle of a line with the echo off."""
         self.holder = None
         signal.signal(signal.SIGTSTP, self._suspend)
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 
     def interrupt(self) -> None:
-        """Ctrl-C at the prompt."""
+        """Forward Ctrl-C to the process at the prompt."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._typist, signal.SIGINT)
 
     def close(self) -> None:
-        """The run has ended."""
+        """Close it: the run has ended."""
         self._lock.close()
         for descriptor in (self._tty, self.requests, self._request, self._answers, self._answer):
             os.close(descriptor)
@@ -108,11 +108,11 @@ class Terminal:
         os.write(self._answer, b"%d %b\n" % (self._typist, answer))
 
     def lent(self) -> tuple[int, int, int, int]:
-        """The descriptors that a task needs for its `Borrowed`, in the order of its arguments."""
+        """Return the descriptors that a task needs for its `Borrowed`, in the order of its arguments."""
         return self._tty, self._lock.fileno(), self._request, self._answers
 
     def enter_child(self) -> Borrowed:
-        """In a forked child: what it can borrow the terminal with."""
+        """Return, in a forked child, the object with which it can borrow the terminal."""
         for descriptor in (self.requests, self._answer):
             os.close(descriptor)
         return Borrowed(*self.lent())
@@ -131,7 +131,7 @@ class Borrowed:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Have the terminal as stdin, stdout and stderr; timeouts stand still."""
+        """Use the terminal as stdin, stdout and stderr; timeouts are paused."""
         with self._thread:
             if self._depth:
                 yield
@@ -150,11 +150,11 @@ class Borrowed:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def is_held(self) -> bool:
-        """Whether this process has it now."""
+        """Return whether this process has it now."""
         return self._depth > 0
 
     def keep(self) -> None:
-        """Have it until the process ends, which gives it back."""
+        """Keep the terminal until the process ends, which returns it."""
         with self._thread:
             if not self._depth:
                 self._borrow()
@@ -163,15 +163,15 @@ class Borrowed:
                 calling.stands_still = True
 
     def quit(self) -> None:
-        """Ask for the end of the run."""
+        """Request the end of the run."""
         self._say(_QUIT)
 
     def _borrow(self) -> Callable[[], None]:
-        for stream in (sys.stdout, sys.stderr):  # what was printed before the prompt is shown before it
+        for stream in (sys.stdout, sys.stderr):  # earlier output is shown before the prompt
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         self._say(_WAIT)
-        fcntl.lockf(self._lock, fcntl.LOCK_EX)  # by process, and let go when that dies
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)  # locked by the process, and released when it dies
         try:
             self._say(_ASK)
             self._await()
@@ -206,12 +206,12 @@ class Borrowed:
         os.write(self._requests, b"%b%d %d %d\n" % (what, self._task, os.getpid(), milliseconds))
 
     def _await(self) -> None:
-        """Wait for the answer to this process: one to a process that died before it could read may stand before it."""
+        """Wait for the answer to this process; answers to processes that have died may precede it."""
         line = b""
         while True:
             line += os.read(self._answers, 1)
             if not line:
-                raise NoTerminalError  # the supervisor is gone
+                raise NoTerminalError  # the supervisor has ended
             if line.endswith(b"\n"):
                 process, answer = line.split()
                 if int(process) == os.getpid():
@@ -230,21 +230,21 @@ def _duplicate(descriptor: int) -> int | None:
 
 @final
 class Lender:
-    """Serves the tasks' wishes, in the supervisor's loop."""
+    """Serves the requests of tasks, in the supervisor's loop."""
 
     def __init__(
         self, terminal: Terminal, *, hold: Callable[[int], bool], release: Callable[[int, float], None]
     ) -> None:
-        """`hold(task)` is called before the terminal is lent, `release(task, seconds)` after: its clock stood still.
+        """Call `hold(task)` before the terminal is lent and `release(task, seconds)` afterwards: the clock was paused.
 
-        `hold` says whether there is such a task.
+        `hold` returns whether the task exists.
         """
         self._terminal = terminal
         self._hold, self._release = hold, release
         self.paused: set[int] = set()  # tasks at the prompt, or waiting for it
 
     def serve(self) -> bool:
-        """Do what was asked for; True if a user has quit."""
+        """Serve the requests; return True if the user has quit."""
         quitted = False
         for what, task, seconds in self._terminal.asked():
             if what == _WAIT:
@@ -261,14 +261,14 @@ class Lender:
         return quitted
 
     def interrupt(self) -> bool:
-        """Pass Ctrl-C on to the prompt; False if there is none."""
+        """Forward Ctrl-C to the prompt; return False if there is none."""
         if self._terminal.holder is None:
             return False
         self._terminal.interrupt()
         return True
 
     def ended(self, task: int, seconds: float = 0.0) -> None:
-        """The task has given the terminal back, or is gone."""
+        """Take the terminal back from a task that has returned it or has ended."""
         self.paused.discard(task)
         if self._terminal.holder == task:
             self._terminal.take_back()

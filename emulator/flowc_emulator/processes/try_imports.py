@@ -1,6 +1,6 @@
-"""What importing modules leaves in a process, as JSON lines: `python -m flowc_emulator.processes.try_imports MODULE …`.
+"""Print the state that imports leave in a process: `python -m flowc_emulator.processes.try_imports MODULE …`.
 
-Each module is imported in a process of its own, so that one does not hide what another does.
+The output is JSON lines. Each module is imported in a separate process, so that no import hides another's effects.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowc_ir import json_text
 
 
 def main() -> int:
-    """Try the modules that the arguments name."""
+    """Test the modules that are named by the arguments."""
     for name in sys.argv[1:]:
         sys.stdout.flush()
         pid = os.fork()
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _try(name: str) -> dict[str, Any]:
-    """The faults of importing a module, why that failed if it did, its package's version, and seconds."""
+    """Return the problems of importing a module, its error if it failed, its package's version, and the duration."""
     before, began = State.now(), time.monotonic()
     package = name.partition(".")[0]
     found = _found(name)

@@ -1,1 +1,1 @@
-"""Which task comes next, and how many run at once: no clock, no process."""
+"""Decide which task comes next and how many run in parallel; without clock and processes."""

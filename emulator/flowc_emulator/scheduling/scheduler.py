@@ -1,4 +1,4 @@
-"""Which task comes next: pure, with no clock, no process and no store, so that any history can be replayed.
+"""Decide which task comes next. Pure: without clock, processes and store, so that any history can be replayed.
 
 Fan-outs are not expanded: the queue holds one entry for fifty thousand items.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to make. `last`: no retry follows; `only_catch`: not the user's code, only keeping its failure."""
+    """One attempt to make. `last`: no retry follows; `only_catch`: only record the failure, without the user's code."""
 
     step: str
     path: str
@@ -35,13 +35,13 @@ class Job:
 
     @property
     def task(self) -> str:
-        """`step` at the root, `step/path` inside a foreach."""
+        """The name of the task: `step` at the root, `step/path` inside a foreach."""
         return self.step if self.path == ROOT else f"{self.step}/{self.path}"
 
 
 @dataclass(slots=True)
 class _Items:
-    """The items of a foreach, or members of a gang, that are not started yet."""
+    """The unstarted items of a foreach, or members of a gang."""
 
     split: str
     step: str
@@ -52,13 +52,13 @@ class _Items:
 
 
 class Scheduler:
-    """The state of one run. `take` gives what can start; `succeeded` and `failed` say how it went."""
+    """The state of one run. `take` returns jobs that can start; `succeeded` and `failed` report their ends."""
 
     def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
-        """Begin with the first step, or have `only` one task: step and path."""
+        """Create it for the first step, or for `only` one task: step and path."""
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
-        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> tasks that it still waits for
+        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> number of tasks that it still waits for
         self.totals = Totals(graph, only[0] if only else None)
         self.done = 0
         self.finished = False
@@ -66,7 +66,7 @@ class Scheduler:
         self._start(*(only or (graph.flow.start, ROOT)))
 
     def take(self) -> Job | None:
-        """The next job, None if everything that remains waits for something."""
+        """Return the next job; None if all remaining jobs wait."""
         if not self._ready:
             return None
         head = self._ready[0]
@@ -80,9 +80,10 @@ class Scheduler:
         return job
 
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
-        """Before any job is taken: end each task that `reused` has a result for, and so on with what follows from it.
+        """Mark each task for which `reused` has a result as ended, and continue with its successors.
 
-        It is asked of a task, by step and path, when all before it are ended; of a gang, all members or none.
+        Call it before any job is taken. `reused` is called for a task, by step and path, when all tasks before it have
+        ended; for a gang, all members are reused or none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
@@ -94,7 +95,7 @@ class Scheduler:
                 else:
                     self.succeeded(entry, result.count, result.choice)
                 continue
-            first = None  # of the items in a row that have to run
+            first = None  # of consecutive items that have to run
             for number in range(entry.next, entry.count):
                 path = self._graph.following(entry.split, entry.path, entry.step, number)
                 result = reused(entry.step, path)
@@ -107,13 +108,13 @@ class Scheduler:
                 self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
             if first is not None:
                 items.append(replace(entry, next=first))
-        self._ready = jobs + items  # in this order, as `_start` says
+        self._ready = jobs + items  # in the order of `_start`
 
     def startable(self, free: int, places: int) -> int:
-        """How many of the jobs that `take` gives next start now, with `free` of all `places` free.
+        """Return how many of the next jobs of `take` start now, with `free` of all `places` free.
 
-        A gang starts as a whole, when it has its places or all there are. One of its tasks that is tried again waits
-        for no place: the others run, and may wait for it.
+        A gang starts as a whole, when enough places, or all places, are free. A member that is retried starts without a
+        free place, because the other members run and may wait for it.
         """
         if not self._ready:
             return 0
@@ -124,14 +125,14 @@ class Scheduler:
         return 1 if free > 0 or urgent else 0
 
     def gang(self, job: Job) -> tuple[str, str] | None:
-        """What a job has in common with the others of its gang, None if it is in none."""
+        """Return the key of a job's gang; None if it is in no gang."""
         before = self._graph.predecessors[job.step]
         if before and isinstance(before[0].next, Gang):
             return job.step, outer_path(job.path, len(self._graph.scopes(before[0].id)))
         return None
 
     def ready(self, most: int) -> int:
-        """How many jobs `take` could give now, counted up to `most`."""
+        """Return how many jobs `take` could return now, counted up to `most`."""
         count = 0
         for entry in self._ready:
             count += 1 if isinstance(entry, Job) else entry.count - entry.next
@@ -140,7 +141,7 @@ class Scheduler:
         return count
 
     def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
-        """The task is done; `count` is the number of items if it opens a foreach, `choice` where a switch leads."""
+        """Record a completed task; `count` is the number of items of its foreach, `choice` the target of its switch."""
         self.done += 1
         if self._only is not None:
             self.finished = True
@@ -163,9 +164,9 @@ class Scheduler:
                 assert_never(transition)
 
     def failed(self, job: Job, *, died: bool = False, retryable: bool = True) -> Job | None:
-        """The attempt failed; the attempt that follows, None if there is none and the run has failed.
+        """Record a failed attempt; return the next attempt, or None if there is none and the run has failed.
 
-        `died`: the process could not catch its failure itself. The next attempt is queued before anything else.
+        `died`: the process could not catch its failure itself. The next attempt is queued before all other jobs.
         """
         follow = None
         if not job.last and retryable:
@@ -177,17 +178,17 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        # In front of the fan-outs: an item is brought to its end before the next is begun.
+        # Before the fan-outs: an item is completed before the next one starts.
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:
-        """A task has ended that leads to `target`; a join starts when all arms or items of its split have ended."""
+        """Continue to `target` after a task; a join starts when all arms or items of its split have ended."""
         node = self._graph.nodes[target]
         at = self._graph.following(job.step, job.path, target)
         if node.joins is None:
             self._start(target, at)
             return
-        arms = targets(self._graph.nodes[node.joins].next)  # of a foreach, _fan_out knows how many it waits for
+        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, _fan_out knows how many
         missing = self._missing.get((target, at), len(arms)) - 1
         if missing:
             self._missing[target, at] = missing
@@ -203,7 +204,7 @@ class Scheduler:
             return
         self._missing[join, job.path] = count
         items = _Items(job.step, body, job.path, 0, count, together)
-        # A gang goes first: what stands before it would be begun again and again, and it would never have its place.
+        # A gang goes first: otherwise jobs before it would take each free place, and the gang would never start.
         (self._ready.appendleft if together else self._ready.append)(items)
 
     def _first_attempt(self, step: str, path: str) -> Job:

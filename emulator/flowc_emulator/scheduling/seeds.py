@@ -1,7 +1,7 @@
-"""Random numbers in forked children as they would be in pods.
+"""Random numbers in forked children, equal to those in pods.
 
-A pod imports the flow afresh: a generator that the flow seeds on import starts from that seed in every task, any
-other is random in each. A forked child inherits its parent's state instead, so both have to be put right.
+A pod imports the flow itself. A generator that the flow seeds during import starts from that seed in every task; any
+other generator is random in each task. A forked child inherits its parent's state instead, so both must be set.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Seeds:
-    """What the flow seeded while it was imported."""
+    """The generators that the flow seeded during its import."""
 
     def __init__(self) -> None:
         self.python = False
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Note whether `random.seed` is called."""
+        """Record whether `random.seed` is called."""
         original = random.seed
 
         def seed(*args: Any, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class Seeds:
             self._state = random.getstate()
 
     def enter_child(self) -> None:
-        """In a forked child: restore what was seeded, renew what was not."""
+        """Restore the seeded generators and reseed the others, in a forked child."""
         if self.python:  # Python reseeds `random` itself after a fork
             random.setstate(self._state)
         numpy = sys.modules.get("numpy.random")

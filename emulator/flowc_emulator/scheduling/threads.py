@@ -1,7 +1,7 @@
-"""Native thread pools (OpenBLAS, OpenMP) shared out among tasks that run at once.
+"""Native thread pools (OpenBLAS, OpenMP), divided among parallel tasks.
 
-Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight,
-which wait for each other by spinning: a fit of half a second takes half a minute. In pods, limits share out the cores.
+Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight
+threads, which wait for each other by spinning: a fit of half a second takes half a minute. In pods, limits do this.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Threads:
-    """The pools of the libraries that the flow has loaded; none where threadpoolctl is not installed."""
+    """The pools of the libraries that the flow has loaded; none if threadpoolctl is not installed."""
 
     def __init__(self) -> None:
         self._controller: Any = None
@@ -23,9 +23,9 @@ class Threads:
                 from threadpoolctl import ThreadpoolController
             except ModuleNotFoundError:
                 return
-            self._controller = ThreadpoolController()  # looks for the libraries once, for all children
+            self._controller = ThreadpoolController()  # finds the libraries once, for all children
 
     def enter_child(self, tasks: int) -> None:
-        """In a forked child: take this task's share of the cores, of so many tasks at once."""
+        """Limit the pools to this task's share of the cores, in a forked child of `tasks` parallel ones."""
         if self._controller is not None and tasks > 1:
             self._controller.limit(limits=max(1, (os.cpu_count() or 1) // tasks))

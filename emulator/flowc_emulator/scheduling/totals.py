@@ -1,7 +1,7 @@
-"""How many tasks a run will have, as far as that can be known before they have run: pure, like the scheduler.
+"""Count the tasks of a run, as far as they are known before they have run. Pure, like the scheduler.
 
-A foreach has a number of items when the task before it is done, a switch a target. Until then the total is the least
-that there can be, and `exact` is false. It only ever grows.
+The number of items of a foreach, and the target of a switch, are known when the task before it is done. Until then the
+total is a lower bound, and `exact` is false. The total never decreases.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @final
 class Totals:
-    """The least number of tasks of a run, and how many things are still open that may make it greater."""
+    """The least number of tasks of a run, and how many open decisions may increase it."""
 
     def __init__(self, graph: Graph, only: str | None = None) -> None:
         self._graph = graph
@@ -30,7 +30,7 @@ class Totals:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
-        while sum(map(self._improve, order)):  # more than once only where there are loops
+        while sum(map(self._improve, order)):  # more than once only if there are loops
             continue
         for _ in order:
             if not sum(map(self._count_open, order)):
@@ -40,7 +40,7 @@ class Totals:
 
     @property
     def exact(self) -> bool:
-        """Whether nothing is open."""
+        """Whether no decision is open."""
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
@@ -50,18 +50,18 @@ class Totals:
         self._unknown += count * self._open[body] - 1
 
     def chosen(self, switch: str, target: str) -> None:
-        """A switch leads there."""
+        """Record the target of a switch."""
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- per step: its own task and all that follow it up to the join of the split that it is in -----------------------
+    # -- per step: its own task and its successors, up to the join of its split -----------------------
 
     def _need(self, step: str) -> int:
         need = self._needs[step]
-        return int(need) if math.isfinite(need) else 1  # a loop without an end
+        return int(need) if math.isfinite(need) else 1  # an endless loop
 
     def _need_of(self, target: str) -> int:
-        """What an edge adds: nothing, if it ends in a join."""
+        """Return the tasks that an edge adds: none if it ends in a join."""
         return 0 if self._graph.nodes[target].joins is not None else self._need(target)
 
     def _open_of(self, target: str) -> int:
@@ -71,7 +71,7 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Find a smaller need of a step by those of the steps after it; whether there is one."""
+        """Lower a step's number of tasks from those of its successors; return whether it was lowered."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:
@@ -93,12 +93,12 @@ class Totals:
         return True
 
     def _count_open(self, step: str) -> bool:
-        """Count anew what is open from a step on, by what is known of the steps after it; whether that is news."""
+        """Recount the open decisions after a step from those of its successors; return whether they have changed."""
         count, self._open[step] = self._open[step], self._find_open(step)
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count what is open from a step on; behind an open switch that is known when it has chosen."""
+        """Count the open decisions after a step; those after an open switch are known when it has chosen."""
         following = self._graph.nodes[step].next
         match following:
             case End():
