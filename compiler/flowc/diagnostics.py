@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowc_ir import codes
 from flowc_ir.counting import count
@@ -50,15 +50,26 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(unique, key=lambda d: (d.span.file, d.span.line, d.span.column, d.code, d.message)))
 
 
-def render(diagnostics: Iterable[Diagnostic], root: Path, *, cwd: Path | None = None, color: bool = False) -> str:
-    """All diagnostics, faults and warnings, as text that ends with their numbers and a newline.
+def render(
+    diagnostics: Iterable[Diagnostic],
+    root: Path,
+    *,
+    cwd: Path | None = None,
+    color: bool = False,
+    columns: int | None = None,
+) -> str:
+    """Return all diagnostics, faults and warnings, as text that ends with their numbers and a newline.
 
-    `root` is what the spans' files are relative to. With `cwd`, files below it are named relative to it, so that a
-    terminal can open them.
+    Args:
+        diagnostics: in any order.
+        root: what the spans' files are relative to.
+        cwd: files below it are named relative to it, so that a terminal can open them.
+        color: whether to color the text.
+        columns: the width of the terminal, if there is one: lines of source are cut before they wrap.
     """
     ordered = in_order(diagnostics)
-    sources = _Sources(root)
-    shown = [_render_one(diagnostic, sources, cwd, _Paint(color)) for diagnostic in ordered]
+    sources, look = SourceLines(root), _Look(_Paint(color), columns)
+    shown = [_render_one(diagnostic, sources, cwd, look) for diagnostic in ordered]
     warnings = sum(diagnostic.code in codes.WARNINGS for diagnostic in ordered)
     counts = [
         count(number, what) for number, what in ((len(ordered) - warnings, "error"), (warnings, "warning")) if number
@@ -77,14 +88,29 @@ class _Paint:
 _RED, _YELLOW, _BLUE, _BOLD, _CYAN = "1;31", "1;33", "34", "1", "36"
 
 
-def _render_one(diagnostic: Diagnostic, sources: _Sources, cwd: Path | None, paint: _Paint) -> str:
-    span = diagnostic.span
+class _Look(NamedTuple):
+    """How the text looks: its colors, and the width of the terminal."""
+
+    paint: _Paint
+    columns: int | None
+
+    def room(self, gutter: int) -> int:
+        """How many columns a line of source has."""
+        return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
+
+
+def _render_one(diagnostic: Diagnostic, sources: SourceLines, cwd: Path | None, look: _Look) -> str:
+    span, paint = diagnostic.span, look.paint
     word, color = ("warning", _YELLOW) if diagnostic.code in codes.WARNINGS else ("error", _RED)
     lines = [
         f"{paint(color, f'{word}[{diagnostic.code}]')}{paint(_BOLD, f': {diagnostic.message}')}",
         f"{paint(_BLUE, '  -->')} {_place(span, sources.root, cwd)}",
-        *_excerpt(span, sources.line(span), paint, color),
+        *_excerpt(span, sources.line(span), look, color),
     ]
+    for other, label in diagnostic.also:
+        excerpt = [*_excerpt(other, sources.line(other), look, _BLUE, "-", label)]
+        place = f"{paint(_BLUE, '  :::')} {_place(other, sources.root, cwd)}"
+        lines += [place, *excerpt] if excerpt else [f"{place} {label}"]
     if diagnostic.hint is not None:
         lines.append(f"{paint(_CYAN, 'hint:')} {diagnostic.hint}")
     if diagnostic.note is not None:
@@ -103,24 +129,36 @@ def _place(span: Span, root: Path, cwd: Path | None) -> str:
 # -- the line of source and its carets ---------------------------------------------------------------------------------
 
 _TAB = "    "
-_LONGEST = 160
+_LONGEST = 160  # columns of a line of source
+_SHORTEST = 20
 
 
-def _excerpt(span: Span, line: str | None, paint: _Paint, color: str) -> Iterator[str]:
+def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = "^", label: str = "") -> Iterator[str]:
     if line is None:
         return
+    number = str(span.line)
+    room = look.room(len(f"{number} | "))
     start = min(span.column - 1, len(line))
     end = min(start + span.width, len(line)) if span.width else len(line.rstrip())
     before, marked, after = _shown(line[:start]), _shown(line[start:end]), _shown(line[end:])
-    if _columns(before) > _LONGEST // 2:  # a long line is shown from its fault on
+    if _columns(before) > room // 2:  # a long line is shown from its fault on
         before = "… "
-    room = max(_LONGEST - len(before), 1)
-    number = str(span.line)
-    text = (before + marked + after).rstrip()
-    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    carets = "^" * max(min(_columns(marked), room), 1)
-    yield f"{paint(_BLUE, number + ' |')} {cut}"
-    yield f"{paint(_BLUE, ' ' * len(number) + ' |')} {' ' * _columns(before)}{paint(color, carets)}"
+    cut = _cut((before + marked + after).rstrip(), room)
+    carets = mark * max(min(_columns(marked), _columns(cut) - _columns(before)), 1)
+    gutter = look.paint(_BLUE, f"{number} |"), look.paint(_BLUE, f"{' ' * len(number)} |")
+    yield f"{gutter[0]} {cut}"
+    yield f"{gutter[1]} {' ' * _columns(before)}{look.paint(color, f'{carets} {label}'.rstrip())}"
+
+
+def _cut(text: str, room: int) -> str:
+    """Text of at most that many columns: a longer one ends in `…`."""
+    if _columns(text) <= room:
+        return text
+    used, end = 0, 0
+    while used + _columns(text[end]) < room:
+        used += _columns(text[end])
+        end += 1
+    return f"{text[:end]}…"
 
 
 def _shown(text: str) -> str:
@@ -131,29 +169,49 @@ def _shown(text: str) -> str:
 def _columns(text: str) -> int:
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return sum(map(_width, text))
 
 
-class _Sources:
+def _width(char: str) -> int:
+    """The columns of one character: none for marks that join the character before them, such as accents."""
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+class SourceLines:
+    """Lines of the files that spans name, each file read once."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.paths: dict[str, Path] = {}
         self.files: dict[str, list[str]] = {}
 
+    def path(self, file: str) -> Path:
+        """Return where a file was read, or where it would be below the root."""
+        self.lines(file)
+        return self.paths.get(file, self.root / file)
+
+    def lines(self, file: str) -> list[str]:
+        """Return the lines of a file; none if it cannot be read."""
+        if file not in self.files:
+            self.files[file] = self._read(file)
+        return self.files[file]
+
     def line(self, span: Span) -> str | None:
-        if span.file not in self.files:
-            self.files[span.file] = self._read(span.file)
-        lines = self.files[span.file]
+        """Return the line that a span is in, if it is there."""
+        lines = self.lines(span.file)
         return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
     def _read(self, file: str) -> list[str]:
         # A step inherited from an installed package stands in a file relative to an entry of sys.path.
         for base in (str(self.root), *sys.path):
             try:
-                return split_lines((Path(base) / file).read_bytes())
+                content = (Path(base) / file).read_bytes()
             except OSError:
                 continue
+            self.paths[file] = Path(base) / file
+            return split_lines(content)
         return []
 
 

@@ -59,7 +59,7 @@ class Source:
         return tuple(self._classes.get(qualified, ()))
 
     def class_of(self, cls: type) -> ast.ClassDef | None:
-        """The definition of a class: of several with its name, the one that the code of its methods stands in."""
+        """Return the definition of a class: of several with its name, the one around the code of its methods."""
         found = self.classes_named(cls.__qualname__)
         if len(found) < 2:
             return found[0] if found else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -249,10 +250,18 @@ def require_runnable(flow: Flow) -> None:
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
-    """Print faults and warnings on stderr, in color on a terminal."""
+    """Print faults and warnings: on stderr, in color on a terminal, or as `--error-format` says."""
+    form = error_format()
+    if form.name != "text":
+        from flowc.reporting import write
+        from flowc.reporting.facts import facts_of
+
+        click.echo(write(facts_of(diagnostics, root), form.name), file=form.file or sys.stderr, nl=False)
+        return
     from flowc.diagnostics import render
 
-    click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color()), err=True, nl=False)
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color(), columns=columns), err=True, nl=False)
 
 
 def warn(found: Checked, *, schedule: bool = True) -> int:
@@ -277,6 +286,23 @@ def root_of(store: Store, code: Code, hint: str) -> Path:
     fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
 
 
+class ErrorFormat(NamedTuple):
+    """How errors are printed: the value of `--error-format`, and where those for programs go, if not to stderr."""
+
+    name: str = "text"
+    file: TextIO | None = None
+
+
+ERROR_FORMAT = "flowc.error_format"  # in a context's `meta`: the ErrorFormat of the command
+
+
+def error_format() -> ErrorFormat:
+    """Return how the command that is being called prints errors."""
+    ctx = click.get_current_context(silent=True)
+    found = ctx.meta.get(ERROR_FORMAT) if ctx is not None else None
+    return found if isinstance(found, ErrorFormat) else ErrorFormat()
+
+
 def use_color() -> bool:
     """Whether stderr shows colors and nobody asked for none (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -289,7 +315,14 @@ def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoRetu
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
-    """Say what is wrong on stderr, in one line and perhaps a hint."""
+    """Print what is wrong on stderr, in one line and perhaps a hint, or as `--error-format` says."""
+    form = error_format()
+    if form.name != "text":
+        from flowc.reporting import write
+        from flowc.reporting.facts import Fact
+
+        click.echo(write([Fact(message, hint)], form.name), file=form.file or sys.stderr, nl=False)
+        return
     click.echo(f"error: {message}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from flowc.cli.options.common import TOP, Top, top
 from flowc.cli.options.configured import ConfiguredOption
+from flowc.cli.options.errors import error_option
 from flowc.cli.options.targets import LOCAL, TargetName
 from flowc.cli.options.verify import verify_option
 from flowc.frontends.names import METAFLOW_OPTIONS
@@ -104,6 +105,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts."),
     ConfiguredOption(["--log-format"], key="log-format", default="text", show_default=True,
                      help="Lines for people, or JSON lines on stdout."),
+    error_option(),
     verify_option(),
     click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
                  help="The flow's class, if the file has several."),

@@ -8,6 +8,7 @@ in `-` and `_` only; no parameter has an option of one dash. Options that Metafl
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -146,6 +147,13 @@ class Words:
             return str(self._one("start", words))
         except click.ClickException:  # told when it is known whose it is
             return "auto"
+
+    def foreseen_errors(self) -> None:
+        """Take `--error-format` before it is known whether it is flowc's: loading the flow may find faults."""
+        given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
+        for words in ([], *filter(None, given)):  # the variable, then what stands before FLOW, then behind it
+            with suppress(click.ClickException):  # told when it is known whose it is
+                self._one("error_format", words)
 
     def class_before(self) -> str | None:
         """Return the class that `--flow` names before FLOW."""

@@ -74,6 +74,16 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         metaflow=("METAFLOW_RUN_MAX_NUM_SPLITS",),
     ),
     Setting(
+        key="error-format",
+        type="text",
+        variable="FLOWC_ERROR_FORMAT",
+        option="`--error-format` of `check`, `compile`, `run`, `resume`, `spin`",
+        help="Errors and warnings about flows for people, as JSON lines, as annotations of GitHub, or as SARIF.",
+        default="text",
+        choices=("text", "json", "github", "sarif"),
+        metaflow=("METAFLOW_RUN_ERROR_FORMAT",),
+    ),
+    Setting(
         key="log-format",
         type="text",
         variable="FLOWC_LOG_FORMAT",

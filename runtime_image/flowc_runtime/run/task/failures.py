@@ -152,7 +152,7 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     """The last line of the step that assigns `self.<name>`.
 
-    The step's function in the source is the one that starts where its code starts, decorators included: other functions
+    The step's function starts in the source where its code starts, decorators included: other functions
     of its name start elsewhere.
     """
     import ast

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from flowc.cli.options.common import FlowOptions, load_flow, warn, with_flow_options
+from flowc.cli.options.common import FlowOptions, error_format, load_flow, report, warn, with_flow_options
 from flowc.cli.options.configs import takes_configs
+from flowc.cli.options.errors import takes_error_format
 from flowc.cli.running.environment import note_elsewhere
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
@@ -19,14 +20,20 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @class_option
 @with_flow_options
 @takes_configs
+@takes_error_format(stdout=True)
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
     from flowc_ir.counting import count
 
-    found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options))
+    for_people = error_format().name == "text"
+    found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=not for_people)
     note_elsewhere(found.flow)
     warnings = warn(found)
+    if not for_people:
+        if not warnings:
+            report((), found.package.root)
+        return
     told = f", {count(warnings, 'warning')}" if warnings else ""
     click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{told}")
 

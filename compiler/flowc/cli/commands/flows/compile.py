@@ -12,6 +12,7 @@ import click
 from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import FlowOptions, fail, flow_options, load_flow, warn, writing
 from flowc.cli.options.configs import takes_configs
+from flowc.cli.options.errors import takes_error_format
 from flowc.cli.options.targets import TargetName, target_of
 from flowc.cli.running.environment import environment_option
 from flowc.cli.running.lowering import lower_for
@@ -67,6 +68,7 @@ def _target(ctx: click.Context) -> AnyTarget:
 @click.option("--target", type=TargetName(), default=table.DEFAULT, show_default=True, help="The orchestrator.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, not to stdout.")
 @with_lowering_options
+@takes_error_format()
 @click.pass_context
 def compile_command(
     ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: Any

@@ -177,6 +177,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     if not own:  # else the flow's file is being run already
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
     ctx.meta[FLOW] = file
+    given.foreseen_errors()
     foresee(ctx, _file_of(ctx, file), given.foreseen_start())
     _keep_from_obstore()
     with seeds.watch():

@@ -1,0 +1,47 @@
+"""`--error-format`: errors about a flow for people or for programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flowc.cli.options.adding import with_options
+from flowc.cli.options.common import ERROR_FORMAT, ErrorFormat
+from flowc.cli.options.configured import ConfiguredOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import click
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def error_option(*, stdout: bool = False) -> ConfiguredOption:
+    """Make the option. `stdout` prints what is for programs there: for commands whose result the errors are."""
+
+    def take(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not ctx.resilient_parsing:
+            ctx.meta[ERROR_FORMAT] = ErrorFormat(value, sys.stdout if stdout else None)
+        return value
+
+    return ConfiguredOption(
+        ["--error-format"],
+        key="error-format",
+        default="text",
+        show_default=True,
+        is_eager=True,
+        callback=take,
+        help="Print errors and warnings for people, or for programs.",
+    )
+
+
+def takes_error_format(*, stdout: bool = False) -> Callable[[Command], Command]:
+    """Add the option to a command, whose function is not given its value."""
+
+    def add(function: Command) -> Command:
+        option = error_option(stdout=stdout)
+        option.expose_value = False
+        return with_options(function, [option])
+
+    return add

@@ -1,0 +1,29 @@
+"""Faults and warnings in the formats that programs read. docs/errors.md describes each.
+
+`write(faults, format)` is the entry: `json` is a line for each fault, `github` a workflow command for each, `sarif` one
+document for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flowc.reporting import github, json_lines, sarif
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.reporting.facts import Fact
+
+__all__ = ["WRITERS", "write"]
+
+WRITERS: Final[Mapping[str, Callable[[Sequence[Fact]], str]]] = {
+    "json": json_lines.write,
+    "github": github.write,
+    "sarif": sarif.write,
+}
+
+
+def write(facts: Sequence[Fact], form: str) -> str:
+    """Return faults and warnings in a format of `WRITERS`; the text ends with a newline, or is empty."""
+    return WRITERS[form](facts)

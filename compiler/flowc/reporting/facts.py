@@ -1,0 +1,84 @@
+"""What programs are told of a fault or a warning, whatever the format: with paths, and with the ends of its places."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc.diagnostics import SourceLines, in_order
+from flowc_ir.codes import WARNINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.model import Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A part of one line.
+
+    Attributes:
+        path: the file, absolute.
+        line: its number, from 1.
+        column: the first character, from 1.
+        end: the character after the last one.
+        label: what is said of it; empty for the place of the fault itself.
+    """
+
+    path: str
+    line: int
+    column: int
+    end: int
+    label: str = ""
+
+    def relative_to(self, directory: str) -> str:
+        """Return the path relative to a directory that holds the file; else the path as it is."""
+        inside = f"{directory.rstrip(os.sep)}{os.sep}"
+        return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fault or a warning; `code` and `at` are None for an error that is not about the source of a flow."""
+
+    message: str
+    hint: str | None = None
+    note: str | None = None
+    code: str | None = None
+    at: Spot | None = None
+    also: tuple[Spot, ...] = ()
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the flow is valid all the same."""
+        return self.code in WARNINGS
+
+
+def facts_of(diagnostics: Iterable[Diagnostic], root: Path) -> list[Fact]:
+    """Return the facts of diagnostics, in the order of their places; the spans' files are relative to `root`."""
+    sources = SourceLines(root)
+    return [
+        Fact(
+            message=each.message,
+            hint=each.hint,
+            note=each.note,
+            code=each.code,
+            at=_spot(each.span, sources),
+            also=tuple(_spot(span, sources, label) for span, label in each.also),
+        )
+        for each in in_order(diagnostics)
+    ]
+
+
+def _spot(span: Span, sources: SourceLines, label: str = "") -> Spot:
+    line = sources.line(span)
+    end = span.column + span.width
+    if not span.width:  # to the end of the line
+        end = max(len(line.rstrip()) + 1 if line is not None else 0, span.column + 1)
+    return Spot(os.path.abspath(sources.path(span.file)), span.line, span.column, end, label)
