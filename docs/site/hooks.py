@@ -34,18 +34,22 @@ OUTSIDE = {
 }
 SOURCES = {name: source for source, name in OUTSIDE.items()}
 
+# Wider than the theme's column: lines of commands and tables have up to 120 characters.
+STYLE = ".md-grid { max-width: 80rem; }\n"
+
 FENCED = re.compile(r"^(?P<indent> *)```.*?^(?P=indent)```$\n?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])+)\]\((?!\w+:)(?P<path>[^)#\s]*)(?P<anchor>#[^)\s]+)?\)")
 CHECKED_FILE = re.compile(r"^<!-- file: (\S+) -->\n```(\w*)$", re.MULTILINE)
-CHECKED_OUTPUT = re.compile(r"^<!-- (?:checked|cell|output) -->\n", re.MULTILINE)
+CHECKED_OUTPUT = re.compile(r"^<!-- (?:checked(?: on a cluster)?|cell|output) -->\n", re.MULTILINE)
 ITEM = r"(?:[-*]|\d+\.) "
 LIST_AFTER_TEXT = re.compile(rf"^(?!{ITEM}|\s)(.+)\n(?={ITEM})", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages from outside of docs/."""
+    """Add the pages from outside of docs/, and the style sheet."""
     for source, name in OUTSIDE.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / source)))
+    files.append(File.generated(config, "site.css", content=STYLE))
     return files
 
 

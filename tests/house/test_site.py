@@ -144,6 +144,11 @@ def test_pages_show_no_markup(site: Path) -> None:
         assert [line for line in body.splitlines() if raw.search(line)] == [], path
 
 
+def test_marks_of_checked_blocks_are_no_part_of_a_page(site: Path) -> None:
+    marks = re.compile(r"<!-- (?:file|checked|cell|output)")
+    assert [path for path in site.rglob("*.html") if marks.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_a_broken_link_and_a_broken_anchor_are_errors(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
     for pattern in ("*.md", "bench/*.md", "examples/*", "helm/flowc/*.md", "compiler", "tests/errors"):
