@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc.frontends.metaflow.flowspec import Loaded
     from metaflow.decorators import Applied
 
@@ -28,7 +28,7 @@ _HEAD: Final = 8192  # bytes in which a binary file shows a null byte
 
 
 Ask: TypeAlias = "Callable[[type], Asked]"
-Choose: TypeAlias = "Callable[[type | None], str | None]"
+ChooseClass: TypeAlias = "Callable[[type | None], str | None]"
 
 
 class OpeningError(Exception):
@@ -40,7 +40,7 @@ class OpeningError(Exception):
         self.hint = hint
 
 
-class Words(NamedTuple):
+class CodeWords(NamedTuple):
     """What was typed: a file or a module by its `name`, and a class of it, or None.
 
     With `root`, `name` is a file relative to it, which is the root of the flow's code.
@@ -50,25 +50,25 @@ class Words(NamedTuple):
     name: str
     class_name: str | None = None
     root: Path | None = None
-    otherwise: Choose | None = None
+    otherwise: ChooseClass | None = None
 
 
 class Asked(NamedTuple):
     """What the command line says of the flow besides its name."""
 
     with_decorators: Sequence[Applied] = ()
-    deployment: Deployment | None = None
+    deployment: ProjectBranch | None = None
     configs: ConfigSources | None = None
     suffixes: tuple[str, ...] = ()
 
 
-class Kind(NamedTuple):
+class CodeKind(NamedTuple):
     """A kind of thing that can be named: `form` shows how, `takes` tells it by its words, `open` loads the flow."""
 
     name: str
     form: str
-    takes: Callable[[Words], bool]
-    open: Callable[[Words, Ask], Loaded]
+    takes: Callable[[CodeWords], bool]
+    open: Callable[[CodeWords, Ask], Loaded]
 
 
 def open_flow(
@@ -76,7 +76,7 @@ def open_flow(
     asked: Asked | Ask,
     *,
     class_name: str | None = None,
-    otherwise: Choose | None = None,
+    otherwise: ChooseClass | None = None,
     root: Path | None = None,
 ) -> Loaded:
     """Load the flow that the words name; `class_name` is that of `--flow`.
@@ -88,26 +88,26 @@ def open_flow(
         OpeningError: the words name nothing that can be run.
         DeploymentError: the deployment does not fit the flow.
     """
-    words = with_class(Words(text, text, root=root) if root else parse(text), class_name)
+    words = with_class(CodeWords(text, text, root=root) if root else parse(text), class_name)
     ask = (lambda _: asked) if isinstance(asked, Asked) else asked
     return next(kind for kind in KINDS if kind.takes(words)).open(words._replace(otherwise=otherwise), ask)
 
 
-def parse(text: str) -> Words:
+def parse(text: str) -> CodeWords:
     """Split the words into a name and a class. Raises OpeningError."""
     if not text:
         raise OpeningError("the flow's name is empty", f"write {_forms()}")
     directory, slash, last = text.rpartition("/")
     name, colon, class_name = last.partition(":")
     if not colon or os.path.lexists(text):
-        return Words(text, text)
+        return CodeWords(text, text)
     name = directory + slash + name
     if not name:
         raise OpeningError(f"{text!r} names a class, but no file", f"write {_forms()}")
     if not class_name.isidentifier():
         what = f"{class_name!r} is no name of a class" if class_name else "no class follows the ':'"
         raise OpeningError(f"{text!r}: {what}", f"write {name}:CLASS, or only {name}")
-    return Words(text, name, class_name)
+    return CodeWords(text, name, class_name)
 
 
 def names_code(text: str) -> bool:
@@ -129,7 +129,7 @@ def _is_dotted(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def with_class(words: Words, class_name: str | None) -> Words:
+def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
     """Return the words with the class that `--flow` names. Raises OpeningError if they name another one."""
     if class_name is None:
         return words
@@ -138,13 +138,13 @@ def with_class(words: Words, class_name: str | None) -> Words:
             f"{words.text} and --flow {class_name} name two classes",
             f"write {words.name}:{class_name} or {words.text}, without --flow",
         )
-    return Words(words.text, words.name, class_name, words.root)
+    return CodeWords(words.text, words.name, class_name, words.root)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def _open_file(words: Words, ask: Ask) -> Loaded:
+def _open_file(words: CodeWords, ask: Ask) -> Loaded:
     path = Path(words.name) if words.root is None else words.root / words.name
     _check_file(words.name, path)
     return _load(path, words, ask)
@@ -237,11 +237,11 @@ def _mentions_flow(path: Path) -> bool:
         return False
 
 
-def _is_refused(words: Words) -> bool:
+def _is_refused(words: CodeWords) -> bool:
     return by_name(words.name) is not None
 
 
-def _refuse(words: Words, ask: Ask) -> Loaded:
+def _refuse(words: CodeWords, ask: Ask) -> Loaded:
     other = by_name(words.name)
     assert other is not None
     raise OpeningError(f"{words.name!r} is {other.what}, which cannot be opened as a flow", other.hint)
@@ -250,14 +250,14 @@ def _refuse(words: Words, ask: Ask) -> Loaded:
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
-def _is_module(words: Words) -> bool:
+def _is_module(words: CodeWords) -> bool:
     """Whether a module is meant: no file is called so, nor a directory that is no package."""
     if words.root is not None or words.name.endswith(".py") or not _is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
 
 
-def _open_module(words: Words, ask: Ask) -> Loaded:
+def _open_module(words: CodeWords, ask: Ask) -> Loaded:
     from flowc.modules import ModuleError, find_module
 
     try:
@@ -277,7 +277,7 @@ def _open_module(words: Words, ask: Ask) -> Loaded:
     return loaded
 
 
-def _load(path: Path, words: Words, ask: Ask) -> Loaded:
+def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     from flowc.frontends.metaflow.flowspec import load
 
     return load(
@@ -290,10 +290,10 @@ def _load(path: Path, words: Words, ask: Ask) -> Loaded:
 
 
 # In this order: any words that no other kind takes are those of a file.
-KINDS: Final[tuple[Kind, ...]] = (
-    Kind("refused file", "", _is_refused, _refuse),
-    Kind("module", "pkg.module[:CLASS]", _is_module, _open_module),
-    Kind("file", "flow.py[:CLASS]", lambda words: True, _open_file),
+KINDS: Final[tuple[CodeKind, ...]] = (
+    CodeKind("refused file", "", _is_refused, _refuse),
+    CodeKind("module", "pkg.module[:CLASS]", _is_module, _open_module),
+    CodeKind("file", "flow.py[:CLASS]", lambda words: True, _open_file),
 )
 
 

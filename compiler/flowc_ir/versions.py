@@ -37,7 +37,7 @@ class NewerError(SchemaError):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class FormatVersion:
     """One version of a format, and how it differs from the version before.
 
     Attributes:
@@ -67,7 +67,7 @@ class Format:
 
     name: str
     key: str
-    versions: tuple[Version, ...]
+    versions: tuple[FormatVersion, ...]
     unnumbered: frozenset[str] = frozenset()
     marks: int = 0
 
@@ -142,8 +142,8 @@ IR = Format(
     name="IR",
     key="flowc",
     versions=(
-        Version(number=1, released=True),
-        Version(
+        FormatVersion(number=1, released=True),
+        FormatVersion(
             number=2,
             adds=(
                 "Node.run: Function | Method | Notebook | Shell | Stub",
@@ -166,8 +166,8 @@ RECORDS = Format(
     name="records",
     key="version",
     versions=(
-        Version(number=1, released=True),
-        Version(
+        FormatVersion(number=1, released=True),
+        FormatVersion(
             number=2,
             adds=(
                 "AttemptRecord.note: str",
@@ -193,8 +193,8 @@ CACHE = Format(
     name="cache entries",
     key="version",
     versions=(
-        Version(number=2, released=True),
-        Version(number=3, adds=("ReadsEntry.version: int",)),
+        FormatVersion(number=2, released=True),
+        FormatVersion(number=3, adds=("ReadsEntry.version: int",)),
     ),
     unnumbered=frozenset({"reads"}),
     marks=3,
@@ -204,8 +204,8 @@ MANIFESTS = Format(
     name="manifests",
     key="flowc.dev/version",
     versions=(
-        Version(number=1, released=True),
-        Version(number=2, adds=("annotation flowc.dev/version",)),
+        FormatVersion(number=1, released=True),
+        FormatVersion(number=2, adds=("annotation flowc.dev/version",)),
     ),
     unnumbered=frozenset({"manifest"}),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_emulator.console.tally import Tally
 from flowc_emulator.processes import hangs
-from flowc_emulator.processes.engine import Engine, Fork
+from flowc_emulator.processes.engine import Engine, ForkStart
 from flowc_emulator.processes.orphans import end_marked
 from flowc_emulator.scheduling.places import Places
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowc_emulator.console.text_console import Console
     from flowc_emulator.environments import Isolation
     from flowc_emulator.processes.agent import Agent
-    from flowc_emulator.processes.engine import Finished, Launcher, Place
+    from flowc_emulator.processes.engine import Finished, Inherited, Launcher
     from flowc_emulator.processes.starts import Starts
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Program
@@ -287,7 +287,7 @@ class Supervisor:
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
             return plan.starts.launcher(assignment, tasks)
 
-        def body(control: int, place: Place) -> int:
+        def body(control: int, place: Inherited) -> int:
             os.environ[RUN] = plan.run.id
             if plan.isolation is not None and isolated:
                 plan.isolation.enter(assignment, control, tasks)
@@ -296,7 +296,7 @@ class Supervisor:
             breakpoints.install(place.lease())
             return perform_and_report(assignment, control)
 
-        return Fork(body)
+        return ForkStart(body)
 
     def _log(self, job: Job, stream: logs.Stream, data: bytes) -> None:
         run = self._plan.records

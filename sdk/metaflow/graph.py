@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir.graphs.analysis import Analysis
-from flowc_ir.graphs.scopes import Items
+from flowc_ir.graphs.scopes import ItemScope
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from metaflow import _seam
 from metaflow.exception import MetaflowException
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from flowc_ir import Flow, Node
-    from flowc_ir.graphs.scopes import Place
+    from flowc_ir.graphs.scopes import Nesting
 
 __all__ = ["DAGNode", "FlowGraph"]
 
@@ -100,7 +100,7 @@ def outline(cls: type) -> FlowGraph:
     return FlowGraph(found, cls)
 
 
-def _node(node: Node, place: Place, before: list[str], joins: Mapping[str, str], gangs: Collection[str]) -> DAGNode:
+def _node(node: Node, place: Nesting, before: list[str], joins: Mapping[str, str], gangs: Collection[str]) -> DAGNode:
     over = node.next.over if isinstance(node.next, Foreach) else None
     condition, cases = (node.next.condition, dict(node.next.arms)) if isinstance(node.next, Switch) else (None, {})
     return DAGNode(
@@ -112,7 +112,7 @@ def _node(node: Node, place: Place, before: list[str], joins: Mapping[str, str],
         split_parents=[split for split, _ in place.arms] + ([node.joins] if node.joins is not None else []),
         split_branches=[arm for _, arm in place.arms],
         matching_join=joins.get(node.id),
-        is_inside_foreach=any(isinstance(scope, Items) for scope in place.scopes),
+        is_inside_foreach=any(isinstance(scope, ItemScope) for scope in place.scopes),
         foreach_param=over,
         condition=condition,
         switch_cases=cases,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import metaflow.client
-from flowc.cli.rendering.card_server import Shown, make_server
+from flowc.cli.rendering.card_server import ServedCards, make_server
 from metaflow.cards import get_cards
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNotFound
 from metaflow.plugins.cards.card_client import Card
@@ -180,7 +180,7 @@ def test_get_cards_of_what_is_not_there(run_id: str) -> None:
 
 @pytest.fixture
 def port(shown: Project) -> Iterator[int]:
-    server = make_server(Shown(shown.store, "ShowFlow", None, None, 30, 5), 0)
+    server = make_server(ServedCards(shown.store, "ShowFlow", None, None, 30, 5), 0)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port

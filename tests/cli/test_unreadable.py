@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc.cli.rendering.card_server import Shown
+from flowc.cli.rendering.card_server import ServedCards
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, RecordError
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.reuse import Reuse
@@ -168,7 +168,7 @@ def test_the_client_goes_on(kept: Kept, kind: str, damage: str, recwarn: pytest.
 @pytest.mark.filterwarnings("ignore::flowc_runtime.store.records.unreadable.RecordWarning")
 def test_the_card_server_goes_on(kept: Kept, kind: str, damage: str) -> None:
     kept.damage(kind, damage)
-    shown = Shown(kept.project.store, "Kept", None, None, 30, 5)
+    shown = ServedCards(kept.project.store, "Kept", None, None, 30, 5)
     assert shown.cards()["run"] == f"Kept/{kept.others[-1]}"
     tagged = shown._replace(tag="first").run()
     assert (tagged is not None and tagged.id == kept.run.id) == (kind != "run")

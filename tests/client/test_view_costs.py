@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from flowc.cli.commands.store.read import runs_command
 from flowc.cli.commands.store.show import show_command
-from flowc.cli.rendering.card_server import Shown
+from flowc.cli.rendering.card_server import ServedCards
 from flowc_runtime.run.views.status import read_status
 from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.records.store import Store
@@ -96,7 +96,7 @@ def of_failed(look: Callable[[Any], object]) -> Callable[[Project], object]:
 
 def served(letters: Project) -> dict[str, Any]:
     """What the page of cards asks for again and again."""
-    return Shown(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
+    return ServedCards(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
 
 
 LOOKS: dict[str, Callable[[Project], object]] = {

@@ -17,7 +17,7 @@ from cluster.support import Cluster
 from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.difference import essence
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import Kind
+from flowc.targets.argo.cluster.kinds import ResourceKind
 from flowc_runtime.store.records.store import RunStore, Store
 from project import Finished, Project
 
@@ -404,7 +404,7 @@ def test_what_somebody_may_not_do(user: User) -> None:
 
 def test_a_kind_that_the_cluster_does_not_know(user: User) -> None:
     cluster = connect(kubeconfig=user.project.environment["KUBECONFIG"], namespace=NAMESPACE)
-    unknown = Kind("Flow", "flows", "argoproj.example", "v1")
+    unknown = ResourceKind("Flow", "flows", "argoproj.example", "v1")
     for ask in (lambda: cluster.get(unknown, "a"), lambda: cluster.search(unknown)):
         with pytest.raises(ClusterError, match="Argo Workflows is not installed there"):
             ask()

@@ -95,7 +95,7 @@ def _said(text: str, zone: str, now: int) -> dict[str, str]:
 def _count(text: str) -> int:
     """At least as many as a schedule has times in these years."""
     schedule = cron.parse(text)
-    assert isinstance(schedule, cron.Fields)
+    assert isinstance(schedule, cron.CronFields)
     first = datetime(2024, 1, 1)
     days = sum(schedule.matches_day(first + timedelta(days=number)) for number in range(366))
     return (YEARS + 1) * (days + 8) * (len(schedule.hours) + 1) * len(schedule.minutes)
@@ -104,7 +104,7 @@ def _count(text: str) -> int:
 def _first(text: str, zone: str, now: int, times: list[int]) -> dict[str, str]:
     """The first day with a time that does not fire, and with one that fires twice."""
     schedule, clock, end = cron.parse(text), ZoneInfo(zone), _end(now)
-    assert isinstance(schedule, cron.Fields)
+    assert isinstance(schedule, cron.CronFields)
     assert not times or times[-1] >= end
     if len(schedule.hours) == 24:  # it counts hours that pass: whatever minute the clock shows
         instants = set(times)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import flowc_emulator.processes.engine
-from flowc_emulator.processes.engine import Engine, Fork
+from flowc_emulator.processes.engine import Engine, ForkStart
 from flowc_runtime.process.process import adopts_orphans
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def engine(log: Log) -> Iterator[Engine[str]]:
         found.close()
 
 
-def job(code: Callable[[], int]) -> Fork:
-    return Fork(lambda control, place: code())
+def job(code: Callable[[], int]) -> ForkStart:
+    return ForkStart(lambda control, place: code())
 
 
 def finish(engine: Engine[str]) -> dict[str, Finished[str]]:
@@ -96,7 +96,7 @@ def test_jobs_run_and_end(engine: Engine[str], log: Log) -> None:
 
 
 def test_the_report_of_a_job_is_what_it_writes_to_its_control_pipe(engine: Engine[str]) -> None:
-    engine.start("reports", Fork(lambda control, place: os.write(control, b"all is done") * 0))
+    engine.start("reports", ForkStart(lambda control, place: os.write(control, b"all is done") * 0))
     assert finish(engine)["reports"].ended.report == b"all is done"
 
 

@@ -19,7 +19,7 @@ from flowc_emulator.forkserver.wire import (
     Setup,
     Started,
     StartTask,
-    Unsafe,
+    UnsafeImport,
     receive,
     reply,
     send,
@@ -81,7 +81,7 @@ def test_replies_are_put_together_from_pieces(size: int) -> None:
         Exited(7, 256, 1 << 40),
         NotStarted(11),
         Ready(),
-        Unsafe("p", "starts 2 threads (a b)", 0.25),
+        UnsafeImport("p", "starts 2 threads (a b)", 0.25),
     ]
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_ir import Foreach, Switch
 from flowc_ir.graphs.analysis import Analysis
-from flowc_ir.graphs.regions import Again, Choose, Each, Parallel, Region, Repeat, Task
-from flowc_ir.graphs.scopes import Items, Loop
+from flowc_ir.graphs.regions import Again, BranchArms, Choose, Each, Region, Repeat, Task
+from flowc_ir.graphs.scopes import ItemScope, LoopScope
 from flowc_ir.schema import dumps
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
@@ -155,7 +155,8 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
 
     def path_of(node: str, numbers: dict[object, int]) -> str:
         return "0" + "".join(
-            f".{numbers[scope]}" if isinstance(scope, Items) else f"~{numbers[scope]}" for scope in graph.scopes(node)
+            f".{numbers[scope]}" if isinstance(scope, ItemScope) else f"~{numbers[scope]}"
+            for scope in graph.scopes(node)
         )
 
     def run(inside: Region, numbers: dict[object, int]) -> str | None:
@@ -165,19 +166,19 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
             match item:
                 case Task(node=node):
                     done.append((node, path_of(node, numbers)))
-                case Parallel(arms=arms):
+                case BranchArms(arms=arms):
                     for arm in arms:
                         assert run(arm, numbers) is None
                 case Each(split=split, body=body):
                     for at in range(number((split, path_of(split, numbers)), 4)):
-                        assert run(body, {**numbers, Items(split): at}) is None
+                        assert run(body, {**numbers, ItemScope(split): at}) is None
                 case Choose(switch=switch, arms=chosen):
                     target = walk.choices[switch, path_of(switch, numbers)]
                     (way,) = [arm for arm in chosen if arm.target == target]
                     again = run(way.region, numbers)
                 case Repeat(header=header, body=body):
                     for at in itertools.count():
-                        again = run(body, {**numbers, Loop(header): at})
+                        again = run(body, {**numbers, LoopScope(header): at})
                         if again != header:
                             break
                 case Again(header=header):

@@ -23,7 +23,7 @@ from flowc_ir import IR_VERSION, json_text, schema
 from flowc_ir.generated import writer
 from flowc_ir.model import Branch, Catch, End, Flow, Foreach, Gang, Packages, Switch
 from flowc_ir.policies import Plugin
-from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, NewerError, SchemaError, Version
+from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, FormatVersion, NewerError, SchemaError
 from flowc_runtime.base.errors import FormatError, StoreError
 from flowc_runtime.run import caching, first_cache
 from flowc_runtime.store.backends import sweeps
@@ -179,9 +179,9 @@ DEMO = Format(
     name="demo",
     key="version",
     versions=(
-        Version(number=1),
-        Version(number=2, upgrade=lambda kind, data: {**data, "name": data["title"]}),
-        Version(number=3, upgrade=lambda kind, data: {**data, "kind": kind, "name": data["name"].upper()}),
+        FormatVersion(number=1),
+        FormatVersion(number=2, upgrade=lambda kind, data: {**data, "name": data["title"]}),
+        FormatVersion(number=3, upgrade=lambda kind, data: {**data, "kind": kind, "name": data["name"].upper()}),
     ),
     unnumbered=frozenset({"old"}),
 )

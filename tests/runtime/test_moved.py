@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.base.errors import ConfigurationFault
 from flowc_runtime.run.task.secrets import SecretError
 from flowc_runtime.store.backends.external import ExternalFile
 from flowc_runtime.store.values.codecs import type_name, unpickle
-from flowc_runtime.store.values.moved import _FLAT, new_name
+from flowc_runtime.store.values.moved import _CLASSES, _FLAT, new_place
 from project import ROOT
 
 if TYPE_CHECKING:
@@ -62,8 +64,20 @@ def test_the_type_of_external_files_stays() -> None:
 
 def test_each_module_of_the_flat_runtime_has_a_place() -> None:
     for name in _FLAT:
-        there = new_name(f"flowc_runtime.{name}")
-        assert there is not None
-        assert (RUNTIME.parent / there.replace(".", os.sep)).with_suffix(".py").exists(), there
-    assert new_name("flowc_runtime.nothing") is None
-    assert new_name("other.external") is None
+        found = new_place(f"flowc_runtime.{name}", "Thing")
+        assert found is not None
+        assert (RUNTIME.parent / found[0].replace(".", os.sep)).with_suffix(".py").exists(), found
+    assert new_place("flowc_runtime.nothing", "Thing") is None
+    assert new_place("other.external", "Thing") is None
+
+
+@pytest.mark.parametrize("module", _CLASSES)
+def test_each_class_that_was_renamed_is_found(module: str) -> None:
+    for old, new in _CLASSES[module].items():
+        assert unpickle(f"c{module}\n{old}\n.".encode()) is getattr(import_module(module), new)
+
+
+def test_a_class_that_was_renamed_and_whose_module_was_moved() -> None:
+    """As a run has it whose step kept the error of a configuration file, before the modules stood in rooms."""
+    fault = unpickle(b"cflowc_runtime.errors\nFault\n(X\x01\x00\x00\x00aX\x01\x00\x00\x00bt\x81.")
+    assert fault == ConfigurationFault("a", "b")

@@ -14,7 +14,7 @@ from flowc_runtime.run import caching
 from flowc_runtime.store.records import record_types as records
 from flowc_runtime.store.records import shapes
 from flowc_runtime.store.records.places import check, place_of
-from flowc_runtime.store.records.shapes import SHAPES, Fields, find_fault
+from flowc_runtime.store.records.shapes import SHAPES, ObjectOf, find_fault
 from flowc_runtime.store.values import codecs
 from stores import STORES
 
@@ -32,7 +32,7 @@ TYPES: dict[str, Any] = {
     "entry": caching.CacheEntry,
     "reads": caching.ReadsEntry,
 }
-INNER: list[tuple[Any, Fields]] = [
+INNER: list[tuple[Any, ObjectOf]] = [
     (records.Process, shapes._PROCESS),
     (records.PackageRecord, shapes._PACKAGE),
     (records.ErrorRecord, shapes._ERROR),
@@ -43,7 +43,7 @@ INNER: list[tuple[Any, Fields]] = [
 
 
 @pytest.mark.parametrize(("kind", "shape"), [*((TYPES[kind], SHAPES[kind]) for kind in SHAPES), *INNER])
-def test_the_fields_are_those_of_the_type(kind: Any, shape: Fields) -> None:
+def test_the_fields_are_those_of_the_type(kind: Any, shape: ObjectOf) -> None:
     assert {*shape.required, *shape.optional} == kind.__annotations__.keys() - {"version"} | (
         {name for base in kind.__orig_bases__ if hasattr(base, "__annotations__") for name in base.__annotations__}
         - {"version"}
@@ -133,7 +133,7 @@ def test_what_a_newer_flowc_wrote_is_no_damage(kind: str) -> None:
         check(key, json.dumps(record | {"version": newer}).encode(), "file:///store")
 
 
-def fields(shape: Fields, record: Any) -> list[tuple[str, Any]]:
+def fields(shape: ObjectOf, record: Any) -> list[tuple[str, Any]]:
     return [(name, record[name]) for name in (*shape.required, *shape.optional) if name in record]
 
 

@@ -21,7 +21,7 @@ from flowc_runtime.run.state import TaskState
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.values.codecs import PAGE, load_value, store_value
-from flowc_runtime.store.values.unchanged import LARGE, Mappings, Origin
+from flowc_runtime.store.values.unchanged import LARGE, Mappings, ValueOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[An
 }
 
 
-def changed(origin: Origin, value: Any) -> bool:
+def changed(origin: ValueOrigin, value: Any) -> bool:
     """Whether the value is stored anew."""
     left = origin.left(value, Mappings())
     return left is not None and (left.certain or not origin.reads_as(left.encoded))
@@ -126,7 +126,7 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
     objects = LocalObjects(tmp_path)
     make, read, change = VALUES[kind]
     ref = store_value(objects, make())
-    origin = Origin(objects, ref)
+    origin = ValueOrigin(objects, ref)
     read(origin.value)
     assert not changed(origin, origin.value)
     change(origin.value)
@@ -139,13 +139,13 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
 def test_a_set_in_the_order_of_addresses_is_stored_anew(tmp_path: Path) -> None:
     """Reading it again gives other addresses, and what the class knows of itself is not asked of the step's objects."""
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
+    origin = ValueOrigin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
     assert changed(origin, origin.value)
 
 
 def test_a_change_that_was_taken_back_is_none(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, {"a": [1, 2], "b": np.arange(5)[::2]}))
+    origin = ValueOrigin(objects, store_value(objects, {"a": [1, 2], "b": np.arange(5)[::2]}))
     origin.value["a"].append(3)
     assert changed(origin, origin.value)
     origin.value["a"].pop()
@@ -163,7 +163,7 @@ TREES = st.recursive(
 def test_a_tree_is_changed_exactly_if_its_values_are(tree: Any) -> None:
     objects = MemoryObjects()
     ref = store_value(objects, tree)
-    origin = Origin(objects, ref)
+    origin = ValueOrigin(objects, ref)
     assert not changed(origin, origin.value)
     if isinstance(origin.value, list):
         origin.value.append("more")
@@ -203,7 +203,7 @@ def test_a_set_is_unchanged_in_a_process_with_another_order(tmp_path: Path) -> N
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_a_large_array_that_was_only_read_is_not_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, [np.arange(100_000.0), np.arange(50_000.0)]))
+    origin = ValueOrigin(objects, store_value(objects, [np.arange(100_000.0), np.arange(50_000.0)]))
     origin.value[0].sum()
 
     def fail(*_: object) -> NoReturn:
@@ -219,9 +219,9 @@ def test_a_large_array_that_was_only_read_is_not_hashed(tmp_path: Path, monkeypa
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_another_object_or_more_of_it_is_changed(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, np.arange(100_000.0)))
+    origin = ValueOrigin(objects, store_value(objects, np.arange(100_000.0)))
     assert changed(origin, np.arange(100_000.0))
-    origin = Origin(objects, store_value(objects, [np.arange(100_000.0)]))
+    origin = ValueOrigin(objects, store_value(objects, [np.arange(100_000.0)]))
     origin.value.append("more")
     assert changed(origin, origin.value)
 
@@ -231,7 +231,7 @@ def test_where_nobody_tells_what_was_written_to_arrays_are_compared(
 ) -> None:
     monkeypatch.setattr(Mappings, "written", lambda self, views: None)
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, [np.arange(100_000.0), {"a", "b"}]))
+    origin = ValueOrigin(objects, store_value(objects, [np.arange(100_000.0), {"a", "b"}]))
     assert not changed(origin, origin.value)
     origin.value[0][99_999] = 7
     assert changed(origin, origin.value)
@@ -240,14 +240,14 @@ def test_where_nobody_tells_what_was_written_to_arrays_are_compared(
 def test_immutable_builtins_are_not_pickled_again() -> None:
     objects = MemoryObjects()
     for value in (1, "text", b"bytes" * 1000, None, 2.5):
-        origin = Origin(objects, store_value(objects, value))
+        origin = ValueOrigin(objects, store_value(objects, value))
         assert not changed(origin, origin.value)
 
 
 def test_a_value_whose_blob_is_gone_is_stored_anew(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path)
     ref = store_value(objects, [np.arange(3000)[::2].reshape(-1, 3)[:, 1:]])
-    origin = Origin(objects, ref)
+    origin = ValueOrigin(objects, ref)
     (blob,) = (tmp_path / "blobs").rglob(ref["digest"])
     blob.unlink()
     assert changed(origin, origin.value)
@@ -267,7 +267,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
     """What a library advises or locks is a mapping of its own from then on."""
     objects = LocalObjects(tmp_path)
-    origin = Origin(objects, store_value(objects, np.zeros(1_000_000)))
+    origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
     place = ctypes.c_void_p(-(-origin.value.ctypes.data // PAGE) * PAGE)
     assert libc.madvise(place, ctypes.c_size_t(4 * PAGE), mmap.MADV_DONTFORK) == 0

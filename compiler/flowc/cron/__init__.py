@@ -10,18 +10,18 @@ on those days is worse than none. `tests/cron/test_cron.py` compares with the Go
     warnings("30 2 * * *", "America/New_York")[0].kind      'skipped'
 """
 
-from flowc.cron.advice import Advice, Kind, check_timezone, warnings
+from flowc.cron.advice import Advice, AdviceKind, check_timezone, warnings
 from flowc.cron.parser import CronError, Refusal, check, parse
-from flowc.cron.schedule import Every, Fields, Schedule
+from flowc.cron.schedule import CronFields, CronSchedule, Every
 
 __all__ = [
     "Advice",
+    "AdviceKind",
     "CronError",
+    "CronFields",
+    "CronSchedule",
     "Every",
-    "Fields",
-    "Kind",
     "Refusal",
-    "Schedule",
     "check",
     "check_timezone",
     "parse",

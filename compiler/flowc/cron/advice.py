@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from flowc.cron.parser import Refusal, parse
-from flowc.cron.schedule import EPOCH, SECOND, UTC, YEARS, Clock, Every, Fields
+from flowc.cron.schedule import EPOCH, SECOND, UTC, YEARS, Clock, CronFields, Every
 from flowc_ir.suggestion import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 _DAY = 24 * 3600  # seconds
 
-Kind: TypeAlias = Literal["never", "interval", "skipped", "doubled"]
+AdviceKind: TypeAlias = Literal["never", "interval", "skipped", "doubled"]
 
 
 class Advice(NamedTuple):
     """One sentence about a schedule, without its end, and what to write instead."""
 
-    kind: Kind
+    kind: AdviceKind
     message: str
     hint: str
 
@@ -59,7 +59,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
                 "for times of day write five fields, such as '0 */6 * * *'",
             )
         ]
-    assert isinstance(schedule, Fields)
+    assert isinstance(schedule, CronFields)
     if empty := schedule.empty():
         return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
     if schedule.is_continuous:
@@ -70,7 +70,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
     found: dict[str, Advice] = {}
     for change in _clock_changes(Clock(zone), now):
         for surprise in _surprises(schedule, change, (now - EPOCH) // SECOND):
-            kind: Kind = "doubled" if surprise.doubled else "skipped"
+            kind: AdviceKind = "doubled" if surprise.doubled else "skipped"
             found.setdefault(kind, Advice(kind, *_words(cron, schedule, change, surprise)))
         if len(found) == 2:
             break
@@ -110,7 +110,7 @@ class _Surprise(NamedTuple):
     doubled: bool
 
 
-def _surprises(schedule: Fields, change: _Change, now: int) -> Iterator[_Surprise]:
+def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Surprise]:
     """Compare what fires on the days around a change with the times that the schedule names."""
     first = change.bounds[0].replace(hour=0, minute=0) - timedelta(days=1)
     days = [first + timedelta(days=number) for number in range(4)]
@@ -132,12 +132,12 @@ def _surprises(schedule: Fields, change: _Change, now: int) -> Iterator[_Surpris
             yield _Surprise(time, exists=bool(instants), doubled=fires > 1)
 
 
-def _times(schedule: Fields, day: datetime) -> Iterator[datetime]:
+def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
     for hour, minute in product(sorted(schedule.hours), sorted(schedule.minutes)):
         yield day.replace(hour=hour, minute=minute)
 
 
-def _before(schedule: Fields, clock: Clock, day: datetime, now: int) -> int:
+def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
     """The instant of the last time before `day` that the schedule names, but not before `now`.
 
     From there the search for the next begins, and where it begins can decide what it finds.
@@ -149,7 +149,7 @@ def _before(schedule: Fields, clock: Clock, day: datetime, now: int) -> int:
     return now
 
 
-def _fires(schedule: Fields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
+def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
     """The instants after `after` and before `end` at which Argo fires.
 
     Before the change and from the day after it on, that is at each of `times`: in order, all that the schedule names
@@ -175,7 +175,7 @@ def _fires(schedule: Fields, change: _Change, after: int, end: int, times: list[
         yield at
 
 
-def _words(cron: str, schedule: Fields, change: _Change, surprise: _Surprise) -> tuple[str, str]:
+def _words(cron: str, schedule: CronFields, change: _Change, surprise: _Surprise) -> tuple[str, str]:
     """The message and the hint."""
     local, (start, end) = surprise.local, change.bounds
     clocks = f"clocks in {change.clock.zone} go {'forward' if change.forward else 'back'}"

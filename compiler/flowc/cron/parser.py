@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flowc.cron.schedule import Every, Fields, Schedule
+from flowc.cron.schedule import CronFields, CronSchedule, Every
 from flowc_ir.suggestion import closest, did_you_mean
 
 
@@ -77,7 +77,7 @@ def check(cron: str) -> Refusal | None:
     return None
 
 
-def parse(cron: str) -> Schedule:
+def parse(cron: str) -> CronSchedule:
     """The schedule that `cron` means; raises CronError."""
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
@@ -91,7 +91,7 @@ def parse(cron: str) -> Schedule:
     kinds = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = map(_values, words, kinds)
     # Without a star in either day field a day needs to match only one of them (0 0 1 * MON: the 1st, and Mondays).
-    return Fields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
+    return CronFields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
 
 
 def _wrong_count(words: list[str]) -> CronError:
@@ -183,7 +183,7 @@ def _name(value: int, kind: _Kind, like: str) -> str:
     return kind.names[value - kind.low].upper() if kind.names and like[:1].isalpha() else str(value)
 
 
-def _macro(text: str) -> Schedule:
+def _macro(text: str) -> CronSchedule:
     if text in _MACROS:
         return parse(_MACROS[text])
     if text.startswith("@every "):

@@ -14,7 +14,7 @@ _WIDEST = 15 * 3600  # seconds: no zone is further from UTC
 YEARS = 5  # beyond this the library stops looking, and so do we
 
 
-class Schedule(ABC):
+class CronSchedule(ABC):
     """When a flow runs."""
 
     @abstractmethod
@@ -24,7 +24,7 @@ class Schedule(ABC):
 
 @final
 @dataclass(frozen=True)
-class Every(Schedule):
+class Every(CronSchedule):
     """A fixed interval in seconds. It counts from when the controller read the schedule, not from midnight."""
 
     seconds: int
@@ -36,7 +36,7 @@ class Every(Schedule):
 
 @final
 @dataclass(frozen=True)
-class Fields(Schedule):
+class CronFields(CronSchedule):
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
@@ -138,7 +138,7 @@ class _Walk:
     02:30 skipped or one at 01:30 doubled when clocks change, and so it must be the library's way and not a better one.
     """
 
-    fields: Fields
+    fields: CronFields
     clock: Clock
     at: int
     moved: bool = False  # from the first step on, the finer fields have been set to their start

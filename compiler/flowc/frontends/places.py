@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """Where a flow's file is: the root of its code, and its path below that."""
 
     root: Path
@@ -27,7 +27,7 @@ class Place:
     packaged: bool
 
     @classmethod
-    def of(cls, path: Path, root: Path | None) -> Place:
+    def of(cls, path: Path, root: Path | None) -> SourceLocation:
         """Return the place of a file: in a package that `root` holds, or by itself in its directory."""
         if root is None:
             path = path.resolve()
@@ -40,7 +40,7 @@ class Place:
         return self.root / self.file
 
 
-def place_of_class(cls: type) -> Place:
+def place_of_class(cls: type) -> SourceLocation:
     """Return the place of a class that exists: under `python -m pkg.module`, where its package is imported from.
 
     Raises:
@@ -52,8 +52,8 @@ def place_of_class(cls: type) -> Place:
         raise TypeError(f"{cls.__name__} was not defined in a file: a flow runs from the file that defines it")
     place = package_place(cls.__module__, os.path.abspath(file)) if module is sys.modules.get("__main__") else None
     if place is None:
-        return Place.of(Path(file), None)
-    return Place.of(Path(*place), Path(place[0]))
+        return SourceLocation.of(Path(file), None)
+    return SourceLocation.of(Path(*place), Path(place[0]))
 
 
 def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flowc.frontends.purity_modules import (
     FUNCTIONS,
-    Function,
+    CodeScope,
+    FunctionNode,
     Module,
-    Scope,
     base_of,
     bound,
     constants,
@@ -97,7 +97,7 @@ class _Examination:
         self._modules = modules
         self._seen: set[int] = set()  # functions and classes that were looked at
         self._constants: dict[str, set[str]] = {}  # by module, where they were asked for
-        self._methods: dict[str, list[tuple[Function, ast.ClassDef, Module]]] = {}
+        self._methods: dict[str, list[tuple[FunctionNode, ast.ClassDef, Module]]] = {}
         for module in modules.values():
             for node in (each for classes in module.classes.values() for each in classes):
                 for method in (inner for inner in node.body if isinstance(inner, FUNCTIONS)):
@@ -108,7 +108,7 @@ class _Examination:
 
     def top_level(self, module: Module) -> None:
         """Look at what importing a module runs."""
-        scope = Scope(module)
+        scope = CodeScope(module)
         scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
         for statement in executed(module.tree.body):
             try:
@@ -116,16 +116,16 @@ class _Examination:
             except RecursionError:
                 self._harm(statement, scope, "is nested too deeply to be looked at")
 
-    def _harm(self, node: ast.AST, scope: Scope, what: str) -> None:
+    def _harm(self, node: ast.AST, scope: CodeScope, what: str) -> None:
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
 
     # -- statements
 
-    def _statements(self, statements: Sequence[ast.stmt], scope: Scope) -> None:
+    def _statements(self, statements: Sequence[ast.stmt], scope: CodeScope) -> None:
         for statement in executed(statements):
             self._statement(statement, scope)
 
-    def _statement(self, statement: ast.stmt, scope: Scope) -> None:
+    def _statement(self, statement: ast.stmt, scope: CodeScope) -> None:
         match statement:
             case ast.Import() | ast.ImportFrom():
                 scope.imported.update(bound(scope.module.name, scope.module.file, statement))
@@ -168,7 +168,7 @@ class _Examination:
             case ast.Return(value=ast.expr() as value) | ast.Raise(exc=ast.expr() as value) | ast.Assert(test=value):
                 self._expression(value, scope)
 
-    def _target(self, target: ast.expr, scope: Scope) -> None:
+    def _target(self, target: ast.expr, scope: CodeScope) -> None:
         for node in ast.walk(target):
             match node:
                 case ast.Name(id=name, ctx=ast.Store()):
@@ -178,7 +178,7 @@ class _Examination:
                 case ast.Call():
                     self._call(node, scope)
 
-    def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: Scope) -> None:
+    def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: CodeScope) -> None:
         """Another name for what was imported, which is not a plain value."""
         for target in targets:
             if not isinstance(target, ast.Name):
@@ -190,7 +190,7 @@ class _Examination:
                 scope.values.discard(target.id)
                 scope.imported[target.id] = name
 
-    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+    def _class(self, node: ast.ClassDef, scope: CodeScope) -> None:
         for base in node.bases:
             self._expression(base, scope)
         for keyword in node.keywords:
@@ -201,17 +201,17 @@ class _Examination:
         self._decorators(node.decorator_list, scope)
         for parent, home in list(self._family(node, scope))[1:]:
             for method in methods(parent, ("__init_subclass__",)):
-                self._body(method, Scope(home, self_class=parent))
+                self._body(method, CodeScope(home, self_class=parent))
 
-    def _family(self, node: ast.ClassDef, scope: Scope) -> Iterator[tuple[ast.ClassDef, Module]]:
+    def _family(self, node: ast.ClassDef, scope: CodeScope) -> Iterator[tuple[ast.ClassDef, Module]]:
         """A class of the user's, and those above it that are the user's too."""
         yield node, scope.module
         for base in node.bases:
             for parent, home in self._find(self._name(base_of(base), scope), scope):
                 if isinstance(parent, ast.ClassDef) and parent is not node:
-                    yield from self._family(parent, Scope(home))
+                    yield from self._family(parent, CodeScope(home))
 
-    def _decorators(self, decorators: Sequence[ast.expr], scope: Scope) -> None:
+    def _decorators(self, decorators: Sequence[ast.expr], scope: CodeScope) -> None:
         """Calling a decorator with what it decorates; one with arguments is called twice."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
@@ -224,7 +224,7 @@ class _Examination:
                 self._methods_called(decorator.attr)
 
     @staticmethod
-    def _is_accessor(decorator: ast.expr, name: str | None, scope: Scope) -> bool:
+    def _is_accessor(decorator: ast.expr, name: str | None, scope: CodeScope) -> bool:
         """`@name.setter` of a property, `@name.register` of a generic function: the module's own."""
         if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
             return False
@@ -232,7 +232,7 @@ class _Examination:
 
     # -- expressions
 
-    def _expression(self, expression: ast.expr, scope: Scope) -> None:
+    def _expression(self, expression: ast.expr, scope: CodeScope) -> None:
         """Look at an expression, but not at the bodies of its lambdas, which are not run."""
         waiting: list[ast.AST] = [expression]
         while waiting:
@@ -254,16 +254,16 @@ class _Examination:
                     self._target(target, scope)
             waiting += ast.iter_child_nodes(node)
 
-    def _defaults(self, arguments: ast.arguments, scope: Scope) -> None:
+    def _defaults(self, arguments: ast.arguments, scope: CodeScope) -> None:
         for default in (*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)):
             self._expression(default, scope)
 
-    def _look_for_environment(self, node: ast.expr, scope: Scope) -> None:
+    def _look_for_environment(self, node: ast.expr, scope: CodeScope) -> None:
         name = self._name(node, scope)
         if name is not None and is_below(name, ENVIRONMENT):
             self.environment.append(Harm(scope.module.file, node.lineno, "uses environment variables"))
 
-    def _call(self, node: ast.Call, scope: Scope) -> None:
+    def _call(self, node: ast.Call, scope: CodeScope) -> None:
         given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
         for argument in given:
             self._expression(value_of(argument), scope)
@@ -280,7 +280,7 @@ class _Examination:
             case function:
                 self._called(function, self._name(function, scope), given, scope)
 
-    def _result_called(self, inner: ast.Call, scope: Scope) -> None:
+    def _result_called(self, inner: ast.Call, scope: CodeScope) -> None:
         """A call of what a call gives: of a function that a function has made, or of a decorator with arguments."""
         name = self._name(inner.func, scope)
         found = self._find(name, scope)
@@ -292,14 +292,14 @@ class _Examination:
         if not found and not (name is not None and is_below(name, DECORATOR_MAKERS)):
             self._harm(inner, scope, f"calls what {name or ast.unparse(inner.func)} gives")
 
-    def _functions_inside(self, function: Function, home: Module) -> None:
+    def _functions_inside(self, function: FunctionNode, home: Module) -> None:
         """A function that a function of the user's has made is called."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
-                self._body(inner, Scope(home))
+                self._body(inner, CodeScope(home))
 
     def _called(
-        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: Scope
+        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
         """Judge the call of a function, whose dotted name is known or not."""
         if name is not None and is_below(name, ENVIRONMENT):
@@ -310,7 +310,7 @@ class _Examination:
             if isinstance(definition, ast.ClassDef):
                 self._made(function, definition, home, scope)
             else:
-                self._body(definition, Scope(home))
+                self._body(definition, CodeScope(home))
                 self._wrappers_called(definition, home)
         if found or (name is not None and self._is_harmless(name, given, scope)):
             return
@@ -325,7 +325,9 @@ class _Examination:
             return
         self._harm(function, scope, f"calls {name or ast.unparse(function)}")
 
-    def _method_called(self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+    def _method_called(
+        self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
+    ) -> None:
         """A method of a plain value, or of an object of a class of the user's."""
         match function.value:
             case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
@@ -343,32 +345,32 @@ class _Examination:
         if moves_a_file or not known:
             self._harm(function, scope, f"calls {ast.unparse(function)}")
 
-    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: Scope) -> None:
-        for parent, home in list(self._family(node, Scope(scope.module)))[1:]:
+    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: CodeScope) -> None:
+        for parent, home in list(self._family(node, CodeScope(scope.module)))[1:]:
             for method in methods(parent, (function.attr,)):
-                self._body(method, Scope(home, self_class=parent))
+                self._body(method, CodeScope(home, self_class=parent))
         # Bases of somebody else's are judged where an object is made.
         if function.attr not in (*_MADE, "__init_subclass__", "__set_name__") and function.attr not in self._methods:
             self._harm(function, scope, f"calls {ast.unparse(function)}")
 
-    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: Scope) -> None:
+    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
         """An object of a class of the user's is made: constructors are called, and operators may be."""
-        for parent, where in self._family(definition, Scope(home)):
-            inside = Scope(where, self_class=parent)
+        for parent, where in self._family(definition, CodeScope(home)):
+            inside = CodeScope(where, self_class=parent)
             for base in parent.bases:
-                self._base_made(function, parent, self._name(base_of(base), Scope(where)), scope)
+                self._base_made(function, parent, self._name(base_of(base), CodeScope(where)), scope)
             if id(parent) in self._seen:
                 continue
             self._seen.add(id(parent))
             for method in (inner for inner in parent.body if isinstance(inner, FUNCTIONS)):
                 special = method.name.startswith("__") and method.name.endswith("__")
                 if (special and method.name not in _NOT_OPERATORS) or self._is_validator(method, inside):
-                    self._body(method, Scope(where, self_class=parent))
+                    self._body(method, CodeScope(where, self_class=parent))
             for node in (inner for statement in parent.body for inner in ast.walk(statement)):
                 if isinstance(node, ast.keyword) and node.arg in _FACTORIES:
                     self._called_by([node.value], inside)
 
-    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: Scope) -> None:
+    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: CodeScope) -> None:
         if name is None or name == "builtins.object" or self._find(name, scope):
             return
         if is_below(name, ENVIRONMENT):
@@ -376,25 +378,25 @@ class _Examination:
         elif not self._is_harmless(name, (), scope):
             self._harm(function, scope, f"makes an object of {node.name}, which is a {name}")
 
-    def _is_validator(self, method: Function, scope: Scope) -> bool:
+    def _is_validator(self, method: FunctionNode, scope: CodeScope) -> bool:
         """Whether pydantic or attrs call a method whenever an object is made."""
         names = (self._decorator_name(each, scope) for each in decorators_of(method))
         return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
 
-    def _decorator_name(self, decorator: ast.expr, scope: Scope) -> str | None:
+    def _decorator_name(self, decorator: ast.expr, scope: CodeScope) -> str | None:
         return self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
-    def _wrappers_called(self, definition: Function, home: Module) -> None:
+    def _wrappers_called(self, definition: FunctionNode, home: Module) -> None:
         """A decorated function is called: what the user's decorators have put around it is run too."""
         for decorator in decorators_of(definition):
-            name = self._decorator_name(decorator, Scope(home))
-            for wrapper, where in self._find(name, Scope(home)):
+            name = self._decorator_name(decorator, CodeScope(home))
+            for wrapper, where in self._find(name, CodeScope(home)):
                 if isinstance(wrapper, ast.ClassDef):
                     self._methods_called("__call__")
                 else:
                     self._functions_inside(wrapper, where)
 
-    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> bool:
+    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> bool:
         if name in SEEDED:
             return any(self._is_seed(value_of(argument), scope) for argument in given)
         if name in EXCEPT_WITH:
@@ -419,7 +421,7 @@ class _Examination:
             self._functions_given([arg for arg in given if not _is_key(arg)], scope)
         return True
 
-    def _is_seed(self, value: ast.expr, scope: Scope) -> bool:
+    def _is_seed(self, value: ast.expr, scope: CodeScope) -> bool:
         """Whether a value is known not to be None, with which a generator of random numbers seeds itself."""
         if is_given(value):
             return True
@@ -435,10 +437,10 @@ class _Examination:
     def _methods_called(self, name: str) -> None:
         """The value may be of any class of the user's that has such a method."""
         for method, node, module in self._methods.get(name, ()):
-            self._body(method, Scope(module, self_class=node))
+            self._body(method, CodeScope(module, self_class=node))
             self._wrappers_called(method, module)
 
-    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
         """Judge the functions that a function is given and calls."""
         for argument in given:
             value = value_of(argument)
@@ -449,7 +451,7 @@ class _Examination:
                     if (name := self._name(value, scope)) is not None:
                         self._called(value, name, (), scope)
 
-    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: Scope) -> None:
+    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
         """Functions of the user's that are called by what they are given to: a parameter's default, a parser."""
         for argument in given:
             value = value_of(argument)
@@ -459,11 +461,11 @@ class _Examination:
                 case ast.Name() | ast.Attribute():
                     for definition, home in self._find(self._name(value, scope), scope):
                         if not isinstance(definition, ast.ClassDef):
-                            self._body(definition, Scope(home))
+                            self._body(definition, CodeScope(home))
                 case ast.Constant(value=str()) if isinstance(argument, ast.keyword) and argument.arg == "parser":
                     self._harm(value, scope, "names a parser, which runs before the import is done")
 
-    def _body(self, function: Function, scope: Scope) -> None:
+    def _body(self, function: FunctionNode, scope: CodeScope) -> None:
         """Look at what a call of the function runs."""
         if id(function) in self._seen:
             return
@@ -478,7 +480,7 @@ class _Examination:
 
     # -- names
 
-    def _name(self, node: ast.expr, scope: Scope) -> str | None:
+    def _name(self, node: ast.expr, scope: CodeScope) -> str | None:
         """The dotted name of what an expression stands for: `numpy.random.rand`; None for a value."""
         match node:
             case ast.Name(id=name):
@@ -495,7 +497,7 @@ class _Examination:
                 return module if self._name(function, scope) == "importlib.import_module" else None
         return None
 
-    def _local(self, name: str, scope: Scope) -> str | None:
+    def _local(self, name: str, scope: CodeScope) -> str | None:
         if name in scope.functions:
             return f"{scope.module.name}.{name}"
         if name in scope.imported:
@@ -514,7 +516,7 @@ class _Examination:
                 return dotted
         return f"builtins.{name}" if hasattr(builtins, name) else None
 
-    def _is_value(self, function: ast.Attribute, scope: Scope) -> bool:
+    def _is_value(self, function: ast.Attribute, scope: CodeScope) -> bool:
         """Whether a method is called of a value, not of a module or a class of somebody else's."""
         root: ast.expr = function
         while isinstance(root, ast.Attribute):
@@ -527,7 +529,7 @@ class _Examination:
         # `module.VALUE.append(…)` of a module of the user's own, or `Class.VALUES.append(…)` of its class.
         return name in self._modules or bool(self._find(name, scope)) or name.rpartition(".")[0] in self._modules
 
-    def _find(self, name: str | None, scope: Scope) -> list[tuple[Function | ast.ClassDef, Module]]:
+    def _find(self, name: str | None, scope: CodeScope) -> list[tuple[FunctionNode | ast.ClassDef, Module]]:
         """The definitions of a function or class of the user's, and their module."""
         if name is None:
             return []
@@ -540,11 +542,11 @@ class _Examination:
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
         if short in home.imported and home.imported[short] != name:  # passed on from where it is defined
-            return self._find(home.imported[short], Scope(home))
+            return self._find(home.imported[short], CodeScope(home))
         return []
 
 
-def _is_property(function: Function) -> bool:
+def _is_property(function: FunctionNode) -> bool:
     names = (
         each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators_of(function)
     )

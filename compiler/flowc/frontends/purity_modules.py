@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
+FunctionNode: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _TRIES: tuple[type[ast.stmt], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))  # Python 3.10 has no TryStar
 
@@ -22,7 +22,7 @@ class Module(NamedTuple):
     tree: ast.Module
     imported: dict[str, str]  # local name -> dotted name of what it stands for
     stars: tuple[str, ...]
-    functions: dict[str, list[Function]]  # all definitions of a name: which one holds is known only when they run
+    functions: dict[str, list[FunctionNode]]  # all definitions of a name: which one holds is known only when they run
     classes: dict[str, list[ast.ClassDef]]
 
 
@@ -147,7 +147,7 @@ def is_main_guard(test: ast.expr) -> bool:
     return False
 
 
-class Scope:
+class CodeScope:
     """Where code is looked at: its module, and what a function around it has defined itself."""
 
     __slots__ = ("functions", "imported", "module", "self_class", "values")
@@ -156,24 +156,24 @@ class Scope:
         self.module = module
         self.values: set[str] = set()  # names of plain values
         self.imported: dict[str, str] = {}  # names that stand for imported things: by an import here, or an assignment
-        self.functions: dict[str, list[Function]] = {}
+        self.functions: dict[str, list[FunctionNode]] = {}
         self.self_class = self_class
 
-    def inside(self, node: ast.ClassDef | None = None) -> Scope:
+    def inside(self, node: ast.ClassDef | None = None) -> CodeScope:
         """The body of a class, or else of a lambda."""
-        inner = Scope(self.module, self_class=node)
+        inner = CodeScope(self.module, self_class=node)
         inner.values |= self.values
         inner.imported |= self.imported
         inner.functions |= self.functions
         return inner
 
 
-def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[Function]:
+def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[FunctionNode]:
     """The methods of these names that a class defines itself."""
     yield from (inner for inner in node.body if isinstance(inner, FUNCTIONS) and inner.name in names)
 
 
-def decorators_of(function: Function) -> Sequence[ast.expr]:
+def decorators_of(function: FunctionNode) -> Sequence[ast.expr]:
     """The decorators of a function; a lambda has none."""
     return () if isinstance(function, ast.Lambda) else function.decorator_list
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from flowc.cron import Kind
+    from flowc.cron import AdviceKind
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
 
-_CODES: Final[Mapping[Kind, str]] = {
+_CODES: Final[Mapping[AdviceKind, str]] = {
     "never": codes.SCHEDULE_NEVER_FIRES,
     "interval": codes.SCHEDULE_INTERVAL,
     "skipped": codes.SCHEDULE_CLOCK_CHANGE,

@@ -129,13 +129,13 @@ def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
 
     from flowc.diagnostics import render
     from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc.frontends.metaflow.flowspec import load_class
     from metaflow.user_configs.config_parameters import configs_of
 
     check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])
     given = ConfigSources(values=configs, user_name="test")
-    loaded = load_class(cls, alone=True, configs=given, deployment=Deployment(user="test"))
+    loaded = load_class(cls, alone=True, configs=given, deployment=ProjectBranch(user="test"))
     if loaded.flow is None or loaded.program is None:
         raise FaultyFlowError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
     return loaded.flow, loaded.program

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import Branch, Foreach, Gang, Switch
-from flowc_ir.graphs.scopes import Items, Loop
+from flowc_ir.graphs.scopes import ItemScope, LoopScope
 from flowc_runtime.base.index import ROOT, Graph, item_path, iteration_path, parts
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.state import OURS
@@ -69,7 +69,7 @@ class Surroundings:
     def place(self, item: Any, index: int | None, outer: Sequence[tuple[int, Any]]) -> None:
         """Say which item of each foreach around it the task is about, outermost first; loops are in iteration 0."""
         scopes = self._graph.scopes(self.node.id)
-        count = sum(isinstance(scope, Items) for scope in scopes)
+        count = sum(isinstance(scope, ItemScope) for scope in scopes)
         given = [*outer]
         if index is not None or item is not None:
             given.append((index or 0, item))
@@ -77,7 +77,7 @@ class Surroundings:
             raise TypeError(f"step '{self.node.id}' is in {count} foreaches, but {len(given)} items are given")
         items = iter([(0, None)] * (count - len(given)) + given)
         for scope in scopes:
-            if isinstance(scope, Loop):
+            if isinstance(scope, LoopScope):
                 self._path = iteration_path(self._path, 0)
                 continue
             number, value = next(items)
@@ -160,7 +160,7 @@ class Surroundings:
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
         """Record a task that leads to the step: `path` is what their paths share, more loops may end between."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
-            assert isinstance(scope, Loop)
+            assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)
             if scope.header != node.id:
                 self._record(self._graph.node(scope.header), path, {})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_ir.graphs.regions import Region
-    from flowc_ir.graphs.scopes import Place, Scope
+    from flowc_ir.graphs.scopes import Nesting, Scope
     from flowc_ir.model import Flow, Node, NodeId
 
 
@@ -80,7 +80,7 @@ class Analysis:
         return any(isinstance(node.next, Switch) for node in self.flow.nodes)
 
     @cached_property
-    def places(self) -> Mapping[NodeId, Place]:
+    def places(self) -> Mapping[NodeId, Nesting]:
         """Where each node is: its scopes and arms."""
         return find_places(self.order, self.nodes, self.loops)
 

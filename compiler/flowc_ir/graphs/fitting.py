@@ -13,7 +13,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir.graphs.regions import Again
-from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, block_tasks, leads, tasks
+from flowc_ir.graphs.series import (
+    Block,
+    Call,
+    FanOut,
+    Iterations,
+    ParallelArms,
+    Part,
+    Series,
+    SwitchArms,
+    block_tasks,
+    leads,
+    tasks,
+)
 from flowc_ir.model import assert_never
 
 if TYPE_CHECKING:
@@ -39,13 +51,13 @@ def _fit_block(block: Block, limit: int) -> Block:
     match block:
         case FanOut(split=split, body=body, together=together):
             return FanOut(split, fit(body, limit), together)
-        case Fork(arms=arms):
+        case ParallelArms(arms=arms):
             return _fit_fork(tuple(fit(arm, limit) for arm in arms), limit)
-        case Choice(switch=switch, arms=chosen):
+        case SwitchArms(switch=switch, arms=chosen):
             room = max(limit // 2 // len(chosen), 1)
-            return Choice(switch, tuple((target, _fit_arm(arm, room, limit)) for target, arm in chosen))
-        case Loop(header=header, body=body):
-            return Loop(header, fit(body, limit))
+            return SwitchArms(switch, tuple((target, _fit_arm(arm, room, limit)) for target, arm in chosen))
+        case Iterations(header=header, body=body):
+            return Iterations(header, fit(body, limit))
         case Call() | Part() | Again():
             return block
         case _:
@@ -59,19 +71,19 @@ def _fit_arm(arm: Series, room: int, limit: int) -> Series:
 
 
 def _fit_fork(arms: Sequence[Series], limit: int) -> Block:
-    if tasks((Fork(tuple(arms)),)) > limit // 2:
+    if tasks((ParallelArms(tuple(arms)),)) > limit // 2:
         arms = [(_part(arm),) for arm in arms]
     while len(arms) > limit // 2:
         groups = -(-len(arms) // limit)
         size = -(-len(arms) // groups)
-        arms = [(Part((Fork(tuple(arms[at : at + size])),)),) for at in range(0, len(arms), size)]
-    return Fork(tuple(arms))
+        arms = [(Part((ParallelArms(tuple(arms[at : at + size])),)),) for at in range(0, len(arms), size)]
+    return ParallelArms(tuple(arms))
 
 
 def _part(blocks: Series) -> Block:
     """The series as one block, of one task unless it leads to a loop around it."""
     alone = blocks[0] if len(blocks) == 1 else None
-    return alone if isinstance(alone, Call | Part | Loop | Again) or (alone and leads(blocks)) else Part(blocks)
+    return alone if isinstance(alone, Call | Part | Iterations | Again) or (alone and leads(blocks)) else Part(blocks)
 
 
 def _pack(blocks: Series, limit: int) -> list[Series]:

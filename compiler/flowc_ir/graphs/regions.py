@@ -39,7 +39,7 @@ class Task:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Parallel:
+class BranchArms:
     """The arms of the Branch of `split`, which stands right before it in the region; its join stands right after."""
 
     split: NodeId
@@ -99,7 +99,7 @@ class Again:
     header: NodeId
 
 
-Item: TypeAlias = "Task | Parallel | Each | Choose | Repeat | Again"
+Item: TypeAlias = "Task | BranchArms | Each | Choose | Repeat | Again"
 
 
 @final
@@ -118,7 +118,7 @@ class Region:
             match item:
                 case Task(node=node):
                     yield node
-                case Parallel(arms=arms):
+                case BranchArms(arms=arms):
                     for arm in arms:
                         yield from arm.nodes()
                 case Each(body=body) | Repeat(body=body):
@@ -190,7 +190,7 @@ class _Builder:
                     here = target
                 case Branch(targets=several):
                     join = self.join_of[here]
-                    yield Parallel(here, tuple(self.build(target, join, loops) for target in several))
+                    yield BranchArms(here, tuple(self.build(target, join, loops) for target in several))
                     here = join
                 case Foreach(body=body) | Gang(body=body):
                     join = self.join_of[here]

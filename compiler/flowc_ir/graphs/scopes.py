@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Items:
+class ItemScope:
     """In the body of the foreach or gang of the node `split`."""
 
     split: NodeId
@@ -29,13 +29,13 @@ class Items:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LoopScope:
     """In the loop that the node `header` begins: each iteration starts with it."""
 
     header: NodeId
 
 
-Scope: TypeAlias = "Items | Loop"
+Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
@@ -59,7 +59,7 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
 
 @final
 @dataclass(frozen=True, slots=True)
-class Place:
+class Nesting:
     """Where a node is: its scopes, and each split that is open there with the arm (its first node), outermost first."""
 
     scopes: tuple[Scope, ...]
@@ -68,25 +68,25 @@ class Place:
 
 def find_places(
     order: Sequence[NodeId], nodes: Mapping[NodeId, Node], loops: Mapping[NodeId, frozenset[NodeId]]
-) -> dict[NodeId, Place]:
+) -> dict[NodeId, Nesting]:
     """The place of every node of a flow that has no fault; `order` begins at the start and has edges forward."""
-    found = {order[0]: Place((), ())}
+    found = {order[0]: Nesting((), ())}
     for at in order:
         following = nodes[at].next
         opens = isinstance(following, Branch | Foreach | Gang)
-        items: tuple[Scope, ...] = (Items(at),) if isinstance(following, Foreach | Gang) else ()
+        items: tuple[Scope, ...] = (ItemScope(at),) if isinstance(following, Foreach | Gang) else ()
         for target in targets(following):
             if target in found:
                 continue
             split = nodes[target].joins
             if split is not None:
-                found[target] = Place(_enter(target, found[split].scopes, loops), found[split].arms)
+                found[target] = Nesting(_enter(target, found[split].scopes, loops), found[split].arms)
             else:
                 arms = (*found[at].arms, *(((at, target),) if opens else ()))
-                found[target] = Place(_enter(target, (*found[at].scopes, *items), loops), arms)
+                found[target] = Nesting(_enter(target, (*found[at].scopes, *items), loops), arms)
     return found
 
 
 def _enter(at: NodeId, inside: Iterable[Scope], loops: Mapping[NodeId, frozenset[NodeId]]) -> tuple[Scope, ...]:
-    kept = tuple(scope for scope in inside if not (isinstance(scope, Loop) and at not in loops[scope.header]))
-    return (*kept, Loop(at)) if at in loops else kept
+    kept = tuple(scope for scope in inside if not (isinstance(scope, LoopScope) and at not in loops[scope.header]))
+    return (*kept, LoopScope(at)) if at in loops else kept

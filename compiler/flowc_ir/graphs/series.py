@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
-from flowc_ir.graphs.regions import Again, Choose, Each, Item, Parallel, Region, Repeat, Task
+from flowc_ir.graphs.regions import Again, BranchArms, Choose, Each, Item, Region, Repeat, Task
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class FanOut:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fork:
+class ParallelArms:
     """Arms that run side by side."""
 
     arms: tuple[Series, ...]
@@ -55,7 +55,7 @@ class Part:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SwitchArms:
     """A task of the step `switch`, and one of the arms, which are given by the step that the switch leads to."""
 
     switch: NodeId
@@ -64,14 +64,14 @@ class Choice:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Loop:
+class Iterations:
     """Iterations of the body, which begins with the header; `Again` ends one that is followed by another."""
 
     header: NodeId
     body: Series
 
 
-Block: TypeAlias = "Call | FanOut | Fork | Part | Choice | Loop | Again"
+Block: TypeAlias = "Call | FanOut | ParallelArms | Part | SwitchArms | Iterations | Again"
 Series: TypeAlias = "tuple[Block, ...]"
 
 
@@ -87,20 +87,20 @@ def _series(items: tuple[Item, ...]) -> Series:
         match item:
             case Task(node=node):
                 blocks.append(Call(node))
-            case Parallel(arms=arms):
-                blocks.append(Fork(tuple(series(arm) for arm in arms)))
+            case BranchArms(arms=arms):
+                blocks.append(ParallelArms(tuple(series(arm) for arm in arms)))
             case Each(split=split, body=body, together=together):
                 blocks[-1] = FanOut(split, series(body), together)
             case Choose(switch=switch, arms=chosen):
-                blocks[-1] = choice = Choice(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
+                blocks[-1] = choice = SwitchArms(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
                 if not last and _leaves_inner_loop((choice,)):
                     longer = ((arm.target, _series(arm.region.items + items[at + 1 :])) for arm in chosen)
-                    blocks[-1] = Choice(switch, tuple(longer))
+                    blocks[-1] = SwitchArms(switch, tuple(longer))
                     break
             case Repeat(header=header, body=body):
-                loop = Loop(header, series(body))
+                loop = Iterations(header, series(body))
                 if not last and leads((loop,)):
-                    blocks.append(Loop(header, _series(body.items + items[at + 1 :])))
+                    blocks.append(Iterations(header, _series(body.items + items[at + 1 :])))
                     break
                 blocks.append(loop)
             case Again():
@@ -118,11 +118,13 @@ def leads(blocks: Series) -> list[NodeId]:
         match block:
             case Again(header=header):
                 found.append(header)
-            case Choice(arms=arms):
+            case SwitchArms(arms=arms):
                 found += [header for _, arm in arms for header in leads(arm)]
-            case Loop(header=own, body=body):
+            case Iterations(header=own, body=body):
                 found += [header for header in leads(body) if header != own]
-            case Call() | FanOut() | Fork() | Part():  # a loop lies in one arm and one item: nothing leads out of them
+            case (
+                Call() | FanOut() | ParallelArms() | Part()
+            ):  # a loop lies in one arm and one item: nothing leads out of them
                 continue
             case _:
                 assert_never(block)
@@ -131,8 +133,8 @@ def leads(blocks: Series) -> list[NodeId]:
 
 def _leaves_inner_loop(blocks: Series) -> bool:
     return any(
-        (isinstance(block, Loop) and bool(leads((block,))))
-        or (isinstance(block, Choice) and any(_leaves_inner_loop(arm) for _, arm in block.arms))
+        (isinstance(block, Iterations) and bool(leads((block,))))
+        or (isinstance(block, SwitchArms) and any(_leaves_inner_loop(arm) for _, arm in block.arms))
         for block in blocks
     )
 
@@ -146,11 +148,11 @@ def levels(blocks: Series) -> int:
                 level = 1
             case FanOut(body=body):
                 level = 1 + (1 if is_call(body) else 1 + levels(body))
-            case Fork(arms=arms):
+            case ParallelArms(arms=arms):
                 level = max(levels(arm) for arm in arms)
-            case Choice(arms=chosen):
+            case SwitchArms(arms=chosen):
                 level = max(1, *(levels(arm) for _, arm in chosen))
-            case Part(series=inner) | Loop(body=inner):
+            case Part(series=inner) | Iterations(body=inner):
                 level = 1 + levels(inner)
             case _:
                 assert_never(block)
@@ -163,19 +165,19 @@ def is_call(blocks: Series) -> bool:
     return len(blocks) == 1 and isinstance(blocks[0], Call)
 
 
-def loops(blocks: Series) -> Iterator[Loop]:
+def loops(blocks: Series) -> Iterator[Iterations]:
     """All loops in the series."""
     for block in blocks:
         match block:
-            case Loop(body=body):
+            case Iterations(body=body):
                 yield block
                 yield from loops(body)
             case FanOut(body=inner) | Part(series=inner):
                 yield from loops(inner)
-            case Fork(arms=arms):
+            case ParallelArms(arms=arms):
                 for arm in arms:
                     yield from loops(arm)
-            case Choice(arms=chosen):
+            case SwitchArms(arms=chosen):
                 for _, arm in chosen:
                     yield from loops(arm)
             case Call() | Again():
@@ -192,13 +194,13 @@ def tasks(blocks: Series) -> int:
 def block_tasks(block: Block) -> int:
     """How many tasks a block takes in its DAG."""
     match block:
-        case Call() | Part() | Loop() | Again():
+        case Call() | Part() | Iterations() | Again():
             return 1
         case FanOut():
             return 2
-        case Fork(arms=arms):
+        case ParallelArms(arms=arms):
             return sum(tasks(arm) for arm in arms)
-        case Choice(arms=chosen):
+        case SwitchArms(arms=chosen):
             return 1 + sum(tasks(arm) for _, arm in chosen)
         case _:
             assert_never(block)
@@ -207,9 +209,15 @@ def block_tasks(block: Block) -> int:
 def first(blocks: Series) -> NodeId:
     """The first step of a series in the order written; it names the template."""
     match blocks[0]:
-        case Call(node=node) | FanOut(split=node) | Choice(switch=node) | Loop(header=node) | Again(header=node):
+        case (
+            Call(node=node)
+            | FanOut(split=node)
+            | SwitchArms(switch=node)
+            | Iterations(header=node)
+            | Again(header=node)
+        ):
             return node
-        case Fork(arms=arms):
+        case ParallelArms(arms=arms):
             return first(arms[0])
         case Part(series=inner):
             return first(inner)

@@ -35,14 +35,14 @@ class Vertex:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class FlowStructure:
     """`closes` maps a join to its split; `faults` is empty when the graph is a structured flow."""
 
     closes: Mapping[NodeId, NodeId]
     faults: tuple[Diagnostic, ...]
 
 
-def analyse(start: NodeId, vertices: Sequence[Vertex]) -> Shape:
+def analyse(start: NodeId, vertices: Sequence[Vertex]) -> FlowStructure:
     """Walk the graph from `start` once and report every fault: cycles, unreachable steps, unbalanced splits."""
     return _Analysis(start, vertices).shape()
 
@@ -63,14 +63,14 @@ class _Analysis:
         transition = self.by_id[at].next
         return () if transition is None else targets(transition)
 
-    def shape(self) -> Shape:
+    def shape(self) -> FlowStructure:
         order = self._in_order()
         self._check_cycles(order)
         if self.faults:  # past a cycle neither nesting nor reach means anything: report cycles first, alone
-            return Shape(closes={}, faults=tuple(self.faults))
+            return FlowStructure(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))
-        return Shape(closes=closes, faults=tuple(self.faults))
+        return FlowStructure(closes=closes, faults=tuple(self.faults))
 
     def _fault(self, code: str, message: str, at: NodeId, hint: str | None) -> None:
         if (code, message) in self.said:  # such as a split that several ends leave open

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
-from flowc_emulator.console.lines import Lines
+from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
@@ -32,7 +32,7 @@ class JsonConsole:
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = Sink(out, lambda why: Sink(sys.stderr.buffer).write(f"{NOT_SHOWN.format(why)}\n".encode()))
-        self._lines = Lines()
+        self._lines = LineCutter()
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
         self._event("run_began", run=pathspec, workers=workers, store=store)

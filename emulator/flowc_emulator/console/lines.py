@@ -41,7 +41,7 @@ class _Plain:
 
 
 @final
-class Lines:
+class LineCutter:
     """Splits the output of each task into lines. In `shortened` streams, a progress bar keeps only its last state."""
 
     def __init__(self, *shortened: Stream) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Protocol
 
-from flowc_emulator.console.lines import Lines
+from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir.counting import count
 from flowc_runtime.run.task.failures import short_type, signal_name, told
@@ -75,7 +75,7 @@ class TextConsole:
     def __init__(self, out: IO[bytes], err: IO[bytes], *, progress: bool, color: bool, shown: bool) -> None:
         self._out, self._err = Sink(out, lambda why: self._say(NOT_SHOWN.format(why))), Sink(err)
         self._color = color
-        self._lines = Lines("stdout", "stderr") if shown else Lines("stderr")
+        self._lines = LineCutter("stdout", "stderr") if shown else LineCutter("stderr")
         self._progress: ProgressLine | None = None
         if progress:
             from flowc_emulator.console.progress_line import ProgressLine

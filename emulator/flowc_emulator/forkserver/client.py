@@ -20,7 +20,7 @@ from flowc_emulator.forkserver.wire import (
     Started,
     StartHook,
     StartTask,
-    Unsafe,
+    UnsafeImport,
     send,
 )
 from flowc_runtime.base.errors import FlowcError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc_emulator.forkserver.wire import Reply, Request, Setup
-    from flowc_emulator.processes.engine import Place
+    from flowc_emulator.processes.engine import Inherited
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
@@ -70,13 +70,13 @@ class ForkServer:
         """Send the first request, which describes the run. Raises FlowcError."""
         _send(self._link, setup, ())
 
-    def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> Branch:
+    def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> ServerBranch:
         """Request a branch with additional variables and imported modules, without waiting for it."""
         ours, theirs = socket.socketpair()
         with theirs:
             order = NewBranch(environment=tuple(environment), modules=tuple(modules), debugger=debugger)
             _send(self._link, order, [theirs.fileno()])
-        return Branch(ours)
+        return ServerBranch(ours)
 
     def close(self) -> None:
         """End it; its branches end when their sockets are closed."""
@@ -85,7 +85,7 @@ class ForkServer:
 
 
 @final
-class Branch:
+class ServerBranch:
     """A process that forks tasks and reaps them."""
 
     def __init__(self, link: socket.socket) -> None:
@@ -95,11 +95,11 @@ class Branch:
         self._alive: set[int] = set()
         self._closed = False
 
-    def wait(self) -> Unsafe | None:
+    def wait(self) -> UnsafeImport | None:
         """Wait until it has imported its modules; return a package that must not be shared, if it has found one."""
         answer = self._await()
-        assert isinstance(answer, (Ready, Unsafe))
-        return answer if isinstance(answer, Unsafe) else None
+        assert isinstance(answer, (Ready, UnsafeImport))
+        return answer if isinstance(answer, UnsafeImport) else None
 
     def start(self, order: StartTask | StartHook, descriptors: Sequence[int]) -> Child:
         """Make it fork a process, which gets these descriptors and its pipes. Raises OSError."""
@@ -193,14 +193,14 @@ class Branch:
 class TaskLauncher:
     """Starts the process of an attempt in a branch."""
 
-    def __init__(self, branch: Branch, assignment: Assignment, tasks: int) -> None:
+    def __init__(self, branch: ServerBranch, assignment: Assignment, tasks: int) -> None:
         self._branch = branch
         self._assignment = {
             field.name: getattr(assignment, field.name) for field in fields(assignment) if field.name not in _OWN
         }
         self._tasks = tasks
 
-    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+    def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
         """Make the branch fork it. Raises OSError."""
         lent = place.terminal.lent() if place.terminal is not None else ()
         order = StartTask(assignment=self._assignment, tasks=self._tasks, guarded=True, lent=bool(lent))

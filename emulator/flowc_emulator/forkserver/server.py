@@ -26,7 +26,7 @@ from flowc_emulator.forkserver.wire import (
     Started,
     StartHook,
     StartTask,
-    Unsafe,
+    UnsafeImport,
     receive,
     reply,
 )
@@ -40,7 +40,7 @@ from flowc_runtime.base.index import Graph
 from flowc_runtime.pod.hooks import call_hook
 from flowc_runtime.process import ending
 from flowc_runtime.process.loader import precompile
-from flowc_runtime.process.process import PR_SET_PDEATHSIG, Writers, fork, load_prctl, peak_rss
+from flowc_runtime.process.process import PR_SET_PDEATHSIG, PipeEnds, fork, load_prctl, peak_rss
 from flowc_runtime.run.program import load_program
 from flowc_runtime.run.task import breakpoints
 from flowc_runtime.run.task.fresh import perform_fresh
@@ -175,7 +175,7 @@ class _Server:
             import pdb  # noqa: F401  # otherwise each debugged task would import it
         unsafe = preload(request.modules)
         if unsafe is not None:
-            self._reply(Unsafe(unsafe.package, unsafe.why, unsafe.seconds))
+            self._reply(UnsafeImport(unsafe.package, unsafe.why, unsafe.seconds))
             os._exit(0)
         precompile(Path(self._run.setup.root), self._run.graph.flow.code.file)
         if "numpy" in sys.modules:
@@ -190,7 +190,7 @@ class _Server:
     def _start(self, descriptors: Sequence[int], body: Callable[[int], int]) -> None:
         close = (self._link.fileno(), self._wake_read, self._wake_write)
         try:
-            pid = fork(body, Writers(*descriptors[:3]), prctl=self._prctl, close=close)
+            pid = fork(body, PipeEnds(*descriptors[:3]), prctl=self._prctl, close=close)
         except OSError as error:
             self._reply(NotStarted(error.errno or 0))
         else:

@@ -106,7 +106,7 @@ class Ready:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Unsafe:
+class UnsafeImport:
     """Importing this package left state that forks must not share; the branch has ended."""
 
     package: str
@@ -114,7 +114,7 @@ class Unsafe:
     seconds: float
 
 
-Reply: TypeAlias = "Started | NotStarted | Exited | Ready | Unsafe"
+Reply: TypeAlias = "Started | NotStarted | Exited | Ready | UnsafeImport"
 
 
 def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ()) -> None:
@@ -159,7 +159,7 @@ def reply(link: socket.socket, message: Reply) -> None:
             text = f"exited {pid} {status} {peak}"
         case Ready():
             text = "ready"
-        case Unsafe(package, why, seconds):
+        case UnsafeImport(package, why, seconds):
             text = f"unsafe {package} {seconds:.3f} {why}"
     link.sendall(text.encode() + b"\n")
 
@@ -187,4 +187,4 @@ class Replies:
                 yield Ready()
             else:
                 package, seconds, why = rest.split(" ", 2)
-                yield Unsafe(package, why, float(seconds))
+                yield UnsafeImport(package, why, float(seconds))

@@ -72,7 +72,7 @@ class Observer(Protocol[J_contra]):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Inherited:
     """The descriptors that a new process inherits from the engine."""
 
     guardian: Guardian
@@ -88,19 +88,19 @@ class Place:
 class Launcher(Protocol):
     """Starts one process."""
 
-    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+    def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
         """Start it; return the child, and the reporter of its end if it is not this process's child. Raises OSError."""
         ...
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fork:
+class ForkStart:
     """Starts a process as a fork of this one, which calls `body(control, place)` and exits with the returned code."""
 
-    body: Callable[[int, Place], int]
+    body: Callable[[int, Inherited], int]
 
-    def launch(self, place: Place) -> tuple[Child, Reaper | None]:
+    def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
         """Fork."""
 
         def enter(control: int) -> int:
@@ -242,7 +242,7 @@ class Engine(Generic[J]):
     def start(self, job: J, launcher: Launcher, *, seconds: float | None = None) -> int:
         """Start the process of a job and return its pid; the process is killed after `seconds`. Raises OSError."""
         began = time.time()
-        place = Place(
+        place = Inherited(
             guardian=self._guardian, terminal=self._terminal, close=tuple(self._descriptors()), prctl=self._prctl
         )
         child, reaper = launcher.launch(place)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 
-class Unsafe(NamedTuple):
+class ForkHazard(NamedTuple):
     """Why a package must not be imported before a fork, as words that follow "importing it "."""
 
     why: str
@@ -37,16 +37,18 @@ class Pool(NamedTuple):
 
 
 # By package.
-UNSAFE: Final[dict[str, Unsafe]] = {
-    "ddtrace": Unsafe("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
-    "distributed": Unsafe("registers what closes clients and clusters at the end", "2026.8.0", "exit handlers", 3.2),
-    "duckdb": Unsafe("registers what closes its databases at the end", "2.0.1", "exit handlers", 0.6),
-    "jax": Unsafe("registers what waits for its computations at the end", "0.10.2", "exit handlers", 3.1),
-    "mlflow": Unsafe("registers what ends an active run at the end", "3.17.2", "exit handlers", 3.6),
-    "polars": Unsafe("starts 1 thread (polars-ooc-clea)", "2.1.0", "threads after the import", 1.0),
-    "ray": Unsafe("registers what shuts Ray down at the end", "2.60.0", "exit handlers", 1.9),
-    "tensorflow": Unsafe("registers native code for the end of the process", "2.21.0", "exit handlers", 18.0),
-    "wandb": Unsafe("makes a temporary directory that is deleted at the end", "0.31.0", "finalizers", 2.2),
+UNSAFE: Final[dict[str, ForkHazard]] = {
+    "ddtrace": ForkHazard("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
+    "distributed": ForkHazard(
+        "registers what closes clients and clusters at the end", "2026.8.0", "exit handlers", 3.2
+    ),
+    "duckdb": ForkHazard("registers what closes its databases at the end", "2.0.1", "exit handlers", 0.6),
+    "jax": ForkHazard("registers what waits for its computations at the end", "0.10.2", "exit handlers", 3.1),
+    "mlflow": ForkHazard("registers what ends an active run at the end", "3.17.2", "exit handlers", 3.6),
+    "polars": ForkHazard("starts 1 thread (polars-ooc-clea)", "2.1.0", "threads after the import", 1.0),
+    "ray": ForkHazard("registers what shuts Ray down at the end", "2.60.0", "exit handlers", 1.9),
+    "tensorflow": ForkHazard("registers native code for the end of the process", "2.21.0", "exit handlers", 18.0),
+    "wandb": ForkHazard("makes a temporary directory that is deleted at the end", "0.31.0", "finalizers", 2.2),
 }
 
 # By the function that is registered for the end of the process. A task does not need these functions: they release the

@@ -17,10 +17,10 @@ from flowc_runtime.process import ending
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc_emulator.forkserver.client import Branch
+    from flowc_emulator.forkserver.client import ServerBranch
     from flowc_emulator.processes.engine import Launcher
     from flowc_ir import Node
-    from flowc_runtime.process.origin import Origin
+    from flowc_runtime.process.origin import ProcessOrigin
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
@@ -59,7 +59,7 @@ class Starts:
         rule: Rule,
         root: str,
         note: Callable[[str], None],
-        origin: Origin,
+        origin: ProcessOrigin,
         *,
         server: ForkServer | None = None,
         debugger: bool = False,
@@ -72,7 +72,7 @@ class Starts:
         self._origin = origin
         self._setup: Setup | None = None
         self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has at its start
-        self._branches: dict[Environment, Branch] = {}
+        self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:
             self._servers[()] = server
@@ -136,7 +136,7 @@ class Starts:
                 server.begin(self._setup)
         return server
 
-    def _branch(self, environment: Environment) -> Branch:
+    def _branch(self, environment: Environment) -> ServerBranch:
         branch = self._branches.get(environment)
         if branch is not None and not branch.broken:
             return branch

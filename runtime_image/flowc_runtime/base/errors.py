@@ -92,7 +92,7 @@ class SettingsError(FlowcError):
     """A METAFLOW_* variable or a configuration file asks for what there is not, or cannot be read."""
 
 
-class Fault(NamedTuple):
+class ConfigurationFault(NamedTuple):
     """One fault of a configuration: what is wrong and where, and what to do."""
 
     message: str
@@ -102,7 +102,7 @@ class Fault(NamedTuple):
 class ConfigurationError(FlowcError):
     """A configuration file, or a `FLOWC_*` variable, cannot be read or has `faults`."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[ConfigurationFault]) -> None:
         super().__init__("; ".join(f"{fault.message} ({fault.hint})" for fault in faults))
         self.faults = tuple(faults)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import targets
 from flowc_ir.graphs.analysis import Analysis
-from flowc_ir.graphs.scopes import Items, Loop
+from flowc_ir.graphs.scopes import ItemScope, LoopScope
 from flowc_runtime.base.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Graph:
 
     def foreach_of(self, node: Node) -> Node | None:
         """The split whose items the node's tasks are about, None outside of any foreach and gang."""
-        splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, Items)]
+        splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
@@ -143,8 +143,8 @@ class Graph:
         """The path. Raises ProtocolError if tasks of the node have none of that form."""
         scopes = self.scopes(node)
         marks = "".join(part[0] for part in parts(check_path(path)))
-        if marks != "".join("~" if isinstance(scope, Loop) else "." for scope in scopes):
-            form = ROOT + "".join("~n" if isinstance(scope, Loop) else ".i" for scope in scopes)
+        if marks != "".join("~" if isinstance(scope, LoopScope) else "." for scope in scopes):
+            form = ROOT + "".join("~n" if isinstance(scope, LoopScope) else ".i" for scope in scopes)
             raise ProtocolError(f"step '{node}' has no task {path!r}: its tasks have paths of the form {form}")
         return path
 
@@ -160,7 +160,7 @@ class Graph:
     def repeats(self, node: str, target: str) -> bool:
         """Whether the edge between them is the one that begins the next iteration of a loop."""
         around = self.scopes(target)
-        return bool(around) and around[-1] == Loop(target) and Loop(target) in self.scopes(node)
+        return bool(around) and around[-1] == LoopScope(target) and LoopScope(target) in self.scopes(node)
 
     def following(self, node: str, path: str, target: str, item: int = 0) -> str:
         """The path of the task of `target` that a task of `node` leads to; `item` counts where that is a foreach."""
@@ -169,7 +169,7 @@ class Graph:
             last = len(around) - 1
             return ROOT + "".join(known[:last]) + f"~{int(known[last][1:]) + 1}"
         shared = self.shared(node, target)
-        entered = (f".{item}" if isinstance(scope, Items) else "~0" for scope in around[shared:])
+        entered = (f".{item}" if isinstance(scope, ItemScope) else "~0" for scope in around[shared:])
         return ROOT + "".join([*known[:shared], *entered])
 
 

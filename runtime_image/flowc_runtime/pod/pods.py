@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc_ir import Gang, targets
-from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.policies import HOSTNAME_TIMEOUT
 from flowc_runtime.base.contract import LOOPS, POD_IP
 from flowc_runtime.base.contract import PARALLEL_MAIN_IP as MAIN_IP
@@ -73,11 +73,11 @@ def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
         return None
     left, _, levels = budget.partition(":")
     target = graph.following(node.id, path, again[0])
-    loops = [scope for scope in graph.scopes(node.id) if isinstance(scope, Loop)]
+    loops = [scope for scope in graph.scopes(node.id) if isinstance(scope, LoopScope)]
     sizes = dict(zip((loop.header for loop in loops), map(int, levels.split(",")), strict=True))
     used = 0
     for scope, part in zip(graph.scopes(again[0]), parts(target), strict=True):
-        if isinstance(scope, Loop):
+        if isinstance(scope, LoopScope):
             used += int(part[1:]) // sizes[scope.header]
     if used <= int(left):
         return None

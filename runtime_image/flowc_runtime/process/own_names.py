@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+FunctionDef: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def own_names(method: Function) -> frozenset[ast.Name]:
+def own_names(method: FunctionDef) -> frozenset[ast.Name]:
     """Return the names that mean the method's first argument; none where its code gives that name to something else.
 
     In a method that lacks the argument it is `self`, by custom: the lack is a fault of its own.
@@ -36,7 +36,7 @@ def own_names(method: Function) -> frozenset[ast.Name]:
     return frozenset(found)
 
 
-def first_argument(method: Function) -> str:
+def first_argument(method: FunctionDef) -> str:
     """Return what a method calls its object."""
     return next((argument.arg for argument in (*method.args.posonlyargs, *method.args.args)), "self")
 
@@ -82,11 +82,11 @@ def _inside(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) 
             yield loop.iter
 
 
-def _arguments(function: Function | ast.Lambda) -> set[str]:
+def _arguments(function: FunctionDef | ast.Lambda) -> set[str]:
     return {argument.arg for argument in _all_arguments(function.args)}
 
 
-def _positional(function: Function) -> set[str]:
+def _positional(function: FunctionDef) -> set[str]:
     return {argument.arg for argument in (*function.args.posonlyargs, *function.args.args)}
 
 

@@ -91,7 +91,7 @@ def adopts_orphans() -> bool:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Writers:
+class PipeEnds:
     """The writing ends of a child's pipes; whoever forks the child closes them afterwards."""
 
     stdout: int
@@ -125,10 +125,10 @@ class Readers:
             os.close(descriptor)
 
 
-def open_pipes() -> tuple[Readers, Writers]:
+def open_pipes() -> tuple[Readers, PipeEnds]:
     """Make the three pipes of a child."""
     out, err, control = os.pipe(), os.pipe(), os.pipe()
-    return Readers(out[0], err[0], control[0]), Writers(out[1], err[1], control[1])
+    return Readers(out[0], err[0], control[0]), PipeEnds(out[1], err[1], control[1])
 
 
 def spawn(
@@ -155,7 +155,7 @@ def spawn(
 
 def fork(
     body: Callable[[int], int],
-    writers: Writers,
+    writers: PipeEnds,
     *,
     prctl: Callable[[int, int], None] | None,
     close: Iterable[int] = (),

@@ -27,7 +27,7 @@ _fflush: Callable[[None], object] | None = None
 _Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
 
 
-class Writers(NamedTuple):
+class OpenWriters(NamedTuple):
     """Open files, in the order in which they must be completed.
 
     A text may be written into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
@@ -39,7 +39,7 @@ class Writers(NamedTuple):
     raw: list[Any]  # of classes of their own; to be closed as well
 
 
-def find(objects: list[Any]) -> Writers:
+def find(objects: list[Any]) -> OpenWriters:
     """Find the open files among objects. Only a file's `closed` is asked for: a proxy would do what it stands for."""
     found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": [], "raw": []}
     kinds: dict[int, _Kind | None] = {}  # by id: a class may be such that it cannot be hashed
@@ -49,7 +49,7 @@ def find(objects: list[Any]) -> Writers:
             kinds[key] = _kind(type(each))
         if (kind := kinds[key]) is not None and is_open(each):
             found["text" if is_standard(each) else kind].append(each)
-    return Writers(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
+    return OpenWriters(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
 
 
 def _outermost_first(files: list[Any]) -> list[Any]:

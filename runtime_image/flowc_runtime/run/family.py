@@ -6,14 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import Branch, Gang, targets
-from flowc_ir.graphs.scopes import Items
+from flowc_ir.graphs.scopes import ItemScope
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import outer_path, parts, task_id
 from flowc_runtime.run import context
 from flowc_runtime.run.parents import Parents
 from flowc_runtime.run.state import Inputs, TaskState
-from flowc_runtime.store.values.fanouts import Frame
+from flowc_runtime.store.values.fanouts import ForeachFrame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,13 +87,13 @@ class Family:
         numbers = parts(path)
         frames = []
         for depth, scope in enumerate(graph.scopes(node.id)):
-            if isinstance(scope, Items):
+            if isinstance(scope, ItemScope):
                 body = targets(graph.nodes[scope.split].next)[0]
 
                 def find(split: str = scope.split, at: str = outer_path(path, depth)) -> Fanout:
                     return self._record(split, at)["fanout"]
 
-                frames.append(Frame(body, int(numbers[depth][1:]), find, run.objects))
+                frames.append(ForeachFrame(body, int(numbers[depth][1:]), find, run.objects))
         return TaskState(run.objects, inherited, step=node.id, path=path, frames=frames, read_only=read_only)
 
     def _record(self, step: str, path: str) -> AttemptRecord:

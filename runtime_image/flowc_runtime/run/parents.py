@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
-from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.scopes import LoopScope
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import ROOT, iteration_path, parts
 
@@ -61,7 +61,7 @@ class Parents:
         """
         graph, known = self._graph, parts(path)
         around = graph.scopes(self._step)
-        begins = bool(around) and around[-1] == Loop(self._step)  # the step is where a loop begins
+        begins = bool(around) and around[-1] == LoopScope(self._step)  # the step is where a loop begins
         if graph.repeats(node.id, self._step):
             number = int(known[-1][1:])
             if number == 0:
@@ -75,7 +75,7 @@ class Parents:
             at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
         # What is left are the loops that end between the two.
         for scope in graph.scopes(node.id)[len(parts(at)) :]:
-            assert isinstance(scope, Loop)
+            assert isinstance(scope, LoopScope)
             last = self._last_iteration(scope.header, at)
             if last is None:
                 return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
 from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.unchanged import Left, Mappings, Origin
+from flowc_runtime.store.values.unchanged import Left, Mappings, ValueOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ParentsRecord
     from flowc_runtime.store.values.codecs import ArtifactRef
-    from flowc_runtime.store.values.fanouts import Frame
+    from flowc_runtime.store.values.fanouts import ForeachFrame
 
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
@@ -47,7 +47,7 @@ class TaskState:
         *,
         step: str = "",
         path: str = "",
-        frames: Sequence[Frame] = (),
+        frames: Sequence[ForeachFrame] = (),
         read_only: bool = False,
         seen: set[str] | None = None,
     ) -> None:
@@ -64,10 +64,10 @@ class TaskState:
         self.read_only = read_only
         self.transition: Said | None = None
         self.implied: Mapping[str, Any] | None = None  # a decorator ran in place of the code: what it says of self.next
-        self._origins: dict[str, Origin] = {}
+        self._origins: dict[str, ValueOrigin] = {}
 
     @property
-    def frames(self) -> tuple[Frame, ...]:
+    def frames(self) -> tuple[ForeachFrame, ...]:
         """The foreach and gangs around the task, outermost first."""
         self.place.add("stack")
         return self._frames
@@ -84,7 +84,7 @@ class TaskState:
         if ref is None:
             return False
         try:
-            origin = Origin(self.objects, ref)
+            origin = ValueOrigin(self.objects, ref)
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
@@ -131,7 +131,7 @@ class TaskState:
         refs = dict(self.inherited)
         origins = self._values_read()
         mappings = Mappings()
-        undecided: list[tuple[str, Any, Origin, codecs.Encoded]] = []
+        undecided: list[tuple[str, Any, ValueOrigin, codecs.Encoded]] = []
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
@@ -156,13 +156,13 @@ class TaskState:
                 refs[name] = self.assigned[name] = codecs.store_value(self.objects, value, encoded)
         return {name: refs[name] for name in sorted(refs)}
 
-    def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: Origin) -> None:
+    def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
         """The name has what was read, perhaps under another name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref
 
-    def _values_read(self) -> dict[int, Origin]:
+    def _values_read(self) -> dict[int, ValueOrigin]:
         """Every value that was read, here and from the inputs of a join, by its id: one may get another name."""
         states = [self, *(self.inputs._flowc_states_made() if self.inputs is not None else ())]
         return {id(origin.value): origin for state in states for origin in state._origins.values()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir import Branch, Foreach, Gang, Switch, targets
-from flowc_ir.graphs.scopes import Items
+from flowc_ir.graphs.scopes import ItemScope
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.base.index import item_path, parts
 from flowc_runtime.run.parents import Parents
@@ -129,7 +129,7 @@ def execution_path(reader: RunReader, step: str, path: str) -> str:
     if reader.is_beside(step):
         return ""
     for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside of its items
-        if isinstance(scope, Items):
+        if isinstance(scope, ItemScope):
             (body,) = targets(graph.nodes[scope.split].next)
             found.append(f"{body}:{part[1:]}")
     return ",".join(found)

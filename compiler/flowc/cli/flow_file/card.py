@@ -41,9 +41,9 @@ def server_command(
     ctx: click.Context, run_id: str | None, namespace: str | None, port: int, poll_interval: int, max_cards: int
 ) -> None:
     """Serve cards."""
-    from flowc.cli.rendering.card_server import Shown, serve
+    from flowc.cli.rendering.card_server import ServedCards, serve
 
     name, store = flow_name(ctx), open_store(None)
     if run_id is not None:
         run_id = find_run(store, f"{name}/{run_id}").run.id
-    serve(Shown(store, name, run_id, namespace, max_cards, poll_interval), port, tell)
+    serve(ServedCards(store, name, run_id, namespace, max_cards, poll_interval), port, tell)

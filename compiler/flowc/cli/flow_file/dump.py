@@ -8,9 +8,9 @@ from __future__ import annotations
 import click
 
 from flowc.cli.commands.store.dump import (
-    Choice,
+    ArtifactFilter,
     Dumped,
-    Value,
+    DumpedValue,
     dump_options,
     dumped,
     end_damaged,
@@ -44,7 +44,7 @@ def dump_command(
 
     As under Metaflow, what is not there is left out: programs ask for all steps, also for those that did not run.
     """
-    choice = Choice.of(private, include)
+    choice = ArtifactFilter.of(private, include)
     run_id, tasks = _find(ctx, path)
     for task in tasks:
         tell(f"Dumping output of run_id={run_id} step={task.step} task_id={task_id(task.step, task.path)}")
@@ -79,7 +79,7 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
     return found.run.id, [one._replace(values=given | dict(one.values)) for one in tasks]
 
 
-def _shown(value: Value, limit: int) -> str:
+def _shown(value: DumpedValue, limit: int) -> str:
     from flowc_runtime.base.errors import ArtifactError
 
     if value.size >= limit:

@@ -17,9 +17,9 @@ from flowc_runtime.base.contract import STORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from flowc.frontends.metaflow.decorators.project import Deployment
+    from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc.frontends.metaflow.flowspec import Loaded
-    from flowc.opening import Asked, Choose
+    from flowc.opening import Asked, ChooseClass
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
@@ -71,12 +71,12 @@ class FlowOptions(NamedTuple):
         """Those among the options of a command, which loses them."""
         return cls(**{name: options.pop(name) for name in cls._fields})
 
-    def deployment(self) -> Deployment:
+    def deployment(self) -> ProjectBranch:
         """With what the environment says where the command line says nothing."""
-        from flowc.frontends.metaflow.decorators.project import Deployment
+        from flowc.frontends.metaflow.decorators.project import ProjectBranch
 
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
-        return Deployment(
+        return ProjectBranch(
             user=user_name(),
             branch=self.branch if self.branch is not None else os.environ.get("METAFLOW_BRANCH") or None,
             production=self.production or production,
@@ -158,7 +158,7 @@ def load_flow(
     *,
     data: bool = False,
     read: Callable[[type], object] | None = None,
-    otherwise: Choose | None = None,
+    otherwise: ChooseClass | None = None,
 ) -> Checked:
     """The flow of a file or module, or the one whose own command line this is. Its faults end the program, printed.
 
@@ -212,7 +212,7 @@ def opened(
     asked: Asked | Callable[[type], Asked],
     *,
     class_name: str | None = None,
-    otherwise: Choose | None = None,
+    otherwise: ChooseClass | None = None,
     root: Path | None = None,
 ) -> Checked:
     """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""

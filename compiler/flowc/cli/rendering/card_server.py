@@ -35,7 +35,7 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 });</script>"""
 
 
-class Shown(NamedTuple):
+class ServedCards(NamedTuple):
     """What is served: a run, or whichever is the newest of the flow with the tag."""
 
     store: Store
@@ -113,7 +113,7 @@ def _of_task(attempt: AttemptView) -> list[dict[str, Any]]:
     return cards
 
 
-def serve(shown: Shown, port: int, tell: Callable[[str], None]) -> None:
+def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
     """Serve until interrupted."""
     with make_server(shown, port) as server:
         tell(f"Cards of {shown.flow}{f'/{shown.run_id}' if shown.run_id else ''}: http://{HOST}:{server.server_port}")
@@ -124,7 +124,7 @@ def serve(shown: Shown, port: int, tell: Callable[[str], None]) -> None:
             tell("")
 
 
-def make_server(shown: Shown, port: int) -> ThreadingHTTPServer:
+def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
     """The server, listening. A port that is taken ends the program."""
     from flowc.cli.options.common import fail
 
@@ -146,7 +146,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    served: Shown
+    served: ServedCards
 
     def do_GET(self) -> None:
         """Answer; a name of another host is refused: it is a page from elsewhere that has itself called so."""
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no line for each request."""
 
 
-def _page(shown: Shown) -> str:
+def _page(shown: ServedCards) -> str:
     from metaflow.plugins.cards._page import SANDBOX, asset
 
     return (

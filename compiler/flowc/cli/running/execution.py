@@ -25,7 +25,7 @@ from flowc_runtime.base.config.settings import datastore_of, user_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc.cli.commands.flows.run import Kind
+    from flowc.cli.commands.flows.run import RunKind
     from flowc_emulator.console.text_console import Console
     from flowc_emulator.processes.agent import Agent
     from flowc_emulator.supervisor import Plan, RunResult
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Given = Mapping[str, Sequence[str]]
 
 
-def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: Kind) -> int:
+def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: RunKind) -> int:
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
     from flowc_emulator.console.text_console import make_console
     from flowc_emulator.scheduling.places import default_places
@@ -139,7 +139,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
 
 
 def _begin(
-    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: Kind, look: Look
+    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: RunKind, look: Look
 ) -> tuple[RunStore, dict[str, Any], Reuse | None]:
     """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
     from flowc_runtime.run.reuse import Reuse

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Checked
     from flowc_emulator.processes.starts import Starts
-    from flowc_runtime.process.origin import Origin
+    from flowc_runtime.process.origin import ProcessOrigin
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
-ORIGIN = "flowc.origin"  # in a context's `meta`: the `Origin` of the process, where this process is no flow's own
+ORIGIN = "flowc.origin"  # in a context's `meta`: the `ProcessOrigin`, where this process is no flow's own
 SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Packages of this program, and those that it uses itself.
@@ -43,9 +43,9 @@ def state_before() -> State | None:
     return found
 
 
-def _origin() -> Origin:
+def _origin() -> ProcessOrigin:
     context = click.get_current_context(silent=True)
-    found: Origin | None = context.meta.get(ORIGIN) if context is not None else None
+    found: ProcessOrigin | None = context.meta.get(ORIGIN) if context is not None else None
     return found if found is not None else origin.of_program()
 
 

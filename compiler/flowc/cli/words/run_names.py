@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
-class Named(NamedTuple):
+class NamedInstead(NamedTuple):
     """What was named instead of a flow's file, as a message says it, and the line to type."""
 
     message: str
@@ -73,7 +73,7 @@ def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = (
     return f"{what}: {', '.join(known)}" if known else None
 
 
-def find_named(words: str) -> Named | None:
+def find_named(words: str) -> NamedInstead | None:
     """Return what the words name in the default store; None if that is nothing, or the store cannot be read."""
     from flowc.cli.options.common import open_store
     from flowc_runtime.base.errors import FlowcError
@@ -87,7 +87,7 @@ def find_named(words: str) -> Named | None:
         return None
 
 
-def _named(store: Store, flow: str, rest: str) -> Named | None:
+def _named(store: Store, flow: str, rest: str) -> NamedInstead | None:
     runs = store.runs(flow)
     run_id, _, inner = rest.partition("/")
     if run_id == "latest" and runs:
@@ -97,9 +97,9 @@ def _named(store: Store, flow: str, rest: str) -> Named | None:
     file = store.run(flow, run_id or runs[-1]).executes().code.file
     code = file.removesuffix(".py").replace("/", ".") if "/" in file else file
     if not rest:
-        return Named(f"'{flow}' is a flow with runs, and no file", f"name its file: {_line(code)}")
+        return NamedInstead(f"'{flow}' is a flow with runs, and no file", f"name its file: {_line(code)}")
     message = f"'{flow}/{rest}' is {'a part of a run' if inner else 'a run'}, and no file with a flow"
-    return Named(message, f"name the flow's file: {_line(code, run_id, inner)}")
+    return NamedInstead(message, f"name the flow's file: {_line(code, run_id, inner)}")
 
 
 def _line(code: str, run_id: str = "", inner: str = "") -> str:

@@ -3,7 +3,7 @@
 One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a parameter of the flow
 has its name, and flowc's option of that name stands before FLOW (before the command). Names are the same if they differ
 in `-` and `_` only; no parameter has an option of one dash. Options that Metaflow has too keep their names: those of
-`run` no parameter may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `Kind.keeps`.
+`run` no parameter may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `RunKind.keeps`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _yields(option: str, names: Names) -> bool:
 
 
 @final
-class Words:
+class CommandWords:
     """The words of one command line, read with the options that flowc has for the command.
 
     `own` says that it is that of a flow's own file; `command` is the name of the command.

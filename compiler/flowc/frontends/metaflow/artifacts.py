@@ -16,7 +16,7 @@ from metaflow.user_configs.config_parameters import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc.frontends.metaflow.structure.steps import Members, StepMethod
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
@@ -25,7 +25,7 @@ _RENAME = "give the artifact another name"
 
 
 def check_artifacts(
-    steps: Mapping[str, Method], members: Members, faults: Faults, added: Sequence[Applied] = ()
+    steps: Mapping[str, StepMethod], members: Members, faults: Faults, added: Sequence[Applied] = ()
 ) -> None:
     """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
     for method in steps.values():
@@ -34,7 +34,7 @@ def check_artifacts(
             _check(name, span, steps, members, faults)
 
 
-def _named(method: Method) -> Iterator[tuple[str, Span]]:
+def _named(method: StepMethod) -> Iterator[tuple[str, Span]]:
     for node in _unguarded(method.tree):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
@@ -71,7 +71,7 @@ def _names_the_error(item: ast.AST) -> bool:
     return "AttributeError" in names
 
 
-def _check(name: str, span: Span, steps: Mapping[str, Method], members: Members, faults: Faults) -> None:
+def _check(name: str, span: Span, steps: Mapping[str, StepMethod], members: Members, faults: Faults) -> None:
     value, _ = members.get(name, (None, object))
     if isinstance(value, (Config, Parameter)):
         what = "config" if isinstance(value, Config) else "parameter"

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from flowc.frontends.source import Source
 
-Call: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
+StatementCall: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 
-def call_of(source: Source | None, line: int, owner: type) -> Call:
+def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
     """The statement of the class's body that makes the parameter or config whose call Python saw in this line."""
     for statement in (each for tree in _definitions(source, owner) for each in tree.body):
         match statement:
@@ -31,7 +31,9 @@ def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]
     return source.classes_named(owner.__qualname__) if source else ()
 
 
-def span_of(source: Source | None, found: Call, line: int, known: Sequence[str], argument: str | None = None) -> Span:
+def span_of(
+    source: Source | None, found: StatementCall, line: int, known: Sequence[str], argument: str | None = None
+) -> Span:
     """Where such a statement stands, or one of its arguments; `known` are those it takes, in their order."""
     if source is None or found is None:
         return source.whole_line(line) if source else Span("?", line, 1)

@@ -21,7 +21,7 @@ from flowc.frontends.metaflow.decorators.environments import read_base, step_pac
 from flowc.frontends.metaflow.decorators.flow_decorators import read_flow
 from flowc.frontends.metaflow.decorators.plugins import begin_plugins, plugin_class
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, check_misplaced, policies
-from flowc.frontends.metaflow.decorators.project import Deployment
+from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.decorators.reader import canonical
 from flowc.frontends.metaflow.decorators.with_decorators import WithError, seen_by_mutators, unknown
 from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
@@ -31,7 +31,7 @@ from flowc.frontends.metaflow.structure.gangs import check_gangs
 from flowc.frontends.metaflow.structure.graph import Candidates, connect
 from flowc.frontends.metaflow.structure.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
 from flowc.frontends.names import listed
-from flowc.frontends.places import Place, place_of_class, written_at
+from flowc.frontends.places import SourceLocation, place_of_class, written_at
 from flowc.frontends.source import Source, Sources
 from flowc.package import Package, UnreadableFileError, collect, pack
 from flowc_ir import Code, Flow, Node, Span, codes
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from flowc.frontends.metaflow.structure.graph import Graph
-    from flowc.opening import Asked, Choose
+    from flowc.frontends.metaflow.structure.graph import DeclaredGraph
+    from flowc.opening import Asked, ChooseClass
     from flowc_ir import Packages
     from metaflow.decorators import Applied
 
@@ -79,9 +79,9 @@ def load(
     *,
     root: Path | None = None,
     name: str | None = None,
-    class_name: str | Choose | None = None,
+    class_name: str | ChooseClass | None = None,
     with_decorators: Sequence[Applied] = (),
-    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    deployment: ProjectBranch = ProjectBranch(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
     suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
@@ -97,7 +97,7 @@ def load(
         OSError: the file cannot be read.
         DeploymentError: `deployment` does not fit the flow.
     """
-    place = Place.of(path, root)
+    place = SourceLocation.of(path, root)
     faults = Faults()
     package = _collect(place, faults)
     sources = Sources(package.root, dict(package.files))
@@ -127,7 +127,9 @@ def _parsed(sources: Sources, file: str, package: Package, faults: Faults) -> So
         return None
 
 
-def _imported(source: Source, sources: Sources, place: Place, package: Package, faults: Faults) -> ModuleType | None:
+def _imported(
+    source: Source, sources: Sources, place: SourceLocation, package: Package, faults: Faults
+) -> ModuleType | None:
     """The flow's module; None if it uses what there is not, or fails."""
     check_extensions(package.root, place.file, faults)
     if not faults:
@@ -145,7 +147,7 @@ def load_class(
     cls: type,
     *,
     with_decorators: Sequence[Applied] = (),
-    deployment: Deployment = Deployment(),  # noqa: B008  # frozen
+    deployment: ProjectBranch = ProjectBranch(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
     suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
@@ -177,7 +179,7 @@ def load_class(
     return _lower(cls.__qualname__, cls, source, sources, package, asked)
 
 
-def _collect(place: Place, faults: Faults, suffixes: Collection[str] = ()) -> Package:
+def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = ()) -> Package:
     try:
         return collect(place.path, place.root if place.packaged else None, suffixes)
     except UnreadableFileError as error:
@@ -187,12 +189,12 @@ def _collect(place: Place, faults: Faults, suffixes: Collection[str] = ()) -> Pa
         return pack(place.root, [])
 
 
-def _with_data(place: Place, package: Package, asked: _Asked, faults: Faults) -> Package:
+def _with_data(place: SourceLocation, package: Package, asked: _Asked, faults: Faults) -> Package:
     """The package, with the files besides Python's that are asked for: the class says what its options are."""
     return _collect(place, faults, asked.suffixes) if asked.suffixes else package
 
 
-def _pack_alone(place: Place) -> Package:
+def _pack_alone(place: SourceLocation) -> Package:
     return pack(place.root, [(place.file, place.path.read_bytes())])
 
 
@@ -260,7 +262,7 @@ class _Asked:
     """What is said of the flow besides its source."""
 
     with_decorators: tuple[Applied, ...]
-    deployment: Deployment
+    deployment: ProjectBranch
     configs: ConfigSources
     suffixes: Collection[str]
 
@@ -268,7 +270,7 @@ class _Asked:
     def of(cls, flow: type, ask: Callable[[type], Asked]) -> _Asked:
         """Return what is said once the flow's class is known."""
         said = ask(flow)
-        deployment, configs = said.deployment or Deployment(), said.configs or ConfigSources()
+        deployment, configs = said.deployment or ProjectBranch(), said.configs or ConfigSources()
         return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
 
 
@@ -379,7 +381,7 @@ def _prepare(
 
 
 def _nodes(
-    graph: Graph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
+    graph: DeclaredGraph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
 ) -> tuple[Node, ...]:
     """The nodes of the steps, but for those whose transition is unknown, which a fault says."""
     nodes = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from flowc.targets.argo.configmap import Package
+    from flowc.targets.argo.configmap import CodePackage
     from flowc.targets.argo.settings import Settings as Settings
     from flowc_ir.model import Flow
 
@@ -27,7 +27,7 @@ class Bundle(NamedTuple):
         return emit(self.manifests)
 
 
-def compile_flow(flow: Flow, package: Package, settings: Settings) -> Bundle:
+def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle:
     """Lower a flow without faults (`flowc_ir.verify`) and its code to Argo.
 
     Raises:

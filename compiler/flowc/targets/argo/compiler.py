@@ -15,11 +15,11 @@ from flowc.targets.argo.pod.pods import step_templates
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.fitting import fit
-from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.graphs.series import series
 
 if TYPE_CHECKING:
-    from flowc.targets.argo.configmap import CodeMap, Package
+    from flowc.targets.argo.configmap import CodeMap, CodePackage
     from flowc.targets.argo.hera_models import m
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
 
 
-def manifests(analysis: Analysis, package: Package, settings: Settings) -> tuple[dict[str, Any], ...]:
+def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[dict[str, Any], ...]:
     """The manifests of a flow in which `check_flow` finds nothing; see `compile_flow`."""
     flow, faults = analysis.flow, Faults()
     flow_name = settings.name or names.deployment_name(flow)
@@ -63,10 +63,10 @@ def _templates(analysis: Analysis, settings: Settings, code: CodeMap) -> list[m.
     checks.check_templates(flow, steps, [*lowering.templates, *shared, "finish"], faults)
     checks.check_tasks(flow, lowering.templates, faults)
     fail_if(faults)
-    shown = containers.Shown(
+    shown = containers.ShownNames(
         name=room >= 8,
         path=path_length <= names.MAX_LABEL,
-        loops=any(isinstance(scope, Loop) for inside in scopes.values() for scope in inside),
+        loops=any(isinstance(scope, LoopScope) for inside in scopes.values() for scope in inside),
     )
     return [
         *lowering.templates.values(),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.model import Flow
 
-    class Package(Protocol):
+    class CodePackage(Protocol):
         """The code package: `files` by path (posix, relative, sorted), `digest` is `sha256:…`."""
 
         @property
@@ -45,7 +45,7 @@ class CodeMap:
         return name
 
 
-def code_map(flow: Flow, package: Package, base_name: str, metadata: dict[str, Any]) -> CodeMap:
+def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: dict[str, Any]) -> CodeMap:
     """The ConfigMap of a flow.
 
     Raises:
@@ -97,7 +97,7 @@ def _json(value: object) -> str:
     return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check_names(flow: Flow, package: Package, faults: Faults) -> None:
+def _check_names(flow: Flow, package: CodePackage, faults: Faults) -> None:
     for path, _ in package.files:
         parts = path.split("/")
         if "{{" in path or not path.isprintable() or any(part.startswith("..") for part in parts):
@@ -109,7 +109,7 @@ def _check_names(flow: Flow, package: Package, faults: Faults) -> None:
             )
 
 
-def _check_size(flow: Flow, package: Package, ir_size: int, faults: Faults) -> None:
+def _check_size(flow: Flow, package: CodePackage, ir_size: int, faults: Faults) -> None:
     sizes = {path: len(content) for path, content in package.files}
     # As a volume holds it: Kubernetes counts the decoded bytes.
     total = sum(sizes.values()) + ir_size

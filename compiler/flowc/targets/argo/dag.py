@@ -16,14 +16,14 @@ from flowc.targets.argo import names
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.strict import make
 from flowc_ir.graphs.regions import Again
-from flowc_ir.graphs.series import Block, Call, Choice, FanOut, Fork, Loop, Part, Series, first
+from flowc_ir.graphs.series import Block, Call, FanOut, Iterations, ParallelArms, Part, Series, SwitchArms, first
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.lowering import Lowering
-    from flowc.targets.argo.places import Place
+    from flowc.targets.argo.places import TemplatePlace
 
 # All of these terms of `depends` hold where the next task may run; None: nothing is run next, but a loop's iteration.
 After: TypeAlias = "list[str] | None"
@@ -32,7 +32,9 @@ After: TypeAlias = "list[str] | None"
 class Dag:
     """Collects the tasks of one DAG; of a loop's template, so many iterations in a row."""
 
-    def __init__(self, lowering: Lowering, place: Place, loop: Loop | None = None, iterations: int = 1) -> None:
+    def __init__(
+        self, lowering: Lowering, place: TemplatePlace, loop: Iterations | None = None, iterations: int = 1
+    ) -> None:
         self._lowering = lowering
         self._place = place
         self._loop = loop
@@ -58,15 +60,15 @@ class Dag:
                 return [self._wait(self._step(node, after, when))]
             case FanOut(split=split, body=body, together=together):
                 return [self._each(split, body, together, self._step(split, after, when))]
-            case Fork(arms=arms):
+            case ParallelArms(arms=arms):
                 return [term for arm in arms for term in self._series(arm, after) or ()]
             case Part(series=inner):
                 template = self._lowering.dag_template("part", inner, self._place)
                 name = f"part--{names.step_name(first(inner))}"
                 return [self._wait(self._task(name, template, self._place.arguments(), after, when))]
-            case Choice():
+            case SwitchArms():
                 return self._choice(block, after, when)
-            case Loop(header=header):
+            case Iterations(header=header):
                 template = self._lowering.loop_template(block, self._place)
                 begin = self._place.arguments() | {f"n{len(self._place.rounds) + 1}": "0"}
                 return [self._wait(self._task(f"loop--{names.step_name(header)}", template, begin, after, when))]
@@ -76,7 +78,7 @@ class Dag:
             case _:
                 assert_never(block)
 
-    def _choice(self, choice: Choice, after: list[str], when: str | None) -> After:
+    def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
         """One head an arm, on the condition that the switch has chosen it; what all arms that go on come to."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'

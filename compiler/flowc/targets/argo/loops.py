@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.checking import limits
-from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.graphs.series import leads, levels, loops, tasks
 
 if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
-    from flowc_ir.graphs.series import Loop as SeriesLoop
+    from flowc_ir.graphs.series import Iterations as SeriesLoop
     from flowc_ir.graphs.series import Series
     from flowc_ir.model import NodeId
 
@@ -41,7 +41,7 @@ def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
     left = MAX_LEVELS - 1 - levels(blocks)
     found = {}
     for node, following in analysis.children.items():
-        around = [scope.header for scope in analysis.scopes[node] if isinstance(scope, Loop)]
+        around = [scope.header for scope in analysis.scopes[node] if isinstance(scope, LoopScope)]
         if any(target in around for target in following):
             found[node] = f"{left}:{','.join(str(of[header]) for header in around)}"
     return found

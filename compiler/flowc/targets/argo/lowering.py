@@ -12,9 +12,9 @@ from flowc.targets.argo import names
 from flowc.targets.argo.dag import Dag, arguments_of
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.loops import iterations
-from flowc.targets.argo.places import PATH, ROOT_PATH, Place
+from flowc.targets.argo.places import PATH, ROOT_PATH, TemplatePlace
 from flowc.targets.argo.strict import make
-from flowc_ir.graphs.series import Call, Loop, Series, first, is_call
+from flowc_ir.graphs.series import Call, Iterations, Series, first, is_call
 from flowc_ir.model import NodeId
 
 if TYPE_CHECKING:
@@ -44,13 +44,15 @@ class Lowering:
     def main(self, blocks: Series) -> None:
         """The entrypoint: the flow's root region, at path 0."""
         self.templates["main"] = make(m.Template, name="main")  # first in the file, filled in below
-        self.templates["main"] = make(m.Template, name="main", dag=self._dag(Dag(self, Place(ROOT_PATH)), blocks))
+        self.templates["main"] = make(
+            m.Template, name="main", dag=self._dag(Dag(self, TemplatePlace(ROOT_PATH)), blocks)
+        )
 
     def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
         # failFast only decides how soon the DAG is called failed; running tasks and other branches go on either way.
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
-    def dag_template(self, prefix: str, blocks: Series, place: Place) -> str:
+    def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
         """The name of the DAG template that runs the series in a place like this."""
         place = place.called()
         key = (prefix, blocks, place)
@@ -59,7 +61,7 @@ class Lowering:
             self._fill(name, Dag(self, place), blocks, place)
         return self._made[key]
 
-    def loop_template(self, loop: Loop, place: Place) -> str:
+    def loop_template(self, loop: Iterations, place: TemplatePlace) -> str:
         """The name of the DAG template that runs iterations of the loop, and calls itself for those that follow."""
         key = (loop, place.called())
         if key not in self._made:
@@ -76,7 +78,7 @@ class Lowering:
         self.templates[name] = make(m.Template, name=name)
         return name
 
-    def _fill(self, name: str, dag: Dag, blocks: Series, place: Place) -> None:
+    def _fill(self, name: str, dag: Dag, blocks: Series, place: TemplatePlace) -> None:
         inputs = _inputs(*place.inputs())
         self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
 
@@ -90,7 +92,7 @@ class Lowering:
             template = self._steps[body[0].node].name
             passed = self.step_arguments(body[0].node)
         else:
-            template, passed = self.dag_template("body", body, Place()), {}
+            template, passed = self.dag_template("body", body, TemplatePlace()), {}
         name = f"{'gang' if together else 'each'}-{template}"
         arguments = {key: f"{{{{inputs.parameters.{key}}}}}" for key in passed} | {"path": f"{PATH}.{{{{item}}}}"}
         item = make(
@@ -117,7 +119,7 @@ class Lowering:
         """The name of a step's container template."""
         return self._steps[node].name
 
-    def path(self, node: NodeId, place: Place) -> str:
+    def path(self, node: NodeId, place: TemplatePlace) -> str:
         """The index path of a step's task in a place."""
         return place.path(self._scopes[node])
 

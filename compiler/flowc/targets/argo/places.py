@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from flowc_ir.graphs.scopes import Loop as LoopScope
+from flowc_ir.graphs.scopes import LoopScope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Round:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Place:
+class TemplatePlace:
     """`base` is the path outside of the loops, which are counted by the inputs `n1`, `n2` and so on, outermost first.
 
     A step behind a loop, which stands in the template of the loop where two ways out of it differ, has the path without
@@ -48,23 +48,23 @@ class Place:
         """What a template that is called from here is given to be in the same place."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
-    def called(self) -> Place:
+    def called(self) -> TemplatePlace:
         """The place inside a template that is called from here."""
-        return Place(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
+        return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
         """The inputs of such a template."""
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
-    def into(self, header: NodeId, template: str) -> Place:
+    def into(self, header: NodeId, template: str) -> TemplatePlace:
         """Inside the template of a loop."""
-        return Place(PATH, (*self.called().rounds, Round(header, template)))
+        return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
-    def again(self, header: NodeId) -> Place:
+    def again(self, header: NodeId) -> TemplatePlace:
         """In the next iteration of a loop around; the loops inside that one are left."""
         at = next(at for at, round_ in enumerate(self.rounds) if round_.header == header)
         last = self.rounds[at]
-        return Place(self.base, (*self.rounds[:at], replace(last, offset=last.offset + 1)))
+        return TemplatePlace(self.base, (*self.rounds[:at], replace(last, offset=last.offset + 1)))
 
     def _number(self, at: int) -> str:
         offset, value = self.rounds[at].offset, f"inputs.parameters.{_counter(at)}"

@@ -13,9 +13,9 @@ from flowc_runtime.base import addresses, contract
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
-Kind: TypeAlias = Literal["template", "workflow", "cron"]
+ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]
 
-KINDS: tuple[Kind, ...] = ("template", "workflow", "cron")
+KINDS: tuple[ManifestKind, ...] = ("template", "workflow", "cron")
 _DNS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
 
@@ -46,7 +46,7 @@ class Settings:
     store: str = "s3://flowc"
     namespace: str | None = None
     name: str | None = None
-    kind: Kind = "template"
+    kind: ManifestKind = "template"
     service_account: str = "flowc"
     store_claim: str | None = None
     store_secret: str = "flowc-store"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flowc_runtime.base import addresses, given_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
-from flowc_runtime.base.errors import ConfigurationError, Fault
+from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +60,9 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         if os.path.lexists(own):
             if in_project and _read(project, *_stamp(project)) is not None:
                 message = f"{_place(own)} and [{_SECTION}] of {_place(project)} are in one directory"
-                raise ConfigurationError([Fault(message, "move the settings of one of them into the other")])
+                raise ConfigurationError(
+                    [ConfigurationFault(message, "move the settings of one of them into the other")]
+                )
             return _read(own, *_stamp(own))
         if in_project and (found := _read(project, *_stamp(project))) is not None:
             return found
@@ -104,7 +106,9 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
         table = tools["flowc"]
         if not isinstance(table, dict):
             message = f"{_place(path)}: [{_SECTION}] is no table"
-            raise ConfigurationError([Fault(message, f"write [{_SECTION}], and under it a line for each setting")])
+            raise ConfigurationError(
+                [ConfigurationFault(message, f"write [{_SECTION}], and under it a line for each setting")]
+            )
     lines = dict(_lines(text, section))
     if faults := [*_faults(path, table, lines)]:
         raise ConfigurationError(faults)
@@ -118,7 +122,7 @@ def _content(path: str) -> bytes:
         hint = "make it readable, or move it away"
         if isinstance(error, IsADirectoryError):
             hint = f"rename the directory: {os.path.basename(path)} is the name of a configuration file"
-        raise ConfigurationError([Fault(f"cannot read {_place(path)}: {error.strerror}", hint)]) from None
+        raise ConfigurationError([ConfigurationFault(f"cannot read {_place(path)}: {error.strerror}", hint)]) from None
 
 
 def _decoded(path: str, content: bytes) -> str:
@@ -127,7 +131,7 @@ def _decoded(path: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"{_place(path, line)}: byte 0x{content[error.start]:02x} is not UTF-8"
-        raise ConfigurationError([Fault(message, "save the file as UTF-8")]) from None
+        raise ConfigurationError([ConfigurationFault(message, "save the file as UTF-8")]) from None
 
 
 def _parsed(path: str, text: str) -> dict[str, Any]:
@@ -136,7 +140,9 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         toml = import_module(name)  # only where there is a file: every command would pay for it
     except ModuleNotFoundError:  # in an interpreter of a step's own, under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
-        raise ConfigurationError([Fault(message, f"pip install {name}, or set FLOWC_* variables instead")]) from None
+        raise ConfigurationError(
+            [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
+        ) from None
     try:
         found: dict[str, Any] = toml.loads(text)
     except ValueError as error:
@@ -145,9 +151,11 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         last = text.rstrip("\n").count("\n") + 1  # "at end of document"
         where = _place(path, int(line[1]) if line else last)
         hint = 'write one setting a line, texts in quotes: image = "registry/flows:1"'
-        raise ConfigurationError([Fault(f"{where}: not valid TOML: {message or error}", hint)]) from None
+        raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None
     except RecursionError:
-        raise ConfigurationError([Fault(f"{_place(path)}: nested too deeply", "settings are plain values")]) from None
+        raise ConfigurationError(
+            [ConfigurationFault(f"{_place(path)}: nested too deeply", "settings are plain values")]
+        ) from None
     return found
 
 
@@ -166,14 +174,14 @@ def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
             yield next(name for name in key.groups() if name is not None), number
 
 
-def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> Iterator[Fault]:
+def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> Iterator[ConfigurationFault]:
     for key, value in table.items():
         where = _place(path, lines.get(key))
         setting = BY_KEY.get(key)
         if setting is None:
-            yield Fault(f"{where}: there is no setting '{key}'", meant(key))
+            yield ConfigurationFault(f"{where}: there is no setting '{key}'", meant(key))
         elif (why := wrong(setting, value)) is not None:
-            yield Fault(f"{where}: {key} {why}", f"write {key} = {example(setting)}")
+            yield ConfigurationFault(f"{where}: {key} {why}", f"write {key} = {example(setting)}")
 
 
 def meant(key: str) -> str:

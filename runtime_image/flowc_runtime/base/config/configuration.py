@@ -14,21 +14,21 @@ from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_file import ConfigFile, describe, find_file, normal, wrong
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.contract import POD
-from flowc_runtime.base.errors import ConfigurationError, Fault
+from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
 
 _DIGITS = 19  # more than any machine has of anything
 
-Source: TypeAlias = Literal["variable", "metaflow", "file", "default"]
+SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
 
-class Found(NamedTuple):
+class SettingValue(NamedTuple):
     """The value of a setting, the kind of its source, and the source by name: a variable, or a file and its line."""
 
     value: str | int | None
-    source: Source
+    source: SettingSource
     place: str
 
     @property
@@ -43,14 +43,14 @@ class Found(NamedTuple):
         return self.value
 
 
-def lookup(key: str) -> Found:
+def lookup(key: str) -> SettingValue:
     """Return a setting, whatever gives it. Raises ConfigurationError, SettingsError."""
     if key == "store":  # which METAFLOW_* variables give together
         from flowc_runtime.base.config.whereabouts import locate
 
         return locate()
     found = from_variable(key) or _from_metaflow(key) or from_file(key) or _from_metaflow_file(key)
-    return found or Found(BY_KEY[key].default, "default", "default")
+    return found or SettingValue(BY_KEY[key].default, "default", "default")
 
 
 def text(key: str) -> str | None:
@@ -58,7 +58,7 @@ def text(key: str) -> str | None:
     return lookup(key).text
 
 
-def from_variable(key: str) -> Found | None:
+def from_variable(key: str) -> SettingValue | None:
     """Return a setting, if its `FLOWC_*` variable gives it; one that is empty does not. Raises ConfigurationError."""
     setting = BY_KEY[key]
     written = os.environ.get(setting.variable)
@@ -67,16 +67,16 @@ def from_variable(key: str) -> Found | None:
     value = _read(setting, written)
     if (why := wrong(setting, value)) is not None:
         hint = f"unset it, or set it to {describe(setting)}"
-        raise ConfigurationError([Fault(f"{setting.variable}={written}: {why}", hint)])
-    return Found(value, "variable", setting.variable)
+        raise ConfigurationError([ConfigurationFault(f"{setting.variable}={written}: {why}", hint)])
+    return SettingValue(value, "variable", setting.variable)
 
 
-def from_file(key: str) -> Found | None:
+def from_file(key: str) -> SettingValue | None:
     """Return a setting, if the configuration file gives it. Raises ConfigurationError."""
     file = current_file()
     if file is None or key not in file.values:
         return None
-    return Found(file.value(BY_KEY[key]), "file", file.place(key))
+    return SettingValue(file.value(BY_KEY[key]), "file", file.place(key))
 
 
 def current_file() -> ConfigFile | None:
@@ -90,7 +90,7 @@ def _read(setting: Setting, written: str) -> str | int:
     return int(written) if is_number else str(normal(setting, written))
 
 
-def _from_metaflow(key: str) -> Found | None:
+def _from_metaflow(key: str) -> SettingValue | None:
     """What METAFLOW_* variables give."""
     setting = BY_KEY[key]
     for variable in setting.metaflow:
@@ -99,7 +99,7 @@ def _from_metaflow(key: str) -> Found | None:
     return None
 
 
-def _from_metaflow_file(key: str) -> Found | None:
+def _from_metaflow_file(key: str) -> SettingValue | None:
     setting = BY_KEY[key]
     for variable in setting.metaflow:
         if variable.startswith(f"{settings.PREFIX}DEFAULT_") and (written := settings.config_file().get(variable)):
@@ -107,8 +107,8 @@ def _from_metaflow_file(key: str) -> Found | None:
     return None
 
 
-def _checked(setting: Setting, written: str, place: str) -> Found:
+def _checked(setting: Setting, written: str, place: str) -> SettingValue:
     value = _read(setting, written)
     if (why := wrong(setting, value)) is not None:
-        raise ConfigurationError([Fault(f"{place}: {written}: {why}", f"set it to {describe(setting)}")])
-    return Found(value, "metaflow", place)
+        raise ConfigurationError([ConfigurationFault(f"{place}: {written}: {why}", f"set it to {describe(setting)}")])
+    return SettingValue(value, "metaflow", place)

@@ -7,7 +7,7 @@ import shlex
 
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_file import upward
-from flowc_runtime.base.config.configuration import Found, from_file, from_variable
+from flowc_runtime.base.config.configuration import SettingValue, from_file, from_variable
 from flowc_runtime.base.errors import FlowcError
 
 LOCAL_NAME = ".flowc"
@@ -34,7 +34,7 @@ def command_on(url: str, *words: str) -> str:
     return shlex.join([*words, *store_words(url)])
 
 
-def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> Found:
+def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> SettingValue:
     """Return the store's address and what gives it, the first of these that does.
 
     `FLOWC_STORE`; METAFLOW_* variables that name a store; the configuration file; Metaflow's; and `.flowc` found upward
@@ -45,13 +45,13 @@ def locate(start: str | None = None, *, datastore: str | None = None, root: str 
     if not by_option and (found := from_variable("store")):
         return found
     if not by_option and (variable := settings.store_variable()) and (url := settings.store_url()):
-        return Found(url, "metaflow", variable)
+        return SettingValue(url, "metaflow", variable)
     if not by_option and (found := from_file("store")):
         return found
     if url := settings.store_url(datastore, root):
-        return Found(url, "metaflow", settings.config_path())
+        return SettingValue(url, "metaflow", settings.config_path())
     here = start or os.getcwd()
     for directory in upward(here):
         if os.path.isdir(f"{directory}/{LOCAL_NAME}"):
-            return Found(f"{directory}/{LOCAL_NAME}", "default", f"found in {directory or '/'}")
-    return Found(f"{here}/{LOCAL_NAME}", "default", "default")
+            return SettingValue(f"{directory}/{LOCAL_NAME}", "default", f"found in {directory or '/'}")
+    return SettingValue(f"{here}/{LOCAL_NAME}", "default", "default")

@@ -23,7 +23,7 @@ _ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-class Place(NamedTuple):
+class KeyPlace(NamedTuple):
     """What is under a key; `kind` is "unknown" for what no flowc writes there, "other" where anything may be."""
 
     kind: str
@@ -49,46 +49,46 @@ _SUBJECTS = {"lease": "a collection of garbage", "entry": "a cached step", "read
 _OF_A_RUN = {"run.json": "run", "ir.json": "ir", "status.json": "status", "reused.json": "other"}
 
 
-def place_of(key: str) -> Place:
+def place_of(key: str) -> KeyPlace:
     """Return what the object under a key is."""
     match key.split("/"):
         case ["blobs", top, name]:
-            return Place("blob" if _HEX.fullmatch(name) and name.startswith(top) and len(top) == 2 else "unknown")
+            return KeyPlace("blob" if _HEX.fullmatch(name) and name.startswith(top) and len(top) == 2 else "unknown")
         case ["files", name]:
-            return Place("sent" if _HEX.fullmatch(name) else "unknown")
+            return KeyPlace("sent" if _HEX.fullmatch(name) else "unknown")
         case ["flows", flow, "runs", run, *rest]:
             return _in_run(unquote(flow), unquote(run), rest)
         case ["flows", flow, "tags", run, _]:
-            return Place("tag", unquote(flow), unquote(run))
+            return KeyPlace("tag", unquote(flow), unquote(run))
         case ["cache", _, "reads", _]:
-            return Place("reads")
+            return KeyPlace("reads")
         case ["cache", _, _]:
-            return Place("entry")
+            return KeyPlace("entry")
         case ["gc", "sweeps", _]:
-            return Place("lease")
+            return KeyPlace("lease")
         case ["tmp", *_]:
-            return Place("temporary")
+            return KeyPlace("temporary")
         case ["damaged", *_]:
-            return Place("aside")
+            return KeyPlace("aside")
         case ["blobs" | "files" | "flows" | "cache" | "gc", *_]:
-            return Place("unknown")
-    return Place("other")
+            return KeyPlace("unknown")
+    return KeyPlace("other")
 
 
-def _in_run(flow: str, run: str, rest: list[str]) -> Place:
+def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
     match rest:
         case [name] if name in _OF_A_RUN:
-            return Place(_OF_A_RUN[name], flow, run)
+            return KeyPlace(_OF_A_RUN[name], flow, run)
         case ["spun", name] if name.endswith(".json"):
-            return Place("spin", flow, run)
+            return KeyPlace("spin", flow, run)
         case ["tasks", step, name] if parts := RECORD_NAME.fullmatch(name):
-            return Place("begin" if parts[3] else "attempt", flow, run, unquote(step), parts[1])
+            return KeyPlace("begin" if parts[3] else "attempt", flow, run, unquote(step), parts[1])
         case ["cards", step, attempt, name] if parts := _ATTEMPT.fullmatch(attempt):
             kind = "card" if name.endswith(".data.json") else "other" if name.endswith(".html") else "unknown"
-            return Place(kind, flow, run, unquote(step), parts[1])
+            return KeyPlace(kind, flow, run, unquote(step), parts[1])
         case ["logs", _, _, *_]:
-            return Place("other", flow, run)
-    return Place("unknown", flow, run)
+            return KeyPlace("other", flow, run)
+    return KeyPlace("unknown", flow, run)
 
 
 def check(key: str, data: bytes, url: str) -> Any:

@@ -12,10 +12,10 @@ from flowc_runtime.store.records.store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.store.records.places import Place
+    from flowc_runtime.store.records.places import KeyPlace
 
 
-class Named(NamedTuple):
+class References(NamedTuple):
     """The digests of blobs and the keys of records, each with the pathspec of what needs it; and runs (flow, run).
 
     `faults` are artifacts that stand in the record itself and are not what their digests say.
@@ -27,9 +27,9 @@ class Named(NamedTuple):
     faults: list[tuple[str, str]]
 
 
-def named(place: Place, record: Any) -> Named:
+def named(place: KeyPlace, record: Any) -> References:
     """Return what a whole record names."""
-    found = Named([], [], [], [])
+    found = References([], [], [], [])
     if place.kind == "run":
         _of_run(place, record, found)
     elif place.kind == "attempt":
@@ -37,7 +37,7 @@ def named(place: Place, record: Any) -> Named:
     return found
 
 
-def _of_run(place: Place, record: Mapping[str, Any], found: Named) -> None:
+def _of_run(place: KeyPlace, record: Mapping[str, Any], found: References) -> None:
     for name in ("package", "sources"):
         if name in record:
             found.blobs.append((record[name]["digest"], place.pathspec))
@@ -48,7 +48,7 @@ def _of_run(place: Place, record: Mapping[str, Any], found: Named) -> None:
         found.runs.append((place.flow, record["origin"]))
 
 
-def _of_attempt(place: Place, record: Mapping[str, Any], found: Named) -> None:
+def _of_attempt(place: KeyPlace, record: Mapping[str, Any], found: References) -> None:
     for name, ref in refs(record):
         who = f"{place.pathspec}/{name}" if name else place.pathspec
         if "data" not in ref:

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Fields(NamedTuple):
+class ObjectOf(NamedTuple):
     """An object with these fields, and perhaps those of `optional`."""
 
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape] = {}
 
 
-class Each(NamedTuple):
+class EachOf(NamedTuple):
     """A list, or for `dict` an object, all of whose values have a shape."""
 
     container: type
     shape: Shape
 
 
-class Words(NamedTuple):
+class OneOf(NamedTuple):
     """One of these texts."""
 
     words: tuple[str, ...]
@@ -48,7 +48,7 @@ class Matching(NamedTuple):
     name: str
 
 
-Shape: TypeAlias = "tuple[type, ...] | Fields | Each | Words | Between | Matching | None"
+Shape: TypeAlias = "tuple[type, ...] | ObjectOf | EachOf | OneOf | Between | Matching | None"
 """A plain tuple are types, exactly: a bool is no int. None is anything."""
 
 _TEXT: Final = (str,)
@@ -60,44 +60,44 @@ DIGEST: Final = Matching(re.compile(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex
 _PATH: Final = Matching(re.compile(r"0(?:[.~][0-9]+)*", re.ASCII), "an index path")
 _NO: Final = type(None)
 
-_PROCESS = Fields(
+_PROCESS = ObjectOf(
     {},
     {"host": _TEXT, "pid": (int,), "started": _TEXT, "pod": _TEXT, "pod_uid": _TEXT, "node": _TEXT, "ip": _TEXT},
 )
-_PACKAGE = Fields({"digest": DIGEST, "size": _COUNT})
-_REF = Fields(
+_PACKAGE = ObjectOf({"digest": DIGEST, "size": _COUNT})
+_REF = ObjectOf(
     {"digest": DIGEST, "size": _COUNT, "type": _TEXT, "codec": _TEXT, "repr": _TEXT},
-    {"data": _TEXT, "external": Fields({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT})},
+    {"data": _TEXT, "external": ObjectOf({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT})},
 )
-_REFS = Each(dict, _REF)
-_FANOUT = Fields(
+_REFS = EachOf(dict, _REF)
+_FANOUT = ObjectOf(
     {"count": _COUNT},
-    {"over": _TEXT, "unbounded": (bool,), "items": _REF, "chunk": _NUMBER, "chunks": Each(list, _REF)},
+    {"over": _TEXT, "unbounded": (bool,), "items": _REF, "chunk": _NUMBER, "chunks": EachOf(list, _REF)},
 )
-_ORIGIN = Fields({"run": _TEXT, "step": _TEXT, "path": _PATH, "attempt": _NUMBER})
-_NAMES = Each(list, _TEXT)
+_ORIGIN = ObjectOf({"run": _TEXT, "step": _TEXT, "path": _PATH, "attempt": _NUMBER})
+_NAMES = EachOf(list, _TEXT)
 _READS: Mapping[str, Shape] = {"parameters": _NAMES, "artifacts": _NAMES, "inputs": _NAMES, "place": _NAMES}
-_ERROR = Fields(
+_ERROR = ObjectOf(
     {},
     {
         "type": _TEXT,
         "message": _TEXT,
         "repr": _TEXT,
         "traceback": _TEXT,
-        "frames": Each(list, Fields({"file": _TEXT, "line": (int,), "function": _TEXT, "text": _TEXT})),
+        "frames": EachOf(list, ObjectOf({"file": _TEXT, "line": (int,), "function": _TEXT, "text": _TEXT})),
         "note": _TEXT,
         "ended_by_run": (bool,),
     },
 )
 
-SHAPES: Mapping[str, Fields] = {
-    "run": Fields(
+SHAPES: Mapping[str, ObjectOf] = {
+    "run": ObjectOf(
         {
             "flow": _TEXT,
             "run": _TEXT,
             "created": _TIME,
             "user": _TEXT,
-            "target": Words(("local", "argo")),
+            "target": OneOf(("local", "argo")),
             "parameters": _OBJECT,
             "code": _TEXT,
             "process": _PROCESS,
@@ -112,31 +112,31 @@ SHAPES: Mapping[str, Fields] = {
             "origin": (str, _NO),
             "resumed_from": _TEXT,
             "spun_from": _TEXT,
-            "revision": Fields({}, {"commit": _TEXT, "branch": _TEXT, "dirty": _NAMES}),
-            "trigger": Each(
+            "revision": ObjectOf({}, {"commit": _TEXT, "branch": _TEXT, "dirty": _NAMES}),
+            "trigger": EachOf(
                 list,
-                Fields({"type": Words(("event", "run")), "name": _TEXT, "id": _TEXT, "timestamp": (int, float)}),
+                ObjectOf({"type": OneOf(("event", "run")), "name": _TEXT, "id": _TEXT, "timestamp": (int, float)}),
             ),
         },
     ),
-    "status": Fields(
-        {"state": Words(("running", "succeeded", "failed", "interrupted", "killed")), "changed": _TIME},
+    "status": ObjectOf(
+        {"state": OneOf(("running", "succeeded", "failed", "interrupted", "killed")), "changed": _TIME},
         {"tasks": _COUNT, "failed": _TEXT, "message": _TEXT, "ended": _TIME},
     ),
-    "begin": Fields({"began": _TIME, "process": _PROCESS}),
-    "attempt": Fields(
+    "begin": ObjectOf({"began": _TIME, "process": _PROCESS}),
+    "attempt": ObjectOf(
         {
             "flow": _TEXT,
             "run": _TEXT,
             "step": _TEXT,
             "path": _PATH,
             "attempt": _NUMBER,
-            "outcome": Words(("ok", "caught", "failed")),
+            "outcome": OneOf(("ok", "caught", "failed")),
             "began": _TIME,
             "ended": _TIME,
-            "parents": Each(list, Fields({"step": _TEXT, "path": _PATH, "count": (int, _NO)})),
+            "parents": EachOf(list, ObjectOf({"step": _TEXT, "path": _PATH, "count": (int, _NO)})),
             "artifacts": _REFS,
-            "exit": Fields({}, {"code": (int,), "signal": _TEXT, "peak_rss": (int,)}),
+            "exit": ObjectOf({}, {"code": (int,), "signal": _TEXT, "peak_rss": (int,)}),
             "process": _PROCESS,
             "code": _TEXT,
         },
@@ -144,29 +144,29 @@ SHAPES: Mapping[str, Fields] = {
             "error": _ERROR,
             "origin": _ORIGIN,
             "cached": _ORIGIN,
-            "reads": Fields({}, _READS),
+            "reads": ObjectOf({}, _READS),
             "fanout": _FANOUT,
             "choice": _TEXT,
             "superseded": (bool,),
             "constants": _REFS,
             "note": _TEXT,
-            "metadata": Each(list, Each(dict, _TEXT)),
+            "metadata": EachOf(list, EachOf(dict, _TEXT)),
         },
     ),
-    "spin": Fields({"host": _TEXT, "path": _TEXT, "when": _TIME}),
-    "lease": Fields({"until": _TIME, "process": _PROCESS}),
-    "card": Fields({"reload_token": _TEXT, "data": None, "created_on": _TIME}),
-    "entry": Fields(
+    "spin": ObjectOf({"host": _TEXT, "path": _TEXT, "when": _TIME}),
+    "lease": ObjectOf({"until": _TIME, "process": _PROCESS}),
+    "card": ObjectOf({"reload_token": _TEXT, "data": None, "created_on": _TIME}),
+    "entry": ObjectOf(
         {
             "task": _ORIGIN,
-            "modules": Each(dict, Each(list, _TEXT)),
+            "modules": EachOf(dict, EachOf(list, _TEXT)),
             "assigned": _REFS,
             "deleted": _NAMES,
-            "blobs": Each(list, DIGEST),
+            "blobs": EachOf(list, DIGEST),
         },
         {"fanout": _FANOUT, "choice": _TEXT},
     ),
-    "reads": Fields({}, _READS),
+    "reads": ObjectOf({}, _READS),
 }
 
 
@@ -186,7 +186,7 @@ def find_fault(kind: str, record: Mapping[str, Any], identity: Mapping[str, obje
 def _fault(shape: Shape, value: Any, place: str) -> str | None:
     kind = type(value)
     match shape:
-        case Fields():
+        case ObjectOf():
             return _fault_of_fields(shape, value, place)
         case Matching():
             return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
@@ -194,11 +194,11 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             if kind in shape.types and shape.least <= value < shape.most:
                 return None
             return _not(value, place, "a number that fits")
-        case Words():
+        case OneOf():
             if kind is str and value in shape.words:
                 return None
             return _not(value, place, f"one of {', '.join(shape.words)}")
-        case Each():
+        case EachOf():
             if kind is not shape.container:
                 return _not(value, place, _name(shape.container))
             entries = value.items() if kind is dict else enumerate(value)
@@ -212,7 +212,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return None if kind in types else _not(value, place, " or ".join(map(_name, types)))
 
 
-def _fault_of_fields(shape: Fields, value: Any, place: str) -> str | None:
+def _fault_of_fields(shape: ObjectOf, value: Any, place: str) -> str | None:
     if type(value) is not dict:
         return _not(value, place, "an object")
     for name, inner in shape.required.items():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import ArtifactRef
 
 
-class Version(NamedTuple):
+class ArtifactVersion(NamedTuple):
     """One value of an artifact in one run: the task that was the first to have it, and when that had ended."""
 
     run: str
@@ -39,7 +39,7 @@ class Version(NamedTuple):
 
 def versions(
     store: Store, flow: str, name: str, *, run: str | None = None, step: str | None = None
-) -> Iterator[Version]:
+) -> Iterator[ArtifactVersion]:
     """The versions of artifact `name` of a flow, newest run first, or those of one run; `step`: in tasks of this step.
 
     A value that tasks pass on is one version. A run that has the value of an earlier one has a version all the same.
@@ -49,13 +49,13 @@ def versions(
         yield from _of_run(store.run(flow, id), name, step)
 
 
-def _of_run(run: RunStore, name: str, step: str | None) -> Iterator[Version]:
-    first: dict[str, Version] = {}
+def _of_run(run: RunStore, name: str, step: str | None) -> Iterator[ArtifactVersion]:
+    first: dict[str, ArtifactVersion] = {}
     for record in _records(run, step):
         ref = record["artifacts"].get(name)
         if ref is None:
             continue
-        version = Version(run.id, record["step"], record["path"], record["ended"], ref)
+        version = ArtifactVersion(run.id, record["step"], record["path"], record["ended"], ref)
         known = first.get(version.digest)
         if known is None or version.when < known.when:
             first[version.digest] = version

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc_runtime.store.backends.objects import Listed
-    from flowc_runtime.store.records.places import Place
+    from flowc_runtime.store.records.places import KeyPlace
     from flowc_runtime.store.records.store import Store
 
 _FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
@@ -49,7 +49,7 @@ _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG}
 
 @final
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class StoreFault:
     """One thing that is wrong. `touched` are the runs, tasks and artifacts that it is about, by their pathspecs.
 
     `moved` is the key that it is moved to, `removed` whether it has been deleted, after `repair`.
@@ -66,10 +66,10 @@ class Fault:
 
 @final
 @dataclass(slots=True)
-class Found:
+class FsckReport:
     """What a check has found. `aside` are the keys of the objects that were moved aside before, below `damaged/`."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[StoreFault] = field(default_factory=list)
     objects: int = 0
     size: int = 0
     aside: list[str] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Found:
         return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
 
 
-def check_store(store: Store) -> Found:
+def check_store(store: Store) -> FsckReport:
     """Read all of a store."""
     return _Check(store).run()
 
@@ -91,19 +91,19 @@ class _Check:
         self._store = store
         objects: Any = store.objects
         self._objects = objects
-        self._found = Found()
+        self._found = FsckReport()
         self._known = 0
-        self._faults: dict[tuple[str, str], Fault] = {}
+        self._faults: dict[tuple[str, str], StoreFault] = {}
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
         self._records: set[str] = set()  # the keys of those that are there, whole or not
-        self._kept: dict[str, references.Named] = {}  # key -> what the record names that is to be looked for
+        self._kept: dict[str, references.References] = {}  # key -> what the record names that is to be looked for
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
 
-    def run(self) -> Found:
+    def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
             listed = self._listing(top)
             self._records |= {entry.name for entry in listed}
@@ -134,7 +134,7 @@ class _Check:
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
         """Note a fault; several of one kind and object are one."""
         if (fault := self._faults.get((kind, key))) is None:
-            fault = self._faults[kind, key] = Fault(kind=kind, key=key, why=why, size=size)
+            fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
@@ -293,7 +293,7 @@ class _Check:
             self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
 
 
-def repair(store: Store, found: Found) -> None:
+def repair(store: Store, found: FsckReport) -> None:
     """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays.
 
     A run that has lost its record, which is not in `damaged/` either, goes there as a whole.
@@ -314,7 +314,7 @@ def repair(store: Store, found: Found) -> None:
             fault.removed = True
 
 
-def _move_run(objects: Any, place: Place) -> str:
+def _move_run(objects: Any, place: KeyPlace) -> str:
     """Move what is left of a run aside, and its tags; return where it is now."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
@@ -344,14 +344,14 @@ def digest_of(objects: Any, key: str) -> str:
     return digest.hexdigest()
 
 
-def runs_without_record(found: Found) -> list[str]:
+def runs_without_record(found: FsckReport) -> list[str]:
     """The runs whose record is lost, and not in `damaged/` either: `repair` moves the rest of them there."""
     aside = {key_before(name) for name in found.aside}
     lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
 
 
-def counts(found: Found) -> dict[str, int]:
+def counts(found: FsckReport) -> dict[str, int]:
     """How many faults of each kind there are."""
     known = Counter(fault.kind for fault in found.faults)
     return {kind: known[kind] for kind in KINDS if known[kind]}

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import RunRecord
-    from flowc_runtime.store.values.stored_modules import Modules
+    from flowc_runtime.store.values.stored_modules import StoredModules
 
 _MISSING = object()
-_known: dict[str, Modules] = {}
+_known: dict[str, StoredModules] = {}
 """The modules of code in the store, by its digest."""
 
 
@@ -104,14 +104,14 @@ def _in(module: ModuleType | None, name: str) -> Any:
         return _MISSING
 
 
-def _modules(run: RunStore, record: RunRecord) -> Modules | None:
+def _modules(run: RunStore, record: RunRecord) -> StoredModules | None:
     """The modules of what the run left: the same ones for all runs that left the same."""
     code = record.get("sources") or record.get("package")
     if code is None:
         return None
     if code["digest"] not in _known:
         from flowc_runtime.store.values.sources import read_sources
-        from flowc_runtime.store.values.stored_modules import Modules
+        from flowc_runtime.store.values.stored_modules import StoredModules
 
-        _known[code["digest"]] = Modules(read_sources(run.objects, record) or {}, f"<run {run.flow}/{run.id}>")
+        _known[code["digest"]] = StoredModules(read_sources(run.objects, record) or {}, f"<run {run.flow}/{run.id}>")
     return _known[code["digest"]]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeAlias,
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
 from flowc_runtime.store.backends.objects import sha256
-from flowc_runtime.store.values.moved import new_name
+from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds classes of flowc whose module has been moved, and asks `find` for what else cannot be imported."""
+    """Finds classes of flowc that have been moved or renamed, and asks `find` for what else cannot be imported."""
 
     def __init__(self, file: io.BytesIO, views: Sequence[memoryview], find: Finder | None) -> None:
         super().__init__(file, buffers=views)
@@ -266,8 +266,8 @@ class _Unpickler(pickle.Unpickler):
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError):
-            if (there := new_name(module)) is not None:
-                return super().find_class(there, name)
+            if (there := new_place(module, name)) is not None:
+                return super().find_class(*there)
             if self._find is None:
                 raise
             return self._find(module, name)

@@ -54,7 +54,7 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> Any:
 
 @final
 @dataclass(slots=True)
-class Frame:
+class ForeachFrame:
     """One foreach or gang that a task is in: item `index` of the fan-out that `step` is the body of."""
 
     step: str

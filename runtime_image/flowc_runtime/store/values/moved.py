@@ -1,4 +1,4 @@
-"""Modules of flowc that pickles name and that stand elsewhere now. What was stored once can be read for ever."""
+"""Modules and classes of flowc that pickles name and that have another name now: what was stored stays readable."""
 
 from __future__ import annotations
 
@@ -32,10 +32,31 @@ _ROOMS: Final = {
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
 _RENAMED: Final = {"records": "record_types", "run_view": "records"}
 
+# Classes that had the name of another one, by the module that has them now.
+_CLASSES: Final = {
+    "flowc_runtime.base.config.configuration": {"Found": "SettingValue"},
+    "flowc_runtime.base.errors": {"Fault": "ConfigurationFault"},
+    "flowc_runtime.process.origin": {"Origin": "ProcessOrigin"},
+    "flowc_runtime.process.process": {"Writers": "PipeEnds"},
+    "flowc_runtime.process.writers": {"Writers": "OpenWriters"},
+    "flowc_runtime.run.views.records": {"RunView": "RunRecords"},
+    "flowc_runtime.store.records.places": {"Place": "KeyPlace"},
+    "flowc_runtime.store.records.references": {"Named": "References"},
+    "flowc_runtime.store.records.shapes": {"Each": "EachOf", "Fields": "ObjectOf", "Words": "OneOf"},
+    "flowc_runtime.store.records.versions": {"Version": "ArtifactVersion"},
+    "flowc_runtime.store.upkeep.fsck": {"Fault": "StoreFault", "Found": "FsckReport"},
+    "flowc_runtime.store.values.fanouts": {"Frame": "ForeachFrame"},
+    "flowc_runtime.store.values.stored_modules": {"Modules": "StoredModules"},
+    "flowc_runtime.store.values.unchanged": {"Origin": "ValueOrigin"},
+}
 
-def new_name(module: str) -> str | None:
-    """Return the name that a module of an earlier flowc has now, or None if it was never moved."""
-    package, _, name = module.partition(".")
-    if package != "flowc_runtime" or name not in _FLAT:
-        return None
-    return f"{package}.{_FLAT[name]}.{_RENAMED.get(name, name)}"
+
+def new_place(module: str, name: str) -> tuple[str, str] | None:
+    """Return the module and the name that a class of an earlier flowc has now, or None if they are no others."""
+    package, _, rest = module.partition(".")
+    if package == "flowc_runtime" and rest in _FLAT:
+        there = f"{package}.{_FLAT[rest]}.{_RENAMED.get(rest, rest)}"
+    else:
+        there = module
+    found = there, _CLASSES.get(there, {}).get(name, name)
+    return found if found != (module, name) else None

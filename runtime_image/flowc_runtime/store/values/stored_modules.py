@@ -31,7 +31,7 @@ def names_of(file: str) -> tuple[str, str]:
 
 
 @final
-class Modules:
+class StoredModules:
     """The modules of the files of a run, each imported when it is asked for."""
 
     def __init__(self, files: Mapping[str, str], label: str) -> None:

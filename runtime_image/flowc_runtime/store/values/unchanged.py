@@ -34,7 +34,7 @@ class Left(NamedTuple):
 
 
 @final
-class Origin:
+class ValueOrigin:
     """Where a value in a task came from: `ref`, and the `value` that was read."""
 
     __slots__ = ("_objects", "_stream", "_views", "ref", "value")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.commands.flows.run import Kind, Resumption, run_like, start, words_of
+from flowc.cli.commands.flows.run import Resumption, RunKind, run_like, start, words_of
 from flowc.cli.options.common import ROOT, fail, open_store, root_of
 from flowc.cli.options.definitions import RESUME_OPTIONS
 from flowc.cli.options.targets import LOCAL, deployment_named
@@ -156,8 +156,8 @@ def reading(url: str | None) -> Iterator[Store]:
     agent.close()
 
 
-def _kind(name: str, about: str, chosen: Newest) -> Kind:
-    return Kind(
+def _kind(name: str, about: str, chosen: Newest) -> RunKind:
+    return RunKind(
         name,
         about,
         OPTIONS,

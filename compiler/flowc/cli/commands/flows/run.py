@@ -30,7 +30,7 @@ from flowc.cli.running.execution import run_here
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.run_help import GroupedCommand
-from flowc.cli.words.split import NO_NAMES, Names, Words, name_of
+from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.names import METAFLOW_OPTIONS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Resumption(NamedTuple):
         return found
 
 
-class Kind(NamedTuple):
+class RunKind(NamedTuple):
     """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
 
     `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
@@ -72,13 +72,13 @@ class Kind(NamedTuple):
     params: Sequence[click.Parameter] = ()
     find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
     configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
-    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], Kind], int] | None = None
+    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], RunKind], int] | None = None
     without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
     keeps: frozenset[str] = frozenset()
 
 
-RUN = Kind("run", "Run FLOW on this machine.")
+RUN = RunKind("run", "Run FLOW on this machine.")
 
 
 class RunCommand(click.Command):
@@ -103,7 +103,7 @@ class RunCommand(click.Command):
         """The options that there are for every flow."""
         from flowc_emulator.scheduling.seeds import Seeds
 
-        words = Words(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
+        words = CommandWords(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=True).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -121,7 +121,7 @@ class RunCommand(click.Command):
 
 
 def run_like(
-    kind: Kind, words: str, about: str
+    kind: RunKind, words: str, about: str
 ) -> Callable[[Callable[[click.Context, tuple[str, ...]], None]], RunCommand]:
     """Make the function a command whose words are called `words` in the help, which is `about`."""
 
@@ -148,21 +148,21 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     start(ctx, words, RUN)
 
 
-def words_of(ctx: click.Context, words: Sequence[str], kind: Kind) -> Words:
+def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
     """Return the words of a command line of this kind."""
-    return Words(ctx, words, _options(kind), own=ctx.find_object(type) is not None, command=kind.name)
+    return CommandWords(ctx, words, _options(kind), own=ctx.find_object(type) is not None, command=kind.name)
 
 
-def _options(kind: Kind) -> list[click.Option]:
+def _options(kind: RunKind) -> list[click.Option]:
     own = [param for param in kind.params if isinstance(param, click.Option)]
     return [option for option in (*own, *RUN_OPTIONS, *TOP_OPTIONS) if option.name not in kind.without]
 
 
-def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
+def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
     from flowc_emulator.processes.process_state import State
     from flowc_emulator.scheduling.seeds import Seeds
-    from flowc_runtime.process.origin import Origin
+    from flowc_runtime.process.origin import ProcessOrigin
 
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -175,7 +175,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
     if not own:  # else the flow's file is being run already
-        ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), Origin.now()
+        ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
     foresee(ctx, _file_of(ctx, file), given.foreseen_start())
@@ -198,7 +198,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: Kind) -> None:
         command.invoke(inner)
 
 
-def _load(ctx: click.Context, given: Words, kind: Kind, before: Top) -> tuple[Checked, Names]:
+def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -> tuple[Checked, Names]:
     """Load the flow with what the words say of it; and the names that its parameters take from the options.
 
     Mutators add parameters and remove them, so that the names are known only when the flow is loaded. If by them other
@@ -281,7 +281,7 @@ def _keep_from_obstore() -> None:
 
 
 def _command(
-    found: Checked | None, seeds: Any, kind: Kind, words: Words, *, own: bool, names: Names = NO_NAMES
+    found: Checked | None, seeds: Any, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
     """The command with the options of the flow's parameters."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]

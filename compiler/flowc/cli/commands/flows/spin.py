@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli.commands.flows.resume import newest, reading
-from flowc.cli.commands.flows.run import Kind, run_like, start
+from flowc.cli.commands.flows.run import RunKind, run_like, start
 from flowc.cli.commands.flows.spin_artifacts import overrides
 from flowc.cli.options.common import Checked, fail, find_path, top
 from flowc.cli.options.parameters import run_values
@@ -26,7 +26,7 @@ from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.run_names import hint_for
 from flowc.revision import Look
-from flowc_ir.graphs.scopes import Loop
+from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
@@ -52,7 +52,7 @@ OPTIONS: tuple[click.Parameter, ...] = (
 )  # fmt: skip
 
 
-class Inputs(NamedTuple):
+class SpinInputs(NamedTuple):
     """The task whose inputs are taken, with the values that its run had for the parameters."""
 
     run: str
@@ -62,7 +62,7 @@ class Inputs(NamedTuple):
     url: str
 
 
-def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: Kind) -> int:
+def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: RunKind) -> int:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.records.store import Store
 
@@ -93,7 +93,7 @@ def _spare(run: RunStore, root: str) -> None:
         click.echo(f"note: flowc gc may delete the run that this needs: {error}", err=True)
 
 
-def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
+def _find_inputs(store: Store, graph: Graph, pathspec: str) -> SpinInputs:
     name = graph.flow.name
     run_id, step, task = _split(graph, pathspec)
     if step not in graph.nodes:
@@ -102,7 +102,7 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> Inputs:
     if not run.exists():
         fail(f"flow '{name}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", name))
     path = _path(run, graph, step, task)
-    return Inputs(run.id, step, path, run.record()["parameters"], store.objects.url)
+    return SpinInputs(run.id, step, path, run.record()["parameters"], store.objects.url)
 
 
 def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
@@ -126,7 +126,7 @@ def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
         return find_path(run, step, task)
     known = run.attempts(step)
     if not known:
-        marks = ("~0" if isinstance(scope, Loop) else ".0" for scope in graph.scopes(step))
+        marks = ("~0" if isinstance(scope, LoopScope) else ".0" for scope in graph.scopes(step))
         return ROOT + "".join(marks)
     return list(known)[-1]
 
@@ -143,7 +143,7 @@ def _plain(found: Checked, step: str) -> Checked:
 
 
 def _perform(
-    found: Checked, seeds: Any, inputs: Inputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
+    found: Checked, seeds: Any, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
 ) -> int:
     from flowc_emulator.console.text_console import make_console
     from flowc_emulator.supervisor import Only, Plan, Supervisor
@@ -203,7 +203,7 @@ def _perform(
     return new_run.exit_code(result)
 
 
-def _log_line(run: RunStore, inputs: Inputs, *, persisted: bool) -> str:
+def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
     """What to type to see the log of a task that failed: without --persist it is not kept."""
     task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
     if persisted:
@@ -212,7 +212,7 @@ def _log_line(run: RunStore, inputs: Inputs, *, persisted: bool) -> str:
     return f"not kept; to keep it: {program} {shlex.join(sys.argv[1:])} --persist"
 
 
-KIND = Kind(
+KIND = RunKind(
     "spin",
     "Run one step of FLOW by itself, on the inputs that its task had in your newest run, or in the one that is named.",
     OPTIONS,

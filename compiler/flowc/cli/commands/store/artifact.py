@@ -22,7 +22,7 @@ from flowc_runtime.base.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore, Store
-    from flowc_runtime.store.records.versions import Version
+    from flowc_runtime.store.records.versions import ArtifactVersion
     from flowc_runtime.store.values.codecs import ArtifactRef
 
 SHOWN = 12  # characters of a digest
@@ -75,7 +75,7 @@ def artifact_command(
 
 def _find(
     store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
-) -> list[Version]:
+) -> list[ArtifactVersion]:
     from flowc_runtime.store.records.versions import versions
 
     runs = store.runs(flow)
@@ -104,7 +104,7 @@ def _find(
     return found
 
 
-def _line(version: Version) -> list[str]:
+def _line(version: ArtifactVersion) -> list[str]:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(version.when))
     place = task_pathspec(version.run, version.step, path=version.path)
     external = version.ref.get("external")
@@ -112,7 +112,7 @@ def _line(version: Version) -> list[str]:
     return [when, place, version.digest[:SHOWN], f"{version.size:,} bytes", version.ref["type"], about]
 
 
-def _row(flow: str, version: Version) -> dict[str, Any]:
+def _row(flow: str, version: ArtifactVersion) -> dict[str, Any]:
     row: dict[str, Any] = {
         "flow": flow,
         "run": version.run,
@@ -125,7 +125,7 @@ def _row(flow: str, version: Version) -> dict[str, Any]:
     return row | ({"external": ref["external"]} if "external" in ref else {})
 
 
-def _write(run: RunStore, version: Version, file: Path) -> None:
+def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
     import sys
 
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them

@@ -33,7 +33,7 @@ add_reading_commands(
 @store_option
 def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int, store_url: str | None) -> None:
     """Serve cards."""
-    from flowc.cli.rendering.card_server import Shown, serve
+    from flowc.cli.rendering.card_server import ServedCards, serve
 
     flow, _, run = pathspec.strip("/").partition("/")
     if not flow or "/" in run:
@@ -43,5 +43,5 @@ def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int,
         run = find_run(store, f"{flow}/{run}").run.id
     elif not store.runs(flow):
         click.echo(f"note: there is no run of a flow '{flow}' in {store.objects.url} yet", err=True)
-    shown = Shown(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
+    shown = ServedCards(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
     serve(shown, port, lambda text: click.echo(text, err=True))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Value(NamedTuple):
+class DumpedValue(NamedTuple):
     """An artifact or a parameter, not loaded yet, and what is recorded of it."""
 
     size: int
@@ -46,24 +46,24 @@ class Dumped(NamedTuple):
     step: str
     path: str
     record: Mapping[str, Any]
-    values: Mapping[str, Value]
+    values: Mapping[str, DumpedValue]
 
 
 # -- which -------------------------------------------------------------------------------------------------------------
 
 
-class Choice(NamedTuple):
+class ArtifactFilter(NamedTuple):
     """Which artifacts are asked for."""
 
     private: bool
     include: frozenset[str] | None
 
     @classmethod
-    def of(cls, private: bool, include: str | None) -> Choice:
+    def of(cls, private: bool, include: str | None) -> ArtifactFilter:
         """What the options say."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
-    def among(self, values: Mapping[str, Value]) -> dict[str, Value]:
+    def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
         """Those that are asked for, by their names."""
         return {
             name: value
@@ -136,7 +136,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
         yield Dumped(step, path, record, dict(of_every_task(view)) if view.is_beside(step) else values)
 
 
-def of_every_task(view: RunRecords) -> Iterator[tuple[str, Value]]:
+def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
     from flowc_runtime.store.values.files import seen_values
 
@@ -153,18 +153,20 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, Value]]:
             yield name, _parameter(value)
 
 
-def _parameter(value: Any) -> Value:
+def _parameter(value: Any) -> DumpedValue:
     from flowc_runtime.store.values.codecs import Encoded
 
     size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
-    return Value(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
+    return DumpedValue(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
 
 
-def stored(run: RunStore, ref: Any) -> Value:
+def stored(run: RunStore, ref: Any) -> DumpedValue:
     """What a record says of an artifact."""
     from flowc_runtime.store.values.codecs import load_value
 
-    return Value(ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref)
+    return DumpedValue(
+        ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref
+    )
 
 
 _DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
@@ -190,7 +192,7 @@ def end_damaged() -> None:
 # -- in which form -----------------------------------------------------------------------------------------------------
 
 
-def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
+def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> None:
     """Print a list of the tasks' records, each with the task's id."""
     rows = [
         {
@@ -203,7 +205,7 @@ def print_json(tasks: Iterable[Dumped], choice: Choice, limit: int) -> None:
     click.echo(json_text.shown(rows, indent=2))
 
 
-def _row(value: Value, limit: int) -> dict[str, Any]:
+def _row(value: DumpedValue, limit: int) -> dict[str, Any]:
     from flowc_runtime.base.errors import ArtifactError
 
     if value.size < limit:
@@ -228,7 +230,7 @@ def _is_plain(value: object) -> bool:
     return value is None or type(value) in (str, int, bool)
 
 
-def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Choice) -> None:
+def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: ArtifactFilter) -> None:
     """Write the values to a file."""
     from flowc_runtime.base.errors import ArtifactError
 
@@ -278,7 +280,7 @@ def dump_command(
     """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
-    choice = Choice.of(private, include)
+    choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)
     if message:
@@ -295,7 +297,7 @@ def dump_command(
     end_damaged()
 
 
-def _text(value: Value, limit: int) -> str:
+def _text(value: DumpedValue, limit: int) -> str:
     from flowc_runtime.base.errors import ArtifactError
 
     try:

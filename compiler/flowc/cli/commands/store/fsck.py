@@ -14,7 +14,7 @@ from flowc_ir.counting import count
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
-    from flowc_runtime.store.upkeep.fsck import Fault, Found
+    from flowc_runtime.store.upkeep.fsck import FsckReport, StoreFault
 
 SHOWN = 10  # pathspecs of a fault
 _KINDS = {
@@ -63,7 +63,7 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
         raise SystemExit(FAULTY)
 
 
-def _as_json(store: Store, found: Found) -> dict[str, Any]:
+def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
     from flowc_runtime.store.records.places import ASIDE
     from flowc_runtime.store.upkeep.fsck import counts
 
@@ -90,7 +90,7 @@ def _as_json(store: Store, found: Found) -> dict[str, Any]:
     }
 
 
-def _say(store: Store, found: Found, *, repaired: bool) -> None:
+def _say(store: Store, found: FsckReport, *, repaired: bool) -> None:
     from flowc_runtime.store.upkeep.fsck import counts, runs_without_record
 
     for fault in found.faults:
@@ -119,9 +119,9 @@ def _say(store: Store, found: Found, *, repaired: bool) -> None:
                    "blob's value again stores it anew", err=True)  # fmt: skip
 
 
-def _size(fault: Fault) -> str:
+def _size(fault: StoreFault) -> str:
     return "" if fault.size is None else f", {fault.size:,} bytes"
 
 
-def _done(fault: Fault) -> str:
+def _done(fault: StoreFault) -> str:
     return f"; moved to {fault.moved}" if fault.moved else "; removed" if fault.removed else ""

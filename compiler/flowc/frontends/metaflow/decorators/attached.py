@@ -16,7 +16,7 @@ from metaflow.decorators import Applied
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Node
     from metaflow._legacy.hooks import Added
 
@@ -24,7 +24,7 @@ _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_inter
 """What the graph, or the code of the step, was read by."""
 
 
-def attach(node: Node, method: Method, added: Sequence[Added], faults: Faults) -> Node:
+def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Faults) -> Node:
     """Return the node with these decorators besides its own; of what a node has once, its own counts."""
     own: list[Applied] = []
     plugins: list[Plugin] = []
@@ -47,6 +47,6 @@ def attach(node: Node, method: Method, added: Sequence[Added], faults: Faults) -
     return replace(node, cards=cards, plugins=(*node.plugins, *plugins), **missing)
 
 
-def _fault(faults: Faults, method: Method, decorator: Added, why: str, hint: str) -> None:
+def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint: str) -> None:
     message = f"a hook has put @{decorator.name} on step '{method.name}': {why}"
     faults.add(codes.UNSUPPORTED_FEATURE, method.where, message, hint=hint)

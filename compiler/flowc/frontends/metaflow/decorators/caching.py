@@ -11,12 +11,12 @@ from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.structure.graph import Graph
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.graph import DeclaredGraph
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc.package import Package
 
 
-def cached_code(method: Method, graph: Graph, package: Package, faults: Faults) -> str | None:
+def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faults: Faults) -> str | None:
     """The digest of a step's code: the code package without the other steps of the flow, and without blank lines.
 
     None for the tasks of a gang, which run together or not at all.
@@ -40,7 +40,7 @@ def cached_code(method: Method, graph: Graph, package: Package, faults: Faults) 
     return f"sha256:{digest.hexdigest()}"
 
 
-def _lines_of_others(method: Method, graph: Graph) -> dict[str, set[int]]:
+def _lines_of_others(method: StepMethod, graph: DeclaredGraph) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for other in graph.steps.values():
         if other.name != method.name:

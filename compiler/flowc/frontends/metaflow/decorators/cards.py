@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.frontends.metaflow.decorators.reader import BOOL, COUNT, OPTIONS, TEXT, Kind, Reader, canonical, optional
+from flowc.frontends.metaflow.decorators.reader import (
+    BOOL,
+    COUNT,
+    OPTIONS,
+    TEXT,
+    ArgumentKind,
+    Reader,
+    canonical,
+    optional,
+)
 from flowc_ir import Card, codes
 from flowc_ir.diagnostic import Faults
 from flowc_ir.suggestion import suggest
@@ -12,10 +21,10 @@ from flowc_ir.suggestion import suggest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from metaflow.decorators import Applied
 
-CARD: Final[Mapping[str, Kind]] = {
+CARD: Final[Mapping[str, ArgumentKind]] = {
     "type": TEXT,
     "id": optional(TEXT),
     "options": OPTIONS,
@@ -24,8 +33,8 @@ CARD: Final[Mapping[str, Kind]] = {
     "save_errors": BOOL,
     "customize": BOOL,
     # Metaflow takes these two, and has one value for each.
-    "scope": Kind("'task': a card belongs to a task", lambda value: value == "task"),
-    "rank": Kind("None: cards have no order", lambda value: value is None),
+    "scope": ArgumentKind("'task': a card belongs to a task", lambda value: value == "task"),
+    "rank": ArgumentKind("None: cards have no order", lambda value: value is None),
 }
 
 
@@ -45,7 +54,7 @@ def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card
 _BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be imported
 
 
-def check_card_types(method: Method, added: Sequence[Applied], given: Mapping[str, Any], faults: Faults) -> None:
+def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mapping[str, Any], faults: Faults) -> None:
     """Find unknown types of cards: neither built in, nor in the flow's files, nor in a package that is installed.
 
     A step with packages or an image of its own may have types that are not known here. A type of a package that is not

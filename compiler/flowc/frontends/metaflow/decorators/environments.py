@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, Kind, Reader
+from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, ArgumentKind, Reader
 from flowc_ir import Packages, codes
 from metaflow.decorators import applied_to
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Mapping
 
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc.frontends.source import Source
     from flowc_ir.diagnostic import Faults
+    from flowc_ir.policies import Pairs
     from metaflow.decorators import Applied
 
-    Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 # A version, or a range of several conditions as packages have it. Whether flowc runs on it counts where one is built.
 _CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
@@ -39,19 +39,19 @@ def _is_packages(value: object) -> bool:
     )  # fmt: skip
 
 
-_PACKAGES = Kind(
+_PACKAGES = ArgumentKind(
     "a dict from packages to versions, all as text", _is_packages, 'such as {"pandas": "2.2.3", "six": ">=1.16"}'
 )
-_PYPI: Final[Mapping[str, Kind]] = {
+_PYPI: Final[Mapping[str, ArgumentKind]] = {
     "packages": _PACKAGES,
-    "python": Kind(
+    "python": ArgumentKind(
         "a version as text",
         lambda value: value is None or (isinstance(value, str) and _PYTHON.fullmatch(value) is not None),
         'such as python="3.12", python="3.12.4", python="3.12.*" or python=">=3.11,<3.14"',
     ),
-    "disabled": Kind("True or False", lambda value: value is None or isinstance(value, bool)),
+    "disabled": ArgumentKind("True or False", lambda value: value is None or isinstance(value, bool)),
 }
-_TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
+_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
 
 
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
@@ -84,7 +84,7 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
     return _read(found, reader)
 
 
-def step_packages(method: Method, base: Packages | None, faults: Faults) -> Packages | None:
+def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> Packages | None:
     """What a step asks for, added to what the flow's class says."""
     reader = Reader(method.source, method.tree, faults)
     found: dict[str, Applied] = {}

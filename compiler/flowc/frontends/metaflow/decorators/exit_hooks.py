@@ -7,7 +7,7 @@ import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from flowc.frontends.metaflow.decorators.reader import OPTIONS, Kind, canonical, shown
+from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc_ir import ExitHook, codes
 from flowc_ir.suggestion import suggest
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
-_FUNCTIONS = Kind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
-_HOOKS: Final[Mapping[str, Kind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
+_FUNCTIONS = ArgumentKind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
+_HOOKS: Final[Mapping[str, ArgumentKind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
 _WHEN: Final[tuple[tuple[str, Literal["success", "error"]], ...]] = (("on_success", "success"), ("on_error", "error"))
 
 

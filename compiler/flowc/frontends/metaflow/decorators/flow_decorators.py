@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from flowc.frontends.metaflow.decorators.exit_hooks import read_hooks
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
-from flowc.frontends.metaflow.decorators.project import Deployment, check_unused, read_project
+from flowc.frontends.metaflow.decorators.project import ProjectBranch, check_unused, read_project
 from flowc.frontends.metaflow.decorators.reader import Reader
 from flowc.frontends.metaflow.decorators.schedule import read_schedule
 from flowc.frontends.metaflow.decorators.triggers import read_events, read_finishes
@@ -45,7 +45,7 @@ class _Found:
 def read_flow(
     cls: type,
     place: Callable[[type], tuple[Source, ast.ClassDef] | None],
-    deployment: Deployment,
+    deployment: ProjectBranch,
     faults: Faults,
 ) -> dict[str, Any]:
     """The fields of the flow. `place` finds where a class is written; one that is written nowhere has no decorators."""

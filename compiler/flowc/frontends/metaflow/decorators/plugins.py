@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowc.frontends.metaflow.decorators.reader import Kind, canonical
+from flowc.frontends.metaflow.decorators.reader import ArgumentKind, canonical
 from flowc.frontends.metaflow.mutators import mutator_fault
 from flowc_ir import Plugin, Retry, codes, json_text
 from metaflow import _extensions
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.frontends.metaflow.decorators.reader import Reader
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc.frontends.source import Sources
     from flowc_ir import Flow, Node
     from flowc_ir.diagnostic import Faults
@@ -46,8 +46,8 @@ def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
     """One application; None where it has a fault."""
     from metaflow._legacy.hooks import unsupported_hooks
 
-    kind = Kind("a value that JSON can hold", is_json, "it travels to every pod; name what is meant by a text")
-    table: Mapping[str, Kind] = dict.fromkeys(cls.defaults, kind)
+    kind = ArgumentKind("a value that JSON can hold", is_json, "it travels to every pod; name what is meant by a text")
+    table: Mapping[str, ArgumentKind] = dict.fromkeys(cls.defaults, kind)
     given = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
     for hook, hint in hooks.items():
@@ -84,7 +84,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
 
 
 def begin_plugins(
-    program: FlowProgram, flow: Flow, methods: Mapping[str, Method], sources: Sources, faults: Faults
+    program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
     """Let the decorators begin; the flow with what they say of retries, of options in the tasks and of its steps."""
     from flowc.frontends.metaflow.decorators.with_decorators import parse_with

@@ -11,7 +11,7 @@ from flowc.frontends.metaflow.decorators.reader import (
     COUNT,
     MIB,
     TEXT,
-    Kind,
+    ArgumentKind,
     decimal_text,
     is_texts,
     optional,
@@ -66,26 +66,28 @@ def _is_port(value: object) -> bool:
     return COUNT.accepts(value) and 0 < int(str(value)) < 65536
 
 
-_TEXTS = optional(Kind("a dict from texts to texts", is_texts))
-_NAMES = optional(Kind("a list of names", _is_names))
+_TEXTS = optional(ArgumentKind("a dict from texts to texts", is_texts))
+_NAMES = optional(ArgumentKind("a list of names", _is_names))
 
-KUBERNETES: Final[Mapping[str, Kind]] = {
+KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
     "cpu": CORES,
     "memory": MIB,
     "disk": MIB,
     "image": optional(TEXT),
-    "image_pull_policy": optional(Kind(f"one of {', '.join(_PULL_POLICIES)}", lambda value: value in _PULL_POLICIES)),
+    "image_pull_policy": optional(
+        ArgumentKind(f"one of {', '.join(_PULL_POLICIES)}", lambda value: value in _PULL_POLICIES)
+    ),
     "image_pull_secrets": _NAMES,
     "service_account": optional(TEXT),
     "secrets": _NAMES,
     "node_selector": optional(
-        Kind("a dict from labels to values", _is_selector, 'or a text such as "disk=ssd,zone=a"')
+        ArgumentKind("a dict from labels to values", _is_selector, 'or a text such as "disk=ssd,zone=a"')
     ),
     "namespace": optional(TEXT),
-    "gpu": optional(Kind("a whole number", COUNT.accepts)),
-    "gpu_vendor": optional(Kind("'nvidia' or 'amd'", lambda value: value in ("nvidia", "amd"))),
+    "gpu": optional(ArgumentKind("a whole number", COUNT.accepts)),
+    "gpu_vendor": optional(ArgumentKind("'nvidia' or 'amd'", lambda value: value in ("nvidia", "amd"))),
     "tolerations": optional(
-        Kind(
+        ArgumentKind(
             f"a list of dicts with {', '.join(_TOLERATION)}",
             lambda value: isinstance(value, (list, tuple)) and all(_is_fields(one, _TOLERATION) for one in value),
         )
@@ -95,17 +97,19 @@ KUBERNETES: Final[Mapping[str, Kind]] = {
     "use_tmpfs": optional(BOOL),
     "tmpfs_tempdir": BOOL,
     "tmpfs_size": MIB,
-    "tmpfs_path": optional(Kind("an absolute path", lambda value: isinstance(value, str) and value.startswith("/"))),
+    "tmpfs_path": optional(
+        ArgumentKind("an absolute path", lambda value: isinstance(value, str) and value.startswith("/"))
+    ),
     "persistent_volume_claims": _TEXTS,
     "shared_memory": MIB,
-    "port": optional(Kind("a port number", _is_port)),
+    "port": optional(ArgumentKind("a port number", _is_port)),
     "compute_pool": optional(TEXT),
     "executable": optional(TEXT),
     "hostname_resolution_timeout": COUNT,
-    "qos": Kind(f"one of {', '.join(QOS)}", lambda value: isinstance(value, str) and value.lower() in QOS),
+    "qos": ArgumentKind(f"one of {', '.join(QOS)}", lambda value: isinstance(value, str) and value.lower() in QOS),
     "extended_resources": _TEXTS,
     "security_context": optional(
-        Kind(f"a dict with {', '.join(_SECURITY)}", lambda value: _is_fields(value, _SECURITY))
+        ArgumentKind(f"a dict with {', '.join(_SECURITY)}", lambda value: _is_fields(value, _SECURITY))
     ),
 }
 

@@ -14,7 +14,7 @@ from flowc.frontends.metaflow.decorators.reader import COUNT as _COUNT
 from flowc.frontends.metaflow.decorators.reader import DURATION as _DURATION
 from flowc.frontends.metaflow.decorators.reader import JSON as _JSON
 from flowc.frontends.metaflow.decorators.reader import MIB as _MIB
-from flowc.frontends.metaflow.decorators.reader import Kind, Reader, decimal_text, optional, shown
+from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, decimal_text, optional, shown
 from flowc.frontends.metaflow.decorators.secrets import SECRETS, read_secrets
 from flowc_ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout, codes
 from flowc_ir.policies import ELSEWHERE
@@ -24,12 +24,12 @@ from metaflow.decorators import COMMAND_LINE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Plugin, Transition
     from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
-__all__ = ["SEVERAL", "STEP_DECORATORS", "Kind", "Reader", "check_misplaced", "policies", "shown"]
+__all__ = ["SEVERAL", "STEP_DECORATORS", "ArgumentKind", "Reader", "check_misplaced", "policies", "shown"]
 
 
 def _is_environment(value: object) -> bool:
@@ -44,31 +44,31 @@ def _is_environment(value: object) -> bool:
 
 
 # Nothing here reads them: only their names are checked, as Metaflow does.
-_ANY: Final = Kind("anything", lambda value: True)
+_ANY: Final = ArgumentKind("anything", lambda value: True)
 _OF_BATCH: Final = (
     "cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap", "swappiness",
     "inferentia", "trainium", "efa", "host_volumes", "efs_volumes", "use_tmpfs", "aws_batch_tags", "tmpfs_tempdir",
     "tmpfs_size", "tmpfs_path", "ephemeral_storage", "log_driver", "log_options", "executable", "privileged",
 )  # fmt: skip
 
-STEP_DECORATORS: Final[Mapping[str, Mapping[str, Kind]]] = {
+STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
     "step": {"start": _BOOL, "end": _BOOL, "node_info": _JSON},
     "parallel": {},
     "unbounded_test_foreach_internal": {},
     "retry": {"times": _COUNT, "minutes_between_retries": _DURATION},
     "catch": {
-        "var": Kind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
+        "var": ArgumentKind("an artifact's name", lambda v: v is None or (isinstance(v, str) and v.isidentifier())),
         "print_exception": _BOOL,
     },
     "timeout": {"seconds": _DURATION, "minutes": _DURATION, "hours": _DURATION},
     "resources": {
         "cpu": _CORES,
-        "gpu": optional(Kind("a whole number", _COUNT.accepts)),
+        "gpu": optional(ArgumentKind("a whole number", _COUNT.accepts)),
         "disk": _MIB,
         "memory": _MIB,
         "shared_memory": _MIB,
     },
-    "environment": {"vars": Kind("a dict from names to texts or numbers", _is_environment)},
+    "environment": {"vars": ArgumentKind("a dict from names to texts or numbers", _is_environment)},
     "kubernetes": KUBERNETES,
     "secrets": SECRETS,
     "card": CARD,
@@ -92,7 +92,7 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 
 
 def policies(
-    method: Method, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
+    method: StepMethod, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
 ) -> dict[str, Any]:
     """The policy fields of a step's node. `added` are decorators of the command line, for steps that lack them."""
     reader = Reader(method.source, method.tree, faults)
@@ -126,7 +126,7 @@ def policies(
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _of_step(method: Method, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
+def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
     """The decorators of a step that decorate steps, from the top, each once; then those of the command line."""
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
@@ -219,7 +219,7 @@ _BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
 }
 
 
-def check_misplaced(method: Method, faults: Faults) -> None:
+def check_misplaced(method: StepMethod, faults: Faults) -> None:
     """A method that is no step, and has decorators of steps."""
     reader = Reader(method.source, method.tree, faults)
     for applied in reversed(method.applied):

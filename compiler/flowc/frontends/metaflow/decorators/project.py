@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, optional
+from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, ArgumentKind, optional
 from flowc_ir import Project, codes
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.decorators.reader import Reader
     from metaflow.decorators import Applied
 
-_PROJECT: Final[Mapping[str, Kind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
+_PROJECT: Final[Mapping[str, ArgumentKind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 _MAX_NAME = 128
 
@@ -26,7 +26,7 @@ class DeploymentError(Exception):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class ProjectBranch:
     """Whose flow it is, and what `--branch` and `--production` say; None leaves it to the decorator.
 
     `needs_project` refuses a flow that has no project.
@@ -38,7 +38,7 @@ class Deployment:
     needs_project: bool = False
 
 
-def read_project(reader: Reader, applied: Applied, deployment: Deployment) -> Project | None:
+def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) -> Project | None:
     """The project, unless it has a fault.
 
     Raises:
@@ -86,7 +86,7 @@ def _resolve(branch: str | None, user: str, *, production: bool) -> str:
     return f"{'prod' if production else 'test'}.{branch}"
 
 
-def check_unused(deployment: Deployment, flow: str, *, has_project: bool) -> None:
+def check_unused(deployment: ProjectBranch, flow: str, *, has_project: bool) -> None:
     """Refuse a branch for a flow that has none.
 
     Raises:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ArgumentKind:
     """What an argument may be: in words, and as a predicate; and what to do about the usual slip."""
 
     words: str
@@ -80,19 +80,19 @@ def is_json_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def optional(kind: Kind) -> Kind:
+def optional(kind: ArgumentKind) -> ArgumentKind:
     """The same, or None."""
-    return Kind(kind.words, lambda value: value is None or kind.accepts(value), kind.hint)
+    return ArgumentKind(kind.words, lambda value: value is None or kind.accepts(value), kind.hint)
 
 
-COUNT = Kind("a whole number, 0 or more", _is_count)
-DURATION = Kind("a number, 0 or more", _is_duration)
-MIB = Kind("a whole number of MiB", lambda value: value is None or _is_count(value), "16 GiB are 16384 MiB")
-CORES = Kind("a number of cores", lambda value: value is None or _is_cores(value))
-BOOL = Kind("True or False", lambda value: isinstance(value, bool))
-TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
-JSON = Kind("a value that JSON can hold", is_json, "such as a dict of texts and numbers: with lists for tuples")
-OPTIONS = Kind("a dict that JSON can hold", lambda value: value is None or is_json_object(value))
+COUNT = ArgumentKind("a whole number, 0 or more", _is_count)
+DURATION = ArgumentKind("a number, 0 or more", _is_duration)
+MIB = ArgumentKind("a whole number of MiB", lambda value: value is None or _is_count(value), "16 GiB are 16384 MiB")
+CORES = ArgumentKind("a number of cores", lambda value: value is None or _is_cores(value))
+BOOL = ArgumentKind("True or False", lambda value: isinstance(value, bool))
+TEXT = ArgumentKind("a text", lambda value: isinstance(value, str) and value != "")
+JSON = ArgumentKind("a value that JSON can hold", is_json, "such as a dict of texts and numbers: with lists for tuples")
+OPTIONS = ArgumentKind("a dict that JSON can hold", lambda value: value is None or is_json_object(value))
 
 
 def canonical(value: object) -> str:
@@ -115,7 +115,7 @@ class Reader:
         self.tree = tree
         self.faults = faults
 
-    def arguments(self, applied: Applied, table: Mapping[str, Kind]) -> dict[str, Any] | None:
+    def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, Any] | None:
         """Return the arguments given, all of their kinds; None where any has a fault."""
         before, note = len(self.faults), self._origin(applied)
         if applied.args:

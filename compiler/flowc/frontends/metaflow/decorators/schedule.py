@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
-from flowc.frontends.metaflow.decorators.reader import Kind
+from flowc.frontends.metaflow.decorators.reader import ArgumentKind
 from flowc_ir import Schedule, codes
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def _is_crons(value: object) -> bool:
     return value is None or (bool(several) and all(isinstance(cron, str) for cron in several))
 
 
-_SCHEDULE: Final[Mapping[str, Kind]] = {
+_SCHEDULE: Final[Mapping[str, ArgumentKind]] = {
     "hourly": _BOOL,
     "daily": _BOOL,
     "weekly": _BOOL,
-    "cron": Kind("a cron expression as text, or a list of them", _is_crons),
-    "timezone": Kind("a time zone's name as text", lambda value: value is None or isinstance(value, str)),
+    "cron": ArgumentKind("a cron expression as text, or a list of them", _is_crons),
+    "timezone": ArgumentKind("a time zone's name as text", lambda value: value is None or isinstance(value, str)),
 }
 _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * * 0"}
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, Kind, canonical, is_json_object, optional, shown
+from flowc.frontends.metaflow.decorators.reader import (
+    BOOL,
+    TEXT,
+    ArgumentKind,
+    canonical,
+    is_json_object,
+    optional,
+    shown,
+)
 from flowc_ir import Secret, codes
 from flowc_ir.suggestion import suggest
 from flowc_runtime.run.task.secrets import PROVIDERS
@@ -18,8 +26,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 
-SECRETS: Final[Mapping[str, Kind]] = {
-    "sources": Kind("a list of sources", lambda value: True),  # what else it is is not shown: it may be a secret
+SECRETS: Final[Mapping[str, ArgumentKind]] = {
+    "sources": ArgumentKind(
+        "a list of sources", lambda value: True
+    ),  # what else it is is not shown: it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }

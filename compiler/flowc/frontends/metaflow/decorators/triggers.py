@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc.frontends.metaflow.decorators.reader import OPTIONS, Kind, canonical, shown
+from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc.frontends.names import listed
 from flowc_ir import Trigger, codes
 from flowc_ir.suggestion import suggest
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from flowc_ir import Project, Span
     from metaflow.decorators import Applied
 
-_ANY = Kind("anything", lambda value: True)
-_SEVERAL = Kind("a list", lambda value: isinstance(value, (list, tuple)))
-_EVENTS: Final[Mapping[str, Kind]] = {"event": _ANY, "events": _SEVERAL, "options": OPTIONS}
-_FLOWS: Final[Mapping[str, Kind]] = {"flow": _ANY, "flows": _SEVERAL, "options": OPTIONS}
+_ANY = ArgumentKind("anything", lambda value: True)
+_SEVERAL = ArgumentKind("a list", lambda value: isinstance(value, (list, tuple)))
+_EVENTS: Final[Mapping[str, ArgumentKind]] = {"event": _ANY, "events": _SEVERAL, "options": OPTIONS}
+_FLOWS: Final[Mapping[str, ArgumentKind]] = {"flow": _ANY, "flows": _SEVERAL, "options": OPTIONS}
 
 
 class _BadItem(Exception):
@@ -73,7 +73,7 @@ def read_finishes(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:
 def _read(
     reader: Reader,
     applied: Applied,
-    table: Mapping[str, Kind],
+    table: Mapping[str, ArgumentKind],
     names: tuple[str, str],
     make: Callable[[Any, Span], Trigger],
 ) -> Iterator[Trigger]:

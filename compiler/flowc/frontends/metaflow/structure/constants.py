@@ -10,18 +10,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc.frontends.metaflow.structure.steps import Members, StepMethod
 
 _UNKNOWN: Final = object()
 
 
-def text_of(method: Method, members: Members, node: ast.expr) -> str | None:
+def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
     """The text that an expression of a step always has; None where only running the step would tell."""
     value = _value(method, members, node)
     return str.__str__(value) if isinstance(value, str) else None  # of an Enum too, whose own __str__ is another
 
 
-def _value(method: Method, members: Members, node: ast.expr) -> Any:
+def _value(method: StepMethod, members: Members, node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -45,12 +45,12 @@ def _value(method: Method, members: Members, node: ast.expr) -> Any:
     return _UNKNOWN
 
 
-def _joined(method: Method, members: Members, parts: list[ast.expr]) -> Any:
+def _joined(method: StepMethod, members: Members, parts: list[ast.expr]) -> Any:
     texts = [text_of(method, members, part) for part in parts]
     return _UNKNOWN if None in texts else "".join(filter(None, texts))
 
 
-def _variable(method: Method, name: str) -> Any:
+def _variable(method: StepMethod, name: str) -> Any:
     function: Any = method.function
     code = function.__code__
     if name in code.co_varnames or name in code.co_cellvars:  # assigned by the step itself

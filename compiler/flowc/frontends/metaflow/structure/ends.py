@@ -9,7 +9,7 @@ from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.graph import Candidates
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
 
 
 def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
@@ -23,7 +23,7 @@ def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
     return _one("start", steps, faults), _one("end", steps, faults)
 
 
-def _one(which: str, steps: list[Method], faults: Faults) -> str:
+def _one(which: str, steps: list[StepMethod], faults: Faults) -> str:
     marked = [method for method in steps if method.is_marked(which)]
     named = [method for method in steps if method.name == which and method not in marked]
     found = [*marked, *named]

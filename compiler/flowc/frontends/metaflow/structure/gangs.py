@@ -8,12 +8,12 @@ from flowc.frontends.metaflow.decorators.plugins import plugin_class
 from flowc_ir import Gang, Goto, codes, targets
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.structure.graph import Graph
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.graph import DeclaredGraph
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir.diagnostic import Faults
 
 
-def check_gangs(graph: Graph, faults: Faults) -> None:
+def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
     """Each gang's step has @parallel and leads straight to its join, and no other step leads to it."""
     reached: set[str] = set()
     for name, following in graph.next_of.items():
@@ -39,7 +39,7 @@ def check_gangs(graph: Graph, faults: Faults) -> None:
             )
 
 
-def _check_body(split: str, body: Method, graph: Graph, faults: Faults) -> None:
+def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faults) -> None:
     if not is_parallel(body):
         hint = f"write @parallel above '{body.name}'; for tasks that do not run all at once, use a foreach"
         _fault(
@@ -58,11 +58,11 @@ def _check_body(split: str, body: Method, graph: Graph, faults: Faults) -> None:
     )
 
 
-def is_parallel(method: Method) -> bool:
+def is_parallel(method: StepMethod) -> bool:
     """Whether the step has @parallel, or a decorator like it: @pytorch_parallel, or one of an extension."""
     names = [applied.name for applied in method.applied]
     return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 
 
-def _fault(faults: Faults, message: str, at: Method, hint: str) -> None:
+def _fault(faults: Faults, message: str, at: StepMethod, hint: str) -> None:
     faults.add(codes.PARALLEL_STEP, at.where, message, hint=hint)

@@ -17,18 +17,18 @@ from flowc_ir.suggestion import suggest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc.frontends.metaflow.structure.steps import Members, StepMethod
     from flowc.frontends.source import Sources
     from flowc_ir import Span, Transition
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Graph:
+class DeclaredGraph:
     """`next_of` is None for a step that a reported fault leaves without a transition. `start` is where runs begin."""
 
     start: str
-    steps: Mapping[str, Method]
+    steps: Mapping[str, StepMethod]
     next_of: Mapping[str, Transition | None]
     closes: Mapping[str, str]
 
@@ -38,13 +38,13 @@ class Graph:
 class Candidates:
     """What may be a step: `methods` by a sign of it, `members` by being led to; of `lost` a fault is reported."""
 
-    methods: Mapping[str, Method]
+    methods: Mapping[str, StepMethod]
     lost: Set[str]
     members: Members
     sources: Sources
 
 
-def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults) -> Graph:
+def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults) -> DeclaredGraph:
     """Read every step's transition, resolve the names in it and find what each join closes."""
     steps = _Steps(candidates, faults)
     steps.read()
@@ -64,7 +64,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
             fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known
         )
     order = [name for name in candidates.members if name in steps.found]
-    return Graph(start, {name: steps.found[name] for name in order}, next_of, closes)
+    return DeclaredGraph(start, {name: steps.found[name] for name in order}, next_of, closes)
 
 
 class _Steps:
@@ -73,7 +73,7 @@ class _Steps:
     def __init__(self, candidates: Candidates, faults: Faults) -> None:
         self.candidates = candidates
         self.faults = faults
-        self.found: dict[str, Method] = {}
+        self.found: dict[str, StepMethod] = {}
         self.left: dict[str, Leaving] = {}
         before = len(faults)
         self.start, self.end = find_ends(candidates, faults)
@@ -91,14 +91,14 @@ class _Steps:
         for name in [*self.found]:
             self._resolve(name)
 
-    def _leaving(self, method: Method) -> Leaving:
+    def _leaving(self, method: StepMethod) -> Leaving:
         return leaving(method, self.candidates.members, is_end=method.name == self.end)
 
-    def _add(self, method: Method, left: Leaving) -> None:
+    def _add(self, method: StepMethod, left: Leaving) -> None:
         self.found[method.name] = method
         self.left[method.name] = left
 
-    def _add_unmarked(self, method: Method, left: Leaving) -> None:
+    def _add_unmarked(self, method: StepMethod, left: Leaving) -> None:
         self.faults.add(
             codes.MISSING_STEP_DECORATOR,
             method.where,

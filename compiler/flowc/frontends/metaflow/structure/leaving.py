@@ -10,7 +10,7 @@ from flowc_ir.diagnostic import Diagnostic
 if TYPE_CHECKING:
     import ast
 
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Span, Transition
 
 
@@ -24,19 +24,21 @@ class Leaving:
     fault: Diagnostic | None = None
 
 
-def step_named(method: Method, node: ast.expr) -> tuple[str, Span] | None:
+def step_named(method: StepMethod, node: ast.expr) -> tuple[str, Span] | None:
     """The step that an expression `self.step` names, and its place."""
     name = method.attribute(node)
     return (name, method.source.span(node)) if name is not None else None
 
 
-def fault_of(method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None) -> Leaving:
+def fault_of(
+    method: StepMethod, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
+) -> Leaving:
     """What is known of a step whose self.next has a fault: the fault."""
     return Leaving(None, fault=diagnostic_of(method, code, message, at, hint))
 
 
 def diagnostic_of(
-    method: Method, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
+    method: StepMethod, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
 ) -> Diagnostic:
     """A fault at an expression of a step, or at the step itself."""
     span = method.where if at is None else method.source.span(at)

@@ -30,7 +30,7 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `in
 
 @final
 @dataclass(frozen=True)
-class Method:
+class StepMethod:
     """A method with its source. `is_step` is whether `@step` is among what is `applied` to it."""
 
     name: str
@@ -97,9 +97,9 @@ def members_of(cls: type, base: type) -> Members:
 
 def find_methods(
     members: Members, sources: Sources, cls_span: Span, faults: Faults
-) -> tuple[dict[str, Method], set[str]]:
+) -> tuple[dict[str, StepMethod], set[str]]:
     """The methods that are steps, are decorated like one, or call `self.next`; and those reported to have no source."""
-    methods: dict[str, Method] = {}
+    methods: dict[str, StepMethod] = {}
     lost: set[str] = set()
     for name, (value, owner) in members.items():
         is_static = isinstance(value, (staticmethod, classmethod))
@@ -120,18 +120,18 @@ def find_methods(
                 _no_source(name, _place_of_code(inner, sources) or cls_span, faults)
                 lost.add(name)
             continue
-        methods[name] = Method(name, owner, inner, tree, source, applied, is_static)
+        methods[name] = StepMethod(name, owner, inner, tree, source, applied, is_static)
     return methods, lost
 
 
-def find_method(name: str, members: Members, sources: Sources) -> Method | None:
+def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
     """A method that is no step by any sign but its name."""
     value, owner = members.get(name, (None, object))
     inner = _unwrapped(value)
     if not isinstance(inner, FunctionType):
         return None
     source, tree = _locate(name, owner, inner, sources)
-    return Method(name, owner, inner, tree, source, applied_to(value)) if source and tree else None
+    return StepMethod(name, owner, inner, tree, source, applied_to(value)) if source and tree else None
 
 
 def _unwrapped(function: Any) -> object:
@@ -189,7 +189,7 @@ def _no_source(name: str, span: Span, faults: Faults) -> None:
 # -- faults of one step ------------------------------------------------------------------------------------------------
 
 
-def check_step(method: Method, faults: Faults) -> None:
+def check_step(method: StepMethod, faults: Faults) -> None:
     """What is wrong with a step whatever the other steps are."""
     name, where = method.name, method.where
     if name in FLOW_API or is_private(name):
@@ -213,7 +213,7 @@ def check_step(method: Method, faults: Faults) -> None:
         )
 
 
-def _check_kind(method: Method, faults: Faults) -> None:
+def _check_kind(method: StepMethod, faults: Faults) -> None:
     flags = method.function.__code__.co_flags
     is_async = isinstance(method.tree, ast.AsyncFunctionDef) or flags & (_COROUTINE | _ASYNC_GENERATOR)
     if is_async or flags & _GENERATOR:
@@ -226,7 +226,7 @@ def _check_kind(method: Method, faults: Faults) -> None:
         )
 
 
-def check_duplicates(methods: Mapping[str, Method], faults: Faults) -> None:
+def check_duplicates(methods: Mapping[str, StepMethod], faults: Faults) -> None:
     """A class body that defines a step twice: Python keeps the last, silently."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
         body = source.class_of(owner)

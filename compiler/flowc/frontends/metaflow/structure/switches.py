@@ -9,13 +9,13 @@ from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_n
 from flowc_ir import Switch, codes
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.structure.steps import Method
+    from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Choice, Span
 
 _NOTHING = object()
 
 
-def read_switch(method: Method, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
+def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
     """The transition of a step that ends with a switch, or its fault."""
     if condition is None:
         return fault_of(method, codes.SWITCH_CONDITION, f"the switch of step '{method.name}' has no condition", call,
@@ -55,12 +55,12 @@ def read_switch(method: Method, call: ast.Call, cases: ast.Dict, condition: ast.
     return Leaving(Switch(condition=name, arms=tuple(arms)), tuple(mentions))
 
 
-def _bad_condition(method: Method, condition: ast.keyword, hint: str) -> Leaving:
+def _bad_condition(method: StepMethod, condition: ast.keyword, hint: str) -> Leaving:
     message = "condition takes the name of an artifact, written as a string"
     return fault_of(method, codes.SWITCH_CONDITION, message, condition.value, hint)
 
 
-def _choice(method: Method, key: ast.expr | None) -> Any:
+def _choice(method: StepMethod, key: ast.expr | None) -> Any:
     """The value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
     match key:
         case ast.Constant(value=value):
@@ -72,7 +72,7 @@ def _choice(method: Method, key: ast.expr | None) -> Any:
     return _NOTHING
 
 
-def _from_class(method: Method, key: ast.expr) -> Any:
+def _from_class(method: StepMethod, key: ast.expr) -> Any:
     match key:
         case ast.Attribute(attr=name) if method.attribute(key):
             return getattr(method.owner, name, _NOTHING)

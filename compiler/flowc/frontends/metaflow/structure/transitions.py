@@ -14,13 +14,13 @@ from flowc_ir.diagnostic import Diagnostic
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.structure.steps import Members, Method
+    from flowc.frontends.metaflow.structure.steps import Members, StepMethod
     from flowc_ir import Span
 
 _EXAMPLE = "self.next(self.train)"
 
 
-def leaving(method: Method, members: Members, *, is_end: bool) -> Leaving:
+def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
     """The transition of a step, or the one fault that hides it. `members` are those of the flow's class."""
     calls = _next_calls(method)
     if is_end:
@@ -47,7 +47,7 @@ def leaving(method: Method, members: Members, *, is_end: bool) -> Leaving:
     )
 
 
-def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
+def _leaving_end(method: StepMethod, calls: list[ast.Call]) -> Leaving:
     if not calls:
         return Leaving(End())
     message = f"step '{method.name}' leads on, but it is where the flow ends"
@@ -55,16 +55,16 @@ def _leaving_end(method: Method, calls: list[ast.Call]) -> Leaving:
     return Leaving(End(), fault=fault)
 
 
-def _next_calls(method: Method) -> list[ast.Call]:
+def _next_calls(method: StepMethod) -> list[ast.Call]:
     calls = [node for node in ast.walk(method.tree) if isinstance(node, ast.Call) and _is_next(method, node)]
     return sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
 
-def _is_next(method: Method, call: ast.Call) -> bool:
+def _is_next(method: StepMethod, call: ast.Call) -> bool:
     return method.attribute(call.func) == "next"
 
 
-def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
+def _not_last(method: StepMethod, calls: list[ast.Call]) -> Leaving:
     """A call that is not the last statement of the step itself."""
     call = calls[0]
     message = f"step '{method.name}' does not end with its self.next"
@@ -87,7 +87,7 @@ def _not_last(method: Method, calls: list[ast.Call]) -> Leaving:
 _ARGUMENTS = ("foreach", "num_parallel", "condition")
 
 
-def _read(method: Method, members: Members, call: ast.Call) -> Leaving:
+def _read(method: StepMethod, members: Members, call: ast.Call) -> Leaving:
     keywords = {keyword.arg: keyword for keyword in call.keywords}
     for name, keyword in keywords.items():
         if name not in _ARGUMENTS:
@@ -118,7 +118,7 @@ def _read(method: Method, members: Members, call: ast.Call) -> Leaving:
     return _read_steps(method, call, tuple(mentions))
 
 
-def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
+def _bad_argument(method: StepMethod, argument: ast.expr) -> Leaving:
     match argument:
         case ast.Dict():
             hint = "a switch is one dict, and nothing beside it but condition="
@@ -134,7 +134,9 @@ def _bad_argument(method: Method, argument: ast.expr) -> Leaving:
     return fault_of(method, codes.NEXT_ARGUMENT, message, argument, hint)
 
 
-def _read_fan_out(method: Method, members: Members, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
+def _read_fan_out(
+    method: StepMethod, members: Members, call: ast.Call, mentions: tuple[tuple[str, Span], ...]
+) -> Leaving:
     keyword = call.keywords[0]
     body, *others = [name for name, _ in mentions]
     if others:
@@ -157,7 +159,7 @@ def _read_fan_out(method: Method, members: Members, call: ast.Call, mentions: tu
     return fault_of(method, codes.FOREACH_NAME, message, keyword.value, hint)
 
 
-def _read_steps(method: Method, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
+def _read_steps(method: StepMethod, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
     names = [name for name, _ in mentions]
     for index, (name, span) in enumerate(mentions):
         if name in names[:index]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import ApiClient
 
-    from flowc.targets.argo.cluster.kinds import Kind, Object
+    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
 
 MANAGER = "flowc"
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
@@ -120,22 +120,22 @@ class Cluster:
         self.namespace = namespace
         self._client = client
 
-    def get(self, kind: Kind, name: str) -> Object:
+    def get(self, kind: ResourceKind, name: str) -> Object:
         """An object. Raises Missing."""
         return self._call(_Call("GET", kind, name))
 
-    def find(self, kind: Kind, name: str) -> Object | None:
+    def find(self, kind: ResourceKind, name: str) -> Object | None:
         """An object, or None."""
         try:
             return self.get(kind, name)
         except Missing:
             return None
 
-    def search(self, kind: Kind, selector: str = "") -> list[Object]:
+    def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
         """The metadata of all objects with these labels: the whole of them can be a megabyte each."""
         return list(self._pages(kind, selector))
 
-    def _pages(self, kind: Kind, selector: str) -> Iterator[Object]:
+    def _pages(self, kind: ResourceKind, selector: str) -> Iterator[Object]:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         more = ""
         while True:
@@ -145,22 +145,24 @@ class Cluster:
             if not more:
                 return
 
-    def apply(self, manifest: Mapping[str, Any], kind: Kind, *, dry_run: bool = False, force: bool = False) -> Object:
+    def apply(
+        self, manifest: Mapping[str, Any], kind: ResourceKind, *, dry_run: bool = False, force: bool = False
+    ) -> Object:
         """Make the object what the manifest says (server-side apply), and give it back as it then is."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self._call(_Call("PATCH", kind, manifest["metadata"]["name"], query, manifest, _APPLY))
 
-    def create(self, manifest: Mapping[str, Any], kind: Kind) -> Object:
+    def create(self, manifest: Mapping[str, Any], kind: ResourceKind) -> Object:
         """Make a new object. Raises AlreadyThere."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return self._call(_Call("POST", kind, None, query, manifest, "application/json"))
 
-    def patch(self, kind: Kind, name: str, changes: Mapping[str, Any]) -> Object:
+    def patch(self, kind: ResourceKind, name: str, changes: Mapping[str, Any]) -> Object:
         """Change some fields; None removes one. Raises Missing."""
         return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))
 
-    def delete(self, kind: Kind, name: str) -> bool:
+    def delete(self, kind: ResourceKind, name: str) -> bool:
         """Delete an object and what it owns; False if it was not there."""
         try:
             self._call(_Call("DELETE", kind, name, {"propagationPolicy": "Background"}))
@@ -198,7 +200,7 @@ class Cluster:
 
 class _Call(NamedTuple):
     method: str
-    kind: Kind
+    kind: ResourceKind
     name: str | None
     query: dict[str, str] = {}  # noqa: RUF012 - never changed
     body: Mapping[str, Any] | None = None
@@ -217,7 +219,9 @@ def _reason(error: BaseException) -> str:
 # -- what the server says when it refuses ------------------------------------------------------------------------------
 
 
-def refusal(method: str, kind: Kind, name: str | None, namespace: str, status: int, data: bytes) -> ClusterError:
+def refusal(
+    method: str, kind: ResourceKind, name: str | None, namespace: str, status: int, data: bytes
+) -> ClusterError:
     """An answer other than success as the error to raise."""
     said = _status(data)
     message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]
@@ -258,7 +262,7 @@ def _status(data: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _forbidden(method: str, kind: Kind, name: str | None, namespace: str, message: str) -> ClusterError:
+def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str, message: str) -> ClusterError:
     verb = "list" if method == "GET" and name is None else _VERBS[method]
     if "cannot" in message and f'"{kind.plural}"' in message:
         verb = (

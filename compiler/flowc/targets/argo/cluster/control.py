@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Kind, Object
-    from flowc.targets.argo.cluster.targets import Target
+    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.targets import ClusterTarget
 
 INTERVAL = 1.0  # seconds between two looks at a run that is to end
 
 
-def suspend(cluster: Cluster, target: Target, *, on: bool) -> str:
+def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
     """Hold a run (what it has started goes on, nothing new starts) or a schedule, or let it go on; says what was done.
 
     Raises:
@@ -47,7 +47,7 @@ def suspend(cluster: Cluster, target: Target, *, on: bool) -> str:
     return f"{what} is suspended: it starts no runs" if on else f"{what} starts runs again"
 
 
-def _suspendable(target: Target) -> tuple[Kind, str, Object]:
+def _suspendable(target: ClusterTarget) -> tuple[ResourceKind, str, Object]:
     match target:
         case Run(name=name, workflow=workflow):
             if (phase := view(workflow).phase) and not view(workflow).active:
@@ -116,7 +116,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 # -- deleting ----------------------------------------------------------------------------------------------------------
 
 
-def belongings(cluster: Cluster, target: Target) -> list[tuple[Kind, str]]:
+def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKind, str]]:
     """What deleting the target deletes: the schedule before the template, so that no run starts in between.
 
     Raises:
@@ -129,7 +129,7 @@ def belongings(cluster: Cluster, target: Target) -> list[tuple[Kind, str]]:
             return list(_of_flow(cluster, name, template or cron or {"metadata": {}}))
 
 
-def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Kind, str]]:
+def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[ResourceKind, str]]:
     labels = labels_of(item)
     flow = labels.get(FLOW_LABEL)
     if labels.get(MANAGED_LABEL) != "flowc" or not flow:
@@ -139,7 +139,7 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Kind, 
             yield kind, name_of(found)
 
 
-def active_runs(cluster: Cluster, target: Target) -> list[str]:
+def active_runs(cluster: Cluster, target: ClusterTarget) -> list[str]:
     """The runs that have yet to end and would lose what they need, or themselves."""
     match target:
         case Run(name=name, workflow=workflow):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Kind, Object
+    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
 
 # Seconds until Argo's controller knows a new template. A schedule that it hears of before, it takes for an invalid one,
 # and looks at again after 20 minutes (argoproj/argo-workflows#12332); a run of it ends at once as an error.
@@ -37,7 +37,7 @@ Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 class Change:
     """One object: as it was (None: it was not) and as the manifest makes it."""
 
-    kind: Kind
+    kind: ResourceKind
     name: str
     before: Object | None
     after: Object
@@ -96,7 +96,7 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
 class Leftover:
     """An object of the flow that its manifests no longer have. `used_by` names a run that needs it."""
 
-    kind: Kind
+    kind: ResourceKind
     name: str
     used_by: str | None = None
 

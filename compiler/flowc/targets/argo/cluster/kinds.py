@@ -20,7 +20,7 @@ MANAGED_LABEL = "app.kubernetes.io/managed-by"
 
 @final
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ResourceKind:
     """A kind and where the API serves it; `group` is empty for Kubernetes' own."""
 
     name: str
@@ -44,15 +44,15 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-CONFIG_MAP = Kind("ConfigMap", "configmaps", "", "v1")
-TEMPLATE = Kind("WorkflowTemplate", "workflowtemplates", "argoproj.io", "v1alpha1")
-CRON = Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1")
-WORKFLOW = Kind("Workflow", "workflows", "argoproj.io", "v1alpha1")
+CONFIG_MAP = ResourceKind("ConfigMap", "configmaps", "", "v1")
+TEMPLATE = ResourceKind("WorkflowTemplate", "workflowtemplates", "argoproj.io", "v1alpha1")
+CRON = ResourceKind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1")
+WORKFLOW = ResourceKind("Workflow", "workflows", "argoproj.io", "v1alpha1")
 
 _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
-def kind_of(manifest: Mapping[str, Any]) -> Kind:
+def kind_of(manifest: Mapping[str, Any]) -> ResourceKind:
     """The kind of a manifest of ours."""
     return _BY_NAME[manifest["kind"]]
 
@@ -67,7 +67,7 @@ def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
     return item["metadata"].get("labels") or {}
 
 
-def check_version(item: Mapping[str, Any], kind: Kind) -> None:
+def check_version(item: Mapping[str, Any], kind: ResourceKind) -> None:
     """Check that this flowc knows the form of an object's manifest; one without a version is of the first release's.
 
     Raises:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Kind, Object
+    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
 
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
@@ -39,10 +39,10 @@ class Deployed:
     cron: Object | None
 
 
-Target: TypeAlias = Run | Deployed
+ClusterTarget: TypeAlias = Run | Deployed
 
 
-def find_target(cluster: Cluster, text: str) -> Target:
+def find_target(cluster: Cluster, text: str) -> ClusterTarget:
     """What `text` names: a run (its name, or FLOW/RUN), or a flow (its template's name, or its class).
 
     Raises:
@@ -73,7 +73,7 @@ def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
     return None
 
 
-def _find(cluster: Cluster, kind: Kind, name: str) -> Object | None:
+def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
     """Return the object of this name, if there is one and this flowc knows the form of its manifest."""
     item = cluster.find(kind, name) if _OBJECT_NAME.fullmatch(name) else None
     if item is not None:
@@ -87,7 +87,7 @@ def flow_names(text: str) -> list[str]:
     return list(dict.fromkeys([*own, flow_name(text)]))
 
 
-def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[Kind]) -> tuple[str, str | None]:
+def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind]) -> tuple[str, str | None]:
     """That there is no such thing, and what is close to it."""
     known = [name_of(item) for kind in kinds for item in cluster.search(kind)]
     message = f"there is no {what} '{text}' in namespace {cluster.namespace}"
@@ -106,7 +106,7 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
     return sorted(items, key=lambda item: (item["metadata"]["creationTimestamp"], name_of(item)), reverse=True)
 
 
-def flow_label(target: Target) -> str | None:
+def flow_label(target: ClusterTarget) -> str | None:
     """The label that all objects of the target's flow have."""
     match target:
         case Run(workflow=item):

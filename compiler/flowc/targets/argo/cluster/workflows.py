@@ -33,7 +33,7 @@ class NodeView:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
+class WorkflowView:
     """One run. Times are as Kubernetes writes them (RFC 3339, UTC), None for what has not happened.
 
     Attributes:
@@ -65,7 +65,7 @@ class RunView:
         return self.phase not in ENDED
 
 
-def view(workflow: Mapping[str, Any]) -> RunView:
+def view(workflow: Mapping[str, Any]) -> WorkflowView:
     """What a `Workflow` says of itself."""
     status, spec = workflow.get("status") or {}, workflow.get("spec") or {}
     nodes, note = _nodes(status)
@@ -73,7 +73,7 @@ def view(workflow: Mapping[str, Any]) -> RunView:
     asked = None
     if phase not in ENDED:
         asked = str(spec["shutdown"]).lower() if spec.get("shutdown") else "suspended" if spec.get("suspend") else None
-    return RunView(
+    return WorkflowView(
         name=name_of(workflow),
         flow=labels_of(workflow).get(FLOW_LABEL),
         phase=phase,

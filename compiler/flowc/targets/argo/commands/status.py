@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.targets import Deployed, Run
-    from flowc.targets.argo.cluster.workflows import NodeView, RunView
+    from flowc.targets.argo.cluster.workflows import NodeView, WorkflowView
 
 SHOWN = 10  # tasks of a kind; --json has all
 
@@ -190,7 +190,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
         table([_cells(row) for row in rows])
 
 
-def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[RunView]:
+def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[WorkflowView]:
     """The runs whose metadata are given; one that has just been deleted is left out."""
     from flowc.targets.argo.cluster.kinds import WORKFLOW, name_of
     from flowc.targets.argo.cluster.workflows import view
@@ -199,7 +199,7 @@ def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[RunView]:
     return [view(workflow) for workflow in found if workflow is not None]
 
 
-def _cells(run: RunView) -> list[str]:
+def _cells(run: WorkflowView) -> list[str]:
     why = run.failed[0] if run.failed else None
     message = f"{why.task}: {why.message}" if why else run.message
     state = run.phase + (f" ({run.asked})" if run.asked else "")
@@ -215,7 +215,7 @@ def _when(text: str | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
-def took(run: RunView) -> str:
+def took(run: WorkflowView) -> str:
     """How long a run has taken, so far if it has not ended."""
     began, ended = _moment(run.started), _moment(run.finished)
     if began is None:

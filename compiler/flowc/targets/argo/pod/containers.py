@@ -27,7 +27,7 @@ _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # where clie
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownNames:
     """What of a task fits into the names that people see; paths with `loops` have a mark that labels cannot have."""
 
     name: bool
@@ -39,7 +39,7 @@ class Shown:
         return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
 
 
-def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown) -> m.Template:
+def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: ShownNames) -> m.Template:
     """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"

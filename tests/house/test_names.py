@@ -1,0 +1,53 @@
+"""A name stands for one thing: no two public classes of our packages share one, and few modules do."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).parents[2]
+# The names in sdk/ are Metaflow's.
+PACKAGES = ("compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime")
+
+CLASSES: dict[str, str] = {}
+"""Names of several public classes, each with its reason."""
+
+
+def classes(tree: ast.Module) -> Iterator[str]:
+    """The public classes and type aliases of a module, also those that only type checkers see."""
+    for node in tree.body:
+        for each in node.body if isinstance(node, ast.If) else [node]:
+            if isinstance(each, ast.ClassDef):
+                name = each.name
+            elif isinstance(each, ast.AnnAssign) and ast.unparse(each.annotation) == "TypeAlias":
+                name = ast.unparse(each.target)
+            else:
+                continue
+            if not name.startswith("_"):
+                yield name
+
+
+def modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((REPOSITORY / package).rglob("*.py"))
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    found = defaultdict(set)
+    for file in modules():
+        for name in classes(ast.parse(file.read_text())):
+            found[name].add(str(file.relative_to(REPOSITORY)))
+    shared = {name: files for name, files in found.items() if len(files) > 1}
+    unknown = {name: sorted(files) for name, files in shared.items() if name not in CLASSES}
+    assert not unknown, "give each class the name of what it is"
+    assert not CLASSES.keys() - shared.keys(), "these names are of one class only: take them off the list"
+
+
+def test_a_shared_name_is_found() -> None:
+    source = "class A: ...\nclass _B: ...\nif TYPE_CHECKING:\n    C: TypeAlias = int\nd = 1\n"
+    assert list(classes(ast.parse(source))) == ["A", "C"]
