@@ -1,4 +1,4 @@
-"""`StepDecorator` and `FlowDecorator`: what decorators of extensions derive from. Every hook does nothing here."""
+"""`StepDecorator` and `FlowDecorator`: the bases of extensions' decorators. Their hooks do nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Decorator", "FlowDecorator", "StepDecorator"]
 
 
 class Decorator:
-    """Base of both: `attributes` are the `defaults` with what the decorator was given.
+    """Base of both: `attributes` are the `defaults`, updated by the given arguments.
 
-    `statically_defined` says that it is written in the flow's source, `inserted_by` which mutators added it.
+    `statically_defined`: it is written in the flow's source; `inserted_by`: the mutators that added it.
     """
 
     name: ClassVar[str] = "NONAME"
@@ -28,7 +28,7 @@ class Decorator:
         statically_defined: bool = False,
         inserted_by: Sequence[str] | None = None,
     ) -> None:
-        """Raises InvalidDecoratorAttribute for an attribute that is not among `defaults`."""
+        """Create it from its attributes. Raises InvalidDecoratorAttribute for an attribute without a default."""
         self.attributes: dict[str, Any] = dict(self.defaults)
         self.statically_defined = statically_defined
         self.inserted_by = [*(inserted_by or ())]
@@ -39,7 +39,7 @@ class Decorator:
         self._initialised = False
 
     def init(self) -> None:
-        """Called once, before every other hook; the attributes are there."""
+        """Override this; called once, before every other hook, when the attributes are set."""
 
     def external_init(self) -> None:
         """Call `init`, once."""
@@ -48,11 +48,11 @@ class Decorator:
             self.init()
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments: none by position, all attributes by name."""
+        """Return the arguments: no positional ones, all attributes by name."""
         return [], dict(self.attributes)
 
     def make_decorator_spec(self) -> str:
-        """As `--with` has it: `name:attribute=value`; attributes that are None are left out."""
+        """Return the form of `--with`: `name:attribute=value`, without attributes that are None."""
         from flowc_ir import json_text
 
         given = {name: value for name, value in self.attributes.items() if value is not None}
@@ -69,9 +69,9 @@ class Decorator:
 class StepDecorator(Decorator):
     """A decorator of steps.
 
-    `step_init` and `step_task_retry_count` are called where a flow is checked, compiled or started; `runtime_init` and
-    `runtime_finished` around a run on this machine; the others in a task's process. Of several decorators the one next
-    to the step comes first.
+    `step_init` and `step_task_retry_count` are called when a flow is checked, compiled or started; `runtime_init` and
+    `runtime_finished` around a local run; the others in a task's process. If a step has several decorators, the hooks
+    of the decorator next to the step are called first.
     """
 
     _flowc_kind = "step"
@@ -86,17 +86,17 @@ class StepDecorator(Decorator):
         flow_datastore: Any,
         logger: Callable[..., None],
     ) -> None:
-        """Look at the step and its decorators; what is raised is a fault of the flow."""
+        """Override this to check the step and its decorators; an exception is an error of the flow."""
 
     def step_task_retry_count(self) -> tuple[int, int]:
-        """How often a task is tried again, and 0. The largest number of all decorators counts."""
+        """Return the number of retries of a task, and 0. The largest number of all decorators counts."""
         return 0, 0
 
     def runtime_init(self, flow: Any, graph: Any, package: Any, run_id: str) -> None:
-        """Called before the first task of a run on this machine."""
+        """Override this; called before the first task of a local run."""
 
     def runtime_finished(self, exception: BaseException | None) -> None:
-        """Called after the last task of a run on this machine; `exception` if the run has failed."""
+        """Override this; called after the last task of a local run, with `exception` if the run has failed."""
 
     def task_pre_step(
         self,
@@ -112,7 +112,7 @@ class StepDecorator(Decorator):
         ubf_context: str | None,
         inputs: Sequence[Any],
     ) -> None:
-        """Called before the step's code; `inputs` are what the tasks before it have left."""
+        """Override this; called before the step's code; `inputs` are the parent tasks."""
 
     def task_decorate(
         self,
@@ -123,13 +123,13 @@ class StepDecorator(Decorator):
         max_user_code_retries: int,
         ubf_context: str | None,
     ) -> Callable[..., Any]:
-        """The function to call in place of the step's, which is bound: a join's takes its inputs, others nothing."""
+        """Return the function to call instead of the bound step function; that of a join takes its inputs."""
         return step_func
 
     def task_post_step(
         self, step_name: str, flow: Any, graph: Any, retry_count: int, max_user_code_retries: int
     ) -> None:
-        """Called when the step's code has returned."""
+        """Override this; called when the step's code has returned."""
 
     def task_exception(
         self,
@@ -140,7 +140,7 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> bool | None:
-        """Called when the step's code, or a hook before or after it, has raised; True says that all is well now."""
+        """Override this; called when the step's code or a hook has raised. Return True if the step has succeeded."""
 
     def task_finished(
         self,
@@ -151,14 +151,14 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> None:
-        """Called at the end of the attempt, when its artifacts are stored."""
+        """Override this; called at the end of the attempt, when its artifacts are stored."""
 
 
 class FlowDecorator(Decorator):
     """A decorator of a flow's class. `options` maps the name of an option to what `click.option` takes for it.
 
-    The options stand before the command of the flow's file, as in `python flow.py --colour red run`, and are read from
-    METAFLOW_<OPTION> too.
+    The options precede the command of the flow's file, as in `python flow.py --colour red run`, or come from
+    METAFLOW_<OPTION>.
     """
 
     _flowc_kind = "flow"
@@ -175,8 +175,8 @@ class FlowDecorator(Decorator):
         echo: Callable[..., None],
         options: Mapping[str, Any],
     ) -> None:
-        """Called before the steps' `step_init`, with the values of the options."""
+        """Override this; called before the steps' `step_init`, with the values of the options."""
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
-        """Options, and the values that they have in the tasks where these are others."""
+        """Return options whose values differ in the tasks, with these values."""
         return []

@@ -1,4 +1,4 @@
-"""The decorators of one flow as objects, made of its IR, and the hooks that are called before a run and around it."""
+"""A flow's decorators as objects, created from its IR, and their hooks before and around a run."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")
-"""Hooks that are called where a code package is made, which a run on this machine does without."""
+"""Hooks that are called when a code package is created, which local runs do not need."""
 
 UNSUPPORTED = {
-    "runtime_step_cli": "a task is a process of flowc's own: set os.environ in task_pre_step",
+    "runtime_step_cli": "flowc starts each task itself: set os.environ in task_pre_step",
     "runtime_task_created": "task_pre_step is called in each task",
 }
-"""Hooks that are not called: a decorator that has one is refused, with what to do instead."""
+"""Hooks that flowc does not call. A decorator with one of them is refused, with an alternative."""
 
 
 Parse: TypeAlias = "Callable[[Sequence[str]], Sequence[Applied]]"
-"""Reads decorators as `--with` has them."""
+"""Parses decorators in the form of `--with`."""
 
 
 class Added(NamedTuple):
-    """A decorator that a hook has put on a step: of an extension (`plugin`), or one of Metaflow's own."""
+    """A decorator that a hook has added to a step: of an extension (`plugin`), or a built-in one."""
 
     name: str
     attributes: Mapping[str, Any]
@@ -49,10 +49,10 @@ class Added(NamedTuple):
 
 @final
 class FlowHooks:
-    """The decorators of extensions that a flow has. `root` is where its code is, for the places of faults.
+    """The decorators of extensions of a flow. `root` is the directory of its code, for the places of errors.
 
-    With `parse` the flow is being lowered: what hooks add to the decorators of steps becomes part of it. In a pod it
-    already is.
+    With `parse` the flow is being lowered, and decorators that hooks add to steps become part of it. In a pod they
+    already are.
     """
 
     def __init__(self, cls: type[Any], ir: Flow, root: str, parse: Parse | None) -> None:
@@ -101,7 +101,7 @@ class FlowHooks:
                 self._check_added()
         self._take_added()
         waiting = list(self._all())
-        while waiting:  # those that one of them adds begin after it
+        while waiting:  # added decorators are initialised after the one that adds them
             for name, decorator in waiting:
                 with self.told(decorator.name, "init", self.nodes[name].where):
                     decorator.external_init()
@@ -113,18 +113,18 @@ class FlowHooks:
             waiting = self._take_added()
 
     def _check_added(self) -> None:
-        """Raise MetaflowException if a hook has put something among the decorators of a step that is none."""
+        """Raise MetaflowException if a hook has added an object that is not a decorator to a step."""
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
                 if any(decorator is other for other in self._known[name]) or _is_step_decorator(decorator):
                     continue
                 raise MetaflowException(
-                    f"it has put {shortened(decorator)} among the decorators of step '{name}', which is no decorator "
-                    "of steps: write the object of a class that derives from StepDecorator"
+                    f"it has added {shortened(decorator)} to the decorators of step '{name}', which is not a decorator "
+                    "of steps: add an object of a class that derives from StepDecorator"
                 )
 
     def _take_added(self) -> list[tuple[str, Any]]:
-        """Note what hooks have added to the decorators of steps; those of them that have hooks."""
+        """Record the decorators that hooks have added to steps; return those that have hooks."""
         begun: list[tuple[str, Any]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
@@ -141,7 +141,7 @@ class FlowHooks:
         return begun
 
     def task_options(self) -> list[dict[str, Any]]:
-        """What each decorator of the flow says of its options in the tasks."""
+        """Return the values of each flow decorator's options in the tasks."""
         found = []
         for decorator in self.of_flow:
             with self.told(decorator.name, "get_top_level_options", self.ir.where):
@@ -149,7 +149,7 @@ class FlowHooks:
         return found
 
     def retries(self, node: Node) -> int:
-        """How many further attempts a step's decorators ask for."""
+        """Return how many further attempts a step's decorators request."""
         most = 0
         for decorator in self.of_step.get(node.id, ()):
             with self.told(decorator.name, "step_task_retry_count", node.where):
@@ -164,7 +164,7 @@ class FlowHooks:
         return most
 
     def become(self, ir: Flow) -> None:
-        """Take the flow as it is now that its decorators have begun."""
+        """Replace the flow by the one after its decorators' initialisation."""
         self.ir, self.nodes = ir, ir.by_id()
 
     def run_begins(self, run_id: str) -> None:
@@ -181,7 +181,7 @@ class FlowHooks:
 
     @contextmanager
     def told(self, name: str, hook: str, where: Span) -> Iterator[None]:
-        """Say which hook has failed, of which decorator and where."""
+        """Raise an error that names the failed hook, its decorator and its place."""
         try:
             yield
         except Exception as error:
@@ -191,7 +191,7 @@ class FlowHooks:
         return ((name, decorator) for name, several in self.of_step.items() for decorator in several)
 
     def _decorators(self, name: str) -> list[Any]:
-        """All decorators of a step, from the inside out, Metaflow's own among them."""
+        """Return all decorators of a step, including built-in ones, the innermost first."""
         own = iter(self.of_step.get(name, ()))
         found: list[Any] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
@@ -203,7 +203,7 @@ class FlowHooks:
 
 
 def _is_step_decorator(value: object) -> bool:
-    """Whether it has what is noted of a decorator."""
+    """Return whether an object has the recorded attributes of a decorator."""
     if not isinstance(value, (StepDecorator, stand_ins.BuiltinDecorator)):
         return False
     name: object = value.name
@@ -215,14 +215,14 @@ _latest: dict[type, FlowHooks] = {}
 
 
 def begun(cls: type) -> list[Any]:
-    """The decorators of extensions of a flow's class, as they have begun in this process."""
+    """Return the initialised decorators of extensions of a flow's class in this process."""
     hooks = _latest.get(cls)
     return hooks.of_flow if hooks is not None else []
 
 
 @contextmanager
 def beginning(hooks: FlowHooks) -> Iterator[None]:
-    """Let these hooks be those that are called before a run; a flow that asks for its graph gets theirs."""
+    """Make these the active hooks before a run; a flow that reads its graph gets theirs."""
     cls = type(hooks.flow)
     _beginning.append(hooks)
     setattr(cls, GRAPH, hooks.graph)
@@ -234,10 +234,10 @@ def beginning(hooks: FlowHooks) -> Iterator[None]:
 
 
 def attach_decorators(step: Any, specs: Sequence[str]) -> None:
-    """Put decorators on a step, each as `--with` has it; one that the step has is left as it is.
+    """Add decorators, each in the form of `--with`, to a step that does not have them.
 
     Raises:
-        MetaflowException: not in a hook that comes before a run, or there is no such decorator.
+        MetaflowException: it is not called in a hook before a run, or a decorator is unknown.
     """
     if not _beginning:
         raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")
@@ -258,7 +258,7 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
 
 
 def legacy(name: str, kind: str) -> type[Any] | None:
-    """The class of a decorator of an extension, of a `step` or a `flow`, if it is of the older form."""
+    """Return the class of an extension's decorator of a `step` or a `flow`, if it has the older form."""
     if kind not in _extensions.decorators.get(name, ()):
         return None
     found = _extensions.decorator_class(name, kind)
@@ -266,5 +266,5 @@ def legacy(name: str, kind: str) -> type[Any] | None:
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:
-    """The hooks of a class that flowc does not call, each with what to do instead."""
+    """Return the hooks of a class that flowc does not call, each with an alternative."""
     return {name: hint for name, hint in UNSUPPORTED.items() if hasattr(cls, name)}

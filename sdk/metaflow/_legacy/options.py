@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GIVEN = "_flowc_options"
-"""In a flow's class: what its own command line has said."""
+"""In a flow's class: the option values of its command line."""
 
 
 def options_of(flow: type) -> list[click.Option]:
-    """The options of the decorators of a flow's class and of its bases."""
+    """Return the options of the decorators of a flow's class and of its bases."""
     return [option for decorator in _decorators(flow) for option in _options(decorator)]
 
 
 def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
-    """The values of one decorator's options: given before the command, by METAFLOW_<OPTION>, or the defaults.
+    """Return the values of a decorator's options: given before the command, by METAFLOW_<OPTION>, or the defaults.
 
     Raises:
-        click.UsageError: a variable's value is none that the option can have.
+        click.UsageError: the option does not accept a variable's value.
     """
     given: dict[str, Any] | None = vars(flow).get(GIVEN)
     options = _options(decorator)
@@ -37,7 +37,7 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
 
 
 def keep(flow: type, parsed: dict[str, Any]) -> None:
-    """Take what belongs to the decorators of the flow out of the parsed options, and keep it with the class."""
+    """Remove the options of the flow's decorators from the parsed options, and store them with the class."""
     names = [str(option.name) for option in options_of(flow)]
     if names:
         setattr(flow, GIVEN, {name: parsed.pop(name) for name in names})

@@ -1,6 +1,6 @@
-"""What hooks are given in the place of Metaflow's own machinery: what can be known of it, and no more.
+"""Stand-ins for Metaflow's internal objects, as arguments of hooks. They have the attributes that flowc can provide.
 
-Whatever else is asked of these objects is refused by name.
+Other attributes are refused by name.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 
 class _StandIn:
-    """Refuses what it has not."""
+    """Refuses all attributes that it does not have."""
 
     _what = ""
     _instead = ""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python itself looks for: not there
+        if name.startswith("__"):  # Python itself looks for it: raise AttributeError
             raise AttributeError(name)
         raise MetaflowException(f"flowc has no {self._what}.{name}: {self._instead}")
 
 
 class Environment(_StandIn):
-    """What steps run in."""
+    """The environment in which steps run."""
 
     _what = "environment"
-    _instead = "the environment is the one that flowc runs in, and the image on a cluster"
+    _instead = "steps run in flowc's own environment, and on a cluster in the image"
     TYPE = "local"
 
 
 class FlowDatastore(_StandIn):
-    """Where runs are kept. Outside of a task it is the store that is the default there."""
+    """The store of runs. Outside a task it is the default store."""
 
     _what = "flow_datastore"
     _instead = "the store's layout is flowc's own; write artifacts in `flow`, read them with the client"
@@ -58,7 +58,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def datastore_root(self) -> str:
-        """Its directory or URL."""
+        """The directory or URL."""
         from flowc_runtime.base.config.whereabouts import default_url
 
         url = (context.task.store if context.task is not None else None) or default_url()
@@ -66,7 +66,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """What extensions keep files with. Raises MetaflowException where the store is a bucket."""
+        """Return the object with which extensions keep files. Raises MetaflowException if the store is a bucket."""
         return _storage(self.TYPE)
 
     @property
@@ -90,17 +90,17 @@ def _storage(kind: str) -> DataStoreStorage:
 
 
 class Metadata(_StandIn):
-    """Where runs are recorded: in the store."""
+    """The metadata of runs, which is in the store."""
 
     _what = "metadata"
     _instead = "flowc has no metadata service; write an artifact in `flow`, or tag the run"
     TYPE = "local"
 
     def register_metadata(self, run_id: str, step_name: str, task_id: str, metadata: Sequence[MetaDatum]) -> None:
-        """Say something of this task, which the client has when the attempt has ended: `Task.metadata_dict`.
+        """Record facts about this task. The client shows them when the attempt has ended: `Task.metadata_dict`.
 
         Raises:
-            MetaflowException: it is another task, or the code runs in none.
+            MetaflowException: it is another task, or the code does not run in a task.
         """
         task = context.task
         if task is None or (task.run, task.step, task.task_id) != (run_id, step_name, task_id):
@@ -118,7 +118,7 @@ class Package(_StandIn):
 
 
 class TaskDatastore(_StandIn):
-    """A task by its names, with its artifacts: those that a parent has left, or that this task has by now."""
+    """A task by its names, with its artifacts: those of a parent, or the current ones of this task."""
 
     _what = "task_datastore"
     _instead = "write artifacts in `flow`"
@@ -137,13 +137,13 @@ class TaskDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """What extensions keep files with. Raises MetaflowException where the store is a bucket."""
+        """Return the object with which extensions keep files. Raises MetaflowException if the store is a bucket."""
         assert context.task is not None
         return _storage(datastore_of(context.task.store or ""))
 
     @property
     def _path(self) -> str:
-        """Where extensions keep files of this task."""
+        """Return the directory for extensions' files of this task."""
         return f"extensions/{type(self._flow).__name__}/{self.pathspec}"
 
     def __contains__(self, name: str) -> bool:
@@ -158,7 +158,7 @@ class TaskDatastore(_StandIn):
         return iter(self._names())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The artifact of that name, else the default."""
+        """Return the artifact of that name, else the default."""
         return self[name] if name in self._names() else default
 
     def _names(self) -> list[str]:
@@ -167,10 +167,10 @@ class TaskDatastore(_StandIn):
 
 
 class BuiltinDecorator(_StandIn):
-    """One of Metaflow's own among the decorators of a step: to change it would have no effect."""
+    """A built-in decorator of a step. Changes of it would have no effect."""
 
     _what = "decorator"
-    _instead = "it is one of Metaflow's own, of which flowc knows `name` and `attributes`"
+    _instead = "it is a built-in decorator, which has only `name` and `attributes`"
 
     def __init__(self, name: str, attributes: Mapping[str, Any], *, written: bool) -> None:
         self.name = name
@@ -179,7 +179,7 @@ class BuiltinDecorator(_StandIn):
 
 
 def make_builtin(name: str, given: Mapping[str, Any], *, written: bool) -> Any:
-    """One of Metaflow's own, with the arguments that it was given and the defaults of the others."""
+    """Return a built-in decorator with its given arguments and the defaults of the others."""
     if name in ("card", "parallel"):
         cls: Any = _builtin_class(name)
         made = cls(attributes=given, statically_defined=written)
@@ -192,7 +192,7 @@ def make_builtin(name: str, given: Mapping[str, Any], *, written: bool) -> Any:
 
 
 def decorators_of(cls: type, node: Node) -> list[Any]:
-    """Those of a step, from the inside out, for who only reads them."""
+    """Return a step's built-in decorators, the innermost first, for reading."""
     from metaflow._legacy.hooks import legacy
 
     found = []
@@ -206,7 +206,7 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 
 
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
-    """Those of a flow's class and its bases by their names: the objects that have begun, if any have."""
+    """Return the decorators of a flow's class and its bases by name: the initialised objects, if there are any."""
     from metaflow._legacy.hooks import begun
 
     found: dict[str, list[Any]] = {}
@@ -220,7 +220,7 @@ def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
 
 
 def _builtin_class(name: str) -> type:
-    """The classes that hooks use with `isinstance`."""
+    """Return the classes that hooks use with `isinstance`."""
     if name == "card":
         from metaflow.plugins.cards.card_decorator import CardDecorator
 
@@ -238,10 +238,10 @@ def logger(
     timestamp: object = True,
     nl: bool = True,
 ) -> None:
-    """Say something on stderr."""
+    """Print a text on stderr."""
     print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
 
 
 def echo(line: str = "", *args: Any, **style: Any) -> None:
-    """Say something on stderr; flowc has one style."""
+    """Print a text on stderr; all texts have the same style."""
     print(line, end="\n" if style.get("nl", True) else "", file=sys.stderr)

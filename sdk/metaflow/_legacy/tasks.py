@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> Mapping[str, Any] | None:
-    """Run a step's code, with the user's own decorators around it, between the hooks.
+    """Run a step's code inside the user-written decorators, between the hooks.
 
-    Where all is well though the code did not run to its end: what `self.next` is given should nothing have called it.
+    Return the further arguments for `self.next` if the code did not run to its end but the step has succeeded.
     """
     decorators = hooks.of_step[step]
     node = hooks.nodes[step]
@@ -46,16 +46,16 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
             decorator.task_post_step(step, flow, hooks.graph, *retries)
     except Exception as error:
         said = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
-        if not any(said) or (node.catch and retries[0] >= retries[1]):  # what @catch does on the last attempt is more
+        if not any(said) or (node.catch and retries[0] >= retries[1]):  # @catch has further effects on the last attempt
             raise
         return {}
     return implied
 
 
 def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> None:
-    """Call the hooks of an attempt in which @catch takes what the code raised nothing for: all but `task_post_step`.
+    """Call the hooks of an attempt in which @catch handles a killed process: all but `task_post_step`.
 
-    What a hook raises is told to the others and raised, as if the code had.
+    An exception of a hook is passed to the others and raised, like an exception of the code.
     """
     decorators = hooks.of_step[step]
     retries = _retries(hooks, step)
@@ -80,14 +80,14 @@ def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """How many attempts came before this one, and how many there can be after the first."""
+    """Return the number of earlier attempts, and the number of possible attempts after the first."""
     assert context.task is not None
     return context.task.attempt - 1, retries(hooks.nodes[step])
 
 
 def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
     """The step's method in what `task_decorate` gives, and a list that has an item once the method has returned."""
-    method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide it
+    method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide the method
     done: list[bool] = []
 
     @wraps(method)
@@ -104,7 +104,7 @@ def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int])
 def _before(
     flow: Any, hooks: FlowHooks, step: str, arguments: Sequence[Any], retries: tuple[int, int]
 ) -> tuple[Any, ...]:
-    """The arguments of `task_pre_step`."""
+    """Return the arguments of `task_pre_step`."""
     task = context.task
     assert task is not None
     store = TaskDatastore(flow, task.run, step, task.task_id, retries[0])
@@ -113,7 +113,7 @@ def _before(
 
 
 def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore]:
-    """What the tasks before this one have left: a join's inputs, or what the flow starts with."""
+    """Return the parent tasks: a join's inputs, or the flow's start values."""
     if arguments:
         states = [(one, one.__dict__[STATE]) for one in arguments[0]]
         return [TaskDatastore(one, run, state.step, task_id(state.step, state.path)) for one, state in states]
@@ -122,7 +122,7 @@ def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore
 
 
 def _ubf_context() -> str | None:
-    """In a gang, whether the task is its first."""
+    """Return whether the task is the first of a gang."""
     parallel = context.task.parallel if context.task is not None else None
     if parallel is None or parallel.control_task_id is None:
         return None

@@ -1,1 +1,1 @@
-"""Decorators of a user's own: what wraps a step's code, and what changes a flow before it is compiled or run."""
+"""User-written decorators: wrappers of a step's code, and mutators that change a flow before it is compiled or run."""

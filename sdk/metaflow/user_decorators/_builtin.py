@@ -1,4 +1,4 @@
-"""Metaflow's own decorators as mutators see them: their full names, and the arguments that nobody gave them."""
+"""The built-in decorators as mutators see them: with full names and with the defaults of their arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """One of them. `several` says that a step can have it more than once."""
+    """A built-in decorator. `several`: a step can have it more than once."""
 
     full_name: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Those of them that this version has, and those of extensions that are like them."""
+    """Return the built-in decorators, and the decorators of extensions with the same form."""
     import metaflow
 
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
@@ -89,7 +89,7 @@ def supported(table: Mapping[str, Builtin]) -> list[str]:
 
 
 def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
-    """Whether it can be loaded and is one; a broken one is told, and who uses it gets the error."""
+    """Return whether it can be loaded and is a decorator; a broken one is reported, and its use raises the error."""
     from metaflow._extensions.discover import ExtensionError
 
     try:
@@ -108,21 +108,21 @@ def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:
 
 
 def several(name: str, table: Mapping[str, Builtin]) -> bool:
-    """Whether a step or a flow can have more than one decorator of that name."""
+    """Return whether a step or a flow can have more than one decorator of that name."""
     return table[name].several if name in table else bool(getattr(_legacy(name, table), "allow_multiple", False))
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """All arguments of an application: those given, else the defaults."""
+    """Return all arguments of a decorator: the given ones and the defaults of the others."""
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}
 
 
 def asked_for(name: str, given: Mapping[str, Any], table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """The arguments without those that only repeat a default, if all of them are given.
+    """Return the arguments without those that repeat a default, if all of them are given.
 
-    So a mutator can read a decorator's `decorator_specs`, change one value and put it back: nothing else is asked for.
+    So a mutator can read a decorator's `decorator_specs`, change one value and add it again without setting the others.
     """
     defaults = table[name].defaults if name in table else {}
     if not defaults or not given.keys() >= defaults.keys():
@@ -132,6 +132,6 @@ def asked_for(name: str, given: Mapping[str, Any], table: Mapping[str, Builtin])
 
 
 def full_name(name: str, table: Mapping[str, Builtin]) -> str:
-    """The name with its module, as Metaflow has it."""
+    """Return the name with its module, in Metaflow's form."""
     known = table.get(name)
     return known.full_name if known else f"metaflow.{name}"

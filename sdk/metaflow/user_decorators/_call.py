@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def call_wrapped(
     flow: FlowSpec, step: str, arguments: tuple[Any, ...], code: Callable[..., Any] | None = None
 ) -> Mapping[str, Any] | None:
-    """Run the step, or the `code` in its place, inside its wrappers, the one written first outermost.
+    """Run the step, or `code` instead of it, inside its wrappers; the first written wrapper is the outermost.
 
-    Where its own code did not run to its end, and all is well: what `self.next` is given beside the steps, should
-    nothing have called it. None where the code has run.
+    Return None if the step's code has run. If a wrapper has skipped or replaced it and succeeded, return the further
+    arguments for `self.next`, for the case that no code has called it.
     """
     method: Any = getattr(type(flow), step)
     entered: list[UserStepDecorator] = []
@@ -28,7 +28,7 @@ def call_wrapped(
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):
             continue
-        # What a pre_step raises fails the step at once: the wrappers around it see what the step's own code raises.
+        # An exception of a pre_step fails the step at once: outer wrappers see only exceptions of the step's code.
         replacement = wrapper.pre_step(step, flow, arguments[0] if arguments else None)
         entered.append(wrapper)
         skip = wrapper.skip_step

@@ -1,4 +1,4 @@
-"""What adding and preparing decorators raises."""
+"""Errors of adding and preparing decorators."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    from flowc_ir.suggestion import suggest  # only once there is a fault
+    from flowc_ir.suggestion import suggest  # imported only for an error
 
     names = sorted(known)
     return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
 
 
 class UnknownStepDecoratorException(MetaflowException):
-    """No step decorator has that name."""
+    """The step decorator is unknown."""
 
     headline = "Unknown step decorator"
 
@@ -28,7 +28,7 @@ class UnknownStepDecoratorException(MetaflowException):
 
 
 class DecoratorImportError(MetaflowException):
-    """The module of a decorator that is named with it cannot be imported."""
+    """The module in a decorator's name cannot be imported."""
 
     headline = "Decorator cannot be imported"
 
@@ -37,7 +37,7 @@ class DecoratorImportError(MetaflowException):
 
 
 class UnknownFlowDecoratorException(MetaflowException):
-    """No flow decorator has that name."""
+    """The flow decorator is unknown."""
 
     headline = "Unknown flow decorator"
 
@@ -46,7 +46,7 @@ class UnknownFlowDecoratorException(MetaflowException):
 
 
 class DuplicateStepDecoratorException(MetaflowException):
-    """A step has the decorator already, and it was added as `ERROR`."""
+    """The step already has the decorator, and it was added with `duplicates=ERROR`."""
 
     headline = "Duplicate decorators"
 
@@ -55,7 +55,7 @@ class DuplicateStepDecoratorException(MetaflowException):
 
 
 class DuplicateFlowDecoratorException(MetaflowException):
-    """The flow has the decorator already, and it was added as `ERROR`."""
+    """The flow already has the decorator, and it was added with `duplicates=ERROR`."""
 
     headline = "Duplicate decorators"
 
@@ -64,7 +64,7 @@ class DuplicateFlowDecoratorException(MetaflowException):
 
 
 class PreparationError(MetaflowException):
-    """A mutator, or a decorator's `init`, failed: the error is its `__cause__`; the place is where it was applied."""
+    """A mutator, or a decorator's `init`, failed. `__cause__` is the error; the place is that of the decorator."""
 
     headline = "Mutating the flow failed"
 

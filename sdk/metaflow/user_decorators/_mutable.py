@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Mutable:
-    """A flow or a step in the hands of one mutator: `early` in its `pre_mutate`, `by` is its name."""
+    """A flow or a step as one mutator sees it. `early`: in `pre_mutate`; `by`: the mutator's name."""
 
     IGNORE = 1
-    """Keep the decorator that is there."""
+    """Keep the existing decorator."""
     ERROR = 2
-    """Raise, unless it is the command line that adds the decorator."""
+    """Raise an error, unless the command line adds the decorator."""
     OVERRIDE = 3
-    """Take the new decorator in place of the one that is there."""
+    """Replace the existing decorator."""
 
     def __init__(self, preparation: Preparation, *, early: bool, by: str | None, static: bool) -> None:
         self._preparation = preparation
@@ -36,11 +36,11 @@ class Mutable:
         raise NotImplementedError
 
     def has_decorator(self, name: str) -> bool:
-        """Whether there is a decorator of that name, short or with its module."""
+        """Return whether there is a decorator of this name, short or with its module."""
         return bool(self.get_decorator_specs(name))
 
     def get_decorator_specs(self, name: str) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
-        """The `decorator_specs` of that name, short or with its module."""
+        """Return the `decorator_specs` of this name, short or with its module."""
         return [spec for spec in self.decorator_specs if named(name, spec[0], spec[1])]
 
     # -- for add_decorator
@@ -48,7 +48,7 @@ class Mutable:
     def _asked(
         self, asked: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
     ) -> tuple[str | Any, dict[str, Any]]:
-        """What `add_decorator` was given: one of Metaflow's own by its name, or a user's class; and its arguments."""
+        """The argument of `add_decorator`: a built-in decorator's name or a user's class, and its arguments."""
         given = dict(kwargs or {})
         if isinstance(asked, str):
             name, written = parse_spec(asked)
@@ -60,7 +60,7 @@ class Mutable:
         return self._find(_public_name(asked)), given
 
     def _replaces(self, name: str, duplicates: int) -> bool:
-        """Whether the new one is taken though there is one already."""
+        """Return whether to add the new decorator although there is one already."""
         if duplicates == self.ERROR and self._static:
             raise self._duplicate(name)
         if duplicates not in (self.IGNORE, self.ERROR, self.OVERRIDE):
@@ -82,7 +82,7 @@ class Mutable:
 
 
 def _public_name(value: object) -> str:
-    """The name of one of Metaflow's decorators, given as `retry` itself."""
+    """Return the name of a built-in decorator that was given as an object, such as `retry`."""
     import metaflow
 
     name = getattr(value, "__name__", None)
@@ -92,11 +92,11 @@ def _public_name(value: object) -> str:
 
 
 def named(name: str, short: str, full: str) -> bool:
-    """Whether a decorator is meant by a name, which may have its module."""
+    """Return whether a name, with or without its module, names the decorator."""
     return full == name if "." in name else short.rpartition(".")[2] == name
 
 
 def caller(depth: int) -> tuple[str, int]:
-    """The place in the source that called: 1 is who called the caller of this."""
+    """Return the place of a call in the source: 1 is the caller of this function's caller."""
     frame = sys._getframe(depth + 1)
     return frame.f_code.co_filename, frame.f_lineno

@@ -1,7 +1,7 @@
-"""Preparing a flow's class: its mutators run, and what they change is the class's own.
+"""Prepare a flow's class: run its mutators on a copy of its steps and decorators.
 
-Functions of steps are shared with the bases of a flow, and a class may be prepared again, with other configs. So a step
-that changes becomes a copy that belongs to the class, and the next preparation begins from what was written.
+Functions of steps are shared with the bases of a flow, and a class may be prepared again with other configs. So a
+changed step becomes a copy that belongs to the class, and the next preparation starts from the original source.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from metaflow.user_decorators.common import UserDecorator
 
 _WRITTEN = "_flowc_written"
-"""What the attributes of a prepared class were as written, by name; `_MISSING` those that a preparation added."""
+"""The original attributes of a prepared class by name; `_MISSING` for those that a preparation added."""
 
 _MISSING = object()
 
 
 class _Removed:
-    """In place of an attribute of a base: the class no longer has it."""
+    """Hides an attribute of a base: the class no longer has it."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._message = f"flow '{owner.__name__}' has no attribute '{name}'"
@@ -43,7 +43,7 @@ class _Removed:
 
 
 class Preparation:
-    """One flow's class while its mutators change it."""
+    """A flow's class while its mutators change it."""
 
     def __init__(self, flow: type[FlowSpec]) -> None:
         self.flow = flow
@@ -53,7 +53,7 @@ class Preparation:
     # -- reading
 
     def members(self) -> dict[str, Any]:
-        """Every attribute of the class and its bases below FlowSpec: bases first, as written."""
+        """Return every attribute of the class and its bases below FlowSpec, bases first, in source order."""
         from metaflow.flowspec import FlowSpec
 
         found: dict[str, Any] = {}
@@ -63,11 +63,11 @@ class Preparation:
         return found
 
     def step_names(self) -> list[str]:
-        """The names of the steps."""
+        """Return the names of the steps."""
         return [name for name, value in self.members().items() if is_step(value)]
 
     def flow_decorators(self) -> list[Applied]:
-        """Metaflow's own decorators of the class, then those of its bases that it has not itself."""
+        """Return the built-in decorators of the class, then those of its bases that the class does not have."""
         found: list[Applied] = []
         for owner in self.flow.__mro__:
             names = {applied.name for applied in found}
@@ -77,19 +77,19 @@ class Preparation:
     # -- changing
 
     def set(self, name: str, value: object) -> None:
-        """Give the class an attribute."""
+        """Set an attribute of the class."""
         written: dict[str, Any] = vars(self.flow)[_WRITTEN]
         written.setdefault(name, vars(self.flow).get(name, _MISSING))
         setattr(self.flow, name, value)
 
     def remove(self, name: str) -> None:
-        """Take an attribute away, though a base may have it."""
+        """Remove an attribute, even if a base has it."""
         removed = _Removed()
         removed.__set_name__(self.flow, name)
         self.set(name, removed)
 
     def own_step(self, name: str) -> Any:
-        """The function of a step, which may be changed."""
+        """Return a copy of a step's function that may be changed."""
         function: Any = self.members()[name]
         if name in self._own:
             return function
@@ -107,23 +107,23 @@ class Preparation:
         return copy
 
     def own_decorators(self) -> None:
-        """Make the decorators of the class its own to change: the next preparation has them as written again."""
+        """Copy the decorators of the class, so that the next preparation starts from the original ones."""
         for name in (ATTRIBUTE, USER):
             self.set(name, vars(self.flow).get(name, ()))
 
-    # -- what the mutators are given
+    # -- the arguments of mutators
 
     def as_flow(self, mutator: UserDecorator, *, early: bool) -> MutableFlow:
-        """The flow in the hands of a mutator."""
+        """Return the flow as a mutator sees it."""
         return MutableFlow(self, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
     def as_step(self, name: str, mutator: UserDecorator, *, early: bool) -> MutableStep:
-        """A step in the hands of a mutator."""
+        """Return a step as a mutator sees it."""
         return MutableStep(self, name, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
 def restore(flow: type[FlowSpec]) -> None:
-    """Undo an earlier preparation: the class is as it was written."""
+    """Undo an earlier preparation: restore the class of the source."""
     for name, value in vars(flow).get(_WRITTEN, {}).items():
         if value is not _MISSING:
             setattr(flow, name, value)
@@ -133,11 +133,11 @@ def restore(flow: type[FlowSpec]) -> None:
 
 
 def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> None:
-    """Let the mutators change the class; the decorators of the command line are put on every step that lacks them.
+    """Run the mutators on the class; add the decorators of the command line to every step that lacks them.
 
     Raises:
         PreparationError: a mutator or an `init` fails.
-        UnknownStepDecoratorException: there is no such decorator to put on the steps.
+        UnknownStepDecoratorException: a decorator of the command line is unknown.
     """
     preparation = Preparation(flow)
     mutators: list[Any] = []
@@ -145,7 +145,7 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
         _check_package(decorator)
         with _told(decorator, "init"):
             decorator.external_init()
-    while (mutator := _next(flow_mutators(flow), mutators)) is not None:  # each may add another
+    while (mutator := _next(flow_mutators(flow), mutators)) is not None:  # each may add further ones
         with _told(mutator, "pre_mutate"):
             mutator.pre_mutate(preparation.as_flow(mutator, early=True))
     for name in preparation.step_names():
@@ -165,7 +165,7 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
 
 
 def has_mutators(flow: type[FlowSpec]) -> bool:
-    """Whether a mutator will change the class."""
+    """Return whether a mutator will change the class."""
     if flow_mutators(flow):
         return True
     members = [value for owner in flow.__mro__ for value in vars(owner).values() if is_step(value)]
@@ -183,7 +183,7 @@ def _mutators_of(preparation: Preparation, name: str) -> list[Any]:
 
 
 def _next(all_of_them: Sequence[Any], done: list[Any]) -> Any:
-    """The first that was not there yet, which is then done."""
+    """Return the first new mutator and mark it as done."""
     for one in all_of_them:
         if not any(one is other for other in done):
             done.append(one)
@@ -202,14 +202,14 @@ def _told(decorator: UserDecorator, hook: str) -> Iterator[None]:
 
 
 def _check_package(decorator: UserDecorator) -> None:
-    """Refuse what would be left out."""
+    """Refuse calls that would have no effect."""
     if isinstance(decorator, (StepMutator, FlowMutator)) and hasattr(decorator, "add_to_package"):
         with _told(decorator, "add_to_package"):
             raise NotImplementedError("flowc packs the directory of the flow's file; put the files there")
 
 
 def _attach(preparation: Preparation, asked: Applied) -> None:
-    """Put a decorator of the command line on every step that has not got it."""
+    """Add a decorator of the command line to every step that does not have it."""
     builtin = asked.name in supported(STEP_DECORATORS)
     cls = None if builtin else find_user_decorator(asked.name)
     if not builtin and cls is None:

@@ -15,8 +15,8 @@ _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
-    """The name and the arguments. A value that is JSON is that, any other is text; a comma begins the next argument
-    only where a name and `=` follow it. Raises MetaflowException for an argument without `=`.
+    """Return the name and the arguments. A value is JSON if it can be parsed, else text. A comma begins the next
+    argument only if a name and `=` follow it. Raises MetaflowException for an argument without `=`.
     """
     name, colon, rest = spec.partition(":")
     arguments: dict[str, Any] = {}
@@ -32,9 +32,9 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
 
 
 def find_user_decorator(name: str) -> Any:
-    """The decorator or mutator of steps that is called so: one that is defined already, or `module.name`, imported.
+    """Return the step decorator or mutator of this name: a defined one, or an imported `module.name`.
 
-    None where there is none of that name; raises DecoratorImportError where its module cannot be imported.
+    Return None if the name is unknown. Raises DecoratorImportError if its module cannot be imported.
     """
     known = matching(name, known_classes(UserStepDecoratorBase))
     module_name, dot, attribute = name.rpartition(".")

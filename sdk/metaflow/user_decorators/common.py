@@ -1,4 +1,4 @@
-"""What decorators and mutators of a user's own have in common: their arguments, their names, how they are applied."""
+"""The common parts of user-written decorators and mutators: arguments, names, and how they are applied."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _classes: list[UserDecoratorMeta] = []
 
 
 class UserDecoratorMeta(type):
-    """Makes `@my` and `@my(x=1)` do the same thing: the first decorates at once, the second makes what will."""
+    """Makes `@my` and `@my(x=1)` equivalent: the first decorates at once, the second creates a decorator."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
@@ -39,7 +39,7 @@ class UserDecoratorMeta(type):
         return cls.make(args, kwargs, place)
 
     def make(cls, args: tuple[Any, ...], kwargs: dict[str, Any], place: tuple[str, int]) -> Any:
-        """An instance, with the place in the source that asked for it."""
+        """Create an instance with its place in the source."""
         cls._check_arguments(args)
         made = super().__call__(*args, **kwargs)
         made._flowc_applied = Applied(cls.__name__, args, kwargs, *place)
@@ -49,38 +49,38 @@ class UserDecoratorMeta(type):
         return is_step(value)
 
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
-        """Raise where this kind of decorator cannot be given these positional arguments."""
+        """Raise an error if this kind of decorator does not accept these positional arguments."""
 
     @property
     def decorator_name(cls) -> str:
-        """Its full name: `my_module.my_decorator`."""
+        """The full name: `my_module.my_decorator`."""
         return full_name(cls)
 
 
 class UserDecorator(metaclass=UserDecoratorMeta):
-    """Base of all of them."""
+    """Base of all user-written decorators and mutators."""
 
-    _flowc_applied: Applied  # its arguments, where a config's value is put in, and its place
+    _flowc_applied: Applied  # its arguments, in which configs are replaced by their values, and its place
     _flowc_kind = "UserDecorator"
-    _flowc_static = True  # written in the flow's source, or added by what is
+    _flowc_static = True  # written in the flow's source, or added by a mutator that is
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """The arguments go to `init`, once the flow's configs have their values."""
+        """Store the arguments for `init`, which is called when the flow's configs have their values."""
 
     def init(self, *args: Any, **kwargs: Any) -> None:
-        """Implement this to take arguments; it is called before anything else, with configs' values in place."""
+        """Override this to take arguments; it is called first, with configs replaced by their values."""
 
     @property
     def decorator_name(self) -> str:
-        """Its full name: `my_module.my_decorator`."""
+        """The full name: `my_module.my_decorator`."""
         return full_name(type(self))
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments that it was applied with."""
+        """Return the arguments of the decorator."""
         return [*self._flowc_applied.args], {**self._flowc_applied.kwargs}
 
     def external_init(self) -> None:
-        """Call `init` with the arguments. Raises MetaflowException where there are some and nothing takes them."""
+        """Call `init` with the arguments. Raises MetaflowException if there are arguments but no `init`."""
         args, kwargs = self.get_args_kwargs()
         if (args or kwargs) and type(self).init is UserDecorator.init:
             raise MetaflowException(
@@ -94,18 +94,18 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
 
 def is_step(value: object) -> bool:
-    """Whether it is a function that `@step` was applied to."""
+    """Return whether it is a function with `@step`."""
     return isinstance(value, FunctionType) and any(applied.name == "step" for applied in applied_to(value))
 
 
 def user_decorators(target: object) -> tuple[UserDecorator, ...]:
-    """What of a user's own decorates a step's function or a class (not its bases), the innermost first."""
+    """Return the user-written decorators of a step's function or a class (not of its bases), the innermost first."""
     found: tuple[UserDecorator, ...] = vars(target).get(USER, ()) if hasattr(target, "__dict__") else ()
     return found
 
 
 def add(target: Any, decorator: UserDecorator) -> Any:
-    """Put it around the others."""
+    """Add it as the outermost decorator."""
     setattr(target, USER, (*user_decorators(target), decorator))
     return target
 
@@ -114,17 +114,17 @@ def add(target: Any, decorator: UserDecorator) -> Any:
 
 
 def full_name(cls: type) -> str:
-    """A class with its module."""
+    """Return the name of a class with its module."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def known_classes(base: type) -> list[type]:
-    """Every class of that kind that a program has defined so far."""
+    """Return every class of this kind that the program has defined."""
     return [cls for cls in _classes if issubclass(cls, base) and not cls.__module__.startswith("metaflow.")]
 
 
 def short_name(cls: type, kind: type) -> str:
-    """The shortest end of its full name that is its own."""
+    """Return the shortest unique suffix of its full name."""
     parts = full_name(cls).split(".")
     others = {full_name(other) for other in known_classes(kind)} - {full_name(cls)}
     for start in range(len(parts) - 1, 0, -1):
@@ -135,6 +135,6 @@ def short_name(cls: type, kind: type) -> str:
 
 
 def matching(name: str, classes: Iterable[type]) -> Any:
-    """The last class whose full name ends in `name`, or None. A file loaded again has defined its own again."""
+    """Return the last class whose full name ends in `name`, or None. A file loaded again defines its classes again."""
     found = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return found[-1] if found else None

@@ -1,4 +1,4 @@
-"""`MutableFlow`: a flow as mutators see it."""
+"""`MutableFlow`: a flow as its mutators see it."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ __all__ = ["MutableFlow"]
 
 
 class MutableFlow(Mutable):
-    """A flow: its steps, parameters and configs are attributes too, as in `flow.start.add_decorator("retry")`."""
+    """A flow. Its steps, parameters and configs are also attributes: `flow.start.add_decorator("retry")`."""
 
     @property
     def steps(self) -> Iterator[tuple[str, MutableStep]]:
-        """(name, step) of each step. Their order means nothing."""
+        """Yield (name, step) of each step, in no particular order."""
         for name in self._preparation.step_names():
             yield name, self._step(name)
 
     @property
     def parameters(self) -> Iterator[tuple[str, Any]]:
-        """(attribute, parameter) of each parameter."""
+        """Yield (attribute, parameter) of each parameter."""
         for name, value in self._preparation.members().items():
             if isinstance(value, Parameter) and not _is_config(value):
                 yield name, value
 
     @property
     def configs(self) -> Iterator[tuple[str, Any]]:
-        """(attribute, value) of each config."""
+        """Yield (attribute, value) of each config."""
         for name, value in self._preparation.members().items():
             if _is_config(value):
                 yield name, getattr(self, name)
 
     def __getattr__(self, name: str) -> Any:
-        # Called only where this class has nothing of that name.
+        # Called only if this class has no attribute of that name.
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self._preparation.step_names():
@@ -63,9 +63,9 @@ class MutableFlow(Mutable):
     # -- parameters
 
     def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
-        """Give the flow a parameter as its attribute `name`. Only in `pre_mutate`.
+        """Add a parameter as the flow's attribute `name`. Only in `pre_mutate`.
 
-        Raises MetaflowException where the flow has something of that name, unless it is to be overwritten.
+        Raises MetaflowException if the flow has an attribute of this name, unless `overwrite` is true.
         """
         self._only_early(f"adding the parameter '{name}'")
         if not isinstance(value, Parameter):
@@ -79,7 +79,7 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter that the command line calls so. Only in `pre_mutate`. Whether there was one."""
+        """Remove the parameter with this option name; return whether it existed. Only in `pre_mutate`."""
         self._only_early(f"removing the parameter '{parameter_name}'")
         found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
         for attribute in found:
@@ -90,7 +90,7 @@ class MutableFlow(Mutable):
 
     @property
     def decorator_specs(self) -> Iterator[Spec]:
-        """(name, full name, positional arguments, keyword arguments) of each decorator of the class and its bases."""
+        """Yield (name, full name, positional arguments, keyword arguments) of each decorator, also of bases."""
         for applied in self._preparation.flow_decorators():
             yield (applied.name, full_name(applied.name, FLOW_DECORATORS), [*applied.args],
                    attributes(applied, FLOW_DECORATORS))  # fmt: skip
@@ -104,10 +104,10 @@ class MutableFlow(Mutable):
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a decorator of flows, or a mutator, itself or as text such as `project:name=mine`. Only in `pre_mutate`.
+        """Add a flow decorator or a mutator, as an object or a text such as `project:name=mine`. Only in `pre_mutate`.
 
-        If the flow has it already, `duplicates` says what happens: IGNORE keeps the one that is there, OVERRIDE takes
-        the new one in its place, ERROR raises. Returns what was added, None if nothing was.
+        If the flow already has it, `duplicates` decides: IGNORE keeps the existing one, OVERRIDE replaces it, ERROR
+        raises. Return the added decorator, or None if nothing was added.
         """
         found, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
@@ -146,9 +146,9 @@ class MutableFlow(Mutable):
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Remove the decorators of that name; with arguments, only those with exactly these. Only in `pre_mutate`.
+        """Remove the decorators of this name; with arguments, only those with equal arguments. Only in `pre_mutate`.
 
-        Mutators stay: they are at work already. Returns whether there were any.
+        Mutators cannot be removed because they are already running. Return whether a decorator was removed.
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:

@@ -26,7 +26,7 @@ Spec = tuple[str, str, list[Any], dict[str, Any]]
 
 
 class MutableStep(Mutable):
-    """A step: its decorators can be read, added and removed."""
+    """A step, whose decorators can be read, added and removed."""
 
     def __init__(self, preparation: Preparation, name: str, *, early: bool, by: str | None, static: bool) -> None:
         super().__init__(preparation, early=early, by=by, static=static)
@@ -34,15 +34,16 @@ class MutableStep(Mutable):
 
     @property
     def flow(self) -> MutableFlow:
-        """The flow that the step is of."""
+        """The flow of the step."""
         from metaflow.user_decorators.mutable_flow import MutableFlow
 
         return MutableFlow(self._preparation, early=self._early, by=self._by, static=self._static)
 
     @property
     def decorator_specs(self) -> Iterator[Spec]:
-        """(name, full name, positional arguments, keyword arguments) of each decorator, with the defaults of
-        Metaflow's own. Their order means nothing.
+        """Yield (name, full name, positional arguments, keyword arguments) of each decorator, in no particular order.
+
+        Built-in decorators include the defaults of their arguments.
         """
         function = self._function()
         for applied in applied_to(function):
@@ -61,10 +62,10 @@ class MutableStep(Mutable):
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a decorator: Metaflow's own or a user's, itself or as text such as `retry:times=2`.
+        """Add a built-in or user-written decorator, as an object or a text such as `retry:times=2`.
 
-        If the step has it already, `duplicates` says what happens: IGNORE keeps the one that is there, OVERRIDE takes
-        the new one in its place, ERROR raises. Returns what was added, None if nothing was.
+        If the step already has it, `duplicates` decides: IGNORE keeps the existing one, OVERRIDE replaces it, ERROR
+        raises. Return the added decorator, or None if nothing was added.
         """
         found, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
@@ -102,7 +103,7 @@ class MutableStep(Mutable):
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Remove the decorators of that name; with arguments, only those with exactly these. Whether there were any."""
+        """Remove the decorators of this name; with arguments, only those with equal ones. Return whether one was."""
         function = self._function()
         everything = deco_args is None and deco_kwargs is None
         wanted = [*(deco_args or ())], {**(deco_kwargs or {})}

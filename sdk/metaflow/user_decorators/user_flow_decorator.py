@@ -21,25 +21,25 @@ class _OfFlows(UserDecoratorMeta):
 
 
 def is_flow(value: object) -> bool:
-    """Whether it is a flow's class."""
+    """Return whether an object is a flow's class."""
     from metaflow.flowspec import FlowSpec
 
     return isinstance(value, type) and issubclass(value, FlowSpec)
 
 
 class FlowMutator(UserDecorator, metaclass=_OfFlows):
-    """Derive from it to change a flow's parameters and the decorators of the flow and its steps.
+    """Base of mutators of flows, which change a flow's parameters and the decorators of the flow and its steps.
 
-    What derives from the decorated class is changed too; the mutators of bases come first.
+    Classes derived from the decorated class are changed, too; the mutators of bases run first.
     """
 
     _flowc_kind = "FlowMutator"
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
-        """Called once the configs have their values. Only here can parameters and decorators of the flow change."""
+        """Override this to change the flow's parameters and decorators; called when the configs have their values."""
 
     def mutate(self, mutable_flow: MutableFlow) -> None:
-        """Called when every `pre_mutate` is done and the decorators of the command line are attached."""
+        """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""
 
     def __call__(self, flow: _Flow) -> _Flow:
         """Decorate a flow's class."""
@@ -50,5 +50,5 @@ class FlowMutator(UserDecorator, metaclass=_OfFlows):
 
 
 def flow_mutators(flow: type) -> list[Any]:
-    """The mutators of a class and its bases: bases first, the innermost first."""
+    """Return the mutators of a class and its bases: those of bases first, the innermost first."""
     return [mutator for base in reversed(flow.__mro__) for mutator in user_decorators(base)]

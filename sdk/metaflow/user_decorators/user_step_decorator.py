@@ -19,11 +19,11 @@ __all__ = ["USER_SKIP_STEP", "StepMutator", "UserStepDecorator", "UserStepDecora
 _Step = TypeVar("_Step", bound="Callable[..., Any]")
 
 USER_SKIP_STEP: Mapping[str, Any] = {}
-"""`yield USER_SKIP_STEP`: the step's code is not run, and the flow goes on as the step says."""
+"""`yield USER_SKIP_STEP`: skip the step's code; the flow continues with the step's `self.next`."""
 
 
 class UserStepDecoratorBase(UserDecorator):
-    """What stands above `@step`."""
+    """Base of the decorators above `@step`."""
 
     def __call__(self, step: _Step) -> _Step:
         """Decorate a step."""
@@ -35,7 +35,7 @@ class UserStepDecoratorBase(UserDecorator):
 
 class _Wrapping(UserDecoratorMeta):
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
-        # A mutator as well takes what a mutator takes.
+        # A decorator that is also a mutator takes a mutator's arguments.
         if args and not issubclass(cls, StepMutator):
             raise MetaflowException(
                 f"@{cls.__name__} takes its arguments by name, and decorates a step: write it above @step"
@@ -43,47 +43,48 @@ class _Wrapping(UserDecoratorMeta):
 
 
 class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
-    """Derive from it to run code around a step's. One instance serves one attempt of one task.
+    """Base of decorators that run code around a step's code. Each attempt of a task has its own instance.
 
-    Set `skip_step` in `pre_step` to leave out what the decorator wraps: True, or a dictionary with what is given to
-    `self.next` beside the steps.
+    Set `skip_step` in `pre_step` to skip the decorated code: True, or a dictionary of further arguments for
+    `self.next`.
     """
 
     _flowc_kind = "UserStepDecorator"
     skip_step: bool | Mapping[str, Any] = False
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
-        """Run before what it wraps; `inputs` are a join's. A function that is returned runs instead, with `self`
-        (and a join's inputs) as its arguments.
+        """Override this; called before the decorated code; `inputs` are those of a join. If it returns a function, that
+        runs instead, with `self` (and a join's inputs) as arguments.
         """
         return None
 
     def post_step(
         self, step_name: str, flow: FlowSpec, exception: Exception | None = None
     ) -> Exception | tuple[Exception | None, Mapping[str, Any] | bool | None] | None:
-        """Run after what it wraps, which may have raised `exception`: None means that all is well now, an exception
-        is raised. Beside it in a tuple, a dictionary is what `self.next` is given, if nothing has called it; True and
-        False say nothing more.
+        """Override this; called after the decorated code, which may have raised `exception`.
+
+        Return None if the step has succeeded, or an exception to raise. Return a tuple of one of these and a dictionary
+        to pass further arguments to `self.next`, if no code has called it; True and False in the tuple have no effect.
         """
         return exception
 
 
 class StepMutator(UserStepDecoratorBase):
-    """Derive from it to add decorators to a step, or to remove some, before the flow is compiled or run."""
+    """Base of mutators of steps, which add and remove decorators before the flow is compiled or run."""
 
     _flowc_kind = "StepMutator"
 
     def pre_mutate(self, mutable_step: MutableStep) -> None:
-        """Called once the configs have their values. Only here can other step mutators be added."""
+        """Override this to add step mutators and decorators; called when the configs have their values."""
 
     def mutate(self, mutable_step: MutableStep) -> None:
-        """Called when every `pre_mutate` is done and the decorators of the command line are attached."""
+        """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""
 
 
 class GeneratorDecorator(UserStepDecorator):
-    """Behind `@user_step_decorator`: what is before the `yield` runs before the step, what is after it, after."""
+    """Implements `@user_step_decorator`: code before the `yield` runs before the step, code after it afterwards."""
 
-    _flowc_function: Any  # a static method of each class that `user_step_decorator` makes
+    _flowc_function: Any  # a static method of each class that `user_step_decorator` creates
     _flowc_running: Generator[Any, None, Any]
 
     def init(self, *args: Any, **kwargs: Any) -> None:
@@ -101,7 +102,7 @@ class GeneratorDecorator(UserStepDecorator):
         if isinstance(said, dict):
             self.skip_step = said
         elif callable(said):
-            return said  # type: ignore[no-any-return]  # what it takes is seen when it is called
+            return said  # type: ignore[no-any-return]  # its arguments are checked when it is called
         elif said:
             raise MetaflowException(
                 f"{self._flowc_who()} yielded {said!r}; yield nothing, a function to run instead of the step, "
@@ -125,7 +126,7 @@ class GeneratorDecorator(UserStepDecorator):
 
 
 class UserDecoratorFunction(Protocol):
-    """What `@user_step_decorator` makes of a generator function: a decorator, used bare or with attributes."""
+    """The result of `@user_step_decorator`: a decorator, used bare or with attributes."""
 
     @overload
     def __call__(self, step: _Step, /) -> _Step: ...
@@ -138,10 +139,11 @@ def user_step_decorator(function: Callable[..., Generator[Any, Any, Any]], /) ->
 @overload
 def user_step_decorator() -> Callable[[Callable[..., Generator[Any, Any, Any]]], UserDecoratorFunction]: ...
 def user_step_decorator(function: Any = None, /) -> Any:
-    """Make a decorator of steps of a generator `def my(step_name, flow, inputs=None, attributes=None):`.
+    """Create a step decorator from a generator `def my(step_name, flow, inputs=None, attributes=None):`.
 
-    It yields once. A step's exception is raised at the `yield`: caught there, the step has succeeded. `yield {}` skips
-    the step's code, `yield function` runs that function instead. `attributes` are the decorator's arguments.
+    The generator yields once. A step's exception is raised at the `yield`; if it is caught there, the step has
+    succeeded. `yield {}` skips the step's code, `yield function` runs the function instead. `attributes` are the
+    decorator's arguments.
     """
     if function is None:
         return user_step_decorator
