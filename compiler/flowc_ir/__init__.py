@@ -6,7 +6,7 @@ and `text` the printer. This package imports the standard library only: it also 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowc_ir.model import (
@@ -94,7 +94,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # A program that reads records needs `flowc_ir.versions` and none of the nodes, which take long to make.
     if name not in __all__:
         raise AttributeError(f"module 'flowc_ir' has no attribute '{name}'")

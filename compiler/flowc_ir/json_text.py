@@ -13,10 +13,23 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypedDict
+
+    from typing_extensions import Unpack
+
+    class Options(TypedDict, total=False):
+        """The options of `json.dumps` that the forms take."""
+
+        ensure_ascii: bool
+        indent: int | None
+        separators: tuple[str, str]
+        sort_keys: bool
+        default: Callable[[object], object]
+
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """A value that JSON has."""
@@ -25,7 +38,7 @@ _KEY: Final = "$float"
 _NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def dumps(value: object, **options: Any) -> str:
+def dumps(value: object, **options: Unpack[Options]) -> str:
     """Return JSON that `loads` turns back into the same value. `options` are those of `json.dumps`.
 
     Raises:
@@ -37,23 +50,32 @@ def dumps(value: object, **options: Any) -> str:
     return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes) -> Json:
     """Return the value of JSON from `dumps`, or from `json.dumps`. Raises ValueError."""
-    value = json.loads(text)
+    value: Json = json.loads(text)
     return value if is_plain(text) else _unescaped(value)
 
 
-def parsed(text: str | bytes) -> Any:
+def mapping(text: str | bytes) -> dict[str, Json]:
+    """Return the object of JSON from `dumps`. Raises ValueError, also where it is no object."""
+    value = loads(text)
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"an object, not {type(value).__name__}")
+
+
+def parsed(text: str | bytes) -> Json:
     """Return the value of JSON that somebody else wrote. Raises ValueError, also where it is nested too deeply."""
     try:
-        return json.loads(text)
+        return plain(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def plain(text: str | bytes) -> Any:
+def plain(text: str | bytes) -> Json:
     """Return the value of JSON that a flowc wrote which did not know `dumps`. Raises ValueError."""
-    return json.loads(text)
+    value: Json = json.loads(text)
+    return value
 
 
 def is_plain(text: str | bytes) -> bool:
@@ -61,17 +83,17 @@ def is_plain(text: str | bytes) -> bool:
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 
-def shown(value: object, **options: Any) -> str:
+def shown(value: object, **options: Unpack[Options]) -> str:
     """Return JSON in which a number that JSON does not have is its name as text; as `dumps`."""
     return _write(value, _name, options)
 
 
-def page(value: object, **options: Any) -> str:
+def page(value: object, **options: Unpack[Options]) -> str:
     """Return JSON in which a number that JSON does not have is null; as `dumps`."""
     return _write(value, lambda _: None, options)
 
 
-def typed(value: object, **options: Any) -> str:
+def typed(value: object, **options: Unpack[Options]) -> str:
     """Return what a person types for a parameter or a decorator's argument, which Python reads: with the word NaN."""
     return json.dumps(value, **options)
 
@@ -80,7 +102,7 @@ def _name(number: float) -> str:
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
-def _write(value: object, convert: Callable[[float], object], options: dict[str, Any]) -> str:
+def _write(value: object, convert: Callable[[float], object], options: Options) -> str:
     try:
         return json.dumps(value, allow_nan=False, **options)
     except ValueError as error:
@@ -117,14 +139,12 @@ def _escaped(value: object) -> object:
     return value
 
 
-def _unescaped(value: Any) -> Any:
-    match value:
-        case {"$float": str(name)} if len(value) == 1 and name in _NUMBERS:
-            return _NUMBERS[name]
-        case {"$float": dict(inner)} if len(value) == 1:
-            return {key: _unescaped(item) for key, item in inner.items()}
-        case dict():
-            return {key: _unescaped(item) for key, item in value.items()}
-        case list():
-            return [_unescaped(item) for item in value]
-    return value
+def _unescaped(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_unescaped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    inner = value[_KEY] if value.keys() == {_KEY} else None
+    if isinstance(inner, str) and inner in _NUMBERS:
+        return _NUMBERS[inner]
+    return {key: _unescaped(item) for key, item in (inner if isinstance(inner, dict) else value).items()}

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from flowc_ir import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Upgrade: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
+    from flowc_ir.json_text import Json
+
+    Upgrade: TypeAlias = Callable[[str, dict[str, Json]], dict[str, Json]]
 
 
 class SchemaError(ValueError):
@@ -94,7 +96,7 @@ class Format:
             raise NewerError(self.name, number, self.current)
         return number
 
-    def parse(self, text: str | bytes) -> Any:
+    def parse(self, text: str | bytes) -> Json:
         """Return the value of an object's JSON, whatever version it is of. Raises ValueError."""
         value = json_text.loads(text)
         if json_text.is_plain(text):
@@ -102,7 +104,7 @@ class Format:
         number = value.get(self.key) if isinstance(value, dict) else None
         return value if type(number) is int and number >= self.marks else json_text.plain(text)
 
-    def read(self, kind: str, data: object) -> dict[str, Any]:
+    def read(self, kind: str, data: object) -> dict[str, Json]:
         """Return an object of a known version as the current version has it. Raises SchemaError."""
         if not isinstance(data, dict):
             raise SchemaError(f"an object, not {type(data).__name__}")
@@ -117,19 +119,21 @@ _TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_de
 """The fields of version 1 of the IR that have JSON as text."""
 
 
-def _mark_numbers(_: str, flow: dict[str, Any]) -> dict[str, Any]:
+def _mark_numbers(_: str, flow: dict[str, Json]) -> dict[str, Json]:
     """The IR since `{"$float": …}` is a number in its texts: a dict of that look is written as `dumps` does."""
-    marked: dict[str, Any] = _marked(flow, texts=False)
-    return marked
+    return _marked_fields(flow, texts=False)
 
 
-def _marked(part: Any, *, texts: bool) -> Any:
+def _marked_fields(part: dict[str, Json], *, texts: bool) -> dict[str, Json]:
+    return {  # the keys of an environment are a user's own names
+        key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS) for key, item in part.items()
+    }
+
+
+def _marked(part: Json, *, texts: bool) -> Json:
     match part:
         case dict():
-            return {  # the keys of an environment are a user's own names
-                key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS)
-                for key, item in part.items()
-            }
+            return _marked_fields(part, texts=texts)
         case list():
             return [_marked(item, texts=texts) for item in part]
         case str() if texts and not json_text.is_plain(part):

@@ -238,3 +238,10 @@ def test_help_shows_defaults_as_they_are_typed(numbers: Project) -> None:
     command = shlex.split(f"run --f NaN --g=-Infinity --j '{typed}'")
     assert numbers.python("flow.py", *command).code == 0
     assert numbers.artifacts(numbers.latest(), "end")["seen"] == DEFAULTS
+
+
+def test_mapping_reads_objects_only() -> None:
+    assert json_text.mapping(json_text.dumps({"x": [1.5, None]})) == {"x": [1.5, None]}
+    for text, kind in (("[1]", "list"), ("null", "NoneType"), ('"text"', "str")):
+        with pytest.raises(ValueError, match=f"^an object, not {kind}$"):
+            json_text.mapping(text)

@@ -52,7 +52,7 @@ class Order:
         """The order that a text stands for; None if there is none."""
         if not text:
             return None
-        told = json_text.loads(text)
+        told: dict[str, Any] = json_text.mapping(text)
         return cls(told["origin"], told["step"], tuple(told["given"]))
 
 

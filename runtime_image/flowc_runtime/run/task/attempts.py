@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
@@ -75,7 +75,7 @@ def begin_ending(control: int) -> None:
 def read_report(report: bytes) -> Result | None:
     """What a child reported; None if it died before it could."""
     try:
-        message = json_text.loads(report)
+        message: dict[str, Any] = json_text.mapping(report)
     except ValueError:
         return None
     return Result(**message)

@@ -41,7 +41,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     found: dict[str, str] = {}
     for source in sources:
         told = f"'{source.id}' ({source.type})"
-        options = next(given, {}) if source.type == "inline" else json_text.loads(source.options)
+        options = next(given, {}) if source.type == "inline" else json_text.mapping(source.options)
         for name, value in _values(source, options, told).items():
             _check(name, value, told)
             if name in set_by:

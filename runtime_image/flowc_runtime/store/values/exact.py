@@ -42,7 +42,7 @@ def exact_type(text: str) -> str:
     if not isinstance(value, dict) or not _looks_tagged(value):
         return type(value).__name__
     ((tag, inner),) = value.items()
-    return str(inner[0]) if tag == "$pickle" else tag.removeprefix("$")
+    return str(inner[0]) if tag == "$pickle" and isinstance(inner, list) else tag.removeprefix("$")
 
 
 def without_subclasses(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flowc_ir import json_text
 from flowc_runtime.store.backends.objects import blob_key, sha256
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
     """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
     if sources := record.get("sources"):
-        return dict(json_text.loads(objects.read_blob(sources["digest"], sources["size"])))
+        blob = objects.read_blob(sources["digest"], sources["size"])
+        return dict(cast("list[tuple[str, str]]", json_text.loads(blob)))
     if package := record.get("package"):
         import tarfile
 

@@ -42,7 +42,7 @@ class Maker:
 
     def make(self, message: str, *, final: bool) -> None:
         """Make and store the page, and what it is told at a refresh."""
-        data: dict[str, Any] = json_text.loads(message) | {"mode": "final" if final else "runtime"}
+        data: dict[str, Any] = json_text.mapping(message) | {"mode": "final" if final else "runtime"}
         made = self._card(data)
         task = self._task()
         if final:

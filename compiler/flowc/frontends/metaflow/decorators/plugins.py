@@ -105,7 +105,7 @@ def begin_plugins(
             )
         nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)
         plugins = tuple(
-            replace(plugin, options=canonical({**json_text.loads(plugin.options), **options})) if options else plugin
+            replace(plugin, options=canonical({**json_text.mapping(plugin.options), **options})) if options else plugin
             for plugin, options in zip(flow.plugins, hooks.task_options(), strict=True)
         )
         changed = replace(flow, nodes=nodes, plugins=plugins)

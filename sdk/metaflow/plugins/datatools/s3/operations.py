@@ -86,7 +86,7 @@ def _facts(answer: Any) -> dict[str, Any]:
     attributes: dict[str, str] = dict(answer.attributes)
     metadata: dict[str, Any] = {name: value for name, value in attributes.items() if name not in _RESERVED}
     if METADATA in attributes:
-        metadata = json_text.loads(attributes[METADATA])
+        metadata = json_text.mapping(attributes[METADATA])
     return {
         "size": answer.meta["size"],
         "last_modified": answer.meta["last_modified"].timestamp(),
