@@ -19,6 +19,7 @@ from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defa
 from flowc.frontends.metaflow.type_warnings import check_types
 from flowc.frontends.travel import check_package
 from flowc.passes.check_schedule import check_schedule
+from flowc.passes.context import Context
 from flowc_ir import codes, schema
 from flowc_ir.diagnostic import Faults
 from flowc_ir.verify import verify
@@ -53,7 +54,7 @@ def check(case: Path) -> Sequence[Diagnostic]:
         return [*faults]
     if code_of(case) in codes.WARNINGS:
         types = check_types(loaded.cls, loaded.flow)
-        return [*types, *check_schedule(loaded.flow, now=datetime(2026, 4, 1, tzinfo=timezone.utc))]
+        return [*types, *check_schedule(loaded.flow, Context(now=datetime(2026, 4, 1, tzinfo=timezone.utc)))]
     with pytest.raises(DefaultError) as caught:
         resolve_defaults(loaded.flow, loaded.cls, user_name="someone")
     return caught.value.diagnostics

@@ -14,9 +14,9 @@ from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from flowc.cron import AdviceKind
+    from flowc.passes.context import Context
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
 
@@ -28,9 +28,9 @@ _CODES: Final[Mapping[AdviceKind, str]] = {
 }
 
 
-def check_schedule(flow: Flow, *, now: datetime | None = None) -> tuple[Diagnostic, ...]:
-    """Return warnings about the five years after `now`, an aware time; none where this machine lacks the time zone."""
-    if flow.schedule is None:
+def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
+    """Return warnings about the five years from now; none where this machine lacks the time zone."""
+    if flow.schedule is None or not context.scheduled:
         return ()
     from zoneinfo import ZoneInfoNotFoundError
 
@@ -38,7 +38,7 @@ def check_schedule(flow: Flow, *, now: datetime | None = None) -> tuple[Diagnost
 
     schedule = flow.schedule
     try:
-        found = [each for cron in schedule.crons for each in warnings(cron, schedule.timezone, now=now)]
+        found = [each for cron in schedule.crons for each in warnings(cron, schedule.timezone, now=context.now)]
     except ZoneInfoNotFoundError:
         return ()
     faults = Faults()

@@ -11,51 +11,39 @@ A small file goes with its name, a large one beside the code, and one that has n
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from flowc.frontends.metaflow.resolve_defaults import DefaultError
+from flowc.passes.context import PassError
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.given_files import lasting
-from flowc_runtime.store.values.files import MAX_PACKED, PACKED_DIRECTORY, check_file, find_file, pack, size_of
+from flowc_runtime.store.values.files import PACKED_DIRECTORY, check_file, find_file, pack, size_of
 from flowc_runtime.store.values.parameters import ParameterError, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from flowc.passes.context import Context, Room
     from flowc_ir import Flow
     from flowc_ir import Parameter as IrParameter
 
 
-@final
-@dataclass(slots=True)
-class Room:
-    """How many bytes go with the names and beside the code; what has no room is given to `name`, which may refuse it.
-
-    `name` says what stands for a file in the store. `packed` are the files beside the code: paths in the package, and
-    contents. `far` are those to send: the parameter, the path, and what stands for it.
-    """
-
-    package: int
-    name: Callable[[str], dict[str, Any]]
-    inline: int = MAX_PACKED
-    packed: dict[str, bytes] = field(default_factory=dict)
-    far: list[tuple[IrParameter, str, dict[str, Any]]] = field(default_factory=list)
-
-
-def pack_files(flow: Flow, beside: Path, room: Room) -> Flow:
-    """The flow with every file that is a default; a relative path is of the working directory, or of `beside`.
+def pack_files(flow: Flow, context: Context) -> Flow:
+    """Return the flow with every file that is a default, or as it is where the context has no room for files.
 
     Raises:
-        DefaultError: a file cannot be read, is not text where it has to be, or there is nowhere to put it.
+        PassError: a file cannot be read, is not text where it has to be, or there is nowhere to put it.
     """
+    room, beside = context.room, context.beside
+    if room is None:
+        return flow
     faults = Faults()
     packed = [_packed(parameter, beside, room, faults) for parameter in flow.parameters]
     if faults:
-        raise DefaultError(tuple(faults))
+        raise PassError(faults)
     return replace(flow, parameters=tuple(packed))
 
 
@@ -63,7 +51,7 @@ def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
     """Send the files that go to the store.
 
     Raises:
-        DefaultError: one cannot be sent.
+        PassError: one cannot be sent.
     """
     faults = Faults()
     for parameter, path, named in room.far:
@@ -73,14 +61,14 @@ def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
         except (ParameterError, FlowcError, OSError) as error:
             _fault(parameter, error, faults)
     if faults:
-        raise DefaultError(tuple(faults))
+        raise PassError(faults)
 
 
-def _packed(parameter: IrParameter, beside: Path, room: Room, faults: Faults) -> IrParameter:
+def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Faults) -> IrParameter:
     if parameter.type != "file" or parameter.default is None:
         return parameter
     path = from_text(parameter.default)
-    found = find_file(path, str(beside))
+    found = find_file(path, None if beside is None else str(beside))
     try:
         check_file(found, parameter.encoding)
         # The path as it is written: the manifests do not depend on the directory they were compiled in.

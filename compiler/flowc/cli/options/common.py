@@ -264,17 +264,13 @@ def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color(), columns=columns), err=True, nl=False)
 
 
-def warn(found: Checked, *, schedule: bool = True) -> int:
-    """Print warnings about a flow without faults, on stderr; return how many there are.
-
-    `schedule` is whether one may start it.
-    """
+def warn(found: Checked, warnings: Iterable[Diagnostic]) -> int:
+    """Print warnings about a flow without faults, its types' first, on stderr; return how many there are."""
     from flowc.frontends.metaflow.type_warnings import check_types
-    from flowc.passes.check_schedule import check_schedule
 
-    if warnings := [*check_types(found.cls, found.flow), *(check_schedule(found.flow) if schedule else ())]:
-        report(warnings, found.package.root)
-    return len(warnings)
+    if found_all := [*check_types(found.cls, found.flow), *warnings]:
+        report(found_all, found.package.root)
+    return len(found_all)
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:

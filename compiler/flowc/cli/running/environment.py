@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -92,13 +91,11 @@ def refuse_or_note(flow: Flow, choice: str | None) -> None:
     )
 
 
-def without_packages(flow: Flow, choice: str | None) -> Flow:
-    """For a cluster: with --environment=local the image has the packages, and says so; else the flow as it is."""
+def note_packages(flow: Flow, choice: str | None) -> None:
+    """For a cluster: with --environment=local the packages that steps ask for have to be in the image; say so."""
     asking = asking_steps(flow)
-    if choice != "local" or not asking:
-        return flow
-    click.echo(f"note: --environment=local: the image must have the packages of {_steps(asking)}", err=True)
-    return replace(flow, nodes=tuple(replace(node, packages=None) for node in flow.nodes))
+    if choice == "local" and asking:
+        click.echo(f"note: --environment=local: the image must have the packages of {_steps(asking)}", err=True)
 
 
 def asking_steps(flow: Flow) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, final
 
 import click
 
 from flowc.cli.options.common import FAULTY, fail, report, require_runnable
-from flowc.cli.running.environment import chosen, without_packages
+from flowc.cli.running.environment import chosen, note_packages
 from flowc.targets import BackendError, fail_if
 from flowc.targets.deployment import TargetError
 from flowc.targets.target import Product, Settings
@@ -20,13 +20,17 @@ from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowc.cli.options.common import Checked
     from flowc.package import Package
-    from flowc.passes.pack_files import Room
+    from flowc.passes.context import Room
+    from flowc.passes.pipeline import Hook, Passed
     from flowc.targets.target import Target, Travel
     from flowc_ir import Flow
+    from flowc_ir.diagnostic import Diagnostic
+
+RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
 
 
 @final
@@ -36,6 +40,17 @@ class Lowered(Generic[Settings, Product]):
 
     product: Product
     settings: Settings
+    warnings: tuple[Diagnostic, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A flow after the passes, the package that travels with it, and what sends the files that go to the store."""
+
+    passed: Passed
+    package: Package
+    send: Callable[[], None]
 
 
 def lower_for(
@@ -46,18 +61,36 @@ def lower_for(
     `given` are the values of `target.options` and of --environment by their names, None where the command line says
     nothing. `sends` is whether files that have no room in the product go to the store.
     """
-    from flowc.frontends.metaflow.resolve_defaults import DefaultError
-
     values = {name: value for name, value in given.items() if name != "environment"}
     if target.travel is not None:
         found = _travelling(found)
-    try:
+    environment = given.get("environment")
+    with _reporting(found):
         settings = _settings(target, values)
-        if target.travel is None:  # nothing of the flow runs
-            return Lowered(_lower(target, found.flow, found.package, settings), settings)
         named = values.get("store") is not None or configuration.lookup("cluster-store").source != "default"
-        return Lowered(_lower_whole(target, found, settings, given.get("environment"), named, sends), settings)
-    except (DefaultError, BackendError) as error:
+        prepared = _prepare(target, found, settings, environment if isinstance(environment, str) else None, named)
+        product = _lower(target, prepared.passed.flow, prepared.package, settings)
+        if sends:
+            prepared.send()
+    return Lowered(product, settings, prepared.passed.warnings)
+
+
+def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> None:
+    """Run all that comes before a target lowers a flow, with the settings of variables and files; call the hook."""
+    with _reporting(found):
+        named = configuration.lookup("cluster-store").source != "default"
+        _prepare(target, found, _settings(target, {}), None, named, hook)
+
+
+@contextmanager
+def _reporting(found: Checked) -> Iterator[None]:
+    """End the program with every fault that is found."""
+    from flowc.frontends.metaflow.resolve_defaults import DefaultError
+    from flowc.passes.context import PassError
+
+    try:
+        yield
+    except (DefaultError, PassError, BackendError) as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
     except TargetError as error:
@@ -97,26 +130,40 @@ def _travelling(found: Checked) -> Checked:
     return travelling(found)
 
 
-def _lower_whole(
-    target: Target[Settings, Product], found: Checked, settings: Settings, environment: object, named: bool, sends: bool
-) -> Product:
-    """Lower a flow with its defaults and the files that they are; `named` is whether the runs' store is named."""
+def _prepare(
+    target: Target[Settings, Product],
+    found: Checked,
+    settings: Settings,
+    environment: str | None,
+    named: bool,
+    hook: Hook | None = None,
+) -> _Prepared:
+    """Resolve the defaults and run the passes; `named` is whether the runs' store is named."""
     from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
-    from flowc.passes.pack_files import pack_files, send_files
+    from flowc.passes.context import Context
+    from flowc.passes.pack_files import send_files
+    from flowc.passes.pipeline import run_passes, verify_after
 
-    assert target.travel is not None
+    hook = hook or verify_after
+    scheduled = target.scheduled(settings)
+    if target.travel is None:  # nothing of the flow runs
+        return _Prepared(run_passes(found.flow, Context(scheduled=scheduled), hook), found.package, lambda: None)
     travel = target.travel(settings)
-    choice = chosen(click.get_current_context(), environment if isinstance(environment, str) else None)
+    choice = chosen(click.get_current_context(), environment)
     with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the product
         flow = resolve_defaults(found.flow, found.cls, ds_type=datastore_of(travel.store))
-    beside = (found.package.root / flow.code.file).parent
+    hook(RESOLVE_DEFAULTS, flow)
     room, send = _room(found.package, flow, travel, named=named)
-    flow = pack_files(without_packages(flow, choice), beside, room)
+    note_packages(flow, choice)
+    context = Context(
+        scheduled=scheduled,
+        packages=choice != "local",
+        beside=(found.package.root / flow.code.file).parent,
+        room=room,
+    )
+    passed = run_passes(flow, context, hook)
     files = tuple(sorted([*found.package.files, *room.packed.items()]))
-    product = _lower(target, flow, replace(found.package, files=files), settings)
-    if sends:
-        send_files(room, send)
-    return product
+    return _Prepared(passed, replace(found.package, files=files), lambda: send_files(room, send))
 
 
 def _lower(target: Target[Settings, Product], flow: Flow, package: Package, settings: Settings) -> Product:
@@ -129,7 +176,7 @@ def _lower(target: Target[Settings, Product], flow: Flow, package: Package, sett
 def _room(package: Package, flow: Flow, travel: Travel, *, named: bool) -> tuple[Room, Callable[[str], dict[str, Any]]]:
     """Return where files that are defaults go, beside code and IR or to a store that is named, and what sends them."""
     from flowc.cli.running.sending import sender
-    from flowc.passes.pack_files import Room
+    from flowc.passes.context import Room
     from flowc_ir.schema import dumps
     from flowc_runtime.store.values.files import MAX_PACKED
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowc.cli.options.common import FlowOptions, error_format, load_flow, report, warn, with_flow_options
 from flowc.cli.options.configs import takes_configs
 from flowc.cli.options.errors import takes_error_format
+from flowc.cli.options.passes import PassName
 from flowc.cli.running.environment import note_elsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from flowc.cli.options.common import Checked
+    from flowc_ir import Flow
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
@@ -24,12 +31,14 @@ class_option = click.option("--flow", "class_name", metavar="CLASS", help="The f
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
+    from flowc.passes.check_schedule import check_schedule
+    from flowc.passes.context import Context
     from flowc_ir.counting import count
 
     for_people = error_format().name == "text"
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=not for_people)
     note_elsewhere(found.flow)
-    warnings = warn(found)
+    warnings = warn(found, check_schedule(found.flow, Context()))
     if not for_people:
         if not warnings:
             report((), found.package.root)
@@ -45,21 +54,66 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
 @takes_configs
 @click.option("--text", is_flag=True, help="Print it for people.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of every flow's IR; no FLOW is given.")
+@click.option(
+    "--print-after",
+    multiple=True,
+    type=PassName(),
+    metavar="PASS",
+    help="Run the passes that compiling runs, and print the IR after this one instead; may be repeated.",
+)
+@click.option(
+    "--verify-each",
+    is_flag=True,
+    help="Run the passes, and verify the IR after each: its structure, and that its JSON brings it back.",
+)
 @click.pass_context
 def ir_command(
-    ctx: click.Context, /, file: str | None, class_name: str | None, text: bool, schema: bool, **options: Any
+    ctx: click.Context,
+    /,
+    file: str | None,
+    class_name: str | None,
+    text: bool,
+    schema: bool,
+    print_after: tuple[str, ...],
+    verify_each: bool,
+    **options: Any,
 ) -> None:
     """Print the IR."""
     from flowc_ir.schema import dumps, json_schema
     from flowc_ir.text import print_flow
 
     if schema:
-        if file is not None or text:
+        if file is not None or text or print_after or verify_each:
             raise click.UsageError("--schema is the same for every flow: give neither FLOW nor --text with it", ctx)
         click.echo(json_schema(), nl=False)
         return
-    flow = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True).flow
-    click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
+
+    def show(flow: Flow) -> None:
+        click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
+
+    found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True)
+    if print_after or verify_each:
+        _run_passes(found, show, print_after, verify_each=verify_each)
+    if not print_after:
+        show(found.flow)
+
+
+def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
+    """Run the passes for the default target; verify the flow between them, and show it after those that are wanted."""
+    from flowc.cli.running.lowering import pass_flow
+    from flowc.passes.pipeline import verify_after, verify_json_after
+    from flowc.targets import table
+
+    def hook(stage: str, flow: Flow) -> None:
+        if verify_each:
+            verify_json_after(stage, flow)
+            click.echo(f"after {stage}: no faults", err=True)
+        else:
+            verify_after(stage, flow)
+        if stage in wanted:
+            show(flow)
+
+    pass_flow(table.default_target(), found, hook)
 
 
 def _required(ctx: click.Context, file: str | None) -> str | None:

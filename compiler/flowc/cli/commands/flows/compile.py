@@ -81,7 +81,7 @@ def compile_command(
         content = chosen.emit(lowered.product).encode()
     except TargetError as error:
         fail(error.message, error.hint)
-    warn(found, schedule=chosen.scheduled(lowered.settings))
+    warn(found, lowered.warnings)
     if output is None:
         sys.stdout.buffer.write(content)
         return

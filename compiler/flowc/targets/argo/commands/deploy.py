@@ -70,8 +70,9 @@ def deploy_command(
     from flowc.targets.argo.cluster.workflows import store_of
 
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-    manifests = lower_for(TARGET, found, given).product.manifests
-    warn(found)
+    lowered = lower_for(TARGET, found, given)
+    manifests = lowered.product.manifests
+    warn(found, lowered.warnings)
     name = name_of(manifests[1])
     with connected(context, kubeconfig, _namespace(given)) as cluster:
         manifests = _with_revision(cluster, manifests, found)

@@ -1,0 +1,21 @@
+"""Leave out the packages that steps ask for, where tasks run in an environment that has them.
+
+train -> end                              ->    train -> end
+  packages python 3.11, pypi six 1.16.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowc.passes.context import Context
+    from flowc_ir import Flow
+
+
+def drop_packages(flow: Flow, context: Context) -> Flow:
+    """Return the flow with no packages of its own, or as it is where tasks get their packages."""
+    if context.packages or not any(node.packages and not node.packages.disabled for node in flow.nodes):
+        return flow
+    return replace(flow, nodes=tuple(replace(node, packages=None) for node in flow.nodes))
