@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator.scheduling.scheduler import Scheduler
 from flowc_ir import Flow, Foreach, Gang, Kubernetes
@@ -91,3 +94,15 @@ def test_verifying(shape: str) -> None:
 def test_beginning_a_run(shape: str) -> None:
     small, large = work(shape, lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)))
     assert large <= MOST * small
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("steps", [3, 4000])  # of 4,000 the manifest is too large
+def test_garbage_is_collected_afterwards_as_before(steps: int, enabled: bool) -> None:
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with suppress(BackendError):
+            compile_flow(flows.chain(steps), flows.CODE, Settings())
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
