@@ -14,13 +14,16 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from documents import BLOCK, commands, matches, normal
+from flowc.cli import COMMANDS, FLOW_COMMANDS, LazyGroup
 from project import PACKAGES, ROOT
 from tools.wheels import write_wheel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DOCUMENTS = sorted(
@@ -29,6 +32,36 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
+FLOW = """
+from metaflow import FlowSpec, step
+
+
+class Small(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    Small()
+"""
+# Options of other programs, and of flows that documents show.
+OTHERS = {
+    "--server-side",
+    "--only",
+    "--append",
+    "--build-arg",
+    "--field-manager",
+    "--learning-rate",
+    "--notes",
+    "--size",
+}
+
+GUIDE = ROOT / "docs" / "guide"
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 
 # Runs the cells that stdin has, and prints the output of each; what a cell raises is its last lines.
@@ -170,6 +203,53 @@ def headings(document: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     found = re.findall(r"^#+ (.+)$", document.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """The long options of a command and of those below it."""
+    for parameter in command.params:
+        yield from (option for option in [*parameter.opts, *parameter.secondary_opts] if option.startswith("--"))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from options(below)
+
+
+def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
+    """An option that a document names belongs to a command, or to a program of others or a flow of the document."""
+    known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
+    (tmp_path / "flow.py").write_text(FLOW)
+    for command in ("run", "resume", "spin"):  # whose options depend on the flow
+        for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
+            known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
+    unknown = {
+        (relative(document), option)
+        for document in DOCUMENTS
+        if document.name
+        not in ("metaflow.md", "migrating.md", "CHANGELOG.md")  # they name those of Metaflow, and of then
+        for option in re.findall(r"`(--[a-z][a-z-]+)", document.read_text())
+        if option not in known | OTHERS
+    }
+    assert unknown == set()
+
+
+@pytest.mark.parametrize(
+    "page", [path for path in DOCUMENTS if path.parent == GUIDE and path.name != "index.md"], ids=relative
+)
+def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
+    """It starts with a file that runs, ends with a mistake and its error, and leads on."""
+    text = page.read_text()
+    first, wrong = text.partition("\n## What goes wrong\n")[::2]
+    kinds = [block["kind"] for block in BLOCK.finditer(first)]
+    assert kinds[0] in ("file", "cell")
+    assert {"checked", "output"} & {*kinds}
+    shown = [block["text"] for block in BLOCK.finditer(wrong) if block["kind"] in ("checked", "output")]
+    assert any(re.search(r"[Ee]rror|WARNING", output) for output in shown)
+    last = page.name == "schedules.md"
+    assert last or re.fullmatch(r"Next: \[.+\]\(\w+(-\w+)*\.md\)\.", text.splitlines()[-1])
+    assert f"[{text.splitlines()[0].removeprefix('# ')}]({page.name})" in (GUIDE / "index.md").read_text()
 
 
 @pytest.mark.parametrize("package", ["runtime_image/flowc_runtime", "compiler/flowc", "emulator/flowc_emulator"])
