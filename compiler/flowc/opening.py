@@ -1,4 +1,4 @@
-"""What to run, from the words that people type: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`.
+"""What to run, from the words that people type: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`.
 
 `KINDS` is the table of what can be opened; the first kind that takes the words opens them. Every error that is about
 the words is here, with a hint; faults of the flow itself are diagnostics of what is loaded.
@@ -40,10 +40,17 @@ class OpeningError(Exception):
         self.hint = hint
 
 
+class CodeOf(NamedTuple):
+    """Where the code of an IR is, a directory or an archive, None beside it; and endings of files that belong to it."""
+
+    place: str | None = None
+    suffixes: tuple[str, ...] = ()
+
+
 class CodeWords(NamedTuple):
     """What was typed: a file or a module by its `name`, and a class of it, or None.
 
-    With `root`, `name` is a file relative to it, which is the root of the flow's code.
+    With `root`, `name` is a file relative to it, which is the root of the flow's code. `code` is that of an IR.
     """
 
     text: str
@@ -51,6 +58,7 @@ class CodeWords(NamedTuple):
     class_name: str | None = None
     root: Path | None = None
     otherwise: ChooseClass | None = None
+    code: CodeOf = CodeOf()
 
 
 class Asked(NamedTuple):
@@ -78,8 +86,9 @@ def open_flow(
     class_name: str | None = None,
     otherwise: ChooseClass | None = None,
     root: Path | None = None,
+    code: CodeOf = CodeOf(),  # noqa: B008  # never changed
 ) -> Loaded:
-    """Load the flow that the words name; `class_name` is that of `--flow`.
+    """Load the flow that the words name; `class_name` is that of `--flow`, `code` where the code of an IR is.
 
     Without it, and where the words name no class, `otherwise` may choose: it is called with the class that there would
     be, or None, and gives the name of another one, or None. `asked` may be a function that is called with the class.
@@ -90,7 +99,12 @@ def open_flow(
     """
     words = with_class(CodeWords(text, text, root=root) if root else parse(text), class_name)
     ask = (lambda _: asked) if isinstance(asked, Asked) else asked
-    return next(kind for kind in KINDS if kind.takes(words)).open(words._replace(otherwise=otherwise), ask)
+    kind = next(kind for kind in KINDS if kind.takes(words))
+    if code.place is not None and kind.takes is not _is_ir:
+        raise OpeningError(
+            f"{text!r} is no IR, so --code has no meaning", "leave --code out: the code of a flow is around its file"
+        )
+    return kind.open(words._replace(otherwise=otherwise, code=code), ask)
 
 
 def parse(text: str) -> CodeWords:
@@ -247,6 +261,55 @@ def _refuse(words: CodeWords, ask: Ask) -> Loaded:
     raise OpeningError(f"{words.name!r} is {other.what}, which cannot be opened as a flow", other.hint)
 
 
+# -- the IR ------------------------------------------------------------------------------------------------------------
+
+
+def is_ir(name: str) -> bool:
+    """Return whether a name is that of an IR: a flow in JSON."""
+    return name.lower().endswith(".json")
+
+
+def _is_ir(words: CodeWords) -> bool:
+    return words.root is None and is_ir(words.name)
+
+
+def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
+    from flowc.frontends.ir.loading import load_ir
+
+    path = Path(words.name)
+    if path.is_dir() or not path.exists():
+        _check_file(words.name, path)
+    place = Path(words.code.place) if words.code.place is not None else None
+    if place is not None and not place.exists():
+        raise OpeningError(f"--code: {str(place)!r} does not exist", "name the directory or the archive of the code")
+    try:
+        loaded = load_ir(path, place, words.code.suffixes)
+    except OSError as error:
+        raise OpeningError(f"cannot read {words.name!r}: {error.strerror or error}", "make it readable") from None
+    if loaded.flow is not None and loaded.cls is not None:
+        if words.class_name not in (None, loaded.flow.code.name):
+            raise OpeningError(
+                f"{words.name!r} is the IR of {loaded.flow.code.name}, not of {words.class_name}",
+                f"write {words.name}, without a class",
+            )
+        _check_fixed(words.name, ask(loaded.cls))
+    return loaded
+
+
+def _check_fixed(name: str, asked: Asked) -> None:
+    """Raise OpeningError for what can be said of a flow's source only, since an IR has it already."""
+    configs = asked.configs
+    given = {
+        "--with": bool(asked.with_decorators),
+        "--branch and --production": asked.deployment is not None and asked.deployment.needs_project,
+        "--config and --config-value": configs is not None and bool(configs.files or configs.values),
+    }
+    if option := next((option for option, there in given.items() if there), None):
+        raise OpeningError(
+            f"{name!r} is an IR, which {option} cannot change", f"write it with them: flowc ir FLOW … > {name}"
+        )
+
+
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +354,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 
 # In this order: any words that no other kind takes are those of a file.
 KINDS: Final[tuple[CodeKind, ...]] = (
+    CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("refused file", "", _is_refused, _refuse),
     CodeKind("module", "pkg.module[:CLASS]", _is_module, _open_module),
     CodeKind("file", "flow.py[:CLASS]", lambda words: True, _open_file),

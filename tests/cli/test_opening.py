@@ -244,7 +244,7 @@ def test_python_m(packaged: Project) -> None:
         ("utf16.py", "'utf16.py' is not Python: it holds null bytes", "saved as UTF-8"),
         ("book.ipynb", "'book.ipynb' is a notebook", "NBRunner"),
         ("book.ipynb:Flow", "'book.ipynb' is a notebook", "NBRunner"),
-        ("ir.json", "'ir.json' is a JSON file", "name the flow's Python file"),
+        ("nothing.json", "'nothing.json' does not exist", "name a file"),
         ("flow.yaml", "'flow.yaml' is a YAML file", "name the flow's Python file"),
         ("flow.pyc", "'flow.pyc' is byte code", "name the .py file"),
         ("flow.py:", "'flow.py:': no class follows the ':'", "write flow.py:CLASS, or only flow.py"),

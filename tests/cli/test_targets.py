@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +231,27 @@ def test_one_that_is_broken(made: Project, module: str, message: str) -> None:
     assert len(lines) == 2
     assert lines[1].startswith("hint: ")
     assert made.flowc("compile", "flow.py").code == 0
+
+
+def test_the_document_s_target(project: Project) -> None:
+    """docs/targets.md has a package of 60 lines, what it prints, and how."""
+    text = (ROOT / "docs/targets.md").read_text()
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL))
+    assert len(blocks["python"].splitlines()) <= 60
+    points = dict(re.findall(r'^(\w+) = "(\w+:TARGET)"$', blocks["toml"], re.MULTILINE))
+    install(project, "flowc-outline", points, {"flowc_outline.py": blocks["python"]})
+    project.write("flow.py", FLOW.replace("Made(FlowSpec):", "Train(FlowSpec):").replace(
+        "def start(self):", 'def start(self):\n            """Read the data."""'))  # fmt: skip
+    line, out = blocks["console"].split("\n", 1)
+    done = project.flowc(*shlex.split(line.removeprefix("$ flowc ")))
+    assert (done.code, done.out) == (0, out), done.err
+    done = project.flowc("compile", "flow.py", "--target", "outline", "--bullet", "x")
+    assert done.code == 2
+    assert "setting bullet: -, * or +, not 'x'" in done.err
+    project.write("flow.py", FLOW.replace("def start(self):", 'def start(self):\n            """A `b`."""'))
+    done = project.flowc("compile", "flow.py", "--target", "outline")
+    assert done.code == 1
+    assert "error[backtick]: step 'start' has a backtick in its text\n  --> flow.py:" in done.err
 
 
 @pytest.mark.parametrize("command", ["compile", "resume", "status"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tarfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc import diagnostics
+from flowc.frontends.ir.loading import load_ir
 from flowc.frontends.metaflow.flowspec import load
 from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.frontends.metaflow.type_warnings import check_types
@@ -37,12 +39,20 @@ OF_ARGO = {code for code in codes.CODES if code.startswith("argo-")} | {
     codes.SCHEDULE_NEEDS_DEFAULTS,
 }
 
+# What is wrong with an IR as an input, and where its code is said to be.
+OF_IR = {
+    codes.IR_NOT_JSON: None, codes.NO_IR: None, codes.IR_TOO_NEW: None, codes.BAD_IR: None, codes.MISSING_CODE: None,
+    codes.CODE_DIFFERS: "code", codes.BAD_ARCHIVE: "code.tgz", codes.UNSAFE_ARCHIVE: "code.tgz",
+}  # fmt: skip
+
 
 def code_of(case: Path) -> str:
     return case.stem.partition("+")[0]
 
 
 def check(case: Path) -> Sequence[Diagnostic]:
+    if code_of(case) in OF_IR:
+        return load_ir(case, case.parent / OF_IR[code_of(case)] if OF_IR[code_of(case)] else None).diagnostics
     if case.suffix == ".json":
         return verify(schema.loads(case.read_text()))
     loaded = load(case)
@@ -70,6 +80,14 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
             (tmp_path / "data" / f"f{number}.py").touch()
     if code_of(case) == codes.UNREADABLE_FILE:
         (tmp_path / "other.py").symlink_to("/proc/self/mem")  # which not even root can read from its beginning
+    if code_of(case) == codes.CODE_DIFFERS:
+        (tmp_path / "code").mkdir()
+        (tmp_path / "code" / "flow.py").write_text("from metaflow import FlowSpec\n")
+    if code_of(case) == codes.BAD_ARCHIVE:
+        (tmp_path / "code.tgz").write_text("no archive\n")
+    if code_of(case) == codes.UNSAFE_ARCHIVE:
+        with tarfile.open(tmp_path / "code.tgz", "w:gz") as archive:
+            archive.add(alone, "../flow.py")
     found = check(alone)
     assert code_of(case) in {diagnostic.code for diagnostic in found}
     golden(case.with_suffix(".txt"), diagnostics.render(found, tmp_path))

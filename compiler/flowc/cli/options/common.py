@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc.frontends.metaflow.flowspec import Loaded
-    from flowc.opening import Asked, ChooseClass
+    from flowc.opening import Asked, ChooseClass, CodeOf
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
@@ -46,6 +46,7 @@ class Checked(NamedTuple):
         return self.program.cls
 
 
+CODE_HELP = "Where the code of an IR is; without, beside the IR."
 flow_options: tuple[Any, ...] = (
     click.option("--with", "with_decorators", multiple=True, metavar="DECORATOR",
                  help="Add a decorator to steps that lack it, as in retry:times=3; may be repeated."),
@@ -54,6 +55,7 @@ flow_options: tuple[Any, ...] = (
                  help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.option("--package-suffixes", metavar="LIST",
                  help="Files that travel besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
+    click.option("--code", "code_place", metavar="DIR|ARCHIVE", help=CODE_HELP),
 )  # fmt: skip
 """What the command line says of a flow, whatever is done with it: `FlowOptions`."""
 
@@ -65,6 +67,7 @@ class FlowOptions(NamedTuple):
     branch: str | None = None
     production: bool = False
     package_suffixes: str | None = None
+    code_place: str | None = None
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> FlowOptions:
@@ -129,6 +132,7 @@ class Top(NamedTuple):
 
 NO_TOP = Top()
 ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, if known
+CODE = "flowc.code"  # in a context's `meta`: the `CodeOf` of an IR that is run
 TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 
@@ -147,6 +151,7 @@ def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
         options.branch if options.branch is not None else given.branch,
         options.production or bool(given.production),
         options.package_suffixes if options.package_suffixes is not None else given.package_suffixes,
+        options.code_place,
     )
 
 
@@ -180,13 +185,22 @@ def load_flow(
             if cls is not None:
                 return _of_class(cls, ask(cls))
             assert file is not None
-            return opened(file, ask, class_name=class_name, otherwise=otherwise, root=ctx.meta.get(ROOT))
+            root, code = ctx.meta.get(ROOT), code_of(ctx, options or FlowOptions())
+            return opened(file, ask, class_name=class_name, otherwise=otherwise, root=root, code=code)
         except WithError as error:
             if cls is not None:
                 fail(str(error))  # Metaflow's exit code
             raise click.UsageError(str(error), ctx) from None
         except DeploymentError as error:
             raise click.UsageError(str(error), ctx) from None
+
+
+def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
+    """Return where the code of an IR is, as the command line says before the IR is read."""
+    from flowc.opening import CodeOf
+
+    known: CodeOf | None = ctx.meta.get(CODE)
+    return known if known is not None else CodeOf(options.code_place, options.suffixes())
 
 
 def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
@@ -214,12 +228,14 @@ def opened(
     class_name: str | None = None,
     otherwise: ChooseClass | None = None,
     root: Path | None = None,
+    code: CodeOf | None = None,
 ) -> Checked:
     """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
-    from flowc.opening import OpeningError, open_flow
+    from flowc.opening import CodeOf, OpeningError, open_flow
 
+    code = code or CodeOf()
     try:
-        return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root))
+        return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root, code=code))
     except OpeningError as error:
         from flowc.cli.words.run_names import find_named
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowc.cli.options.common import TOP, Checked, fail, load_flow, require_runnable, top
+from flowc.cli.options.common import (
+    CODE,
+    CODE_HELP,
+    TOP,
+    Checked,
+    FlowOptions,
+    fail,
+    load_flow,
+    require_runnable,
+    top,
+)
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.definitions import (
     PREFIX,
@@ -32,6 +42,7 @@ from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.run_help import GroupedCommand
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.opening import CodeOf, is_ir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -79,6 +90,7 @@ class RunKind(NamedTuple):
 
 
 RUN = RunKind("run", "Run FLOW on this machine.")
+CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help=CODE_HELP)
 
 
 class RunCommand(click.Command):
@@ -103,7 +115,7 @@ class RunCommand(click.Command):
         """The options that there are for every flow."""
         from flowc_emulator.scheduling.seeds import Seeds
 
-        words = CommandWords(click.Context(self), [], _options(self.kind), own=True, command=self.kind.name)
+        words = CommandWords(click.Context(self), [], _options(self.kind, own=True), own=True, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=True).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -150,12 +162,15 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
     """Return the words of a command line of this kind."""
-    return CommandWords(ctx, words, _options(kind), own=ctx.find_object(type) is not None, command=kind.name)
+    own = ctx.find_object(type) is not None
+    return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
 
-def _options(kind: RunKind) -> list[click.Option]:
-    own = [param for param in kind.params if isinstance(param, click.Option)]
-    return [option for option in (*own, *RUN_OPTIONS, *TOP_OPTIONS) if option.name not in kind.without]
+def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
+    """The options of a command line; that of a flow's own file names no IR."""
+    of_kind = [param for param in kind.params if isinstance(param, click.Option)]
+    of_ir = [] if own else [CODE_OPTION]
+    return [option for option in (*of_kind, *RUN_OPTIONS, *TOP_OPTIONS, *of_ir) if option.name not in kind.without]
 
 
 def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
@@ -206,6 +221,8 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
     """
     from flowc.frontends.metaflow.parameters import declared_parameters
 
+    if given.line.file is not None and is_ir(given.line.file):
+        ctx.meta[CODE] = _code_of_ir(given, kind)
     known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
     tried: list[frozenset[str]] = []
     loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options behind FLOW
@@ -258,10 +275,21 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         known[cls.__name__] = taken
 
 
+def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
+    """Where the words say that the code of the IR is; a parameter of the flow may be called `code` too."""
+    from flowc.frontends.ir.loading import flags_of_ir
+
+    flags = {name_of(name): flag for name, flag in flags_of_ir(Path(given.line.file or "")).items()}
+    taken = frozenset(flags) - kind.keeps
+    early = given.early(Names(taken, frozenset(name for name in taken if flags[name])))
+    suffixes = FlowOptions(package_suffixes=early.top.package_suffixes).suffixes()
+    return CodeOf(early.more["code_place"], suffixes)
+
+
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
-    """The file that the command line names, or whose own command line this is; None for a module."""
+    """The flow's file that the command line names, or whose own command line this is; None for an IR."""
     if (cls := ctx.find_object(type)) is None:
-        return Path(file.partition(":")[0]) if file is not None else None
+        return Path(file.partition(":")[0]) if file is not None and not is_ir(file) else None
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return Path(own) if own is not None else None
 
@@ -285,7 +313,7 @@ def _command(
 ) -> click.Command:
     """The command with the options of the flow's parameters."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
-    params += words.yielding(_shown(_options(kind), own=own), names)
+    params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:
         params.insert(0, click.Argument(["file"], metavar="FLOW"))
     params += words.help_option(names)
@@ -294,6 +322,8 @@ def _command(
 
     def callback(**options: Any) -> None:
         assert found is not None
+        if options.pop("code_place", None) is not None and CODE not in click.get_current_context().meta:
+            raise click.UsageError("--code is where the code of an IR is, and FLOW is no IR: leave --code out")
         require_runnable(found.flow)
         given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))

@@ -1,0 +1,91 @@
+"""Archives of code: `.tar`, compressed or not, and `.zip`. Nothing of one is written before all of it is checked."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES: Final = 1_000_000_000
+"""The files of an archive may have so many bytes together: a small archive can hold any number of zeros."""
+
+
+class ArchiveError(Exception):
+    """A file is no archive that can be read."""
+
+
+class UnsafeArchiveError(ArchiveError):
+    """An archive holds a member that is no file below the directory that it is unpacked in."""
+
+
+def read_archive(path: Path) -> list[tuple[str, bytes]]:
+    """Return the files of an archive: their relative paths, with forward slashes, and their contents.
+
+    Raises:
+        UnsafeArchiveError: a member has an absolute path, one with `..`, or is a link or a device.
+        ArchiveError: it is no archive, or a damaged one.
+        OSError: it cannot be read.
+    """
+    content = path.read_bytes()
+    try:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            return _read_zip(content)
+        return _read_tar(content)
+    except tarfile.ReadError as error:
+        raise ArchiveError("it is no .tar and no .zip, or a damaged one") from error
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, zlib.error) as error:
+        raise ArchiveError(str(error).partition("\n")[0] or type(error).__name__) from error
+    except OSError as error:  # of the decompression: the file itself has been read
+        raise ArchiveError(str(error)) from error
+
+
+def unpack(files: list[tuple[str, bytes]], directory: Path) -> None:
+    """Write the files below a directory."""
+    for name, content in files:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _read_tar(content: bytes) -> list[tuple[str, bytes]]:
+    files: list[tuple[str, bytes]] = []
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        members = [member for member in archive if not member.isdir()]
+        _check_size(sum(member.size for member in members))
+        for member in members:
+            if not member.isfile():
+                kind = "a link" if member.issym() or member.islnk() else "a device"
+                raise UnsafeArchiveError(f"{member.name!r} is {kind}")
+            file = archive.extractfile(member)
+            assert file is not None
+            files.append((_safe(member.name), file.read()))
+    return files
+
+
+def _read_zip(content: bytes) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        _check_size(sum(member.file_size for member in members))
+        if link := next((each.filename for each in members if (each.external_attr >> 28) == 0o12), None):
+            raise UnsafeArchiveError(f"{link!r} is a link")
+        if locked := next((each.filename for each in members if each.flag_bits & 1), None):
+            raise ArchiveError(f"{locked!r} is encrypted")
+        return [(_safe(member.filename), archive.read(member)) for member in members]
+
+
+def _safe(name: str) -> str:
+    """Return the path of a member; one that leads out of the directory raises UnsafeArchiveError."""
+    parts = name.removeprefix("./").split("/")
+    if "" in parts or ".." in parts or "\\" in name or "\0" in name:
+        raise UnsafeArchiveError(f"{name!r} leads out of the archive")
+    return "/".join(part for part in parts if part != ".")
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise ArchiveError(f"its files would have {size:,} bytes, and {MAX_BYTES:,} are the most")

@@ -1,0 +1,236 @@
+"""The IR as an input: `flowc compile ir.json`. Its code is in a directory or an archive, whose digest is checked.
+
+A flow that is loaded so is the IR as it is written: no decorator is read again. The class is imported from the code, as
+a pod imports it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from flowc.diagnostics import describe, in_order, raised_at
+from flowc.frontends.ir.archives import ArchiveError, UnsafeArchiveError, read_archive, unpack
+from flowc.frontends.ir.json_places import span_of, steps_of
+from flowc.frontends.metaflow.flowspec import Loaded
+from flowc.frontends.travel import without_ignored
+from flowc.ignored import NoGitError, UnknownError
+from flowc.package import UnreadableFileError, collect, pack
+from flowc_ir import codes, json_text, schema
+from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.model import Span
+from flowc_ir.verify import verify
+from flowc_ir.versions import IR, NewerError, SchemaError
+from flowc_runtime.base.config import configuration
+from flowc_runtime.process.loader import load_module
+from flowc_runtime.run.program import OPENS
+from flowc_runtime.store.values.files import PACKED_DIRECTORY
+from flowc_runtime.store.values.parameters import config_values, own_decorators
+from metaflow._program import FlowProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from flowc.package import Package
+    from flowc_ir import Flow
+
+_WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
+_SHOWN: Final = 19  # characters of a digest: "sha256:" and twelve
+# The field that a fault of the verifier is about; the others are about how a step is left.
+_FIELDS: Final = {
+    codes.DUPLICATE_STEP: "id",
+    codes.NO_START: "start",
+    codes.WRONG_JOIN: "joins",
+    codes.BAD_ACTION: "run",
+}
+
+
+def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
+    """Load the flow of an IR with its code, a directory or an archive; without one, the code beside the IR.
+
+    Files that end in one of the `suffixes` belong to the code of a directory, besides Python's.
+
+    Raises:
+        OSError: the IR cannot be read.
+    """
+    faults = Faults()
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    flow = _read(path.name, text, faults)
+    if flow is not None:
+        _verify(path.name, text, flow, faults)
+    package = None
+    if flow is not None and not faults:
+        package = _package(flow, path, text, code, suffixes, faults)
+    program = None
+    if flow is not None and package is not None:
+        program = _program(flow, package, faults)
+    if package is None or faults:
+        return Loaded(package=package or pack(path.resolve().parent, []), diagnostics=in_order(faults))
+    return Loaded(package=package, program=program, flow=flow)
+
+
+def flags_of_ir(path: Path) -> dict[str, bool]:
+    """Return the parameters of an IR and whether each is a flag; none of a file that is no IR."""
+    try:
+        flow = schema.loads(path.read_bytes())
+    except (OSError, SchemaError):
+        return {}
+    return {parameter.name: parameter.flag for parameter in flow.parameters}
+
+
+# -- the IR ------------------------------------------------------------------------------------------------------------
+
+
+def _read(file: str, text: str, faults: Faults) -> Flow | None:
+    """The flow, as the schema has it."""
+    try:
+        data: object = json_text.parsed(text)
+    except json.JSONDecodeError as error:
+        at = Span(file, error.lineno, error.colno)
+        faults.add(codes.IR_NOT_JSON, at, f"{file} is no JSON: {error.msg}", hint=_WRITE)
+        return None
+    except ValueError as error:
+        faults.add(codes.IR_NOT_JSON, Span(file, 1, 1), f"{file} is no JSON that can be read: {error}", hint=_WRITE)
+        return None
+    if not (isinstance(data, dict) and IR.key in data and "nodes" in data):
+        message = f"{file} is JSON, but not the IR of a flow: it has no '{IR.key}' and 'nodes'"
+        faults.add(codes.NO_IR, Span(file, 1, 1), message, hint=f"{_WRITE}; or name the flow's Python file")
+        return None
+    try:
+        return schema.loads(text)
+    except NewerError as error:
+        message, _, hint = str(error).partition(": ")
+        faults.add(codes.IR_TOO_NEW, span_of(file, text, [IR.key]), f"{file} was {message}", hint=hint)
+    except SchemaError as error:
+        place, _, what = str(error).partition(": ")
+        message = f"{place}: {what}" if what else str(error)
+        hint = "correct the field, or write the IR anew: flowc ir FLOW > ir.json"
+        faults.add(codes.BAD_IR, span_of(file, text, steps_of(place)), message, hint=hint)
+    return None
+
+
+def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
+    """Report what the verifier finds, at its field in the IR."""
+    places = {id(node.where): number for number, node in enumerate(flow.nodes)}
+    for fault in verify(flow):
+        number = places.get(id(fault.span))
+        place, colon, _ = fault.message.partition(": ")
+        if not (colon and place.startswith("flow.")):  # else the verifier says which field it is
+            field = _FIELDS.get(fault.code, "next")
+            place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
+        steps = steps_of(place)
+        step = "" if number is None else f" of step '{flow.nodes[number].id}'"
+        where = f"{place.removeprefix('flow.')}{step}"
+        at, also = span_of(file, text, steps), [(fault.span, "it was written here"), *fault.also]
+        faults.add(fault.code, at, fault.message, hint=fault.hint, note=f"in {where}", also=also)
+
+
+# -- its code ----------------------------------------------------------------------------------------------------------
+
+
+def _package(
+    flow: Flow, path: Path, text: str, code: Path | None, suffixes: Collection[str], faults: Faults
+) -> Package | None:
+    """The package of the code, if its digest is that of the IR."""
+    at = span_of(path.name, text, ["code"])
+    place = f"beside {path.name}" if code is None else f"in {code.name or code}"
+    code = code or path.parent
+    try:
+        packages = [*_packages(code, flow.code.file, suffixes)]
+    except FileNotFoundError:
+        faults.add(
+            codes.MISSING_CODE, at, f"the flow's file {flow.code.file} is not {place}",
+            hint="--code DIR|ARCHIVE names the directory or the archive that has it",
+        )  # fmt: skip
+        return None
+    except UnsafeArchiveError as error:
+        faults.add(
+            codes.UNSAFE_ARCHIVE, at, f"the archive {code.name} is refused: its member {error}",
+            hint="make the archive of the flow's directory: tar czf code.tgz -C DIR .",
+        )  # fmt: skip
+        return None
+    except (ArchiveError, UnreadableFileError, OSError) as error:
+        faults.add(
+            codes.BAD_ARCHIVE, at, f"the code {code.name} is neither a directory nor an archive: {error}",
+            hint="--code takes a directory, a .zip, and a .tar, compressed or not",
+        )  # fmt: skip
+        return None
+    for package in packages:
+        if package.digest == flow.code.digest:
+            return package
+    faults.add(
+        codes.CODE_DIFFERS, span_of(path.name, text, ["code", "digest"]),
+        f"the code {place} has the digest {packages[0].digest[:_SHOWN]}…, but the IR was made from code with "
+        f"{flow.code.digest[:_SHOWN]}…",
+        hint="--code DIR|ARCHIVE names the code of the IR; flowc ir FLOW > ir.json writes the IR of this code",
+        note="files besides Python's count too where they travel: --package-suffixes, as when the IR was written",
+    )  # fmt: skip
+    return None
+
+
+def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
+    """What the code may be: all files of an archive; what travels of a directory, with and without ignored files.
+
+    Raises:
+        FileNotFoundError: the flow's file is not in it.
+        ArchiveError: it is no archive.
+        UnreadableFileError, OSError: a file cannot be read.
+    """
+    if not os.path.isdir(code):
+        files = [each for each in read_archive(code) if not each[0].startswith(f"{PACKED_DIRECTORY}/")]
+        if file not in dict(files):
+            raise FileNotFoundError(file)
+        code = _unpacked(files)
+        yield pack(code, files)
+    root = code.resolve()
+    if not os.path.isfile(root / file):
+        raise FileNotFoundError(file)
+    package = collect(root / file, root, suffixes)
+    yield package
+    kept = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
+    try:
+        yield without_ignored(package, file, kept)[0]
+    except (NoGitError, UnknownError):  # git says nothing: no file is known to be ignored
+        return
+
+
+def _unpacked(files: list[tuple[str, bytes]]) -> Path:
+    """A directory with the files, as long as this process lives. Forks of it leave the directory alone."""
+    directory = tempfile.mkdtemp(prefix="flowc-code-")
+    made_by = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == made_by:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(remove)
+    unpack(files, Path(directory))
+    return Path(directory)
+
+
+def _program(flow: Flow, package: Package, faults: Faults) -> FlowProgram | None:
+    """The flow's class, imported and prepared as in a pod."""
+    try:
+        module = load_module(package.root, flow.code.file, guarded=True)
+        opens: Callable[[], object] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
+        program = opens() if opens is not None else None
+        if not isinstance(program, FlowProgram):
+            message = f"{flow.code.file} defines no flow '{flow.code.name}'"
+            faults.add(codes.MISSING_CODE, Span(flow.code.file, 1, 1), message, hint=_WRITE)
+            return None
+        program.prepare(config_values(flow.configs), own_decorators(flow))
+        program.begin(flow, str(package.root))
+    except (Exception, SystemExit) as error:  # of the user's code
+        message = f"importing {flow.code.file} failed: {describe(error)}"
+        hint = "it is imported as a task imports it; install what it needs"
+        fault = Diagnostic(
+            code=codes.IMPORT_FAILED, message=message, span=Span(flow.code.file, 1, 1), hint=hint, note=raised_at(error)
+        )
+        faults.extend([fault])
+        return None
+    return program
