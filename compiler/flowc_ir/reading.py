@@ -18,32 +18,36 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
+_NAMES = {
+    str: "a string", int: "an integer", float: "a number", bool: "a boolean", dict: "an object", list: "a list",
+    type(None): "null",
+}  # fmt: skip
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
     """Return the error that says what is wanted at a place, instead of a value."""
-    return SchemaError(f"{at}: {wanted}, not {type(value).__name__}")
+    return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
 
 
 def text(value: object, at: str) -> str:
     """Read a string."""
     if type(value) is str:
         return value
-    raise wrong(value, at, "str")
+    raise wrong(value, at, "a string")
 
 
 def number(value: object, at: str) -> int:
     """Read an integer. A boolean is none."""
     if type(value) is int:
         return value
-    raise wrong(value, at, "int")
+    raise wrong(value, at, "an integer")
 
 
 def flag(value: object, at: str) -> bool:
     """Read a boolean."""
     if type(value) is bool:
         return value
-    raise wrong(value, at, "bool")
+    raise wrong(value, at, "a boolean")
 
 
 def true(value: object, at: str) -> None:
@@ -56,7 +60,7 @@ def scalar(value: object, at: str) -> Choice:
     """Read a string, a number or a boolean."""
     if isinstance(value, str | int | float):  # a bool is an int
         return value
-    raise wrong(value, at, "str, int, float or bool")
+    raise wrong(value, at, "a string, a number or a boolean")
 
 
 def span(value: object, at: str) -> Span:
@@ -70,7 +74,7 @@ def span(value: object, at: str) -> Span:
 def pairs(value: object, at: str) -> Pairs:
     """Read an object from text to text."""
     if type(value) is not dict:
-        raise wrong(value, at, "dict")
+        raise wrong(value, at, "an object")
     return tuple((name, text(item, f"{at}.{name}")) for name, item in value.items())
 
 
@@ -86,7 +90,7 @@ def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
 def items(value: object, at: str, read: Callable[[object, str], _T], least: int = 0) -> tuple[_T, ...]:
     """Read a list of `least` items or more."""
     if type(value) is not list:
-        raise wrong(value, at, "list")
+        raise wrong(value, at, "a list")
     if len(value) < least:
         raise SchemaError(f"{at}: a list of at least {least}, not of {len(value)}")
     return tuple([read(item, f"{at}[{index}]") for index, item in enumerate(value)])
@@ -103,7 +107,7 @@ def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 def row(value: object, at: str, length: int) -> list[object]:
     """Read a list of exactly this length, whose items are read by the caller."""
     if type(value) is not list:
-        raise wrong(value, at, "list")
+        raise wrong(value, at, "a list")
     if len(value) != length:
         raise SchemaError(f"{at}: a list of {length}, not of {len(value)}")
     return value
@@ -112,7 +116,7 @@ def row(value: object, at: str, length: int) -> list[object]:
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
     """Read an object that has fields of these names, whose values are read by the caller."""
     if type(value) is not dict:
-        raise SchemaError(f"{at}: an object, not {type(value).__name__}")
+        raise wrong(value, at, "an object")
     for name in value:
         if name not in known:
             raise SchemaError(f"{at}.{name}: unknown field; known are {', '.join(known)}")

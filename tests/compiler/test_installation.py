@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from flowc import __version__, distributions
+from flowc_ir.schema import json_schema
 from metaflow import __version__ as api_version
 from project import ROOT
 from tools.wheels import copy_distributions, flowc_wheel, make_environment, write_wheel
@@ -81,6 +82,12 @@ def test_the_licence_is_in_the_wheel(wheels: Path) -> None:
     with zipfile.ZipFile(wheel) as files:
         (licence,) = (name for name in files.namelist() if name.endswith("licenses/LICENSE"))
         assert files.read(licence) == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_json_schema_is_in_the_wheel(wheels: Path) -> None:
+    (wheel,) = wheels.glob("flowc-*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        assert files.read("flowc_ir/generated/schema.json").decode() == json_schema()
 
 
 @pytest.fixture(scope="module")
