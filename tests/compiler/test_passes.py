@@ -30,7 +30,6 @@ pytestmark = pytest.mark.usefixtures("fresh_imports")
 
 HERE = Path(__file__).parent.parent / "golden" / "passes"
 NAMES = [each.__name__ for each in PIPELINE]
-FILES = "flow.py"
 TOLD, BEFORE, AFTER = "context.json", "before", "after"
 MARK = "=== "
 
@@ -38,6 +37,7 @@ MARK = "=== "
 def sections(text: str) -> dict[str, str]:
     """The parts of a fixture by their names."""
     found: dict[str, str] = {}
+    name = ""
     for line in text.splitlines(keepends=True):
         if line.startswith(MARK):
             name = line.removeprefix(MARK).strip()

@@ -30,6 +30,7 @@ class Pass(Protocol):
 
     def __call__(self, flow: Flow, context: Context, /) -> Flow | tuple[Diagnostic, ...]:
         """Rewrite or check a flow without faults. Raises PassError."""
+        ...
 
 
 PIPELINE: tuple[Pass, ...] = (
