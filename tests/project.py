@@ -84,6 +84,15 @@ def read_until(stream: IO[str] | None, text: str) -> str:
     return lines
 
 
+class Started(subprocess.Popen[str]):
+    """A program that is killed where its `with` ends by a failure: it may wait for what the test would have done."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 class Finished(NamedTuple):
     """A program that has ended."""
 
@@ -131,7 +140,7 @@ class Project:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start Python with these arguments."""
-        process = subprocess.Popen(
+        process = Started(
             [self.executable, *command],
             cwd=self.root,
             env=self.environment | environment,

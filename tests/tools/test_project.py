@@ -22,6 +22,13 @@ def test_what_a_test_leaves_running_is_ended(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+def test_a_program_is_killed_where_a_test_fails_before_its_end(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    with pytest.raises(AssertionError), project.start("-c", "import signal; signal.pause()") as process:
+        raise AssertionError
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     "prefix", [("nohup",), ("sh", "-c", 'trap "" INT; exec "$@"', "sh")], ids=["nohup", "background"]
 )
