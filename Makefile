@@ -19,7 +19,7 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo generate test test-go test-slow test-reliability compat lint docs bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo generate reference test test-go test-slow test-reliability compat lint docs bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.dev ## Build the documentation's site into build/site; a broken link or anchor is an error.
 	$(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml --site-dir $(CURDIR)/build/site
+
+reference: $(VENV)/.dev ## Write docs/reference from the tables of commands, decorators, settings and errors.
+	$(BIN)/python docs/reference/generate.py
 
 bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--peers compares with others.
 	$(BIN)/python -m bench $(ARGS)

@@ -23,8 +23,12 @@ def cache(function: _Function, /) -> _Function: ...
 @overload
 def cache() -> Callable[[_Function], _Function]: ...
 def cache(*args: Any, **kwargs: Any) -> Any:
-    """Run a task of the step only if its code, or something that it looks at, is not as it was in an earlier run.
+    """Reuse the artifacts of an earlier run where nothing that a task of the step reads has changed.
 
-    Otherwise it has the artifacts of then. `run --no-cache` runs it all the same.
+    A change of the step's code counts too. `run --no-cache` runs every task.
+
+    Targets:
+        local: works
+        argo: works
     """
     return _decorate("cache", args, kwargs)

@@ -13,15 +13,30 @@ __all__ = ["airflow_external_task_sensor", "airflow_s3_key_sensor", "batch"]
 
 
 def batch(*args: Any, **kwargs: Any) -> Any:
-    """Ask for AWS Batch, which flowc has not: `@kubernetes` and `@resources` are what it has for clusters."""
+    """Ask for AWS Batch, which flowc does not support: write `@kubernetes` or `@resources`.
+
+    Targets:
+        local: no effect, and a line says so
+        argo: refused
+    """
     return _decorate("batch", args, kwargs)
 
 
 def airflow_external_task_sensor(*args: Any, **kwargs: Any) -> Any:
-    """Ask Airflow to wait for a task of another DAG, which is for flows that run there."""
+    """Ask Airflow to wait for a task of another DAG, which only Airflow can do.
+
+    Targets:
+        local: no effect, and a line says so
+        argo: refused
+    """
     return _decorate("airflow_external_task_sensor", args, kwargs)
 
 
 def airflow_s3_key_sensor(*args: Any, **kwargs: Any) -> Any:
-    """Ask Airflow to wait for an object of S3, which is for flows that run there."""
+    """Ask Airflow to wait for an object of S3, which only Airflow can do.
+
+    Targets:
+        local: no effect, and a line says so
+        argo: refused
+    """
     return _decorate("airflow_s3_key_sensor", args, kwargs)

@@ -7,12 +7,24 @@ fault of a flow at once, each with its place.
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from metaflow._applied import (
+    ADDED,
+    ATTRIBUTE,
+    COMMAND_LINE,
+    USER_ATTRIBUTE,
+    Applied,
+    _decorate,
+    added_to,
+    applied_to,
+    apply,
+    inline_secrets,
+)
+from metaflow._flow_decorators import exit_hook, project, schedule, trigger, trigger_on_finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from metaflow._legacy.base import Decorator as Decorator
     from metaflow._legacy.base import FlowDecorator as FlowDecorator
@@ -20,99 +32,14 @@ if TYPE_CHECKING:
     from metaflow.exception import InvalidDecoratorAttribute as InvalidDecoratorAttribute
     from metaflow.exception import MetaflowException as MetaflowException
 
+__all__ = [
+    "ADDED", "ATTRIBUTE", "COMMAND_LINE", "USER_ATTRIBUTE", "Applied", "_decorate", "added_to", "applied_to", "apply",
+    "card", "catch", "environment", "exit_hook", "inline_secrets", "kubernetes", "parallel", "project",
+    "pytorch_parallel", "resources", "retry", "schedule", "secrets", "step", "timeout", "trigger", "trigger_on_finish",
+    "unbounded_test_foreach_internal",
+]  # fmt: skip
+
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
-_Class = TypeVar("_Class", bound=type)
-
-ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
-ADDED = "__flowc_added__"
-COMMAND_LINE = "--with"  # in place of the file of a decorator that the command line adds
-
-
-@final
-class Applied:
-    """One application of a decorator: its arguments as written, the place of the call, and the mutator that made it."""
-
-    __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
-
-    def __init__(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int, by: str | None = None
-    ) -> None:
-        self.name = name
-        self.args = args
-        self.kwargs = kwargs
-        self.file = file
-        self.line = line
-        self.by = by
-        self.written: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments before configs had values
-
-    def __repr__(self) -> str:
-        written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
-        return f"@{self.name}({', '.join(written)}) at {self.file}:{self.line}"
-
-
-def applied_to(target: object) -> tuple[Applied, ...]:
-    """What decorates a function or a class (not its bases), the innermost first."""
-    found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
-    return found
-
-
-def added_to(cls: type) -> tuple[Applied, ...]:
-    """The decorators that the command line adds to the steps of a flow that lack them."""
-    found: tuple[Applied, ...] = getattr(cls, ADDED, ())
-    return found
-
-
-def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
-    """The options of the `inline` sources of a step's `@secrets`, in the order written."""
-    from flowc_runtime.run.task.secrets import PROVIDERS
-
-    own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
-    added = [applied for applied in added_to(cls) if applied.name == "secrets"]
-    sources = [source for applied in (own or added)[:1] for source in applied.kwargs.get("sources", ())]
-    default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
-    return [
-        (source.get("options") if isinstance(source, dict) else None) or {}
-        for source in sources
-        if _secret_type(source, default, PROVIDERS) == "inline"
-    ]
-
-
-def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Container[str]) -> str | None:
-    if isinstance(source, str):
-        prefix, dot, _ = source.partition(".")
-        return prefix if dot and prefix in known else default
-    return source.get("type") or default
-
-
-def apply(name: str) -> Callable[..., Any]:
-    """The decorator of that name, which an extension has; what it is of is looked at when the flow is."""
-
-    def decorator(*args: Any, **kwargs: Any) -> Any:
-        return _decorate(name, args, kwargs)
-
-    decorator.__name__ = decorator.__qualname__ = name
-    return decorator
-
-
-def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Behind each decorator: used bare, `args` is what it decorates; called, the result decorates."""
-    caller = sys._getframe(2)
-    file, line = caller.f_code.co_filename, caller.f_lineno
-    if len(args) == 1 and not kwargs and _can_be_decorated(args[0]):
-        return _record(args[0], Applied(name, (), {}, file, line))
-    applied = Applied(name, args, kwargs, file, line)
-    return lambda target: _record(target, applied)
-
-
-def _can_be_decorated(value: object) -> bool:
-    return callable(value) or isinstance(value, (staticmethod, classmethod, property))
-
-
-def _record(target: Any, applied: Applied) -> Any:
-    # A new tuple, never an append: a wrapper made with functools.wraps shares what it copied from the function inside.
-    setattr(target, ATTRIBUTE, (*applied_to(target), applied))
-    return target
 
 
 @overload
@@ -122,8 +49,16 @@ def step(*, start: bool = False, end: bool = False, node_info: Any = None) -> Ca
 def step(*args: Any, **kwargs: Any) -> Any:
     """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
 
-    A flow begins with the step `start` and ends with `end`, or with those that say `start=True` and `end=True`.
-    `node_info`, which JSON can hold, is for programs that read the flow: `self._graph["train"].node_info`.
+    A flow begins with the step `start` and ends with the step `end`, unless others have `start=True` and `end=True`.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        start: Make this the first step of the flow.
+        end: Make this the last step of the flow.
+        node_info: Information for programs that read the flow, as `self._graph["train"].node_info`.
     """
     return _decorate("step", args, kwargs)
 
@@ -133,7 +68,12 @@ def parallel(function: _Function, /) -> _Function: ...
 @overload
 def parallel() -> Callable[[_Function], _Function]: ...
 def parallel(*args: Any, **kwargs: Any) -> Any:
-    """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`."""
+    """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`.
+
+    Targets:
+        local: works
+        argo: works
+    """
     return _decorate("parallel", args, kwargs)
 
 
@@ -144,8 +84,15 @@ def pytorch_parallel(*, master_port: int | str | None = None) -> Callable[[_Func
 def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
     """Mark a step as `@parallel` does, and let its tasks find each other as `torch.distributed` wants them to.
 
-    They have what `metaflow.plugins.frameworks.pytorch.setup_torch_distributed(master_port)` sets. The class of the
-    decorator is made like one of an extension, which may replace it.
+    Each task has the environment variables that `metaflow.plugins.frameworks.pytorch.setup_torch_distributed` sets. The
+    class of the decorator is made like one of an extension, which may replace it.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        master_port: Port on which the first task listens. None chooses one.
     """
     from metaflow import _extensions
 
@@ -159,7 +106,12 @@ def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
 @overload
 def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
 def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
-    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs as every other does."""
+    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs as every other does.
+
+    Targets:
+        local: works
+        argo: works
+    """
     return _decorate("unbounded_test_foreach_internal", args, kwargs)
 
 
@@ -168,7 +120,16 @@ def retry(function: _Function, /) -> _Function: ...
 @overload
 def retry(*, times: int = 3, minutes_between_retries: float = 2) -> Callable[[_Function], _Function]: ...
 def retry(*args: Any, **kwargs: Any) -> Any:
-    """Run the step up to `times` times more when it fails, on a cluster `minutes_between_retries` apart."""
+    """Run the step again when it fails.
+
+    Targets:
+        local: works; attempts follow each other at once
+        argo: works
+
+    Args:
+        times: How many attempts may follow the first; 0 protects the step from `--with retry`.
+        minutes_between_retries: Minutes between two attempts on a cluster.
+    """
     return _decorate("retry", args, kwargs)
 
 
@@ -177,7 +138,17 @@ def catch(function: _Function, /) -> _Function: ...
 @overload
 def catch(*, var: str | None = None, print_exception: bool = True) -> Callable[[_Function], _Function]: ...
 def catch(*args: Any, **kwargs: Any) -> Any:
-    """Go on when the step fails for good: its exception is in the artifact `var`, which is None if it succeeds."""
+    """Go on with the next step when the step fails for good.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        var: Name of the artifact with the exception; it is None if the step succeeds. Without a name, nothing is
+            kept.
+        print_exception: Print the exception and its traceback.
+    """
     return _decorate("catch", args, kwargs)
 
 
@@ -186,7 +157,19 @@ def timeout(function: _Function, /) -> _Function: ...
 @overload
 def timeout(*, seconds: int = 0, minutes: int = 0, hours: int = 0) -> Callable[[_Function], _Function]: ...
 def timeout(*args: Any, **kwargs: Any) -> Any:
-    """Interrupt an attempt of the step after the sum of `seconds`, `minutes` and `hours`."""
+    """Interrupt an attempt of the step after the sum of `seconds`, `minutes` and `hours`.
+
+    The step gets a `TimeoutException`. A fraction of a second is rounded up.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        seconds: Seconds of the limit.
+        minutes: Minutes of the limit.
+        hours: Hours of the limit.
+    """
     return _decorate("timeout", args, kwargs)
 
 
@@ -202,7 +185,19 @@ def resources(
     shared_memory: int | str | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def resources(*args: Any, **kwargs: Any) -> Any:
-    """Ask for a machine on a cluster: `cpu` in cores; `memory`, `disk` and `shared_memory` in MiB; `gpu` as a count."""
+    """Ask for a machine of a certain size.
+
+    Targets:
+        local: no effect
+        argo: works, as the pods' requests; what is not named has no request
+
+    Args:
+        cpu: Cores, such as 0.5 or 4.
+        gpu: Number of GPUs.
+        disk: Disk space in MiB.
+        memory: Memory in MiB.
+        shared_memory: Size of `/dev/shm` in MiB.
+    """
     return _decorate("resources", args, kwargs)
 
 
@@ -211,27 +206,16 @@ def environment(function: _Function, /) -> _Function: ...
 @overload
 def environment(*, vars: Mapping[str, str | float]) -> Callable[[_Function], _Function]: ...
 def environment(*args: Any, **kwargs: Any) -> Any:
-    """Set environment variables for the step. Their values stand in manifests and records: no secrets."""
-    return _decorate("environment", args, kwargs)
+    """Set environment variables for the step. Their values stand in manifests and records: no secrets.
 
+    Targets:
+        local: works
+        argo: works
 
-@overload
-def schedule(flow: _Class, /) -> _Class: ...
-@overload
-def schedule(
-    *,
-    hourly: bool = False,
-    daily: bool = True,
-    weekly: bool = False,
-    cron: str | Sequence[str] | None = None,
-    timezone: str | None = None,
-) -> Callable[[_Class], _Class]: ...
-def schedule(*args: Any, **kwargs: Any) -> Any:
-    """Start runs of the flow by themselves on a cluster: daily, unless it says `hourly`, `weekly` or `cron`.
-
-    `cron` is the standard five fields, or a list of such; `timezone` an IANA name such as `Europe/Berlin`.
+    Args:
+        vars: Names and values of the variables.
     """
-    return _decorate("schedule", args, kwargs)
+    return _decorate("environment", args, kwargs)
 
 
 @overload
@@ -269,9 +253,44 @@ def kubernetes(
     security_context: Mapping[str, Any] | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def kubernetes(*args: Any, **kwargs: Any) -> Any:
-    """Say how the step's pods are made on a cluster; on this machine it asks for resources and means nothing else.
+    """Describe the pods that the step runs in on a cluster.
 
-    Amounts are as in `@resources`; where a step has both, the larger one counts.
+    Where a step has `@resources` too, the larger amount counts.
+
+    Targets:
+        local: no effect
+        argo: works, except for arguments that it refuses
+
+    Args:
+        cpu: Cores that a pod requests.
+        memory: Memory that a pod requests, in MiB.
+        disk: Disk space that a pod requests, in MiB.
+        image: Image that the step runs in. None is the image of the flow: `--image`.
+        image_pull_policy: When the image is pulled.
+        image_pull_secrets: Secrets of the cluster with the credentials of the image's registry.
+        service_account: Service account of the pods. None is that of the flow: `--service-account`.
+        secrets: Secrets of the cluster whose keys become environment variables.
+        node_selector: Labels that a node must have.
+        namespace: Namespace of the pods. `argo` refuses another one than that of the flow.
+        gpu: Number of GPUs that a pod requests.
+        gpu_vendor: Vendor of the GPUs. None is `nvidia`.
+        tolerations: Taints of nodes that the pods tolerate, each with Kubernetes' fields.
+        labels: Labels of the pods.
+        annotations: Annotations of the pods.
+        use_tmpfs: Mount a file system in memory. None mounts one if `tmpfs_size` is given.
+        tmpfs_tempdir: Let `METAFLOW_TEMPDIR` name the file system in memory.
+        tmpfs_size: Size of the file system in memory, in MiB. None is half of the memory.
+        tmpfs_path: Directory where the file system in memory is mounted.
+        persistent_volume_claims: Claims of volumes and the absolute paths where they are mounted.
+        shared_memory: Size of `/dev/shm`, in MiB.
+        port: Port of the container. `argo` refuses it: a pod may listen on any port.
+        compute_pool: Pool of nodes. `argo` refuses it: choose nodes with `node_selector`.
+        executable: Python interpreter. `argo` refuses it: use an image whose `python` is the right one.
+        hostname_resolution_timeout: Seconds that the tasks of a gang wait for the address of their first task. `argo`
+            refuses it outside of gangs.
+        qos: Quality-of-service class of the pods; `guaranteed` sets limits equal to the requests.
+        extended_resources: Other resources that a pod requests, such as `{"example.com/dongle": "1"}`.
+        security_context: What the container may do. `argo` refuses root and privileges.
     """
     return _decorate("kubernetes", args, kwargs)
 
@@ -288,8 +307,17 @@ def secrets(
 def secrets(*args: Any, **kwargs: Any) -> Any:
     """Set environment variables from sources of secrets, for this step only and right before its code runs.
 
-    A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or a class of yours by its dotted
-    name), `id` and `options`, or the text `type.id`. Values are kept nowhere.
+    A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or the dotted name of a class),
+    `id` and `options`, or the text `type.id`. The values are stored nowhere.
+
+    Targets:
+        local: works
+        argo: works with sources of the type `kubernetes` and of classes; refuses the others
+
+    Args:
+        sources: Sources of secrets, in the order in which they are read.
+        role: Role for the sources that name none.
+        allow_override: Let a source replace variables that are already set.
     """
     return _decorate("secrets", args, kwargs)
 
@@ -310,68 +338,24 @@ def card(
     rank: int | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def card(*args: Any, **kwargs: Any) -> Any:
-    """Make a report of each task of the step, of a `type` of cards; a step may have several."""
-    return _decorate("card", args, kwargs)
+    """Make a report of each task of the step; a step may have several cards.
 
+    Targets:
+        local: works
+        argo: works
 
-@overload
-def project(flow: _Class, /) -> _Class: ...
-@overload
-def project(
-    *,
-    name: str,
-    branch: str | None = None,
-    production: bool = False,
-) -> Callable[[_Class], _Class]: ...
-def project(*args: Any, **kwargs: Any) -> Any:
-    """Make the flow part of a project: its runs and deployments are kept apart by branch.
-
-    The branch is `user.NAME`, with a `branch` `test.BRANCH`, in `production` `prod` or `prod.BRANCH`; the command line
-    gives both as well: `--branch`, `--production`.
+    Args:
+        type: Type of the card: `default`, `blank`, or one of a package.
+        id: Name of the card, for `current.card["id"]`.
+        options: Options that the type of card takes.
+        timeout: Seconds that making the card may take.
+        refresh_interval: Seconds between two updates while the step runs.
+        save_errors: Keep a card with the error where making the card fails.
+        customize: Make this the card that `current.card` without a name is.
+        scope: Only `task`, for compatibility.
+        rank: Only None, for compatibility.
     """
-    return _decorate("project", args, kwargs)
-
-
-@overload
-def trigger(flow: _Class, /) -> _Class: ...
-@overload
-def trigger(
-    *,
-    event: str | Mapping[str, Any] | Callable[..., Any] | None = None,
-    events: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
-    options: Mapping[str, Any] | None = None,
-) -> Callable[[_Class], _Class]: ...
-def trigger(*args: Any, **kwargs: Any) -> Any:
-    """Start runs when an event arrives, or all of several; an event's fields may give values to parameters."""
-    return _decorate("trigger", args, kwargs)
-
-
-@overload
-def trigger_on_finish(flow: _Class, /) -> _Class: ...
-@overload
-def trigger_on_finish(
-    *,
-    flow: str | Mapping[str, str] | None = None,
-    flows: Sequence[str | Mapping[str, str]] = (),
-    options: Mapping[str, Any] | None = None,
-) -> Callable[[_Class], _Class]: ...
-def trigger_on_finish(*args: Any, **kwargs: Any) -> Any:
-    """Start runs when a run of another flow has succeeded, or one of each of several."""
-    return _decorate("trigger_on_finish", args, kwargs)
-
-
-@overload
-def exit_hook(flow: _Class, /) -> _Class: ...
-@overload
-def exit_hook(
-    *,
-    on_success: Sequence[Callable[..., Any] | str] = (),
-    on_error: Sequence[Callable[..., Any] | str] = (),
-    options: Mapping[str, Any] | None = None,
-) -> Callable[[_Class], _Class]: ...
-def exit_hook(*args: Any, **kwargs: Any) -> Any:
-    """Call functions of the flow's file when a run has ended; one with a parameter `run` is given the run."""
-    return _decorate("exit_hook", args, kwargs)
+    return _decorate("card", args, kwargs)
 
 
 # name: the module that has it. Each stands under TYPE_CHECKING above as well.

@@ -26,10 +26,16 @@ def pypi(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Function], _Function]: ...
 def pypi(*args: Any, **kwargs: Any) -> Any:
-    """Run the step with these `packages` of PyPI, name to version, and nothing else that is installed here.
+    """Run the step in an interpreter of its own that has these packages of PyPI.
 
-    `python` is a version such as "3.11" (else this interpreter's); `disabled=True` runs the step in this interpreter,
-    whatever `@pypi_base` says.
+    Targets:
+        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which says that the image has the packages
+
+    Args:
+        packages: Names of packages and their versions; an empty version is any.
+        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        disabled: Run the step in this interpreter, whatever `@pypi_base` says.
     """
     return _decorate("pypi", args, kwargs)
 
@@ -45,9 +51,19 @@ def conda(
     disabled: bool | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def conda(*args: Any, **kwargs: Any) -> Any:
-    """Run the step with these `packages` of conda-forge, name to version; `libraries` is an older name for them.
+    """Run the step in an interpreter of its own that has these packages of conda-forge.
 
-    `python` and `disabled` are as for `@pypi`. Building the environment needs micromamba, mamba or conda.
+    Building the environment needs micromamba, mamba or conda.
+
+    Targets:
+        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which says that the image has the packages
+
+    Args:
+        packages: Names of packages and their versions; an empty version is any.
+        libraries: Older name of `packages`.
+        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        disabled: Run the step in this interpreter, whatever `@conda_base` says.
     """
     return _decorate("conda", args, kwargs)
 
@@ -59,7 +75,17 @@ def pypi_base(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Class], _Class]: ...
 def pypi_base(*args: Any, **kwargs: Any) -> Any:
-    """`@pypi` for all steps of the flow; a step's own adds to its packages and replaces its versions."""
+    """Give all steps of the flow `@pypi`; a step's own adds packages and replaces versions.
+
+    Targets:
+        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which says that the image has the packages
+
+    Args:
+        packages: Names of packages and their versions; an empty version is any.
+        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        disabled: Run the step in this interpreter.
+    """
     return _decorate("pypi_base", args, kwargs)
 
 
@@ -74,5 +100,16 @@ def conda_base(
     disabled: bool | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def conda_base(*args: Any, **kwargs: Any) -> Any:
-    """`@conda` for all steps of the flow; a step's own adds to its packages and replaces its versions."""
+    """Give all steps of the flow `@conda`; a step's own adds packages and replaces versions.
+
+    Targets:
+        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which says that the image has the packages
+
+    Args:
+        packages: Names of packages and their versions; an empty version is any.
+        libraries: Older name of `packages`.
+        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        disabled: Run the step in this interpreter.
+    """
     return _decorate("conda_base", args, kwargs)

@@ -510,25 +510,6 @@ def test_every_setting_is_read_somewhere() -> None:
         assert re.search(rf'(key=|text\(|from_file\(|": )"{setting.key}"', sources), setting.key
 
 
-def test_the_document_has_the_table(golden_table: str) -> None:
-    assert golden_table in (ROOT / "docs" / "configuration.md").read_text(), (
-        f"docs/configuration.md lacks:\n{golden_table}"
-    )
-
-
-@pytest.fixture
-def golden_table() -> str:
-    """The table of settings as the document has it."""
-    lines = ["| setting | value | default | variable | option | what it does |", "|---|---|---|---|---|---|"]
-    for setting in SETTINGS:
-        value = ", ".join(f"`{choice}`" for choice in setting.choices) or {
-            "text": "text", "number": "whole number", "place": "directory or URL"}[setting.type]  # fmt: skip
-        default = setting.without if setting.default is None else f"`{setting.default}`"
-        names = f"`{setting.variable}`" + "".join(f", `{name}`" for name in setting.metaflow)
-        lines.append(f"| `{setting.key}` | {value} | {default} | {names} | {setting.option} | {setting.help} |")
-    return "\n".join(lines)
-
-
 def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
     """A variable that users set has a row: what a document or a help text names is one, or belongs to pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",

@@ -1,8 +1,7 @@
 """The command lines: `flowc …` and `python flow.py …`. Only here are the packages put together.
 
 Each command is a module that is imported when it is called, so that `flowc --help` imports none of them.
-Exit codes: 0 done, 1 the flow has a fault or the run failed, 2 the command line is wrong, 128 + n ended by signal n.
-`flowc diff` has those of diff: 0 the same, 1 different, 2 an error.
+`words.exit_codes` has the exit codes.
 """
 
 from __future__ import annotations
@@ -252,7 +251,12 @@ def main() -> None:
 
         register()
     with told_if_full():
-        _group("flowc", COMMANDS, "", MainGroup).main(prog_name="flowc")
+        flowc_group().main(prog_name="flowc")
+
+
+def flowc_group() -> LazyGroup:
+    """Return the commands of the program `flowc`."""
+    return _group("flowc", COMMANDS, "", MainGroup)
 
 
 def flow_main(cls: type) -> None:

@@ -91,7 +91,7 @@ CACHE: Final = "FLOWC_CACHE"
 OUT: Final = "FLOWC_OUT"
 """The directory of the output files. Written by tests, read by the runtime; else it is `OUT_DIRECTORY`."""
 BRACE: Final = "FLOWC_BRACE"
-"""A `{`, for values that the kubelet expands. Written by the compiler, read by nobody but the kubelet."""
+"""A `{`, for values that the kubelet expands. Written by the compiler, read by the kubelet only."""
 
 PARALLEL_MAIN_IP: Final = "MF_PARALLEL_MAIN_IP"
 """The address of a gang's first task, a name of Metaflow's. Written by the runtime, or by who starts the gang."""

@@ -50,7 +50,7 @@ def command_of(deployment: Deployment, name: str) -> click.Command:
     from flowc.cli.options.targets import TargetName
     from flowc.targets.table import DEFAULT
 
-    found, told = _load(deployment, name), "The orchestrator."
+    found, told = _load(deployment, name), "Compile for this orchestrator."
     option = click.Option(
         ["--target"], type=TargetName(), default=DEFAULT, show_default=True, expose_value=False, help=told
     )

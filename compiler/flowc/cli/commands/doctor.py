@@ -49,11 +49,13 @@ class Finding(NamedTuple):
     "and the lines that decide it.",
 )
 @click.argument("file", metavar="[FLOW]", required=False)
-@click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+@click.option("--flow", "class_name", metavar="CLASS", help="Take the flow of this class, if the file has several.")
 @click.option(
     "--repair", is_flag=True, help="Uninstall what has overwritten flowc's package `metaflow`, and install flowc anew."
 )
-@click.option("--from", "source", metavar="SOURCE", help="With --repair: a wheel of flowc, or its source directory.")
+@click.option(
+    "--from", "source", metavar="SOURCE", help="With --repair: install flowc from this wheel or source directory."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor_command(

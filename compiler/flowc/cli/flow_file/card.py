@@ -32,7 +32,7 @@ def _find(pathspec: str | None) -> Pathspec:
 add_reading_commands(card_command, Paths("[RUN/]STEP[/TASK]", "[[RUN/]STEP[/TASK]]", _find))
 
 
-@card_command.command("server", help="Show the cards of a run in the browser, live while it goes on.")
+@card_command.command("server", help="Show the cards of a run in the browser, live.")
 @click.option("--run-id", metavar="RUN", help="The run [default: the newest, whichever that is].")
 @click.option("--namespace", metavar="TAG", help="Only runs with this tag, such as user:NAME.")
 @served_options

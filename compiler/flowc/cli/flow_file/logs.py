@@ -34,8 +34,8 @@ def logs_command() -> None:
 @click.argument("path", metavar="RUN/STEP[/TASK]")
 @click.option("--stdout/--no-stdout", help="Only what went to stdout.")
 @click.option("--stderr/--no-stderr", help="Only what went to stderr.")
-@click.option("--both/--no-both", default=True, help="Both [default].")
-@click.option("--timestamps/--no-timestamps", help="When each line was printed.")
+@click.option("--both/--no-both", default=True, help="Print both [default].")
+@click.option("--timestamps/--no-timestamps", help="Print when each line was printed.")
 @click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
 @click.option("--json", "as_json", is_flag=True,
               help="An object for each line, in the order of time; attempts are counted from 0 there too.")  # fmt: skip

@@ -62,7 +62,7 @@ def add_command(ctx: click.Context, tags: tuple[str, ...], run_id: str, namespac
     _change(ctx, run_id, namespace, add=tags)
 
 
-@tag_command.command("remove", help="Take tags off a run; what it does not have is no error.")
+@tag_command.command("remove", help="Remove tags from a run; a tag that it lacks is no error.")
 @click.argument("tags", nargs=-1, required=True)
 @_run_options
 @click.pass_context
@@ -71,9 +71,9 @@ def remove_command(ctx: click.Context, tags: tuple[str, ...], run_id: str, names
     _change(ctx, run_id, namespace, remove=tags)
 
 
-@tag_command.command("replace", help="Take tags off a run and add others; one that is in both stays.")
-@click.option("--add", multiple=True, metavar="TAG", help="To add; may be repeated.")
-@click.option("--remove", multiple=True, metavar="TAG", help="To remove; may be repeated.")
+@tag_command.command("replace", help="Remove tags from a run and add others; a tag in both stays.")
+@click.option("--add", multiple=True, metavar="TAG", help="Add this tag; may be repeated.")
+@click.option("--remove", multiple=True, metavar="TAG", help="Remove this tag; may be repeated.")
 @_run_options
 @click.pass_context
 def replace_command(
@@ -112,14 +112,16 @@ def _tagged(run: RunStore) -> _Tagged:
 @tag_command.command("list", help="List the tags of a run [default: the newest], or of several.")
 @click.argument("arg_run_id", metavar="[RUN]", required=False)
 @click.option("--run-id", metavar="RUN", help="The same as the argument.")
-@click.option("--all", "every", is_flag=True, help="Of all runs of this flow.")
-@click.option("--my-runs", is_flag=True, help="Of the runs with your own user tag.")
-@click.option("--tag", "having", multiple=True, metavar="TAG", help="Of the runs that have this tag; may be repeated.")
-@click.option("--hide-system-tags", is_flag=True, help="Only those that people have given.")
-@click.option("--group-by-tag", is_flag=True, help="Each tag, and the runs that have it.")
-@click.option("--group-by-run", is_flag=True, help="Each run, and the tags that it has.")
-@click.option("--flat", is_flag=True, help="One tag a line, on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout: {run: {tags, system_tags}}.")
+@click.option("--all", "every", is_flag=True, help="List tags of all runs of this flow.")
+@click.option("--my-runs", is_flag=True, help="List tags of your own runs.")
+@click.option(
+    "--tag", "having", multiple=True, metavar="TAG", help="List tags of the runs with this tag; may be repeated."
+)
+@click.option("--hide-system-tags", is_flag=True, help="List only tags that people have given.")
+@click.option("--group-by-tag", is_flag=True, help="List each tag with its runs.")
+@click.option("--group-by-run", is_flag=True, help="List each run with its tags.")
+@click.option("--flat", is_flag=True, help="Print one tag per line, on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout: {run: {tags, system_tags}}.")
 @click.pass_context
 def list_command(
     ctx: click.Context,

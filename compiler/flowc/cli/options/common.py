@@ -50,11 +50,11 @@ CODE_HELP = "Where the code of an IR is; without, beside the IR."
 flow_options: tuple[Any, ...] = (
     click.option("--with", "with_decorators", multiple=True, metavar="DECORATOR",
                  help="Add a decorator to steps that lack it, as in retry:times=3; may be repeated."),
-    click.option("--branch", metavar="NAME", help="The branch of a flow with @project [$METAFLOW_BRANCH]."),
+    click.option("--branch", metavar="NAME", help="Use this branch of a flow with @project [$METAFLOW_BRANCH]."),
     click.option("--production", is_flag=True,
-                 help="The production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
+                 help="Use the production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.option("--package-suffixes", metavar="LIST",
-                 help="Files that travel besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
+                 help="Package files with these endings besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
     click.option("--code", "code_place", metavar="DIR|ARCHIVE", help=CODE_HELP),
 )  # fmt: skip
 """What the command line says of a flow, whatever is done with it: `FlowOptions`."""

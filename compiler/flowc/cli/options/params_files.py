@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 params_file_option = click.option(
     "--params-file", "params_files", type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
-    help="Parameters by their names, in YAML, JSON or TOML; may be repeated, the last counts.",
+    help="Read parameters from a YAML, JSON or TOML file; may be repeated, the last one wins.",
 )  # fmt: skip
 
 

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _OPTIONS = (
-    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only those with this tag; may be repeated."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated."),
     click.option("--tag-expression", metavar="TEXT",
                  help="Only runs whose tags match this expression, such as 'a and not (b or c*)'."),
     click.option("--status", multiple=True, metavar="STATUS",
-                 help="Only those that are running, succeeded, failed, interrupted, killed or unreadable; may be "
+                 help="Only runs that are running, succeeded, failed, interrupted, killed or unreadable; may be "
                  "repeated."),
     click.option("--since", metavar="TIME",
-                 help="Only those that began then or later: 2026-11-20, '2026-11-20 14:30', or how long ago: 12h, 7d."),
-    click.option("--until", metavar="TIME", help="Only those that began before."),
+                 help="Only runs that began at this time or later: 2026-11-20, '2026-11-20 14:30', or 12h or 7d ago."),
+    click.option("--until", metavar="TIME", help="Only runs that began before this time."),
     click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
                  help="Only those with this value of a parameter; also !=, <, <=, >, >=; may be repeated."),
 )  # fmt: skip

@@ -37,17 +37,19 @@ class Wanted(NamedTuple):
 
 
 _WANTED = (
-    click.option("--hash", metavar="HASH", help="The card of this hash, or of its first five characters."),
-    click.option("--type", metavar="TYPE", help="Cards of this type."),
-    click.option("--id", metavar="ID", help="Cards of this id."),
+    click.option("--hash", metavar="HASH", help="Only the card with this hash, or these first five characters of it."),
+    click.option("--type", metavar="TYPE", help="Only cards of this type."),
+    click.option("--id", metavar="ID", help="Only cards of this id."),
     click.option("--follow-resumed/--no-follow-resumed", "follow", default=True,
-                 help="The cards of the task that a resumed run has taken over [default]."),
+                 help="Take the cards of the original task where a resumed run has reused it [default]."),
 )  # fmt: skip
 _SERVED = (
-    click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True, help="0: any that is free."),
+    click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
+                 help="Listen on this port; 0 is any free port."),
     click.option("--poll-interval", type=click.IntRange(1), default=5, show_default=True, metavar="SECONDS",
-                 help="How often the page asks for what is new."),
-    click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True, help="At most so many."),
+                 help="Ask for changes once in this time."),
+    click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True,
+                 help="Show at most this number."),
 )  # fmt: skip
 
 

@@ -37,23 +37,24 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
     """Make the options that say how a flow becomes manifests; `kinds` are those of --kind."""
     return [
-        click.Option(["--image"], metavar="IMAGE", help="What every task runs in [$FLOWC_IMAGE]."),
+        click.Option(["--image"], metavar="IMAGE", help="Run every task in this image [$FLOWC_IMAGE]."),
         click.Option(["--store"], metavar="URL",
-                     help="Where pods keep records: s3://bucket/prefix [$FLOWC_CLUSTER_STORE]."),
+                     help="Let pods keep records in this store: s3://bucket/prefix [$FLOWC_CLUSTER_STORE]."),
         click.Option(["--namespace"], metavar="NAME",
-                     help="The manifests' namespace; without, kubectl's [$FLOWC_NAMESPACE]."),
-        click.Option(["--service-account"], metavar="NAME", help="The pods' service account [$FLOWC_SERVICE_ACCOUNT]."),
+                     help="Write this namespace into the manifests [default: kubectl's] [$FLOWC_NAMESPACE]."),
+        click.Option(["--service-account"], metavar="NAME",
+                     help="Run pods under this service account [$FLOWC_SERVICE_ACCOUNT]."),
         click.Option(["--store-claim"], metavar="NAME",
-                     help="The PersistentVolumeClaim of a store file:///directory [$FLOWC_STORE_CLAIM]."),
+                     help="Mount this PersistentVolumeClaim for a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.Option(["--store-secret"], metavar="NAME",
-                     help="A Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+                     help="Use this Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
         click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
-        click.Option(["--name"], metavar="NAME", help="The template's name [default: made from the flow's]."),
+        click.Option(["--name"], metavar="NAME", help="Name the template [default: after the flow]."),
         click.Option(["--max-workers", "parallelism"], type=int, metavar="N",
-                     help="How many items of a foreach run at once [default: 100] [$FLOWC_PARALLELISM]."),
+                     help="Run at most N items of a foreach at once [default: 100] [$FLOWC_PARALLELISM]."),
         click.Option(["--workflow-timeout", "deadline_seconds"], type=int, metavar="SECONDS",
                      help="End a run that takes longer [default: never] [$FLOWC_WORKFLOW_TIMEOUT]."),
-        click.Option(["--kind"], type=click.Choice(kinds), help="What to make [default: template]."),
+        click.Option(["--kind"], type=click.Choice(kinds), help="Make this kind of object [default: template]."),
     ]  # fmt: skip
 
 

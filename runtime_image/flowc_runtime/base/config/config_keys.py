@@ -1,7 +1,7 @@
 """The table of settings: what can be set in `flowc.toml`, by a `FLOWC_*` variable and by an option.
 
-A new setting is a new row. docs/configuration.md shows all of them; a test keeps it and the defaults of options equal
-to this table. The variables of the protocol between compiler and pods are no settings.
+A new setting is a new row. docs/reference/settings.md shows all of them; tests keep it and the defaults of options
+equal to this table. The variables of the protocol between compiler and pods are no settings.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_LOG_FORMAT",
         option="`--log-format` of `run`, `resume`, `spin`",
-        help="Lines for people, or JSON lines on stdout.",
+        help="Print lines for people, or JSON lines on stdout.",
         default="text",
         choices=("text", "json"),
         metaflow=("METAFLOW_RUN_LOG_FORMAT",),
@@ -117,7 +117,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_START",
         option="`--start` of `run`, `resume`, `spin`",
-        help="How tasks begin: auto: fork where importing the flow is harmless, else fresh.",
+        help="Start tasks as forks or with a fresh import; auto forks where the import is harmless.",
         default="auto",
         choices=("auto", "fork", "fresh"),
     ),
@@ -201,7 +201,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="number",
         variable="FLOWC_PARALLELISM",
         option="`--max-workers` of `compile`, `deploy`, `diff`",
-        help="How many items of a foreach run at once on a cluster.",
+        help="Run at most N items of a foreach at once on a cluster.",
         default=100,
     ),
     Setting(

@@ -33,17 +33,48 @@ CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 # The other settings that something here reads.
-READ = frozenset({
-    "DATASTORE_SYSROOT_AZURE", "DATASTORE_SYSROOT_GS", "DATASTORE_SYSROOT_LOCAL", "DATASTORE_SYSROOT_S3",
-    "DEFAULT_DECOSPECS", "HOME", "PROFILE", "S3_ENDPOINT_URL", "TEMPDIR", "USER",
-})  # fmt: skip
+READ: Mapping[str, str] = {
+    "DATASTORE_SYSROOT_AZURE": "Store in Azure, with `METAFLOW_DEFAULT_DATASTORE=azure`.",
+    "DATASTORE_SYSROOT_GS": "Store in Google's cloud, with `METAFLOW_DEFAULT_DATASTORE=gs`.",
+    "DATASTORE_SYSROOT_LOCAL": "Directory that `.flowc` is in, with `METAFLOW_DEFAULT_DATASTORE=local`.",
+    "DATASTORE_SYSROOT_S3": "Store in S3, with `METAFLOW_DEFAULT_DATASTORE=s3`.",
+    "DEFAULT_DECOSPECS": "Decorators for all steps that lack them, separated by blanks.",
+    "HOME": "Directory of Metaflow's configuration file; `~/.metaflowconfig` if it is not set.",
+    "PROFILE": "Name of the configuration file: `config_<name>.json`.",
+    "S3_ENDPOINT_URL": "Address of the S3 service.",
+    "TEMPDIR": "Directory for temporary files: `current.tempdir`.",
+    "USER": "Name of the user who runs.",
+}
 
 # Beginnings of settings that are read where they belong: options of commands, extensions, what helps developers.
-READ_PREFIXES = (
-    "BRANCH", "CARD_", "CLIENT_", "CONFIG", "DATASTORE", "DATATOOLS_", "DEBUG_", "DECOSPECS", "DUMP_", "ENVIRONMENT",
-    "EVENT_LOGGER", "EXTENSIONS", "FLOW_CONFIG", "LOGS_", "METADATA", "MONITOR", "PACKAGE_SUFFIXES", "PRODUCTION",
-    "PYLINT", "QUIET", "RESUME_", "RUN_", "S3_", "SPIN_", "TAG_", "WITH",
-)  # fmt: skip
+READ_PREFIXES: Mapping[str, str] = {
+    "BRANCH": "Option `--branch`.",
+    "CARD_": "Options of `card` of a flow's file.",
+    "CLIENT_": "Settings of Metaflow's client.",
+    "CONFIG": "Options `--config` and `--config-value`.",
+    "DATASTORE": "Options `--datastore` and `--datastore-root`.",
+    "DATATOOLS_": "Settings of `metaflow.S3`.",
+    "DEBUG_": "Output for developers of extensions.",
+    "DECOSPECS": "Option `--with`.",
+    "DUMP_": "Options of `dump` of a flow's file.",
+    "ENVIRONMENT": "Option `--environment`.",
+    "EVENT_LOGGER": "Option `--event-logger`.",
+    "EXTENSIONS": "Settings of extensions.",
+    "FLOW_CONFIG": "Configs of the flow, as JSON.",
+    "LOGS_": "Options of `logs` of a flow's file.",
+    "METADATA": "Option `--metadata`.",
+    "MONITOR": "Option `--monitor`.",
+    "PACKAGE_SUFFIXES": "Option `--package-suffixes`.",
+    "PRODUCTION": "Option `--production`.",
+    "PYLINT": "Option `--pylint`.",
+    "QUIET": "Option `--quiet`.",
+    "RESUME_": "Options of `resume`.",
+    "RUN_": "Options of `run`.",
+    "S3_": "Settings of `metaflow.S3`.",
+    "SPIN_": "Options of `spin`.",
+    "TAG_": "Options of `tag` of a flow's file.",
+    "WITH": "Option `--with`.",
+}
 
 
 def get(name: str, default: str | None = None) -> str | None:
@@ -164,7 +195,7 @@ def unused() -> list[str]:
 
 
 def _is_read(name: str) -> bool:
-    if name in CHOICES or name in READ or name.startswith(READ_PREFIXES):
+    if name in CHOICES or name in READ or name.startswith(tuple(READ_PREFIXES)):
         return True
     from flowc_runtime.base.config.config_keys import SETTINGS
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
-class_option = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+class_option = click.option(
+    "--flow", "class_name", metavar="CLASS", help="Take the flow of this class, if the file has several."
+)
 
 
 @click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
@@ -52,7 +54,7 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
 @class_option
 @with_flow_options
 @takes_configs
-@click.option("--text", is_flag=True, help="Print it for people.")
+@click.option("--text", is_flag=True, help="Print text for people instead of JSON.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of every flow's IR; no FLOW is given.")
 @click.option(
     "--print-after",

@@ -31,7 +31,8 @@ _TARGET = "flowc.target"  # in a context's `meta`: the target that the words nam
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
     """Give a command the `own` options of a target, and those that say what a flow is lowered with."""
-    of_flow = click.option("--flow", "class_name", metavar="CLASS", help="The flow's class, if the file has several.")
+    text = "Take the flow of this class, if the file has several."
+    of_flow = click.option("--flow", "class_name", metavar="CLASS", help=text)
     for option in reversed([of_flow, *flow_options, environment_option]):
         function = option(function)
     return takes_configs(with_options(function, own))
@@ -65,8 +66,8 @@ def _target(ctx: click.Context) -> AnyTarget:
 
 @click.command("compile", cls=TargetCommand, help="Compile FLOW for a target.")
 @click.argument("file", metavar="FLOW")
-@click.option("--target", type=TargetName(), default=table.DEFAULT, show_default=True, help="The orchestrator.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, not to stdout.")
+@click.option("--target", type=TargetName(), default=table.DEFAULT, show_default=True, help="Compile for this system.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to FILE, not to stdout.")
 @with_lowering_options
 @takes_error_format()
 @click.pass_context

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
-    click.Option(["--origin-run-id"], metavar="RUN", help="The run to resume [default: your newest of the flow]."),
+    click.Option(["--origin-run-id"], metavar="RUN", help="Resume this run [default: your newest of the flow]."),
     *RESUME_OPTIONS,
 )  # fmt: skip
 

@@ -111,12 +111,12 @@ class RunCommand(click.Command):
         with interruptible():
             return super().invoke(ctx)
 
-    def known_params(self) -> list[click.Parameter]:
-        """The options that there are for every flow."""
+    def known_params(self, *, own: bool = True) -> list[click.Parameter]:
+        """Return the parameters of the command for every flow, in a flow's `own` file or of `flowc`."""
         from flowc_emulator.scheduling.seeds import Seeds
 
-        words = CommandWords(click.Context(self), [], _options(self.kind, own=True), own=True, command=self.kind.name)
-        return _command(None, Seeds(), self.kind, words, own=True).params
+        words = CommandWords(click.Context(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
+        return _command(None, Seeds(), self.kind, words, own=own).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage: in a flow's own file there is no FLOW among them."""

@@ -45,7 +45,7 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help="A Python file with ARTIFACTS = {name: value}, which come instead of the inputs' own."),
+                 help="A Python file with ARTIFACTS = {name: value}, in place of the inputs' own."),
     click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
     click.Option(["--flowc.scratch", "scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
                  help="Without --persist: where the task is kept until whoever named the directory removes it."),

@@ -34,9 +34,9 @@ SHOWN = 12  # characters of a digest
     "the beginning of its digest.",
 )
 @click.argument("name", metavar="FLOW/NAME[@DIGEST]")
-@click.option("--run", help="Only those of this run; may be `latest`.")
-@click.option("--step", help="Only in tasks of this step.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--run", help="Only versions of this run; may be `latest`.")
+@click.option("--step", help="Only versions of this step.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this number.")
 @click.option(
     "-o",
     "--output",

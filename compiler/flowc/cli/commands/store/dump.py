@@ -82,8 +82,8 @@ class ArtifactFilter(NamedTuple):
 
 
 _OPTIONS = (
-    click.option("--private/--no-private", help="Also those that begin with an underscore."),
-    click.option("--include", metavar="A,B", help="Only these."),
+    click.option("--private/--no-private", help="Print artifacts whose names begin with an underscore, too."),
+    click.option("--include", metavar="A,B", help="Print only these artifacts."),
     click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
                  help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}."),
     click.option("--json", "as_json", is_flag=True,

@@ -40,10 +40,12 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     "--delete, delete them. Without options only unreferenced blobs are listed and deleted.",
 )
 @click.argument("flow", required=False)
-@click.option("--older-than", metavar="TIME", callback=seconds, help="Runs that ended so long ago: 30d, 12h, 90m.")
-@click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Not the newest N runs of each flow.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Runs with this tag; may be repeated.")
-@click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Not runs with this tag; may be repeated.")
+@click.option(
+    "--older-than", metavar="TIME", callback=seconds, help="Only runs that ended at least this long ago: 30d, 12h, 90m."
+)
+@click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Keep the newest N runs of each flow.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated.")
+@click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep runs with this tag; may be repeated.")
 @click.option("--delete/--dry-run", "delete", help="Delete [default: only say what would be deleted].")
 @json_option
 @store_option

@@ -56,12 +56,12 @@ def logs_command() -> None:
 @click.argument("pathspec")
 @click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
 @click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
-@click.option("--both", "only", flag_value="both", help="Both [default].")
+@click.option("--both", "only", flag_value="both", help="Print both [default].")
 @click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
-@click.option("--timestamps", is_flag=True, help="When each line was written.")
-@click.option("--merge", is_flag=True, help="The lines of all tasks in the order of time [default: task by task].")
-@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
-@click.option("--sizes", is_flag=True, help="How many bytes and lines there are, instead of them.")
+@click.option("--timestamps", is_flag=True, help="Print when each line was written.")
+@click.option("--merge", is_flag=True, help="Sort the lines of all tasks by time [default: task by task].")
+@click.option("--follow", is_flag=True, help="Follow until the run ends; exit code 1 if it does not succeed.")
+@click.option("--sizes", is_flag=True, help="Print the numbers of bytes and lines instead of the lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each line; with --sizes a list.")
 @store_option
 def show_command(

@@ -42,12 +42,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.command("runs", help="List the runs of FLOW, or of all flows, newest first.")
 @click.argument("flow", required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this number.")
 @filter_options
 @json_option
 @store_option
 @click.option(
-    "--cluster", "on_cluster", is_flag=True, help="Those that the cluster knows; the options below are for it."
+    "--cluster", "on_cluster", is_flag=True, help="List the runs on the cluster; the options below apply to it."
 )
 @_place_options
 def runs_command(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _OPTIONS = (
     click.option("--stdout/--no-stdout", help="Only what went to stdout."),
     click.option("--stderr/--no-stderr", help="Only what went to stderr."),
-    click.option("--both/--no-both", default=True, help="Both [default]."),
+    click.option("--both/--no-both", default=True, help="Print both [default]."),
     click.option("--latest/--all", default=True, help="Only the latest attempt [default], or all."),
     click.option("--include-not-done", is_flag=True,
                  help="Also of tasks that are not done. What one writes at that very moment may be lost or stay."),

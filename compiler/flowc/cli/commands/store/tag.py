@@ -53,7 +53,7 @@ def add_command(run: str, tags: tuple[str, ...], store_url: str | None) -> None:
     add(_run(run, store_url), tags)
 
 
-@tag_command.command("remove", help="Take tags off a run; what it does not have is no error.")
+@tag_command.command("remove", help="Remove tags from a run; a tag that it lacks is no error.")
 @click.argument("run", metavar="FLOW/RUN")
 @click.argument("tags", nargs=-1, required=True)
 @store_option
@@ -62,10 +62,10 @@ def remove_command(run: str, tags: tuple[str, ...], store_url: str | None) -> No
     change(_run(run, store_url), add=(), remove=tags)
 
 
-@tag_command.command("replace", help="Take tags off a run and add others.")
+@tag_command.command("replace", help="Remove tags from a run and add others.")
 @click.argument("run", metavar="FLOW/RUN")
-@click.option("--remove", multiple=True, required=True, metavar="TAG", help="To remove; may be repeated.")
-@click.option("--add", multiple=True, required=True, metavar="TAG", help="To add; may be repeated.")
+@click.option("--remove", multiple=True, required=True, metavar="TAG", help="Remove this tag; may be repeated.")
+@click.option("--add", multiple=True, required=True, metavar="TAG", help="Add this tag; may be repeated.")
 @store_option
 def replace_command(run: str, remove: tuple[str, ...], add: tuple[str, ...], store_url: str | None) -> None:
     """Exchange tags of a run."""
@@ -74,7 +74,7 @@ def replace_command(run: str, remove: tuple[str, ...], add: tuple[str, ...], sto
 
 @tag_command.command("list", help="List the tags of a run.")
 @click.argument("run", metavar="FLOW/RUN")
-@click.option("--hide-system-tags", is_flag=True, help="Only those that people have given.")
+@click.option("--hide-system-tags", is_flag=True, help="List only tags that people have given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_option
 def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str | None) -> None:

@@ -51,7 +51,7 @@ _PYPI: Final[Mapping[str, ArgumentKind]] = {
     ),
     "disabled": ArgumentKind("True or False", lambda value: value is None or isinstance(value, bool)),
 }
-_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
+TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda": {**_PYPI, "libraries": _PACKAGES}}
 
 
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
@@ -123,7 +123,7 @@ def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
     """The packages of @pypi and @conda on one definition."""
     given: dict[str, dict[str, Any]] = {}
     for kind, applied in found.items():
-        arguments = reader.arguments(applied, _TABLES[kind])
+        arguments = reader.arguments(applied, TABLES[kind])
         if arguments is not None:
             given[kind] = arguments
     pythons = {kind: arguments["python"] for kind, arguments in given.items() if arguments.get("python")}

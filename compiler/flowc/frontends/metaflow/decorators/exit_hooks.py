@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 _FUNCTIONS = ArgumentKind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
-_HOOKS: Final[Mapping[str, ArgumentKind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
+HOOKS: Final[Mapping[str, ArgumentKind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
 _WHEN: Final[tuple[tuple[str, Literal["success", "error"]], ...]] = (("on_success", "success"), ("on_error", "error"))
 
 
 def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
     """The hooks without fault, in the order written."""
-    given = reader.arguments(applied, _HOOKS)
+    given = reader.arguments(applied, HOOKS)
     if given is None:
         return
     if not given.get("on_success") and not given.get("on_error"):

@@ -9,27 +9,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc.frontends.metaflow.decorators.exit_hooks import read_hooks
+from flowc.frontends.metaflow.decorators.exit_hooks import HOOKS, read_hooks
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
-from flowc.frontends.metaflow.decorators.project import ProjectBranch, check_unused, read_project
+from flowc.frontends.metaflow.decorators.project import PROJECT, ProjectBranch, check_unused, read_project
 from flowc.frontends.metaflow.decorators.reader import Reader
-from flowc.frontends.metaflow.decorators.schedule import read_schedule
-from flowc.frontends.metaflow.decorators.triggers import read_events, read_finishes
+from flowc.frontends.metaflow.decorators.schedule import SCHEDULE, read_schedule
+from flowc.frontends.metaflow.decorators.triggers import EVENTS, FINISHES, read_events, read_finishes
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from flowc.frontends.metaflow.decorators.reader import ArgumentKind
     from flowc.frontends.source import Source
     from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
 _SENSORS: Final = ("airflow_external_task_sensor", "airflow_s3_key_sensor")
-FLOW_DECORATORS: Final = ("schedule", "project", "trigger", "trigger_on_finish", "exit_hook", *_SENSORS)
+FLOW_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
+    "schedule": SCHEDULE,
+    "project": PROJECT,
+    "trigger": EVENTS,
+    "trigger_on_finish": FINISHES,
+    "exit_hook": HOOKS,
+}
+"""What the arguments of the decorators of flows may be."""
+FLOW_DECORATORS: Final = (*FLOW_TABLES, *_SENSORS)
 _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 
 

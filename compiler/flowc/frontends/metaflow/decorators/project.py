@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.decorators.reader import Reader
     from metaflow.decorators import Applied
 
-_PROJECT: Final[Mapping[str, ArgumentKind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
+PROJECT: Final[Mapping[str, ArgumentKind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 _MAX_NAME = 128
 
@@ -44,7 +44,7 @@ def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) ->
     Raises:
         DeploymentError: the command line contradicts the decorator.
     """
-    given = reader.arguments(applied, _PROJECT)
+    given = reader.arguments(applied, PROJECT)
     if given is None:
         return None
     name, branch = given.get("name"), given.get("branch")

@@ -23,7 +23,7 @@ def _is_crons(value: object) -> bool:
     return value is None or (bool(several) and all(isinstance(cron, str) for cron in several))
 
 
-_SCHEDULE: Final[Mapping[str, ArgumentKind]] = {
+SCHEDULE: Final[Mapping[str, ArgumentKind]] = {
     "hourly": _BOOL,
     "daily": _BOOL,
     "weekly": _BOOL,
@@ -35,7 +35,7 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     """The schedule; None if it has a fault, or is off: `daily=False` and nothing else."""
-    given = reader.arguments(applied, _SCHEDULE)
+    given = reader.arguments(applied, SCHEDULE)
     if given is None:
         return None
     before = len(reader.faults)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _ANY = ArgumentKind("anything", lambda value: True)
 _SEVERAL = ArgumentKind("a list", lambda value: isinstance(value, (list, tuple)))
-_EVENTS: Final[Mapping[str, ArgumentKind]] = {"event": _ANY, "events": _SEVERAL, "options": OPTIONS}
-_FLOWS: Final[Mapping[str, ArgumentKind]] = {"flow": _ANY, "flows": _SEVERAL, "options": OPTIONS}
+EVENTS: Final[Mapping[str, ArgumentKind]] = {"event": _ANY, "events": _SEVERAL, "options": OPTIONS}
+FINISHES: Final[Mapping[str, ArgumentKind]] = {"flow": _ANY, "flows": _SEVERAL, "options": OPTIONS}
 
 
 class _BadItem(Exception):
@@ -54,7 +54,7 @@ def read_events(
                 raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
         return trigger
 
-    return tuple(_read(reader, applied, _EVENTS, ("event", "events"), event))
+    return tuple(_read(reader, applied, EVENTS, ("event", "events"), event))
 
 
 def _plain(name: str) -> str:
@@ -67,7 +67,7 @@ def _named(name: EventName, project: Project | None) -> str:
 
 def read_finishes(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:
     """The flows whose runs start a run together."""
-    return tuple(_read(reader, applied, _FLOWS, ("flow", "flows"), _finish))
+    return tuple(_read(reader, applied, FINISHES, ("flow", "flows"), _finish))
 
 
 def _read(

@@ -74,7 +74,7 @@ def terminate_command(
 )
 @click.argument("name")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also while runs are active.")
+@click.option("--force", is_flag=True, help="Delete even while runs are active.")
 @cluster_options
 def delete_command(
     name: str, yes: bool, force: bool, context: str | None, kubeconfig: str | None, namespace: str | None

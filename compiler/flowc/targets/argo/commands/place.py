@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 CONTEXT = ConfiguredOption(
-    ["--context"], key="context", metavar="NAME", help="The kubeconfig's context [default: its current one]."
+    ["--context"], key="context", metavar="NAME", help="Use this context of the kubeconfig [default: its current one]."
 )
-KUBECONFIG = click.Option(["--kubeconfig"], metavar="FILE", help="Where the cluster is [$KUBECONFIG].")
+KUBECONFIG = click.Option(["--kubeconfig"], metavar="FILE", help="Read the cluster's address from FILE [$KUBECONFIG].")
 NAMESPACE = ConfiguredOption(
-    ["--namespace"], key="namespace", metavar="NAME", help="The namespace; without, the context's."
+    ["--namespace"], key="namespace", metavar="NAME", help="Use this namespace [default: the context's]."
 )
 PLACE = (CONTEXT, KUBECONFIG, NAMESPACE)
 

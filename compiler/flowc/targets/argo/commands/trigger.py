@@ -34,7 +34,7 @@ def _pair(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
 )
 @click.argument("flow", metavar="FLOW")
 @click.option("-p", "--param", "given", multiple=True, callback=_pair, metavar="NAME=VALUE",
-              help="A parameter's value, as `flowc run --NAME VALUE` takes it; may be repeated.")  # fmt: skip
+              help="Give a parameter its value, as `flowc run --NAME VALUE` does; may be repeated.")  # fmt: skip
 @params_file_option
 @click.option("--run-id-file", type=click.Path(dir_okay=False), metavar="F", help="Write the run's id to F.")
 @cluster_options

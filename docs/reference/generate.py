@@ -1,0 +1,390 @@
+"""Write the pages of this directory from the tables that the programs themselves use.
+
+`make reference` runs it. A test compares the pages with what it writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from flowc.cli import COMMANDS, FLOW_COMMANDS, flow_group, flowc_group
+from flowc.cli.commands.flows.run import RunCommand
+from flowc.cli.words.exit_codes import EXIT_CODES, EXIT_CODES_OF
+from flowc.cli.words.run_help import COMPATIBILITY
+from flowc.frontends.metaflow.decorators.environments import TABLES
+from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS, FLOW_TABLES
+from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
+from flowc_ir import codes
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.config_keys import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from flowc.frontends.metaflow.decorators.reader import ArgumentKind
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NOTE = "<!-- Made by docs/reference/generate.py: `make reference` writes this page. -->\n"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; a column without any text is left out."""
+    found = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    kept = [at for at in range(len(heads)) if any(row[at] for row in found)]
+    lines = [[heads[at] for at in kept], ["---"] * len(kept), *([row[at] for at in kept] for row in found)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def code(text: object) -> str:
+    """Return a text as code, and nothing for nothing."""
+    return f"`{text}`" if text not in ("", None) else ""
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """Return the page of the commands, of `flowc` and of a flow's own file."""
+    texts = [
+        f"# Commands\n\n{NOTE}",
+        "`flowc COMMAND --help` prints the same. A variable in a table gives the option its value, and\n"
+        "`flowc.toml` can give it too: [settings](settings.md). Words in capitals stand for values: FLOW is a\n"
+        "Python file or a module, FLOW/RUN is a run as `flowc runs` prints it.\n",
+        f"## Exit codes\n\n{table(['code', 'meaning'], EXIT_CODES.items())}",
+        "Where a command gives a code a narrower meaning, its section says so.\n",
+    ]
+    for name in COMMANDS:
+        texts += command_texts("flowc", flowc_group(), name, 2)
+    texts.append(
+        "## A flow's own file\n\n`python flow.py COMMAND` runs the commands of the flow in the file. Without a\n"
+        "command it checks the flow. Options may stand before the command:\n"
+    )
+    group = flow_group()
+    texts.append(options_table(group.params))
+    for name in FLOW_COMMANDS:
+        texts += command_texts("python flow.py", group, name, 3)
+    return "\n".join(text for text in texts if text)
+
+
+def command_texts(program: str, group: click.Group, name: str, level: int) -> Iterator[str]:
+    """Yield the texts of one command and of those below it."""
+    context = click.Context(group, info_name=program, obj=None if program == "flowc" else type)
+    command = group.get_command(context, name)
+    assert command is not None
+    inner = click.Context(command, info_name=name, parent=context)
+    full = inner.command_path
+    yield f"{'#' * level} `{full}`\n"
+    yield f"{_help(command)}\n"
+    if not isinstance(command, click.Group):
+        params = _params(command, inner, own=program != "flowc")
+        words = [param.make_metavar(inner) for param in params if isinstance(param, click.Argument)]
+        yield f"```\n{' '.join([full, *words])} [OPTIONS]\n```\n"
+        yield options_table(params)
+    if own := EXIT_CODES_OF.get(full.removeprefix("python flow.py ").removeprefix("flowc ")):
+        yield f"Exit codes:\n\n{table(['code', 'meaning'], own.items())}"
+    if isinstance(command, click.Group):
+        for below in command.list_commands(inner):
+            yield from command_texts(full, command, below, level + 1)
+
+
+def _help(command: click.Command) -> str:
+    """Return what a command does, without the layout of a terminal."""
+    text = textwrap.dedent(command.help or "").strip()
+    return "\n\n".join(
+        f"```\n{part.removeprefix(chr(8)).strip()}\n```" if part.startswith("\b") else " ".join(part.split())
+        for part in re.split(r"\n\s*\n", text)
+    )
+
+
+def _params(command: click.Command, context: click.Context, *, own: bool) -> list[click.Parameter]:
+    """Return the parameters of a command of a flow's own file, or of `flowc`."""
+    return command.known_params(own=own) if isinstance(command, RunCommand) else command.get_params(context)
+
+
+class Option(NamedTuple):
+    """The cells of one option."""
+
+    names: str
+    value: str
+    default: str
+    variable: str
+    text: str
+
+
+def options_table(params: Sequence[click.Parameter]) -> str:
+    """Return the tables of a command's options: its own, then those that only Metaflow needs."""
+    options = (param for param in params if isinstance(param, click.Option) and not param.hidden)
+    shown = [param for param in options if not {"--help", "--version"}.intersection(param.opts)]
+    of_run = any(param.name == "pylint" for param in params)
+    metaflow = [param for param in shown if of_run and param.name in COMPATIBILITY]
+    heads = ["option", "value", "default", "variable", "what it does"]
+    own = [param for param in shown if param not in metaflow]
+    text = table(heads, map(_option, own)) if own else ""
+    if metaflow:
+        text += f"\nFor compatibility with Metaflow:\n\n{table(heads, map(_option, metaflow))}"
+    return text
+
+
+def _option(param: click.Option) -> Option:
+    text = param.help or ""
+    text, variables = _taken(text, r"\s*\[(\$\w+(?:, \$\w+)*)\]")
+    names = variables.replace("$", "").split(", ")
+    text, default = _taken(text, r"\s*\[default: ([^\]]*)\]")
+    if not default and not param.is_flag and param.default not in (None, ()) and isinstance(param.default, (str, int)):
+        default = code(param.default)
+    for setting in (each for each in SETTINGS if each.variable in names and not default):
+        default = setting.without if setting.default is None else code(setting.default)
+    words = ", ".join(code(name) for name in (*param.opts, *param.secondary_opts))
+    return Option(words, _value(param), default, ", ".join(map(code, names)), text)
+
+
+def _taken(text: str, pattern: str) -> tuple[str, str]:
+    """Take what a pattern finds out of a text; the text and what was found."""
+    found = re.search(pattern, text)
+    return (text, "") if found is None else (text[: found.start()] + text[found.end() :], found[1])
+
+
+def _value(param: click.Option) -> str:
+    if param.is_flag or param.count:
+        return ""
+    if isinstance(param.type, click.Choice):
+        return ", ".join(code(choice) for choice in param.type.choices)
+    if param.metavar and re.fullmatch(r"[a-z0-9|]+|\w*Sidecar\w*", param.metavar):
+        return ", ".join(code(word) for word in param.metavar.split("|"))
+    words = (param.metavar or str(param.name).upper()).replace("|", " or ")
+    least = getattr(param.type, "min", None)
+    return f"{words}, at least {least}" if least is not None else words
+
+
+# -- decorators --------------------------------------------------------------------------------------------------------
+
+SOURCES = ("sdk/metaflow/decorators.py", "sdk/metaflow/_flow_decorators.py", "sdk/metaflow/environments.py",
+           "sdk/metaflow/backends.py", "compiler/flowc/steps.py")  # fmt: skip
+
+
+class Decorator(NamedTuple):
+    """A decorator as its module declares and describes it."""
+
+    name: str
+    module: str
+    about: str
+    targets: Mapping[str, str]
+    arguments: Mapping[str, str]
+    types: Mapping[str, tuple[str, str]]  # of each argument: its type and its default
+
+
+def declared() -> Iterator[Decorator]:
+    """Yield the decorators of the API's modules, in their order."""
+    for source in SOURCES:
+        typed: dict[str, dict[str, tuple[str, str]]] = {}
+        for node in ast.parse((ROOT / source).read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list):
+                typed.setdefault(node.name, {}).update(_types(node.args))
+            elif (text := ast.get_docstring(node)) and "\nTargets:" in text:
+                module = "flowc.steps" if source.startswith("compiler") else "metaflow"
+                about = text.partition("\nTargets:")[0].strip()
+                yield Decorator(node.name, module, about, _section(text, "Targets"), _section(text, "Args"),
+                                typed.get(node.name, {}))  # fmt: skip
+
+
+def _types(arguments: ast.arguments) -> dict[str, tuple[str, str]]:
+    return {
+        arg.arg: (
+            ast.unparse(arg.annotation) if arg.annotation else "",
+            ast.unparse(default) if default else "required",
+        )
+        for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    }
+
+
+def _section(text: str, name: str) -> dict[str, str]:
+    """Return the entries of a section of a docstring."""
+    found = re.search(rf"^{name}:\n((?: .*\n?|\n(?= ))*)", text, re.MULTILINE)
+    entries: dict[str, str] = {}
+    for line in textwrap.dedent(found[1]).splitlines() if found else ():
+        if line.startswith(" "):
+            entries[[*entries][-1]] += " " + line.strip()
+        else:
+            key, _, rest = line.partition(": ")
+            entries[key] = rest
+    return entries
+
+
+def kinds(name: str) -> Mapping[str, ArgumentKind]:
+    """Return what the front end takes for each argument of a decorator."""
+    return {**STEP_DECORATORS, **TABLES, **FLOW_TABLES}.get(name.removesuffix("_base"), {})
+
+
+def decorators_page() -> str:
+    """Return the page of the decorators."""
+    found = [*declared()]
+    texts = [
+        f"# Decorators\n\n{NOTE}",
+        "Arguments are given by their names. `local` is a run on this machine, `argo` a flow that is compiled for\n"
+        "Argo Workflows. [Decorators](../decorators.md) says how to write one's own.\n",
+        table(
+            ["decorator", "of", *(f"`{target}`" for target in ("local", "argo")), "what it does"],
+            (
+                [
+                    f"[`@{each.name}`](#{each.name})",
+                    "flows" if each.name in FLOW_DECORATORS or each.name.endswith("_base") else "steps",
+                    each.targets["local"],
+                    each.targets["argo"],
+                    first_sentence(each.about),
+                ]
+                for each in found
+            ),
+        ),
+    ]
+    for each in found:
+        texts.append(f"## `@{each.name}`\n\n{_paragraphs(each.about)}\n")
+        if each.module != "metaflow":
+            texts.append(f"`from {each.module} import {each.name}`\n")
+        texts.append(f"- `local`: {each.targets['local']}\n- `argo`: {each.targets['argo']}\n")
+        if each.types:
+            rows = (_argument(each, name, *typed) for name, typed in each.types.items())
+            texts.append(table(["argument", "type", "default", "what it is"], rows))
+        elif names := kinds(each.name):
+            texts.append(f"Arguments, checked by their names only: {', '.join(map(code, names))}.\n")
+    return "\n".join(texts)
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text."""
+    return re.split(r"(?<=\.) |[:;] ", " ".join(text.split()))[0].removesuffix(".") + "."
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+# How the words of a kind begin that say more than the type of the argument.
+TELLING = ("one of", "a dict", "a list of dicts", "a value that JSON", "'nvidia'")
+
+
+def _argument(decorator: Decorator, name: str, kind: str, default: str) -> list[str]:
+    known = kinds(decorator.name).get(name)  # None: the argument is for a class that an extension may replace
+    words = known.words if known is not None else "anything"
+    text = decorator.arguments[name]
+    if words.startswith(TELLING):
+        text += f" Takes {words}."
+    return [code(name), code(kind), default if default == "required" else code(default), text]
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+VALUES = {"text": "text", "number": "whole number", "place": "directory or URL"}
+CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
+
+
+def setting_row(setting: Setting) -> list[str]:
+    """Return the cells of one setting."""
+    value = ", ".join(map(code, setting.choices)) or VALUES[setting.type]
+    default = setting.without if setting.default is None else code(setting.default)
+    names = ", ".join(map(code, (setting.variable, *setting.metaflow)))
+    return [code(setting.key), value, default, names, setting.option, setting.help]
+
+
+def settings_page() -> str:
+    """Return the page of the settings and of the environment variables."""
+    metaflow = {
+        **{f"{name}": f"One of {', '.join(map(code, values))}." for name, (values, _) in settings.CHOICES.items()},
+        **settings.READ,
+        **{f"{prefix}{'…' if prefix.endswith('_') else ''}": text for prefix, text in settings.READ_PREFIXES.items()},
+    }
+    return "\n".join([
+        f"# Settings and environment variables\n\n{NOTE}",
+        "Which value counts where several are given, and what the file looks like: [settings](../configuration.md).\n",
+        "## Settings\n",
+        table(["setting", "value", "default", "variable", "option", "what it does"], map(setting_row, SETTINGS)),
+        "## Variables of Metaflow\n",
+        "A variable of Metaflow that has no effect is named in a line on stderr; one that asks for what flowc does\n"
+        "not support is an error. Most can stand in Metaflow's configuration file too.\n",
+        table(["variable", "what it does"], ([code(f"METAFLOW_{name}"), metaflow[name]] for name in sorted(metaflow))),
+        "## Variables of pods\n",
+        "The compiler writes these into manifests, and the runtime reads them. Users set only `FLOWC_CACHE` and, for\n"
+        "commands on their machine, `FLOWC_STORE`.\n",
+        table(["variable", "what it is"], documented(str, "FLOWC_|MF_")),
+        "## Exit codes of a task's process\n",
+        table(["code", "meaning"], documented(int)),
+    ])  # fmt: skip
+
+
+def documented(kind: type, begins: str = "") -> Iterator[list[str]]:
+    """Yield a row for each constant of a type in the contract of a pod, with the text below it."""
+    for node, after in itertools.pairwise(ast.parse(CONTRACT.read_text("utf-8").partition("\n# -- times")[0]).body):
+        match node, after:
+            case ast.AnnAssign(value=ast.Constant(value=value)), ast.Expr(value=ast.Constant(value=str(text))):
+                if isinstance(value, kind) and re.match(begins, str(value)):
+                    yield [code(value), " ".join(text.split())]
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+CODES = ROOT / "compiler/flowc_ir/codes.py"
+ERRORS = ROOT / "docs/errors.md"
+
+
+def errors_page() -> str:
+    """Return the page of the codes of errors and warnings."""
+    meanings = dict(
+        re.findall(r"^## ([a-z-]+)\n+(.*?)(?=\n\n|\n## |\Z)", ERRORS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    texts = [
+        f"# Codes of errors\n\n{NOTE}",
+        "`flowc check`, `run` and `compile` report all faults of a flow at once, each with its code: `error[code]`\n"
+        "or, where the flow is valid, `warning[code]`. [Errors](../errors.md) explains each in full.\n",
+    ]
+    for title, found in grouped_codes():
+        rows = ([f"[`{each}`](../errors.md#{each})", "warning" if each in codes.WARNINGS else "error", example(each),
+                 " ".join(meanings[each].split())] for each in found)  # fmt: skip
+        texts.append(f"## {title}\n\n{table(['code', 'kind', 'as in', 'meaning'], rows)}")
+    return "\n".join(texts)
+
+
+def grouped_codes() -> Iterator[tuple[str, list[str]]]:
+    """Yield the titles of the groups of codes, as comments have them, each with its codes."""
+    for part in re.split(r"^# ", CODES.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        title = part.partition("\n")[0].partition(":")[0].strip()
+        if found := re.findall(r'^[A-Z_]+: Final = "([a-z-]+)"', part, re.MULTILINE):
+            yield title[0].upper() + title[1:], found
+
+
+def example(name: str) -> str:
+    """Return the message of the code's case in tests/errors; nothing where it has none."""
+    for path in sorted((ROOT / "tests/errors").glob("*.txt")):
+        found = re.search(rf"^(?:error|warning)\[{name}\]: (.*)$", path.read_text("utf-8"), re.MULTILINE)
+        if path.stem.partition("+")[0] == name and found:
+            return code(found[1].replace("`", "'"))
+    return ""
+
+
+# -- the pages ---------------------------------------------------------------------------------------------------------
+
+PAGES = {
+    "commands.md": commands_page,
+    "decorators.md": decorators_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+}
+
+
+def main(directory: Path = HERE) -> None:
+    """Write the pages into a directory."""
+    for name, page in PAGES.items():
+        (directory / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

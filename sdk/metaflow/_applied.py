@@ -1,0 +1,101 @@
+"""What decorators leave on what they decorate: one `Applied` for each application, as written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+ATTRIBUTE = "__flowc_decorators__"
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
+ADDED = "__flowc_added__"
+COMMAND_LINE = "--with"  # in place of the file of a decorator that the command line adds
+
+
+@final
+class Applied:
+    """One application of a decorator: its arguments as written, the place of the call, and the mutator that made it."""
+
+    __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
+
+    def __init__(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int, by: str | None = None
+    ) -> None:
+        self.name = name
+        self.args = args
+        self.kwargs = kwargs
+        self.file = file
+        self.line = line
+        self.by = by
+        self.written: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments before configs had values
+
+    def __repr__(self) -> str:
+        written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
+        return f"@{self.name}({', '.join(written)}) at {self.file}:{self.line}"
+
+
+def applied_to(target: object) -> tuple[Applied, ...]:
+    """What decorates a function or a class (not its bases), the innermost first."""
+    found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
+    return found
+
+
+def added_to(cls: type) -> tuple[Applied, ...]:
+    """The decorators that the command line adds to the steps of a flow that lack them."""
+    found: tuple[Applied, ...] = getattr(cls, ADDED, ())
+    return found
+
+
+def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
+    """The options of the `inline` sources of a step's `@secrets`, in the order written."""
+    from flowc_runtime.run.task.secrets import PROVIDERS
+
+    own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
+    added = [applied for applied in added_to(cls) if applied.name == "secrets"]
+    sources = [source for applied in (own or added)[:1] for source in applied.kwargs.get("sources", ())]
+    default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    return [
+        (source.get("options") if isinstance(source, dict) else None) or {}
+        for source in sources
+        if _secret_type(source, default, PROVIDERS) == "inline"
+    ]
+
+
+def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Container[str]) -> str | None:
+    if isinstance(source, str):
+        prefix, dot, _ = source.partition(".")
+        return prefix if dot and prefix in known else default
+    return source.get("type") or default
+
+
+def apply(name: str) -> Callable[..., Any]:
+    """The decorator of that name, which an extension has; what it is of is looked at when the flow is."""
+
+    def decorator(*args: Any, **kwargs: Any) -> Any:
+        return _decorate(name, args, kwargs)
+
+    decorator.__name__ = decorator.__qualname__ = name
+    return decorator
+
+
+def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Behind each decorator: used bare, `args` is what it decorates; called, the result decorates."""
+    caller = sys._getframe(2)
+    file, line = caller.f_code.co_filename, caller.f_lineno
+    if len(args) == 1 and not kwargs and _can_be_decorated(args[0]):
+        return _record(args[0], Applied(name, (), {}, file, line))
+    applied = Applied(name, args, kwargs, file, line)
+    return lambda target: _record(target, applied)
+
+
+def _can_be_decorated(value: object) -> bool:
+    return callable(value) or isinstance(value, (staticmethod, classmethod, property))
+
+
+def _record(target: Any, applied: Applied) -> Any:
+    # A new tuple, never an append: a wrapper made with functools.wraps shares what it copied from the function inside.
+    setattr(target, ATTRIBUTE, (*applied_to(target), applied))
+    return target

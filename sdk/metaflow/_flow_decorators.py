@@ -1,0 +1,141 @@
+"""The decorators of a flow's class; `metaflow.decorators` has those of steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from metaflow._applied import _decorate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["exit_hook", "project", "schedule", "trigger", "trigger_on_finish"]
+
+_Class = TypeVar("_Class", bound=type)
+
+
+@overload
+def schedule(flow: _Class, /) -> _Class: ...
+@overload
+def schedule(
+    *,
+    hourly: bool = False,
+    daily: bool = True,
+    weekly: bool = False,
+    cron: str | Sequence[str] | None = None,
+    timezone: str | None = None,
+) -> Callable[[_Class], _Class]: ...
+def schedule(*args: Any, **kwargs: Any) -> Any:
+    """Start runs of the flow at certain times.
+
+    Targets:
+        local: no effect
+        argo: works, as a CronWorkflow
+
+    Args:
+        hourly: Start at each full hour.
+        daily: Start at midnight (the default).
+        weekly: Start each Sunday at 0:00.
+        cron: Cron expression of five fields, or a list of them, in place of the three before.
+        timezone: Name of the time zone, such as `Europe/Berlin`. None is UTC.
+    """
+    return _decorate("schedule", args, kwargs)
+
+
+@overload
+def project(flow: _Class, /) -> _Class: ...
+@overload
+def project(
+    *,
+    name: str,
+    branch: str | None = None,
+    production: bool = False,
+) -> Callable[[_Class], _Class]: ...
+def project(*args: Any, **kwargs: Any) -> Any:
+    """Make the flow part of a project, which keeps its runs and deployments apart by branch.
+
+    The branch is `user.NAME`; with `branch` it is `test.BRANCH`, with `production` it is `prod` or `prod.BRANCH`.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        name: Name of the project.
+        branch: Name of the branch; `--branch` comes before it.
+        production: Use the production branch, as `--production` does.
+    """
+    return _decorate("project", args, kwargs)
+
+
+@overload
+def trigger(flow: _Class, /) -> _Class: ...
+@overload
+def trigger(
+    *,
+    event: str | Mapping[str, Any] | Callable[..., Any] | None = None,
+    events: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def trigger(*args: Any, **kwargs: Any) -> Any:
+    """Start a run when an event arrives.
+
+    Targets:
+        local: checked; `--trigger FLOW/RUN` starts a run as the end of another would
+        argo: refuses it
+
+    Args:
+        event: The event: its name, or a dict with `name` and `parameters`, which maps
+            parameters to the event's fields.
+        events: Several events; a run starts when all have arrived.
+        options: Options of the event, which the IR keeps.
+    """
+    return _decorate("trigger", args, kwargs)
+
+
+@overload
+def trigger_on_finish(flow: _Class, /) -> _Class: ...
+@overload
+def trigger_on_finish(
+    *,
+    flow: str | Mapping[str, str] | None = None,
+    flows: Sequence[str | Mapping[str, str]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def trigger_on_finish(*args: Any, **kwargs: Any) -> Any:
+    """Start a run when a run of another flow has succeeded.
+
+    Targets:
+        local: checked; `--trigger FLOW/RUN` starts a run as the end of another would
+        argo: refuses it
+
+    Args:
+        flow: The flow: its name, or a dict with `name`, `project` and `project_branch`.
+        flows: Several flows; a run starts when one run of each has succeeded.
+        options: Options of the trigger, which the IR keeps.
+    """
+    return _decorate("trigger_on_finish", args, kwargs)
+
+
+@overload
+def exit_hook(flow: _Class, /) -> _Class: ...
+@overload
+def exit_hook(
+    *,
+    on_success: Sequence[Callable[..., Any] | str] = (),
+    on_error: Sequence[Callable[..., Any] | str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[_Class], _Class]: ...
+def exit_hook(*args: Any, **kwargs: Any) -> Any:
+    """Call functions of the flow's file when a run has ended; one with a parameter `run` is given the run.
+
+    Targets:
+        local: works
+        argo: works
+
+    Args:
+        on_success: Functions to call if the run has succeeded.
+        on_error: Functions to call if the run has failed.
+        options: Options of the hooks, which the IR keeps.
+    """
+    return _decorate("exit_hook", args, kwargs)
