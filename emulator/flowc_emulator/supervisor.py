@@ -14,10 +14,10 @@ from flowc_emulator.console.tally import Tally
 from flowc_emulator.processes import hangs
 from flowc_emulator.processes.engine import Engine, ForkStart
 from flowc_emulator.processes.orphans import end_marked
-from flowc_emulator.scheduling.places import Places
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.scheduling.threads import Threads
+from flowc_emulator.scheduling.worker_slots import Places
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.process import logs

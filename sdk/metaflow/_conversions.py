@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# click's types that flowc has kinds for; what else they say is in `kinds` of the front end.
+# click's types that flowc has kinds for; the front end (`parameter_types`) reads the rest.
 CLICK_KINDS = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",

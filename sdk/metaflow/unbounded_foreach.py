@@ -2,7 +2,7 @@
 
 flowc lists any iterable when the split ends, so such an input is gone over like every other; what remains of it being
 unbounded is that `self.foreach_stack()` names no number of items, and that readers of the run find a control task
-(`flowc_runtime.run.control`).
+(`flowc_runtime.run.control_tasks`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from flowc.targets.argo.cluster import api, submission
 from flowc.targets.argo.cluster.deployment import Change
 from flowc.targets.argo.cluster.difference import difference, essence
 from flowc.targets.argo.cluster.errors import AlreadyThere, Missing
-from flowc.targets.argo.cluster.kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
+from flowc.targets.argo.cluster.resource_kinds import CONFIG_MAP, TEMPLATE, WORKFLOW
 from flowc.targets.argo.cluster.revisions import with_revision
 from flowc.targets.argo.cluster.submission import Accepted, BadParameter, arguments_of, check_size, run_name
 from flowc.targets.argo.cluster.targets import flow_names

@@ -18,7 +18,7 @@ from flowc.cli.commands.flows.spin import spin_command
 from flowc.cli.options.definitions import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
 from flowc.cli.running.sending import sender
 from flowc.cli.words.split import name_of
-from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.targets.argo.cluster.submission import accepted, arguments_of
 from flowc_ir.schema import loads
 from flowc_runtime.store.records.store import Store

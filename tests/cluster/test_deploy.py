@@ -17,7 +17,7 @@ from cluster.support import Cluster
 from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.difference import essence
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import ResourceKind
+from flowc.targets.argo.cluster.resource_kinds import ResourceKind
 from flowc_runtime.store.records.store import RunStore, Store
 from project import Finished, Project
 

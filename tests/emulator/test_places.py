@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_emulator.scheduling.places import INTERVAL, PATIENCE, Activity, Places, activity_of, default_places
+from flowc_emulator.scheduling.worker_slots import INTERVAL, PATIENCE, Activity, Places, activity_of, default_places
 from project import wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.frontends.metaflow.flowspec import load
-from flowc.frontends.names import FLOW_API
+from flowc.frontends.reserved_names import FLOW_API
 from flowc_ir import Branch, Flow, Span, Timeout, schema
 from metaflow import FlowSpec
 

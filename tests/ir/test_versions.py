@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import TEMPLATE
+from flowc.targets.argo.cluster.resource_kinds import TEMPLATE
 from flowc.targets.argo.cluster.submission import flow_of
 from flowc.targets.argo.cluster.targets import find_deployed, find_run, find_target
 from flowc_ir import IR_VERSION, json_text, schema

@@ -13,7 +13,7 @@ from flowc_runtime.base.errors import FormatError, RecordError
 from flowc_runtime.run import caching
 from flowc_runtime.store.records import record_types as records
 from flowc_runtime.store.records import shapes
-from flowc_runtime.store.records.places import check, place_of
+from flowc_runtime.store.records.key_places import check, place_of
 from flowc_runtime.store.records.shapes import SHAPES, ObjectOf, find_fault
 from flowc_runtime.store.values import codecs
 from stores import STORES

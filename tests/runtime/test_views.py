@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_runtime.base.errors import DamagedRecord, NotFound
-from flowc_runtime.run.views.runs import RunView
-from flowc_runtime.run.views.status import BEGINNING, UNREADABLE, status_view
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.run.views.status_view import BEGINNING, UNREADABLE, status_view
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import typing_extensions
 
 from flowc_ir import markers, model, policies
-from flowc_runtime.process import foreign
+from flowc_runtime.process import outside_modules
 from flowc_runtime.run import caching
 from flowc_runtime.store.backends import external
 from flowc_runtime.store.records import record_types as records
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LEAVES: dict[object, str] = {Any: "any", type(None): "null", model.Span: "place"}
-_MODULES = (typing_extensions, external, codecs, foreign, records, caching, markers, model, policies)
+_MODULES = (typing_extensions, external, codecs, outside_modules, records, caching, markers, model, policies)
 # What the modules import for the type checker only.
 _NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
 

@@ -18,7 +18,7 @@ from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.pod import pods
+from flowc_runtime.pod import coordination
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
 from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
@@ -136,7 +136,7 @@ class ContainerTask:
 
     def _outputs(self, result: Result) -> int:
         """What Argo reads of a task that is done."""
-        if problem := pods.too_far(self.graph, self.node, self.path, result.choice):
+        if problem := coordination.too_far(self.graph, self.node, self.path, result.choice):
             print(f"flowc: {problem}", file=sys.stderr)
             self._fail_run(problem)  # the task is done, and what it leads to cannot be
             return NO_RETRY
@@ -181,8 +181,8 @@ class ContainerTask:
         try:
             if program is not None:
                 try:
-                    pods.meet(self.run, self.graph, self.node, self.path)
-                except pods.GangError as error:
+                    coordination.meet(self.run, self.graph, self.node, self.path)
+                except coordination.GangError as error:
                     failure = failures.describe(error, root)
             if program is None or failure is not None:
                 assert failure is not None

@@ -19,12 +19,12 @@ from flowc_ir import json_text
 from flowc_ir.generated import policy_writer, writer
 from flowc_ir.versions import CACHE
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError
-from flowc_runtime.process import foreign
+from flowc_runtime.process import outside_modules
 from flowc_runtime.run import first_cache
 from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.objects import sha256 as digest_of
+from flowc_runtime.store.records.needed_blobs import refs
 from flowc_runtime.store.records.record_types import ReadsRecord
-from flowc_runtime.store.records.references import refs
 from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.stored import parse
 from flowc_runtime.store.values import codecs
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_ir.json_text import Json
-    from flowc_runtime.process.foreign import Modules
+    from flowc_runtime.process.outside_modules import Modules
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.state import Inputs, TaskState
     from flowc_runtime.store.records.record_types import AttemptRecord, Fanout
@@ -126,7 +126,7 @@ class Situation:
             except RecordError as error:
                 self._note(error)
                 continue
-            if not foreign.unchanged(entry["modules"]):
+            if not outside_modules.unchanged(entry["modules"]):
                 continue
             # They may be about to be collected: from here on they are not.
             sizes = {ref["digest"]: ref["size"] for _, ref in refs(entry)}
@@ -153,7 +153,7 @@ class Situation:
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
-        modules = foreign.imported(self._job.program.directory)
+        modules = outside_modules.imported(self._job.program.directory)
         blobs = sorted({ref["digest"] for _, ref in refs(left) if "data" not in ref})
         left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": blobs}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))

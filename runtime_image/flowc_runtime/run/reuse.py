@@ -17,8 +17,8 @@ from flowc_runtime.run.task.attempts import Result
 from flowc_runtime.store.backends.blobs import DIRECTORY
 from flowc_runtime.store.backends.marks import verify_always
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.records.references import refs
-from flowc_runtime.store.upkeep.lost import described, lost_artifact
+from flowc_runtime.store.records.needed_blobs import refs
+from flowc_runtime.store.upkeep.power_loss import described, lost_artifact
 from flowc_runtime.store.values.files import FileRecord
 
 if TYPE_CHECKING:

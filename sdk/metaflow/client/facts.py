@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowc_ir import json_text
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.views.tasks import AttemptView
+from flowc_runtime.run.views.task_view import AttemptView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

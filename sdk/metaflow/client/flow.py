@@ -161,7 +161,7 @@ class Flow(MetaflowObject):
         [('str', "'ABC'")]
         """
         from flowc_runtime.base.index import task_pathspec
-        from flowc_runtime.store.records.versions import versions
+        from flowc_runtime.store.records.artifact_versions import versions
 
         return [
             {

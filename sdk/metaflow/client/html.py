@@ -6,7 +6,7 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.run.views.status import UNREADABLE
+from flowc_runtime.run.views.status_view import UNREADABLE
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

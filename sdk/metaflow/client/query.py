@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
 
 from flowc_runtime.base.errors import RecordError
-from flowc_runtime.run.views.runs import RunView
+from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.record_types import RunState
 from metaflow.client.tag_expression import parse

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowc_ir import End
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.version import API_VERSION
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.backends.remote import RemoteObjects
 from flowc_runtime.store.records import unreadable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import TagError
-from flowc_runtime.run.views.runs import RunView
+from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.step import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from flowc_runtime.base.index import item_index, path_of, task_id
-from flowc_runtime.run.views.tasks import AttemptView, TaskView
+from flowc_runtime.run.views.task_view import AttemptView, TaskView
 from metaflow.client import printed
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts

@@ -141,33 +141,33 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number that the pods are told is the last that Argo can do."""
-    from flowc_runtime.pod import pods
+    from flowc_runtime.pod import coordination
 
-    (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == pods.LOOPS]
+    (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == coordination.LOOPS]
     assert budget == "96:10"
-    monkeypatch.setenv(pods.LOOPS, budget)
+    monkeypatch.setenv(coordination.LOOPS, budget)
     graph = Graph(LOOP)
     latch = graph.node("latch")
-    assert pods.too_far(graph, latch, "0~968", "a") is None
-    assert pods.too_far(graph, latch, "0~969", "end") is None
-    assert "iteration 970" in (pods.too_far(graph, latch, "0~969", "a") or "")
+    assert coordination.too_far(graph, latch, "0~968", "a") is None
+    assert coordination.too_far(graph, latch, "0~969", "end") is None
+    assert "iteration 970" in (coordination.too_far(graph, latch, "0~969", "a") or "")
     choices = {("latch", f"0~{at}"): "a" for at in range(980)}
     with pytest.raises(ManifestError, match="Maximum recursion depth"):
         run(LOOP, choices, tmp_path)
 
 
 def test_a_loop_within_a_loop_has_what_the_outer_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowc_runtime.pod import pods
+    from flowc_runtime.pod import coordination
 
     flow = flows.flow(["start", ("loop", "latch", ["a", ("loop", "inner", ["b"]), "c"]), "end"])
-    (budget,) = [e["value"] for e in environment(flow, "step-inner") if e["name"] == pods.LOOPS]
+    (budget,) = [e["value"] for e in environment(flow, "step-inner") if e["name"] == coordination.LOOPS]
     assert budget == "95:10,10"
-    monkeypatch.setenv(pods.LOOPS, budget)
+    monkeypatch.setenv(coordination.LOOPS, budget)
     graph = Graph(flow)
     inner = graph.node("inner")
-    assert pods.too_far(graph, inner, "0~9~958", "b") is None
-    assert pods.too_far(graph, inner, "0~10~948", "b") is None
-    assert pods.too_far(graph, inner, "0~10~949", "b") is not None
+    assert coordination.too_far(graph, inner, "0~9~958", "b") is None
+    assert coordination.too_far(graph, inner, "0~10~948", "b") is None
+    assert coordination.too_far(graph, inner, "0~10~949", "b") is not None
 
 
 def environment(flow: Flow, template: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from flowc.cli.commands.store.dump import (
 from flowc.cli.flow_file.common import find_task, flow_name, inner_path, tell
 from flowc.cli.options.common import open_store
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 
 
 @click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")

@@ -15,7 +15,7 @@ from flowc.cli.commands.store.scrub import flow_scrub_command
 from flowc.cli.flow_file.common import find_task, tell
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
-    from flowc_runtime.run.views.records import RunRecords
+    from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.store import RunStore, Store
     from metaflow._program import FlowProgram
 
@@ -393,7 +393,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
     """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
 
     RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
-    no process of their own (`flowc_runtime.run.views.records`).
+    no process of their own (`flowc_runtime.run.views.run_records`).
     """
     from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
 
@@ -412,7 +412,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
         fail(f"flow '{flow}' has no run '{run_id}'", hint_for(run_id, runs[-5:], "newest runs", also=["latest"]))
     if step is None:
         return Pathspec(run, None, None)
-    from flowc_runtime.run.views.records import RunRecords
+    from flowc_runtime.run.views.run_records import RunRecords
 
     view = RunRecords(run)
     if step not in run.steps() and not (to_read and view.has_step(step)):

@@ -17,7 +17,7 @@ from flowc.cli.options.configured import ConfiguredOption
 from flowc.cli.options.errors import error_option
 from flowc.cli.options.targets import LOCAL, TargetName
 from flowc.cli.options.verify import verify_option
-from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.targets.table import DEFAULT
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import STORE

@@ -8,8 +8,8 @@ import click
 
 from flowc.cli.options.common import USAGE, fail
 from flowc_runtime.base.errors import NotFound, RecordError
-from flowc_runtime.run.views.records import RunRecords
-from flowc_runtime.run.views.status import UNREADABLE
+from flowc_runtime.run.views.run_records import RunRecords
+from flowc_runtime.run.views.status_view import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

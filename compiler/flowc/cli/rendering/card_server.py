@@ -15,9 +15,9 @@ from urllib.parse import unquote
 from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError, NotFound
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.views.records import RunRecords
-from flowc_runtime.run.views.status import UNREADABLE, read_status
-from flowc_runtime.run.views.tasks import AttemptView
+from flowc_runtime.run.views.run_records import RunRecords
+from flowc_runtime.run.views.status_view import UNREADABLE, read_status
+from flowc_runtime.run.views.task_view import AttemptView
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: RunKind) -> int:
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
     from flowc_emulator.console.text_console import make_console
-    from flowc_emulator.scheduling.places import default_places
+    from flowc_emulator.scheduling.worker_slots import default_places
     from flowc_emulator.supervisor import Plan
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.backends.durability import Disk
@@ -177,7 +177,7 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
 def _fault_of_file(store: Store, value: FileRecord) -> str:
     from flowc_runtime.base.errors import Damaged
     from flowc_runtime.store.backends.marks import verify_always
-    from flowc_runtime.store.upkeep.lost import is_lost
+    from flowc_runtime.store.upkeep.power_loss import is_lost
 
     if is_lost(store.objects, value):
         return "the store has lost"

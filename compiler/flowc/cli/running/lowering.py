@@ -113,7 +113,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 def _travelling(found: Checked) -> Checked:
     """The flow with the files that travel; one that cannot travel ends the program."""
     from flowc.cli.running.ignoring import travelling
-    from flowc.frontends.metaflow.foreign import foreign_decorators, packing_decorators
+    from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
     from flowc.frontends.travel import check_package, left_behind
 
     require_runnable(found.flow)

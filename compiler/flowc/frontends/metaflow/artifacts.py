@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.decorators.policies import Reader
-from flowc.frontends.names import FLOW_API
+from flowc.frontends.reserved_names import FLOW_API
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 from metaflow._hidden import is_hideable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import shown
-from flowc.frontends.names import FLOW_API, is_private, listed
+from flowc.frontends.reserved_names import FLOW_API, is_private, listed
 from flowc_ir import Config as IrConfig
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults

@@ -30,9 +30,9 @@ from flowc.frontends.metaflow.parameters import read_parameters
 from flowc.frontends.metaflow.structure.gangs import check_gangs
 from flowc.frontends.metaflow.structure.graph import Candidates, connect
 from flowc.frontends.metaflow.structure.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
-from flowc.frontends.names import listed
-from flowc.frontends.places import SourceLocation, place_of_class, written_at
+from flowc.frontends.reserved_names import listed
 from flowc.frontends.source import Source, Sources
+from flowc.frontends.source_locations import SourceLocation, place_of_class, written_at
 from flowc.package import Package, UnreadableFileError, collect, pack
 from flowc_ir import Code, Flow, Node, Span, codes
 from flowc_ir import Method as RunMethod

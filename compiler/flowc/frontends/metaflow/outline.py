@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import in_order
 from flowc.frontends.metaflow.structure.graph import Candidates, connect
 from flowc.frontends.metaflow.structure.steps import clean_doc, find_methods, members_of
-from flowc.frontends.places import place_of_class, written_at
 from flowc.frontends.source import Sources
+from flowc.frontends.source_locations import place_of_class, written_at
 from flowc_ir import Code, Flow, Method, Node
 from flowc_ir.diagnostic import Faults
 

@@ -15,8 +15,8 @@ from flowc.diagnostics import describe
 from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import shown
 from flowc.frontends.metaflow.defaults import recorded
-from flowc.frontends.metaflow.kinds import KindError, kind_of
-from flowc.frontends.names import FLOW_API, METAFLOW_OPTIONS, is_private
+from flowc.frontends.metaflow.parameter_types import KindError, kind_of
+from flowc.frontends.reserved_names import FLOW_API, METAFLOW_OPTIONS, is_private
 from flowc_ir import Parameter as IrParameter
 from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Faults

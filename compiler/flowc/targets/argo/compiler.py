@@ -13,7 +13,7 @@ from flowc.targets.argo.configmap import code_map
 from flowc.targets.argo.loops import budgets
 from flowc.targets.argo.lowering import Lowering
 from flowc.targets.argo.pod import containers
-from flowc.targets.argo.pod.pods import step_templates
+from flowc.targets.argo.pod.shared_templates import step_templates
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.fitting import fit

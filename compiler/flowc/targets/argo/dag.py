@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.lowering import Lowering
-    from flowc.targets.argo.places import TemplatePlace
+    from flowc.targets.argo.template_places import TemplatePlace
 
 # All of these terms of `depends` hold where the next task may run; None: nothing is run next, but a loop's iteration.
 After: TypeAlias = "list[str] | None"

@@ -12,15 +12,15 @@ from flowc.targets.argo import names
 from flowc.targets.argo.dag import Dag, arguments_of
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.loops import iterations
-from flowc.targets.argo.places import PATH, ROOT_PATH, TemplatePlace
 from flowc.targets.argo.strict import make
+from flowc.targets.argo.template_places import PATH, ROOT_PATH, TemplatePlace
 from flowc_ir.graphs.series import Call, Iterations, Series, first, is_call
 from flowc_ir.model import NodeId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.targets.argo.pod.pods import StepTemplate
+    from flowc.targets.argo.pod.shared_templates import StepTemplate
     from flowc_ir.graphs.scopes import Scope
 
 

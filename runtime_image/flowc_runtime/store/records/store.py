@@ -12,8 +12,8 @@ from flowc_runtime.base.errors import NotFound, RecordError, TagError
 from flowc_runtime.base.index import path_order, task_pathspec
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.objects import PIECE, Objects, open_objects
-from flowc_runtime.store.records import missing, unreadable
-from flowc_runtime.store.records.places import ASIDE, RECORD_NAME
+from flowc_runtime.store.records import lost_records, unreadable
+from flowc_runtime.store.records.key_places import ASIDE, RECORD_NAME
 from flowc_runtime.store.records.runs import first_status
 from flowc_runtime.store.records.sealed import dump
 from flowc_runtime.store.records.stored import parse, parse_flow, parse_tag
@@ -391,13 +391,13 @@ class RunStore:
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
         """Return the error of an object of the run that is not there; None if it need not be there."""
         if self._aside is None:  # one listing: there may be many tasks that are not done
-            self._aside = frozenset(map(missing.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
+            self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
         if name in self._aside:
-            return missing.moved_aside(*what)
+            return lost_records.moved_aside(*what)
         # Whole keys, since a directory may be there before the first object in it.
-        if name in missing.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
-            return missing.lost(*what)
+        if name in lost_records.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
+            return lost_records.lost(*what)
         return None
 
     def _parse(self, kind: str, name: str, data: bytes, *task: str) -> Any:

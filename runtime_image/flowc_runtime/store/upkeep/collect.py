@@ -19,8 +19,8 @@ from flowc_runtime.store.backends.layered import needed_by
 from flowc_runtime.store.backends.moving import REQUESTS, read_many
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
 from flowc_runtime.store.backends.sweeps import GRACE, Sweep, left_over
-from flowc_runtime.store.records.missing import key_before, moved_aside
-from flowc_runtime.store.records.places import ASIDE, check_names, may_name, place_of
+from flowc_runtime.store.records.key_places import ASIDE, check_names, may_name, place_of
+from flowc_runtime.store.records.lost_records import key_before, moved_aside
 from flowc_runtime.store.records.stored import parse
 from flowc_runtime.store.records.tags import name_of
 from flowc_runtime.store.upkeep.beside import Beside, delete_beside, find_beside

@@ -21,17 +21,17 @@ from flowc_runtime.base.progress import doing
 from flowc_runtime.store.backends.moving import REQUESTS, move, move_below, read_many, stream
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
 from flowc_runtime.store.backends.sweeps import left_over
-from flowc_runtime.store.records import references
-from flowc_runtime.store.records.missing import key_before
-from flowc_runtime.store.records.places import ASIDE, check, place_of
+from flowc_runtime.store.records import needed_blobs
+from flowc_runtime.store.records.key_places import ASIDE, check, place_of
+from flowc_runtime.store.records.lost_records import key_before
 from flowc_runtime.store.records.store import RunStore
-from flowc_runtime.store.upkeep.completeness import Completeness, run_prefix
+from flowc_runtime.store.upkeep.required_records import Completeness, run_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc_runtime.store.backends.objects import Listed
-    from flowc_runtime.store.records.places import KeyPlace
+    from flowc_runtime.store.records.key_places import KeyPlace
     from flowc_runtime.store.records.store import Store
 
 _FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
@@ -98,7 +98,7 @@ class _Check:
         self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
         self._records: set[str] = set()  # the keys of those that are there, whole or not
-        self._kept: dict[str, references.References] = {}  # key -> what the record names that is to be looked for
+        self._kept: dict[str, needed_blobs.References] = {}  # key -> what the record names that is to be looked for
         self._complete = Completeness(store)
         self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
         self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
@@ -179,7 +179,7 @@ class _Check:
             return check(key, self._objects.get(key), self._objects.url)
 
     def _note_record(self, key: str, record: Any) -> None:
-        named = references.named(place_of(key), record)
+        named = needed_blobs.named(place_of(key), record)
         for digest, who in named.blobs:
             self._named.setdefault(digest, []).append(who)
         for who, fault in named.faults:
@@ -329,7 +329,7 @@ def _is_whole(objects: Any, key: str) -> bool:
         if place.kind in ("blob", "sent"):
             return digest_of(objects, key) == key.rpartition("/")[2]
         record = check(key, objects.get(key), objects.url)
-        return not references.named(place, record).faults
+        return not needed_blobs.named(place, record).faults
     except NotFound:
         return True
     except RecordError:

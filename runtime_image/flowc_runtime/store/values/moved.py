@@ -29,8 +29,20 @@ _ROOMS: Final = {
     "run.task": "attempts breakpoints calling failures fresh isolated secrets task",
     "pod": "arguments code container hooks integrity pods workflow",
 }
+_RENAMED: Final = {
+    "completeness": "required_records",
+    "control": "control_tasks",
+    "foreign": "outside_modules",
+    "lost": "power_loss",
+    "missing": "lost_records",
+    "places": "key_places",
+    "pods": "coordination",
+    "records": "record_types",
+    "references": "needed_blobs",
+    "run_view": "run_records",
+    "versions": "artifact_versions",
+}
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
-_RENAMED: Final = {"records": "record_types", "run_view": "records"}
 
 # Classes that had the name of another one, by the module that has them now.
 _CLASSES: Final = {
@@ -39,11 +51,11 @@ _CLASSES: Final = {
     "flowc_runtime.process.origin": {"Origin": "ProcessOrigin"},
     "flowc_runtime.process.process": {"Writers": "PipeEnds"},
     "flowc_runtime.process.writers": {"Writers": "OpenWriters"},
-    "flowc_runtime.run.views.records": {"RunView": "RunRecords"},
-    "flowc_runtime.store.records.places": {"Place": "KeyPlace"},
-    "flowc_runtime.store.records.references": {"Named": "References"},
+    "flowc_runtime.run.views.run_records": {"RunView": "RunRecords"},
+    "flowc_runtime.store.records.key_places": {"Place": "KeyPlace"},
+    "flowc_runtime.store.records.needed_blobs": {"Named": "References"},
     "flowc_runtime.store.records.shapes": {"Each": "EachOf", "Fields": "ObjectOf", "Words": "OneOf"},
-    "flowc_runtime.store.records.versions": {"Version": "ArtifactVersion"},
+    "flowc_runtime.store.records.artifact_versions": {"Version": "ArtifactVersion"},
     "flowc_runtime.store.upkeep.fsck": {"Fault": "StoreFault", "Found": "FsckReport"},
     "flowc_runtime.store.values.fanouts": {"Frame": "ForeachFrame"},
     "flowc_runtime.store.values.stored_modules": {"Modules": "StoredModules"},

@@ -21,7 +21,7 @@ from flowc.targets import table
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.run.views.status import read_status
+from flowc_runtime.run.views.status_view import read_status
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.run_help import GroupedCommand
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
-from flowc.frontends.names import METAFLOW_OPTIONS
+from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
 
 if TYPE_CHECKING:

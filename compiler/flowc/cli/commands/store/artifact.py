@@ -21,8 +21,8 @@ from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
+    from flowc_runtime.store.records.artifact_versions import ArtifactVersion
     from flowc_runtime.store.records.store import RunStore, Store
-    from flowc_runtime.store.records.versions import ArtifactVersion
     from flowc_runtime.store.values.codecs import ArtifactRef
 
 SHOWN = 12  # characters of a digest
@@ -76,7 +76,7 @@ def artifact_command(
 def _find(
     store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
 ) -> list[ArtifactVersion]:
-    from flowc_runtime.store.records.versions import versions
+    from flowc_runtime.store.records.artifact_versions import versions
 
     runs = store.runs(flow)
     if not runs:

@@ -17,7 +17,7 @@ from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

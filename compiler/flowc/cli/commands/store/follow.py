@@ -20,8 +20,8 @@ from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import path_of
 from flowc_runtime.process.logs import chunks, whole
-from flowc_runtime.run.views.records import RunRecords
-from flowc_runtime.run.views.status import read_status
+from flowc_runtime.run.views.run_records import RunRecords
+from flowc_runtime.run.views.status_view import read_status
 from flowc_runtime.store.backends.objects import PIECE
 from flowc_runtime.store.records import unreadable
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk
-    from flowc_runtime.run.views.status import StatusView
+    from flowc_runtime.run.views.status_view import StatusView
     from flowc_runtime.store.records.store import RunStore, Store
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks

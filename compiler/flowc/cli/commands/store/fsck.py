@@ -64,7 +64,7 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
 
 
 def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
-    from flowc_runtime.store.records.places import ASIDE
+    from flowc_runtime.store.records.key_places import ASIDE
     from flowc_runtime.store.upkeep.fsck import counts
 
     return {

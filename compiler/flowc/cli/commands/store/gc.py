@@ -15,7 +15,7 @@ from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.missing import one_per_run
+from flowc_runtime.store.records.lost_records import one_per_run
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store

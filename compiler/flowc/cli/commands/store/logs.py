@@ -14,7 +14,7 @@ from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

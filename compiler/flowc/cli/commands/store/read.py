@@ -15,14 +15,14 @@ from flowc.cli.words.run_names import no_flow
 from flowc.targets.table import default_deployment, operations_of
 from flowc_ir import json_text
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
-from flowc_runtime.run.views.runs import RunView
+from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc_runtime.base.errors import FlowcError
-    from flowc_runtime.run.views.records import RunRecords
+    from flowc_runtime.run.views.run_records import RunRecords
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from flowc.cli.flow_file.common import find_task
 from flowc.cli.options.common import fail, find_run, open_store, store_option
 from flowc.cli.rendering.log_printer import chosen_streams
 from flowc_runtime.base.index import task_pathspec
-from flowc_runtime.run.views.records import RunRecords
+from flowc_runtime.run.views.run_records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

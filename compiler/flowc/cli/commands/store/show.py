@@ -13,15 +13,15 @@ from flowc.cli.options.common import FAULTY, find_run, open_store, store_option,
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.index import task_pathspec
-from flowc_runtime.run.views.runs import RunView
-from flowc_runtime.run.views.status import UNREADABLE
+from flowc_runtime.run.views.run_view import RunView
+from flowc_runtime.run.views.status_view import UNREADABLE
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.run.views.steps import StepView
-    from flowc_runtime.run.views.tasks import AttemptView, TaskView
+    from flowc_runtime.run.views.step_view import StepView
+    from flowc_runtime.run.views.task_view import AttemptView, TaskView
 
 
 @click.command(

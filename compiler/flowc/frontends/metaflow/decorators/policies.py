@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.frontends.metaflow.decorators.cards import CARD, read_card
+from flowc.frontends.metaflow.decorators.kubernetes import KUBERNETES, amounts, largest, read_kubernetes
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_plugin
-from flowc.frontends.metaflow.decorators.pods import KUBERNETES, amounts, largest, read_kubernetes
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
 from flowc.frontends.metaflow.decorators.reader import CORES as _CORES
 from flowc.frontends.metaflow.decorators.reader import COUNT as _COUNT

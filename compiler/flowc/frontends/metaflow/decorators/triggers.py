@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
-from flowc.frontends.names import listed
+from flowc.frontends.reserved_names import listed
 from flowc_ir import Trigger, codes
 from flowc_ir.suggestion import suggest
 from metaflow.events import EventName

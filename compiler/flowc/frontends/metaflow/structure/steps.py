@@ -8,7 +8,7 @@ from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from flowc.frontends.names import FLOW_API, is_private
+from flowc.frontends.reserved_names import FLOW_API, is_private
 from flowc.frontends.source import Function
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults

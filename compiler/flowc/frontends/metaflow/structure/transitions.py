@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.frontends.metaflow.structure.constants import text_of
 from flowc.frontends.metaflow.structure.leaving import Leaving, diagnostic_of, fault_of, step_named
 from flowc.frontends.metaflow.structure.switches import read_switch
-from flowc.frontends.names import listed
+from flowc.frontends.reserved_names import listed
 from flowc_ir import Branch, End, Foreach, Gang, Goto, codes
 from flowc_ir.diagnostic import Diagnostic
 from flowc_ir.suggestion import suggest

@@ -15,7 +15,7 @@ from flowc_runtime.pod import arguments
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowc.targets.argo.pod.pods import StepTemplate
+    from flowc.targets.argo.pod.shared_templates import StepTemplate
     from flowc.targets.argo.settings import Settings
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import ApiClient
 
-    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
 
 MANAGER = "flowc"
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes

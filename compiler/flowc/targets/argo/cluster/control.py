@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import (
+from flowc.targets.argo.cluster.resource_kinds import (
     CONFIG_MAP,
     CRON,
     FLOW_LABEL,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
     from flowc.targets.argo.cluster.targets import ClusterTarget
 
 INTERVAL = 1.0  # seconds between two looks at a run that is to end

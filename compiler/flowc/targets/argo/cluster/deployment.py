@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc.targets.argo.cluster.difference import difference, essence
-from flowc.targets.argo.cluster.kinds import (
+from flowc.targets.argo.cluster.resource_kinds import (
     CONFIG_MAP,
     CRON,
     FLOW_LABEL,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
 
 # Seconds until Argo's controller knows a new template. A schedule that it hears of before, it takes for an invalid one,
 # and looks at again after 20 minutes (argoproj/argo-workflows#12332); a run of it ends at once as an error.

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.targets.argo.checking.limits import MAX_ARGUMENT
 from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError
-from flowc.targets.argo.cluster.kinds import CONFIG_MAP, FLOW_LABEL, MANAGED_LABEL, WORKFLOW, labels_of, name_of
+from flowc.targets.argo.cluster.resource_kinds import (
+    CONFIG_MAP,
+    FLOW_LABEL,
+    MANAGED_LABEL,
+    WORKFLOW,
+    labels_of,
+    name_of,
+)
 from flowc.targets.argo.cluster.workflows import code_of
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base.contract import IR_KEY
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object
+    from flowc.targets.argo.cluster.resource_kinds import Object
     from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.values.parameter_sources import FileValue
 

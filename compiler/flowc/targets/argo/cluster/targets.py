@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, check_version, labels_of, name_of
+from flowc.targets.argo.cluster.resource_kinds import (
+    CRON,
+    FLOW_LABEL,
+    TEMPLATE,
+    WORKFLOW,
+    check_version,
+    labels_of,
+    name_of,
+)
 from flowc.targets.argo.names import flow_name
 from flowc_ir.suggestion import closest, did_you_mean
 
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
 
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 

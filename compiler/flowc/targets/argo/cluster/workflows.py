@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from flowc.targets.argo.cluster.kinds import FLOW_LABEL, labels_of, name_of
+from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, labels_of, name_of
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:

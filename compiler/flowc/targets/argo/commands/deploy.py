@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.common import Checked
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.deployment import Change, Leftover
-    from flowc.targets.argo.cluster.kinds import Object
+    from flowc.targets.argo.cluster.resource_kinds import Object
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def deploy_command(
 ) -> None:
     """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
     from flowc.targets.argo.cluster.deployment import carry_out, leftovers, plan
-    from flowc.targets.argo.cluster.kinds import name_of
+    from flowc.targets.argo.cluster.resource_kinds import name_of
     from flowc.targets.argo.cluster.workflows import store_of
 
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
@@ -93,7 +93,7 @@ def deploy_command(
 
 def _remark(change: Change) -> str:
     """A schedule stays suspended: its manifest does not speak of that."""
-    from flowc.targets.argo.cluster.kinds import CRON
+    from flowc.targets.argo.cluster.resource_kinds import CRON
 
     suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
     return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
@@ -101,7 +101,7 @@ def _remark(change: Change) -> str:
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
     """Delete what may go, or say that it is there."""
-    from flowc.targets.argo.cluster.kinds import CRON
+    from flowc.targets.argo.cluster.resource_kinds import CRON
 
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
@@ -160,7 +160,7 @@ def diff_command(
 def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
     """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
     from flowc.revision import Look
-    from flowc.targets.argo.cluster.kinds import TEMPLATE, name_of
+    from flowc.targets.argo.cluster.resource_kinds import TEMPLATE, name_of
     from flowc.targets.argo.cluster.revisions import with_revision
 
     code, template, *others = manifests

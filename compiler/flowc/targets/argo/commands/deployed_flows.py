@@ -12,7 +12,7 @@ from flowc.cli.running.sending import sender
 from flowc.targets.argo.cluster import control
 from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.errors import ClusterError
-from flowc.targets.argo.cluster.kinds import FLOW_LABEL, MANAGED_LABEL, TEMPLATE, name_of
+from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, MANAGED_LABEL, TEMPLATE, name_of
 from flowc.targets.argo.cluster.submission import (
     BadParameter,
     accepted,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object
+    from flowc.targets.argo.cluster.resource_kinds import Object
     from metaflow.runner._deployments import Deployments, Words
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.commands.flows.run import Resumption
     from flowc.cli.options.common import Checked
-    from flowc.targets.argo.cluster.kinds import Object
+    from flowc.targets.argo.cluster.resource_kinds import Object
     from flowc_runtime.store.records.store import Store
 
     Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
@@ -94,7 +94,7 @@ def _store_of_pods(given: str | None) -> str:
 def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
     """Start the Workflow, under a name that is told with its namespace."""
     from flowc.targets.argo.cluster.deployment import carry_out
-    from flowc.targets.argo.cluster.kinds import WORKFLOW
+    from flowc.targets.argo.cluster.resource_kinds import WORKFLOW
     from flowc.targets.argo.cluster.submission import run_name
     from flowc.targets.argo.names import flow_name
 

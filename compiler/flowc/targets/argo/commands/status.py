@@ -143,7 +143,7 @@ def _schedule(row: dict[str, Any]) -> str:
 
 def _all(cluster: Cluster, as_json: bool) -> None:
     """Each deployed flow with its newest run."""
-    from flowc.targets.argo.cluster.kinds import CRON, FLOW_LABEL, TEMPLATE, labels_of, name_of
+    from flowc.targets.argo.cluster.resource_kinds import CRON, FLOW_LABEL, TEMPLATE, labels_of, name_of
     from flowc.targets.argo.cluster.targets import Deployed, runs_of
 
     templates = {name_of(item): item for item in cluster.search(TEMPLATE, FLOW_LABEL)}
@@ -173,7 +173,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
     items = runs_of(cluster, None)
     if flow is not None:
-        from flowc.targets.argo.cluster.kinds import FLOW_LABEL, labels_of
+        from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, labels_of
 
         names = flow_names(flow)
         known = sorted({labels_of(item)[FLOW_LABEL] for item in items})
@@ -192,7 +192,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[WorkflowView]:
     """The runs whose metadata are given; one that has just been deleted is left out."""
-    from flowc.targets.argo.cluster.kinds import WORKFLOW, name_of
+    from flowc.targets.argo.cluster.resource_kinds import WORKFLOW, name_of
     from flowc.targets.argo.cluster.workflows import view
 
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)

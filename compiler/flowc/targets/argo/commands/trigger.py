@@ -16,7 +16,7 @@ from flowc.targets.argo.commands.place import cluster_options, connected
 
 if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.kinds import Object
+    from flowc.targets.argo.cluster.resource_kinds import Object
     from flowc_ir.model import Flow
 
 
@@ -75,7 +75,7 @@ def trigger_command(
 
 
 def _template(cluster: Cluster, text: str) -> Object:
-    from flowc.targets.argo.cluster.kinds import TEMPLATE
+    from flowc.targets.argo.cluster.resource_kinds import TEMPLATE
     from flowc.targets.argo.cluster.targets import find_deployed, missing
 
     deployed = find_deployed(cluster, text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.pod import pod_options
-from flowc.targets.argo.pod.pods import PLAIN, PodSpec
+from flowc.targets.argo.pod.shared_templates import PLAIN, PodSpec
 from flowc.targets.argo.strict import make
 from flowc_ir import json_text
 from flowc_ir.model import Resources
@@ -16,7 +16,7 @@ from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodeMap
-    from flowc.targets.argo.pod.pods import StepTemplate
+    from flowc.targets.argo.pod.shared_templates import StepTemplate
     from flowc.targets.argo.settings import Settings
     from flowc_ir import Kubernetes
 

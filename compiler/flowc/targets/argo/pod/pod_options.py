@@ -10,7 +10,7 @@ from flowc.targets.argo.strict import make
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.targets.argo.pod.pods import PodSpec
+    from flowc.targets.argo.pod.shared_templates import PodSpec
     from flowc_ir import Kubernetes
     from flowc_ir.model import Resources
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, final
 
 from flowc_ir import Foreach, Gang
 from flowc_runtime.base.errors import NotFound, RecordError
-from flowc_runtime.run.views.tasks import TaskView
+from flowc_runtime.run.views.task_view import TaskView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.run.views.records import RunRecords
+    from flowc_runtime.run.views.run_records import RunRecords
 
 CHECKED = 1000
 """The tasks of a step whose records are read to count those that can be; of a step with more, none is."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, final
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_id, task_pathspec
 from flowc_runtime.run.task import failures
-from flowc_runtime.run.views.status import UNREADABLE
+from flowc_runtime.run.views.status_view import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc_runtime.run.views.records import RunRecords
+    from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import (
         AttemptRecord,
         BeginRecord,

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import LostRecord, MovedAside
-from flowc_runtime.store.records.places import ASIDE, place_of
+from flowc_runtime.store.records.key_places import ASIDE, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

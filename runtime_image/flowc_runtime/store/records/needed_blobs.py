@@ -12,7 +12,7 @@ from flowc_runtime.store.records.store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.store.records.places import KeyPlace
+    from flowc_runtime.store.records.key_places import KeyPlace
 
 
 class References(NamedTuple):

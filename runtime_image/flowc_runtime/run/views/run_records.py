@@ -1,7 +1,7 @@
 """The records of a run for the programs that read it, with the tasks that have no process, and so none of their own.
 
 The latter are the only task of the step `_parameters`, whose artifacts all tasks have, and the control tasks of
-unbounded foreach (`flowc_runtime.run.control`).
+unbounded foreach (`flowc_runtime.run.control_tasks`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import ROOT, Graph, path_of, path_order
-from flowc_runtime.run.control import ATTEMPT, ControlTasks
+from flowc_runtime.run.control_tasks import ATTEMPT, ControlTasks
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc_ir import End, Foreach, Gang
 from flowc_runtime.base.index import ROOT
-from flowc_runtime.store.records.places import place_of
-from flowc_runtime.store.records.references import items
+from flowc_runtime.store.records.key_places import place_of
+from flowc_runtime.store.records.needed_blobs import items
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

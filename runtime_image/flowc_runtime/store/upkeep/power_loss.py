@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
-from flowc_runtime.store.records.references import refs
+from flowc_runtime.store.records.needed_blobs import refs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

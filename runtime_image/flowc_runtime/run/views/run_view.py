@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime.base.errors import NotFound, RecordError
-from flowc_runtime.run.views.records import RunRecords
-from flowc_runtime.run.views.status import BEGINNING, StatusView, read_status, unreadable_status
-from flowc_runtime.run.views.steps import StepView
-from flowc_runtime.run.views.tasks import AttemptView, TaskView
+from flowc_runtime.run.views.run_records import RunRecords
+from flowc_runtime.run.views.status_view import BEGINNING, StatusView, read_status, unreadable_status
+from flowc_runtime.run.views.step_view import StepView
+from flowc_runtime.run.views.task_view import AttemptView, TaskView
 
 if TYPE_CHECKING:
     from flowc_runtime.process.process import Process
