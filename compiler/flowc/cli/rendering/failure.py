@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_emulator.supervisor import Failure
     from flowc_ir import Flow
-    from flowc_runtime.store.records.record_types import FrameRecord
+    from flowc_runtime.store.records.record_types import Frame
     from flowc_runtime.store.records.store import RunStore
 
 
@@ -41,7 +41,7 @@ def pathspec_of(failure: Failure, run: RunStore) -> str:
     return task_pathspec(run.flow, run.id, failure.job.step, path=failure.job.path)
 
 
-def _definition(step: str, flow: Flow, root: Path) -> FrameRecord:
+def _definition(step: str, flow: Flow, root: Path) -> Frame:
     """Where the step is: the nearest place there is for a process that died without a word."""
     where = flow.by_id()[step].where
     text = linecache.getline(str(root / where.file), where.line).strip()

@@ -14,7 +14,7 @@ from flowc_runtime.store.values.codecs import type_name
 if TYPE_CHECKING:
     from types import CodeType
 
-    from flowc_runtime.store.records.record_types import ErrorRecord, Exit, FrameRecord
+    from flowc_runtime.store.records.record_types import ErrorRecord, Exit, Frame
     from flowc_runtime.store.records.store import RunStore
 
 _OURS = __file__.rpartition("/")[0] + "/"
@@ -113,7 +113,7 @@ def _is_below(file: str, root: str) -> bool:
     return bool(root) and file.startswith(f"{root}/") and "/site-packages/" not in file
 
 
-def _frame(entry: traceback.FrameSummary) -> FrameRecord:
+def _frame(entry: traceback.FrameSummary) -> Frame:
     return {"file": entry.filename, "line": entry.lineno or 0, "function": entry.name, "text": entry.line or ""}
 
 
@@ -149,7 +149,7 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
     }
 
 
-def _assignment(name: str, root: str, code: CodeType) -> FrameRecord | None:
+def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
     """The last line of the step that assigns `self.<name>`.
 
     The step's function starts in the source where its code starts, decorators included: other functions

@@ -101,7 +101,7 @@ class BeginRecord(TypedDict):
     process: Process
 
 
-class FrameRecord(TypedDict):
+class Frame(TypedDict):
     """One line of a traceback. `file` is relative to the root of the code package, if it is the user's own."""
 
     file: str
@@ -121,7 +121,7 @@ class ErrorRecord(TypedDict, total=False):
     message: str
     repr: str
     traceback: str
-    frames: list[FrameRecord]
+    frames: list[Frame]
     note: str
     ended_by_run: bool
 
