@@ -11,6 +11,7 @@ import pytest
 
 from flowc import __version__
 from flowc_runtime.base.config.config_keys import BY_KEY
+from project import ROOT
 from tools import argo, kubernetes
 from tools.helm import CHART, helm, objects, render
 
@@ -46,6 +47,16 @@ def test_version() -> None:
 @pytest.mark.parametrize("case", ["default", "everything"])
 def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
     golden(HERE / "golden" / f"{case}.yaml", render(CASES[case]))
+
+
+@pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
+def test_helm_takes_the_values_of_a_page(page: str) -> None:
+    """The command that installs the chart, as documents show it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
+    store = re.search(r"store\.url=([^,]+)", values)
+    assert store is not None
+    assert store[1] in helm("template", "flowc", CHART, "--namespace", "flows", "--set", values)
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
