@@ -182,6 +182,18 @@ def test_the_ir_that_a_run_has_left(apart: Project) -> None:
     assert apart.latest().executes() == run.executes()
 
 
+def test_the_line_that_resumes_names_the_code(apart: Project) -> None:
+    source = (apart.root / "src/flow.py").read_text().replace('print("total"', 'raise ValueError("total"')
+    (apart.root / "src/flow.py").write_text(source)
+    write_ir(apart, "src/flow.py")
+    done = apart.flowc("run", "--code", "src", "ir.json")
+    assert done.code == 1
+    line = next(line for line in done.err.splitlines() if line.startswith("resume: "))
+    assert line.startswith("resume: flowc resume --code src ir.json --origin-run-id ")
+    again = apart.flowc(*line.removeprefix("resume: flowc ").split())
+    assert "reused" in again.err or "1 task" in again.err, again.err
+
+
 def fails(done: Finished, code: int, *messages: str) -> None:
     assert done.code == code, done.err
     assert done.out == ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.common import ROOT, top
+from flowc.cli.options.common import CODE, ROOT, top
 from flowc_runtime.base.config.whereabouts import store_words
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def resume_line(run: RunStore, options: Mapping[str, Any]) -> str:
     words = [*_given(), *store_words(run.objects.url, options.get("store_url"))]
     if options.get("class_name"):
         words += ["--flow", options["class_name"]]
+    if (code := click.get_current_context().meta.get(CODE)) is not None and code.place is not None:
+        words += ["--code", code.place]
     command = ["flowc", "resume", *words, _from_here(flow)] if flow is not None else [*_own_file(), *words, "resume"]
     return shlex.join([*command, "--origin-run-id", run.id])
 
