@@ -10,25 +10,20 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from flowc.frontends.metaflow.asked import Asked
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.frontends.metaflow.decorators.project import ProjectBranch
+    from flowc.frontends.metaflow.asked import Ask, ChooseClass
     from flowc.frontends.metaflow.flowspec import Loaded
-    from metaflow.decorators import Applied
 
 _HEAD: Final = 8192  # bytes in which a binary file shows a null byte
-
-
-Ask: TypeAlias = "Callable[[type], Asked]"
-ChooseClass: TypeAlias = "Callable[[type | None], str | None]"
 
 
 class OpeningError(Exception):
@@ -59,15 +54,6 @@ class CodeWords(NamedTuple):
     root: Path | None = None
     otherwise: ChooseClass | None = None
     code: CodeOf = CodeOf()
-
-
-class Asked(NamedTuple):
-    """What the command line says of the flow besides its name."""
-
-    with_decorators: Sequence[Applied] = ()
-    deployment: ProjectBranch | None = None
-    configs: ConfigSources | None = None
-    suffixes: tuple[str, ...] = ()
 
 
 class CodeKind(NamedTuple):

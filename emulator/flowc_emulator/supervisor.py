@@ -26,8 +26,9 @@ from flowc_runtime.run.program import check_runnable
 from flowc_runtime.run.task import breakpoints, failures
 from flowc_runtime.run.task.attempts import read_report, record_death
 from flowc_runtime.run.task.task import perform_and_report
-from flowc_runtime.store.backends.durability import Disk, end_run, end_run_here
+from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records.record_types import StatusRecord
+from flowc_runtime.store.records.runs import end_run, end_run_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,9 +42,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.run.task.attempts import Result
-    from flowc_runtime.store.records.record_types import ErrorRecord
+    from flowc_runtime.store.records.record_types import ArtifactRef, ErrorRecord
     from flowc_runtime.store.records.store import RunStore
-    from flowc_runtime.store.values.codecs import ArtifactRef
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted

@@ -32,7 +32,7 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
     # A flow has configs and mutators only where the modules that make them were imported.
     configs = _from("metaflow.user_configs.config_parameters", "configs_of", flow, {})
     return {
-        FlowStateItems.FLOW_MUTATORS: _from("metaflow.user_decorators.user_flow_decorator", "flow_mutators", flow, []),
+        FlowStateItems.FLOW_MUTATORS: _from("metaflow.user_decorators._kinds", "flow_mutators", flow, []),
         FlowStateItems.FLOW_DECORATORS: decorators,
         FlowStateItems.CONFIGS: configs,
         FlowStateItems.CACHED_PARAMETERS: list(parameters.items()),

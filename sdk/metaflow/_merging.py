@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flowc_runtime.run.state import TaskState
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
 
 
 def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ class FlowProgram:
         # Only a program that has configs, decorators or mutators of its own has loaded those modules.
         mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
         if mutates:
-            from metaflow.user_decorators._mutate import restore
+            from metaflow.user_decorators._preparation import restore
 
             restore(self.cls)  # before configs are bound: they are bound to what was written
         if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config

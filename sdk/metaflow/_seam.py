@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Diagnostic
     from flowc_ir.model import Flow
+    from flowc_runtime.run.program import Program
     from metaflow.runner._deployments import Deployments
 
 Arguments = ParamSpec("Arguments")
@@ -43,6 +44,15 @@ run_command_line: Upward[[type], None] = Upward("flowc.cli:flow_main")
 
 command_line: Upward[[], click.Group] = Upward("flowc.cli:flow_group")
 """Return that command line, for a program to call."""
+
+make_program: Upward[[type], Program] = Upward("metaflow._program:FlowProgram")
+"""Return a flow's class as the runtime runs it. The module is the API's own; it derives from what calls this row."""
+
+show_object: Upward[[object], str] = Upward("metaflow.client.html:show")
+"""Return an object of the client as HTML, for a notebook."""
+
+show_artifacts: Upward[[Iterable[object]], str] = Upward("metaflow.client.html:artifact_table")
+"""Return artifacts of the client as an HTML table."""
 
 read_graph: Upward[[type], Flow | tuple[Diagnostic, ...]] = Upward("flowc.frontends.metaflow.outline:outline")
 """Return the graph of a flow's class, or the faults of its structure."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime.run.context import project_value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,9 +22,7 @@ class EventName:
 
     def __call__(self, context: Any = None) -> str:
         """`mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
-        from metaflow.current import current
-
-        return self.within(current.get("project_name"), current.get("branch_name"))
+        return self.within(project_value("project_name"), project_value("branch_name"))
 
     def within(self, project: str | None, branch: str | None) -> str:
         """The whole name in a project's branch."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
-from flowc_runtime.run.state import NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from flowc_runtime.run.state import GRAPH, NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow import _seam, _uncalled
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
@@ -17,15 +17,13 @@ from metaflow.transitions import InvalidNextException, check_foreach, choose, ga
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from flowc_runtime.run.program import Program
     from metaflow._flow_state import FlowStateItems
-    from metaflow._program import FlowProgram
     from metaflow.graph import DAGNode, FlowGraph
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
 INTERNAL_ARTIFACTS_SET = NO_ARTIFACTS
-GRAPH = f"{OURS}graph"
-"""In a flow's object, or in its class while its decorators of extensions begin: its graph."""
 
 
 class _FlowState:
@@ -74,11 +72,9 @@ class FlowSpec:
     _flow_state = _FlowState()
 
     @classmethod
-    def _flowc_program(cls) -> FlowProgram:
-        """Return what the front end and the runtime know the flow by."""
-        from metaflow._program import FlowProgram
-
-        return FlowProgram(cls)
+    def _flowc_program(cls) -> Program:
+        """Return what the runtime knows the flow by."""
+        return _seam.make_program(cls)
 
     # -- for the steps
 

@@ -15,12 +15,13 @@ import flowc.cli
 from flowc_runtime.base import progress
 from flowc_runtime.base.errors import Damaged
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.layered import need, put_on
+from flowc_runtime.store.backends.layered import put_on
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.records.unreadable import RecordWarning
 from flowc_runtime.store.upkeep.collect import Chosen, Garbage, sweep
 from flowc_runtime.store.upkeep.fsck import check_store, repair
+from flowc_runtime.store.upkeep.spun import need
 from flowc_runtime.store.values.codecs import load_value
 from gateway import gateway
 from metaflow import Flow, default_metadata, default_namespace, metadata, namespace

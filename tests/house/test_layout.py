@@ -38,3 +38,24 @@ def test_no_room_is_crowded(package: str) -> None:
     for directory in [top, *(path for path in top.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
         modules = [path.name for path in directory.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= 15, f"{directory.relative_to(ROOT)} has {len(modules)} modules"
+
+
+CLI = ("options", "words"), ("rendering",), ("running",), ("commands",), ("flow_file",)
+"""The rooms of the command line: each imports only its own floor and those before it. `flowc.cli` itself is above."""
+
+
+def test_a_room_of_the_command_line_imports_no_later_one() -> None:
+    place = {room: number for number, rooms in enumerate(CLI) for room in rooms}
+
+    def floor_of(module: str) -> int | None:
+        parts = module.split(".")
+        return place.get(parts[2]) if parts[:2] == ["flowc", "cli"] and len(parts) > 2 else None
+
+    above = [
+        f"{name}:{each.line} imports {each.name}"
+        for name, path in modules().items()
+        if (own := floor_of(name)) is not None
+        for each in imports(name, path)
+        if (other := floor_of(each.name)) is not None and other > own
+    ]
+    assert above == []

@@ -27,7 +27,6 @@ from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS, Format, Fo
 from flowc_runtime.base.errors import FormatError, StoreError
 from flowc_runtime.run import caching, first_cache
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.layered import needed_by
 from flowc_runtime.store.records.record_types import (
     RECORD_VERSION,
     AttemptRecord,
@@ -39,6 +38,7 @@ from flowc_runtime.store.records.record_types import (
     StatusRecord,
 )
 from flowc_runtime.store.records.unreadable import RecordWarning
+from flowc_runtime.store.upkeep.spun import needed_by
 from flowc_runtime.store.values.files import FileRecord
 from metaflow.plugins.cards._store import read_data
 from stores import STORES, opened

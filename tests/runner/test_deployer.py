@@ -12,8 +12,7 @@ from flowc.targets.argo.settings import Settings
 from flowc_ir.model import Parameter, Span
 from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter
-from metaflow.runner.argo_flow import pairs
-from metaflow.runner.argo_run import looks
+from metaflow.runner.argo_flow import looks, pairs
 
 if TYPE_CHECKING:
     from project import Project

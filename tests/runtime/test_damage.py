@@ -14,8 +14,9 @@ import pytest
 from damage import DAMAGES, damage
 from flowc_ir.model import Parameter, Span
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
+from flowc_runtime.store.backends.by_address import open_directory
 from flowc_runtime.store.backends.external import external_file
-from flowc_runtime.store.backends.layered import open_directory, put_on
+from flowc_runtime.store.backends.layered import put_on
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import OVERLAP, LocalObjects, blob_key, sha256
 from flowc_runtime.store.backends.remote import RemoteObjects

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from flowc.cli.options.common import Checked
+from flowc.cli.options.loading import Checked
 from flowc.cli.running.lowering import lower_for
 from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow

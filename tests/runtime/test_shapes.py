@@ -15,7 +15,6 @@ from flowc_runtime.store.records import record_types as records
 from flowc_runtime.store.records import shapes
 from flowc_runtime.store.records.key_places import check, place_of
 from flowc_runtime.store.records.shapes import SHAPES, ObjectOf, find_fault
-from flowc_runtime.store.values import codecs
 from stores import STORES
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ INNER: list[tuple[Any, ObjectOf]] = [
     (records.ErrorRecord, shapes._ERROR),
     (records.Fanout, shapes._FANOUT),
     (records.OriginRecord, shapes._ORIGIN),
-    (codecs.ArtifactRef, shapes._REF),
+    (records.ArtifactRef, shapes._REF),
 ]
 
 
@@ -50,7 +49,7 @@ def test_the_fields_are_those_of_the_type(kind: Any, shape: ObjectOf) -> None:
         if hasattr(kind, "__orig_bases__")
         else set()
     )
-    if kind not in (records.StatusRecord, codecs.ArtifactRef):  # `state` is always there; NotRequired is text here
+    if kind is not records.StatusRecord:  # `state` is always there
         assert shape.required.keys() == kind.__required_keys__ - {"version"}
 
 

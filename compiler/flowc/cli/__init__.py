@@ -300,8 +300,8 @@ def _add_options(group: click.Group, cls: type) -> None:
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
     """The commands of a flow's own file; which flow it is, is the context's object."""
     from flowc.cli.flow_file.common import FlowGroup, begin
-    from flowc.cli.flow_file.refused import refused_command
     from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
+    from flowc.cli.words.refused import refused_command
 
     def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
         if command == "signature":

@@ -33,6 +33,7 @@ class Pass(Protocol):
         ...
 
 
+RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # warns about what the author wrote, so before anything is rewritten
     drop_packages,

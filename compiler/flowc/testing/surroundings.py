@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node
     from flowc_runtime.run.program import Program
-    from flowc_runtime.store.records.record_types import Fanout
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 RUN = "test"
 _held: dict[int, Any] = {}

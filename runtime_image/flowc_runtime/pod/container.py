@@ -30,8 +30,9 @@ from flowc_runtime.run.task import breakpoints, failures
 from flowc_runtime.run.task.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
 from flowc_runtime.run.task.task import begin_cards, perform_and_report
 from flowc_runtime.store.backends import durability
-from flowc_runtime.store.backends.durability import Disk, end_run_here
+from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records.record_types import StatusRecord
+from flowc_runtime.store.records.runs import end_run_here
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
 from flowc_runtime.pod.integrity import check_code
 from flowc_runtime.run.reuse import Order
 from flowc_runtime.store.backends import durability
-from flowc_runtime.store.backends.durability import Disk, end_run_here
+from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import revision
-from flowc_runtime.store.records.runs import new_run_record
+from flowc_runtime.store.records.runs import end_run_here, new_run_record
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.records.tags import check_tags
 from flowc_runtime.store.values.files import store_files

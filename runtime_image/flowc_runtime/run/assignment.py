@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Cards, Program
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
 
 
 @final

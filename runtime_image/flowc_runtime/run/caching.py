@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.outside_modules import Modules
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.state import Inputs, TaskState
-    from flowc_runtime.store.records.record_types import AttemptRecord, Fanout
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, Fanout
 
 EVERY = "*"  # among the names of artifacts: all of them
 MOST_SETS = 8  # of what tasks of one step look at; then all of these count for a task

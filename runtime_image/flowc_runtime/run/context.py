@@ -82,6 +82,12 @@ def starts(flow: Flow) -> Iterator[None]:
         starting = before
 
 
+def project_value(name: str) -> Any:
+    """Return what @project says by this name of the task, or of the flow that is about to start; None for nothing."""
+    of = task if task is not None else starting
+    return (of.project if of is not None else {}).get(name, extra.get(name))
+
+
 def enter(context: TaskContext) -> None:
     """Say which task the process runs from now on."""
     global task

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Node
     from flowc_runtime.run.assignment import Assignment
-    from flowc_runtime.store.records.record_types import AttemptRecord, Fanout, ParentsRecord
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, Fanout, ParentsRecord
 
 
 @final

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.state import Said, TaskState
-    from flowc_runtime.store.records.record_types import Fanout
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 
 def check_transition(job: Assignment, flow: Any, state: TaskState) -> None:

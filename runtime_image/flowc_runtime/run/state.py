@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from typing import SupportsIndex
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import ParentsRecord
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
     from flowc_runtime.store.values.fanouts import ForeachFrame
 
 STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
+GRAPH = "_flowc_graph"  # in a flow's object, or in its class while its decorators of extensions begin: its graph
 NO_ARTIFACTS: set[str] = set()
 """Names that are no artifacts in this process: decorators of extensions add those that they use for themselves."""
 

@@ -70,9 +70,7 @@ def _in(root: str, name: str) -> str | None:
 
 def _original(module: str) -> str | None:
     """The place of ours that has this name too."""
-    import metaflow
-
-    place = os.path.dirname(str(metaflow.__file__))
+    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for part in module.split(".")[1:]:
         found = _in(place if not place.endswith(".py") else os.path.dirname(place), part)
         if found is None:

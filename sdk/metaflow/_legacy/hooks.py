@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 from flowc_ir import json_text
 from flowc_runtime.run.program import method_name
+from flowc_runtime.run.state import GRAPH
 from flowc_runtime.store.values.parameters import shortened
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
 from metaflow._legacy.base import FlowDecorator, StepDecorator
+from metaflow._legacy.known import legacy, note_begun
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
-from metaflow.flowspec import GRAPH
 from metaflow.graph import FlowGraph
 from metaflow.user_decorators._errors import PreparationError
 
@@ -83,7 +84,7 @@ class FlowHooks:
 
     def begin(self) -> None:
         """Call `init`, `flow_init` and `step_init` of all. Raises PreparationError where one fails."""
-        _latest[type(self.flow)] = self
+        note_begun(type(self.flow), self.of_flow)
         with beginning(self):
             self._begin()
 
@@ -211,13 +212,6 @@ def _is_step_decorator(value: object) -> bool:
 
 
 _beginning: list[FlowHooks] = []
-_latest: dict[type, FlowHooks] = {}
-
-
-def begun(cls: type) -> list[Any]:
-    """Return the initialised decorators of extensions of a flow's class in this process."""
-    hooks = _latest.get(cls)
-    return hooks.of_flow if hooks is not None else []
 
 
 @contextmanager
@@ -255,14 +249,6 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
         if several or all(other.name != applied.name for other in node.decorators):
             made = cls(attributes=applied.kwargs) if cls else None
             node.decorators.append(made or stand_ins.make_builtin(applied.name, applied.kwargs, written=False))
-
-
-def legacy(name: str, kind: str) -> type[Any] | None:
-    """Return the class of an extension's decorator of a `step` or a `flow`, if it has the older form."""
-    if kind not in _extensions.decorators.get(name, ()):
-        return None
-    found = _extensions.decorator_class(name, kind)
-    return found if issubclass(found, StepDecorator if kind == "step" else FlowDecorator) else None
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:

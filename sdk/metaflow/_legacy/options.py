@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaflow._legacy.base import FlowDecorator
-from metaflow._legacy.hooks import legacy
+from metaflow._legacy.known import legacy
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from flowc_runtime.run import context
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import STATE
 from metaflow import _extensions
+from metaflow._legacy.known import begun, legacy
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Node
     from metaflow.datastore.datastore_storage import DataStoreStorage
-    from metaflow.metadata_provider import MetaDatum
+    from metaflow.metadata_provider.metadata import MetaDatum
 
 
 class _StandIn:
@@ -193,8 +194,6 @@ def make_builtin(name: str, given: Mapping[str, Any], *, written: bool) -> Any:
 
 def decorators_of(cls: type, node: Node) -> list[Any]:
     """Return a step's built-in decorators, the innermost first, for reading."""
-    from metaflow._legacy.hooks import legacy
-
     found = []
     for applied in applied_to(getattr(cls, method_name(node), None)):
         extension = legacy(applied.name, "step")
@@ -207,8 +206,6 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
     """Return the decorators of a flow's class and its bases by name: the initialised objects, if there are any."""
-    from metaflow._legacy.hooks import begun
-
     found: dict[str, list[Any]] = {}
     for decorator in begun(cls):
         found.setdefault(decorator.name, []).append(decorator)

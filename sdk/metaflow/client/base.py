@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flowc_runtime.base.index import with_task_id
+from metaflow import _seam
 from metaflow.client.place import current_url, describe, get_namespace, metadata_url, open_store, shown_store
 from metaflow.client.reader import RunReader
 from metaflow.exception import MetaflowInvalidPathspec, MetaflowNamespaceMismatch, MetaflowNotFound
@@ -208,9 +209,7 @@ class MetaflowObject:
         return f"{type(self).__name__}('{self.pathspec}'{attempt})"
 
     def _repr_html_(self) -> str:
-        from metaflow.client.html import show
-
-        return show(self)
+        return _seam.show_object(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -230,3 +229,14 @@ class MetaflowObject:
 def when(seconds: float) -> datetime:
     """A record's time as Metaflow gives times: local, without a time zone."""
     return datetime.fromtimestamp(seconds)
+
+
+def check_attempt(attempt: Any) -> int | None:
+    """An attempt's number as it is given to a task or an artifact. Raises MetaflowNotFound."""
+    if attempt is None:
+        return None
+    if not isinstance(attempt, int) or isinstance(attempt, bool):
+        raise MetaflowNotFound("Attempt can only be an integer")
+    if attempt < 0:
+        raise MetaflowNotFound("Attempt can only be non-negative")
+    return attempt

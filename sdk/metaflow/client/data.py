@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.store.values import codecs
-from metaflow.client.base import MetaflowObject
+from metaflow import _seam
+from metaflow.client.base import MetaflowObject, check_attempt
 from metaflow.client.values import Constant, class_constants, constants
 from metaflow.exception import MetaflowDataMissing
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
     from metaflow.client.reader import RunReader
     from metaflow.client.task import Task
 
@@ -118,8 +119,6 @@ class DataArtifact(MetaflowObject):
         return artifacts_of(self._reader, self.parent)[self.id]
 
     def _check_attempt(self, attempt: Any) -> int | None:
-        from metaflow.client.task import check_attempt
-
         return check_attempt(attempt)
 
     def _exists(self) -> bool:
@@ -166,6 +165,4 @@ class MetaflowData:
         return f"<MetaflowData: {', '.join(self._artifacts)}>"
 
     def _repr_html_(self) -> str:
-        from metaflow.client.html import artifact_table
-
-        return artifact_table(self._artifacts.values())
+        return _seam.show_artifacts(self._artifacts.values())

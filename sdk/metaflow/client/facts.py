@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from flowc_ir import json_text
 from flowc_runtime.base.config.settings import datastore_of
@@ -14,9 +14,30 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RevisionRecord
     from metaflow.client.reader import RunReader
-    from metaflow.client.task import Task
 
 __all__ = ["Metadata", "metadata_of"]
+
+
+class OfAttempt(Protocol):
+    """A task of the client, as far as what is known of it depends on it."""
+
+    _attempt: int | None
+
+    @property
+    def pathspec(self) -> str:
+        """FLOW/RUN/STEP/TASK."""
+
+    @property
+    def current_attempt(self) -> int:
+        """The number of the attempt that the task is about."""
+
+    @property
+    def index(self) -> int | None:
+        """Which item of the innermost foreach it is about."""
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        """Its step and its index path."""
 
 
 class Metadata(NamedTuple):
@@ -26,10 +47,10 @@ class Metadata(NamedTuple):
     value: Any
     created_at: int
     type: str
-    task: Task
+    task: OfAttempt
 
 
-def metadata_of(task: Task, reader: RunReader) -> list[Metadata]:
+def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
     """Of all attempts, or of the one that the task is about, the oldest first."""
     step, path = task._place
     last = task.current_attempt
@@ -49,7 +70,7 @@ def metadata_of(task: Task, reader: RunReader) -> list[Metadata]:
 
 
 def _items(
-    task: Task, reader: RunReader, attempt: int, record: AttemptRecord | None, begun: BeginRecord | None
+    task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, begun: BeginRecord | None
 ) -> Iterator[tuple[str, Any, bool]]:
     """Yield name, value, and whether it is known at the end only, of the attempt with these records."""
     from metaflow.client.lineage import execution_path, is_gang

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from metaflow.client.code import MetaflowCode
     from metaflow.client.data import MetaflowData
-    from metaflow.client.flow import Flow
     from metaflow.client.task import Task
     from metaflow.events import Trigger
 
@@ -49,11 +48,6 @@ class Run(MetaflowObject):
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
     _left: frozenset[str] | None = None  # the tags that the last change made here has left
-
-    if TYPE_CHECKING:
-
-        @property
-        def parent(self) -> Flow: ...
 
     # -- how it went
 

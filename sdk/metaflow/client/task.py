@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 from flowc_runtime.base.index import item_index, path_of, task_id
 from flowc_runtime.run.views.task_view import AttemptView, TaskView
 from metaflow.client import printed
-from metaflow.client.base import MetaflowObject, when
+from metaflow.client.base import MetaflowObject, check_attempt, when
 from metaflow.client.data import DataArtifact, MetaflowData, artifacts_of, as_artifacts
-from metaflow.exception import MetaflowExceptionWrapper, MetaflowNotFound
+from metaflow.exception import MetaflowExceptionWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
     from metaflow.client.code import MetaflowCode
     from metaflow.client.facts import Metadata
-    from metaflow.client.step import Step
 
 __all__ = ["Task"]
 
@@ -56,11 +55,6 @@ class Task(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID"
     _DEPTH: ClassVar[int] = 4
     _PARENT: ClassVar[str] = "Step"
-
-    if TYPE_CHECKING:
-
-        @property
-        def parent(self) -> Step: ...
 
     # -- its attempts
 
@@ -171,22 +165,22 @@ class Task(MetaflowObject):
     @property
     def stdout(self) -> str:
         """What it printed."""
-        return printed.text(self, "stdout")
+        return printed.text(self._log(), "stdout")
 
     @property
     def stderr(self) -> str:
         """What it printed on stderr."""
-        return printed.text(self, "stderr")
+        return printed.text(self._log(), "stderr")
 
     @property
     def stdout_size(self) -> int:
         """How many bytes it printed."""
-        return printed.size(self, "stdout")
+        return printed.size(self._log(), "stdout")
 
     @property
     def stderr_size(self) -> int:
         """How many bytes it printed on stderr."""
-        return printed.size(self, "stderr")
+        return printed.size(self._log(), "stderr")
 
     @overload
     def loglines(self, stream: str, as_unicode: Literal[True] = True) -> Iterator[tuple[datetime, str]]: ...
@@ -194,8 +188,12 @@ class Task(MetaflowObject):
     def loglines(self, stream: str, as_unicode: Literal[False]) -> Iterator[tuple[datetime, bytes]]: ...
     def loglines(self, stream: str, as_unicode: bool = True) -> Iterator[tuple[datetime, str | bytes]]:
         """The lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
-        for time, line in printed.lines(self, stream):
+        for time, line in printed.lines(self._log(), stream):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
+
+    def _log(self) -> Iterator[bytes]:
+        """Return the frames of its log, in pieces that are read when they are asked for."""
+        return self._reader.store.log(*self._place, self.current_attempt + 1)
 
     # -- what comes before and after it
 
@@ -246,17 +244,6 @@ class Task(MetaflowObject):
 
     def _artifact(self, name: str) -> DataArtifact:
         return DataArtifact._make(self, (*self._parts, name), self._reader, attempt=self._attempt)
-
-
-def check_attempt(attempt: Any) -> int | None:
-    """An attempt's number as it is given to a task or an artifact. Raises MetaflowNotFound."""
-    if attempt is None:
-        return None
-    if not isinstance(attempt, int) or isinstance(attempt, bool):
-        raise MetaflowNotFound("Attempt can only be an integer")
-    if attempt < 0:
-        raise MetaflowNotFound("Attempt can only be non-negative")
-    return attempt
 
 
 def _wrapped(error: ErrorRecord) -> MetaflowExceptionWrapper:

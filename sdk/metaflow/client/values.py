@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc_ir import Config, Parameter
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
     from metaflow.client.reader import RunReader
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -51,16 +50,12 @@ class ExecutingProcess:
     @property
     def stdout(self) -> str:
         """What it has printed until now: what the flow prints and says."""
-        return self._read("stdout")
+        return self.command_obj.read_log("stdout")
 
     @property
     def stderr(self) -> str:
         """What it has printed to stderr until now: progress and errors."""
-        return self._read("stderr")
-
-    def _read(self, stream: str) -> str:
-        with io.TextIOWrapper(self.command_obj.open_log(stream), encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return self.command_obj.read_log("stderr")
 
     async def wait(self: Self, timeout: float | None = None, stream: str | None = None) -> Self:
         """Wait for the end.

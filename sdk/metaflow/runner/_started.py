@@ -6,17 +6,16 @@ import asyncio
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from metaflow._uncalled import NEVER_CALLED
-from metaflow.runner._executing import ExecutingProcess
 from metaflow.runner._signature import no_flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metaflow.runner.click_api import MetaflowAPI
-    from metaflow.runner.metaflow_runner import Runner
+    from metaflow.runner.subprocess_manager import SubprocessManager
 
 USAGE = 2  # exit code: the command line is wrong
 
@@ -29,13 +28,23 @@ class Line(NamedTuple):
     given: Mapping[str, Any]
 
 
+class Starts(Protocol):
+    """What starts the commands of a flow's file: a Runner."""
+
+    flow_file: str
+    env_vars: dict[str, str]
+    cwd: str
+    file_read_timeout: int
+    spm: SubprocessManager
+
+
 class Started:
     """A command that has been started, and the pipe on which it says what it runs.
 
     Its end is seen there too: only the child can write to it.
     """
 
-    def __init__(self, runner: Runner, line: Line, *, show_output: bool) -> None:
+    def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:
         self.runner = runner
         self.line = line
         self.reader, writer = os.pipe()
@@ -86,7 +95,7 @@ class Started:
             assert isinstance(found, dict)
             return found
         self.command.sync_wait()
-        code, said = self.command.started.returncode, ExecutingProcess(self.runner, self.command).stderr.strip()
+        code, said = self.command.started.returncode, self.command.read_log("stderr").strip()
         if code == 0 and (not said or NEVER_CALLED in said):
             raise no_flow(str(self.runner.flow_file), said)
         if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import io
 import os
 import selectors
 import shutil
@@ -195,6 +196,11 @@ class CommandManager:
             return open(self.log_files[stream], "rb")
         except FileNotFoundError:
             raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
+
+    def read_log(self, stream: str) -> str:
+        """Return what the command has printed to `stdout` or `stderr` until now."""
+        with io.TextIOWrapper(self.open_log(stream), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     async def stream_log(
         self,

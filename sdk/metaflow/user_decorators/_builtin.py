@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -82,10 +83,9 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
     """Return the built-in decorators, and the decorators of extensions with the same form."""
-    import metaflow
-
+    public = sys.modules["metaflow"].__all__  # the package of this module: loaded, and above it
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
-    return [*(name for name in table if name in metaflow.__all__), *added]
+    return [*(name for name in table if name in public), *added]
 
 
 def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
@@ -102,7 +102,7 @@ def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
 def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:
     if name not in _extensions.decorators:
         return None
-    from metaflow._legacy.hooks import legacy
+    from metaflow._legacy.known import legacy
 
     return legacy(name, "flow" if table is FLOW_DECORATORS else "step")
 

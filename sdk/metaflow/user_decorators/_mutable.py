@@ -11,7 +11,7 @@ from metaflow.user_decorators._spec import parse_spec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from metaflow.user_decorators._mutate import Preparation
+    from metaflow.user_decorators._preparation import Preparation
 
 
 class Mutable:
@@ -83,10 +83,8 @@ class Mutable:
 
 def _public_name(value: object) -> str:
     """Return the name of a built-in decorator that was given as an object, such as `retry`."""
-    import metaflow
-
     name = getattr(value, "__name__", None)
-    if not isinstance(name, str) or getattr(metaflow, name, None) is not value:
+    if not isinstance(name, str) or getattr(sys.modules["metaflow"], name, None) is not value:
         raise MetaflowException(f"add_decorator takes a decorator, or its name, not {value!r}")
     return name
 

@@ -8,8 +8,8 @@ from typing import Any
 from flowc_ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._errors import DecoratorImportError
+from metaflow.user_decorators._kinds import UserStepDecoratorBase
 from metaflow.user_decorators.common import known_classes, matching
-from metaflow.user_decorators.user_step_decorator import UserStepDecoratorBase
 
 _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 

@@ -9,10 +9,10 @@ from metaflow.exception import MetaflowException
 from metaflow.parameters import Parameter
 from metaflow.user_decorators._builtin import FLOW_DECORATORS, asked_for, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
+from metaflow.user_decorators._kinds import MutatorOfFlows, flow_mutators
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators.common import add, known_classes, matching, short_name
 from metaflow.user_decorators.mutable_step import MutableStep
-from metaflow.user_decorators.user_flow_decorator import FlowMutator, flow_mutators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ class MutableFlow(Mutable):
             yield (applied.name, full_name(applied.name, FLOW_DECORATORS), [*applied.args],
                    attributes(applied, FLOW_DECORATORS))  # fmt: skip
         for mutator in flow_mutators(self._preparation.flow):
-            yield (short_name(type(mutator), FlowMutator), mutator.decorator_name, *mutator.get_args_kwargs())
+            yield (short_name(type(mutator), MutatorOfFlows), mutator.decorator_name, *mutator.get_args_kwargs())
 
     def add_decorator(
         self,
@@ -177,13 +177,13 @@ class MutableFlow(Mutable):
         known = supported(FLOW_DECORATORS)
         if name in known:
             return name
-        found = matching(name, known_classes(FlowMutator))
+        found = matching(name, known_classes(MutatorOfFlows))
         if found is None:
             raise UnknownFlowDecoratorException(name, known)
         return found
 
     def _is_own(self, value: object) -> bool:
-        return isinstance(value, type) and issubclass(value, FlowMutator)
+        return isinstance(value, type) and issubclass(value, MutatorOfFlows)
 
     def _duplicate(self, name: str) -> Exception:
         return DuplicateFlowDecoratorException(name)

@@ -8,15 +8,15 @@ from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._builtin import STEP_DECORATORS, asked_for, attributes, full_name, several, supported
 from metaflow.user_decorators._errors import DuplicateStepDecoratorException, UnknownStepDecoratorException
+from metaflow.user_decorators._kinds import MutatorOfSteps, UserStepDecoratorBase, WrapperOfSteps
 from metaflow.user_decorators._mutable import Mutable, caller, named
 from metaflow.user_decorators._spec import find_user_decorator
 from metaflow.user_decorators.common import USER, add, short_name, user_decorators
-from metaflow.user_decorators.user_step_decorator import StepMutator, UserStepDecorator, UserStepDecoratorBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from metaflow.user_decorators._mutate import Preparation
+    from metaflow.user_decorators._preparation import Preparation
     from metaflow.user_decorators.common import UserDecoratorMeta
     from metaflow.user_decorators.mutable_flow import MutableFlow
 
@@ -51,7 +51,7 @@ class MutableStep(Mutable):
                 yield (applied.name, full_name(applied.name, STEP_DECORATORS), [*applied.args],
                        attributes(applied, STEP_DECORATORS))  # fmt: skip
         users = user_decorators(function)
-        wrapping = [user for user in users if isinstance(user, UserStepDecorator)]
+        wrapping = [user for user in users if isinstance(user, WrapperOfSteps)]
         for user in [*wrapping, *(user for user in users if user not in wrapping)]:
             yield (short_name(type(user), UserStepDecoratorBase), user.decorator_name, *user.get_args_kwargs())
 
@@ -71,7 +71,7 @@ class MutableStep(Mutable):
         args = tuple(deco_args or ())
         if isinstance(found, str):
             return self._add_builtin(found, args, kwargs, duplicates)
-        if issubclass(found, StepMutator):
+        if issubclass(found, MutatorOfSteps):
             self._only_early(f"adding the step mutator '{found.decorator_name}'")
         function = self._function()
         if any(type(user) is found for user in user_decorators(function)):
@@ -121,7 +121,7 @@ class MutableStep(Mutable):
             and (everything or user.get_args_kwargs() == wanted)
         ]
         for user in removed:
-            if isinstance(user, StepMutator):
+            if isinstance(user, MutatorOfSteps):
                 self._only_early(f"removing the step mutator '{user.decorator_name}'")
         found = len(kept) < len(applied_to(function)) or bool(removed)
         setattr(function, ATTRIBUTE, kept)

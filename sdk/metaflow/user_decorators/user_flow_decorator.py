@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from metaflow.exception import MetaflowException
-from metaflow.user_decorators.common import UserDecorator, UserDecoratorMeta, add, user_decorators
+from metaflow.user_decorators._kinds import MutatorOfFlows
+from metaflow.user_decorators.common import UserDecoratorMeta, add
 
 if TYPE_CHECKING:
     from metaflow.user_decorators.mutable_flow import MutableFlow
@@ -27,7 +28,7 @@ def is_flow(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, FlowSpec)
 
 
-class FlowMutator(UserDecorator, metaclass=_OfFlows):
+class FlowMutator(MutatorOfFlows, metaclass=_OfFlows):
     """Base of mutators of flows, which change a flow's parameters and the decorators of the flow and its steps.
 
     Classes derived from the decorated class are changed, too; the mutators of bases run first.
@@ -47,8 +48,3 @@ class FlowMutator(UserDecorator, metaclass=_OfFlows):
             raise MetaflowException(f"@{type(self).__name__} decorates a flow: a class that derives from FlowSpec")
         decorated: _Flow = add(flow, self)
         return decorated
-
-
-def flow_mutators(flow: type) -> list[Any]:
-    """Return the mutators of a class and its bases: those of bases first, the innermost first."""
-    return [mutator for base in reversed(flow.__mro__) for mutator in user_decorators(base)]

@@ -6,7 +6,8 @@ from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from metaflow.exception import MetaflowException
-from metaflow.user_decorators.common import UserDecorator, UserDecoratorMeta, add, is_step
+from metaflow.user_decorators._kinds import MutatorOfSteps, UserStepDecoratorBase, WrapperOfSteps
+from metaflow.user_decorators.common import UserDecoratorMeta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -22,17 +23,6 @@ USER_SKIP_STEP: Mapping[str, Any] = {}
 """`yield USER_SKIP_STEP`: skip the step's code; the flow continues with the step's `self.next`."""
 
 
-class UserStepDecoratorBase(UserDecorator):
-    """Base of the decorators above `@step`."""
-
-    def __call__(self, step: _Step) -> _Step:
-        """Decorate a step."""
-        if not is_step(step):
-            raise MetaflowException(f"@{type(self).__name__} decorates a step: write it above @step")
-        decorated: _Step = add(step, self)
-        return decorated
-
-
 class _Wrapping(UserDecoratorMeta):
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
         # A decorator that is also a mutator takes a mutator's arguments.
@@ -42,7 +32,7 @@ class _Wrapping(UserDecoratorMeta):
             )
 
 
-class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
+class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     """Base of decorators that run code around a step's code. Each attempt of a task has its own instance.
 
     Set `skip_step` in `pre_step` to skip the decorated code: True, or a dictionary of further arguments for
@@ -69,7 +59,7 @@ class UserStepDecorator(UserStepDecoratorBase, metaclass=_Wrapping):
         return exception
 
 
-class StepMutator(UserStepDecoratorBase):
+class StepMutator(MutatorOfSteps):
     """Base of mutators of steps, which add and remove decorators before the flow is compiled or run."""
 
     _flowc_kind = "StepMutator"

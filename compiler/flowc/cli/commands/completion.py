@@ -15,12 +15,13 @@ from click.shell_completion import CompletionItem
 
 from flowc.cli.commands.flow_completion import behind_flow, classes_behind, classes_of_file, names_flow, runs_of_flow
 from flowc.cli.commands.shells import SHELLS
+from flowc.cli.commands.stored_names import pathspecs, run_of
 from flowc_runtime.base.config.config_keys import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.store import Store
 
     _ParamType = click.ParamType[Any]
 else:
@@ -30,34 +31,6 @@ MOST = 200  # answers: nobody reads more
 
 
 # -- what can stand there ----------------------------------------------------------------------------------------------
-
-
-def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
-    """The next part of FLOW/RUN/STEP/TASK; runs newest first."""
-    done = incomplete.split("/")[:-1]
-    before = "".join(f"{part}/" for part in done)
-    if not done:
-        yield from (f"{flow}/" for flow in store.flows())
-    elif len(done) == 1:
-        runs = store.runs(done[0])
-        yield from (before + run for run in [*(["latest"] if runs else []), *reversed(runs)])
-    elif (run := _run(store, done)) is not None:
-        steps = run.steps()
-        if len(done) == 2:
-            yield from (before + step for step in steps)
-        elif len(done) == 3 and done[2] in steps:
-            from flowc_runtime.base.index import task_id
-
-            paths = run.attempts(done[2])
-            yield from (before + task_id(done[2], path) for path in paths)
-            if not incomplete.endswith("/"):  # the user types an index path: no step's name begins with a digit
-                yield from (before + path for path in paths)
-
-
-def _run(store: Store, parts: list[str]) -> RunStore | None:
-    runs = store.runs(parts[0])
-    name = runs[-1] if parts[1] == "latest" and runs else parts[1]
-    return store.run(parts[0], name) if name in runs else None
 
 
 def _flows(store: Store, _: str) -> Iterator[str]:
@@ -74,7 +47,7 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())
-    elif (run := _run(store, [flow, "latest"])) is not None:
+    elif (run := run_of(store, [flow, "latest"])) is not None:
         for step in run.steps():
             done = next(iter(run.done(step)), None)
             if done is not None:

@@ -95,7 +95,7 @@ def doctor_command(
 def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding]:
     """How the tasks of a flow begin."""
     from flowc.cli.commands.doctor_flow import examine_flow
-    from flowc.cli.options.common import load_flow
+    from flowc.cli.options.loading import load_flow
     from flowc_emulator.processes.process_state import State
 
     before = State.now()

@@ -13,7 +13,7 @@ from flowc_emulator.processes.packages import UNSAFE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc.cli.running.starting import Verdict
     from flowc_emulator.processes.process_state import State
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
+from flowc.cli.commands.stored_names import pathspecs
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator
 
-    from flowc.cli.commands.flows.run import RunCommand
+    from flowc.cli.words.split import CommandWords
     from flowc_ir.model import Flow
     from flowc_runtime.store.records.store import Store
 
@@ -106,12 +107,23 @@ _TYPED = "flowc.typed"  # in a context's `meta`: the flow that the line names, i
 _NAMED = "flowc.named"  # in a context's `meta`: the words that name it
 
 
-def know_flow(command: RunCommand, ctx: click.Context, args: Sequence[str]) -> None:
-    """Find the flow among the words of `run` and its like, and give the command options for its parameters."""
-    from flowc.cli.commands.flows.run import words_of
+class OfFlow(Protocol):
+    """A command that takes the parameters of a flow as options."""
 
+    params: list[click.Parameter]
+
+    @property
+    def reserved(self) -> Collection[str]:
+        """Names of options that the command has for every flow."""
+
+
+def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:
+    """Find the flow among the words of `run` and its like, and give the command options for its parameters.
+
+    `read` returns the words. It raises ClickException.
+    """
     try:
-        words = words_of(ctx, args, command.kind)
+        words = read()
         file, class_name = words.line.file, words.class_before()
     except click.ClickException:
         return
@@ -154,8 +166,6 @@ def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Ite
 
 def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
     """RUN/STEP/TASK of the flow, without its name."""
-    from flowc.cli.commands.completion import pathspecs
-
     before = f"{flow}/"
     for found in pathspecs(store, before + incomplete):
         inner = found.removeprefix(before)

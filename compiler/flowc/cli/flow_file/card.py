@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from flowc.cli.flow_file.common import flow_name, tell
-from flowc.cli.options.common import Pathspec, fail, find_run, open_store
+from flowc.cli.flow_file.common import tell
+from flowc.cli.options.common import fail, open_store
 from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
+from flowc.cli.words.pathspecs import Pathspec, find_run, flow_name
 from flowc.cli.words.unknown import PathGroup
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from flowc import __version__
 from flowc.cli import LazyGroup
-from flowc.cli.options.common import TOP, fail, find_run, open_store, top
+from flowc.cli.options.common import TOP, top
 from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
+from flowc.cli.words.pathspecs import flow_name
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
-
-if TYPE_CHECKING:
-    from flowc.cli.options.common import Pathspec
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may stand before them
 _HELP = "flowc.help"  # in a context's `meta`: the help of the command is asked for before it
@@ -73,23 +71,3 @@ def tell(text: str) -> None:
     """Say something besides the result, on stderr, unless it was asked to be quiet."""
     if not top().quiet:
         click.echo(text, err=True)
-
-
-def flow_name(ctx: click.Context) -> str:
-    """The name of the flow whose command line this is."""
-    cls = ctx.find_object(type)
-    assert cls is not None
-    return cls.__name__
-
-
-def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """The run, step and perhaps task to read of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
-    return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
-
-
-def inner_path(ctx: click.Context, path: str) -> str:
-    """`RUN/STEP` or `RUN/STEP/TASK` of a path that the flow's name may begin; anything else ends the program."""
-    inner = path.strip("/").removeprefix(f"{flow_name(ctx)}/")
-    if inner.count("/") not in (1, 2) or not all(inner.split("/")):
-        fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")
-    return inner

@@ -19,8 +19,9 @@ from flowc.cli.commands.store.dump import (
     print_json,
     write_pickle,
 )
-from flowc.cli.flow_file.common import find_task, flow_name, inner_path, tell
+from flowc.cli.flow_file.common import tell
 from flowc.cli.options.common import open_store
+from flowc.cli.words.pathspecs import find_task, flow_name, inner_path
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.views.run_records import RunRecords
 

@@ -12,8 +12,9 @@ import click
 
 from flowc.cli.commands.store.logs import LogsGroup, pieces
 from flowc.cli.commands.store.scrub import flow_scrub_command
-from flowc.cli.flow_file.common import find_task, tell
+from flowc.cli.flow_file.common import tell
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
+from flowc.cli.words.pathspecs import find_task
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.views.run_records import RunRecords
 

@@ -10,7 +10,7 @@ import click
 
 from flowc import __version__
 from flowc.cli.flow_file.common import tell
-from flowc.cli.options.common import load_flow
+from flowc.cli.options.loading import load_flow
 from flowc_ir import json_text, targets
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.graph_info import decorators, graph_info, in_order, step_info, step_type

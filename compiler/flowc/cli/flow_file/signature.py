@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from flowc.cli.options.common import load_flow
 from flowc.cli.options.configs import EARLIER
+from flowc.cli.options.loading import load_flow
 from flowc_ir import json_text
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from flowc.cli.commands.store.tag import change
-from flowc.cli.flow_file.common import flow_name, tell
-from flowc.cli.options.common import fail, find_run, open_store, top
+from flowc.cli.flow_file.common import tell
+from flowc.cli.options.common import fail, open_store, top
+from flowc.cli.words.pathspecs import find_run, flow_name
 from flowc.cli.words.unknown import OwnTagGroup
 from flowc_ir import json_text
 from flowc_runtime.base.config.settings import user_name

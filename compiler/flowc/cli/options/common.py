@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TextIO, TypeVar
 
@@ -18,32 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
-    from flowc.frontends.metaflow.flowspec import Loaded
-    from flowc.opening import Asked, ChooseClass, CodeOf
-    from flowc.package import Package
-    from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
-    from flowc_runtime.run.views.run_records import RunRecords
-    from flowc_runtime.store.records.store import RunStore, Store
-    from metaflow._program import FlowProgram
+    from flowc_runtime.store.records.store import Store
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
 USAGE = 2  # exit code: the command line is wrong, a config that it gives too
-
-
-class Checked(NamedTuple):
-    """A flow without faults."""
-
-    flow: Flow
-    program: FlowProgram
-    package: Package
-
-    @property
-    def cls(self) -> type:
-        """The flow's class."""
-        return self.program.cls
 
 
 CODE_HELP = "Where the code of an IR is; without, beside the IR."
@@ -144,127 +125,6 @@ def top(ctx: click.Context | None = None) -> Top:
     return found
 
 
-def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
-    """The options of a command, with those that came before it."""
-    return FlowOptions(
-        [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
-        options.branch if options.branch is not None else given.branch,
-        options.production or bool(given.production),
-        options.package_suffixes if options.package_suffixes is not None else given.package_suffixes,
-        options.code_place,
-    )
-
-
-def load_flow(
-    ctx: click.Context,
-    file: str | None,
-    class_name: str | None = None,
-    options: FlowOptions | None = None,
-    *,
-    data: bool = False,
-    read: Callable[[type], object] | None = None,
-    otherwise: ChooseClass | None = None,
-) -> Checked:
-    """The flow of a file or module, or the one whose own command line this is. Its faults end the program, printed.
-
-    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr. `read` is
-    called with the flow's class before anything of it is looked at, where the words depend on what it declares;
-    `otherwise` is that of `open_flow`.
-    """
-    from flowc.frontends.metaflow.decorators.project import DeploymentError
-    from flowc.frontends.metaflow.decorators.with_decorators import WithError
-
-    def ask(cls: type) -> Asked:
-        if read is not None:
-            read(cls)
-        return _asked(ctx, options or FlowOptions())
-
-    with redirect_stdout(sys.stderr) if data else nullcontext():
-        cls = ctx.find_object(type)
-        try:
-            if cls is not None:
-                return _of_class(cls, ask(cls))
-            assert file is not None
-            root, code = ctx.meta.get(ROOT), code_of(ctx, options or FlowOptions())
-            return opened(file, ask, class_name=class_name, otherwise=otherwise, root=root, code=code)
-        except WithError as error:
-            if cls is not None:
-                fail(str(error))  # Metaflow's exit code
-            raise click.UsageError(str(error), ctx) from None
-        except DeploymentError as error:
-            raise click.UsageError(str(error), ctx) from None
-
-
-def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
-    """Return where the code of an IR is, as the command line says before the IR is read."""
-    from flowc.opening import CodeOf
-
-    known: CodeOf | None = ctx.meta.get(CODE)
-    return known if known is not None else CodeOf(options.code_place, options.suffixes())
-
-
-def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
-    """What the command line and the environment say of the flow."""
-    from flowc.cli.options.configs import config_sources
-    from flowc.cli.options.definitions import top_of_environment
-    from flowc.frontends.metaflow.decorators.with_decorators import parse_with
-    from flowc.opening import Asked
-
-    before = top(ctx) if TOP in ctx.meta else top_of_environment()
-    options = _with_top(options, before)
-    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before), options.suffixes())
-
-
-def _of_class(cls: type, asked: Asked) -> Checked:
-    from flowc.frontends.metaflow.flowspec import load_class
-
-    return checked(load_class(cls, ask=lambda _: asked))
-
-
-def opened(
-    words: str,
-    asked: Asked | Callable[[type], Asked],
-    *,
-    class_name: str | None = None,
-    otherwise: ChooseClass | None = None,
-    root: Path | None = None,
-    code: CodeOf | None = None,
-) -> Checked:
-    """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
-    from flowc.opening import CodeOf, OpeningError, open_flow
-
-    code = code or CodeOf()
-    try:
-        return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root, code=code))
-    except OpeningError as error:
-        from flowc.cli.words.run_names import find_named
-
-        message, hint = find_named(words) or (error.message, error.hint)
-        fail(message, hint, code=USAGE)
-
-
-def checked(loaded: Loaded) -> Checked:
-    """The flow, if it has no fault."""
-    if loaded.flow is None or loaded.program is None:
-        from flowc_ir.codes import CONFIG_VALUE
-
-        report(loaded.diagnostics, loaded.package.root)
-        given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
-        raise SystemExit(USAGE if given_wrongly else FAULTY)
-    return Checked(loaded.flow, loaded.program, loaded.package)
-
-
-def require_runnable(flow: Flow) -> None:
-    """End the program if the flow has a step of a kind that no task can run yet."""
-    from flowc_runtime.base.errors import ProtocolError
-    from flowc_runtime.run.program import check_runnable
-
-    try:
-        check_runnable(flow)
-    except ProtocolError as error:
-        fail(str(error))
-
-
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
     """Print faults and warnings: on stderr, in color on a terminal, or as `--error-format` says."""
     form = error_format()
@@ -278,24 +138,6 @@ def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
 
     columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color(), columns=columns), err=True, nl=False)
-
-
-def warn(found: Checked, warnings: Iterable[Diagnostic]) -> int:
-    """Print warnings about a flow without faults, its types' first, on stderr; return how many there are."""
-    from flowc.frontends.metaflow.type_warnings import check_types
-
-    if found_all := [*check_types(found.cls, found.flow), *warnings]:
-        report(found_all, found.package.root)
-    return len(found_all)
-
-
-def root_of(store: Store, code: Code, hint: str) -> Path:
-    """The root of the code of a run's flow, here or beside the store; where it is neither, the program ends."""
-    beside = Path(store.objects.url.removeprefix("file://")).parent
-    for root in (Path.cwd(), beside):
-        if os.path.isfile(root / code.file):
-            return root
-    fail(f"the flow's file {code.file} is neither here nor beside the store", hint)
 
 
 class ErrorFormat(NamedTuple):
@@ -379,59 +221,3 @@ def open_store(url: str | None) -> Store:
         return Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
         fail(str(error))
-
-
-class Pathspec(NamedTuple):
-    """FLOW/RUN/STEP/TASK as far as it was given; `path` is the task's index path."""
-
-    run: RunStore
-    step: str | None
-    path: str | None
-
-
-def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
-    """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
-
-    RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
-    no process of their own (`flowc_runtime.run.views.run_records`).
-    """
-    from flowc.cli.words.run_names import hint_for, no_flow, no_pathspec, parts_of
-
-    parts = parts_of(store, pathspec)
-    if not least <= len(parts) <= 4 or not all(parts):
-        raise no_pathspec(store, pathspec, least)
-    flow, run_id, step, task = [*parts, None, None][:4]
-    assert flow and run_id
-    runs = store.runs(flow)
-    if not runs:
-        no_flow(store, flow, pathspec)
-    if run_id == "latest":
-        run_id = runs[-1]
-    run = store.run(flow, run_id)
-    if not run.exists():
-        fail(f"flow '{flow}' has no run '{run_id}'", hint_for(run_id, runs[-5:], "newest runs", also=["latest"]))
-    if step is None:
-        return Pathspec(run, None, None)
-    from flowc_runtime.run.views.run_records import RunRecords
-
-    view = RunRecords(run)
-    if step not in run.steps() and not (to_read and view.has_step(step)):
-        fail(f"run '{run_id}' has no tasks of a step '{step}'", hint_for(step, run.steps(), "steps"))
-    return Pathspec(run, step, None if task is None else find_path(view if to_read else run, step, task))
-
-
-def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
-    """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
-    from flowc.cli.words.run_names import hint_for
-    from flowc_runtime.base.errors import ProtocolError
-    from flowc_runtime.base.index import path_of, task_id
-
-    known = run.attempts(step)
-    try:
-        path = path_of(step, task)
-    except ProtocolError:
-        path = ""
-    if path not in known:
-        ids = [task_id(step, each) for each in known]
-        fail(f"step '{step}' has no task '{task}'", hint_for(task, ids[:5], "tasks"))
-    return path

@@ -17,7 +17,7 @@ from flowc.cli.words.variables import variable, warn_of_unread
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.values.parameter_sources import ParameterSources
     from metaflow.parameters import Parameter as Declared

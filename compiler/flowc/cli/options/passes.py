@@ -37,7 +37,6 @@ class PassName(ParamType):
 
 
 def _names() -> tuple[str, ...]:
-    from flowc.cli.running.lowering import RESOLVE_DEFAULTS  # imports the passes, for who names one
-    from flowc.passes.pipeline import PIPELINE
+    from flowc.passes.pipeline import PIPELINE, RESOLVE_DEFAULTS  # imports the passes, for who names one
 
     return (RESOLVE_DEFAULTS, *(each.__name__ for each in PIPELINE))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, find_run, top
+from flowc.cli.options.common import fail, top
+from flowc.cli.words.pathspecs import find_run
 from flowc_ir import End
 
 if TYPE_CHECKING:

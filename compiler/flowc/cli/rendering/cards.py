@@ -15,7 +15,7 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flowc.cli.options.common import Pathspec
+    from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.store.records.store import Store
     from metaflow.plugins.cards.card_client import Card
 

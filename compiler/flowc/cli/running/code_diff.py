@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, find_run, root_of
+from flowc.cli.options.common import fail
+from flowc.cli.options.loading import root_of
+from flowc.cli.words.pathspecs import find_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

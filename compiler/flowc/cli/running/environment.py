@@ -14,7 +14,7 @@ from flowc_runtime.base.config import configuration, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_emulator.environments import Isolation
     from flowc_ir import Flow, Node
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.common import Checked, fail, open_store, tell_error, top
+from flowc.cli.options.common import fail, open_store, tell_error, top
+from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
@@ -25,7 +26,7 @@ from flowc_runtime.base.config.settings import datastore_of, user_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from flowc.cli.commands.flows.run import RunKind
+    from flowc.cli.running.run_kinds import RunKind
     from flowc_emulator.console.text_console import Console
     from flowc_emulator.processes.agent import Agent
     from flowc_emulator.supervisor import Plan, RunResult

@@ -11,7 +11,7 @@ from flowc.cli.options.common import fail
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc.package import Package
 
 _SECONDS = 2  # how long the beginning of a run waits for git

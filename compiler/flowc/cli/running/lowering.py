@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 import click
 
-from flowc.cli.options.common import FAULTY, fail, report, require_runnable
+from flowc.cli.options.common import FAULTY, fail, report
+from flowc.cli.options.loading import require_runnable
 from flowc.cli.running.environment import chosen, note_packages
 from flowc.targets import BackendError, fail_if
 from flowc.targets.deployment import TargetError
@@ -22,15 +23,13 @@ from flowc_runtime.base.config.settings import datastore_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc.package import Package
     from flowc.passes.context import Room
     from flowc.passes.pipeline import Hook, Passed
     from flowc.targets.target import Target, Travel
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
-
-RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
 
 
 @final
@@ -142,7 +141,7 @@ def _prepare(
     from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
     from flowc.passes.context import Context
     from flowc.passes.pack_files import send_files
-    from flowc.passes.pipeline import run_passes, verify_after
+    from flowc.passes.pipeline import RESOLVE_DEFAULTS, run_passes, verify_after
 
     hook = hook or verify_after
     scheduled = target.scheduled(settings)

@@ -20,7 +20,7 @@ from flowc_runtime.store.records.tags import check_tags
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc.revision import Look
     from flowc_emulator.console.text_console import Console
     from flowc_emulator.supervisor import RunResult
@@ -109,7 +109,7 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
-    from flowc_runtime.store.backends.durability import end_run_here
+    from flowc_runtime.store.records.runs import end_run_here
 
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
     end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)

@@ -28,7 +28,7 @@ def sender(
     """
 
     def send(path: str) -> dict[str, Any]:
-        from flowc_runtime.store.backends.objects import open_objects
+        from flowc_runtime.store.backends.by_address import open_objects
         from flowc_runtime.store.values.files import send_file, size_of
         from flowc_runtime.store.values.parameters import ParameterError
 

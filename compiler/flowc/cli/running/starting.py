@@ -24,7 +24,7 @@ from metaflow.decorators import USER_ATTRIBUTE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_emulator.processes.starts import Starts
     from flowc_runtime.process.origin import ProcessOrigin
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.flow_file.refused import what_instead
+from flowc.cli.words.refused import what_instead
 from flowc.cli.words.run_names import RUN_ID
 from flowc_ir.suggestion import closest
 

@@ -15,11 +15,12 @@ from flowc.diagnostics import InternalError, in_order
 from flowc.frontends.metaflow.artifacts import check_artifacts
 from flowc.frontends.metaflow.assignments import check_shadowed
 from flowc.frontends.metaflow.configs import ConfigSources, read_configs
+from flowc.frontends.metaflow.decorators.attached import begin_plugins
 from flowc.frontends.metaflow.decorators.caching import cached_code
 from flowc.frontends.metaflow.decorators.cards import check_card_types
 from flowc.frontends.metaflow.decorators.environments import read_base, step_packages
 from flowc.frontends.metaflow.decorators.flow_decorators import read_flow
-from flowc.frontends.metaflow.decorators.plugins import begin_plugins, plugin_class
+from flowc.frontends.metaflow.decorators.plugins import plugin_class
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, check_misplaced, policies
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.decorators.reader import canonical
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from flowc.frontends.metaflow.asked import Asked, ChooseClass
     from flowc.frontends.metaflow.structure.graph import DeclaredGraph
-    from flowc.opening import Asked, ChooseClass
     from flowc_ir import Packages
     from metaflow.decorators import Applied
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.store.records.record_types import (
+        ArtifactRef,
         AttemptRecord,
         ErrorRecord,
         Exit,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.store import RunStore
-    from flowc_runtime.store.values.codecs import ArtifactRef
 
 
 def perform(job: Assignment, end: Callable[[], None]) -> Result:

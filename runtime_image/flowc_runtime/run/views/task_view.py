@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import (
+        ArtifactRef,
         AttemptRecord,
         BeginRecord,
         ErrorRecord,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
         Outcome,
         ParentsRecord,
     )
-    from flowc_runtime.store.values.codecs import ArtifactRef
 
 
 @final

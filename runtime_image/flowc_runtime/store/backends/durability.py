@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Objects
-    from flowc_runtime.store.records.record_types import StatusRecord
-    from flowc_runtime.store.records.store import RunStore
 
 Mode: TypeAlias = Literal["run", "task", "none"]
 """Of what the disk is waited for: each run, each task too, or nothing."""
@@ -183,39 +181,6 @@ class Disk:
         if problem != _DONE:
             raise StoreError(problem.decode() or f"the process that waited for the disk of {self._url} has died")
         return None
-
-
-def end_run(
-    run: RunStore,
-    status: StatusRecord,
-    disk: Disk | None,
-    wait: Callable[[Disk, Callable[[], None]], None],
-) -> None:
-    """Record the end of a run when the disk has all of it; `wait` waits for the disk, then calls its argument.
-
-    Raises StoreError: then the run is not recorded as succeeded.
-    """
-    if disk is None:
-        run.set_status(status)
-        return
-    try:
-        wait(disk, lambda: run.set_status(status, disk))
-    except StoreError as error:
-        if status["state"] == "succeeded":
-            status = {**status, "state": "failed", "message": str(error)}
-        with suppress(StoreError):  # the same disk
-            run.set_status(status)
-        raise
-
-
-def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None], disk: Disk | None) -> None:
-    """`end_run`, waiting in this process. Raises StoreError."""
-
-    def wait(disk: Disk, then: Callable[[], None]) -> None:
-        disk.flush(slow)
-        then()
-
-    end_run(run, status, disk, wait)
 
 
 _DONE: Final = b"done"

@@ -10,7 +10,7 @@ import mmap
 import os
 import time
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, TypedDict, final
+from typing import IO, TYPE_CHECKING, Any, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import POD
@@ -22,17 +22,10 @@ from flowc_runtime.store.backends.marks import verify_always
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flowc_runtime.store.records.record_types import ExternalRecord
+
 _CHUNK = 1 << 22
 _SETTLED = 2.0  # seconds: a file written to later than that may be written to again with the same time of change
-
-
-class ExternalRecord(TypedDict):
-    """A file as an artifact's reference names it. `mtime_ns` is only a hint that it has not changed."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    digest: str
 
 
 @final

@@ -16,8 +16,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from flowc_runtime.base import addresses
-from flowc_runtime.base.errors import AddressError, NotFound, RecordError, StoreError
+from flowc_runtime.base.errors import NotFound, RecordError, StoreError
 from flowc_runtime.base.file_parts import FileParts
 from flowc_runtime.base.ignored import make_root
 from flowc_runtime.store.backends import marks, sweeps
@@ -466,28 +465,3 @@ def sha256(parts: Iterable[Buffer]) -> str:
 def size_of(parts: Sequence[Buffer]) -> int:
     """The bytes of all parts; a file is not read for that."""
     return parts.nbytes if isinstance(parts, FileParts) else sum(memoryview(part).nbytes for part in parts)
-
-
-def open_objects(url: str) -> Objects:
-    """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
-
-    Raises:
-        AddressError: the scheme is not supported, or credentials may stand in it.
-    """
-    if problem := addresses.fault(url):
-        raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
-    scheme, separator, rest = url.partition("://")
-    if not separator and (meant := addresses.meant(url)):
-        why = f"a slash is missing; did you mean '{addresses.shown(meant)}'? A directory of that name begins with ./"
-        raise StoreError(f"cannot open the store: {why}")
-    if not separator or scheme == "file":
-        from flowc_runtime.store.backends.layered import open_directory
-
-        return open_directory(rest if separator else url)
-    from flowc_runtime.store.backends.remote import SCHEMES, RemoteObjects
-
-    if scheme in SCHEMES and rest:
-        return RemoteObjects(url)
-    raise AddressError(
-        f"cannot open the store {addresses.shown(url)!r}: a directory, file://, s3://, gs:// or az:// and a bucket"
-    )

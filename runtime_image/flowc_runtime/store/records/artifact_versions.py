@@ -10,9 +10,8 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store.records.record_types import AttemptRecord
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
     from flowc_runtime.store.records.store import RunStore, Store
-    from flowc_runtime.store.values.codecs import ArtifactRef
 
 
 class ArtifactVersion(NamedTuple):

@@ -9,10 +9,37 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from flowc_ir.versions import RECORDS
 from flowc_runtime.process.process import Process
-from flowc_runtime.store.values.codecs import ArtifactRef
 
 RunState: TypeAlias = Literal["running", "succeeded", "failed", "interrupted", "killed"]
 Outcome: TypeAlias = Literal["ok", "caught", "failed"]
+Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
+
+
+class ExternalRecord(TypedDict):
+    """A file as an artifact's reference names it. `mtime_ns` is only a hint that it has not changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+class _Artifact(TypedDict):
+    digest: str
+    size: int
+    type: str
+    codec: Codec
+    repr: str
+
+
+class ArtifactRef(_Artifact, total=False):
+    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
+
+    `external` is the file that it stands for. A reference has no version: it is part of a record or a cache entry.
+    """
+
+    data: str
+    external: ExternalRecord
 
 
 class _Run(TypedDict):

@@ -1,16 +1,22 @@
-"""What a run begins with, on this machine and on a cluster alike: its record, and its status until one is written."""
+"""How a run is recorded to begin and to end, on this machine and on a cluster alike."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from flowc_runtime.base.errors import StoreError
 from flowc_runtime.process.process import this_process
 from flowc_runtime.store.records import projects
 from flowc_runtime.store.records.record_types import RECORD_VERSION, RunRecord, StatusRecord
 from flowc_runtime.store.records.tags import system_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowc_ir import Flow
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.store import RunStore
 
 _RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # as Metaflow tags them
@@ -48,3 +54,36 @@ def new_run_record(
 def first_status(record: RunRecord) -> StatusRecord:
     """Return the status of a run that has only begun, by its record."""
     return {"version": RECORD_VERSION, "state": "running", "changed": record["created"]}
+
+
+def end_run(
+    run: RunStore,
+    status: StatusRecord,
+    disk: Disk | None,
+    wait: Callable[[Disk, Callable[[], None]], None],
+) -> None:
+    """Record the end of a run when the disk has all of it; `wait` waits for the disk, then calls its argument.
+
+    Raises StoreError: then the run is not recorded as succeeded.
+    """
+    if disk is None:
+        run.set_status(status)
+        return
+    try:
+        wait(disk, lambda: run.set_status(status, disk))
+    except StoreError as error:
+        if status["state"] == "succeeded":
+            status = {**status, "state": "failed", "message": str(error)}
+        with suppress(StoreError):  # the same disk
+            run.set_status(status)
+        raise
+
+
+def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None], disk: Disk | None) -> None:
+    """`end_run`, waiting in this process. Raises StoreError."""
+
+    def wait(disk: Disk, then: Callable[[], None]) -> None:
+        disk.flush(slow)
+        then()
+
+    end_run(run, status, disk, wait)

@@ -11,7 +11,8 @@ from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError, TagError
 from flowc_runtime.base.index import path_order, task_pathspec
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.objects import PIECE, Objects, open_objects
+from flowc_runtime.store.backends.by_address import open_objects
+from flowc_runtime.store.backends.objects import PIECE, Objects
 from flowc_runtime.store.records import lost_records, unreadable
 from flowc_runtime.store.records.key_places import ASIDE, RECORD_NAME
 from flowc_runtime.store.records.runs import first_status

@@ -15,7 +15,6 @@ from flowc_ir import versions
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing, over
 from flowc_runtime.process.process import is_alive
-from flowc_runtime.store.backends.layered import needed_by
 from flowc_runtime.store.backends.moving import REQUESTS, read_many
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
 from flowc_runtime.store.backends.sweeps import GRACE, Sweep, left_over
@@ -24,6 +23,7 @@ from flowc_runtime.store.records.lost_records import key_before, moved_aside
 from flowc_runtime.store.records.stored import parse
 from flowc_runtime.store.records.tags import name_of
 from flowc_runtime.store.upkeep.beside import Beside, delete_beside, find_beside
+from flowc_runtime.store.upkeep.spun import needed_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

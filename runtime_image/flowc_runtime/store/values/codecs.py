@@ -16,7 +16,7 @@ import reprlib
 import struct
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
@@ -27,40 +27,22 @@ from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from typing_extensions import NotRequired
-
-    from flowc_runtime.store.backends.external import ExternalRecord
     from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import ArtifactRef, Codec
 
     _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
     Finder: TypeAlias = Callable[[str, str], Any]
     _Picklers: TypeAlias = Callable[[Any, _Callback], pickle.Pickler]
 
-Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
-CODECS: tuple[Codec, ...] = get_args(Codec)  # all that any flowc has written; a name never gets another meaning
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS)  # all that any flowc has written; a name never gets another meaning
 INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
 _PIECE = 1 << 20  # bytes that are compared at once
 PAGE = 4096
 MAGIC = b"flowcbuf"
 EXTERNAL = "flowc_runtime.external.ExternalFile"  # as records name it, wherever the class stands
 _EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
-
-
-class ArtifactRef(TypedDict):
-    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
-
-    `external` is the file that it stands for. A reference has no version: it is part of a record or a cache entry.
-    """
-
-    digest: str
-    size: int
-    type: str
-    codec: Codec
-    repr: str
-    data: NotRequired[str]
-    external: NotRequired[ExternalRecord]
 
 
 class Encoded:
@@ -165,13 +147,13 @@ def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) ->
         ArtifactError: it cannot be pickled.
     """
     encoded = encoded or Encoded(value)
-    ref = ArtifactRef(
-        digest="",
-        size=encoded.size,
-        type=type_name(type(value)),
-        codec=encoded.codec,
-        repr=short_repr(value),
-    )
+    ref: ArtifactRef = {
+        "digest": "",
+        "size": encoded.size,
+        "type": type_name(type(value)),
+        "codec": encoded.codec,
+        "repr": short_repr(value),
+    }
     if ref["type"] == EXTERNAL:
         ref["repr"], ref["external"] = repr(value), value.record()
     if ref["size"] <= INLINE_LIMIT:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
 
 
 def store_constants(objects: Objects, constants: Iterable[tuple[str, Any]]) -> dict[str, ArtifactRef]:

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import Fanout
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 # bytes of pickle: more is cut into chunks, since each of the tasks would read all of it
 CHUNK = 1 << 18

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
 
 
 LARGE = 1 << 24  # bytes of a pickle, without its large buffers: it takes ten times that to restore it once more

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.common import FlowOptions, error_format, load_flow, report, warn, with_flow_options
+from flowc.cli.options.common import FlowOptions, error_format, report, with_flow_options
 from flowc.cli.options.configs import takes_configs
 from flowc.cli.options.errors import takes_error_format
+from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.options.passes import PassName
 from flowc.cli.running.environment import note_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_ir import Flow
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)

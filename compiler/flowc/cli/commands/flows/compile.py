@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.options.adding import with_options
-from flowc.cli.options.common import FlowOptions, fail, flow_options, load_flow, warn, writing
+from flowc.cli.options.common import FlowOptions, fail, flow_options, writing
 from flowc.cli.options.configs import takes_configs
 from flowc.cli.options.errors import takes_error_format
+from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.options.targets import TargetName, target_of
 from flowc.cli.running.environment import environment_option
 from flowc.cli.running.lowering import lower_for

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.common import fail, find_run, open_store, opened, root_of, store_option
+from flowc.cli.options.common import fail, open_store, store_option
+from flowc.cli.options.loading import opened, root_of
 from flowc.cli.running.ignoring import is_code
+from flowc.cli.words.pathspecs import find_run
 from flowc_runtime.base.index import task_pathspec
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_runtime.run.task.task import Attempt
     from flowc_runtime.store.records.store import RunStore, Store
 
@@ -81,8 +83,8 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
     It is imported in the environment of the step, as in a run.
     """
+    from flowc.frontends.metaflow.asked import Asked
     from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.opening import Asked
     from flowc_runtime.store.values.parameters import own_decorators
     from metaflow.decorators import COMMAND_LINE, Applied
 

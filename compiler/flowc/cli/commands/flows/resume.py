@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.commands.flows.run import Resumption, RunKind, run_like, start, words_of
-from flowc.cli.options.common import ROOT, fail, open_store, root_of
+from flowc.cli.commands.flows.run import run_like, start, words_of
+from flowc.cli.options.common import ROOT, fail, open_store
 from flowc.cli.options.definitions import RESUME_OPTIONS
+from flowc.cli.options.loading import root_of
 from flowc.cli.options.targets import LOCAL, deployment_named
 from flowc.cli.running.classes import class_finder
+from flowc.cli.running.run_kinds import Resumption, RunKind
 from flowc.cli.words.run_names import hint_for
 from flowc.cli.words.split import NO_NAMES
 from flowc.opening import names_code
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_ir import Code, Config
     from flowc_runtime.store.records.store import RunStore, Store
 

@@ -6,21 +6,11 @@ import atexit
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.options.common import (
-    CODE,
-    CODE_HELP,
-    TOP,
-    Checked,
-    FlowOptions,
-    fail,
-    load_flow,
-    require_runnable,
-    top,
-)
+from flowc.cli.options.common import CODE, CODE_HELP, TOP, FlowOptions, fail, top
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.definitions import (
     PREFIX,
@@ -32,11 +22,13 @@ from flowc.cli.options.definitions import (
     split_top,
     top_of_environment,
 )
+from flowc.cli.options.loading import Checked, load_flow, require_runnable
 from flowc.cli.options.parameters import given_texts, parameter_options
 from flowc.cli.rendering.what_next import FLOW
 from flowc.cli.running.beginning import interruptible
 from flowc.cli.running.environment import chosen
 from flowc.cli.running.execution import run_here
+from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.run_help import GroupedCommand
@@ -45,48 +37,10 @@ from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.cli.options.common import Top
-    from flowc_ir import Config
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.store import RunStore, Store
-
-
-class Resumption(NamedTuple):
-    """The run that a new one resumes, the step that was asked for, and the parameters to keep."""
-
-    origin: RunStore
-    step: str | None
-    parameters: Mapping[str, Any]
-
-    def record(self) -> dict[str, Any]:
-        """What the new run's record says of it."""
-        found: dict[str, Any] = {"origin": self.origin.id}
-        if self.step is not None:
-            found["resumed_from"] = self.step
-        if trigger := self.origin.record().get("trigger"):
-            found["trigger"] = trigger
-        return found
-
-
-class RunKind(NamedTuple):
-    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
-
-    `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
-    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
-    `keeps` are names that Metaflow's own command has for its options, whatever parameters there are.
-    """
-
-    name: str
-    about: str
-    params: Sequence[click.Parameter] = ()
-    find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
-    configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
-    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], RunKind], int] | None = None
-    without: Collection[str] = ()
-    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
-    keeps: frozenset[str] = frozenset()
 
 
 RUN = RunKind("run", "Run FLOW on this machine.")
@@ -103,7 +57,7 @@ class RunCommand(click.Command):
         if ctx.resilient_parsing:
             from flowc.cli.commands.flow_completion import know_flow
 
-            know_flow(self, ctx, args)
+            know_flow(self, ctx, partial(words_of, ctx, args, self.kind))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowc.cli.commands.flows.resume import newest, reading
-from flowc.cli.commands.flows.run import RunKind, run_like, start
+from flowc.cli.commands.flows.run import run_like, start
 from flowc.cli.commands.flows.spin_artifacts import overrides
-from flowc.cli.options.common import Checked, fail, find_path, top
+from flowc.cli.options.common import fail, top
+from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
+from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import begin_starts, state_before
+from flowc.cli.words.pathspecs import find_path
 from flowc.cli.words.run_names import hint_for
 from flowc.revision import Look
 from flowc_ir.graphs.scopes import LoopScope
@@ -33,7 +36,8 @@ from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import ROOT, split_id, task_id, task_pathspec
 from flowc_runtime.run.task.attempts import begin_record
-from flowc_runtime.store.backends.layered import SPIN_NAME, need, put_on
+from flowc_runtime.store.backends.layered import SPIN_NAME, put_on
+from flowc_runtime.store.upkeep.spun import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ from flowc.cli.options.common import fail
 from flowc.diagnostics import describe
 
 if TYPE_CHECKING:
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.values.codecs import ArtifactRef
+    from flowc_runtime.store.records.record_types import ArtifactRef
 
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:

@@ -22,8 +22,8 @@ from flowc_runtime.base.index import task_id, task_pathspec
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.artifact_versions import ArtifactVersion
+    from flowc_runtime.store.records.record_types import ArtifactRef
     from flowc_runtime.store.records.store import RunStore, Store
-    from flowc_runtime.store.values.codecs import ArtifactRef
 
 SHOWN = 12  # characters of a digest
 

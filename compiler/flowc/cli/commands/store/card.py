@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from flowc.cli.options.common import Pathspec, find_run, open_store, store_option
+from flowc.cli.options.common import open_store, store_option
 from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
+from flowc.cli.words.pathspecs import Pathspec, find_run
 from flowc.cli.words.unknown import PathGroup
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from flowc.cli.options.common import FAULTY, fail, find_run, open_store, store_option, tell_error, writing
+from flowc.cli.options.common import FAULTY, fail, open_store, store_option, tell_error, writing
 from flowc.cli.options.verify import with_verify_option
 from flowc.cli.rendering.working import working
 from flowc.cli.running.classes import class_finder
+from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import RecordError
@@ -23,7 +24,7 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from flowc.cli.options.common import Pathspec
+    from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.base.errors import ArtifactError
     from flowc_runtime.store.records.store import RunStore
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import click
 
 from flowc.cli.commands.store.read import attempts_of
-from flowc.cli.options.common import fail, find_run
+from flowc.cli.options.common import fail
 from flowc.cli.rendering.log_printer import Form, Printer
+from flowc.cli.words.pathspecs import find_run
 from flowc.cli.words.run_names import hint_for, parts_of
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError

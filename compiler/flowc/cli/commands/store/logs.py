@@ -9,8 +9,9 @@ import click
 
 from flowc.cli.commands.store.read import attempts_of
 from flowc.cli.commands.store.scrub import scrub_command
-from flowc.cli.options.common import fail, find_run, open_store, store_option, table
+from flowc.cli.options.common import fail, open_store, store_option, table
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
+from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines

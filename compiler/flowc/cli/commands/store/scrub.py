@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowc.cli.flow_file.common import find_task
-from flowc.cli.options.common import fail, find_run, open_store, store_option
+from flowc.cli.options.common import fail, open_store, store_option
 from flowc.cli.rendering.log_printer import chosen_streams
+from flowc.cli.words.pathspecs import find_run, find_task
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.run.views.run_records import RunRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flowc.cli.options.common import Pathspec
     from flowc.cli.rendering.log_printer import Task
+    from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.process.logs import Stream
 
     Command = TypeVar("Command", bound=Callable[..., Any])

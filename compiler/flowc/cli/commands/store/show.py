@@ -9,7 +9,8 @@ import click
 
 from flowc.cli.commands.store.dump import of_every_task
 from flowc.cli.commands.store.read import json_option, tell_unreadable
-from flowc.cli.options.common import FAULTY, find_run, open_store, store_option, table
+from flowc.cli.options.common import FAULTY, open_store, store_option, table
+from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.index import task_pathspec

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, find_run, open_store, store_option
+from flowc.cli.options.common import fail, open_store, store_option
+from flowc.cli.words.pathspecs import find_run
 from flowc.cli.words.unknown import PathGroup
 from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError

@@ -1,4 +1,4 @@
-"""Decorators that hooks have put on a step, once the flow was lowered -> its node."""
+"""Hooks that come before a run: the lowered flow with what they have put on its steps, retries and options."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from flowc.frontends.metaflow.decorators.cards import check_card_types
 from flowc.frontends.metaflow.decorators.plugins import is_json
 from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, policies
 from flowc.frontends.metaflow.decorators.reader import canonical
-from flowc_ir import Plugin, codes
+from flowc.frontends.metaflow.decorators.with_decorators import parse_with
+from flowc.frontends.metaflow.mutators import mutator_fault
+from flowc_ir import Plugin, Retry, codes, json_text
 from flowc_ir.diagnostic import Faults
 from metaflow.decorators import Applied
+from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.structure.steps import StepMethod
-    from flowc_ir import Node
+    from flowc.frontends.source import Sources
+    from flowc_ir import Flow, Node
     from metaflow._legacy.hooks import Added
+    from metaflow._program import FlowProgram
 
+_HINT = "hooks run wherever the flow does: step_init and flow_init when it is checked, compiled or started, and in pods"
 _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_internal", "cache"})
 """What the graph, or the code of the step, was read by."""
 
@@ -50,3 +56,38 @@ def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Fault
 def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint: str) -> None:
     message = f"a hook has put @{decorator.name} on step '{method.name}': {why}"
     faults.add(codes.UNSUPPORTED_FEATURE, method.where, message, hint=hint)
+
+
+def begin_plugins(
+    program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
+) -> Flow:
+    """Let the decorators begin; the flow with what they say of retries, of options in the tasks and of its steps."""
+    try:
+        hooks = program.begin(flow, str(sources.root), parse_with)
+        if hooks is None:
+            return flow
+        if hooks.added:
+            flow = replace(
+                flow,
+                nodes=tuple(
+                    attach(node, methods[node.id], hooks.added.get(node.id, ()), faults) for node in flow.nodes
+                ),
+            )
+        nodes = tuple(_with_retries(node, hooks.retries(node)) for node in flow.nodes)
+        plugins = tuple(
+            replace(plugin, options=canonical({**json_text.mapping(plugin.options), **options})) if options else plugin
+            for plugin, options in zip(flow.plugins, hooks.task_options(), strict=True)
+        )
+        changed = replace(flow, nodes=nodes, plugins=plugins)
+        hooks.become(changed)
+    except PreparationError as error:
+        mutator_fault(error, sources, faults, hint=_HINT)
+        return flow
+    return changed
+
+
+def _with_retries(node: Node, times: int) -> Node:
+    before = node.retry
+    if times <= (before.times if before else 0):
+        return node
+    return replace(node, retry=Retry(times=times, wait_seconds=before.wait_seconds if before else 0))

@@ -10,7 +10,8 @@ import click
 
 from flowc.cli.commands.flows.compile import with_lowering_options
 from flowc.cli.options.adding import with_options
-from flowc.cli.options.common import FAULTY, FlowOptions, load_flow, warn
+from flowc.cli.options.common import FAULTY, FlowOptions
+from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.running.lowering import lower_for
 from flowc.targets.argo.commands.place import CONTEXT, KUBECONFIG, connected
 from flowc.targets.argo.target import TARGET, options
@@ -21,7 +22,7 @@ from flowc_runtime.base.config import configuration
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.deployment import Change, Leftover
     from flowc.targets.argo.cluster.resource_kinds import Object

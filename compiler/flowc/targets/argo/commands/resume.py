@@ -30,8 +30,8 @@ from flowc_runtime.run.reuse import Order
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc.cli.commands.flows.run import Resumption
-    from flowc.cli.options.common import Checked
+    from flowc.cli.options.loading import Checked
+    from flowc.cli.running.run_kinds import Resumption
     from flowc.targets.argo.cluster.resource_kinds import Object
     from flowc_runtime.store.records.store import Store
 

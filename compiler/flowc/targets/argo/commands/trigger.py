@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, load_flow, writing
+from flowc.cli.options.common import fail, writing
+from flowc.cli.options.loading import load_flow
 from flowc.cli.options.params_files import params_file_option, read_params_files
 from flowc.cli.running.new_run import new_run_id
 from flowc.opening import names_code

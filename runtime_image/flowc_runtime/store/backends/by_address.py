@@ -1,0 +1,49 @@
+"""The backend of a store, by the store's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base import addresses
+from flowc_runtime.base.errors import AddressError, StoreError
+from flowc_runtime.store.backends.layered import BELOW, LayeredObjects
+from flowc_runtime.store.backends.objects import LocalObjects
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.backends.objects import Objects
+
+
+def open_objects(url: str) -> Objects:
+    """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
+
+    Raises:
+        AddressError: the scheme is not supported, or credentials may stand in it.
+    """
+    if problem := addresses.fault(url):
+        raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
+    scheme, separator, rest = url.partition("://")
+    if not separator and (meant := addresses.meant(url)):
+        why = f"a slash is missing; did you mean '{addresses.shown(meant)}'? A directory of that name begins with ./"
+        raise StoreError(f"cannot open the store: {why}")
+    if not separator or scheme == "file":
+        return open_directory(rest if separator else url)
+    from flowc_runtime.store.backends.remote import SCHEMES, RemoteObjects
+
+    if scheme in SCHEMES and rest:
+        return RemoteObjects(url)
+    raise AddressError(
+        f"cannot open the store {addresses.shown(url)!r}: a directory, file://, s3://, gs:// or az:// and a bucket"
+    )
+
+
+def open_directory(root: str) -> LocalObjects:
+    """The store in a directory, with the one below it if there is one."""
+    try:
+        with open(f"{root}/{BELOW}", encoding="utf-8") as file:
+            return LayeredObjects(root, file.read(), open_objects)
+    except (FileNotFoundError, NotADirectoryError):
+        return LocalObjects(root)
+    except OSError as error:
+        raise StoreError(f"cannot read the store {root}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StoreError(f"cannot read {BELOW} of the store {root}: it is not UTF-8") from None

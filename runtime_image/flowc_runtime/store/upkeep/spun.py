@@ -1,0 +1,62 @@
+"""Runs on which `spin` has tried steps: a collection of garbage spares them as long as what was tried is kept.
+
+Such a run has an object that names the directory of the store on top of it (`layered`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from flowc_ir.versions import RECORDS
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.layered import BELOW
+from flowc_runtime.store.backends.objects import sha256
+from flowc_runtime.store.records.sealed import dump
+from flowc_runtime.store.records.stored import parse
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.records.record_types import SpinRecord
+    from flowc_runtime.store.records.store import RunStore
+
+_NEEDED = "spun"
+_ELSEWHERE = 30 * 24 * 3600.0  # seconds that a directory of another machine counts: it cannot be checked from here
+
+
+def need(run: RunStore, root: str) -> None:
+    """Say in a run that the store in the directory `root` is on top of it. Raises NotFound if it has been deleted."""
+    needs: SpinRecord = {
+        "version": RECORDS.current,
+        "host": os.uname().nodename,
+        "path": root,
+        "when": time.time(),
+    }
+    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
+    key = f"{run.prefix}/{_NEEDED}/{name}.json"
+    if run.exists():
+        run.objects.put(key, dump(needs))
+        sweeps.wait(run.objects)
+    if not run.exists():
+        run.objects.delete(key)
+        raise NotFound(f"run {run.flow}/{run.id}, on which a step was to be tried, has been deleted")
+
+
+def needed_by(run: RunStore) -> str | None:
+    """The directory in which `spin` has kept a task that was tried on this run, as long as it is there."""
+    here = os.uname().nodename
+    for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):
+        try:
+            key = f"{run.prefix}/{_NEEDED}/{name}"
+            data = run.objects.get(key)
+        except NotFound:  # a collection has just taken it
+            continue
+        subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
+        needs: SpinRecord = parse(RECORDS, "spin", data, key=key, url=run.objects.url, subject=subject)
+        if needs["host"] != here:
+            if time.time() - needs["when"] < _ELSEWHERE:
+                return f"{needs['host']}:{needs['path']}"
+        elif os.path.exists(f"{needs['path']}/{BELOW}"):
+            return str(needs["path"])
+    return None

@@ -1,0 +1,31 @@
+"""The decorators of extensions in the older form: their classes by their names, and those of a flow that have begun."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow import _extensions
+from metaflow._legacy.base import FlowDecorator, StepDecorator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_begun: dict[type, Sequence[Any]] = {}
+
+
+def legacy(name: str, kind: str) -> type[Any] | None:
+    """Return the class of an extension's decorator of a `step` or a `flow`, if it has the older form."""
+    if kind not in _extensions.decorators.get(name, ()):
+        return None
+    found = _extensions.decorator_class(name, kind)
+    return found if issubclass(found, StepDecorator if kind == "step" else FlowDecorator) else None
+
+
+def note_begun(cls: type, decorators: Sequence[Any]) -> None:
+    """Note the decorators of extensions of a flow's class, which begin now."""
+    _begun[cls] = decorators
+
+
+def begun(cls: type) -> Sequence[Any]:
+    """Return the decorators of extensions of a flow's class that have begun in this process."""
+    return _begun.get(cls, ())

@@ -1,0 +1,45 @@
+"""The kinds of decorators of a user's own: the bases of the classes that users derive from.
+
+What is given to mutators, `MutableFlow` and `MutableStep`, tells the kinds apart by these. The hooks of the derived
+classes name what they are given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from metaflow.exception import MetaflowException
+from metaflow.user_decorators.common import UserDecorator, add, is_step, user_decorators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Step = TypeVar("_Step", bound="Callable[..., Any]")
+
+
+class UserStepDecoratorBase(UserDecorator):
+    """Base of the decorators above `@step`."""
+
+    def __call__(self, step: _Step) -> _Step:
+        """Decorate a step."""
+        if not is_step(step):
+            raise MetaflowException(f"@{type(self).__name__} decorates a step: write it above @step")
+        decorated: _Step = add(step, self)
+        return decorated
+
+
+class WrapperOfSteps(UserStepDecoratorBase):
+    """Base of `UserStepDecorator`, which wraps the code of a step."""
+
+
+class MutatorOfSteps(UserStepDecoratorBase):
+    """Base of `StepMutator`, which changes a step."""
+
+
+class MutatorOfFlows(UserDecorator):
+    """Base of `FlowMutator`, which changes a flow."""
+
+
+def flow_mutators(flow: type) -> list[Any]:
+    """Return the mutators of a class and its bases: those of bases first, the innermost first."""
+    return [mutator for base in reversed(flow.__mro__) for mutator in user_decorators(base)]
